@@ -1,0 +1,7 @@
+"""One dataset format for everything that is driven or dreamt: LeRobotDataset v3 (parquet + mp4 + meta/*.json)."""
+
+from world.data.reader import DriveDataset
+from world.data.schema import Episode
+from world.data.writer import EpisodeWriter, assemble
+
+__all__ = ["DriveDataset", "Episode", "EpisodeWriter", "assemble"]

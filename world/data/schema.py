@@ -1,0 +1,81 @@
+"""The columns of a driving dataset, row by row.
+
+Row t holds frame t and the control applied at t, which leads to frame t + 1. Commanded values (`action`,
+`control.*`), the expert's advice (`expert.*`) and what is true of the frame (`observation.*`, `label.*`,
+`event.*`) never share a column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from world.errors import DataError
+
+IMAGE = "observation.images.front"
+
+
+class Column(NamedTuple):
+    """A column's dtype and shape a row, with names of its entries."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    names: tuple[str, ...] | None = None
+
+
+COLUMNS: dict[str, Column] = {
+    "action": Column("float32", (2,), ("steer", "accel")),
+    "observation.state": Column("float32", (2,), ("speed", "yaw_rate")),
+    "pose": Column("float32", (3,), ("x", "y", "heading")),
+    "expert.action": Column("float32", (2,), ("steer", "accel")),
+    "expert.target_speed": Column("float32", (1,)),
+    "control.command": Column("int64", (1,)),
+    "control.weather": Column("int64", (1,)),
+    "control.time": Column("int64", (1,)),
+    "control.event": Column("int64", (1,)),
+    "control.side": Column("int64", (1,)),
+    "control.level": Column("int64", (1,)),
+    "label.junction_distance": Column("float32", (1,)),
+    "label.lane_offset": Column("float32", (1,)),
+    "label.heading_error": Column("float32", (1,)),
+    "label.lead_distance": Column("float32", (1,)),
+    "label.collision": Column("int64", (1,)),
+    "label.off_road": Column("int64", (1,)),
+    "label.traffic_light": Column("int64", (1,)),
+    "label.rain": Column("float32", (1,)),
+    "label.night": Column("float32", (1,)),
+    "event.onset": Column("int64", (1,)),
+    "event.visible_pixels": Column("int64", (1,)),
+    "label.visible_vehicles": Column("int64", (1,)),
+    "label.visible_people": Column("int64", (1,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One uninterrupted drive of T frames.
+
+    images: uint8 [T, H, W, 3]; values: column name -> array [T] or [T, n]; task: the episode in a sentence.
+    Columns may be left out (a recorded video has no labels) but not made up: only names in `COLUMNS` are taken.
+    """
+
+    images: np.ndarray
+    values: dict[str, np.ndarray]
+    task: str = "drive"
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.shape[-1] != 3 or self.images.dtype != np.uint8 or not len(self.images):
+            shape = self.images.shape
+            raise DataError(f"An episode's images must be uint8 [T, H, W, 3], not {self.images.dtype} {shape}.")
+        for name, array in self.values.items():
+            if name not in COLUMNS:
+                raise DataError(f"'{name}' is not a column of this dataset format; see world/data/schema.py for the names.")
+            if len(array) != len(self.images):
+                raise DataError(f"Column '{name}' has {len(array)} rows for {len(self.images)} frames.")
+            if not np.all(np.isfinite(array)):
+                raise DataError(f"Column '{name}' has values that are not finite; drop or repair those rows first.")
+
+    def __len__(self) -> int:
+        return len(self.images)
