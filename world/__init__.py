@@ -1,1 +1,1 @@
-"""The world: `Control -> Frame`. A tokenizer and a dynamics model that dream the road, and the town they learnt it from."""
+"""The world, `Control -> Frame`: a tokenizer and a dynamics model that dream the road; the town they learnt from."""

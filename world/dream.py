@@ -1,0 +1,290 @@
+"""A dream: start it, step it, fork it, save it. The only door into the world model."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from world import kinematics
+from world.anchor import Anchor
+from world.controls import NULL, Control
+from world.driver import Action, Driver
+from world.dynamics import FIELDS, Cache, Condition, Dynamics, sample
+from world.errors import DataError, WeightsError
+from world.frame import Frame, Readout
+from world.kinematics import Motion
+from world.readout import FRAMES, ReadoutHeads
+from world.tokenizer import Tokenizer, to_float, to_uint8
+from world.files import EMBEDDED, SCENES, load_part, load_tensors, read_config, seeded, to_device
+
+FIRST_STEPS = 16  # shortcut steps for a frame that has no past
+CONTEXT_NOISE = 0.05  # on the past, as in training (world/train/dynamics.py)
+
+
+class WorldModel:
+    """All trained parts, read-only; any number of dreams share one."""
+
+    def __init__(self, parts: dict[str, Any], hashes: dict[str, str], scenes: dict[str, Tensor], device: str) -> None:
+        self.tokenizer: Tokenizer = parts["tokenizer"]
+        self.anchor: Anchor = parts["anchor"]
+        self.dynamics: Dynamics = parts["dynamics"]
+        self.readout: ReadoutHeads = parts["readout"]
+        self.driver: Driver = parts["driver"]
+        self.hashes, self.device = hashes, device
+        self._scenes = scenes
+
+    @classmethod
+    def load(cls, path: Path | None = None, device: str = "cpu") -> WorldModel:
+        """The weights in `path` (default: those of the repository); WeightsError when anything is missing or damaged."""
+        folder = path or EMBEDDED
+        config, raw = read_config(folder)
+        parts = {name: load_part(folder, name, module, raw) for name, module in config.build().items()}
+        scenes = load_tensors(folder, SCENES, raw) if (folder / f"{SCENES}.safetensors").exists() else {}
+        return cls(to_device(parts, device), raw["files"], scenes, device)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        return self.tokenizer.config.height, self.tokenizer.config.width
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Names of the start scenes that came with the weights."""
+        return tuple(sorted(name.removesuffix("/images") for name in self._scenes if name.endswith("/images")))
+
+    def scene(self, name: str) -> tuple[np.ndarray, Motion, Control]:
+        """A start scene: uint8 frames [T, H, W, 3], the motion at their end, the control in force."""
+        if name not in self.scenes:
+            raise DataError(f"There is no start scene '{name}'; there are: {', '.join(self.scenes) or 'none'}.")
+        images, state = self._scenes[f"{name}/images"].numpy(), self._scenes[f"{name}/state"].tolist()
+        command, weather, time = (int(value) for value in state[2:5])
+        return images, Motion(state[0], state[1]), Control(command=command, weather=weather, time=time)
+
+
+class Dream:
+    """One dream. `steps` is K, the shortcut steps a frame (1 to 8): more is sharper and slower.
+
+    The same weights, seed, controls and machine give the same frames. Memory stays constant however long it runs.
+    """
+
+    def __init__(self, model: WorldModel, seed: int = 0, steps: int = 2) -> None:
+        if steps not in (1, 2, 4, 8):
+            raise DataError(f"K must be 1, 2, 4 or 8 steps a frame, not {steps}.")
+        self.model, self.steps, self.seed = model, steps, seed
+        self.frame: Frame | None = None
+        self._generator = seeded(seed, model.device)
+        self._cache = Cache(model.dynamics.config, 1, model.device)
+        self._latents: list[Tensor] = []  # the last FRAMES, oldest first, each [1, N, C]
+        self._image: Tensor | None = None  # the last picture, float [1, 3, H, W]
+        self._hidden: Tensor | None = None
+
+    @property
+    def index(self) -> int:
+        return self.frame.index if self.frame else -1
+
+    @torch.inference_mode()
+    def start(
+        self,
+        control: Control | None = None,
+        *,
+        scene: str | None = None,
+        frames: np.ndarray | None = None,
+        speed: float | None = None,
+    ) -> Frame:
+        """The first frame: from a named scene, from real frames uint8 [T, H, W, 3] of any size, or from conditions alone.
+
+        `control` says under which conditions (default: the scene's own, or a clear day); speed in m/s.
+        """
+        if scene is not None and frames is not None:
+            raise DataError("Start a dream from a scene or from frames, not from both.")
+        motion = Motion(speed or 0.0)
+        if scene is not None:
+            frames, motion, own = self.model.scene(scene)
+            control = control or own
+            motion = Motion(motion.speed if speed is None else speed, motion.yaw_rate)
+        control = control or Control()
+        self._generator = seeded(self.seed, self.model.device)
+        self._cache = Cache(self.model.dynamics.config, 1, self.model.device)
+        self._latents = []
+        if frames is None:
+            if speed is None:
+                motion = Motion(7.0)
+            return self._dream_first(control, motion)
+        images = [
+            to_float(torch.from_numpy(fit(image, self.model.size))[None]).to(self.model.device)
+            for image in check(frames)
+        ]
+        self._latents = [self.model.tokenizer.encode(image) for image in images[-FRAMES:]]
+        self._latents = [self._latents[0]] * (FRAMES - len(self._latents)) + self._latents
+        self._image = images[-1]
+        return self._publish(control, motion, 0, self._image)
+
+    @torch.inference_mode()
+    def step(self, control: Control) -> Frame:
+        """One frame on: the kinematic car moves under `control`, and the world is dreamt around it."""
+        if self.frame is None or self._image is None:
+            raise DataError("Start the dream before stepping it.")
+        model = self.model
+        steer = 0.0 if math.isnan(control.steer) else control.steer
+        accel = 0.0 if math.isnan(control.accel) else control.accel
+        motion = kinematics.step(self.frame.motion, steer, accel)
+        carried = model.anchor(self._image, self._tensor(motion.speed), self._tensor(motion.yaw_rate))
+        given = condition(
+            model.tokenizer.encode(carried), self._latents[-1], self._latents[-2], control, motion, self._noise
+        )
+        latents = sample(model.dynamics, self._noise(), given, self.steps, self._cache)
+        return self._take(latents, given, control, motion, self.frame.index + 1)
+
+    def drive(self, command: int, target_speed: float) -> Action:
+        """What the driver would do now, given a command and a target speed in m/s."""
+        if self.frame is None or self._hidden is None:
+            raise DataError("Start the dream before driving it.")
+        with torch.inference_mode():
+            speed = self._tensor(self.frame.motion.speed)
+            commands = torch.tensor([max(0, command)], device=self.model.device)
+            steer, accel = self.model.driver(self._hidden, commands, self._tensor(target_speed), speed)[0].tolist()
+        return Action(steer, accel)
+
+    def fork(self) -> Dream:
+        """A second dream with the same past and the same random state; neither feels what the other does."""
+        other = Dream(self.model, self.seed, self.steps)
+        other.frame, other._image, other._hidden = self.frame, self._image, self._hidden
+        other._latents, other._cache = list(self._latents), self._cache.clone()
+        other._generator.set_state(self._generator.get_state())
+        return other
+
+    def save(self, path: Path) -> None:
+        """Writes the whole state as safetensors (aside, then renamed)."""
+        if self.frame is None or self._image is None or self._hidden is None:
+            raise DataError("There is no dream to save yet; start it first.")
+        frame = self.frame
+        state = {
+            "index": frame.index,
+            "control": asdict(frame.control),
+            "motion": asdict(frame.motion),
+            "readout": asdict(frame.readout),
+            "seed": self.seed,
+            "steps": self.steps,
+            "weights": self.model.hashes,
+        }
+        tensors = {
+            "picture": torch.from_numpy(frame.image),
+            "image": self._image.contiguous(),
+            "hidden": self._hidden.contiguous(),
+            "latents": torch.stack(self._latents),
+            "cache": self._cache.keys.contiguous(),
+            "generator": self._generator.get_state(),
+        }
+        aside = path.with_name(path.name + ".tmp")
+        try:
+            save_file(tensors, aside, {"lucidrive": json.dumps(state)})
+            aside.replace(path)
+        except (OSError, SafetensorError) as error:
+            aside.unlink(missing_ok=True)
+            raise DataError(
+                f"The dream could not be saved to {path} ({error}); choose a folder with room that you may write to."
+            ) from error
+
+    @classmethod
+    def load(cls, model: WorldModel, path: Path) -> Dream:
+        """A saved dream, going on exactly where it was; WeightsError when it was dreamt by other weights."""
+        try:
+            with safe_open(str(path), "pt", device=model.device) as file:
+                state = json.loads(file.metadata()["lucidrive"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is not a saved dream, or it is damaged ({error}); save it again.") from error
+        if state["weights"] != model.hashes:
+            raise WeightsError(
+                f"{path} was dreamt by other weights than those loaded; load those weights to go on with it."
+            )
+        dream = cls(model, state["seed"], state["steps"])
+        dream._image, dream._hidden = tensors["image"], tensors["hidden"]
+        dream._latents, dream._cache.keys = list(tensors["latents"]), tensors["cache"]
+        dream._generator.set_state(tensors["generator"].cpu())
+        dream.frame = Frame(
+            tensors["picture"].cpu().numpy(),
+            state["index"],
+            Control(**state["control"]),
+            Motion(**state["motion"]),
+            Readout(**state["readout"]),
+        )
+        return dream
+
+    def _dream_first(self, control: Control, motion: Motion) -> Frame:
+        nothing = torch.zeros_like(self._noise())
+        given = condition(nothing, nothing, nothing, control, motion, None)
+        latents = sample(self.model.dynamics, self._noise(), given, FIRST_STEPS, self._cache)
+        self._latents = [latents] * FRAMES
+        return self._take(latents, given, control, motion, 0)
+
+    def _take(self, latents: Tensor, given: Condition, control: Control, motion: Motion, index: int) -> Frame:
+        """Commits clean latents to the cache, decodes them, and publishes the frame."""
+        if not torch.isfinite(latents).all():
+            raise DataError(
+                "The dream fell apart (numbers that are not finite); go back to the last good frame or reset it."
+            )
+        one = self._tensor(1.0)
+        self.model.dynamics(latents, one, one / 8, given, cache=self._cache)
+        self._cache.commit()
+        self._latents = [*self._latents, latents][-FRAMES:]
+        self._image = self.model.tokenizer.decode(latents).clamp(-1, 1)
+        return self._publish(control, motion, index, self._image)
+
+    def _publish(self, control: Control, motion: Motion, index: int, image: Tensor) -> Frame:
+        self._hidden = self.model.readout.trunk(torch.stack(self._latents, dim=1))
+        readout = self.model.readout.read(self._hidden)[0]
+        self.frame = Frame(to_uint8(image)[0].cpu().numpy(), index, control, motion, readout)
+        return self.frame
+
+    def _noise(self) -> Tensor:
+        c = self.model.dynamics.config
+        return torch.randn(1, c.tokens, c.channels, generator=self._generator, device=self.model.device)
+
+    def _tensor(self, value: float) -> Tensor:
+        return torch.tensor([value], device=self.model.device)
+
+
+def condition(
+    anchor: Tensor, last: Tensor, before: Tensor, control: Control, motion: Motion, noise: Any = None
+) -> Condition:
+    """One frame's condition out of its past latents [1, N, C], the control and the motion that led to it.
+
+    With `noise`, a function that draws unit noise, the past enters a little noised, as it did in training; without,
+    there is no past.
+    """
+    device = anchor.device
+    if noise is not None:
+        anchor, last, before = (part + CONTEXT_NOISE * noise() for part in (anchor, last, before))
+    motions = torch.tensor([[control.steer, control.accel, motion.speed, motion.yaw_rate]], device=device)
+    fields = torch.tensor([[getattr(control, name) for name in FIELDS]], device=device)
+    past = torch.full((1,), float(noise is not None), device=device)
+    return Condition(anchor, last, before, past, motions, fields.clamp_min(NULL))
+
+
+def check(frames: np.ndarray) -> np.ndarray:
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
+        raise DataError(f"Start frames must be uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}.")
+    return frames[-FRAMES:]
+
+
+def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Crops an image to the model's aspect ratio (about its centre) and scales it by area."""
+    height, width = image.shape[:2]
+    if (height, width) == size:
+        return image.copy()
+    scale = min(height / size[0], width / size[1])
+    crop_h, crop_w = round(size[0] * scale), round(size[1] * scale)
+    top, left = (height - crop_h) // 2, (width - crop_w) // 2
+    picture = Image.fromarray(image[top : top + crop_h, left : left + crop_w])
+    return np.array(picture.resize((size[1], size[0]), Image.Resampling.BOX))

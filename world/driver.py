@@ -1,0 +1,41 @@
+"""The autopilot: hidden state + command + target speed -> steer and accel, imitating the town's expert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from world.controls import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """steer and accel in [-1, 1]; positive is left and faster."""
+
+    steer: float
+    accel: float
+
+
+@dataclass(frozen=True, slots=True)
+class DriverConfig:
+    hidden: int = 256  # of the readouts' trunk
+    dim: int = 128
+    speed_scale: float = 15.0  # m/s
+
+
+class Driver(nn.Module):
+    def __init__(self, config: DriverConfig) -> None:
+        super().__init__()
+        self.config = config
+        commands = max(Command) + 1
+        self.command = nn.Embedding(commands, config.dim)
+        self.input = nn.Linear(config.hidden + 3, config.dim)
+        self.net = nn.Sequential(nn.SiLU(), nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 2))
+
+    def forward(self, hidden_BD: Tensor, command_B: Tensor, target_B: Tensor, speed_B: Tensor) -> Tensor:
+        """Actions [B, 2] in [-1, 1]; target speed and own speed in m/s."""
+        target, speed = target_B / self.config.speed_scale, speed_B / self.config.speed_scale
+        x = self.input(torch.cat([hidden_BD.float(), torch.stack([target, speed, target - speed], dim=-1)], dim=-1))
+        return self.net(x + self.command(command_B)).tanh()

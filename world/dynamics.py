@@ -1,0 +1,170 @@
+"""Latents and control -> next latents: a block-causal transformer trained with shortcut forcing.
+
+Family of Dreamer 4 (arXiv 2509.24527, section 3). z_tau = (1 - tau) z_0 + tau z_1 with z_0 noise and z_1 the next
+frame's latents; the model predicts z_1 as an *anchor* (the previous frame carried along by the known ego motion,
+see anchor.py) plus a residual that starts at zero. The step size d tells it how far the sampler will jump.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from world.blocks import Block, TimeAttention, fourier
+from world.controls import Command, Event, Side, TimeOfDay, Weather
+
+# How many values each int of a Control can take; NULL (-1) is added in front.
+FIELDS: dict[str, int] = {
+    "command": max(Command) + 1,
+    "weather": max(Weather) + 1,
+    "time": max(TimeOfDay) + 1,
+    "event": max(Event) + 1,
+    "side": max(Side) + 1,
+    "level": 4,
+}
+MOTIONS = ("steer", "accel", "speed", "yaw_rate")  # the float inputs, scaled to about [-1, 1]
+MOTION_SCALE = (1.0, 1.0, 1 / 15.0, 1 / 0.8)
+MOTION_BANDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicsConfig:
+    tokens: int = 48
+    channels: int = 16
+    dim: int = 256
+    heads: int = 4
+    depth: int = 6
+    time_every: int = 3  # every third block is followed by attention over time
+    context: int = 24  # frames in the rolling cache (2.4 s)
+
+
+@dataclass(slots=True)
+class Condition:
+    """What one frame is conditioned on, batched over B frames.
+
+    anchor_BNC, last_BNC, before_BNC: the carried previous frame, the previous frame, the one before (zeros where
+    has_past_B is 0); motions_B4: steer, accel, speed (m/s), yaw rate (rad/s), NaN where not given;
+    fields_B6: int64 in the order of FIELDS, -1 where not given.
+    """
+
+    anchor_BNC: Tensor
+    last_BNC: Tensor
+    before_BNC: Tensor
+    has_past_B: Tensor
+    motions_B4: Tensor
+    fields_B6: Tensor
+
+    def __getitem__(self, index: Tensor | slice) -> Condition:
+        return Condition(*(getattr(self, name)[index] for name in self.__slots__))
+
+
+class Dynamics(nn.Module):
+    def __init__(self, config: DynamicsConfig) -> None:
+        super().__init__()
+        self.config = config
+        c = config
+        self.noised_in = nn.Linear(c.channels, c.dim)
+        self.past_in = nn.Linear(3 * c.channels, c.dim)
+        self.position = nn.Parameter(torch.randn(c.tokens, c.dim) * 0.02)
+        self.no_past = nn.Parameter(torch.zeros(c.dim))
+
+        self.signal_in = nn.Linear(24, c.dim)
+        self.motion_in = nn.Linear(len(MOTIONS) * (2 * MOTION_BANDS + 2), c.dim)
+        self.field_in = nn.ModuleDict({name: nn.Embedding(size + 1, c.dim) for name, size in FIELDS.items()})
+        self.condition = nn.Sequential(nn.SiLU(), nn.Linear(c.dim, c.dim), nn.SiLU())
+
+        self.blocks = nn.ModuleList(Block(c.dim, c.heads, c.dim) for _ in range(c.depth))
+        self.times = nn.ModuleList(TimeAttention(c.dim, c.heads) for _ in range(c.depth // c.time_every))
+        self.residual = nn.Linear(c.dim, c.channels)
+        nn.init.zeros_(self.residual.weight)
+        nn.init.zeros_(self.residual.bias)
+        for embedding in self.field_in.values():
+            nn.init.normal_(embedding.weight, std=0.3)
+        self.register_buffer("motion_scale", torch.tensor(MOTION_SCALE), persistent=False)
+
+    def forward(
+        self,
+        noised_BNC: Tensor,
+        tau_B: Tensor,
+        step_B: Tensor,
+        given: Condition,
+        *,
+        frames: int = 0,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Predicted clean latents [B, N, C].
+
+        tau_B in [0, 1) is the signal level, step_B the shortcut step size d. With `frames` = T > 0 the batch holds
+        clips of T frames, attended over causally; with a `cache` it continues a stream and leaves its own keys in
+        `cache.fresh`; with neither, every frame stands alone (the first phase of training).
+        """
+        x = self.noised_in(noised_BNC) + self.past_in(
+            torch.cat([given.anchor_BNC, given.last_BNC, given.before_BNC], dim=-1)
+        )
+        x = x + self.position.to(x.dtype) + (self.no_past * (1 - given.has_past_B)[:, None])[:, None].to(x.dtype)
+        condition_BD = self.embed(tau_B, step_B, given).to(x.dtype)
+        every, fresh = self.config.time_every, []
+        for number, block in enumerate(self.blocks):
+            x = block(x, condition_BD)
+            if (number + 1) % every:
+                continue
+            time = self.times[number // every]
+            if frames:
+                x = time.clips(x, frames)
+            elif cache is not None:
+                x, keys = time.stream(x, cache.past(len(fresh)))
+                fresh.append(keys)
+        if cache is not None:
+            cache.fresh = fresh
+        return given.anchor_BNC + self.residual(x).float()
+
+    def embed(self, tau_B: Tensor, step_B: Tensor, given: Condition) -> Tensor:
+        """The FiLM condition [B, D] out of signal level, step size and control."""
+        signal = torch.cat([fourier(tau_B, 6, 16.0), fourier(step_B, 6, 16.0)], dim=-1)
+        known_B4 = ~given.motions_B4.isnan()
+        scaled = torch.where(known_B4, given.motions_B4, 0.0) * self.motion_scale
+        waves = fourier(scaled, MOTION_BANDS, 4.0) * known_B4[..., None]
+        motion = torch.cat([scaled[..., None], known_B4[..., None].float(), waves], dim=-1).flatten(1)
+        total = self.signal_in(signal) + self.motion_in(motion)
+        for column, name in enumerate(FIELDS):
+            total = total + self.field_in[name](given.fields_B6[:, column] + 1)
+        return self.condition(total)
+
+
+class Cache:
+    """Rolling keys and values of the last `context` committed frames: constant memory however long a dream runs."""
+
+    def __init__(self, config: DynamicsConfig, batch: int = 1, device: torch.device | str = "cpu") -> None:
+        layers, d = config.depth // config.time_every, config.dim // config.heads
+        shape = (layers, 2, batch * config.tokens, config.heads, 0, d)
+        self.keys = torch.zeros(shape, device=device)
+        self.context = config.context
+        self.fresh: list[tuple[Tensor, Tensor]] = []
+
+    def past(self, layer: int) -> tuple[Tensor, Tensor]:
+        return self.keys[layer, 0], self.keys[layer, 1]
+
+    def commit(self) -> None:
+        """Takes in what the last forward pass left in `fresh`, and forgets the oldest frame when full."""
+        fresh = torch.stack([torch.stack(pair) for pair in self.fresh]).to(self.keys.dtype)
+        self.keys = torch.cat([self.keys[..., -(self.context - 1) :, :], fresh], dim=-2)
+        self.fresh = []
+
+    def clone(self) -> Cache:
+        other = object.__new__(Cache)
+        other.keys, other.context, other.fresh = self.keys.clone(), self.context, []
+        return other
+
+
+@torch.no_grad()
+def sample(model: Dynamics, noise_BNC: Tensor, given: Condition, steps: int, cache: Cache | None = None) -> Tensor:
+    """Draws the next latents from noise in `steps` shortcut steps (Euler steps of size d = 1 / steps)."""
+    z, size = noise_BNC, 1.0 / steps
+    batch = len(z)
+    for number in range(steps):
+        tau = number * size
+        predicted = model(z, z.new_full((batch,), tau), z.new_full((batch,), size), given, cache=cache)
+        z = z + (predicted - z) * (size / (1 - tau))
+    return z

@@ -1,0 +1,157 @@
+"""Weights on disk: fp16 safetensors, one strict config.json with a sha256 a file. Refused before use when anything is off."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from world.anchor import Anchor
+from world.driver import Driver, DriverConfig
+from world.dynamics import Dynamics, DynamicsConfig
+from world.errors import WeightsError
+from world.readout import ReadoutConfig, ReadoutHeads
+from world.tokenizer import Tokenizer, TokenizerConfig
+
+EMBEDDED = Path(__file__).parent / "weights" / "embedded"
+SCENES = "scenes"
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True, slots=True)
+class WorldConfig:
+    """The shapes of all parts. Readouts and driver see the tokenizer's latents, so tokens and channels agree."""
+
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
+    readout: ReadoutConfig = field(default_factory=ReadoutConfig)
+    driver: DriverConfig = field(default_factory=DriverConfig)
+
+    def __post_init__(self) -> None:
+        shape = (self.tokenizer.tokens, self.tokenizer.channels)
+        for part in (self.dynamics, self.readout):
+            if (part.tokens, part.channels) != shape:
+                raise ValueError(
+                    f"{type(part).__name__} expects {part.tokens}x{part.channels} latents, the tokenizer gives {shape}"
+                )
+
+    def build(self) -> dict[str, nn.Module]:
+        """Fresh modules by file name."""
+        return {
+            "tokenizer": Tokenizer(self.tokenizer),
+            "anchor": Anchor(self.tokenizer.height, self.tokenizer.width),
+            "dynamics": Dynamics(self.dynamics),
+            "readout": ReadoutHeads(self.readout),
+            "driver": Driver(self.driver),
+        }
+
+
+def strict(kind: type[Config], values: dict[str, Any], where: str) -> Config:
+    """A config dataclass out of plain values; an unknown or missing key is an error."""
+    names = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    if set(values) != names:
+        odd = ", ".join(sorted(set(values) ^ names))
+        raise WeightsError(
+            f"{where} does not fit this version of lucidrive (keys: {odd}); use the weights that came with it."
+        )
+    return kind(**values)
+
+
+def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
+    """The shapes, and the whole of config.json."""
+    path = folder / "config.json"
+    try:
+        raw = json.loads(path.read_text())
+        parts = raw["parts"]
+        return (
+            WorldConfig(
+                strict(TokenizerConfig, parts["tokenizer"], str(path)),
+                strict(DynamicsConfig, parts["dynamics"], str(path)),
+                strict(ReadoutConfig, parts["readout"], str(path)),
+                strict(DriverConfig, parts["driver"], str(path)),
+            ),
+            raw,
+        )
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"There are no world weights in {folder}; restore them or train with `lucidrive train`."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{path} is damaged ({error}); restore it from the repository.") from error
+
+
+def write_config(folder: Path, config: WorldConfig, trained: dict[str, Any]) -> None:
+    """config.json with a sha256 for every weight file present; `trained` says how they came about."""
+    files = {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
+    text = json.dumps({"format": 1, "parts": asdict(config), "files": files, "trained": trained}, indent=2)
+    aside = folder / "config.json.tmp"
+    aside.write_text(text + "\n")
+    aside.replace(folder / "config.json")
+
+
+def save_part(folder: Path, name: str, state: dict[str, Tensor]) -> None:
+    """Writes one part as fp16 (aside, then renamed)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+    aside = folder / f"{name}.safetensors.tmp"
+    save_file({key: value.contiguous().clone() for key, value in half.items()}, aside)
+    aside.replace(folder / f"{name}.safetensors")
+
+
+def load_part(folder: Path, name: str, module: nn.Module, raw: dict[str, Any]) -> nn.Module:
+    """Fills `module` in float32 after its file's checksum has been checked."""
+    tensors = {
+        key: value.float() if value.is_floating_point() else value
+        for key, value in load_tensors(folder, name, raw).items()
+    }
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{name}.safetensors in {folder} belongs to another configuration; restore both files together."
+        ) from error
+    return module.eval().requires_grad_(False)
+
+
+def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tensor]:
+    path = folder / f"{name}.safetensors"
+    if not path.exists():
+        raise WeightsError(f"{path} is missing; restore it from the repository or train it with `lucidrive train`.")
+    if raw["files"].get(path.name) != sha256(path):
+        raise WeightsError(
+            f"{path} is damaged (its checksum is not the one in config.json); restore it from the repository."
+        )
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise WeightsError(
+            f"{path} is not a whole safetensors file ({error}); restore it from the repository."
+        ) from error
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def to_device(modules: dict[str, nn.Module], device: str) -> dict[str, nn.Module]:
+    try:
+        return {name: module.to(device) for name, module in modules.items()}
+    except (RuntimeError, AssertionError) as error:
+        raise WeightsError(f"The device '{device}' cannot be used here ({error}); try `--device cpu`.") from error
+
+
+def seeded(seed: int, device: str | torch.device) -> torch.Generator:
+    return torch.Generator(device=device).manual_seed(seed)

@@ -1,0 +1,137 @@
+"""A dataset in memory for training: small pictures, latents, and the control that led to every frame."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from world.anchor import Anchor
+from world.data import DriveDataset
+from world.dynamics import FIELDS, Condition
+from world.errors import DataError
+from world.tokenizer import Tokenizer, to_float
+from world.train.loop import precision
+
+Note = Callable[[str], None]
+CONTROLS = tuple(f"control.{name}" for name in FIELDS)
+
+
+@dataclass(frozen=True)
+class Drives:
+    """All frames of a dataset, in order.
+
+    images: uint8 [T, H, W, 3]; age: int64 [T], frames since the episode began; left: int64 [T], frames until it ends;
+    motions: float32 [T, 4] and fields: int64 [T, 6], of the control that *led to* frame t (row t - 1's action,
+    frame t's motion); meaningless where age is 0.
+    """
+
+    dataset: DriveDataset
+    images: np.ndarray
+    age: Tensor
+    left: Tensor
+    motions: Tensor
+    fields: Tensor
+
+    @classmethod
+    def load(cls, root: Path, size: tuple[int, int], cache: Path, note: Note | None = None) -> Drives:
+        """Reads a dataset; the decoded pictures are kept in `cache` for the next time."""
+        dataset = DriveDataset.open(root)
+        images = _cached_images(dataset, size, cache, note)
+        length = len(dataset)
+        index = torch.arange(length)
+        starts = torch.from_numpy(dataset.starts)
+        episode = torch.bucketize(index, starts[1:-1], right=True)
+        age, left = index - starts[episode], starts[episode + 1] - 1 - index
+
+        action = torch.from_numpy(dataset.column("action").copy())
+        state = torch.from_numpy(dataset.column("observation.state").copy())
+        fields = torch.stack([torch.from_numpy(dataset.column(name).copy()) for name in CONTROLS], dim=1)
+        if int(fields.max()) >= 13 or int(fields.min()) < -1:
+            raise DataError(f"{root} has control values outside the vocabulary; collect it again with this version.")
+        motions = torch.cat([action.roll(1, 0), state], dim=1).float()
+        return cls(dataset, images, age, left, motions, fields.roll(1, 0))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, index: Tensor, device: str = "cpu") -> Tensor:
+        """Pictures [B, 3, H, W] in [-1, 1]."""
+        return to_float(torch.from_numpy(self.images[index.numpy()]).to(device))
+
+    def column(self, name: str) -> Tensor:
+        return torch.from_numpy(self.dataset.column(name).copy())
+
+
+@dataclass(frozen=True)
+class Latents:
+    """float16 [T, N, C] each: the frame's latents, and those of the frame before it carried along (see anchor.py)."""
+
+    clean: Tensor
+    carried: Tensor
+
+    def condition(self, drives: Drives, index: Tensor, device: str = "cpu") -> Condition:
+        """What leads to the frames `index` (whose age is at least 1), their true past included."""
+        before = (index - 1) - (drives.age[index] > 1).long()
+        parts = [self.carried[index], self.clean[index - 1], self.clean[before]]
+        return Condition(
+            *(part.to(device).float() for part in parts),
+            torch.ones(len(index), device=device),
+            drives.motions[index].to(device),
+            drives.fields[index].to(device),
+        )
+
+
+@torch.inference_mode()
+def encode_all(
+    drives: Drives, tokenizer: Tokenizer, anchor: Anchor, device: str, cache: Path, key: str, note: Note | None = None
+) -> Latents:
+    """Latents of all frames and of their carried pasts; the past is carried as a dream does it, from decoded latents."""
+    path = cache / f"latents-{key}-{_fingerprint(drives.dataset, '')}.npy"
+    config = tokenizer.config
+    shape = (2, len(drives), config.tokens, config.channels)
+    if not path.exists():
+        out = np.empty(shape, np.float16)
+        for start in range(0, len(drives), 128):
+            index = torch.arange(start, min(start + 128, len(drives)))
+            motions = drives.motions[index].to(device)
+            with precision(device):
+                clean = tokenizer.encode(drives.batch(index, device))
+                previous = drives.batch((index - 1).clamp_min(0), device)
+                decoded = tokenizer.decode(tokenizer.encode(previous)).clamp(-1, 1)
+                carried = tokenizer.encode(anchor(decoded, motions[:, 2], motions[:, 3]))
+            out[0, index], out[1, index] = clean.cpu().half(), carried.cpu().half()
+            if note and start % (128 * 20) == 0:
+                note(f"encoding frames, {start / len(drives):.0%}")
+        _save(path, out)
+    clean, carried = torch.from_numpy(np.load(path, mmap_mode="r+"))
+    return Latents(clean, carried)
+
+
+def _cached_images(dataset: DriveDataset, size: tuple[int, int], cache: Path, note: Note | None) -> np.ndarray:
+    path = cache / f"images-{_fingerprint(dataset, str(size))}.npy"
+    if not path.exists():
+        _save(
+            path, dataset.images(size, lambda row, total: note(f"decoding video, {row / total:.0%}") if note else None)
+        )
+    return np.load(path, mmap_mode="r")
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".tmp.npy")
+    np.save(aside, array)
+    aside.replace(path)
+
+
+def _fingerprint(dataset: DriveDataset, extra: str) -> str:
+    videos = [
+        (str(path.relative_to(dataset.root)), path.stat().st_size)
+        for path in sorted(dataset.root.glob("videos/*/*/*.mp4"))
+    ]
+    return hashlib.sha256(f"{len(dataset)} {videos} {extra}".encode()).hexdigest()[:12]

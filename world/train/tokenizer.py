@@ -1,0 +1,101 @@
+"""Trains the tokenizer (from its PCA start), then fits the anchor's depth prior."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from world.anchor import Anchor
+from world.files import WorldConfig, save_part, seeded
+from world.tokenizer import Tokenizer
+from world.train.drives import Drives
+from world.train.loop import Report, Schedule, TrainingLoop, precision
+
+BATCH = 32
+LATENT_NOISE = 0.05
+PCA_FRAMES = 3000
+
+
+def psnr(mse: Tensor) -> Tensor:
+    """PSNR in dB of a mean squared error over images in [-1, 1]."""
+    return 10 * torch.log10(4 / mse)
+
+
+def train_tokenizer(
+    drives: Drives,
+    held_out: Drives,
+    config: WorldConfig,
+    out: Path,
+    minutes: float,
+    device: str = "cpu",
+    seed: int = 0,
+    report: Report | None = None,
+) -> Tokenizer:
+    """Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents. Writes tokenizer and anchor."""
+    torch.manual_seed(seed)
+    tokenizer = Tokenizer(config.tokenizer)
+    generator = seeded(seed, "cpu")
+    sample = torch.randperm(len(drives), generator=generator)[:PCA_FRAMES]
+    tokenizer.init_pca(drives.batch(sample.sort().values))
+    tokenizer.to(device).to(memory_format=torch.channels_last)
+    loop = TrainingLoop("tokenizer", out, tokenizer, Schedule(minutes=minutes, rate=1e-3, fall=0.3))
+
+    def loss_of(step: int) -> dict[str, Tensor]:
+        index = torch.randint(len(drives), (BATCH,), generator=generator)
+        image = drives.batch(index, device)
+        with precision(device):
+            latents = tokenizer.encode(image)
+            noise = torch.randn(latents.shape, generator=generator).to(device)
+            decoded = tokenizer.decode(latents + LATENT_NOISE * noise)
+        mse, l1 = F.mse_loss(decoded, image), F.l1_loss(decoded, image)
+        edges = sum(F.l1_loss(decoded.diff(dim=axis), image.diff(dim=axis)) for axis in (-1, -2))
+        return {"loss": mse + 0.1 * l1 + 0.1 * edges, "psnr": psnr(mse)}
+
+    def validate() -> dict[str, float]:
+        return {"psnr": reconstruction(tokenizer, held_out, device)}
+
+    loop.run(loss_of, validate, report)
+    tokenizer.load_state_dict(loop.ema)
+    tokenizer.eval().requires_grad_(False)
+    with torch.inference_mode():
+        tokenizer.set_latent_scale(tokenizer.encode(drives.batch(sample[:1000], device)))
+    save_part(out, "tokenizer", tokenizer.state_dict())
+    save_part(out, "anchor", fit_anchor(drives, config, device, seed, report).state_dict())
+    return tokenizer
+
+
+@torch.inference_mode()
+def reconstruction(tokenizer: Tokenizer, drives: Drives, device: str, frames: int = 256) -> float:
+    """Mean PSNR (dB) over `frames` frames spread evenly over the dataset."""
+    index = torch.linspace(0, len(drives) - 1, frames).long()
+    scores = []
+    for part in index.split(64):
+        image = drives.batch(part, device)
+        decoded = tokenizer.decode(tokenizer.encode(image)).clamp(-1, 1)
+        scores.append(psnr((decoded - image).square().mean((1, 2, 3))))
+    return float(torch.cat(scores).mean())
+
+
+def fit_anchor(
+    drives: Drives, config: WorldConfig, device: str, seed: int, report: Report | None, steps: int = 600
+) -> Anchor:
+    """Fits the inverse-depth prior: the carried previous picture should look like the next one (L1, smooth depth)."""
+    anchor = Anchor(config.tokenizer.height, config.tokenizer.width).to(device)
+    optimizer = torch.optim.Adam(anchor.parameters(), lr=3e-3)
+    moving = ((drives.age > 0) & (drives.motions[:, 2] > 2)).nonzero()[:, 0]
+    generator = seeded(seed, "cpu")
+    for step in range(steps):
+        index = moving[torch.randint(len(moving), (32,), generator=generator)]
+        motions = drives.motions[index].to(device)
+        carried = anchor(drives.batch(index - 1, device), motions[:, 2], motions[:, 3])
+        smooth = sum(anchor.inverse_depth.diff(dim=axis).abs().mean() for axis in (0, 1))
+        loss = F.l1_loss(carried, drives.batch(index, device)) + 0.05 * smooth
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if report and step % 100 == 0:
+            report(1.0, f"depth prior, step {step} of {steps}, loss {float(loss):.4f}")
+    return anchor.requires_grad_(False)
