@@ -1,0 +1,149 @@
+"""What travels on the page's WebSocket, both ways, checked strictly.
+
+Up (JSON): say, plan, keys, pause, step, reset, save, seen. Down (JSON): hello, state, note, clip. Down (binary):
+a picture, a 20-byte little-endian header and a JPEG.
+
+    uint32 index | float32 speed (m/s) | float32 steer | float32 accel | uint8 command | uint8 flags | 2 x 0 | JPEG
+
+Flag 1: a person's keys drove this frame, not the autopilot.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from world.errors import LucidriveError
+from world.frame import Frame
+
+HEADER = struct.Struct("<IfffBBxx")
+BY_KEYS = 1
+JPEG_QUALITY = 92
+KEYS = frozenset({"up", "down", "left", "right"})
+MAX_TEXT = 2_000  # characters of a sentence that are worth sending on; the director has a limit of its own
+MAX_SEED = 2**32 - 1
+
+
+class MessageError(LucidriveError):
+    """A message on the socket cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the plan language, from a button."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    held: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepOnce:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    seed: int
+    scene: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The page has received the picture with this index; the next may be sent."""
+
+    index: int
+
+
+Message = Say | Line | Keys | Pause | StepOnce | Reset | Save | Seen
+
+
+def parse_message(text: str) -> Message:
+    """One message of the page. MessageError, in one sentence, for anything that is not exactly one."""
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MessageError("That message is not JSON; reload the page.") from error
+    if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
+        raise MessageError("That message has no type; reload the page.")
+    kind = fields.pop("type")
+    match kind, fields:
+        case "say", {"text": str(sentence), **rest} if not rest:
+            return Say(_sentence(sentence))
+        case "plan", {"line": str(line), **rest} if not rest and len(line) <= 200:
+            return Line(line)
+        case "keys", {"keys": list(names), **rest} if not rest and all(isinstance(n, str) and n in KEYS for n in names):
+            return Keys(frozenset(names))
+        case "pause", {"on": bool(on), **rest} if not rest:
+            return Pause(on)
+        case "step", {**rest} if not rest:
+            return StepOnce()
+        case "reset", {"seed": int(seed), "scene": str() | None as scene, **rest} if not rest:
+            if isinstance(seed, bool) or not 0 <= seed <= MAX_SEED:
+                raise MessageError(f"The seed must be a whole number from 0 to {MAX_SEED}.")
+            return Reset(seed, scene)
+        case "save", {**rest} if not rest:
+            return Save()
+        case "seen", {"index": int(index), **rest} if not rest and not isinstance(index, bool):
+            return Seen(index)
+    raise MessageError("That message is not one the dream understands; reload the page.")
+
+
+def _sentence(text: str) -> str:
+    """The text without control characters and surrounding space. MessageError when empty or too long."""
+    clean = "".join(c if c.isprintable() else " " for c in text).strip()
+    if not clean:
+        raise MessageError("There was nothing to read: type what should happen, for example “turn left”.")
+    if len(clean) > MAX_TEXT:
+        raise MessageError(f"That is {len(clean)} characters; say it in at most {MAX_TEXT}.")
+    return clean
+
+
+def encode_picture(frame: Frame, by_keys: bool) -> bytes:
+    """The binary message for a frame: header and JPEG (4:4:4, because the picture is small and will be enlarged)."""
+    control = frame.control
+    buffer = io.BytesIO()
+    buffer.write(
+        HEADER.pack(
+            frame.index,
+            frame.motion.speed,
+            _number(control.steer),
+            _number(control.accel),
+            control.command if control.command >= 0 else 0,
+            BY_KEYS if by_keys else 0,
+        )
+    )
+    Image.fromarray(frame.image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def _number(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def encode_json(kind: str, **fields: Any) -> str:
+    return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,74 @@
+"""Plan steps and states in a person's words, for the chips and the picture."""
+
+from __future__ import annotations
+
+from world.controls import TimeOfDay, Weather
+
+STEPS = {
+    "follow": "follow the road",
+    "left": "turn left",
+    "right": "turn right",
+    "straight": "straight on",
+    "lane_left": "one lane left",
+    "lane_right": "one lane right",
+    "stop": "stop",
+    "go": "go",
+    "faster": "faster",
+    "slower": "slower",
+    "clear": "clear sky",
+    "ped_cross": "person crosses",
+    "cyclist": "cyclist",
+    "cut_in": "car cuts in",
+    "animal": "animal",
+    "hard_brake": "car ahead brakes",
+    "stalled": "stalled car",
+    "debris": "debris",
+    "oncoming": "oncoming car",
+    "emergency": "emergency vehicle",
+    "road_work": "road work",
+}
+LEVELS = {1: "light", 2: "", 3: "heavy"}
+EVENT_LEVELS = {1: "mild", 3: "sudden"}
+
+
+def step_words(name: str, args: tuple[int | str, ...], when: str, seconds: float | None, duration: float | None) -> str:
+    """For example `ped_cross(right,3)@+5` as "person crosses from the right, sudden, in 5 s"."""
+    parts = [_act(name, args)]
+    if when == "delay" and seconds is not None:
+        parts.append(f"in {seconds:g} s")
+    elif when == "junction":
+        parts.append("at the junction")
+    if duration is not None:
+        parts.append(f"for {duration:g} s")
+    return ", ".join(parts)
+
+
+def _act(name: str, args: tuple[int | str, ...]) -> str:
+    if name == "speed":
+        return f"{args[0]} km/h"
+    if name in ("rain", "snow", "fog"):
+        return f"{LEVELS.get(int(args[0]) if args else 2, '')} {name}".strip()
+    words = STEPS.get(name, name.replace("_", " "))
+    for argument in args:
+        if argument in ("left", "right"):
+            words += f" from the {argument}"
+        elif isinstance(argument, int) and argument in EVENT_LEVELS:
+            words += f", {EVENT_LEVELS[argument]}"
+    return words
+
+
+def weather_words(weather: int) -> str:
+    """`Weather` as shown on the picture; nothing for an unknown one."""
+    if weather not in set(Weather):
+        return ""
+    name, _, level = Weather(weather).name.lower().partition("_")
+    return f"{LEVELS.get(int(level), '')} {name}".strip() if level else name
+
+
+def weather_name(weather: int) -> str:
+    """The plan language's word without its level: clear, rain, snow, fog."""
+    return Weather(weather).name.lower().partition("_")[0] if weather in set(Weather) else ""
+
+
+def time_words(time: int) -> str:
+    return TimeOfDay(time).name.lower() if time in set(TimeOfDay) else ""
