@@ -21,11 +21,11 @@ from world.controls import NULL, Control
 from world.driver import Action, Driver
 from world.dynamics import FIELDS, Cache, Condition, Dynamics, sample
 from world.errors import DataError, WeightsError
+from world.files import EMBEDDED, SCENES, load_part, load_tensors, read_config, seeded, to_device
 from world.frame import Frame, Readout
 from world.kinematics import Motion
 from world.readout import FRAMES, ReadoutHeads
 from world.tokenizer import Tokenizer, to_float, to_uint8
-from world.files import EMBEDDED, SCENES, load_part, load_tensors, read_config, seeded, to_device
 
 FIRST_STEPS = 16  # shortcut steps for a frame that has no past
 CONTEXT_NOISE = 0.05  # on the past, as in training (world/train/dynamics.py)

@@ -37,7 +37,7 @@ class DynamicsConfig:
     heads: int = 4
     depth: int = 6
     time_every: int = 3  # every third block is followed by attention over time
-    context: int = 24  # frames in the rolling cache (2.4 s)
+    context: int = 12  # frames in the rolling cache (1.2 s)
 
 
 @dataclass(slots=True)

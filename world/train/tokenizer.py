@@ -35,8 +35,9 @@ def train_tokenizer(
     report: Report | None = None,
 ) -> Tokenizer:
     """Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents. Writes tokenizer and anchor."""
-    torch.manual_seed(seed)
-    tokenizer = Tokenizer(config.tokenizer)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        tokenizer = Tokenizer(config.tokenizer)
     generator = seeded(seed, "cpu")
     sample = torch.randperm(len(drives), generator=generator)[:PCA_FRAMES]
     tokenizer.init_pca(drives.batch(sample.sort().values))

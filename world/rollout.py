@@ -1,0 +1,61 @@
+"""Dreams many true clips at once, given the controls that were really driven: for training on them and for measuring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from world.anchor import Anchor
+from world.dream import CONTEXT_NOISE
+from world.dynamics import Cache, Condition, Dynamics, sample
+from world.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """latents [B, T, N, C] as dreamt; given: the condition of every frame, clip by clip [B * T, ...]."""
+
+    latents: Tensor
+    given: Condition
+
+
+@torch.no_grad()
+def rollout(
+    tokenizer: Tokenizer,
+    anchor: Anchor,
+    dynamics: Dynamics,
+    past: tuple[Tensor, Tensor],
+    motions_BT4: Tensor,
+    fields_BT6: Tensor,
+    generator: torch.Generator,
+    *,
+    steps: int = 2,
+    time: bool = True,
+) -> Rollout:
+    """Dreams T frames from `past` (the latents of the two frames before, newest last, each [B, N, C])."""
+    before, last = past
+    batch, frames = motions_BT4.shape[:2]
+    cache = Cache(dynamics.config, batch, last.device) if time else None
+    one = torch.ones(batch, device=last.device)
+
+    def noise() -> Tensor:
+        return torch.randn(last.shape, generator=generator).to(last.device)
+
+    latents, conditions = [], []
+    for frame in range(frames):
+        motions = motions_BT4[:, frame]
+        picture = tokenizer.decode(last).clamp(-1, 1)
+        carried = tokenizer.encode(anchor(picture, motions[:, 2], motions[:, 3]))
+        noised = (part + CONTEXT_NOISE * noise() for part in (carried, last, before))
+        given = Condition(*noised, one, motions, fields_BT6[:, frame])
+        drawn = sample(dynamics, noise(), given, steps, cache)
+        if cache is not None:
+            dynamics(drawn, one, one / 8, given, cache=cache)
+            cache.commit()
+        latents.append(drawn)
+        conditions.append(given)
+        before, last = last, drawn
+    columns = [torch.stack([getattr(given, name) for given in conditions], dim=1) for name in Condition.__slots__]
+    return Rollout(torch.stack(latents, dim=1), Condition(*(column.flatten(0, 1) for column in columns)))

@@ -1,0 +1,230 @@
+"""Road networks: made once by SUMO's netgenerate, cached per user, read into plain lanes and polygons.
+
+A town's id alone decides its network, and the splits never share an id. Lengths in m, x east, y north.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import tempfile
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from world.errors import SimulatorError
+
+VERSION = 1  # part of the cache key: raise it when a spec or an option below changes
+SPLITS: dict[str, tuple[int, ...]] = {
+    "train": tuple(range(16)),
+    "validation": (16, 17),
+    "test": (18, 19),
+}
+LANE_WIDTH = 3.4
+SIDEWALK_WIDTH = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A driving lane, or a piece of one inside a junction. `shape` is float64 [N, 2] in driving direction."""
+
+    id: str
+    edge: str
+    index: int
+    shape: np.ndarray
+    width: float
+    length: float
+    speed: float
+    internal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A way over a junction: from `lane` through the internal lanes `via` to lane `to`. Direction: s, l, r or t."""
+
+    lane: str
+    via: tuple[str, ...]
+    to: str
+    direction: str
+    signal: str | None  # id of the traffic light, None when there is none
+    link: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """Everything of a town's network that the driver, the camera and the labels need."""
+
+    path: Path
+    lanes: dict[str, Lane]
+    edge_lanes: dict[str, tuple[str, ...]]  # driving lanes of a non-internal edge, right to left
+    edge_nodes: dict[str, tuple[str, str]]
+    turns: dict[str, tuple[Turn, ...]]  # by lane
+    junctions: dict[str, np.ndarray]  # polygons [N, 2]
+    sidewalks: dict[str, Lane]  # by edge
+    walking_areas: tuple[np.ndarray, ...]
+    crossings: tuple[tuple[np.ndarray, float], ...]  # centre line, width
+    bounds: tuple[float, float, float, float]
+    walk_edges: dict[str, tuple[str, ...]] = field(default_factory=dict)  # node -> edges with a sidewalk at it
+
+
+def cache_dir() -> Path:
+    """Where networks are kept: $XDG_CACHE_HOME/lucidrive or ~/.cache/lucidrive."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "lucidrive" / "towns"
+
+
+def _options(town: int) -> list[str]:
+    """netgenerate's options for a town: three kinds of plan, sizes and lane counts drawn from the town's id."""
+    rng = random.Random(f"town-{VERSION}-{town}")
+    kind = ("grid", "grid", "random", "spider")[town % 4]
+    block = rng.uniform(72, 98)
+    lanes = rng.choice([1, 2, 2])
+    if kind == "grid":
+        plan = ["--grid", "--grid.x-number", "5", "--grid.y-number", "5"]
+        plan += ["--grid.x-length", f"{block:.1f}", "--grid.y-length", f"{rng.uniform(72, 105):.1f}"]
+        jitter = rng.uniform(3, 9)
+        plan += ["--perturb-x", f"norm(0,{jitter:.1f})", "--perturb-y", f"norm(0,{jitter:.1f})"]
+    elif kind == "spider":
+        plan = ["--spider", "--spider.arm-number", str(rng.choice([5, 6, 7])), "--spider.circle-number", "3"]
+        plan += ["--spider.space-radius", f"{block:.1f}", "--spider.omit-center"]
+    else:
+        plan = ["--rand", "--rand.grid", "--rand.iterations", "45", "--rand.min-distance", "80"]
+        plan += ["--rand.max-distance", f"{rng.uniform(105, 125):.1f}", "--rand.min-angle", "60"]
+        plan += ["--rand.neighbor-dist1", "0", "--rand.neighbor-dist2", "2"]
+    plan += ["--random-lanenumber"] if rng.random() < 0.4 else []
+    return [
+        *plan,
+        *("--seed", str(1000 + town), "--default.lanenumber", str(lanes), "--default.lanewidth", str(LANE_WIDTH)),
+        *(
+            "--default.speed",
+            "13.9",
+            "--default.sidewalk-width",
+            str(SIDEWALK_WIDTH),
+            "--default.crossing-width",
+            "3.5",
+        ),
+        *("--sidewalks.guess", "--sidewalks.guess.max-speed", "20", "--crossings.guess", "--walkingareas"),
+        *("--crossings.guess.speed-threshold", "1"),
+        *("--tls.guess", "--tls.guess.threshold", "50", "--tls.cycle.time", "26", "--tls.yellow.time", "3"),
+        *("--tls.left-green.time", "0", "--tls.default-type", "static", "--tls.allred.time", "1"),
+        *("--tls.crossing-min.time", "1", "--tls.crossing-clearance.time", "1"),
+        *("--no-turnarounds.except-deadend", "--default.junctions.radius", f"{rng.uniform(4.0, 7.0):.1f}"),
+        *("--junctions.corner-detail", "5", "--junctions.internal-link-detail", "9"),
+    ]
+
+
+def ensure(town: int) -> Path:
+    """The network file of a town, made on first use. Raises SimulatorError when netgenerate is missing or refuses."""
+    try:
+        import sumo  # the package eclipse-sumo carries the binaries
+    except ImportError as error:
+        raise SimulatorError(
+            "The town needs SUMO, which is not installed: run `pip install 'lucidrive[sim]'`."
+        ) from error
+    target = cache_dir() / f"town-{VERSION}-{town}.net.xml"
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    binary = Path(sumo.SUMO_HOME) / "bin" / "netgenerate"
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        made = Path(scratch) / "made.net.xml"
+        done = subprocess.run(
+            [str(binary), *_options(town), "-o", str(made)], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0 or not made.exists():
+            raise SimulatorError(f"netgenerate could not build town {town}: {done.stderr.strip()[-300:]}")
+        made.replace(target)
+    return target
+
+
+def _points(text: str) -> np.ndarray:
+    return np.array([[float(v) for v in p.split(",")[:2]] for p in text.split()], dtype=np.float64)
+
+
+def _drivable(lane: ET.Element) -> bool:
+    allow, disallow = lane.get("allow"), lane.get("disallow", "")
+    return (allow is None or "passenger" in allow.split()) and "passenger" not in disallow.split() and disallow != "all"
+
+
+def read(path: Path) -> Network:
+    """Parse a SUMO network file."""
+    root = ET.parse(path).getroot()
+    lanes: dict[str, Lane] = {}
+    edge_lanes: dict[str, tuple[str, ...]] = {}
+    edge_nodes: dict[str, tuple[str, str]] = {}
+    sidewalks: dict[str, Lane] = {}
+    areas: list[np.ndarray] = []
+    crossings: list[tuple[np.ndarray, float]] = []
+    for edge in root.iter("edge"):
+        function, eid = edge.get("function", ""), edge.get("id", "")
+        here: list[str] = []
+        for item in edge.findall("lane"):
+            lane = Lane(
+                id=item.get("id", ""),
+                edge=eid,
+                index=int(item.get("index", "0")),
+                shape=_points(item.get("shape", "")),
+                width=float(item.get("width", "3.2")),
+                length=float(item.get("length", "0")),
+                speed=float(item.get("speed", "13.9")),
+                internal=function == "internal",
+            )
+            if function == "walkingarea":
+                areas.append(lane.shape)
+            elif function == "crossing":
+                crossings.append((lane.shape, lane.width))
+            elif _drivable(item):
+                lanes[lane.id] = lane
+                here.append(lane.id)
+            elif function == "":
+                sidewalks[eid] = lane
+        if function == "" and here:
+            edge_lanes[eid] = tuple(here)
+            edge_nodes[eid] = (edge.get("from", ""), edge.get("to", ""))
+    links = [c.attrib for c in root.iter("connection")]
+    onward = {f"{c['from']}_{c['fromLane']}": c for c in links if c["from"].startswith(":")}
+    turns: dict[str, list[Turn]] = {}
+    for c in links:
+        source, goal = f"{c['from']}_{c['fromLane']}", f"{c['to']}_{c['toLane']}"
+        if c["from"].startswith(":") or source not in lanes or goal not in lanes or "via" not in c:
+            continue
+        via = [c["via"]]
+        while via[-1] in onward and "via" in onward[via[-1]]:
+            via.append(onward[via[-1]]["via"])
+        if any(v not in lanes for v in via):
+            continue
+        turn = Turn(source, tuple(via), goal, c["dir"].lower(), c.get("tl"), int(c.get("linkIndex", "-1")))
+        turns.setdefault(source, []).append(turn)
+    junctions = {
+        j.get("id", ""): _points(j.get("shape", ""))
+        for j in root.iter("junction")
+        if j.get("type") != "internal" and len(j.get("shape", "").split()) >= 3
+    }
+    walk: dict[str, list[str]] = {}
+    for eid in sidewalks:
+        if eid in edge_nodes:
+            for node in edge_nodes[eid]:
+                walk.setdefault(node, []).append(eid)
+    everything = np.concatenate([lane.shape for lane in lanes.values()])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    return Network(
+        path=path,
+        lanes=lanes,
+        edge_lanes=edge_lanes,
+        edge_nodes=edge_nodes,
+        turns={k: tuple(v) for k, v in turns.items()},
+        junctions=junctions,
+        sidewalks=sidewalks,
+        walking_areas=tuple(areas),
+        crossings=tuple(crossings),
+        bounds=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
+        walk_edges={k: tuple(v) for k, v in walk.items()},
+    )
+
+
+def load(town: int) -> Network:
+    """The network of a town by id (see SPLITS)."""
+    return read(ensure(town))

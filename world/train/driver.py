@@ -1,0 +1,151 @@
+"""Trains the readouts and the driver on one trunk: what is to be seen, and what the expert would do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from world.controls import FPS, TRANSITION_SECONDS
+from world.driver import Driver
+from world.files import load_part, read_config, save_part, seeded
+from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
+from world.train.drives import Drives, Latents, encode_all
+from world.train.loop import Report, Schedule, TrainingLoop, precision
+
+BATCH = 256
+LATENT_NOISE = 0.15  # dreams are a little off the true latents
+VISIBLE = 12  # pixels of an event's actor at 144x256 from which on it counts as visible
+SETTLED = int(TRANSITION_SECONDS * FPS)
+
+
+class Observer(nn.Module):
+    """Readouts and driver, trained together."""
+
+    def __init__(self, readout: ReadoutHeads, driver: Driver) -> None:
+        super().__init__()
+        self.readout, self.driver = readout, driver
+
+
+class Labels:
+    """The targets of all frames, and where they hold."""
+
+    def __init__(self, drives: Drives) -> None:
+        column = drives.column
+        values = [*column("observation.state").T, column("label.junction_distance"), column("label.lane_offset")]
+        self.values = torch.stack(values, dim=1).float() / torch.tensor(list(SCALES.values()))
+        flags = [column("label.collision") > 0, column("label.off_road") > 0, column("event.visible_pixels") >= VISIBLE]
+        self.flags = torch.stack(flags, dim=1).float()
+        self.weather, self.time = drives.fields[:, 1], drives.fields[:, 2]
+        changed = (drives.fields[:, 1:3] != drives.fields.roll(1, 0)[:, 1:3]).any(1) & (drives.age > 1)
+        since = torch.arange(len(drives)) - torch.where(changed, torch.arange(len(drives)), -SETTLED).cummax(0).values
+        self.settled = since >= SETTLED
+        self.expert = column("expert.action").float()
+        self.target = column("expert.target_speed").float()
+        self.command = column("control.command").clamp_min(0)
+        self.on_road = self.flags[:, 1] == 0
+
+
+def train_driver(
+    drives: Drives,
+    held_out: Drives,
+    out: Path,
+    minutes: float,
+    device: str = "cpu",
+    seed: int = 0,
+    report: Report | None = None,
+) -> tuple[ReadoutHeads, Driver]:
+    """Needs tokenizer and anchor in `out`; writes readout and driver beside them."""
+    config, raw = read_config(out)
+    modules = config.build()
+    for name in ("tokenizer", "anchor"):
+        load_part(out, name, modules[name], raw)
+        modules[name].to(device)
+    key = raw["files"]["tokenizer.safetensors"][:8] + raw["files"]["anchor.safetensors"][:8]
+    sets = [
+        (data, encode_all(data, modules["tokenizer"], modules["anchor"], device, out / "cache", key), Labels(data))  # type: ignore[arg-type]
+        for data in (drives, held_out)
+    ]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        observer = Observer(ReadoutHeads(config.readout), Driver(config.driver)).to(device)
+    generator = seeded(seed, "cpu")
+    loop = TrainingLoop("driver", out, observer, Schedule(minutes=minutes, rate=1e-3, fall=0.3))
+    pool = (drives.age >= FRAMES - 1).double() * torch.where(drives.motions[:, 2] < 0.5, 0.5, 1.0)
+    events = sets[0][2].flags[:, 2] > 0
+    pool = pool * torch.where(events, 3.0, 1.0) * torch.where(drives.motions[:, 3].abs() > 0.1, 2.0, 1.0)
+
+    def loss_of(step: int) -> dict[str, Tensor]:
+        data, latents, labels = sets[0]
+        index = torch.multinomial(pool, BATCH, generator=generator)
+        past = _past(latents, index)
+        strength = LATENT_NOISE * torch.rand(len(index), 1, 1, 1, generator=generator)
+        past = past + strength * torch.randn(past.shape, generator=generator)
+        with precision(device):
+            losses = _losses(observer, past.to(device), data, labels, index, device)
+        losses["loss"] = sum(losses.values())
+        return losses
+
+    loop.run(loss_of, lambda: scores(observer, *sets[1], device), report)
+    observer.load_state_dict(loop.ema)
+    observer.eval()
+    save_part(out, "readout", observer.readout.state_dict())
+    save_part(out, "driver", observer.driver.state_dict())
+    return observer.readout, observer.driver
+
+
+def _past(latents: Latents, index: Tensor) -> Tensor:
+    """[B, FRAMES, N, C], oldest first."""
+    return latents.clean[index[:, None] + torch.arange(1 - FRAMES, 1)].float()
+
+
+def _losses(
+    observer: Observer, past: Tensor, drives: Drives, labels: Labels, index: Tensor, device: str
+) -> dict[str, Tensor]:
+    hidden = observer.readout.trunk(past)
+    out = observer.readout(hidden)
+    settled = labels.settled[index].float().to(device)
+    losses = {
+        "values": F.smooth_l1_loss(out["values"], labels.values[index].to(device), beta=0.1) * 4,
+        "flags": F.binary_cross_entropy_with_logits(out["flags"], labels.flags[index].to(device)),
+    }
+    for name in ("weather", "time"):
+        each = F.cross_entropy(out[name], getattr(labels, name)[index].to(device), reduction="none")
+        losses[name] = (each * settled).sum() / settled.sum().clamp_min(1)
+    speed = drives.motions[index, 2].to(device)
+    action = observer.driver(hidden, labels.command[index].to(device), labels.target[index].to(device), speed)
+    miss = (action.float() - labels.expert[index].to(device)).abs()
+    road = labels.on_road[index].float().to(device)
+    losses["steer"] = (miss[:, 0] * road).mean() * 4
+    losses["accel"] = (miss[:, 1] * road).mean() * 2
+    return losses
+
+
+@torch.inference_mode()
+def scores(observer: Observer, drives: Drives, latents: Latents, labels: Labels, device: str) -> dict[str, float]:
+    """Errors on held-out frames: speed (m/s), yaw rate (rad/s), junction distance (m), accuracies, driver correlations."""
+    index = torch.linspace(FRAMES, len(drives) - 1, 4000).long()
+    index = index[(drives.age[index] >= FRAMES - 1) & labels.settled[index]]
+    rows = []
+    for part in index.split(500):
+        past = _past(latents, part).to(device)
+        hidden = observer.readout.trunk(past)
+        action = observer.driver(
+            hidden, labels.command[part].to(device), labels.target[part].to(device), drives.motions[part, 2].to(device)
+        )
+        rows.append((observer.readout(hidden), action.cpu()))
+    out = {name: torch.cat([row[0][name] for row in rows]).cpu() for name in rows[0][0]}
+    action = torch.cat([row[1] for row in rows])
+    miss = (out["values"] - labels.values[index]).abs().mean(0) * torch.tensor(list(SCALES.values()))
+    result = {f"{name}_error": float(value) for name, value in zip(SCALES, miss, strict=True)}
+    for name in ("weather", "time"):
+        result[f"{name}_accuracy"] = float((out[name].argmax(1) == getattr(labels, name)[index]).float().mean())
+    right = ((out["flags"] > 0).float() == labels.flags[index]).float().mean(0)
+    result |= {f"{name}_accuracy": float(value) for name, value in zip(FLAGS, right, strict=True)}
+    for number, name in enumerate(("steer", "accel")):
+        road = labels.on_road[index]
+        pair = torch.stack([action[road, number], labels.expert[index][road, number]])
+        result[f"{name}_correlation"] = float(torch.corrcoef(pair)[0, 1])
+    return result

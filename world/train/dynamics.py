@@ -1,0 +1,257 @@
+"""Trains the dynamics in two phases: independent pairs for the world's motion, then clips and own dreams for memory.
+
+Shortcut forcing (Frans et al. 2024, arXiv 2410.12557; Dreamer 4, arXiv 2509.24527, section 3.2): at the smallest
+step size the target is the clean frame; at larger ones it is where two half steps of the model itself arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from world.anchor import Anchor
+from world.controls import NULL
+from world.dream import CONTEXT_NOISE
+from world.dynamics import Condition, Dynamics
+from world.files import load_part, read_config, save_part, seeded
+from world.rollout import rollout
+from world.tokenizer import Tokenizer
+from world.train.drives import Drives, Latents, encode_all
+from world.train.loop import Report, Schedule, TrainingLoop, precision
+from world.train.tokenizer import psnr
+
+PAIRS = 128  # frames a step in the first phase
+CLIPS, CLIP_FRAMES = 8, 16  # of true clips in the second phase
+OWN_CLIPS, OWN_FRAMES = 16, 8  # of the model's own dreams in the second phase
+SMALLEST = 1 / 8
+BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
+DROP_PAST, DROP_FIELD, DROP_ACTION, DROP_MOTION = 0.04, 0.1, 0.3, 0.05
+PAIR_SHARE = 0.65  # of the minutes
+HORIZONS = (1, 5, 10, 20)
+
+
+@dataclass(frozen=True)
+class Parts:
+    tokenizer: Tokenizer
+    anchor: Anchor
+    dynamics: Dynamics
+
+
+def train_dynamics(
+    drives: Drives,
+    held_out: Drives,
+    out: Path,
+    minutes: float,
+    device: str = "cpu",
+    seed: int = 0,
+    report: Report | None = None,
+) -> Dynamics:
+    """Needs the tokenizer and the anchor in `out`; writes the dynamics beside them."""
+    config, raw = read_config(out)
+    modules = config.build()
+    for name in ("tokenizer", "anchor"):
+        load_part(out, name, modules[name], raw)
+        modules[name].to(device)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        dynamics = Dynamics(config.dynamics).to(device)
+    parts = Parts(modules["tokenizer"], modules["anchor"], dynamics)  # type: ignore[arg-type]
+    key = raw["files"]["tokenizer.safetensors"][:8] + raw["files"]["anchor.safetensors"][:8]
+
+    def note(text: str) -> None:
+        if report:
+            report(0.0, text)
+
+    latents, held = (
+        encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", key, note) for data in (drives, held_out)
+    )
+    trainer = DynamicsTrainer(parts, drives, latents, device, seed)
+
+    def validate(time: bool) -> Callable[[], dict[str, float]]:
+        def run() -> dict[str, float]:
+            scores = horizons(parts, held_out, held, device, time=time)
+            flat = {f"{what}_{frames}": value for what, row in scores.items() for frames, value in row.items()}
+            return flat
+
+        return run
+
+    pairs = TrainingLoop("dynamics-pairs", out, dynamics, Schedule(minutes=minutes * PAIR_SHARE, rate=2e-3, ema=0.995))
+    trainer.loop = pairs
+    pairs.run(trainer.pairs, validate(False), report)
+    dynamics.load_state_dict(pairs.ema)
+    clips = TrainingLoop(
+        "dynamics-clips", out, dynamics, Schedule(minutes=minutes * (1 - PAIR_SHARE), rate=5e-4, fall=0.2, ema=0.99)
+    )
+    trainer.loop = clips
+    clips.run(trainer.clips, validate(True), report)
+    dynamics.load_state_dict(clips.ema)
+    save_part(out, "dynamics", dynamics.state_dict())
+    return dynamics.eval()
+
+
+class DynamicsTrainer:
+    """The losses of both phases."""
+
+    def __init__(self, parts: Parts, drives: Drives, latents: Latents, device: str, seed: int) -> None:
+        self.parts, self.drives, self.latents, self.device = parts, drives, latents, device
+        self.generator = seeded(seed, "cpu")
+        self.loop: TrainingLoop | None = None
+        gain = parts.tokenizer.from_latents.weight.norm(dim=0) * parts.tokenizer.latent_std
+        self.weight_C = (gain / gain.mean()).to(device)  # a latent counts as much as it shows in the picture
+        self.frames = ((drives.age >= 1) * weights(drives)).double()
+        self.starts = {n: (drives.left >= n - 1) & (drives.age >= 2) for n in (CLIP_FRAMES, OWN_FRAMES)}
+
+    def pairs(self, step: int) -> dict[str, Tensor]:
+        index = torch.multinomial(self.frames, PAIRS, generator=self.generator)
+        clean = self.latents.clean[index].to(self.device).float()
+        given = self.noised(self.latents.condition(self.drives, index, self.device))
+        progress = self.loop.progress if self.loop else 1.0
+        with precision(self.device):
+            return self.forcing(clean, self.dropped(given), bootstrap=progress > BOOTSTRAP_FROM)
+
+    def clips(self, step: int) -> dict[str, Tensor]:
+        if step % 2:
+            index = self.clip_index(CLIPS, CLIP_FRAMES)
+            given = self.noised(self.latents.condition(self.drives, index.flatten(), self.device))
+        else:
+            index = self.clip_index(OWN_CLIPS, OWN_FRAMES)
+            motions, fields = self.drives.motions[index].to(self.device), self.drives.fields[index].to(self.device)
+            past = tuple(self.latents.clean[index[:, 0] - back].to(self.device).float() for back in (2, 1))
+            p = self.parts
+            with precision(self.device):
+                dreamt = rollout(p.tokenizer, p.anchor, p.dynamics, past, motions, fields, self.generator)
+            given = dreamt.given
+        clean = self.latents.clean[index.flatten()].to(self.device).float()
+        with precision(self.device):
+            return self.forcing(clean, given, bootstrap=True, frames=index.shape[1])
+
+    def forcing(self, clean: Tensor, given: Condition, *, bootstrap: bool, frames: int = 0) -> dict[str, Tensor]:
+        """The shortcut-forcing loss over a batch of frames (clips of `frames`, where given)."""
+        batch, model = len(clean), self.parts.dynamics
+        size = torch.full((batch,), SMALLEST)
+        if bootstrap:
+            larger = torch.rand(batch, generator=self.generator) < BOOTSTRAP_SHARE
+            size = torch.where(larger, 0.5 ** torch.randint(0, 3, (batch,), generator=self.generator), size)
+        tau = (torch.rand(batch, generator=self.generator) / size).floor() * size  # on the grid of the step size
+        start = torch.rand(batch, generator=self.generator) < 0.25  # every dreamt frame begins at pure noise
+        tau = torch.where(start, 0.0, tau)
+        if frames:  # a dream's past is clean: some frames serve as such
+            tau = torch.where((size == SMALLEST) & (torch.rand(batch, generator=self.generator) < 0.3), 1.0, tau)
+        size, tau = size.to(self.device), tau.to(self.device)
+        noise = torch.randn(clean.shape, generator=self.generator).to(self.device)
+        mix = tau[:, None, None]
+        noised = (1 - mix) * noise + mix * clean
+        target = clean
+        if bootstrap:
+            rows = (size > SMALLEST).nonzero()[:, 0]
+            target = clean.clone()
+            target[rows] = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
+        predicted = model(noised, tau, size, given, frames=frames)
+        error = ((predicted - target).square() * self.weight_C).mean((1, 2))
+        loss = (error * (0.5 + 0.5 * tau)).mean()
+        plain = error[size == SMALLEST].mean()
+        return {"loss": loss, "plain": plain}
+
+    @torch.no_grad()
+    def two_half_steps(self, noised: Tensor, tau: Tensor, size: Tensor, given: Condition) -> Tensor:
+        """The x-prediction whose velocity is the mean of two half steps' velocities."""
+        model, half = self.parts.dynamics, size / 2
+        first = (model(noised, tau, half, given) - noised) / (1 - tau)[:, None, None]
+        middle = noised + first * half[:, None, None]
+        second = (model(middle, tau + half, half, given) - middle) / (1 - tau - half)[:, None, None]
+        return noised + (first + second) / 2 * (1 - tau)[:, None, None]
+
+    def clip_index(self, clips: int, frames: int) -> Tensor:
+        """Frame numbers [clips, frames] of clips that lie within an episode."""
+        first = torch.multinomial(self.frames * self.starts[frames], clips, generator=self.generator)
+        return first[:, None] + torch.arange(frames)
+
+    def noised(self, given: Condition) -> Condition:
+        """The past a little noised, as it will be in a dream; sometimes more."""
+        batch = len(given.has_past_B)
+        strength = CONTEXT_NOISE * (1 + 3 * torch.rand(batch, generator=self.generator) ** 3)[:, None, None]
+        for name in ("anchor_BNC", "last_BNC", "before_BNC"):
+            part = getattr(given, name)
+            noise = strength * torch.randn(part.shape, generator=self.generator)
+            setattr(given, name, part + noise.to(part.device))
+        return given
+
+    def dropped(self, given: Condition) -> Condition:
+        """Some of everything left out, so that any subset of the controls may be given, or no past at all."""
+        batch = len(given.has_past_B)
+
+        def chance(p: float) -> Tensor:
+            return (torch.rand(batch, generator=self.generator) < p).to(self.device)
+
+        nothing = chance(DROP_PAST)
+        for name in ("anchor_BNC", "last_BNC", "before_BNC"):
+            getattr(given, name)[nothing] = 0.0
+        given.has_past_B[nothing] = 0.0
+        given.motions_B4[chance(DROP_ACTION), :2] = torch.nan
+        given.motions_B4[chance(DROP_MOTION), 2:] = torch.nan
+        for column in range(given.fields_B6.shape[1]):
+            given.fields_B6[chance(DROP_FIELD), column] = NULL
+        return given
+
+
+def weights(drives: Drives) -> Tensor:
+    """How often a frame is drawn: turning, events and changes of weather or time more, standing still less."""
+    speed, yaw_rate = drives.motions[:, 2], drives.motions[:, 3].abs()
+    weight = torch.where(speed < 0.5, 0.3, 1.0) + 2.0 * (yaw_rate > 0.08) + 1.0 * (yaw_rate > 0.3)
+    fields = drives.fields
+    changed = (fields[:, 1:3] != fields.roll(20, 0)[:, 1:3]).any(1) & (drives.age >= 20)
+    return weight + 2.0 * changed + 2.0 * (fields[:, 3] > 0)
+
+
+@torch.no_grad()
+def horizons(
+    parts: Parts,
+    drives: Drives,
+    latents: Latents,
+    device: str,
+    *,
+    clips: int = 48,
+    steps: int = 2,
+    time: bool = True,
+    seed: int = 0,
+) -> dict[str, dict[int, float]]:
+    """PSNR (dB) of dreams against the true future in moving scenes at HORIZONS, true controls.
+
+    Rows: `dream`; `shuffled` (the motion of another clip); `repeat` (the last frame again).
+    """
+    frames = max(HORIZONS)
+    usable = (drives.age >= 2) & (drives.left >= frames - 1) & (drives.motions[:, 2] > 2)
+    starts = usable.nonzero()[:, 0]
+    first = starts[torch.linspace(0, len(starts) - 1, clips).long()]
+    index = first[:, None] + torch.arange(frames)
+    motions, fields = drives.motions[index].to(device), drives.fields[index].to(device)
+    past = tuple(latents.clean[first - back].to(device).float() for back in (2, 1))
+    truth = [drives.batch(index[:, frame - 1], device) for frame in HORIZONS]
+    last = drives.batch(first - 1, device)
+
+    def scored(pictures: list[Tensor]) -> dict[int, float]:
+        return {
+            frame: float(psnr((picture - true).square().mean((1, 2, 3))).mean())
+            for frame, picture, true in zip(HORIZONS, pictures, truth, strict=True)
+        }
+
+    def dreamt(motions: Tensor) -> dict[int, float]:
+        with precision(device):
+            out = rollout(
+                parts.tokenizer,
+                parts.anchor,
+                parts.dynamics,
+                past,
+                motions,
+                fields,
+                seeded(seed, "cpu"),
+                steps=steps,
+                time=time,
+            )
+            return scored([parts.tokenizer.decode(out.latents[:, frame - 1]).clamp(-1, 1) for frame in HORIZONS])
+
+    return {"dream": dreamt(motions), "shuffled": dreamt(motions.roll(1, 0)), "repeat": scored([last] * len(HORIZONS))}

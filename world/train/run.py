@@ -1,0 +1,57 @@
+"""From a dataset to weights: one part, or all of them in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from world.errors import DataError
+from world.files import WorldConfig, read_config, write_config
+from world.train.driver import train_driver
+from world.train.drives import Drives
+from world.train.dynamics import train_dynamics
+from world.train.loop import Report
+from world.train.tokenizer import train_tokenizer
+
+PARTS = ("tokenizer", "dynamics", "driver")
+MINUTES = {"tokenizer": 12.0, "dynamics": 60.0, "driver": 8.0}
+
+
+def train(
+    part: str,
+    data: Path,
+    held_out: Path,
+    out: Path,
+    *,
+    minutes: float | None = None,
+    device: str = "cpu",
+    seed: int = 0,
+    report: Report | None = None,
+) -> None:
+    """Trains `part` (one of PARTS, or "all") on the dataset `data` into the weights folder `out`.
+
+    `held_out` is a dataset of other towns, for validation only. A killed run goes on from its last checkpoint when
+    the same command is given again; a finished part is trained on when given more minutes.
+    """
+    if part not in (*PARTS, "all"):
+        raise DataError(f"There is no part '{part}' to train; there are: {', '.join(PARTS)}, all.")
+    for number, name in enumerate(PARTS):
+        if part not in (name, "all"):
+            continue
+        if number and not (out / "config.json").exists():
+            raise DataError(f"{out} has no tokenizer yet; run `lucidrive train tokenizer --out {out}` first.")
+        config, trained = WorldConfig(), {}
+        if (out / "config.json").exists():
+            config, raw = read_config(out)
+            trained = raw["trained"]
+        size = (config.tokenizer.height, config.tokenizer.width)
+        drives = Drives.load(data, size, out / "cache", lambda text: report(0.0, text) if report else None)
+        held = Drives.load(held_out, size, out / "cache")
+        spent = minutes or MINUTES[name]
+        if name == "tokenizer":
+            train_tokenizer(drives, held, config, out, spent, device, seed, report)
+        elif name == "dynamics":
+            train_dynamics(drives, held, out, spent, device, seed, report)
+        else:
+            train_driver(drives, held, out, spent, device, seed, report)
+        trained = trained | {name: {"minutes": spent, "frames": len(drives), "seed": seed}}
+        write_config(out, config, trained)
