@@ -69,9 +69,12 @@ def train_tokenizer(
 
 
 @torch.inference_mode()
-def reconstruction(tokenizer: Tokenizer, drives: Drives, device: str, frames: int = 256) -> float:
-    """Mean PSNR (dB) over `frames` frames spread evenly over the dataset."""
-    index = torch.linspace(0, len(drives) - 1, frames).long()
+def reconstruction(
+    tokenizer: Tokenizer, drives: Drives, device: str, frames: int = 256, where: Tensor | None = None
+) -> float:
+    """Mean PSNR (dB) over `frames` frames spread evenly over the dataset, or over those `where` (bool [T]) holds."""
+    index = torch.arange(len(drives)) if where is None else where.nonzero()[:, 0]
+    index = index[torch.linspace(0, len(index) - 1, frames).long()]
     scores = []
     for part in index.split(64):
         image = drives.batch(part, device)
