@@ -145,5 +145,5 @@ def _number(value: float) -> float:
     return value if math.isfinite(value) else 0.0
 
 
-def encode_json(kind: str, **fields: Any) -> str:
+def encode_json(kind: str, /, **fields: Any) -> str:
     return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

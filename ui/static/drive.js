@@ -94,9 +94,9 @@ function mount(root) {
     },
     clip(message) {
       const clip = find("clip");
+      if (!message.video) return clip.replaceChildren();
       const link = (href, text) => Object.assign(document.createElement("a"), { href, textContent: text, download: "" });
       clip.replaceChildren(`${message.seconds.toFixed(1)} s saved: `, link(message.video, "video"), " and ", link(message.sidecar, "labels"));
-      find("save").disabled = false;
     },
   };
 

@@ -1,0 +1,90 @@
+"""What the page needs of a person's dream. `ui.live` gives it for a real one; tests give it for a fake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from world.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A step of the plan: its line, its words, and pending, running, done or timed_out."""
+
+    line: str
+    text: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence to show. kind: news, question, refusal or error."""
+
+    text: str
+    kind: str = "news"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is to be shown now: the newest frame, whether a person's keys drove it, the weather and time as told."""
+
+    frame: Frame | None
+    by_keys: bool = False
+    plan: tuple[Chip, ...] = ()
+    paused: bool = False
+    thinking: bool = False
+    weather: int = 0
+    time: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A clip on the disk: an mp4 and its JSON sidecar."""
+
+    video: Path
+    sidecar: Path
+    seconds: float
+
+
+class Drive(Protocol):
+    """One person's dream. Every method may be called from any thread and returns soon, but for `reset` and `save`.
+
+    What goes wrong is a LucidriveError, or a Note where it is found out later.
+    """
+
+    @property
+    def seed(self) -> int: ...
+
+    def view(self) -> View: ...
+    def notes(self) -> list[Note]:
+        """The sentences since the last call."""
+        ...
+
+    def say(self, text: str) -> None: ...
+    def event(self, line: str) -> None: ...
+    def press(self, keys: frozenset[str]) -> None:
+        """The keys held now: any of up, down, left, right."""
+        ...
+
+    def pause(self, on: bool) -> None: ...
+    def step(self) -> None: ...
+    def reset(self, seed: int, scene: str | None) -> None: ...
+    def save(self) -> Saved: ...
+    def close(self) -> None: ...
+
+
+class Dreamer(Protocol):
+    """Gives dreams to tabs. `changed` is called from the dreaming thread after every tick."""
+
+    @property
+    def scenes(self) -> tuple[str, ...]: ...
+
+    @property
+    def known(self) -> frozenset[str] | None:
+        """Plan words that the weights have learnt; None when they do not say."""
+        ...
+
+    def open(self, changed: Callable[[], None]) -> Drive: ...
