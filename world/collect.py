@@ -1,0 +1,181 @@
+"""Collecting drives in the town: shards made by parallel processes, assembled into one LeRobotDataset v3.
+
+A shard is decided by (seed, split, its number) alone, so the labels do not depend on how many processes work. A killed
+collection goes on with the same call: finished shards are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from world.controls import FPS, Event, TimeOfDay
+from world.data.reader import DriveDataset
+from world.data.writer import EpisodeWriter, assemble, is_done
+from world.errors import DataError, SimulatorError
+
+VERSION = 1  # raise it when the same seed gives other drives than before
+SHARD_FRAMES = 2000
+SHORTEST = 40
+EPISODE_SECONDS = (18.0, 30.0)
+SPLITS = ("train", "validation", "test")
+Progress = Callable[[int, int], None]  # frames done, frames wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One shard's work."""
+
+    number: int
+    seed: int
+    split: str
+    frames: int
+    folder: str
+
+
+def make_shard(unit: Unit) -> int:
+    """Drive one shard; returns its frames. Runs in a process of its own: SUMO and the camera are one a process."""
+    from world.town.camera import Camera
+    from world.town.network import SPLITS as TOWNS
+    from world.town.recorder import record
+    from world.town.town import Town
+
+    rng = random.Random(f"shard-{VERSION}-{unit.seed}-{unit.split}-{unit.number}")
+    towns = TOWNS[unit.split]
+    town = Town(towns[unit.number % len(towns)], rng.randrange(2**31), Camera())
+    done = 0
+    try:
+        with EpisodeWriter(Path(unit.folder)) as writer:
+            while unit.frames - done >= SHORTEST:
+                length = min(int(rng.uniform(*EPISODE_SECONDS) * FPS), unit.frames - done)
+                episode = record(town, rng.randrange(2**31), length)
+                if episode is not None:
+                    writer.append(episode)
+                    done += len(episode)
+    finally:
+        town.close()
+    return done
+
+
+def collect(
+    frames: int,
+    out: Path,
+    seed: int = 0,
+    workers: int = 2,
+    split: str = "train",
+    progress: Progress | None = None,
+) -> Path:
+    """Collect at least `frames` frames into a LeRobotDataset v3 at `out`; returns `out`.
+
+    Raises DataError for a split that does not exist, a folder that holds another collection, or a folder that
+    cannot be written; SimulatorError when SUMO or Panda3D is missing or a shard's process dies.
+    """
+    if split not in SPLITS:
+        raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
+    if frames < 1 or workers < 1:
+        raise DataError("Ask for at least one frame and one worker.")
+    from world.town.network import SPLITS as TOWNS
+    from world.town.network import ensure
+
+    shards = out / "shards"
+    request = {"version": VERSION, "seed": seed, "split": split}
+    try:
+        shards.mkdir(parents=True, exist_ok=True)
+        _claim(out / "collect.json", request)
+    except OSError as error:
+        raise DataError(f"{out} cannot be written ({error.strerror}); choose another folder.") from error
+    for town in TOWNS[split]:
+        ensure(town)
+    size = min(SHARD_FRAMES, max(frames, SHORTEST))
+    count = -(-frames // max(size - SHORTEST + 1, 1)) if frames > size else 1
+    units = [Unit(i, seed, split, size, str(shards / f"shard-{i:05d}")) for i in range(count)]
+    todo = [unit for unit in units if not is_done(Path(unit.folder))]
+    finished = size * (len(units) - len(todo))
+    start = time.monotonic()
+    if progress:
+        progress(min(finished, frames), frames)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, max(len(todo), 1)), mp_context=context, max_tasks_per_child=1) as pool:
+        futures = [pool.submit(make_shard, unit) for unit in todo]
+        try:
+            for future in as_completed(futures):
+                finished += future.result()
+                if progress:
+                    progress(min(finished, frames), frames)
+        except BrokenPipeError as error:
+            raise SimulatorError("A process of the collection died; run the same command again to go on.") from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    seconds = time.monotonic() - start
+    assemble(out, [Path(unit.folder) for unit in units], split=split, card="")
+    card = describe(DriveDataset.open(out), split, seed)
+    if todo:
+        card += f"\nMade at {size * len(todo) / max(seconds, 1e-6):.0f} frames/s by {workers} processes.\n"
+    (out / "README.md").write_text(card)
+    return out
+
+
+def _claim(path: Path, request: dict[str, object]) -> None:
+    if path.exists():
+        if json.loads(path.read_text()) != request:
+            raise DataError(f"{path.parent} holds another collection (other seed or split); choose another folder.")
+        return
+    aside = path.with_suffix(".tmp")
+    aside.write_text(json.dumps(request))
+    os.replace(aside, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What a dataset is made of, as shares of its frames."""
+
+    turning: float  # yaw rate above 0.15 rad/s
+    standing: float  # below 0.5 m/s
+    night: float
+    rain: float
+    in_event: float
+    off_road: float
+
+
+def mix(dataset: DriveDataset) -> Mix:
+    """Shares of frames by what they show."""
+    state = dataset.column("observation.state")
+    return Mix(
+        turning=float(np.mean(np.abs(state[:, 1]) > 0.15)),
+        standing=float(np.mean(state[:, 0] < 0.5)),
+        night=float(np.mean(dataset.column("control.time") == TimeOfDay.NIGHT)),
+        rain=float(np.mean(dataset.column("label.rain") > 0.05)),
+        in_event=float(np.mean(dataset.column("control.event") != Event.NONE)),
+        off_road=float(np.mean(dataset.column("label.off_road") > 0)),
+    )
+
+
+def describe(dataset: DriveDataset, split: str, seed: int) -> str:
+    """The dataset's card (Markdown)."""
+    lines = [
+        f"# Drives through lucidrive's town ({split})",
+        "",
+        f"{len(dataset)} frames at {FPS} Hz, 144x256, {len(dataset.starts) - 1} drives, seed {seed}.",
+        "SUMO traffic on generated networks, an own kinematic bicycle as the car, Panda3D's software camera.",
+        "Drivers: expert with bursts of noise, smooth random, key-like (see `tasks`). Apache-2.0.",
+        "",
+        "| frames | share |",
+        "|---|---|",
+    ]
+    lines += [f"| {name.replace('_', ' ')} | {value:.1%} |" for name, value in asdict(mix(dataset)).items()]
+    onsets = int(dataset.column("event.onset").sum())
+    crashes = int((np.diff(dataset.column("label.collision"), prepend=0) > 0).sum())
+    lines += ["", f"Event onsets: {onsets}. Collisions: {crashes}."]
+    commands = np.bincount(dataset.column("control.command"), minlength=13)
+    lines += ["", "Frames by command id: " + ", ".join(f"{k}: {n}" for k, n in enumerate(commands) if n) + ".", ""]
+    return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""What moves in the picture: vehicles, people, signal heads; and how much of them is seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from panda3d.core import NodePath
+
+from world.town import models
+from world.town.camera import Camera
+from world.town.mesh import Mesh, Surface, line_length
+from world.town.network import Network
+from world.town.traffic import Other, Traffic, paint_of
+
+COATS = ((190, 70, 64), (64, 96, 150), (222, 190, 90), (70, 120, 92), (150, 92, 140), (226, 222, 212), (60, 62, 70))
+TROUSERS = ((52, 56, 72), (92, 84, 76), (40, 40, 44))
+EVENT_COAT = (228, 96, 44)
+DRAWN = 110.0  # m
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Pixels of the picture (at 144x256) that show vehicles, people, and the event's actor."""
+
+    vehicles: int
+    people: int
+    event: int
+
+
+def seen(raw: np.ndarray) -> Seen:
+    """Count surfaces in a raw view (`Camera.look`)."""
+    counts = np.bincount(raw[..., 3].reshape(-1), minlength=32) // 4
+    event = int(counts[Surface.EVENT_VEHICLE] + counts[Surface.EVENT_PERSON])
+    vehicles = int(counts[Surface.VEHICLE] + counts[Surface.EVENT_VEHICLE])
+    return Seen(vehicles, int(counts[Surface.PERSON] + counts[Surface.EVENT_PERSON]), event)
+
+
+class _Actor:
+    """A model with alternatives of which one is shown."""
+
+    def __init__(self, parent: NodePath, base: Mesh | None, variants: list[Mesh]) -> None:
+        self.node = parent.attachNewNode("actor")
+        if base is not None:
+            self.node.attachNewNode(base.node("base"))
+        self._variants = [self.node.attachNewNode(v.node("variant")) for v in variants]
+        self._shown = -1
+        self.show(0)
+
+    def show(self, which: int) -> None:
+        if which != self._shown:
+            for k, node in enumerate(self._variants):
+                node.show() if k == which else node.hide()
+            self._shown = which
+
+
+class Actors:
+    """Keeps the scene graph in step with the traffic."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._camera = camera
+        self._pool: dict[tuple[str, bool], _Actor] = {}
+        self._tick = 0
+
+    def reset(self) -> None:
+        """Forget everybody (another simulation begins)."""
+        for actor in self._pool.values():
+            actor.node.removeNode()
+        self._pool.clear()
+
+    def update(self, others: list[Other], x: float, y: float, event_actor: str | None) -> None:
+        """Place everybody near (x, y); the event's actor is drawn in its own surface class."""
+        self._tick += 1
+        present: set[tuple[str, bool]] = set()
+        for other in others:
+            if math.hypot(other.x - x, other.y - y) > DRAWN:
+                continue
+            key = (other.id, other.id == event_actor)
+            actor = self._pool.get(key) or self._make(other, key)
+            present.add(key)
+            actor.node.setPosHpr(other.x, other.y, 0, math.degrees(other.heading), 0, 0)
+            if other.kind == "person":
+                phase = self._tick + sum(map(ord, other.id))
+                actor.show((phase // 3) % 2 if other.speed > 0.1 else 0)
+            else:
+                actor.show(1 if other.braking else 0)
+        for key in [k for k in self._pool if k not in present]:
+            self._pool.pop(key).node.removeNode()
+
+    def _make(self, other: Other, key: tuple[str, bool]) -> _Actor:
+        pick = sum(ord(c) * 17**i for i, c in enumerate(other.id))
+        if other.kind == "person":
+            surface = Surface.EVENT_PERSON if key[1] else Surface.PERSON
+            coat = EVENT_COAT if other.id.startswith("e") else COATS[pick % len(COATS)]
+            legs = TROUSERS[pick // 7 % len(TROUSERS)]
+            actor = _Actor(self._camera.actors, None, [models.person(coat, legs, surface, pose) for pose in (0, 1)])
+        else:
+            surface = Surface.EVENT_VEHICLE if key[1] else Surface.VEHICLE
+            body = models.vehicle(other.kind, paint_of(other.id), surface)
+            lights = [models.rear_lights(other.kind, braking) for braking in (False, True)]
+            actor = _Actor(self._camera.actors, body, lights)
+        self._pool[key] = actor
+        return actor
+
+
+class Signals:
+    """Every approach's signal heads: one at the stop line, one on the far side, both facing the approach."""
+
+    def __init__(self, camera: Camera, network: Network) -> None:
+        self._heads: list[tuple[str, int, list[_Actor]]] = []
+        parent = camera.attach(Mesh(), 0, 0, 0)
+        for edge, names in network.edge_lanes.items():
+            turns = [t for name in names for t in network.turns.get(name, ()) if t.signal and t.direction != "t"]
+            if not turns:
+                continue
+            straight = next((t for t in turns if t.direction == "s"), turns[0])
+            line = network.lanes[names[0]].shape
+            heading = math.atan2(*(line[-1] - line[-2])[::-1])
+            right = np.array([math.sin(heading), -math.cos(heading)])
+            ahead = np.array([math.cos(heading), math.sin(heading)])
+            across = sum(line_length(network.lanes[v].shape) for v in straight.via) if straight.direction == "s" else 17.0
+            side = network.lanes[names[0]].width / 2 + 0.7
+            near = line[-1] + right * side + ahead * 0.3
+            far = line[-1] + right * side + ahead * (across + 3.6)
+            heads = []
+            for place in (near, far):
+                holder = parent.attachNewNode("head")
+                holder.setPosHpr(float(place[0]), float(place[1]), 0, math.degrees(heading), 0, 0)
+                arm = 0.0
+                heads.append(_Actor(holder, models.signal_post(arm), [models.signal_lens(s, arm) for s in "ryg"]))
+            assert straight.signal is not None
+            self._heads.append((straight.signal, straight.link, heads))
+
+    def update(self, traffic: Traffic) -> None:
+        """Show the lights' true state."""
+        for light, link, heads in self._heads:
+            which = "ryg".index(traffic.signal(light, link))
+            for head in heads:
+                head.show(which)

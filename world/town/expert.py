@@ -1,0 +1,153 @@
+"""The expert: keeps to the path (pure pursuit), to its target speed, its distance (IDM), the lights, and stops for people."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.kinematics import MAX_ACCELERATION, MAX_BRAKING, MAX_WHEEL_ANGLE, WHEELBASE
+from world.town.models import KINDS
+from world.town.route import Route, wrap
+from world.town.traffic import REAR_AXLE_TO_FRONT, Other
+
+LATERAL = 2.6  # m/s2 in bends
+COMFORT = 2.2  # m/s2 braking towards a bend
+SEEN_AHEAD = 60.0  # m
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the expert would do, and why: the gap to the car ahead and to whatever it must stop for (m, 60: nothing)."""
+
+    steer: float
+    accel: float
+    lead_distance: float
+    lead: str | None
+    stop_distance: float
+    for_light: bool
+
+
+def advise(
+    route: Route,
+    x: float,
+    y: float,
+    heading: float,
+    speed: float,
+    target: float,
+    others: list[Other],
+    light: str | None,
+    waited: float = 0.0,
+) -> Advice:
+    """One frame's advice. (x, y) is the rear axle; `light` the colour at the next stop line, None when there is none."""
+    steer = _pursue(route, x, y, heading, speed)
+    points, s = route.ahead(SEEN_AHEAD)
+    front = route.s + REAR_AXLE_TO_FRONT
+    lead_gap, lead_speed, lead = SEEN_AHEAD, 0.0, None
+    block = SEEN_AHEAD
+    for other in others:
+        if abs(other.x - x) + abs(other.y - y) > 75:
+            continue
+        if other.kind == "person":
+            at = _person_in_way(other, points, s, front, speed)
+            if at is not None:
+                block = min(block, at - front - 2.0)
+            continue
+        gap = _vehicle_in_way(other, points, s, front)
+        if gap is not None:
+            _, _, along = route.point(min(front + gap, float(s[-1])))
+            if abs(wrap(other.heading - along)) < 1.2 and gap < lead_gap:
+                lead_gap, lead_speed, lead = gap, other.speed, other.id
+            elif abs(wrap(other.heading - along)) >= 1.2 and waited < 4.0:
+                block = min(block, gap - 1.0)
+        elif waited < 3.0:
+            at = _will_cross(other, points, s, route.s, speed)
+            if at is not None:
+                block = min(block, at - front - 2.5)
+    junction = route.next_junction(front - 1.0)
+    for_light = False
+    if junction and light in ("r", "y") and junction.entry > front - 1.0:
+        line = junction.entry - front - 0.8
+        if light == "r" or line > speed * speed / (2 * 4.0):
+            for_light = line < block
+            block = min(block, line)
+    wish = min(target, _bend_speed(route))
+    accel = min(1.8, 1.1 * (wish - speed)) if wish > speed else max(-3.0, 1.1 * (wish - speed))
+    if lead is not None:
+        accel = min(accel, _idm(speed, max(wish, 1.0), lead_gap, lead_speed))
+    if block < SEEN_AHEAD:
+        accel = min(accel, _idm(speed, max(wish, 1.0), block + 1.2, 0.0))
+    if wish < 0.1 and speed < 0.6:
+        accel = -2.0
+    scaled = accel / MAX_ACCELERATION if accel > 0 else accel / MAX_BRAKING
+    return Advice(steer, max(-1.0, min(1.0, scaled)), max(0.0, lead_gap), lead, max(0.0, block), for_light)
+
+
+def _pursue(route: Route, x: float, y: float, heading: float, speed: float) -> float:
+    look = min(12.0, 3.2 + 0.42 * speed)
+    px, py, _ = route.point(route.s + look)
+    angle = wrap(math.atan2(py - y, px - x) - heading)
+    distance = max(2.0, math.hypot(px - x, py - y))
+    if abs(angle) > math.pi / 2:
+        return math.copysign(1.0, angle)
+    bend = 2 * math.sin(angle) / distance
+    return max(-1.0, min(1.0, math.atan(bend * WHEELBASE) / MAX_WHEEL_ANGLE))
+
+
+def _bend_speed(route: Route) -> float:
+    s, bend = route.curvature(45.0)
+    if not len(s):
+        return 20.0
+    allowed = np.sqrt(LATERAL / np.maximum(np.convolve(bend, np.ones(3) / 3, mode="same"), 1e-3))
+    return float(np.min(np.sqrt(allowed**2 + 2 * COMFORT * np.maximum(0.0, s - route.s - 2.0))))
+
+
+def _idm(speed: float, wish: float, gap: float, lead_speed: float) -> float:
+    gap = max(gap, 0.1)
+    wanted = 2.0 + max(0.0, 1.1 * speed + speed * (speed - lead_speed) / (2 * math.sqrt(2.0 * 2.6)))
+    return max(-MAX_BRAKING, 2.0 * (1 - (speed / wish) ** 4 - (wanted / gap) ** 2))
+
+
+def _vehicle_in_way(other: Other, points: np.ndarray, s: np.ndarray, front: float) -> float | None:
+    """Gap (m) to the nearest part of a vehicle that stands on the path."""
+    kind = KINDS[other.kind]
+    back = np.array([0.1, 0.35, 0.65, 0.95])[:, None] * kind.length
+    body = np.array([[other.x, other.y]]) - back * np.array([[math.cos(other.heading), math.sin(other.heading)]])
+    gap = np.hypot(points[None, :, 0] - body[:, 0:1], points[None, :, 1] - body[:, 1:2])
+    close = gap.min(axis=1) < 0.9 + kind.width / 2
+    at = s[gap.argmin(axis=1)]
+    close &= at > front - 1.5
+    if not close.any():
+        return None
+    return float(at[close].min() - front)
+
+
+def _will_cross(other: Other, points: np.ndarray, s: np.ndarray, here: float, speed: float) -> float | None:
+    """Where a moving vehicle will be on the path about when we are, if it does."""
+    if other.speed < 1.0:
+        return None
+    for time in (0.6, 1.2, 1.8, 2.4):
+        x = other.x + time * other.speed * math.cos(other.heading)
+        y = other.y + time * other.speed * math.sin(other.heading)
+        gap = np.hypot(points[:, 0] - x, points[:, 1] - y)
+        k = int(gap.argmin())
+        reach = float(s[k]) - here
+        if gap[k] < 2.0 and reach > 5.0 and abs(reach / max(speed, 2.0) - time) < 1.2:
+            k2 = min(k + 1, len(points) - 1)
+            along = math.atan2(*(points[k2] - points[max(0, k2 - 1)])[::-1])
+            if 0.6 < abs(wrap(other.heading - along)) < 2.6:
+                return float(s[k])
+    return None
+
+
+def _person_in_way(other: Other, points: np.ndarray, s: np.ndarray, front: float, speed: float) -> float | None:
+    """Arc length at which someone is, or soon will be, in our way."""
+    for time in (0.0, 0.7, 1.4):
+        x = other.x + time * other.speed * math.cos(other.heading)
+        y = other.y + time * other.speed * math.sin(other.heading)
+        gap = np.hypot(points[:, 0] - x, points[:, 1] - y)
+        k = int(gap.argmin())
+        if gap[k] < 1.7 and s[k] > front - 0.5 and s[k] - front < max(8.0, 3.2 * speed):
+            return float(s[k])
+    return None

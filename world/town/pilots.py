@@ -1,0 +1,121 @@
+"""Who holds the wheel in an episode: the expert with bursts of noise, smooth random driving, or key-like driving."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+from world.controls import DT
+from world.town.expert import Advice
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a pilot may know beside the expert's advice."""
+
+    speed: float
+    offset: float
+    off_road_seconds: float
+
+
+class Noise:
+    """An Ornstein-Uhlenbeck process: `tau` s memory, stationary deviation `sigma`."""
+
+    def __init__(self, rng: random.Random, tau: float, sigma: float) -> None:
+        self._rng, self._keep, self._sigma, self.value = rng, math.exp(-DT / tau), sigma, 0.0
+
+    def step(self) -> float:
+        kick = self._sigma * math.sqrt(1 - self._keep**2)
+        self.value = self._keep * self.value + kick * self._rng.gauss(0, 1)
+        return self.value
+
+
+def _clip(value: float) -> float:
+    return max(-1.0, min(1.0, value))
+
+
+class ExpertPilot:
+    """The expert, disturbed now and then."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._steer, self._accel = Noise(rng, 0.7, 0.42), Noise(rng, 0.8, 0.4)
+        self._burst = 0.0
+
+    def act(self, advice: Advice, now: Situation) -> tuple[float, float]:
+        steer, accel = self._steer.step(), self._accel.step()
+        self._burst -= DT
+        if self._burst < -2.0 and self._rng.random() < 0.035:
+            self._burst = self._rng.uniform(0.8, 2.4)
+        if self._burst <= 0 or abs(now.offset) > 2.2:
+            return advice.steer, advice.accel
+        hold = accel if advice.accel > -0.3 else 0.0
+        return _clip(advice.steer + steer * min(1.0, 5.0 / max(now.speed, 1.0))), _clip(advice.accel + hold)
+
+
+class RandomPilot:
+    """Smooth random steering and speed; the expert brings the car back when it has strayed."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._steer, self._accel = Noise(rng, 1.1, 0.5), Noise(rng, 1.8, 0.5)
+        self._rescue = False
+
+    def act(self, advice: Advice, now: Situation) -> tuple[float, float]:
+        steer, accel = self._steer.step(), self._accel.step()
+        self._rescue = _needs_rescue(self._rescue, now)
+        if self._rescue:
+            return advice.steer, min(advice.accel, 0.3 if now.speed < 5 else -0.1)
+        wish = 0.35 * advice.steer + steer * min(1.0, 6.0 / max(now.speed, 1.0))
+        push = accel + 0.2 + (0.5 if now.speed < 4.0 else 0.0) - (0.5 if now.speed > 13 else 0.0)
+        if advice.accel < -0.25:
+            push = min(push, advice.accel)
+        return _clip(wish), _clip(push)
+
+
+class KeyPilot:
+    """Keys held and released: full or no steer and accel for 0.3 to 1.5 s; the expert corrects in between."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._left, self._phase = 0.0, "expert"
+        self._steer, self._accel = 0.0, 0.0
+        self._rescue = False
+
+    def act(self, advice: Advice, now: Situation) -> tuple[float, float]:
+        self._left -= DT
+        self._rescue = _needs_rescue(self._rescue, now)
+        if self._left <= 0:
+            self._next(now.speed)
+        if self._rescue or self._phase == "expert":
+            return advice.steer, advice.accel
+        accel = min(self._accel, advice.accel) if advice.accel < -0.25 else self._accel
+        return self._steer, accel
+
+    def _next(self, speed: float) -> None:
+        rng = self._rng
+        if self._phase == "expert":
+            self._phase, self._left = "keys", rng.uniform(0.3, 1.5)
+            full = 1.0 if rng.random() < 0.5 else rng.uniform(0.2, 0.9)
+            self._steer = rng.choice((-full, full, -full, full, 0.0))
+            self._accel = rng.choice((1.0, 1.0, 0.0, 0.0, -1.0)) if speed > 3 else rng.choice((1.0, 1.0, 0.0))
+            if self._steer and speed > 6:
+                self._left = min(self._left, rng.uniform(0.3, 0.9))
+        elif self._phase == "keys" and rng.random() < 0.4:
+            self._left, self._steer, self._accel = rng.uniform(0.3, 0.8), 0.0, 0.0
+            self._phase = "released"
+        elif self._phase == "keys" and self._steer and rng.random() < 0.5:  # steer back with the other key
+            self._left, self._steer = rng.uniform(0.3, 0.8), -self._steer
+            self._phase = "released"
+        else:
+            self._phase, self._left = "expert", rng.uniform(0.6, 2.4)
+
+
+def _needs_rescue(rescued: bool, now: Situation) -> bool:
+    if rescued:
+        return abs(now.offset) > 0.7
+    return abs(now.offset) > 4.5 or now.off_road_seconds > 1.0
+
+
+PILOTS = {"expert": ExpertPilot, "random": RandomPilot, "keys": KeyPilot}
+Pilot = ExpertPilot | RandomPilot | KeyPilot

@@ -1,0 +1,61 @@
+"""Records drives: an Episode's pictures and columns, by a pilot."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from world.data.schema import COLUMNS, Episode
+from world.town.pilots import PILOTS, Situation
+from world.town.town import Options, Town
+
+MIX = {"expert": 0.55, "random": 0.2, "keys": 0.25}
+AFTER_CRASH = 5  # frames kept after a collision
+FEWEST = 40  # frames: shorter drives are not kept
+
+
+def record(town: Town, seed: int, frames: int, pilot: str | None = None, options: Options | None = None) -> Episode | None:
+    """One drive of up to `frames` frames; it ends early after a collision or long off the road. None when too short."""
+    rng = random.Random(f"pilot-{seed}")
+    name = pilot or rng.choices(list(MIX), list(MIX.values()))[0]
+    hand = PILOTS[name](rng)
+    town.reset(seed, options)
+    images: list[np.ndarray] = []
+    rows: dict[str, list[object]] = {column: [] for column in COLUMNS}
+    crashed = 0
+    while len(images) < frames:
+        image, shown = town.render()
+        onset = town.choose() if not town.collided else False
+        advice = town.advice
+        now = Situation(town.speed, town.fix.offset, town.off_road_seconds)
+        steer, accel = hand.act(advice, now)
+        images.append(image)
+        row: dict[str, object] = {
+            "action": (steer, accel),
+            "observation.state": (town.motion.speed, town.motion.yaw_rate),
+            "pose": (town.x, town.y, town.heading),
+            "expert.action": (advice.steer, advice.accel),
+            "expert.target_speed": town.target,
+            "control.command": int(town.command()),
+            "control.weather": int(town.weather),
+            "control.time": int(town.time),
+            "control.event": int(town.events.event),
+            "control.side": int(town.events.side),
+            "control.level": int(town.events.level),
+            "event.onset": int(onset),
+            "event.visible_pixels": shown.event,
+            "label.visible_vehicles": shown.vehicles,
+            "label.visible_people": shown.people,
+            **town.labels(),
+        }
+        for column, value in row.items():
+            rows[column].append(value)
+        crashed += town.collided
+        if crashed > AFTER_CRASH or town.off_road_seconds > 6.0 or town.waited > 9.0:
+            break
+        town.step(steer, accel)
+    if len(images) < FEWEST:
+        return None
+    values = {name: np.array(column, dtype=COLUMNS[name].dtype) for name, column in rows.items()}
+    return Episode(np.stack(images), values, f"drive through town {town.id} ({name})")

@@ -1,0 +1,251 @@
+"""Where our car is to go: a path of lane centres, the turns on it, and the lane that it is in.
+
+Arc lengths `s` in m along the path; offsets left positive. The path grows as it is driven, by seeded choices.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.controls import Command
+from world.town.mesh import cut_line, line_length
+from world.town.network import Network
+
+AHEAD = 90.0  # m of path kept ahead
+COMMANDS = {"l": Command.LEFT, "r": Command.RIGHT, "s": Command.STRAIGHT, "t": Command.LEFT}
+TURN_WEIGHTS = {"l": 1.0, "r": 0.9, "s": 0.45, "t": 0.001}
+MAX_ANNOUNCE = 8.0  # s before the junction
+
+
+def wrap(angle: float) -> float:
+    """An angle brought into [-pi, pi)."""
+    return (angle + math.pi) % (2 * math.pi) - math.pi
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """A turn on the path: entry and exit arc lengths, and how long before (s) it is announced."""
+
+    entry: float
+    exit: float
+    direction: str
+    signal: str | None
+    link: int
+    announce: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Where a pose lies on the path."""
+
+    s: float
+    offset: float
+    heading_error: float
+
+
+class LaneIndex:
+    """All driving lanes' segments, for finding the nearest one."""
+
+    def __init__(self, network: Network) -> None:
+        starts, ends, names, at = [], [], [], []
+        for lane in network.lanes.values():
+            length = 0.0
+            for a, b in zip(lane.shape[:-1], lane.shape[1:], strict=True):
+                starts.append(a)
+                ends.append(b)
+                names.append(lane.id)
+                at.append(length)
+                length += float(np.linalg.norm(b - a))
+        self._a, self._b = np.array(starts), np.array(ends)
+        self._names, self._at = names, np.array(at)
+        d = self._b - self._a
+        self._length = np.maximum(np.linalg.norm(d, axis=1), 1e-6)
+        self._dir = d / self._length[:, None]
+        self._heading = np.arctan2(d[:, 1], d[:, 0])
+        self._plain = np.array([not network.lanes[name].internal for name in names])
+
+    def nearest(self, x: float, y: float, heading: float, plain: bool = False) -> tuple[str, float, float, float] | None:
+        """Lane, arc length on it, signed offset, distance; of lanes within 75 degrees of the heading. None: none near."""
+        r = np.array([x, y]) - self._a
+        t = np.clip((r * self._dir).sum(axis=1), 0, self._length)
+        gap = r - t[:, None] * self._dir
+        distance = np.hypot(gap[:, 0], gap[:, 1])
+        turn = np.abs((self._heading - heading + np.pi) % (2 * np.pi) - np.pi)
+        distance = np.where(turn < 1.3, distance + 0.4 * turn, np.inf)
+        if plain:
+            distance = np.where(self._plain, distance, np.inf)
+        k = int(np.argmin(distance))
+        if not np.isfinite(distance[k]) or distance[k] > 25:
+            return None
+        side = self._dir[k, 0] * r[k, 1] - self._dir[k, 1] * r[k, 0]
+        return self._names[k], float(self._at[k] + t[k]), float(side), float(np.hypot(*gap[k]))
+
+
+class Route:
+    """The path ahead, extended turn by turn."""
+
+    def __init__(self, network: Network, index: LaneIndex, rng: random.Random) -> None:
+        self.network, self.index, self._rng = network, index, rng
+        self._points = np.zeros((0, 2))
+        self._s = np.zeros(0)
+        self.junctions: list[Junction] = []
+        self._spans: list[tuple[float, float, str]] = []  # start, end, lane of the path's pieces
+        self._change: tuple[float, Command] | None = None  # until which s, which command
+        self.s = 0.0
+
+    def start(self, lane: str, at: float) -> None:
+        """Begin a new path on a lane at an arc length of it."""
+        shape = self.network.lanes[lane].shape
+        self._points, self._s = np.zeros((0, 2)), np.zeros(0)
+        self.junctions, self._spans, self._change, self.s = [], [], None, 0.0
+        self._append(cut_line(shape, max(0.0, min(at, line_length(shape) - 2.0)), 1e9), lane)
+        self._extend()
+
+    def _append(self, shape: np.ndarray, lane: str) -> None:
+        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(shape, axis=0), axis=1))])
+        begin = float(self._s[-1]) if len(self._s) else 0.0
+        count = max(2, int(length[-1]) + 1)
+        at = np.linspace(0, length[-1], count)[(1 if len(self._s) else 0) :]
+        dense = np.stack([np.interp(at, length, shape[:, 0]), np.interp(at, length, shape[:, 1])], axis=1)
+        self._points = np.concatenate([self._points, dense])
+        self._s = np.concatenate([self._s, begin + at])
+        self._spans.append((begin, float(self._s[-1]), lane))
+
+    def _extend(self) -> None:
+        while self._s[-1] - self.s < AHEAD:
+            lane = self._spans[-1][2]
+            turns = self.network.turns.get(lane, ())
+            if self.network.lanes[lane].internal:  # began inside a junction: find the way out
+                turns = tuple(
+                    t for ts in self.network.turns.values() for t in ts if lane in t.via
+                )  # fmt: skip
+                if not turns:
+                    return
+                turn = turns[0]
+                rest = turn.via[turn.via.index(lane) + 1 :]
+                self.junctions.append(Junction(0.0, 0.0, turn.direction, None, -1, MAX_ANNOUNCE))
+            elif not turns:
+                return
+            else:
+                weights = [TURN_WEIGHTS.get(t.direction, 0.3) for t in turns]
+                turn = self._rng.choices(turns, weights)[0]
+                rest = turn.via
+            entry = float(self._s[-1]) if not self.network.lanes[lane].internal else self._spans[-1][0]
+            for name in rest:
+                self._append(self.network.lanes[name].shape, name)
+            out = float(self._s[-1])
+            self._append(self.network.lanes[turn.to].shape, turn.to)
+            announce = self._rng.uniform(0.0, MAX_ANNOUNCE)
+            made = Junction(entry, out, turn.direction, turn.signal, turn.link, announce)
+            if self.network.lanes[lane].internal:
+                self.junctions[-1] = made
+            else:
+                self.junctions.append(made)
+
+    def locate(self, x: float, y: float, heading: float) -> Fix:
+        """Follow a pose along the path (call once a frame) and grow the path."""
+        near = np.flatnonzero((self._s > self.s - 6) & (self._s < self.s + 14))
+        gap = self._points[near] - (x, y)
+        k = int(near[int(np.argmin(np.hypot(gap[:, 0], gap[:, 1])))])
+        k = min(max(k, 0), len(self._s) - 2)
+        direction = self._points[k + 1] - self._points[k]
+        length = max(float(np.hypot(*direction)), 1e-6)
+        direction = direction / length
+        r = np.array([x, y]) - self._points[k]
+        self.s = float(self._s[k] + np.clip(r @ direction, -1.0, length))
+        offset = float(direction[0] * r[1] - direction[1] * r[0])
+        error = wrap(heading - math.atan2(direction[1], direction[0]))
+        self._extend()
+        if self._change and self.s > self._change[0]:
+            self._change = None
+        return Fix(self.s, offset, error)
+
+    def ahead(self, distance: float) -> tuple[np.ndarray, np.ndarray]:
+        """Path points [N, 2] and their arc lengths from here to `distance` m ahead."""
+        pick = (self._s >= self.s - 1.0) & (self._s <= self.s + distance)
+        return self._points[pick], self._s[pick]
+
+    def point(self, s: float) -> tuple[float, float, float]:
+        """x, y and heading of the path at an arc length."""
+        k = int(np.clip(np.searchsorted(self._s, s), 1, len(self._s) - 1))
+        a, b = self._points[k - 1], self._points[k]
+        span = max(self._s[k] - self._s[k - 1], 1e-6)
+        p = a + (b - a) * np.clip((s - self._s[k - 1]) / span, 0.0, 1.0)
+        return float(p[0]), float(p[1]), math.atan2(b[1] - a[1], b[0] - a[0])
+
+    def curvature(self, distance: float) -> tuple[np.ndarray, np.ndarray]:
+        """Arc lengths ahead and the path's absolute curvature (1/m) there, over 4 m chords."""
+        s = np.arange(self.s, min(self.s + distance, self._s[-1]), 2.0)
+        x = np.interp(s, self._s, self._points[:, 0])
+        y = np.interp(s, self._s, self._points[:, 1])
+        turn = np.diff(np.unwrap(np.arctan2(np.diff(y), np.diff(x))))
+        return s[1:-1], np.abs(turn) / 2.0
+
+    def lane(self) -> str:
+        """The lane the path is on here."""
+        for start, end, lane in self._spans:
+            if start <= self.s <= end:
+                return lane
+        return self._spans[-1][2]
+
+    def next_junction(self, s: float) -> Junction | None:
+        """The first junction not yet left behind at `s`."""
+        return next((j for j in self.junctions if j.exit > s), None)
+
+    def command(self, speed: float) -> Command:
+        """What a navigator would say now."""
+        if self._change:
+            return self._change[1]
+        junction = self.next_junction(self.s)
+        if junction and (junction.entry - self.s) / max(speed, 3.0) <= junction.announce:
+            return COMMANDS.get(junction.direction, Command.STRAIGHT)
+        return Command.FOLLOW
+
+    @property
+    def changing(self) -> bool:
+        """A lane change is under way."""
+        return self._change is not None
+
+    def change_lane(self, side: int, speed: float) -> bool:
+        """Move to the lane on the left (+1) or right (-1) where there is one and room enough."""
+        lane = self.network.lanes[self.lane()]
+        if lane.internal or self._change:
+            return False
+        names = self.network.edge_lanes[lane.edge]
+        wanted = names.index(lane.id) + side
+        if not 0 <= wanted < len(names):
+            return False
+        goal = self.network.lanes[names[wanted]]
+        here = self.index.nearest(*self.point(self.s), plain=True)
+        if here is None or self.network.lanes[here[0]].edge != lane.edge:
+            return False
+        ratio = goal.length / max(lane.length, 1e-6)
+        length = max(14.0, 2.2 * speed)
+        at = here[1]
+        if lane.length - at < length + 12:
+            return False
+        u = np.linspace(0, 1, 16)
+        smooth = (u * u * (3 - 2 * u))[:, None]
+        old, new = cut_line(lane.shape, at, at + length), cut_line(goal.shape, at * ratio, (at + length) * ratio)
+        old, new = _resample(old, 16), _resample(new, 16)
+        blend = old * (1 - smooth) + new * smooth
+        keep = self._s < self.s
+        self._points, self._s = self._points[keep][-8:], self._s[keep][-8:]
+        self.junctions = [j for j in self.junctions if j.exit < self.s]
+        self._spans = [(a, min(b, self.s), n) for a, b, n in self._spans if a < self.s][-3:]
+        self._append(np.concatenate([self._points[-1:], blend[1:]]) if len(self._points) else blend, goal.id)
+        done = float(self._s[-1])
+        self._append(cut_line(goal.shape, (at + length) * ratio, 1e9), goal.id)
+        self._change = (done - 2.0, Command.LANE_LEFT if side > 0 else Command.LANE_RIGHT)
+        self._extend()
+        return True
+
+
+def _resample(shape: np.ndarray, count: int) -> np.ndarray:
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(shape, axis=0), axis=1))])
+    at = np.linspace(0, length[-1], count)
+    return np.stack([np.interp(at, length, shape[:, 0]), np.interp(at, length, shape[:, 1])], axis=1)

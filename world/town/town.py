@@ -1,0 +1,243 @@
+"""The town itself: one drive, frame by frame. Row t of a drive is frame t, its labels, and the control that leads to t + 1."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.controls import DT, Command, Event, TimeOfDay, Weather
+from world.kinematics import WHEELBASE, Motion
+from world.kinematics import step as drive_step
+from world.town import expert
+from world.town.actors import Actors, Seen, Signals, seen
+from world.town.camera import Camera
+from world.town.events import Events
+from world.town.network import Network, load
+from world.town.route import Fix, LaneIndex, Route
+from world.town.scene import Scene
+from world.town.traffic import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, Other, Traffic
+from world.town.models import KINDS
+from world.town.weather import Atmosphere, Developer
+
+JUNCTION_CAP = 60.0
+LIGHTS = {None: 0, "r": 1, "y": 2, "g": 3}
+WEATHERS = (Weather.CLEAR, Weather.RAIN_1, Weather.RAIN_2, Weather.RAIN_3)
+TIMES = (TimeOfDay.DAY, TimeOfDay.NIGHT)
+CENTRE = WHEELBASE / 2  # m from the rear axle to the car's middle
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a drive is made of. None: drawn by the seed, and changing along the way."""
+
+    weather: Weather | None = None
+    time: TimeOfDay | None = None
+    event: Event | None = None
+    events: float = 1.0  # rate; 0: none
+    changes: bool = True  # do weather and time change along the way
+
+
+class Town:
+    """A town with our car in it. The camera may be shared by the towns of a process (`world.town.camera`)."""
+
+    def __init__(self, town: int, seed: int, camera: Camera) -> None:
+        self.id = town
+        self.network: Network = load(town)
+        self.scene = Scene(self.network, town)
+        self.drivable = self.scene.drivable
+        self.index = LaneIndex(self.network)
+        self.camera = camera
+        camera.load(self.scene)
+        self.signals = Signals(camera, self.network)
+        self.actors = Actors(camera)
+        self.traffic = Traffic(self.network, seed)
+        self._edges = sorted(self.network.edge_lanes)
+
+    def close(self) -> None:
+        """End the traffic and take our actors off the camera."""
+        self.traffic.close()
+        self.actors.reset()
+
+    def reset(self, seed: int, options: Options | None = None) -> None:
+        """Put our car somewhere and begin another drive."""
+        self.options = options or Options()
+        self._rng = rng = random.Random(f"drive-{self.id}-{seed}")
+        self.route = Route(self.network, self.index, rng)
+        self._developer = Developer(rng.randrange(2**31))
+        self._spawn()
+        self.motion = Motion(rng.choice((0.0, *[rng.uniform(4, 12)] * 7)), 0.0)
+        self.speed = self.motion.speed
+        self.target = self._draw_target()
+        self.weather = self.options.weather if self.options.weather is not None else rng.choice(
+            (Weather.CLEAR, Weather.CLEAR, Weather.CLEAR, *WEATHERS[1:])
+        )
+        self.time = self.options.time if self.options.time is not None else rng.choices(TIMES, (0.62, 0.38))[0]
+        self.atmosphere = Atmosphere()
+        self.atmosphere.set(self.weather, self.time)
+        self.events = Events(rng, self.options.event, self.options.events)
+        self._stopping = 0.0  # s left of a STOP command's standstill; > 0 while the command is on
+        self._stop = False
+        self._until_stop = rng.uniform(12, 70)
+        self._until_change = rng.uniform(3, 12)
+        self._until_target = rng.uniform(3, 9)
+        self._until_lane = rng.uniform(4, 15)
+        self.off_road_seconds, self.waited = 0.0, 0.0
+        self.collided = False
+        self.lead: str | None = None
+        self.lead_distance = JUNCTION_CAP
+        self.traffic.place_ego(self.x, self.y, self.heading, self.speed)
+        self.traffic.step(self.x, self.y)
+        self._settle()
+
+    def _spawn(self) -> None:
+        rng = self._rng
+        while True:
+            edge = rng.choice(self._edges)
+            lane = self.network.lanes[rng.choice(self.network.edge_lanes[edge])]
+            if lane.length < 30 or not self.network.turns.get(lane.id):
+                continue
+            at = rng.uniform(6, lane.length - 22)
+            self.route.start(lane.id, at)
+            self.x, self.y, self.heading = self.route.point(self.route.s)
+            self.traffic.clear_around(self.x, self.y, 20.0)
+            return
+
+    def _draw_target(self) -> float:
+        rng = self._rng
+        return (rng.uniform(20, 50) if rng.random() < 0.85 else rng.uniform(8, 60)) / 3.6
+
+    def _settle(self) -> None:
+        """After our car has moved: where it is, and what the expert would do."""
+        fix = self.route.locate(self.x, self.y, self.heading)
+        nearest = self.index.nearest(self.x, self.y, self.heading)
+        if (abs(fix.offset) > 2.6 or abs(fix.heading_error) > 1.2) and nearest and nearest[3] < min(2.0, abs(fix.offset)):
+            if nearest[0] != self.route.lane() and self.network.lanes[nearest[0]].length > 6:
+                self.route.start(nearest[0], nearest[1])
+                fix = self.route.locate(self.x, self.y, self.heading)
+        self.fix: Fix = fix
+        self.others: list[Other] = [*self.traffic.others.values(), *self.events.others()]
+        junction = self.route.next_junction(fix.s + REAR_AXLE_TO_FRONT - 1.0)
+        self.light: str | None = None
+        if junction and junction.signal and junction.entry - fix.s - WHEELBASE < 40:
+            self.light = self.traffic.signal(junction.signal, junction.link)
+            self._light_id = junction.signal
+        target = 0.0 if self._stop else self.target
+        self.advice = expert.advise(
+            self.route, self.x, self.y, self.heading, self.speed, target, self.others, self.light, self.waited
+        )
+        self.lead, self.lead_distance = self.advice.lead, self.advice.lead_distance
+        self._measure()
+
+    def _measure(self) -> None:
+        centre = self._ahead(CENTRE)
+        self.off_road = not bool(self.drivable.at(np.array([centre]))[0])
+        self.off_road_seconds = self.off_road_seconds + DT if self.off_road else 0.0
+        self.waited = self.waited + DT if self.speed < 0.5 else 0.0
+        self.collided = self.collided or self._hits()
+        if self.waited > 1.2 and self.light == "r":
+            self.traffic.hasten(self._light_id)
+
+    def _ahead(self, distance: float) -> tuple[float, float]:
+        return self.x + distance * math.cos(self.heading), self.y + distance * math.sin(self.heading)
+
+    def _hits(self) -> bool:
+        """Does our car touch a vehicle, a person or something solid?"""
+        c, s = math.cos(self.heading), math.sin(self.heading)
+        mx, my = self._ahead(REAR_AXLE_TO_FRONT - EGO_LENGTH / 2)
+        for other in self.others:
+            if abs(other.x - mx) + abs(other.y - my) > 22:
+                continue
+            kind = KINDS.get(other.kind)
+            length, half = (kind.length, kind.width / 2) if kind else (0.3, 0.25)
+            for part in (0.1, 0.3, 0.5, 0.7, 0.9):
+                px = other.x - part * length * math.cos(other.heading) - mx
+                py = other.y - part * length * math.sin(other.heading) - my
+                along, across = px * c + py * s, py * c - px * s
+                if abs(along) < EGO_LENGTH / 2 + 0.1 and abs(across) < EGO_WIDTH / 2 + half - 0.25:
+                    return True
+        spots = [(mx + u * c - v * s, my + u * s + v * c) for u in (-2.0, 0.0, 2.0) for v in (-0.8, 0.8)]
+        return bool(self.scene.solid.at(np.array(spots)).any())
+
+    def choose(self) -> bool:
+        """Before a frame's control: what changes now? True at an event's onset."""
+        rng = self._rng
+        self._until_target -= DT
+        if self._until_target <= 0:
+            self.target, self._until_target = self._draw_target(), rng.uniform(3, 10)
+        self._until_change -= DT
+        if self._until_change <= 0 and self.options.changes:
+            self._until_change = rng.uniform(5, 14)
+            if rng.random() < 0.62 and self.options.weather is None:
+                self.weather = rng.choice([w for w in (Weather.CLEAR, Weather.CLEAR, *WEATHERS[1:]) if w != self.weather])
+            elif self.options.time is None:
+                self.time = rng.choice([t for t in TIMES if t != self.time])
+        self._choose_stop()
+        self._until_lane -= DT
+        if self._until_lane <= 0:
+            self._until_lane = rng.uniform(4, 12)
+            side = rng.choice((1, -1))
+            if self.speed > 3 and not self.route.change_lane(side, self.speed):
+                self.route.change_lane(-side, self.speed)
+        return self.events.trigger(self)
+
+    def _choose_stop(self) -> None:
+        rng = self._rng
+        self._until_stop -= DT
+        if self._until_stop <= 0 and not self._stop:
+            self._stop, self._stopping = True, rng.uniform(0.8, 2.2)
+        if self._stop and self.speed < 0.3:
+            self._stopping -= DT
+            if self._stopping <= 0:
+                self._stop, self._until_stop = False, rng.uniform(25, 80)
+
+    def command(self) -> Command:
+        """The navigator's word for this frame."""
+        return Command.STOP if self._stop else self.route.command(self.speed)
+
+    def render(self) -> tuple[np.ndarray, Seen]:
+        """The picture, uint8 [144, 256, 3], and what is seen in it."""
+        self.actors.update(self.others, self.x, self.y, self.events.actor)
+        self.signals.update(self.traffic)
+        raw = self.camera.look(*self._ahead(WHEELBASE), self.heading)
+        return self._developer.develop(raw, self.atmosphere.amounts), seen(raw)
+
+    def step(self, steer: float, accel: float) -> None:
+        """Drive for 0.1 s. After a collision the car stands."""
+        before = self.motion
+        self.motion = Motion(0.0, 0.0) if self.collided else drive_step(before, steer, accel)
+        self.speed = self.motion.speed
+        mean, turn = 0.5 * (before.speed + self.speed) if not self.collided else 0.0, self.motion.yaw_rate * DT
+        middle = self.heading + 0.5 * turn
+        self.x += mean * DT * math.cos(middle)
+        self.y += mean * DT * math.sin(middle)
+        self.heading = math.remainder(self.heading + turn, 2 * math.pi)
+        self.traffic.place_ego(self.x, self.y, self.heading, self.speed)
+        self.traffic.step(self.x, self.y)
+        self.events.step(self)
+        self.atmosphere.step(self.weather, self.time)
+        self._settle()
+
+    def labels(self) -> dict[str, float]:
+        """What is true of this frame (names of the dataset's columns)."""
+        front = self.fix.s + WHEELBASE
+        junction = self.route.next_junction(front)
+        distance = JUNCTION_CAP if junction is None else min(JUNCTION_CAP, max(0.0, junction.entry - front))
+        offset, error = self.fix.offset, self.fix.heading_error
+        if distance > 0 or self.route.changing:
+            near = self.index.nearest(self.x, self.y, self.heading, plain=True)
+            if near is not None and abs(near[2]) < abs(offset) + 0.1 and not self.network.lanes[self.route.lane()].internal:
+                offset = near[2]
+        return {
+            "label.junction_distance": distance,
+            "label.lane_offset": offset,
+            "label.heading_error": error,
+            "label.collision": int(self.collided),
+            "label.off_road": int(self.off_road),
+            "label.traffic_light": LIGHTS[self.light],
+            "label.lead_distance": self.lead_distance,
+            "label.rain": self.atmosphere.amounts["rain"],
+            "label.night": self.atmosphere.amounts["night"],
+        }

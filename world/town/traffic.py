@@ -1,0 +1,234 @@
+"""Traffic: SUMO moves vehicles and people, keeps the traffic lights, and sees our car as one of its own.
+
+One simulation a process (libsumo). Positions in m, headings in rad (x east, counter-clockwise), speeds in m/s.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from world.controls import DT
+from world.errors import SimulatorError
+from world.town.models import KINDS, PAINTS
+from world.town.network import Network
+
+try:
+    import libsumo
+except ImportError as error:
+    raise SimulatorError("The town's traffic needs SUMO: run `pip install 'lucidrive[sim]'`.") from error
+
+EGO = "ego"
+EGO_LENGTH, EGO_WIDTH = 4.4, 1.8
+REAR_AXLE_TO_FRONT = 3.6  # m: SUMO's position is the front bumper
+SIGHT = 130.0  # m: others further away are not looked at
+BRAKE_SIGNAL = 8
+VEHICLES, PEOPLE = 34, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another road user. Vehicles: x, y are the front bumper's middle; people: their middle."""
+
+    id: str
+    kind: str  # a key of models.KINDS, or "person"
+    x: float
+    y: float
+    heading: float
+    speed: float
+    braking: bool
+
+
+class Traffic:
+    """A running simulation on one network. Call `close` before making another."""
+
+    def __init__(self, network: Network, seed: int) -> None:
+        self.network = network
+        self._rng = random.Random(f"traffic-{seed}")
+        self._count = 0
+        self._kinds: dict[str, str] = {}
+        self.started = False
+        command = ["sumo", "-n", str(network.path), "--step-length", str(DT), "--seed", str(seed % 2**31)]
+        command += ["--no-step-log", "true", "--no-warnings", "true", "--time-to-teleport", "20"]
+        command += ["--collision.action", "none", "--pedestrian.model", "striping", "--ignore-route-errors", "true"]
+        try:
+            libsumo.start(command)
+        except (RuntimeError, libsumo.TraCIException, libsumo.FatalTraCIError) as error:
+            raise SimulatorError(f"SUMO did not start on {Path(network.path).name}: {error}") from error
+        self.started = True
+        self._edges = sorted(e for e in network.edge_lanes if self._onward(e))
+        self._add_types()
+        for _ in range(VEHICLES):
+            self._add_vehicle()
+        for _ in range(PEOPLE):
+            self._add_person()
+        route = self.random_route(self._edges[0])
+        libsumo.route.add("ego-route", route)
+        libsumo.vehicle.add(EGO, "ego-route", typeID="ego", departPos="0", departSpeed="0")
+        libsumo.vehicle.setLaneChangeMode(EGO, 0)
+        for _ in range(30):
+            libsumo.simulationStep()
+        self.others: dict[str, Other] = {}
+
+    def close(self) -> None:
+        """End the simulation."""
+        if self.started:
+            libsumo.close()
+            self.started = False
+
+    def _add_types(self) -> None:
+        libsumo.vehicletype.copy("DEFAULT_VEHTYPE", "ego")
+        libsumo.vehicletype.setLength("ego", EGO_LENGTH)
+        libsumo.vehicletype.setWidth("ego", EGO_WIDTH)
+        for kind in KINDS.values():
+            libsumo.vehicletype.copy("DEFAULT_VEHTYPE", kind.name)
+            libsumo.vehicletype.setLength(kind.name, kind.length)
+            libsumo.vehicletype.setWidth(kind.name, kind.width)
+            libsumo.vehicletype.setAccel(kind.name, 2.4 if kind.name == "car" else 1.6)
+            libsumo.vehicletype.setDecel(kind.name, 4.5)
+            libsumo.vehicletype.setImperfection(kind.name, 0.3)
+
+    def _onward(self, edge: str) -> list[str]:
+        """Edges that a vehicle can take after `edge`, U-turns left out where possible."""
+        ahead, back = set(), set()
+        for lane in self.network.edge_lanes[edge]:
+            for turn in self.network.turns.get(lane, ()):
+                (back if turn.direction == "t" else ahead).add(self.network.lanes[turn.to].edge)
+        return sorted(ahead or back)
+
+    def random_route(self, edge: str, length: int = 40) -> list[str]:
+        """A random walk over edges that begins on `edge`."""
+        route = [edge]
+        while len(route) < length:
+            onward = self._onward(route[-1])
+            if not onward:
+                break
+            route.append(self._rng.choice(onward))
+        return route
+
+    def _add_vehicle(self) -> None:
+        self._count += 1
+        name = f"v{self._count}"
+        kind = self._rng.choices(list(KINDS), [k.share for k in KINDS.values()])[0]
+        libsumo.route.add(f"r-{name}", self.random_route(self._rng.choice(self._edges)))
+        libsumo.vehicle.add(name, f"r-{name}", typeID=kind, departLane="random", departPos="random_free", departSpeed="0")
+        libsumo.vehicle.setSpeedFactor(name, self._rng.uniform(0.75, 1.05))
+        self._kinds[name] = kind
+
+    def _add_person(self) -> None:
+        self._count += 1
+        name = f"p{self._count}"
+        walkable = [e for e in self._edges if e in self.network.sidewalks]
+        for _ in range(4):
+            start, goal = self._rng.sample(walkable, 2)
+            walk = libsumo.simulation.findIntermodalRoute(start, goal)
+            if walk and walk[0].edges:
+                break
+        else:
+            return
+        libsumo.person.add(name, start, self._rng.uniform(0.1, 0.9) * self.network.sidewalks[start].length)
+        libsumo.person.setSpeed(name, self._rng.uniform(1.0, 1.8))
+        libsumo.person.appendWalkingStage(name, walk[0].edges, 0.5 * self.network.sidewalks[goal].length)
+
+    def place_ego(self, x: float, y: float, heading: float, speed: float) -> None:
+        """Put our car (its rear axle at x, y) where it is."""
+        if EGO not in libsumo.vehicle.getIDList():
+            libsumo.route.add(f"ego-route-{self._count}", self.random_route(self._edges[0]))
+            libsumo.vehicle.add(EGO, f"ego-route-{self._count}", typeID="ego", departPos="0", departSpeed="0")
+            self._count += 1
+        fx, fy = x + REAR_AXLE_TO_FRONT * math.cos(heading), y + REAR_AXLE_TO_FRONT * math.sin(heading)
+        angle = (90.0 - math.degrees(heading)) % 360.0
+        libsumo.vehicle.moveToXY(EGO, "", -1, fx, fy, angle, 2)
+        libsumo.vehicle.setPreviousSpeed(EGO, speed)
+
+    def step(self, x: float, y: float) -> None:
+        """Advance 0.1 s; then see who is near (x, y)."""
+        libsumo.simulationStep()
+        self.look(x, y)
+        vehicles = libsumo.vehicle.getIDCount()
+        if vehicles < VEHICLES and self._rng.random() < 0.3:
+            self._add_vehicle()
+        if libsumo.person.getIDCount() < PEOPLE and self._rng.random() < 0.3:
+            self._add_person()
+
+    def look(self, x: float, y: float) -> None:
+        """Refresh `others`."""
+        found: dict[str, Other] = {}
+        vehicle: Any = libsumo.vehicle
+        for name in vehicle.getIDList():
+            if name == EGO:
+                continue
+            vx, vy = vehicle.getPosition(name)
+            if abs(vx - x) > SIGHT or abs(vy - y) > SIGHT or vx < -1e6:
+                continue
+            heading = math.radians(90.0 - vehicle.getAngle(name))
+            braking = bool(vehicle.getSignals(name) & BRAKE_SIGNAL)
+            kind = self._kinds.get(name, "car")
+            found[name] = Other(name, kind, vx, vy, heading, vehicle.getSpeed(name), braking)
+        person: Any = libsumo.person
+        for name in person.getIDList():
+            px, py = person.getPosition(name)
+            if abs(px - x) > 90 or abs(py - y) > 90:
+                continue
+            found[name] = Other(
+                name, "person", px, py, math.radians(90.0 - person.getAngle(name)), person.getSpeed(name), False
+            )
+        self.others = found
+
+    def add_ahead(self, lane: str, position: float, speed: float) -> str | None:
+        """Put a car on a lane at `position` m (its front); None where there is no room."""
+        self._count += 1
+        name = f"v{self._count}"
+        edge = self.network.lanes[lane].edge
+        libsumo.route.add(f"r-{name}", self.random_route(edge))
+        try:
+            libsumo.vehicle.add(name, f"r-{name}", typeID="car", departLane="first", departPos="0", departSpeed="0")
+            libsumo.vehicle.moveTo(name, lane, position)
+            libsumo.vehicle.setPreviousSpeed(name, speed)
+        except libsumo.TraCIException:
+            return None
+        self._kinds[name] = "car"
+        return name
+
+    def clear_around(self, x: float, y: float, radius: float) -> None:
+        """Take away the vehicles near a point (before our car is put there)."""
+        for name in libsumo.vehicle.getIDList():
+            vx, vy = libsumo.vehicle.getPosition(name)
+            if name != EGO and math.hypot(vx - x, vy - y) < radius:
+                libsumo.vehicle.remove(name)
+
+    def brake(self, name: str, deceleration: float) -> bool:
+        """Make a vehicle brake to a stop; False when it is gone."""
+        if name not in libsumo.vehicle.getIDList():
+            return False
+        speed = libsumo.vehicle.getSpeed(name)
+        libsumo.vehicle.setSpeedMode(name, 0)
+        libsumo.vehicle.setDecel(name, max(deceleration, 4.5))
+        libsumo.vehicle.slowDown(name, 0.0, max(0.3, speed / deceleration))
+        return True
+
+    def release(self, name: str) -> None:
+        """Let a vehicle drive on by itself."""
+        if name in libsumo.vehicle.getIDList():
+            libsumo.vehicle.setSpeedMode(name, 31)
+            libsumo.vehicle.setSpeed(name, -1)
+
+    def signal(self, light: str, link: int) -> str:
+        """r, y or g of a link of a traffic light."""
+        state = libsumo.trafficlight.getRedYellowGreenState(light)
+        letter = state[link].lower() if 0 <= link < len(state) else "g"
+        return "r" if letter in "ru" else ("y" if letter == "y" else "g")
+
+    def hasten(self, light: str) -> None:
+        """End a light's phase soon, so that nobody stands long."""
+        now = libsumo.simulation.getTime()
+        if libsumo.trafficlight.getNextSwitch(light) > now + 0.6:
+            libsumo.trafficlight.setPhaseDuration(light, 0.5)
+
+
+def paint_of(name: str) -> tuple[int, int, int]:
+    """A vehicle's colour, by its id."""
+    return PAINTS[sum(ord(c) * 31**i for i, c in enumerate(name)) % len(PAINTS)]

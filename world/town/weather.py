@@ -1,0 +1,208 @@
+"""Weather and time of day: from the camera's colours and surface classes to the picture, in numpy.
+
+The renderer knows only noon. Every amount (rain, snow, fog, night, dawn, dusk) moves towards what was asked for in
+TRANSITION_SECONDS, so that a change is seen to come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from world.controls import DT, TRANSITION_SECONDS, TimeOfDay, Weather
+from world.town.mesh import GROUND, Surface
+
+HEIGHT, WIDTH = 144, 256
+FOCAL, CAMERA_HEIGHT, FAR = WIDTH / 2, 1.5, 170.0
+AMOUNTS = ("rain", "snow", "fog", "night", "dawn", "dusk")
+
+_Z = {  # sky colour at the zenith, at the horizon; light on everything
+    "day": ((88, 148, 216), (206, 224, 238), (1.0, 1.0, 1.0)),
+    "dawn": ((112, 134, 186), (250, 206, 172), (0.90, 0.78, 0.76)),
+    "dusk": ((66, 66, 126), (240, 146, 96), (0.78, 0.60, 0.60)),
+    "night": ((10, 14, 32), (36, 44, 72), (0.29, 0.33, 0.46)),
+}
+_RAIN_SKY = (np.array([118, 126, 136], np.float32), np.array([170, 176, 182], np.float32))
+
+
+def goal(weather: int, time: int) -> dict[str, float]:
+    """The amounts that a Weather and a TimeOfDay ask for."""
+    want = dict.fromkeys(AMOUNTS, 0.0)
+    for name, first in (("rain", Weather.RAIN_1), ("snow", Weather.SNOW_1), ("fog", Weather.FOG_1)):
+        if first <= weather <= first + 2:
+            want[name] = (weather - first + 1) / 3
+    name = {TimeOfDay.NIGHT: "night", TimeOfDay.DAWN: "dawn", TimeOfDay.DUSK: "dusk"}.get(TimeOfDay(time))
+    if name:
+        want[name] = 1.0
+    return want
+
+
+@dataclass
+class Atmosphere:
+    """How much of each is seen now (0..1)."""
+
+    amounts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(AMOUNTS, 0.0))
+
+    def set(self, weather: int, time: int) -> None:
+        """Jump to the goal (at the start of an episode)."""
+        self.amounts = goal(weather, time)
+
+    def step(self, weather: int, time: int) -> None:
+        """One frame's move towards the goal."""
+        for name, want in goal(weather, time).items():
+            have = self.amounts[name]
+            self.amounts[name] = have + max(-DT / TRANSITION_SECONDS, min(DT / TRANSITION_SECONDS, want - have))
+
+
+def _table(*surfaces: int) -> np.ndarray:
+    table = np.zeros(256, np.uint8)
+    table[list(surfaces)] = 1
+    return table
+
+
+_IS_SKY = _table(Surface.SKY)
+_IS_WET = _table(Surface.ROAD, Surface.MARKING, Surface.PAVEMENT, Surface.ROAD_LAMPLIT)
+_IS_GROUND = _table(*GROUND)
+_IS_LAMPLIT = _table(Surface.ROAD_LAMPLIT, Surface.PAVEMENT_LAMPLIT)
+_IS_SNOWY = _table(Surface.GRASS, Surface.PAVEMENT, Surface.FOLIAGE)
+_GLOW = np.zeros((256, 3), np.float32)  # at night; -1: the surface's own colour
+_GLOW[Surface.WINDOW] = (255, 206, 120)
+_GLOW[Surface.WINDOW_DARK] = (26, 30, 42)
+_GLOW[Surface.LAMP] = (255, 236, 190)
+_GLOW[Surface.HEADLIGHT] = (255, 250, 224)
+_GLOW[Surface.TAIL] = (190, 24, 22)
+_GLOWS = _table(Surface.WINDOW, Surface.LAMP, Surface.HEADLIGHT, Surface.TAIL)
+_OWN = _table(Surface.LIGHT)
+
+
+def _halve(a: np.ndarray) -> np.ndarray:
+    """Mean over 2x2 blocks of uint8 [2H, 2W(, C)], as float32."""
+    rows = a[0::2].astype(np.uint16) + a[1::2]
+    return (rows[:, 0::2] + rows[:, 1::2]).astype(np.float32) * np.float32(0.25)
+
+
+class Developer:
+    """Develops pictures. Seeded: rain streaks and flakes come from its generator."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        row = np.arange(HEIGHT, dtype=np.float32)[:, None] + 0.5 - HEIGHT / 2
+        self._row = row
+        below = np.maximum(row, 0.1)
+        self._ground_depth = np.minimum(FOCAL * CAMERA_HEIGHT / below, FAR)[:, 0]
+        self._height = np.clip(1.0 - row / (HEIGHT / 2) - 1.0, 0, 1)  # 0 at the horizon, 1 at the top
+        column = (np.arange(WIDTH, dtype=np.float32)[None, :] + 0.5 - WIDTH / 2) / FOCAL
+        self._beam = np.exp(-((column / 0.5) ** 2))
+        self._streaks = [_streaks(np.random.default_rng(100 + i), slant=4, length=13, count=70) for i in range(12)]
+        self._flakes = [_streaks(np.random.default_rng(200 + i), slant=0, length=2, count=160) for i in range(12)]
+
+    def _depth(self, surface: np.ndarray) -> np.ndarray:
+        """Distance ahead of each pixel, [H, W]: of the ground by its row, of what stands on it by the ground below it."""
+        ground = _IS_GROUND[surface].astype(bool) & (self._row > 0)
+        index = np.where(ground, np.arange(HEIGHT)[:, None], HEIGHT - 1)
+        # from the bottom up, hold the last ground row: the smallest row index seen so far in the column
+        index = np.where(ground, index, HEIGHT)
+        seen = np.minimum.accumulate(index[::-1], axis=0)[::-1]
+        return self._ground_depth[np.minimum(seen, HEIGHT - 1)]
+
+    def sky(self, amounts: dict[str, float]) -> np.ndarray:
+        """The sky's colours, [H, 1, 3]."""
+        zenith, horizon, _ = self._blend(amounts)
+        return horizon + (zenith - horizon) * (self._height**0.7)[:, :, None]
+
+    def _blend(self, amounts: dict[str, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        part = {name: amounts[name] for name in ("dawn", "dusk", "night")}
+        total = sum(part.values())
+        if total > 1:
+            part = {name: value / total for name, value in part.items()}
+        part["day"] = 1.0 - min(total, 1.0)
+        zenith, horizon, light = (
+            sum(share * np.array(_Z[name][k], np.float32) for name, share in part.items()) for k in range(3)
+        )
+        cloud = min(1.0, 0.7 * (amounts["rain"] > 0) * min(1.0, 3 * amounts["rain"]) + 0.3 * amounts["rain"] + amounts["snow"])
+        cloud = max(cloud, min(1.0, 1.5 * amounts["fog"]))
+        if cloud > 0:
+            bright = float(np.mean(light))
+            zenith = zenith + cloud * (_RAIN_SKY[0] * bright - zenith)
+            horizon = horizon + cloud * (_RAIN_SKY[1] * bright - horizon)
+            light = light * (1 - 0.15 * cloud)
+        return np.asarray(zenith, np.float32), np.asarray(horizon, np.float32), np.asarray(light, np.float32)
+
+    def develop(self, raw: np.ndarray, amounts: dict[str, float]) -> np.ndarray:
+        """From `Camera.look`'s uint8 [2H, 2W, 4] to the picture, uint8 [H, W, 3]."""
+        full = raw[..., 3]
+        surface = full[1::2, ::2]
+        out = _halve(raw[..., :3])
+        depth = self._depth(surface)
+        rain, snow, fog, night = (amounts[name] for name in ("rain", "snow", "fog", "night"))
+        dark = min(1.0, night + 0.35 * amounts["dusk"] + 0.15 * amounts["dawn"])
+        sky = self.sky(amounts)
+        _, horizon, light = self._blend(amounts)
+        if snow > 0:
+            white = (0.8 * min(1.0, 1.5 * snow)) * _IS_SNOWY[surface][..., None]
+            white = white + (0.35 * snow) * _IS_WET[surface][..., None]
+            out += white * (np.float32(232.0) - out)
+        wet = None
+        if rain > 0:
+            wet = _IS_WET[surface][..., None] * np.float32(min(1.0, 0.5 + 0.5 * rain) * min(1.0, 3 * rain))
+            out *= 1.0 - 0.30 * wet
+        if dark > 0:
+            pool = 0.34 * dark * _IS_LAMPLIT[surface].astype(np.float32)
+            z = CAMERA_HEIGHT - self._row * depth / FOCAL
+            low = np.clip(1.5 - 0.45 * z, 0.0, 1.0)
+            beam = (0.9 * dark) * self._beam * np.minimum(1.0, 11.0 / depth) ** 1.1 * low
+            warm = np.array([1.0, 0.93, 0.78], np.float32)
+            out *= light + (beam + pool)[..., None] * warm
+        else:
+            out *= light
+        glow = None
+        if dark > 0:
+            shining = _halve(_GLOWS[full])[..., None] * np.float32(dark)
+            glow = _halve((_GLOW[full[::2, ::2]] * 1.0).astype(np.uint8).repeat(2, 0).repeat(2, 1)) * (shining > 0)
+            out += shining * (glow - out)
+        own = _halve(_OWN[full])[..., None]
+        if dark > 0 and own.any():
+            shine = _halve(raw[..., :3] * _OWN[full][..., None])
+            out += (1.0 - light) * shine
+        if wet is not None:
+            out += (0.16 * wet) * self._mirror(out, sky)
+        reach = 900.0 * (1 - min(1.0, 3 * rain)) + 260.0 * min(1.0, 3 * rain)
+        if snow > 0 or fog > 0:
+            reach = min(reach, 260.0 - 170.0 * snow) if snow > 0 else reach
+            reach = 1.0 / (1.0 / reach + fog * (1.0 / (95.0 - 73.0 * fog)))
+        through = np.exp(-depth / reach)[..., None]
+        out = horizon + (out - horizon) * through
+        cover = _halve(_IS_SKY[full])[..., None]
+        out += cover * (sky - out) if fog <= 0 else cover * (sky + fog * (horizon - sky) - out)
+        if rain > 0:
+            k = int(self._rng.integers(len(self._streaks)))
+            out += ((10 + 22 * rain) * (1 - 0.6 * night)) * np.roll(self._streaks[k], int(self._rng.integers(WIDTH)), 1)
+        if snow > 0:
+            k = int(self._rng.integers(len(self._flakes)))
+            out += ((60 + 60 * snow) * (1 - 0.5 * night)) * np.roll(self._flakes[k], int(self._rng.integers(WIDTH)), 1)
+        return np.clip(out + 0.5, 0, 255).astype(np.uint8)
+
+    def _mirror(self, out: np.ndarray, sky: np.ndarray) -> np.ndarray:
+        """What a wet road shows: the picture above the horizon upside down, blurred along the columns. [H, W, 3]"""
+        half = HEIGHT // 2
+        above = np.where(out[:half].sum(axis=-1, keepdims=True) < 3.0, sky[:half], out[:half])[::-1]
+        coarse = above.reshape(half // 8, 8, WIDTH // 8, 8, 3).mean(axis=(1, 3))
+        small = Image.fromarray(np.clip(coarse, 0, 255).astype(np.uint8))
+        mirrored = np.zeros_like(out)
+        mirrored[half:] = np.asarray(small.resize((WIDTH, half), Image.Resampling.BILINEAR))
+        return mirrored
+
+
+def _streaks(rng: np.random.Generator, slant: int, length: int, count: int) -> np.ndarray:
+    """A layer of short slanted lines, float32 [H, W, 1] in 0..1."""
+    layer = np.zeros((HEIGHT, WIDTH), np.float32)
+    x, y = rng.integers(0, WIDTH, count), rng.integers(-length, HEIGHT, count)
+    bright = rng.uniform(0.4, 1.0, count)
+    for k in range(length):
+        rows = y + k
+        ok = (rows >= 0) & (rows < HEIGHT)
+        cols = (x - slant * k // length) % WIDTH
+        layer[rows[ok], cols[ok]] = np.maximum(layer[rows[ok], cols[ok]], bright[ok])
+    return layer[..., None]
