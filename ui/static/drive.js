@@ -141,6 +141,7 @@ function mount(root) {
 
   const keys = new Keys(find("keys"), (names) => socket.send({ type: "keys", keys: names }));
   const shortcuts = (event) => {
+    if (!root.offsetParent) return; // another tab of the page is open
     if (event.target.closest?.("input, textarea, select")) {
       if (event.key === "Escape") event.target.blur();
       return;

@@ -40,7 +40,7 @@ export class Keys {
 
   down(event) {
     const name = CODES[event.code];
-    if (!name || event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
+    if (!name || !this.legend.offsetParent || event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
     event.preventDefault(); // the arrows would scroll
     if (!event.repeat) this.hold(event.code, name);
   }

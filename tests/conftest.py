@@ -1,0 +1,56 @@
+"""Shared fixtures: a page served on a free port of this machine, with a fake dream behind it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from tests.fake_page import FakeDreamer
+from ui.app import address, bind, create_app
+from ui.drive import Dreamer
+from ui.stream import MAX_MESSAGE
+
+
+@contextmanager
+def serving(dreamer: Dreamer, grace: float = 0.5) -> Iterator[str]:
+    """The page's address while it is served from a thread."""
+    listening = bind("127.0.0.1", 0)
+    app = create_app(dreamer, grace)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", ws_max_size=MAX_MESSAGE, timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started, 30)
+        yield address(listening)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+
+
+def wait_until(true: Callable[[], object], seconds: float = 5.0) -> None:
+    """Returns as soon as `true()` is; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not true within {seconds} s"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def fake_dreamer(tmp_path_factory: pytest.TempPathFactory) -> FakeDreamer:
+    clips: Path = tmp_path_factory.mktemp("clips")
+    return FakeDreamer(clips, most=100)
+
+
+@pytest.fixture(scope="module")
+def page(fake_dreamer: FakeDreamer) -> Iterator[str]:
+    with serving(fake_dreamer) as url:
+        yield url
