@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from brain.plan import Plan, parse_line
 from tests.fakes import FakeDream
 from ui.drive import Chip, Note, Saved, View
-from ui.words import STEPS
+from ui.words import step_words
 from world.controls import Command, Control, Event, TimeOfDay, Weather
 from world.errors import LucidriveError
 
@@ -20,6 +21,12 @@ WORDS: dict[str, tuple[str, dict[str, int]]] = {
     "night": ("night", {"time": TimeOfDay.NIGHT}),
     "ped_cross": ("ped_cross(right)", {"event": Event.PED_CROSS}),
 }
+
+
+def _words(line: str) -> str:
+    plan = parse_line(line)
+    assert isinstance(plan, Plan)
+    return step_words(plan.steps[0])
 
 
 class FakeDrive:
@@ -70,7 +77,7 @@ class FakeDrive:
         if not found:
             self.told.append(Note("That is not something this world can dream; try “make it rain”.", "refusal"))
         with self.lock:
-            self.chips = [Chip(line, STEPS.get(line.partition("(")[0], line), "pending") for line, _ in found]
+            self.chips = [Chip(line, _words(line), "pending") for line, _ in found]
             for _, changes in found:
                 self.control = self.control.with_(**changes)
 

@@ -19,6 +19,7 @@ from PIL import Image
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from brain.plan import Plan, parse_line
 from tests.conftest import serving, wait_until
 from tests.fake_page import FakeDreamer
 from tests.fakes import FakeDream
@@ -315,17 +316,18 @@ def test_only_this_machine_and_a_free_port(page: str, fake_dreamer: FakeDreamer)
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("line", "said"),
     [
-        (("left", (), "now", None, None), "turn left"),
-        (("rain", (3,), "now", None, 10.0), "heavy rain, for 10 s"),
-        (("ped_cross", ("right", 3), "delay", 5.0, None), "person crosses from the right, sudden, in 5 s"),
-        (("hard_brake", (), "junction", None, None), "car ahead brakes, at the junction"),
-        (("speed", (20,), "next", None, None), "20 km/h"),
+        ("left", "turn left"),
+        ("rain(3)~10", "heavy rain, for 10 s"),
+        ("ped_cross(right,3)@+5", "person crosses from the right, sudden, in 5 s"),
+        ("hard_brake@junction", "car ahead brakes, at the junction"),
+        ("speed(20)@next", "20 km/h"),
     ],
 )
-def test_steps_in_words(step: tuple[Any, ...], said: str) -> None:
-    assert words.step_words(*step) == said
+def test_steps_in_words(line: str, said: str) -> None:
+    plan = parse_line(line)
+    assert isinstance(plan, Plan) and words.step_words(plan.steps[0]) == said
 
 
 def test_sky_in_words() -> None:

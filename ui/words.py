@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brain.plan import Step
 from world.controls import TimeOfDay, Weather
 
 STEPS = {
@@ -31,15 +32,15 @@ LEVELS = {1: "light", 2: "", 3: "heavy"}
 EVENT_LEVELS = {1: "mild", 3: "sudden"}
 
 
-def step_words(name: str, args: tuple[int | str, ...], when: str, seconds: float | None, duration: float | None) -> str:
+def step_words(step: Step) -> str:
     """For example `ped_cross(right,3)@+5` as "person crosses from the right, sudden, in 5 s"."""
-    parts = [_act(name, args)]
-    if when == "delay" and seconds is not None:
-        parts.append(f"in {seconds:g} s")
-    elif when == "junction":
+    parts = [_act(step.name, step.args)]
+    if step.when.kind == "delay":
+        parts.append(f"in {step.when.seconds:g} s")
+    elif step.when.kind == "junction":
         parts.append("at the junction")
-    if duration is not None:
-        parts.append(f"for {duration:g} s")
+    if step.duration is not None:
+        parts.append(f"for {step.duration:g} s")
     return ", ".join(parts)
 
 

@@ -1,0 +1,158 @@
+"""The whole page in a headless Chromium: a sentence is typed, its plan shown, and the picture obeys."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import wait_until
+from tests.fake_page import FakeDreamer
+
+pytestmark = pytest.mark.browser
+
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+PIXELS = """() => {
+  const canvas = document.querySelector("#lr-canvas");
+  const small = new OffscreenCanvas(64, 36).getContext("2d");
+  small.drawImage(canvas, 0, 0, 64, 36);
+  return [...small.getImageData(0, 0, 64, 36).data];
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"no Chromium here: install one of {', '.join(names)} to test the page")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def drive(browser: Browser, page: str) -> Iterator[Page]:
+    """The page, dreaming. Fails if anything was asked of another machine, or the page reported an error."""
+    with_requests: list[str] = []
+    faults: list[str] = []
+    tab = browser.new_page(viewport={"width": 1366, "height": 768})
+    tab.on("request", lambda request: with_requests.append(request.url))
+    tab.on("websocket", lambda socket: with_requests.append(socket.url))
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    tab.goto(page)
+    tab.wait_for_selector('#lucidrive[data-state="dreaming"]', timeout=30_000)
+    yield tab
+    tab.close()
+    own = (page, page.replace("http", "ws"), "data:", "blob:")
+    assert [url for url in with_requests if not url.startswith(own)] == []
+    assert faults == []
+
+
+def pixels(tab: Page) -> np.ndarray:
+    """What the canvas shows: float [36, 64, 3]."""
+    return np.asarray(tab.evaluate(PIXELS), np.float32).reshape(36, 64, 4)[..., :3]
+
+
+def keep(tab: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    tab.screenshot(path=SHOTS / f"{name}.png")
+
+
+def test_a_typed_sentence_becomes_a_plan_and_changes_the_picture(drive: Page) -> None:
+    before = pixels(drive).mean()
+    drive.fill("#lr-text", "Turn left, then make it night and let it rain")
+    drive.keyboard.press("Enter")
+    chips = drive.locator("#lr-plan .chip")
+    chips.nth(2).wait_for(timeout=10_000)
+    assert chips.all_inner_texts() == ["turn left", "rain", "night"]
+    drive.wait_for_selector("#lr-plan .chip.done", timeout=10_000)
+    assert drive.get_attribute("#lr-plan .chip >> nth=0", "aria-label") == "turn left: done"
+    wait_until(lambda: pixels(drive).mean() < 0.7 * before)
+    assert drive.text_content("#lr-command") == "left at the junction"
+    assert drive.text_content("#lr-weather") == "rain" and drive.text_content("#lr-time") == "night"
+    assert drive.input_value("#lr-text") == ""
+    keep(drive, "page")
+
+
+def test_keys_steer_unless_one_types(drive: Page, fake_dreamer: FakeDreamer) -> None:
+    held = fake_dreamer.drives[-1]
+    drive.focus("#lr-text")
+    drive.keyboard.type("wasd")
+    assert drive.input_value("#lr-text") == "wasd" and not held.held
+    drive.keyboard.press("Escape")
+    tilt = held.dream.heading
+    drive.keyboard.down("ArrowLeft")
+    drive.wait_for_selector("#lucidrive.by-keys", timeout=5_000)
+    before = pixels(drive)
+    wait_until(lambda: held.dream.heading > tilt + 0.3)
+    assert np.abs(pixels(drive) - before).mean() > 1
+    assert drive.text_content("#lr-driver") == "you drive"
+    keep(drive, "keys")
+    drive.evaluate("window.dispatchEvent(new Event('blur'))")
+    wait_until(lambda: not held.held)
+    drive.keyboard.up("ArrowLeft")
+
+
+def test_buttons_pause_step_reset_and_save(drive: Page, fake_dreamer: FakeDreamer) -> None:
+    calls = fake_dreamer.drives[-1].calls
+    drive.click("text=from left")
+    drive.click("text=strong")
+    drive.click("text=Person crosses")
+    drive.click("text=Car brakes")
+    drive.click("#lr-skies >> text=Fog")
+    drive.click("#lr-drives [data-name=lane_left]")
+    wanted = ["ped_cross(left,3)", "hard_brake(3)", "fog(3)", "lane_left"]
+    wait_until(lambda: [call[1] for call in calls if call[0] == "event"] == wanted)
+
+    drive.click("#lr-pause")
+    drive.wait_for_selector("#lr-paused", timeout=5_000)
+    index = drive.get_attribute("#lr-canvas", "data-index")
+    drive.keyboard.press(".")
+    drive.wait_for_selector(f'#lr-canvas:not([data-index="{index}"])', timeout=5_000)
+
+    drive.fill("#lr-seed", "7")
+    drive.select_option("#lr-scene", "old_town")
+    drive.click("text=New dream")
+    wait_until(lambda: ("reset", 7, "old_town") in calls)
+
+    drive.click("#lr-save")
+    link = drive.wait_for_selector("#lr-clip a >> nth=0", timeout=5_000)
+    with drive.expect_download() as download:
+        link.click()
+    assert download.value.path().read_bytes() == b"not really a video"
+
+
+def test_a_refusal_and_markup_are_shown_as_text(drive: Page) -> None:
+    drive.fill("#lr-text", "<img src=x onerror=document.title='hurt'> fly")
+    drive.keyboard.press("Enter")
+    note = drive.wait_for_selector("#lr-note.refusal", timeout=5_000)
+    assert "make it rain" in (note.text_content() or "")
+    assert drive.title() == "lucidrive"
+    drive.fill("#lr-text", "   ")
+    drive.keyboard.press("Enter")
+    drive.wait_for_selector("#lr-note.error", timeout=5_000)
+
+
+def test_light_colours_and_the_other_tab(drive: Page) -> None:
+    drive.click("[data-toggle-theme]")
+    assert drive.get_attribute("html", "data-theme") == "light"
+    keep(drive, "light")
+    drive.click("role=tab[name=About]")
+    drive.wait_for_selector("text=Read it with care", timeout=5_000)
+    drive.click("role=tab[name=Drive]")
+    index = int(drive.get_attribute("#lr-canvas", "data-index") or 0)
+    drive.wait_for_function(f"Number(document.querySelector('#lr-canvas').dataset.index) > {index + 3}", timeout=5_000)
