@@ -119,7 +119,9 @@ class Signals:
             heading = math.atan2(*(line[-1] - line[-2])[::-1])
             right = np.array([math.sin(heading), -math.cos(heading)])
             ahead = np.array([math.cos(heading), math.sin(heading)])
-            across = sum(line_length(network.lanes[v].shape) for v in straight.via) if straight.direction == "s" else 17.0
+            across = (
+                sum(line_length(network.lanes[v].shape) for v in straight.via) if straight.direction == "s" else 17.0
+            )
             side = network.lanes[names[0]].width / 2 + 0.7
             near = line[-1] + right * side + ahead * 0.3
             far = line[-1] + right * side + ahead * (across + 3.6)

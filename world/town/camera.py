@@ -25,7 +25,12 @@ except ImportError as error:
 from world.town.mesh import Mesh, Surface  # noqa: E402 (needs panda3d)
 from world.town.scene import Scene  # noqa: E402
 
-_SETTINGS = ("load-display p3tinydisplay", "window-type offscreen", "audio-library-name null", "notify-level-display error")
+_SETTINGS = (
+    "load-display p3tinydisplay",
+    "window-type offscreen",
+    "audio-library-name null",
+    "notify-level-display error",
+)
 
 
 class Camera:
@@ -103,4 +108,3 @@ def _paint(node: core.NodePath, order: int) -> None:
     node.setBin("background", order)
     node.setDepthTest(False)
     node.setDepthWrite(False)
-

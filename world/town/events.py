@@ -87,7 +87,12 @@ class PedCross(Happening):
     def ready(self, stage: Stage) -> bool:
         distance = self._distance(stage)
         junction = stage.route.next_junction(stage.fix.s)
-        if stage.route.changing or stage.speed < 3.0 or abs(stage.fix.offset) > 2.0 or abs(stage.fix.heading_error) > 0.4:
+        if (
+            stage.route.changing
+            or stage.speed < 3.0
+            or abs(stage.fix.offset) > 2.0
+            or abs(stage.fix.heading_error) > 0.4
+        ):
             return False
         if junction and junction.entry - stage.fix.s < distance + 2.0:
             return False

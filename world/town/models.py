@@ -44,7 +44,9 @@ def vehicle(kind: str, paint: Colour, surface: int) -> Mesh:
             mesh.box((x - wheel, y - 0.13, 0), (x + wheel, y + 0.13, 2 * wheel), TYRE, surface)
     if kind == "car":
         mesh.box((-le, -w, 0.28), (0, w, 0.86), paint, surface, inset=(0.15, 0.05, 0.05, 0.05))
-        mesh.box((-le + 0.3, -w + 0.08, 0.86), (-1.15, w - 0.08, h), GLASS, surface, inset=(0.8, 0.5, 0.2, 0.2), top=paint)
+        mesh.box(
+            (-le + 0.3, -w + 0.08, 0.86), (-1.15, w - 0.08, h), GLASS, surface, inset=(0.8, 0.5, 0.2, 0.2), top=paint
+        )
     elif kind == "van":
         mesh.box((-le, -w, 0.3), (0, w, 1.15), paint, surface, inset=(0.1, 0, 0, 0))
         mesh.box((-le, -w, 1.15), (-1.9, w, h), paint, surface, inset=(0.0, 0, 0.08, 0.08))
@@ -62,7 +64,12 @@ def vehicle(kind: str, paint: Colour, surface: int) -> Mesh:
     z = 0.62 if kind in ("car", "van") else 0.8
     for side in (-1, 1):
         y = side * (w - 0.32)
-        quad = [(0.03, y - 0.2, z - 0.12), (0.03, y + 0.2, z - 0.12), (0.03, y + 0.2, z + 0.12), (0.03, y - 0.2, z + 0.12)]
+        quad = [
+            (0.03, y - 0.2, z - 0.12),
+            (0.03, y + 0.2, z - 0.12),
+            (0.03, y + 0.2, z + 0.12),
+            (0.03, y - 0.2, z + 0.12),
+        ]
         mesh.polygon(quad, (236, 236, 224), Surface.HEADLIGHT, shade=False)
     return mesh
 

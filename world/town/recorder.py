@@ -15,7 +15,9 @@ AFTER_CRASH = 5  # frames kept after a collision
 FEWEST = 40  # frames: shorter drives are not kept
 
 
-def record(town: Town, seed: int, frames: int, pilot: str | None = None, options: Options | None = None) -> Episode | None:
+def record(
+    town: Town, seed: int, frames: int, pilot: str | None = None, options: Options | None = None
+) -> Episode | None:
     """One drive of up to `frames` frames; it ends early after a collision or long off the road. None when too short."""
     rng = random.Random(f"pilot-{seed}")
     name = pilot or rng.choices(list(MIX), list(MIX.values()))[0]

@@ -17,7 +17,7 @@ from world.town.network import Network
 
 AHEAD = 90.0  # m of path kept ahead
 COMMANDS = {"l": Command.LEFT, "r": Command.RIGHT, "s": Command.STRAIGHT, "t": Command.LEFT}
-TURN_WEIGHTS = {"l": 1.0, "r": 0.9, "s": 0.45, "t": 0.001}
+TURN_WEIGHTS = {"l": 0.9, "r": 1.3, "s": 0.45, "t": 0.001}
 MAX_ANNOUNCE = 8.0  # s before the junction
 
 
@@ -68,7 +68,9 @@ class LaneIndex:
         self._heading = np.arctan2(d[:, 1], d[:, 0])
         self._plain = np.array([not network.lanes[name].internal for name in names])
 
-    def nearest(self, x: float, y: float, heading: float, plain: bool = False) -> tuple[str, float, float, float] | None:
+    def nearest(
+        self, x: float, y: float, heading: float, plain: bool = False
+    ) -> tuple[str, float, float, float] | None:
         """Lane, arc length on it, signed offset, distance; of lanes within 75 degrees of the heading. None: none near."""
         r = np.array([x, y]) - self._a
         t = np.clip((r * self._dir).sum(axis=1), 0, self._length)
@@ -224,9 +226,9 @@ class Route:
         if here is None or self.network.lanes[here[0]].edge != lane.edge:
             return False
         ratio = goal.length / max(lane.length, 1e-6)
-        length = max(14.0, 2.2 * speed)
+        length = max(12.0, 1.9 * speed)
         at = here[1]
-        if lane.length - at < length + 12:
+        if lane.length - at < length + 6:
             return False
         u = np.linspace(0, 1, 16)
         smooth = (u * u * (3 - 2 * u))[:, None]

@@ -183,7 +183,9 @@ class Scene:
         c, s = math.cos(heading), math.sin(heading)
         # local axes: u along the street, w away from it (to its right)
         corner = np.array([[x, y]] * 4)
-        corner += np.array([[u * c + w * s, u * s - w * c] for u, w in ((0, 0), (width, 0), (width, depth), (0, depth))])
+        corner += np.array(
+            [[u * c + w * s, u * s - w * c] for u, w in ((0, 0), (width, 0), (width, depth), (0, depth))]
+        )
         if not self._free(corner):
             return
         self._taken.fill(corner)
@@ -214,7 +216,11 @@ def _house(rng: random.Random, width: float, depth: float, floors: int, pitched:
             u = width * (k + 0.5) / front
             if floor == 0 and k == front // 2:
                 door: Colour = rng.choice([(96, 70, 56), (70, 84, 96), (88, 96, 80)])
-                mesh.polygon([(u + 0.6, 0.03, 0), (u - 0.6, 0.03, 0), (u - 0.6, 0.03, 2.4), (u + 0.6, 0.03, 2.4)], door, Surface.WALL)
+                mesh.polygon(
+                    [(u + 0.6, 0.03, 0), (u - 0.6, 0.03, 0), (u - 0.6, 0.03, 2.4), (u + 0.6, 0.03, 2.4)],
+                    door,
+                    Surface.WALL,
+                )
                 continue
             _window(mesh, rng, (u + 0.8, 0.04, z0), (u - 0.8, 0.04, z0 + 1.6))
         for k in range(side):

@@ -15,11 +15,11 @@ from world.town import expert
 from world.town.actors import Actors, Seen, Signals, seen
 from world.town.camera import Camera
 from world.town.events import Events
+from world.town.models import KINDS
 from world.town.network import Network, load
 from world.town.route import Fix, LaneIndex, Route
 from world.town.scene import Scene
 from world.town.traffic import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, Other, Traffic
-from world.town.models import KINDS
 from world.town.weather import Atmosphere, Developer
 
 JUNCTION_CAP = 60.0
@@ -71,10 +71,12 @@ class Town:
         self.motion = Motion(rng.choice((0.0, *[rng.uniform(4, 12)] * 7)), 0.0)
         self.speed = self.motion.speed
         self.target = self._draw_target()
-        self.weather = self.options.weather if self.options.weather is not None else rng.choice(
-            (Weather.CLEAR, Weather.CLEAR, Weather.CLEAR, *WEATHERS[1:])
+        self.weather = (
+            self.options.weather
+            if self.options.weather is not None
+            else rng.choice((*(Weather.CLEAR,) * 6, *WEATHERS[1:]))
         )
-        self.time = self.options.time if self.options.time is not None else rng.choices(TIMES, (0.62, 0.38))[0]
+        self.time = self.options.time if self.options.time is not None else rng.choices(TIMES, (0.68, 0.32))[0]
         self.atmosphere = Atmosphere()
         self.atmosphere.set(self.weather, self.time)
         self.events = Events(rng, self.options.event, self.options.events)
@@ -83,7 +85,7 @@ class Town:
         self._until_stop = rng.uniform(12, 70)
         self._until_change = rng.uniform(3, 12)
         self._until_target = rng.uniform(3, 9)
-        self._until_lane = rng.uniform(4, 15)
+        self._until_lane = rng.uniform(1, 8)
         self.off_road_seconds, self.waited = 0.0, 0.0
         self.collided = False
         self.lead: str | None = None
@@ -113,7 +115,11 @@ class Town:
         """After our car has moved: where it is, and what the expert would do."""
         fix = self.route.locate(self.x, self.y, self.heading)
         nearest = self.index.nearest(self.x, self.y, self.heading)
-        if (abs(fix.offset) > 2.6 or abs(fix.heading_error) > 1.2) and nearest and nearest[3] < min(2.0, abs(fix.offset)):
+        if (
+            (abs(fix.offset) > 2.6 or abs(fix.heading_error) > 1.2)
+            and nearest
+            and nearest[3] < min(2.0, abs(fix.offset))
+        ):
             if nearest[0] != self.route.lane() and self.network.lanes[nearest[0]].length > 6:
                 self.route.start(nearest[0], nearest[1])
                 fix = self.route.locate(self.x, self.y, self.heading)
@@ -137,7 +143,7 @@ class Town:
         self.off_road_seconds = self.off_road_seconds + DT if self.off_road else 0.0
         self.waited = self.waited + DT if self.speed < 0.5 else 0.0
         self.collided = self.collided or self._hits()
-        if self.waited > 1.2 and self.light == "r":
+        if self.waited > 0.7 and self.light == "r":
             self.traffic.hasten(self._light_id)
 
     def _ahead(self, distance: float) -> tuple[float, float]:
@@ -171,16 +177,17 @@ class Town:
         if self._until_change <= 0 and self.options.changes:
             self._until_change = rng.uniform(5, 14)
             if rng.random() < 0.62 and self.options.weather is None:
-                self.weather = rng.choice([w for w in (Weather.CLEAR, Weather.CLEAR, *WEATHERS[1:]) if w != self.weather])
+                self.weather = rng.choice([w for w in ((Weather.CLEAR,) * 5 + WEATHERS[1:]) if w != self.weather])
             elif self.options.time is None:
                 self.time = rng.choice([t for t in TIMES if t != self.time])
         self._choose_stop()
         self._until_lane -= DT
         if self._until_lane <= 0:
-            self._until_lane = rng.uniform(4, 12)
             side = rng.choice((1, -1))
-            if self.speed > 3 and not self.route.change_lane(side, self.speed):
-                self.route.change_lane(-side, self.speed)
+            if self.speed > 3 and (
+                self.route.change_lane(side, self.speed) or self.route.change_lane(-side, self.speed)
+            ):
+                self._until_lane = rng.uniform(3, 9)
         return self.events.trigger(self)
 
     def _choose_stop(self) -> None:
@@ -228,7 +235,11 @@ class Town:
         offset, error = self.fix.offset, self.fix.heading_error
         if distance > 0 or self.route.changing:
             near = self.index.nearest(self.x, self.y, self.heading, plain=True)
-            if near is not None and abs(near[2]) < abs(offset) + 0.1 and not self.network.lanes[self.route.lane()].internal:
+            if (
+                near is not None
+                and abs(near[2]) < abs(offset) + 0.1
+                and not self.network.lanes[self.route.lane()].internal
+            ):
                 offset = near[2]
         return {
             "label.junction_distance": distance,

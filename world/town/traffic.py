@@ -114,7 +114,9 @@ class Traffic:
         name = f"v{self._count}"
         kind = self._rng.choices(list(KINDS), [k.share for k in KINDS.values()])[0]
         libsumo.route.add(f"r-{name}", self.random_route(self._rng.choice(self._edges)))
-        libsumo.vehicle.add(name, f"r-{name}", typeID=kind, departLane="random", departPos="random_free", departSpeed="0")
+        libsumo.vehicle.add(
+            name, f"r-{name}", typeID=kind, departLane="random", departPos="random_free", departSpeed="0"
+        )
         libsumo.vehicle.setSpeedFactor(name, self._rng.uniform(0.75, 1.05))
         self._kinds[name] = kind
 

@@ -105,7 +105,10 @@ class Developer:
         # from the bottom up, hold the last ground row: the smallest row index seen so far in the column
         index = np.where(ground, index, HEIGHT)
         seen = np.minimum.accumulate(index[::-1], axis=0)[::-1]
-        return self._ground_depth[np.minimum(seen, HEIGHT - 1)]
+        depth = self._ground_depth[np.minimum(seen, HEIGHT - 1)]
+        # a crown hangs over ground that lies further away than its trunk: take its distance from its height instead
+        crown = (surface == Surface.FOLIAGE) & (self._row < 0)
+        return np.where(crown, np.minimum(depth, FOCAL * 2.7 / np.maximum(-self._row, 2.0)), depth)
 
     def sky(self, amounts: dict[str, float]) -> np.ndarray:
         """The sky's colours, [H, 1, 3]."""
@@ -121,7 +124,9 @@ class Developer:
         zenith, horizon, light = (
             sum(share * np.array(_Z[name][k], np.float32) for name, share in part.items()) for k in range(3)
         )
-        cloud = min(1.0, 0.7 * (amounts["rain"] > 0) * min(1.0, 3 * amounts["rain"]) + 0.3 * amounts["rain"] + amounts["snow"])
+        cloud = min(
+            1.0, 0.7 * (amounts["rain"] > 0) * min(1.0, 3 * amounts["rain"]) + 0.3 * amounts["rain"] + amounts["snow"]
+        )
         cloud = max(cloud, min(1.0, 1.5 * amounts["fog"]))
         if cloud > 0:
             bright = float(np.mean(light))
