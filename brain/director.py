@@ -94,5 +94,7 @@ def clean(text: str) -> str:
     if not kept:
         raise BrainInputError("There is nothing to read in that; type what should happen, such as 'turn left'.")
     if len(kept) > MAX_TEXT:
-        raise BrainInputError(f"That text has {len(kept):,} characters and the brain reads {MAX_TEXT:,}; say it shorter.")
+        raise BrainInputError(
+            f"That text has {len(kept):,} characters and the brain reads {MAX_TEXT:,}; say it shorter."
+        )
     return kept

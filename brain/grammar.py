@@ -19,7 +19,7 @@ def grammar() -> str:
         when = "turn_when" if name in TURNS else "when"
         lasts = ' ("~" SECONDS)?' if kind.group in LASTING else ""
         alternatives.append(f'"{name}"{arguments} {when}?{lasts}')
-    repeated = "step " + f"(\";\" step){{0,{MAX_STEPS - 1}}}"
+    repeated = "step " + f'(";" step){{0,{MAX_STEPS - 1}}}'
     return "\n".join(
         [
             "start: plan | refuse | ask",

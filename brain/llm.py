@@ -78,7 +78,9 @@ class LocalModel:
                     return
                 pending = [Token(choice, logprob)]
             if not matcher.consume_tokens([token.id for token in pending]):
-                raise WeightsError("The brain's grammar refused its own token; restore the package llguidance and try again.")
+                raise WeightsError(
+                    "The brain's grammar refused its own token; restore the package llguidance and try again."
+                )
             if matcher.is_stopped():
                 yield from pending
                 return
@@ -131,7 +133,9 @@ def merged(adapter: Path | None) -> Path:
         return base
     weights = adapter / "adapter_model.safetensors"
     if not weights.exists():
-        raise WeightsError(f"The brain's adapter is missing in {adapter}; restore it or train it with `lucidrive finetune`.")
+        raise WeightsError(
+            f"The brain's adapter is missing in {adapter}; restore it or train it with `lucidrive finetune`."
+        )
     print_of = hashlib.sha256(weights.read_bytes() + (adapter / "adapter_config.json").read_bytes()).hexdigest()[:16]
 
     def make(folder: Path) -> None:
@@ -139,9 +143,13 @@ def merged(adapter: Path | None) -> Path:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         try:
-            model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), str(adapter))
+            model = PeftModel.from_pretrained(
+                AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), str(adapter)
+            )
         except (ValueError, RuntimeError, OSError) as error:
-            raise WeightsError(f"The brain's adapter in {adapter} is damaged ({error}); restore it from the repository.") from error
+            raise WeightsError(
+                f"The brain's adapter in {adapter} is damaged ({error}); restore it from the repository."
+            ) from error
         model.merge_and_unload().save_pretrained(folder)
         AutoTokenizer.from_pretrained(base).save_pretrained(folder)
 
@@ -156,8 +164,12 @@ def base_model() -> Path:
 
         gguf = gguf_file()
         where = {"gguf_file": gguf.name}
-        plain = GgufConfig(gguf_file=gguf.name, dequantize=True)  # else it stays flagged as quantised and cannot be merged
-        model = AutoModelForCausalLM.from_pretrained(gguf.parent, **where, quantization_config=plain, dtype=torch.float32)
+        plain = GgufConfig(
+            gguf_file=gguf.name, dequantize=True
+        )  # else it stays flagged as quantised and cannot be merged
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, **where, quantization_config=plain, dtype=torch.float32
+        )
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **where)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

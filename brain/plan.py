@@ -52,7 +52,9 @@ STEPS: dict[str, StepKind] = {
     **dict.fromkeys(("rain", "snow", "fog"), StepKind("weather", "level")),
     **dict.fromkeys(("dawn", "day", "dusk", "night"), StepKind("time")),
     **dict.fromkeys(("ped_cross", "cyclist", "cut_in", "animal"), StepKind("event", "side")),
-    **dict.fromkeys(("hard_brake", "stalled", "debris", "oncoming", "emergency", "road_work"), StepKind("event", "event")),
+    **dict.fromkeys(
+        ("hard_brake", "stalled", "debris", "oncoming", "emergency", "road_work"), StepKind("event", "event")
+    ),
 }
 TURNS = ("left", "right", "straight")
 LASTING = ("weather", "time", "event", "speed")  # groups that take "~seconds"

@@ -26,7 +26,19 @@ DRIVE = ("follow", "left", "right", "straight", "lane_left", "lane_right", "stop
 WEATHER = tuple(f"{kind}{level}" for kind in ("rain", "snow", "fog") for level in (1, 2, 3)) + ("clear",)
 TIME = ("dawn", "day", "dusk", "night")
 PLAIN_EVENTS = ("hard_brake", "stalled", "debris", "oncoming", "emergency", "road_work")
-NUMBER_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 8: "eight", 10: "ten", 12: "twelve", 15: "fifteen", 20: "twenty", 30: "thirty"}
+NUMBER_WORDS = {
+    2: "two",
+    3: "three",
+    4: "four",
+    5: "five",
+    6: "six",
+    8: "eight",
+    10: "ten",
+    12: "twelve",
+    15: "fifteen",
+    20: "twenty",
+    30: "thirty",
+}
 CHINESE_DIGITS = "零一二三四五六七八九"
 
 
@@ -154,7 +166,10 @@ class Writer:
         return text, "", Plan((Step(step.name, step.args, When("delay", seconds), step.duration),))
 
     def duration(self) -> tuple[str, str, Utterance]:
-        phrase, (seconds, said) = self.phrase(self.rng.choice((*WEATHER[:-1], "night", "dusk", *PLAIN_EVENTS[3:]))), self.seconds()
+        phrase, (seconds, said) = (
+            self.phrase(self.rng.choice((*WEATHER[:-1], "night", "dusk", *PLAIN_EVENTS[3:]))),
+            self.seconds(),
+        )
         text = self.template("DURATION").format(a=phrase.text, seconds=said)
         step = phrase.steps[0]
         return text, "", Plan((Step(step.name, step.args, step.when, seconds),))
@@ -163,7 +178,11 @@ class Writer:
         name = self.rng.choice((*EVENT_SIDES, *PLAIN_EVENTS, "stop", "rain2", "fog2", "night", "slower"))
         phrase = self.phrase(name)
         step = phrase.steps[0]
-        return self.template("JUNCTION").format(a=phrase.text), "", Plan((Step(step.name, step.args, When("junction")),))
+        return (
+            self.template("JUNCTION").format(a=phrase.text),
+            "",
+            Plan((Step(step.name, step.args, When("junction")),)),
+        )
 
     def relative(self) -> tuple[str, str, Utterance]:
         choice = self.rng.random()
@@ -182,7 +201,9 @@ class Writer:
     def negation(self) -> tuple[str, str, Utterance]:
         if self.rng.random() < 0.4:
             kind = self.rng.choice(("rain", "snow", "fog"))
-            context = str(self.situation(weather=f"{kind}({self.rng.randint(1, 3)})")) if self.rng.random() < 0.6 else ""
+            context = (
+                str(self.situation(weather=f"{kind}({self.rng.randint(1, 3)})")) if self.rng.random() < 0.6 else ""
+            )
             return self.pick(self.words.ON_OFF[kind]), context, Plan((Step("clear"),))
         unwanted, wanted = self.opposites()
         return self.template("NOT_THIS").format(a=unwanted.text, b=wanted.text), "", Plan(wanted.steps)
@@ -229,7 +250,9 @@ class Writer:
             side = self.rng.choice(("left", "right", None))
             words = self.pick(self.words.SIDES[side]) if side else ""
             text = template.format(from_side=words)
-            return Phrase(text, (Step(name, (side or "right", level) if level != 2 else (side or "right",)),), imperative)
+            return Phrase(
+                text, (Step(name, (side or "right", level) if level != 2 else (side or "right",)),), imperative
+            )
         if name == "speed":
             speed, written = self.speed()
             return Phrase(template.format(speed=written), (Step("speed", (speed,)),), imperative)
@@ -250,17 +273,39 @@ class Writer:
         return self.phrase(self.rng.choice(names))
 
     def one_step(self) -> Phrase:
-        names = self.rng.choice((("stop", "go", "faster", "slower", "lane_left", "lane_right"), WEATHER, TIME, EVENT_SIDES, PLAIN_EVENTS, ("speed",)))
+        names = self.rng.choice(
+            (
+                ("stop", "go", "faster", "slower", "lane_left", "lane_right"),
+                WEATHER,
+                TIME,
+                EVENT_SIDES,
+                PLAIN_EVENTS,
+                ("speed",),
+            )
+        )
         return self.phrase(self.rng.choice(names))
 
     def two(self, different: bool = False) -> tuple[Phrase, Phrase]:
         while True:
             first, second = self.any_phrase(), self.any_phrase()
-            if first.steps[0].name != second.steps[0].name and not (different and first.group == second.group and first.group != "event"):
+            if first.steps[0].name != second.steps[0].name and not (
+                different and first.group == second.group and first.group != "event"
+            ):
                 return first, second
 
     def opposites(self) -> tuple[Phrase, Phrase]:
-        pairs = (("left", "right"), ("left", "straight"), ("right", "straight"), ("lane_left", "lane_right"), ("faster", "slower"), ("rain2", "snow2"), ("fog2", "rain2"), ("night", "day"), ("stop", "slower"), ("dusk", "dawn"))
+        pairs = (
+            ("left", "right"),
+            ("left", "straight"),
+            ("right", "straight"),
+            ("lane_left", "lane_right"),
+            ("faster", "slower"),
+            ("rain2", "snow2"),
+            ("fog2", "rain2"),
+            ("night", "day"),
+            ("stop", "slower"),
+            ("dusk", "dawn"),
+        )
         first, second = self.rng.sample(self.rng.choice(pairs), 2)
         return self.phrase(first, said=False), self.phrase(second, said=False)
 
@@ -278,7 +323,9 @@ class Writer:
     def seconds(self) -> tuple[float, str]:
         value = self.rng.choice((2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30))
         if self.language == "zh":
-            return value, f"{self.rng.choice((chinese(value), str(value)))}秒" if value != 2 else self.rng.choice(("兩秒", "2秒"))
+            return value, f"{self.rng.choice((chinese(value), str(value)))}秒" if value != 2 else self.rng.choice(
+                ("兩秒", "2秒")
+            )
         number = self.rng.choice((str(value), NUMBER_WORDS[value]))
         return value, f"{number} {self.rng.choice(('seconds', 'seconds', 'sec'))}"
 
@@ -351,7 +398,9 @@ def slip(text: str, rng: random.Random) -> str:
         return text
     index = rng.choice(long)
     word, at = words[index], rng.randrange(1, len(words[index]) - 2)
-    words[index] = word[:at] + word[at + 1] + word[at] + word[at + 2 :] if rng.random() < 0.5 else word[:at] + word[at + 1 :]
+    words[index] = (
+        word[:at] + word[at + 1] + word[at] + word[at + 2 :] if rng.random() < 0.5 else word[:at] + word[at + 1 :]
+    )
     return " ".join(words)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -91,8 +90,13 @@ def finetune(
 
     def validate() -> dict[str, float]:
         with torch.no_grad(), precision("cpu"):
-            scores = [completion_loss(model, *collate(held_out[start : start + 50])) for start in range(0, len(held_out), 50)]
-        return {"loss": float(sum(loss for loss, _ in scores)) / len(scores), "exact": float(sum(right for _, right in scores)) / len(scores)}
+            scores = [
+                completion_loss(model, *collate(held_out[start : start + 50])) for start in range(0, len(held_out), 50)
+            ]
+        return {
+            "loss": float(sum(loss for loss, _ in scores)) / len(scores),
+            "exact": float(sum(right for _, right in scores)) / len(scores),
+        }
 
     loop.run(loss_of, validate, report)
     with loop.averaged():
@@ -159,9 +163,19 @@ def read_cases(path: Path) -> list[Case]:
         try:
             row = json.loads(line)
             plan = print_line(parse_line(row["plan"]))
-            cases.append(Case(str(row["text"]), str(row.get("context", "")), plan, row.get("kind", "own"), row.get("language", "en")))
+            cases.append(
+                Case(
+                    str(row["text"]),
+                    str(row.get("context", "")),
+                    plan,
+                    row.get("kind", "own"),
+                    row.get("language", "en"),
+                )
+            )
         except (ValueError, KeyError, TypeError, PlanError) as error:
-            raise DataError(f"Line {number} of {path} is not a case ({error}); it needs text, context and plan.") from error
+            raise DataError(
+                f"Line {number} of {path} is not a case ({error}); it needs text, context and plan."
+            ) from error
     return cases
 
 
@@ -187,5 +201,3 @@ def save_adapter(model: Any, out: Path, config: FinetuneConfig, cases: int, scor
 
 def _bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported()
-
-
