@@ -32,15 +32,22 @@ CONTEXT_NOISE = 0.05  # on the past, as in training (world/train/dynamics.py)
 
 
 class WorldModel:
-    """All trained parts, read-only; any number of dreams share one."""
+    """All trained parts, read-only; any number of dreams share one. `vocabulary`: words of control seen in training."""
 
-    def __init__(self, parts: dict[str, Any], hashes: dict[str, str], scenes: dict[str, Tensor], device: str) -> None:
+    def __init__(
+        self,
+        parts: dict[str, Any],
+        hashes: dict[str, str],
+        scenes: dict[str, Tensor],
+        device: str,
+        vocabulary: frozenset[str] = frozenset(),
+    ) -> None:
         self.tokenizer: Tokenizer = parts["tokenizer"]
         self.anchor: Anchor = parts["anchor"]
         self.dynamics: Dynamics = parts["dynamics"]
         self.readout: ReadoutHeads = parts["readout"]
         self.driver: Driver = parts["driver"]
-        self.hashes, self.device = hashes, device
+        self.hashes, self.device, self.vocabulary = hashes, device, vocabulary
         self._scenes = scenes
 
     @classmethod
@@ -50,7 +57,8 @@ class WorldModel:
         config, raw = read_config(folder)
         parts = {name: load_part(folder, name, module, raw) for name, module in config.build().items()}
         scenes = load_tensors(folder, SCENES, raw) if (folder / f"{SCENES}.safetensors").exists() else {}
-        return cls(to_device(parts, device), raw["files"], scenes, device)
+        vocabulary = frozenset(raw["trained"].get("vocabulary", ()))
+        return cls(to_device(parts, device), raw["files"], scenes, device, vocabulary)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from world.controls import Command, Event, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import WorldConfig, read_config, write_config
 from world.train.driver import train_driver
@@ -53,5 +54,14 @@ def train(
             train_dynamics(drives, held, out, spent, device, seed, report)
         else:
             train_driver(drives, held, out, spent, device, seed, report)
-        trained = trained | {name: {"minutes": spent, "frames": len(drives), "seed": seed}}
+        trained = trained | {name: {"minutes": spent, "frames": len(drives), "seed": seed}, "vocabulary": seen(drives)}
         write_config(out, config, trained)
+
+
+def seen(drives: Drives) -> list[str]:
+    """The words of control that the data show, in lower case and without levels: what a dream can have learnt."""
+    words = set()
+    for column, kind in enumerate((Command, Weather, TimeOfDay, Event)):
+        for value in drives.fields[:, column].unique().tolist():
+            words.add(kind(value).name.lower().rstrip("_123"))
+    return sorted(words - {"none"})
