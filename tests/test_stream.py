@@ -92,7 +92,7 @@ def test_a_sentence_becomes_a_plan_in_the_state(page: str) -> None:
         while len((state := mine.next("state"))["plan"]) != 2:
             pass
         assert [chip["line"] for chip in state["plan"]] == ["left", "rain(2)"]
-        assert {chip["state"] for chip in state["plan"]} <= {"pending", "running", "done", "timed_out"}
+        assert {chip["state"] for chip in state["plan"]} <= {"pending", "running", "done", "timed_out", "cancelled"}
 
 
 def test_a_refusal_is_a_sentence(page: str) -> None:

@@ -12,11 +12,12 @@ from world.frame import Frame
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A step of the plan: its line, its words, and pending, running, done or timed_out."""
+    """A step of the plan: its line, its words, and pending, running, done, timed_out or cancelled, with a phrase why."""
 
     line: str
     text: str
     state: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

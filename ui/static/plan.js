@@ -1,18 +1,16 @@
 // The plan as chips, one a step. All text is set as text, never as markup.
 
-const SPOKEN = { pending: "waiting", running: "under way", done: "done", timed_out: "timed out" };
+const SPOKEN = { pending: "waiting", running: "under way", done: "done", timed_out: "timed out", cancelled: "cancelled" };
 
 export function showPlan(list, steps) {
   while (list.children.length > steps.length) list.lastChild.remove();
   steps.forEach((step, position) => {
     const chip = list.children[position] ?? list.appendChild(document.createElement("li"));
-    if (chip.textContent !== step.text) {
-      chip.textContent = step.text;
-      chip.title = step.line;
-    }
+    if (chip.textContent !== step.text) chip.textContent = step.text;
+    chip.title = step.reason ? `${step.line}: ${step.reason}` : step.line;
     chip.className = `chip ${step.state}`;
     chip.dataset.state = step.state;
-    chip.setAttribute("aria-label", `${step.text}: ${SPOKEN[step.state] ?? step.state}`);
+    chip.setAttribute("aria-label", `${step.text}: ${SPOKEN[step.state] ?? step.state}${step.reason ? `, ${step.reason}` : ""}`);
   });
 }
 
