@@ -99,7 +99,7 @@ def _bend_speed(route: Route) -> float:
     s, bend = route.curvature(45.0)
     if not len(s):
         return 20.0
-    allowed = np.sqrt(LATERAL / np.maximum(np.convolve(bend, np.ones(3) / 3, mode="same"), 1e-3))
+    allowed = np.sqrt(LATERAL / np.maximum(np.convolve(bend, np.ones(3) / 3, mode="same")[: len(bend)], 1e-3))
     return float(np.min(np.sqrt(allowed**2 + 2 * COMFORT * np.maximum(0.0, s - route.s - 2.0))))
 
 
