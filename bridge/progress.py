@@ -1,0 +1,197 @@
+"""When is a running step done? Watches the frames of a dream, one step at a time; pure arithmetic, no models.
+
+Which speed: `motion.speed` is what the kinematic car does, exact and noise-free, and the picture is dreamt from it; so
+it judges speeds. `readout.speed` is estimated from the picture alone; so it must agree, loosely, before we say that the
+car in the picture stands. Yaw, junctions, lanes and events are judged by the readout: only the picture has them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from brain.plan import Step
+from world.controls import DT, FPS, TRANSITION_SECONDS
+from world.frame import Frame
+
+TURNED = math.radians(70)  # yaw that makes a turn, once the wheel is straight again
+ROUND = math.radians(85)  # yaw that makes a turn in any case, before it becomes more than one
+TURN_WINDOW = (
+    10.0  # s: yaw is summed over no longer, so that an estimate's bias and gentle bends never add up to a turn
+)
+SETTLED = 0.12  # rad/s: slower than this the turn is over
+INSIDE, BEHIND = 3.0, 8.0  # m to the next junction: entered below the one, left beyond the other
+REACHED = 8.0  # m: "at the junction"
+LANE_JUMP, LANE_SHIFT, LANE_CENTRED = 1.5, 2.5, 0.9  # m
+STANDING, SEEN_STANDING = 0.5, 1.5  # m/s, of the car and of the picture
+MOVING = 1.5  # m/s
+SPEED_TOLERANCE = 2.0 / 3.6  # m/s
+VISIBLE = 0.5
+GONE_SECONDS = 1.0
+UNSEEN_SECONDS = 6.0
+
+TIMEOUTS = {  # seconds
+    **dict.fromkeys(("left", "right", "straight"), 45.0),
+    **dict.fromkeys(("lane_left", "lane_right"), 12.0),
+    **dict.fromkeys(("stop", "faster", "slower", "speed"), 15.0),
+    "go": 10.0,
+}
+EVENT_TIMEOUT = 20.0
+
+Outcome = Literal["done", "timed_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a step ended, and why in a phrase."""
+
+    outcome: Outcome
+    reason: str
+
+
+class JunctionWatch:
+    """Says when the car reaches the next junction; one that it is inside already does not count."""
+
+    def __init__(self) -> None:
+        self._distances: deque[float] = deque(maxlen=3)
+        self._outside = False
+
+    def reached(self, frame: Frame) -> bool:
+        self._distances.append(frame.readout.junction_distance)
+        distance = median(self._distances)  # one odd estimate brings no junction
+        self._outside = self._outside or distance > INSIDE
+        return self._outside and distance <= REACHED
+
+
+class Progress:
+    """A running step. `target` (m/s) is what a speed step is after."""
+
+    def __init__(self, step: Step, target: float) -> None:
+        self.step = step
+        self.target = target
+        self.frames = 0
+        self._yaw: deque[float] = deque(maxlen=round(TURN_WINDOW * FPS))
+        self._distances: deque[float] = deque(maxlen=3)
+        self._entered = False
+        self._offsets: deque[float] = deque(maxlen=5)
+        self._heading = self._shift = 0.0
+        self._crossed = False
+        self._seen = False
+        self._gone = 0
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / FPS
+
+    def update(self, frame: Frame) -> Verdict | None:
+        """Takes in one frame; None while the step is under way."""
+        self.frames += 1
+        name, group = self.step.name, self.step.group
+        if group in ("weather", "time"):
+            return self._condition()
+        if group == "event":
+            return self._event(frame)
+        if (verdict := self._drive(frame)) is not None:
+            return verdict
+        limit = TIMEOUTS.get(name, 0.0)
+        if self.seconds >= limit:
+            return Verdict("timed_out", f"{_missing(name)} within {limit:g} s")
+        return None
+
+    def _drive(self, frame: Frame) -> Verdict | None:
+        motion, readout = frame.motion, frame.readout
+        match self.step.name:
+            case "follow":
+                return Verdict("done", "following the road")
+            case "left" | "right":
+                return self._turn(frame, 1 if self.step.name == "left" else -1)
+            case "straight":
+                return self._straight(frame)
+            case "lane_left" | "lane_right":
+                return self._lane(frame, 1 if self.step.name == "lane_left" else -1)
+            case "stop":
+                if motion.speed < STANDING and readout.speed < SEEN_STANDING:
+                    return Verdict("done", "standing")
+            case "go":
+                if motion.speed > min(MOVING, self.target):
+                    return Verdict("done", "moving")
+            case _:
+                if self.step.duration is not None:
+                    if self.seconds >= self.step.duration:
+                        return Verdict("done", f"its {self.step.duration:g} s are over")
+                    return None
+                if abs(motion.speed - self.target) <= SPEED_TOLERANCE:
+                    return Verdict("done", f"at {motion.speed * 3.6:.0f} km/h")
+        return None
+
+    def _turn(self, frame: Frame, side: int) -> Verdict | None:
+        self._yaw.append(side * frame.readout.yaw_rate * DT)
+        distance = self._distance(frame)
+        turned = sum(self._yaw)
+        settled = side * frame.readout.yaw_rate < SETTLED
+        if turned >= ROUND or (turned >= TURNED and settled and distance > INSIDE):
+            return Verdict("done", f"turned {math.degrees(turned):.0f} degrees")
+        return None
+
+    def _straight(self, frame: Frame) -> Verdict | None:
+        distance = self._distance(frame)
+        self._entered = self._entered or distance < INSIDE
+        return Verdict("done", "through the junction") if self._entered and distance > BEHIND else None
+
+    def _lane(self, frame: Frame, side: int) -> Verdict | None:
+        """The offset from the lane's centre grows to the side and jumps back by a lane's width; or the path shifts."""
+        offset = side * frame.readout.lane_offset
+        if self._offsets and max(self._offsets) - offset > LANE_JUMP and max(self._offsets) > 0.5:
+            self._crossed = True
+        self._offsets.append(offset)
+        self._heading += side * frame.readout.yaw_rate * DT
+        self._shift += frame.motion.speed * math.sin(self._heading) * DT
+        if self._crossed and abs(offset) < LANE_CENTRED:
+            return Verdict("done", "in the next lane")
+        if self._shift > LANE_SHIFT and abs(self._heading) < 0.1:
+            return Verdict("done", f"{self._shift:.1f} m aside")
+        return None
+
+    def _condition(self) -> Verdict | None:
+        lasting = self.step.duration
+        if lasting is not None:
+            return Verdict("done", f"its {lasting:g} s are over") if self.seconds >= lasting else None
+        return Verdict("done", "seen in full") if self.seconds >= TRANSITION_SECONDS else None
+
+    def _event(self, frame: Frame) -> Verdict | None:
+        if self.step.duration is not None:
+            over = self.seconds >= self.step.duration
+            return Verdict("done", f"its {self.step.duration:g} s are over") if over else None
+        if frame.readout.event_visible >= VISIBLE:
+            self._seen, self._gone = True, 0
+        else:
+            self._gone += 1
+        if self._seen and self._gone >= GONE_SECONDS * FPS:
+            return Verdict("done", "came and went")
+        if not self._seen and self.seconds >= UNSEEN_SECONDS:
+            return Verdict("timed_out", f"not seen within {UNSEEN_SECONDS:g} s")
+        if self.seconds >= EVENT_TIMEOUT:
+            return Verdict("timed_out", f"still there after {EVENT_TIMEOUT:g} s")
+        return None
+
+    def _distance(self, frame: Frame) -> float:
+        self._distances.append(frame.readout.junction_distance)
+        return median(self._distances)
+
+
+def _missing(name: str) -> str:
+    match name:
+        case "left" | "right":
+            return f"no turn to the {name}"
+        case "straight":
+            return "no junction passed"
+        case "lane_left" | "lane_right":
+            return "no other lane reached"
+        case "stop":
+            return "did not come to stand"
+        case "go":
+            return "did not move off"
+    return "the speed was not reached"

@@ -1,0 +1,330 @@
+"""Plan -> what the dream is told, for every frame. Pure logic: no model, no clock but the frames it is shown.
+
+How plans meet:
+
+* Conditions and events begin when their `@when` says so and go on whatever the car does. A new weather (time, event)
+  takes the place of the one before it.
+* One manoeuvre is under way at a time; a second one of the same plan waits for the first. `stop` stays in force until
+  `go`, `follow`, another manoeuvre, or a speed above zero.
+* A new plan with a manoeuvre replaces the manoeuvres of older plans that are not done; one with a speed (`speed`,
+  `faster`, `slower`) replaces their speeds. A `go` replaces only stops. `follow` cancels every older drive step.
+* While a person holds keys, drive and speed steps wait and their clocks stand still; conditions and events do not wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from brain.plan import Plan, Step, print_line
+from brain.prompt import Context
+from bridge.errors import SessionError
+from bridge.progress import JunctionWatch, Progress, Verdict
+from world.controls import FPS, NO_LEVEL, Command, Event, Side, TimeOfDay, Weather
+from world.frame import Frame
+
+Status = Literal["pending", "running", "done", "timed_out", "cancelled"]
+
+CRUISE_KMH = 30.0
+MAX_KMH, CHANGE_KMH = 60.0, 10.0
+MAX_OPEN = 32  # steps that are not done
+KEEP_SECONDS = 8.0  # how long a finished step is still told of
+JUNCTION_SECONDS = 60.0  # how long `@junction` waits
+
+COMMANDS = {
+    "left": Command.LEFT,
+    "right": Command.RIGHT,
+    "straight": Command.STRAIGHT,
+    "lane_left": Command.LANE_LEFT,
+    "lane_right": Command.LANE_RIGHT,
+}
+SPEEDS = ("speed", "faster", "slower")
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """A step as a person may see it. `reason`: one phrase, why it waits or how it ended."""
+
+    step: Step
+    line: str
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineState:
+    """What the plan asks of the next frame. target_speed in m/s; the ints are those of `world.controls.Control`."""
+
+    command: int
+    target_speed: float
+    weather: int
+    time: int
+    event: int
+    side: int
+    level: int
+    steps: tuple[StepState, ...]
+
+
+@dataclass(eq=False)
+class _Entry:
+    """A step on its way. `after` is the step before it in its plan."""
+
+    step: Step
+    plan: int
+    after: _Entry | None
+    status: Status = "pending"
+    reason: str = ""
+    waited: int = 0  # frames
+    ended: int = 0  # the frame's number
+    progress: Progress | None = None
+    watch: JunctionWatch | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.status in ("pending", "running")
+
+    @property
+    def drives(self) -> bool:
+        return self.step.group in ("drive", "speed")
+
+
+class Timeline:
+    """One drive's schedule. `tick` is called once a frame, before the frame is stepped."""
+
+    def __init__(self, weather: int = Weather.CLEAR, time: int = TimeOfDay.DAY, speed_kmh: float = CRUISE_KMH) -> None:
+        self._entries: list[_Entry] = []
+        self._plans = 0
+        self._frame = 0
+        self._speed = _Lasting(speed_kmh / 3.6)
+        self._weather = _Lasting(int(weather))
+        self._time = _Lasting(int(time))
+        self._stopped = False
+
+    # -- in -----------------------------------------------------------------------------------------------------------
+
+    def add(self, plan: Plan) -> None:
+        """Schedules a plan; SessionError, with nothing changed, when too many steps are waiting already."""
+        if sum(entry.open for entry in self._entries) + len(plan.steps) > MAX_OPEN:
+            raise SessionError(f"More than {MAX_OPEN} steps are waiting; say 'follow the road' to cancel them.")
+        self._plans += 1
+        self._replace(plan)
+        before: _Entry | None = None
+        for step in plan.steps:
+            before = _Entry(step, self._plans, before)
+            self._entries.append(before)
+
+    def cancel(self, reason: str = "cancelled") -> None:
+        """Drops every step that is not done."""
+        for entry in self._open():
+            self._end(entry, "cancelled", reason)
+
+    def tick(self, frame: Frame, keys_held: bool = False) -> TimelineState:
+        """Takes in the newest frame; says what the next one is to be told."""
+        self._frame += 1
+        for entry in self._open():
+            if entry.status == "running" and not (keys_held and entry.drives) and entry.progress is not None:
+                self._judge(entry, entry.progress.update(frame))
+        for entry in self._open():
+            if entry.status == "pending" and not (keys_held and entry.drives) and self._due(entry, frame):
+                self._begin(entry, frame)
+        keep = round(KEEP_SECONDS * FPS)
+        self._entries = [e for e in self._entries if e.open or self._frame - e.ended < keep or self._awaited(e)]
+        return self.state()
+
+    # -- out ----------------------------------------------------------------------------------------------------------
+
+    def state(self) -> TimelineState:
+        event, side, level = Event.NONE, Side.NONE, NO_LEVEL
+        if (running := self._running("event")) is not None:
+            event = Event[running.step.name.upper()]
+            sides = [argument for argument in running.step.args if isinstance(argument, str)]
+            levels = [argument for argument in running.step.args if isinstance(argument, int)]
+            side = Side[sides[0].upper()] if sides else Side.NONE
+            level = levels[0] if levels else 2
+        return TimelineState(
+            self._command(),
+            0.0 if self._stopped else self._speed.value,
+            int(self._weather.value),
+            int(self._time.value),
+            int(event),
+            int(side),
+            level,
+            tuple(StepState(e.step, print_line(Plan((e.step,))), e.status, e.reason) for e in self._entries),
+        )
+
+    def context(self) -> Context:
+        """What a sentence may refer to ("heavier", "cancel that"), for the brain."""
+        pending = next((e.step.name for e in self._open() if e.step.group == "drive"), None)
+        return Context(
+            weather_line(int(self._weather.value)),
+            TimeOfDay(int(self._time.value)).name.lower(),
+            round(self._speed.value * 3.6),
+            pending,
+        )
+
+    @property
+    def busy(self) -> bool:
+        """Whether any step is not done."""
+        return any(entry.open for entry in self._entries)
+
+    # -- when a step begins -------------------------------------------------------------------------------------------
+
+    def _due(self, entry: _Entry, frame: Frame) -> bool:
+        entry.waited += 1
+        match entry.step.when.kind:
+            case "delay":
+                seconds = entry.step.when.seconds or 0.0
+                entry.reason = f"in {max(0.0, seconds - entry.waited / FPS):.0f} s"
+                if entry.waited <= round(seconds * FPS):
+                    return False
+            case "next":
+                if entry.after is not None and entry.after.status == "cancelled":
+                    self._end(entry, "cancelled", "the step before it was cancelled")
+                    return False
+                if entry.after is not None and entry.after.open:
+                    entry.reason = "after the step before"
+                    return False
+            case "junction":
+                entry.watch = entry.watch or JunctionWatch()
+                entry.reason = "at the next junction"
+                if not entry.watch.reached(frame):
+                    if entry.waited >= JUNCTION_SECONDS * FPS:
+                        self._end(entry, "timed_out", f"no junction came within {JUNCTION_SECONDS:g} s")
+                    return False
+            case _:
+                pass
+        if entry.step.name in COMMANDS and self._manoeuvring():
+            entry.reason = "one manoeuvre at a time"
+            return False
+        return True
+
+    def _begin(self, entry: _Entry, frame: Frame) -> None:
+        step = entry.step
+        entry.status, entry.reason = "running", ""
+        match step.group:
+            case "weather":
+                self._take_place(entry)
+                self._weather.set(_weather(step), step.duration is not None)
+            case "time":
+                self._take_place(entry)
+                self._time.set(int(TimeOfDay[step.name.upper()]), step.duration is not None)
+            case "event":
+                self._take_place(entry)
+            case _:
+                self._begin_drive(entry, frame)
+        entry.progress = Progress(step, self._speed.value)
+
+    def _begin_drive(self, entry: _Entry, frame: Frame) -> None:
+        name = entry.step.name
+        if name in SPEEDS:
+            for other in self._open():
+                if other is not entry and other.status == "running" and other.step.name in SPEEDS:
+                    self._end(other, "cancelled", "another speed came")
+            now = self._speed.value * 3.6
+            kmh = {"faster": now + CHANGE_KMH, "slower": now - CHANGE_KMH}.get(name)
+            if kmh is None:
+                kmh = float(entry.step.args[0])
+            self._speed.set(max(0.0, min(MAX_KMH, kmh)) / 3.6, entry.step.duration is not None)
+            self._stopped = self._stopped and (name == "slower" or kmh <= 0)
+            return
+        if name == "stop":
+            self._stopped = True
+            return
+        for other in self._entries[: self._entries.index(entry)]:
+            stops = other.status == "running" and other.step.name == "stop"  # whatever moves the car ends a stop
+            if other.open and (stops or (name == "follow" and other.drives)):
+                self._end(other, "cancelled", f"{name} came")
+        self._stopped = False
+        if name == "go" and self._speed.value <= 0:
+            self._speed.set(CRUISE_KMH / 3.6, False)
+
+    # -- when it ends -------------------------------------------------------------------------------------------------
+
+    def _judge(self, entry: _Entry, verdict: Verdict | None) -> None:
+        if verdict is not None:
+            self._end(entry, verdict.outcome, verdict.reason)
+
+    def _end(self, entry: _Entry, status: Status, reason: str) -> None:
+        if entry.status == "running" and entry.step.duration is not None:  # what was before comes back
+            match entry.step.group:
+                case "weather":
+                    self._weather.restore()
+                case "time":
+                    self._time.restore()
+                case "speed":
+                    self._speed.restore()
+                case _:
+                    pass
+        entry.status, entry.reason, entry.ended = status, reason, self._frame
+
+    def _take_place(self, entry: _Entry) -> None:
+        """A condition or event pushes out the running one of its kind."""
+        for other in self._open():
+            if other is not entry and other.status == "running" and other.step.group == entry.step.group:
+                self._end(other, "cancelled", f"{entry.step.name} took its place")
+
+    def _replace(self, plan: Plan) -> None:
+        names = [step.name for step in plan.steps]
+        for entry in self._open():
+            name, group = entry.step.name, entry.step.group
+            if "follow" in names and entry.drives:
+                self._end(entry, "cancelled", "cancelled")
+            elif group == "drive" and name not in SPEEDS and any(_manoeuvres(n) for n in names):
+                self._end(entry, "cancelled", "a new plan came")
+            elif name == "stop" and "go" in names:
+                self._end(entry, "cancelled", "go came")
+            elif name in SPEEDS and any(n in SPEEDS for n in names):
+                self._end(entry, "cancelled", "a new speed came")
+
+    # -- look-ups -----------------------------------------------------------------------------------------------------
+
+    def _open(self) -> list[_Entry]:
+        return [entry for entry in self._entries if entry.open]
+
+    def _running(self, group: str) -> _Entry | None:
+        return next((e for e in self._entries if e.status == "running" and e.step.group == group), None)
+
+    def _manoeuvre(self) -> _Entry | None:
+        return next((e for e in self._entries if e.status == "running" and e.step.name in COMMANDS), None)
+
+    def _awaited(self, entry: _Entry) -> bool:
+        return any(other.after is entry and other.open for other in self._entries)
+
+    def _manoeuvring(self) -> bool:
+        names = {e.step.name for e in self._entries if e.status == "running"}
+        return "stop" in names or not names.isdisjoint(COMMANDS)
+
+    def _command(self) -> int:
+        if self._stopped or self._speed.value <= 0:
+            return int(Command.STOP)
+        running = self._manoeuvre()
+        return int(COMMANDS[running.step.name]) if running is not None else int(Command.FOLLOW)
+
+
+class _Lasting:
+    """A value that a step may change for a while: `restore` brings back the last one that was meant to stay."""
+
+    def __init__(self, value: float) -> None:
+        self.value = self._base = value
+
+    def set(self, value: float, for_a_while: bool) -> None:
+        self.value = value
+        if not for_a_while:
+            self._base = value
+
+    def restore(self) -> None:
+        self.value = self._base
+
+
+def weather_line(weather: int) -> str:
+    """`Weather` as a step of the plan language: `rain(2)`, `clear`."""
+    name, _, level = Weather(weather).name.lower().partition("_")
+    return f"{name}({level})" if level else name
+
+
+def _weather(step: Step) -> int:
+    return int(Weather[f"{step.name}_{step.args[0]}".upper() if step.args else step.name.upper()])
+
+
+def _manoeuvres(name: str) -> bool:
+    return name in COMMANDS or name == "stop"
