@@ -27,7 +27,7 @@ from world.kinematics import Motion
 from world.readout import FRAMES, ReadoutHeads
 from world.tokenizer import Tokenizer, to_float, to_uint8
 
-FIRST_STEPS = 16  # shortcut steps for a frame that has no past
+FIRST_STEPS = 8  # shortcut steps for a frame that has no past
 CONTEXT_NOISE = 0.05  # on the past, as in training (world/train/dynamics.py)
 
 
