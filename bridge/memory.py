@@ -1,0 +1,84 @@
+"""How much memory there is, and how much the loaded parts take. Linux tells in /proc; elsewhere less is known."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import LucidriveError
+
+MIB = 1024**2
+STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")
+
+
+class MemoryRoomError(LucidriveError):
+    """Less memory is free than what is about to be loaded needs."""
+
+
+def resident() -> int:
+    """Bytes of this process in RAM now; where the system does not say, its peak."""
+    return _field(STATUS, "VmRSS") or peak()
+
+
+def peak() -> int:
+    """The most bytes this process ever had in RAM."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def total() -> int:
+    """Bytes of RAM in this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def available() -> int | None:
+    """Bytes that could be taken without swapping, within the container's limit; None where the system does not say."""
+    free = _field(MEMINFO, "MemAvailable")
+    room = _container_room()
+    known = [value for value in (free, room) if value is not None]
+    return min(known) if known else None
+
+
+def size_of(module: Any) -> int:
+    """Bytes of a torch module's parameters and buffers, packed int8 weights included."""
+    import torch
+
+    def sizes(value: Any) -> int:
+        if isinstance(value, torch.Tensor):
+            return value.numel() * value.element_size()
+        if isinstance(value, dict):
+            return sum(sizes(item) for item in value.values())
+        return sum(sizes(item) for item in value) if isinstance(value, (tuple, list)) else 0
+
+    return sizes(dict(module.state_dict()))
+
+
+def check_room(needed: int, what: str = "the dream") -> None:
+    """MemoryRoomError when fewer than `needed` bytes are free. Silent where the system does not tell what is free."""
+    free = available()
+    if free is not None and free < needed:
+        raise MemoryRoomError(
+            f"There are {free // MIB:,} MiB of memory free, and {what} needs {needed // MIB:,}; close other programs."
+        )
+
+
+def _field(path: Path, name: str) -> int | None:
+    """A `name: N kB` line of a file in /proc, in bytes."""
+    if not path.exists():
+        return None
+    for line in path.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return int(value.split()[0]) * 1024
+    return None
+
+
+def _container_room() -> int | None:
+    """What a cgroup (v2) leaves; None without a limit."""
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if not (limit.exists() and used.exists()) or not (text := limit.read_text().strip()).isdigit():
+        return None
+    return max(0, int(text) - int(used.read_text()))

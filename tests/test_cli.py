@@ -1,0 +1,258 @@
+"""The command line with fakes in place of models: what is printed where, exit codes, sentences for errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bridge import bench, doctor, memory
+from tests.fakes import FakeDirector
+from ui.cli import app
+from ui.commands import plan as plan_command
+from world.errors import DataError, WeightsError
+
+
+def run(*arguments: str, text: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(app, list(arguments), input=text)
+
+
+@pytest.fixture
+def brain(monkeypatch: pytest.MonkeyPatch) -> FakeDirector:
+    director = FakeDirector()
+    monkeypatch.setattr(plan_command, "load_director", lambda: director)
+    return director
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command line sets variables for the libraries; tests leave none behind."""
+    before = dict(os.environ)
+    monkeypatch.delenv("LUCIDRIVE_TRACEBACK", raising=False)
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "ui", "dream", "plan", "collect", "train", "train tokenizer", "train all", "train release", "finetune",
+     "evaluate", "evaluate world", "evaluate brain", "bench", "doctor"],
+)  # fmt: skip
+def test_every_command_explains_itself(command: str) -> None:
+    result = run(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert "lucidrive" in result.stdout or "train" in result.stdout
+
+
+def test_help_loads_no_model_library() -> None:
+    code = (
+        "import sys, ui.cli; heavy = {'torch', 'transformers', 'gradio', 'av', 'panda3d'} & set(sys.modules); "
+        "sys.exit(', '.join(heavy) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_plan_prints_the_line_alone_on_stdout(brain: FakeDirector) -> None:
+    result = run("plan", "rain, then left")
+    assert (result.exit_code, result.stdout) == (0, "rain(2);left\n")
+    assert "turn left" in result.stderr
+
+
+def test_plan_as_json(brain: FakeDirector) -> None:
+    fields = json.loads(run("plan", "turn", "--json", "--context", "time=day").stdout)
+    assert fields["line"] == "ask(direction)"
+    assert fields["kind"] == "question"
+    assert fields["context"] == "time=day"
+    assert fields["sentence"].endswith("?")
+
+
+def test_a_file_keeps_its_order_and_a_bad_row_its_place(
+    brain: FakeDirector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = brain.answer
+
+    def picky(text: str, context: object) -> Any:
+        if not text:
+            raise DataError("There is nothing to read; type something.")
+        return answer(text, context)
+
+    monkeypatch.setattr(brain, "answer", picky)
+    file = tmp_path / "cases.tsv"
+    file.write_bytes(b"left\ttime=day\tleft\r\n\nnight\nstop\t\n")
+    result = run("plan", "--file", str(file))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["left", "refuse(offtopic)", "night", "stop"]
+    assert "Row 2: There is nothing to read" in result.stderr
+
+
+def test_a_file_may_come_from_stdin_and_give_json(brain: FakeDirector) -> None:
+    rows = json.loads(run("plan", "--file", "-", "--json", text="left\nturn\n").stdout)
+    assert [row["line"] for row in rows] == ["left", "ask(direction)"]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_an_unreadable_file_is_a_sentence(brain: FakeDirector, tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "cases.tsv"
+    if content is not None:
+        file.write_bytes(content)
+    result = run("plan", "--file", str(file))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_plan_wants_one_of_text_and_file(brain: FakeDirector) -> None:
+    for arguments in ([], ["left", "--file", "x.tsv"]):
+        result = run("plan", *arguments)
+        assert result.exit_code == 1
+        assert "Give one sentence" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (WeightsError("The brain's adapter is missing; restore it."), 1, "The brain's adapter is missing; restore it."),
+        (KeyboardInterrupt(), 130, "Stopped by Ctrl+C"),
+        (FileNotFoundError(2, "No such file", "x.mp4"), 1, "x.mp4 cannot be used"),
+        (ModuleNotFoundError("No module named 'libsumo'", name="libsumo"), 1, "The package 'libsumo' is not installed"),
+        (MemoryError(), 1, "ran out of memory"),
+    ],
+)
+def test_errors_are_one_sentence(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(plan_command, "load_director", fail)
+    result = run("plan", "left")
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_option_is_a_usage_error() -> None:
+    assert run("dream", "--seconds", "-1").exit_code == 2
+    assert run("collect", "--split", "no-such").exit_code == 2
+
+
+def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def train(part: str, data: Path, held_out: Path, out: Path, **options: Any) -> None:
+        options.pop("report")(0.5, "step 10")
+        given.update(options, part=part, data=data, held_out=held_out, out=out)
+
+    monkeypatch.setattr("world.train.train", train)
+    folders = ["--data", str(tmp_path), "--held-out", str(tmp_path), "--out", str(tmp_path / "out")]
+    result = run("train", "dynamics", *folders, "--minutes", "3", "--seed", "5")
+    assert result.exit_code == 0, result.stderr
+    assert given == {
+        "part": "dynamics", "data": tmp_path, "held_out": tmp_path, "out": tmp_path / "out",
+        "minutes": 3.0, "device": "cpu", "seed": 5,
+    }  # fmt: skip
+    assert "50%" in result.stderr
+
+
+def test_evaluate_world_prints_json_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("world.evaluate.evaluate_world", lambda *given, **options: {"steps": options["steps"]})
+    assert json.loads(run("evaluate", "world", "--steps", "4", "--json").stdout) == {"steps": 4}
+
+
+def test_doctor_as_json() -> None:
+    report = json.loads(run("doctor", "--json").stdout)
+    assert report["machine"]["cores"] >= 1
+    names = {check["name"] for check in report["checks"]}
+    assert {"CPU", "memory", "world weights", "brain base model", "brain adapter", "chromium"} <= names
+
+
+def test_doctor_as_a_table() -> None:
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert "What will run" in result.stdout
+
+
+def test_doctor_names_what_an_ability_lacks() -> None:
+    checks = tuple(
+        doctor.Check(name, name != "extra sim", "") for name in ("core packages", "extra sim", "disk", "memory")
+    )
+    by_name = {ability.name.split(" (")[0]: ability for ability in doctor.abilities(checks)}
+    assert by_name["collect drives"].lacks == ("extra sim",)
+    assert by_name["train the world"].works
+
+
+def test_doctor_sees_missing_and_damaged_weights(tmp_path: Path) -> None:
+    assert not doctor.check_world(tmp_path).found
+    assert doctor.check_adapter(tmp_path).detail == "missing: adapter_model.safetensors, adapter_config.json"
+    assert not doctor.check_package("extra x", ("no-such-package-here",), "pip install x").found
+
+
+def test_memory_is_refused_before_it_runs_out() -> None:
+    assert memory.peak() >= 10 * memory.MIB
+    assert 0 < memory.resident() <= memory.total()
+    memory.check_room(1)
+    if memory.available() is not None:
+        with pytest.raises(memory.MemoryRoomError, match="close other programs"):
+            memory.check_room(2**60)
+
+
+def test_gaps_are_counted_within_a_row_of_arrivals_only() -> None:
+    found = bench.gaps([[0.0, 0.1, 0.2, 0.3], [9.0, 9.1, 9.3]])
+    assert found is not None
+    assert found.frames == 5
+    assert found.gap_p50 == pytest.approx(100)
+    assert found.gap_max == pytest.approx(200)
+    assert found.fps_median == pytest.approx(10)
+    assert bench.gaps([[1.0, 2.0]]) is None
+
+
+class FakeSocket:
+    """A page's socket: three pictures before a sentence; then it thinks, over two more."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.queue: list[str | bytes] = [bytes([i, 0, 0, 0]) + b"rest" for i in range(3)]
+
+    def recv(self, timeout: float) -> str | bytes:
+        if not self.queue:
+            raise TimeoutError
+        return self.queue.pop(0)
+
+    def send(self, text: str) -> None:
+        fields = json.loads(text)
+        self.sent.append(fields)
+        if fields["type"] == "say":
+            states = [json.dumps({"type": "state", "thinking": on}) for on in (True, False)]
+            self.queue += [states[0], b"\x03\0\0\0", b"\x04\0\0\0", states[1]]
+
+
+def test_the_bench_receives_as_a_page_does() -> None:
+    socket = FakeSocket()
+    page = bench.Page(socket)
+    assert len(page.watch(0.05)[0]) == 3
+    assert [fields["index"] for fields in socket.sent] == [0, 1, 2]
+    rows, said = page.talk(0.01)
+    assert said == 1
+    assert len(rows[0]) == 3  # the last picture before, and two while it thought
+    assert not page.thinking
+
+
+def test_the_bench_says_why_a_dream_did_not_begin() -> None:
+    socket = FakeSocket()
+    socket.queue = [json.dumps({"type": "note", "kind": "error", "text": "There is no room."})]
+    with pytest.raises(bench.BenchError, match="There is no room"):
+        bench.Page(socket).watch(0.2)
+
+
+def test_the_bench_measures_the_brain_by_steps() -> None:
+    found = bench.bench_brain(FakeDirector())
+    assert found["one_step"] == pytest.approx(0.02)
+    assert set(found) == {"one_step", "one_step_tokens", "three_steps", "three_steps_tokens"}

@@ -1,0 +1,78 @@
+"""`lucidrive`: the command line. Each command's body is in `ui.commands`; errors are sentences (`ui.console`)."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import typer
+
+from ui.commands import checks, plan, train, watch
+from ui.console import INTERRUPTED, Sentences, complain, quiet
+
+app = typer.Typer(
+    cls=Sentences,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="An open driving dream: say where to go and what should happen, and watch it being dreamt.",
+    epilog='Begin with `lucidrive doctor`, then `lucidrive ui`, or `lucidrive dream --prompt "rain, then left"`.',
+)
+
+DREAM, MAKE, CHECK = "Dream", "Make weights", "Measure"
+
+app.command("ui", rich_help_panel=DREAM, epilog="Example: lucidrive ui --port 7870")(watch.ui)
+app.command(
+    "dream",
+    rich_help_panel=DREAM,
+    epilog='Example: lucidrive dream --prompt "heavy rain, left, then a child runs out" --seconds 20 --out rain.mp4',
+)(watch.dream)
+app.command(
+    "plan",
+    rich_help_panel=DREAM,
+    epilog='Examples: lucidrive plan "下一个路口左转" --context "weather=clear time=day speed=30"; '
+    "lucidrive plan --file cases.tsv > plans.txt",
+)(plan.plan)
+app.command(
+    "collect",
+    rich_help_panel=MAKE,
+    epilog="Example: lucidrive collect --frames 8000 --out data/validation --split validation --workers 4",
+)(train.collect)
+app.add_typer(train.app, name="train", rich_help_panel=MAKE)
+app.command(
+    "finetune",
+    rich_help_panel=MAKE,
+    epilog="Example: lucidrive finetune --minutes 20 --data my-cases.jsonl --out runs/brain",
+)(train.finetune)
+app.add_typer(checks.evaluate, name="evaluate", rich_help_panel=CHECK)
+app.command("bench", rich_help_panel=CHECK, epilog="Example: lucidrive bench --json > bench.json")(checks.bench)
+app.command("doctor", rich_help_panel=CHECK, epilog="Example: lucidrive doctor --json")(checks.doctor)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        try:
+            print(version("lucidrive"))
+        except PackageNotFoundError:
+            print("lucidrive, not installed: run from its own folder")
+        raise typer.Exit
+
+
+@app.callback()
+def setup(
+    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version and leave."),
+) -> None:
+    quiet()
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        complain("Stopped by Ctrl+C.")
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Measuring: evaluate, bench, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ui.console import print_json, progress
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers on the same machine.")]
+
+evaluate = typer.Typer(
+    no_args_is_help=True,
+    help="Measure the weights, every figure beside its baseline.",
+    epilog="Example: lucidrive evaluate world --json > world.json",
+)
+
+
+@evaluate.command(epilog="Example: lucidrive evaluate world --data data/test --steps 4")
+def world(
+    weights: Annotated[
+        Path | None, typer.Option(help="A folder of world weights; default: those that came along.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A dataset of test towns; default: one is collected (extra `sim`).")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8.")] = 2,
+    seed: Seed = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """The dream against the true future, in towns the weights never saw."""
+    from world.evaluate import evaluate_world, table
+
+    with progress("evaluate world") as report:
+        result = evaluate_world(weights, data, steps=steps, seed=seed, device=device, report=report)
+    if as_json:
+        print_json(result)
+    else:
+        _print("The world, on towns it never saw", table(result))
+
+
+@evaluate.command(epilog="Example: lucidrive evaluate brain --json")
+def brain(
+    adapter: Annotated[
+        Path | None, typer.Option(help="Another LoRA's folder; default: the one that came along.")
+    ] = None,
+    hand_written: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Own cases: text TAB context TAB plan.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plans against the right ones, on sentences the brain never saw."""
+    from finetune.evaluate import evaluate_brain, table
+
+    with progress("evaluate brain") as report:
+        result = evaluate_brain(adapter, hand_written=hand_written, report=report)
+    if as_json:
+        print_json(result)
+    else:
+        _print("The brain, on sentences it never saw", table(result))
+
+
+def bench(
+    steps: Annotated[int, typer.Option(help="K of the loop's measurement.")] = 2,
+    seconds: Annotated[float, typer.Option(min=2, help="How long each part of the loop's measurement lasts.")] = 20.0,
+    world: Annotated[Path | None, typer.Option(help="A folder of world weights.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure this machine: frames a second, milliseconds of the parts, the brain's latency, the first frame."""
+    from bridge.bench import run, table
+
+    with progress("bench") as report:
+        result = run(world, steps=steps, seconds=seconds, report=report)
+    if as_json:
+        print_json(result)
+    else:
+        _print("This machine", table(result))
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine has, what will run on it, and how to get what is missing."""
+    from bridge.doctor import as_dict, examine, render
+
+    report = examine()
+    if as_json:
+        print_json(as_dict(report))
+    else:
+        Console().print(render(report))
+
+
+def _print(title: str, rows: list[tuple[str, str]]) -> None:
+    table = Table(title=title, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

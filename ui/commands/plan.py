@@ -1,0 +1,112 @@
+"""Sentences to plan lines, one or a file of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ui.console import complain, print_json, progress, say
+from world.errors import DataError, LucidriveError
+
+if TYPE_CHECKING:
+    from brain.director import Reply
+
+NO_PLAN = "refuse(offtopic)"  # the line of a row that could not be read
+
+
+def plan(
+    text: Annotated[str | None, typer.Argument(help="What a person types, in English or Chinese.")] = None,
+    context: Annotated[
+        str, typer.Option(help='The drive\'s state, e.g. "weather=clear time=day speed=30 pending=left".')
+    ] = "",
+    file: Annotated[
+        Path | None, typer.Option(help="Rows of text, TAB, context (TAB, ignored ...); - is stdin.", allow_dash=True)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+) -> None:
+    """Show the plan the brain makes of a sentence, without dreaming it."""
+    if (text is None) == (file is None):
+        raise DataError(
+            'Give one sentence, or a file of them: lucidrive plan "turn left", or lucidrive plan --file cases.tsv.'
+        )
+    rows = [(text, context)] if text is not None else read_rows(file or Path("-"))
+    director = load_director()
+    if text is not None:
+        reply = director.answer(text, context)
+        print_json(as_fields(text, context, reply)) if as_json else _show(reply)
+        return
+    with progress("plan") as report:
+        found = []
+        for number, (sentence, state) in enumerate(rows, 1):
+            fields = _row(director, number, sentence, state)
+            found.append(fields)
+            if not as_json:
+                print(fields["line"], flush=True)
+            report(number / len(rows), f"{number} of {len(rows)} sentences")
+    if as_json:
+        print_json(found)
+
+
+def load_director() -> Any:
+    """The brain with its adapter; a first use converts the base model, which takes half a minute."""
+    from brain.director import Director
+
+    return Director.load()
+
+
+def read_rows(path: Path) -> list[tuple[str, str]]:
+    """(text, context) a line; what follows a second TAB is for other programs. DataError when it cannot be read."""
+    try:
+        raw = typer.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()
+        lines = raw.decode("utf-8-sig").split("\n")
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({(error.strerror or 'no reason given').lower()}); check its name."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8 and try again.") from error
+    if lines and not lines[-1]:
+        lines.pop()
+    cells = [[*line.rstrip("\r").split("\t"), ""][:2] for line in lines]
+    return [(text, context) for text, context in cells]
+
+
+def as_fields(text: str, context: str, reply: Reply) -> dict[str, Any]:
+    from brain.plan import sentence
+
+    return {
+        "text": text,
+        "context": context,
+        "line": reply.line,
+        "kind": type(reply.utterance).__name__.lower(),
+        "plan": asdict(reply.utterance),
+        "sentence": sentence(reply.utterance),
+        "seconds": round(reply.seconds, 4),
+        "tokens": reply.tokens,
+        "confidence": round(reply.confidence, 4),
+    }
+
+
+def _row(director: Any, number: int, text: str, context: str) -> dict[str, Any]:
+    """One row of a file; a row that cannot be read says so on stderr and keeps its place."""
+    try:
+        return as_fields(text, context, director.answer(text, context))
+    except LucidriveError as error:
+        complain(f"Row {number}: {error}")
+        return {"text": text, "context": context, "line": NO_PLAN, "kind": "error", "sentence": str(error)}
+
+
+def _show(reply: Reply) -> None:
+    from brain.plan import Plan, sentence
+    from ui.words import step_words
+
+    print(reply.line)
+    if isinstance(reply.utterance, Plan):
+        for step in reply.utterance.steps:
+            say(f"  {step_words(step)}")
+    else:
+        say(f"  {sentence(reply.utterance)}")
+    say(f"  ({reply.tokens} tokens in {reply.seconds:.2f} s)")

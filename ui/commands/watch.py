@@ -1,0 +1,48 @@
+"""Dreaming: the page, and a drive written to a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ui.console import progress, say
+
+World = Annotated[Path | None, typer.Option(help="A folder of world weights; default: those that came along.")]
+Steps = Annotated[int, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8. More is sharper and slower.")]
+
+
+def ui(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 7860,
+    host: Annotated[str, typer.Option(help="An address of this machine itself.")] = "127.0.0.1",
+    world: World = None,
+    steps: Steps = 2,
+) -> None:
+    """Open the dream as a page in your browser: say what should happen, or drive with the arrow keys."""
+    say("Waking the dream ...")
+    from ui.app import serve
+    from ui.live import LiveDreamer
+
+    serve(LiveDreamer.load(world, steps=steps), host, port, announce=say)
+
+
+def dream(
+    prompt: Annotated[str, typer.Option(help="What should happen, in English or Chinese.")] = "",
+    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Length; ten frames a second.")] = 12.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same dream.")] = 0,
+    scene: Annotated[str | None, typer.Option(help="A start scene's name; a wrong one lists them all.")] = None,
+    steps: Steps = 2,
+    out: Annotated[
+        Path, typer.Option(help="The video; a JSON beside it tells plan, controls, seed and hashes.")
+    ] = Path("drive.mp4"),
+    world: World = None,
+) -> None:
+    """Dream a drive and write it as a video with its JSON sidecar."""
+    from bridge.export import write_clip
+    from bridge.loop import headless
+
+    with progress("dream") as report:
+        clip = headless(prompt, seconds=seconds, seed=seed, scene=scene, steps=steps, world=world, report=report)
+        write_clip(clip, out)
+    say(f"{out}: {seconds:g} s; {out.with_suffix('.json')} says how it was made.")
