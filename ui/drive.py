@@ -12,7 +12,7 @@ from world.frame import Frame
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A step of the plan: its line, its words, and pending, running, done, timed_out or cancelled, with a phrase why."""
+    """A step of the plan: its line, its words, pending, running, done, timed_out or cancelled, and a phrase why."""
 
     line: str
     text: str
