@@ -97,14 +97,16 @@ def encode_all(
     shape = (2, len(drives), config.tokens, config.channels)
     if not path.exists():
         out = np.empty(shape, np.float16)
+        last = None
         for start in range(0, len(drives), 128):
             index = torch.arange(start, min(start + 128, len(drives)))
             motions = drives.motions[index].to(device)
             with precision(device):
                 clean = tokenizer.encode(drives.batch(index, device))
-                previous = drives.batch((index - 1).clamp_min(0), device)
-                decoded = tokenizer.decode(tokenizer.encode(previous)).clamp(-1, 1)
+                previous = torch.cat([clean[:1] if last is None else last, clean[:-1]])
+                decoded = tokenizer.decode(previous).clamp(-1, 1)
                 carried = tokenizer.encode(anchor(decoded, motions[:, 2], motions[:, 3]))
+            last = clean[-1:]
             out[0, index], out[1, index] = clean.cpu().half(), carried.cpu().half()
             if note and start % (128 * 20) == 0:
                 note(f"encoding frames, {start / len(drives):.0%}")
