@@ -1,4 +1,4 @@
-"""LoRA finetuning of the brain (Hu et al. 2021, arXiv 2106.09685) with peft: completion-only loss, minutes as budget."""
+"""LoRA for the brain (Hu et al. 2021, arXiv 2106.09685) with peft: loss on the plan alone for so many minutes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from brain.llm import PACKAGE, PACKAGE_VERSION, base_model
 from brain.plan import PlanError, parse_line, print_line
 from brain.prompt import prompt_tokens
 from finetune.corpus import Case, corpus
+from finetune.lora import fuse
 from world.errors import DataError
-from world.train.loop import Report, Schedule, TrainingLoop, precision
+from world.train.loop import Report, Schedule, TrainingLoop
 
 HELD_OUT_SEED = 1
 IGNORE = -100
@@ -30,7 +31,7 @@ class FinetuneConfig:
     rank: int = 16
     alpha: int = 32
     rate: float = 1e-3
-    batch: int = 32
+    batch: int = 16
     minutes: float = 20.0
     seed: int = 0
 
@@ -72,6 +73,7 @@ def finetune(
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
+    fuse(model)
 
     cases = corpus(config.cases, seed=config.seed) + (read_cases(data) if data else [])
     examples = [example(tokenizer, case) for case in cases]
@@ -84,12 +86,11 @@ def finetune(
 
     def loss_of(step: int) -> dict[str, Tensor]:
         tokens, labels, mask = batches.batch(step)
-        with precision("cpu"):
-            loss, exact = completion_loss(model, tokens, labels, mask)
+        loss, exact = completion_loss(model, tokens, labels, mask)
         return {"loss": loss, "exact": exact, "epoch": torch.tensor(step / len(batches))}
 
     def validate() -> dict[str, float]:
-        with torch.no_grad(), precision("cpu"):
+        with torch.no_grad():
             scores = [
                 completion_loss(model, *collate(held_out[start : start + 50])) for start in range(0, len(held_out), 50)
             ]

@@ -1,0 +1,123 @@
+"""The corpus is what it says it is, the fused LoRA product is peft's, and batches cover every case once an epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import nn
+
+from brain.plan import REASONS, SLOTS, STEPS, Plan, Question, Refusal, parse_line, print_line
+from finetune.corpus import corpus
+from finetune.evaluate import compare, read_tsv
+from finetune.lora import fuse
+from finetune.rules import by_rules
+from finetune.train import IGNORE, Batches, Example, collate, read_cases
+from world.errors import DataError
+
+HAND_WRITTEN = Path(__file__).parent / "data/brain_cases.tsv"
+
+
+@pytest.fixture(scope="module")
+def cases() -> list:
+    return corpus(4000)
+
+
+def test_four_thousand_distinct_cases_in_two_languages(cases: list) -> None:
+    assert len({(case.text, case.context) for case in cases}) == 4000
+    chinese = sum(case.language == "zh" for case in cases)
+    assert 0.35 < chinese / len(cases) < 0.65
+
+
+def test_every_plan_is_canonical_and_the_whole_language_is_covered(cases: list) -> None:
+    seen: set[str] = set()
+    for case in cases:
+        utterance = parse_line(case.plan)
+        assert print_line(utterance) == case.plan
+        match utterance:
+            case Plan(steps):
+                for step in steps:
+                    seen |= {step.name, f"@{step.when.kind}", f"~{step.duration is not None}"}
+                    seen |= {f"{step.name}({argument})" for argument in step.args}
+            case Refusal(word) | Question(word):
+                seen.add(word)
+    levels = {f"{kind}({level})" for kind in ("rain", "snow", "fog") for level in (1, 2, 3)}
+    sides = {f"{event}({side})" for event in ("ped_cross", "cyclist", "cut_in", "animal") for side in ("left", "right")}
+    assert {*STEPS, *REASONS, *SLOTS, *levels, *sides, "@now", "@delay", "@next", "@junction", "~True"} <= seen
+
+
+def test_the_same_seed_gives_the_same_corpus(cases: list) -> None:
+    assert corpus(200) == corpus(200)
+    assert corpus(200) != corpus(200, seed=1)
+
+
+def test_held_out_texts_are_not_trained_on(cases: list) -> None:
+    held_out = corpus(500, "held_out", 2)
+    trained = {case.text.lower() for case in cases}
+    shared = sum(case.text.lower() in trained for case in held_out)
+    assert shared / len(held_out) < 0.02  # one-word sentences of two templates; evaluation leaves them out
+
+
+def test_fused_product_is_pefts_own() -> None:
+    """Outputs and all gradients, on a small network with both adapters away from zero."""
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Linear(12, 20, bias=False), nn.SiLU(), nn.Linear(20, 8, bias=False))
+    model = get_peft_model(plain, LoraConfig(r=4, lora_alpha=8, target_modules=["0", "2"]))
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            nn.init.normal_(parameter)
+    x = torch.randn(3, 5, 12)
+
+    def run() -> tuple[torch.Tensor, list[torch.Tensor]]:
+        model.zero_grad()
+        y = model(x)
+        y.square().sum().backward()
+        return y.detach(), [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+    expected, gradients = run()
+    fuse(model)
+    actual, fused = run()
+    torch.testing.assert_close(actual, expected)
+    assert len(fused) == len(gradients) == 4
+    for one, other in zip(fused, gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_batches_cover_an_epoch_and_depend_on_the_step_alone() -> None:
+    examples = [Example([10 + i] * (3 + i % 7), 2) for i in range(64)]
+    batches = Batches(examples, 8, seed=3)
+    seen = [int(row[0]) for step in range(len(batches)) for row in batches.batch(step)[0]]
+    assert sorted(seen) == [10 + i for i in range(64)]
+    assert torch.equal(batches.batch(5)[0], Batches(examples, 8, seed=3).batch(5)[0])
+
+
+def test_only_the_plan_is_learnt() -> None:
+    tokens, labels, mask = collate([Example([1, 2, 3, 4], 2), Example([5, 6], 1)])
+    assert labels.tolist() == [[IGNORE, IGNORE, 3, 4], [IGNORE, 6, IGNORE, IGNORE]]
+    assert mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
+    assert tokens.shape == (2, 4)
+
+
+def test_own_cases_are_read_and_bad_ones_named(tmp_path: Path) -> None:
+    own = tmp_path / "own.jsonl"
+    own.write_text('{"text": "left please", "plan": "left"}\n')
+    assert read_cases(own)[0].plan == "left"
+    own.write_text('{"text": "left please", "plan": "left"}\n{"text": "fly", "plan": "fly"}\n')
+    with pytest.raises(DataError, match="Line 2"):
+        read_cases(own)
+    bad = tmp_path / "bad.tsv"
+    bad.write_text("left\t\tleft\nno plan here\n")
+    with pytest.raises(DataError, match="Line 2"):
+        read_tsv(bad)
+
+
+def test_scores_count_what_is_exact() -> None:
+    own = read_tsv(HAND_WRITTEN)
+    assert {case.language for case in own} == {"en", "zh"}
+    perfect = compare(own, [case.plan for case in own])
+    assert perfect["exact"] == perfect["valid"] == 1.0
+    assert compare(own, ["nonsense"] * len(own))["valid"] == 0.0
+    by_keywords = compare(own, [by_rules(case.text) for case in own])
+    assert 0.1 < by_keywords["exact"] < 1.0 and by_keywords["valid"] == 1.0
