@@ -35,6 +35,8 @@ def messages(text: str, context: str) -> list[dict[str, str]]:
 
 
 def prompt_tokens(tokenizer: Any, text: str, context: str) -> list[int]:
-    """Token ids up to where the plan begins."""
+    """Token ids up to where the plan begins. Markers of the chat that a person types are words, not markers."""
+    for marker in tokenizer.added_tokens_encoder:
+        text = text.replace(marker, f"{marker[0]} {marker[1:]}")
     written = tokenizer.apply_chat_template(messages(text, context), add_generation_prompt=True, tokenize=False)
     return list(tokenizer(written, add_special_tokens=False).input_ids)
