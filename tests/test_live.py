@@ -1,0 +1,130 @@
+"""The page's real end: a tiny untrained world and a tiny language model behind the interface the page uses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bridge.errors import BusyError, DataError
+from bridge.loop import Loop
+from tests.conftest import wait_until
+from tests.fakes import FakeDirector
+from tests.tiny_world import write_tiny_world
+from ui.drive import Drive
+from ui.live import MAX_DREAMS, LateBrain, LiveDreamer
+from world.dream import WorldModel
+from world.errors import WeightsError
+
+
+@pytest.fixture(scope="module")
+def dreamer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDreamer]:
+    folder = tmp_path_factory.mktemp("live")
+    model = WorldModel.load(write_tiny_world(folder / "world"))
+    dreamer = LiveDreamer(model, Loop(FakeDirector()), clips=folder / "clips")
+    yield dreamer
+    dreamer.close()
+
+
+@pytest.fixture
+def drive(dreamer: LiveDreamer) -> Iterator[Drive]:
+    drive = dreamer.open(lambda: None)
+    yield drive
+    drive.close()
+
+
+def index(drive: Drive) -> int:
+    frame = drive.view().frame
+    assert frame is not None
+    return frame.index
+
+
+def test_it_dreams_ten_frames_a_second(dreamer: LiveDreamer) -> None:
+    changes: list[float] = []
+    drive = dreamer.open(lambda: changes.append(time.monotonic()))
+    wait_until(lambda: index(drive) >= 10)
+    drive.close()
+    assert 0.08 < np.median(np.diff(changes)) < 0.13
+    stood = index(drive)
+    time.sleep(0.3)
+    assert index(drive) == stood
+
+
+def test_a_sentence_becomes_chips_and_controls(drive: Drive) -> None:
+    drive.say("turn left and let it rain")
+    wait_until(lambda: len(drive.view().plan) == 2)
+    wait_until(lambda: drive.view().weather == 2)
+    assert [(chip.line, chip.text) for chip in drive.view().plan] == [("left", "turn left"), ("rain(2)", "rain")]
+    frame = drive.view().frame
+    assert frame is not None and frame.control.command == 2
+
+
+def test_refusals_and_bad_lines_are_sentences(drive: Drive) -> None:
+    drive.say("sing")
+    notes = []
+    wait_until(lambda: notes.extend(drive.notes()) or notes)
+    assert notes[-1].kind == "refusal"
+    with pytest.raises(Exception, match="not a step"):
+        drive.event("explode")
+
+
+def test_keys_pause_step_reset_and_save(drive: Drive) -> None:
+    drive.press(frozenset({"left"}))
+    wait_until(lambda: drive.view().by_keys and drive.view().frame.control.steer > 0.5)
+    drive.press(frozenset())
+    wait_until(lambda: not drive.view().by_keys)
+    drive.step()
+    wait_until(lambda: drive.view().paused)
+    time.sleep(0.3)
+    stood = index(drive)
+    drive.step()
+    wait_until(lambda: index(drive) == stood + 1)
+    saved = drive.save()
+    assert saved.video.suffix == ".mp4" and saved.video.stat().st_size > 0 and saved.sidecar.exists()
+    assert saved.seconds == pytest.approx((stood + 2) / 10)
+    drive.reset(5, "street")
+    assert drive.seed == 5 and index(drive) < 5 and not drive.view().paused
+    with pytest.raises(DataError, match="no start scene"):
+        drive.reset(6, "moon")
+    assert drive.seed == 5
+
+
+def test_there_is_room_for_so_many(dreamer: LiveDreamer) -> None:
+    drives = [dreamer.open(lambda: None) for _ in range(MAX_DREAMS)]
+    assert "slower" in drives[1].notes()[0].text
+    with pytest.raises(BusyError, match="close one"):
+        dreamer.open(lambda: None)
+    for drive in drives:
+        drive.close()
+    dreamer.open(lambda: None).close()
+
+
+def test_sentences_wait_for_a_late_brain() -> None:
+    def slow() -> FakeDirector:
+        time.sleep(0.2)
+        return FakeDirector()
+
+    thought = LateBrain(slow).think("rain", None)  # type: ignore[arg-type]
+    began = time.monotonic()
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(thought)
+    assert end.value.value.line == "rain(2)" and time.monotonic() - began > 0.15
+
+
+def test_a_brain_that_cannot_load_says_so() -> None:
+    def broken() -> FakeDirector:
+        raise WeightsError("The adapter is missing; get it back from the repository.")
+
+    thought = LateBrain(broken).think("rain", None)  # type: ignore[arg-type]
+    with pytest.raises(WeightsError, match="adapter is missing"):
+        for _ in thought:
+            pass
+
+
+def test_missing_weights_are_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError):
+        LiveDreamer.load(tmp_path)
