@@ -28,7 +28,7 @@ class Schedule:
     ema: float = 0.995
     weight_decay: float = 0.01
     validate_minutes: float = 5.0
-    checkpoint_minutes: float = 2.0
+    checkpoint_minutes: float = 1.5
 
 
 class TrainingLoop:
