@@ -115,7 +115,8 @@ class LocalModel:
 
     @property
     def _ends(self) -> set[int]:
-        ends: Any = self.model.generation_config.eos_token_id
+        settings: Any = self.model.generation_config
+        ends = settings.eos_token_id
         return {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from brain.plan import Plan, Question, Refusal, Step, Utterance, When, parse_line, print_line
+from brain.plan import Plan, Question, Refusal, Slot, Step, Utterance, When, parse_line, print_line
 from brain.prompt import Context
 from finetune import phrases_en, phrases_zh
 
@@ -23,7 +23,7 @@ Split = Literal["train", "held_out"]
 HELD_OUT_SHARE = 0.15
 EVENT_SIDES = ("ped_cross", "cyclist", "cut_in", "animal")
 DRIVE = ("follow", "left", "right", "straight", "lane_left", "lane_right", "stop", "go", "faster", "slower")
-WEATHER = tuple(f"{kind}{level}" for kind in ("rain", "snow", "fog") for level in (1, 2, 3)) + ("clear",)
+WEATHER = (*(f"{kind}{level}" for kind in ("rain", "snow", "fog") for level in (1, 2, 3)), "clear")
 TIME = ("dawn", "day", "dusk", "night")
 PLAIN_EVENTS = ("hard_brake", "stalled", "debris", "oncoming", "emergency", "road_work")
 NUMBER_WORDS = {
@@ -219,7 +219,8 @@ class Writer:
         return self.pick(self.words.OFFTOPIC), "", Refusal("offtopic")
 
     def question(self) -> tuple[str, str, Utterance]:
-        slot = self.rng.choice(("direction", "side", "event", "speed"))
+        slots: tuple[Slot, ...] = ("direction", "side", "event", "speed")
+        slot = self.rng.choice(slots)
         text = self.pick(self.words.ASK[slot])
         return (self.polite(Phrase(text, ())).text if slot != "side" else text), "", Question(slot)
 
