@@ -37,6 +37,8 @@ class FakeDrive:
         self.lock = threading.Lock()
         self.stopped = threading.Event()
         self.told: list[Note] = []
+        self.chips: list[Chip] = []
+        self.control = Control()
         self.reset(0, None)
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -104,7 +106,7 @@ class FakeDrive:
             self.dream = FakeDream(seed=seed)
             self.frame = self.dream.start()
             self.control, self.held, self.by_keys, self.paused = Control(), frozenset[str](), False, False
-            self.chips: list[Chip] = []
+            self.chips = []
 
     def save(self) -> Saved:
         video, sidecar = self.clips / "drive.mp4", self.clips / "drive.json"

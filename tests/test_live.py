@@ -71,6 +71,17 @@ def test_refusals_and_bad_lines_are_sentences(drive: Drive) -> None:
         drive.event("explode")
 
 
+def test_what_the_weights_have_not_seen_is_said(drive: Drive, dreamer: LiveDreamer) -> None:
+    assert dreamer.known is not None and {"clear", "left", "slower"} <= dreamer.known and "snow" not in dreamer.known
+    drive.event("snow(2);left")
+    notes = []
+    wait_until(lambda: notes.extend(drive.notes()) or notes)
+    time.sleep(0.3)
+    assert [note.text for note in [*notes, *drive.notes()] if "training" in note.text] == [
+        "These weights have not seen “snow” in training; it may not show."
+    ]
+
+
 def test_keys_pause_step_reset_and_save(drive: Drive) -> None:
     drive.press(frozenset({"left"}))
     wait_until(lambda: drive.view().by_keys and drive.view().frame.control.steer > 0.5)

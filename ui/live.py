@@ -14,7 +14,7 @@ from bridge.errors import BusyError, LucidriveError
 from bridge.loop import Loop
 from bridge.session import Heard, Session
 from ui.drive import Chip, Note, Saved, View
-from ui.words import step_words
+from ui.words import NAMES, step_words
 from world.dream import Dream, WorldModel
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 MAX_DREAMS = 4
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
 POLL_SECONDS = 0.01
+BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed
 
 
 class LateBrain:
@@ -57,10 +58,14 @@ class LateBrain:
 class LiveDrive:
     """A `ui.drive.Drive` over one session."""
 
-    def __init__(self, session: Session, clips: Path, ended: Callable[[Session], None]) -> None:
+    def __init__(
+        self, session: Session, clips: Path, known: frozenset[str] | None, ended: Callable[[Session], None]
+    ) -> None:
         self.session = session
         self.clips = clips
+        self.known = known
         self.ended = ended
+        self._warned: set[str] = set()
 
     @property
     def seed(self) -> int:
@@ -72,7 +77,13 @@ class LiveDrive:
         return View(now.frame, now.by_keys, chips, now.paused, now.thinking, now.weather, now.time)
 
     def notes(self) -> list[Note]:
-        return [Note(notice.text, notice.kind) for notice in self.session.notes()]
+        notes = [Note(notice.text, notice.kind) for notice in self.session.notes()]
+        for step in self.session.snapshot().steps:
+            name = step.step.name
+            if self.known is not None and name not in self.known and name not in self._warned:
+                self._warned.add(name)
+                notes.append(Note(f"These weights have not seen “{NAMES[name]}” in training; it may not show."))
+        return notes
 
     def say(self, text: str) -> None:
         self.session.say(text)
@@ -104,8 +115,6 @@ class LiveDrive:
 class LiveDreamer:
     """A `ui.drive.Dreamer`: one world, one brain, one loop, and a session for every tab."""
 
-    known: frozenset[str] | None = None
-
     def __init__(self, model: WorldModel, loop: Loop, *, steps: int = 2, clips: Path = CLIPS) -> None:
         self.model = model
         self.loop = loop
@@ -124,6 +133,11 @@ class LiveDreamer:
     def scenes(self) -> tuple[str, ...]:
         return self.model.scenes
 
+    @property
+    def known(self) -> frozenset[str] | None:
+        seen = self.model.vocabulary
+        return seen | BY_SPEED if seen else None
+
     def open(self, changed: Callable[[], None]) -> LiveDrive:
         """A new dream, on its first frame; BusyError when MAX_DREAMS are open."""
         with self._lock:
@@ -139,7 +153,7 @@ class LiveDreamer:
         if others:
             session.tell(f"{others + 1} tabs share this machine now, and each dreams the slower for it.")
         self.loop.add(session, changed)
-        return LiveDrive(session, self.clips, self._close)
+        return LiveDrive(session, self.clips, self.known, self._close)
 
     def close(self) -> None:
         """Ends the loop, and with it every dream."""

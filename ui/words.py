@@ -5,7 +5,7 @@ from __future__ import annotations
 from brain.plan import Step
 from world.controls import TimeOfDay, Weather
 
-STEPS = {
+NAMES = {
     "follow": "follow the road",
     "left": "turn left",
     "right": "turn right",
@@ -16,7 +16,15 @@ STEPS = {
     "go": "go",
     "faster": "faster",
     "slower": "slower",
+    "speed": "a speed",
     "clear": "clear sky",
+    "rain": "rain",
+    "snow": "snow",
+    "fog": "fog",
+    "dawn": "dawn",
+    "day": "day",
+    "dusk": "dusk",
+    "night": "night",
     "ped_cross": "person crosses",
     "cyclist": "cyclist",
     "cut_in": "car cuts in",
@@ -49,7 +57,7 @@ def _act(name: str, args: tuple[int | str, ...]) -> str:
         return f"{args[0]} km/h"
     if name in ("rain", "snow", "fog"):
         return f"{LEVELS.get(int(args[0]) if args else 2, '')} {name}".strip()
-    words = STEPS.get(name, name.replace("_", " "))
+    words = NAMES.get(name, name.replace("_", " "))
     for argument in args:
         if argument in ("left", "right"):
             words += f" from the {argument}"
