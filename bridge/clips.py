@@ -1,0 +1,112 @@
+"""A clip: the last minute of a drive as frames with all that led to them, and its JSON form."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from bridge.timeline import StepState
+from world.controls import FPS, Command, Event, Side, TimeOfDay, Weather
+from world.frame import Frame
+
+FORMAT = 1
+PARTS = ("lucidrive", "torch", "numpy", "transformers", "av")
+NAMES = {"command": Command, "weather": Weather, "time": TimeOfDay, "event": Event, "side": Side}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person asked for and what became of it. frame: its index when it was understood; text is "" for a button;
+    line is the plan, refusal or question; seconds the brain's computing time."""
+
+    frame: int
+    text: str
+    line: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A frame, whether a person's keys drove it, and how the plan's steps stood."""
+
+    frame: Frame
+    by_keys: bool
+    steps: tuple[StepState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Moments in a row. steps: K; hashes: weight file -> sha256."""
+
+    moments: tuple[Moment, ...]
+    said: tuple[Said, ...]
+    seed: int
+    scene: str | None
+    steps: int
+    hashes: Mapping[str, str]
+
+    @property
+    def seconds(self) -> float:
+        return len(self.moments) / FPS
+
+
+def sidecar(clip: Clip, size: tuple[int, int]) -> dict[str, Any]:
+    """The clip without its pictures, as plain values for JSON; `size`: the video's height and width.
+
+    What was commanded (`control`, `motion`: the kinematic car) and what was estimated from the picture (`readout`)
+    never share a key.
+    """
+    return {
+        "format": FORMAT,
+        "synthetic": True,
+        "fps": FPS,
+        "frames": len(clip.moments),
+        "video": {"height": size[0], "width": size[1]},
+        "text": " ".join(said.text for said in clip.said if said.text),
+        "plan": [said.line for said in clip.said if said.line],
+        "said": [asdict(said) for said in clip.said],
+        "seed": clip.seed,
+        "scene": clip.scene,
+        "steps_per_frame": clip.steps,
+        "hashes": dict(clip.hashes),
+        "versions": versions(),
+        "vocabulary": {name: {str(int(value)): value.name for value in kind} for name, kind in NAMES.items()},
+        "per_frame": [_moment(moment) for moment in clip.moments],
+    }
+
+
+def versions(parts: Iterable[str] = PARTS) -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for part in parts:
+        try:
+            found[part] = version(part)
+        except PackageNotFoundError:
+            continue  # an optional part that did not take part
+    return found
+
+
+def _moment(moment: Moment) -> dict[str, Any]:
+    frame = moment.frame
+    return {
+        "index": frame.index,
+        "driven_by": "keys" if moment.by_keys else "driver",
+        "control": _finite(asdict(frame.control)),
+        "motion": _finite(asdict(frame.motion)),
+        "readout": _finite(asdict(frame.readout)),
+        "plan": [{"line": step.line, "status": step.status, "reason": step.reason} for step in moment.steps],
+    }
+
+
+def _finite(fields: dict[str, Any]) -> dict[str, Any]:
+    """Numbers that JSON knows: whole ones as such, others rounded to a millionth, NaN ("not given") as null."""
+    return {name: _number(value) for name, value in fields.items()}
+
+
+def _number(value: float) -> float | None:
+    if isinstance(value, int):
+        return int(value)
+    return round(value, 6) if math.isfinite(value) else None

@@ -1,0 +1,291 @@
+"""READ THIS FIRST: text in, plan, controls, frames out, ten times a second.
+
+    a person types          session.say("turn left, then make it rain")
+    the brain reads it      brain.Director -> Plan               a forward pass at a time, in the time that is left
+    the bridge times it     bridge.Timeline -> Control           when does each step begin and end
+    the world dreams it     world.Dream -> Frame                 picture, motion, readout
+    the page shows it       session.snapshot()
+
+One thread runs all of it, for all sessions. A tick is short (two steps of the dynamics, ~60 ms on two cores), so what
+is left of the tenth of a second is the brain's: a sentence takes several ticks to read, and the picture does not wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from brain.prompt import Context
+from bridge.clips import Clip
+from bridge.errors import LucidriveError, SessionError
+from bridge.session import Heard, Session
+from world.controls import DT, FPS
+
+log = logging.getLogger(__name__)
+
+MARGIN = 0.004  # s before a deadline in which no more thinking begins
+PATIENCE = 3  # late ticks in a row without a thought
+SMOOTHING = 0.3  # of a new duration in the estimate for the next
+WINDOW = 600  # frame gaps that the measurements look back on
+
+Thought = Generator[Any, None, Heard]
+Report = Callable[[float, str], None]
+
+
+class Brain(Protocol):
+    """What the loop asks of `brain.director.Director`."""
+
+    def think(self, text: str, context: Context) -> Thought: ...
+
+
+class Loop:
+    """Ticks all its sessions. `run` keeps real time until `stop`; `tick` alone is one tick, for any clock."""
+
+    def __init__(self, brain: Brain | None) -> None:
+        self.thinking = Thinking(brain)
+        self.pulse = Pulse()
+        self._sessions: dict[Session, Callable[[], None]] = {}
+        self._lock = threading.Lock()
+        self._some = threading.Event()  # set while there are sessions
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, session: Session, changed: Callable[[], None] = lambda: None) -> None:
+        """From the next tick on. `changed` is called after every tick, from the dreaming thread."""
+        with self._lock:
+            self._sessions = self._sessions | {session: changed}
+        self._some.set()
+
+    def remove(self, session: Session) -> None:
+        with self._lock:
+            self._sessions = {one: changed for one, changed in self._sessions.items() if one is not session}
+            if not self._sessions:
+                self._some.clear()
+        self.thinking.forget(session)
+
+    def tick(self, deadline: float) -> None:
+        """Frames first, then thoughts. `deadline`: on the clock of `time.perf_counter`."""
+        sessions = self._sessions
+        dreamt = False
+        for session, changed in sessions.items():
+            if session.begin_tick():
+                dreamt = session.tick() is not None or dreamt
+            changed()
+        if dreamt:
+            self.pulse.beat(self.thinking.busy)
+        self.thinking.go_on(list(sessions), deadline)
+
+    def run(self) -> None:
+        """Ten ticks a second until `stop`. A late tick is not made up for: the next deadline counts from now."""
+        deadline = time.perf_counter()
+        while not self._stopping.is_set():
+            if not self._some.wait(0.2):
+                deadline = time.perf_counter()
+                self.pulse.pause()
+                continue
+            deadline = max(deadline + DT, time.perf_counter())
+            try:
+                self.tick(deadline)
+            except Exception:  # a fault of ours in one tick must not end every person's drive
+                log.exception("a tick failed")
+                for session in self._sessions:
+                    session.pause(True)
+                    session.tell("Something inside lucidrive failed; the drive is paused, reset it to go on.", "error")
+            self._stopping.wait(max(0.0, deadline - time.perf_counter()))
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self.run, name="lucidrive-loop", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._some.set()
+        if self._thread is not None:
+            self._thread.join(5.0)
+
+
+class Thinking:
+    """One sentence at a time, first come, first served; a forward pass at a time, as long as the time left allows it.
+
+    How long the next pass takes is foretold from those before it. The first pass of a sentence reads the whole prompt
+    and may not fit a tick at all; so one pass a tick may run over its deadline. Only a tick that is late already goes
+    without, and not more than `PATIENCE` ticks in a row: a slow machine's brain is slow, not dumb.
+    """
+
+    def __init__(self, brain: Brain | None, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.brain, self.clock = brain, clock
+        self.seconds: deque[float] = deque(maxlen=100)  # of each sentence, from its beginning to its plan
+        self._session: Session | None = None
+        self._thought: Thought | None = None
+        self._first = True
+        self._began = 0.0
+        self._waited = 0  # ticks in a row
+        self._expected = {True: 0.0, False: 0.0}  # seconds of a first pass, of a later one
+
+    @property
+    def busy(self) -> bool:
+        return self._thought is not None
+
+    def go_on(self, sessions: list[Session], deadline: float) -> None:
+        """Thinks until `deadline`."""
+        passes = 0
+        while self.busy or self._take_up(sessions):
+            left = deadline - MARGIN - self.clock()
+            if self._expected[self._first] > left and (passes or (left < 0 and self._waited < PATIENCE)):
+                self._waited = 0 if passes else self._waited + 1
+                return
+            self._one_pass()
+            passes += 1
+        self._waited = 0
+
+    def finish(self, session: Session) -> None:
+        """Reads everything that waits, however long it takes."""
+        while self.busy or self._take_up([session]):
+            self._one_pass()
+
+    def forget(self, session: Session) -> None:
+        """Its drive has ended."""
+        if self._session is session:
+            self._session = None
+
+    def _take_up(self, sessions: list[Session]) -> bool:
+        for session in sessions:
+            if (waiting := session.sentence()) is None:
+                continue
+            if self.brain is None:
+                session.misheard(SessionError("No language model is loaded; the buttons and keys still work."))
+                continue
+            self._session, self._thought = session, self.brain.think(*waiting)
+            self._first, self._began = True, self.clock()
+            return True
+        return False
+
+    def _one_pass(self) -> None:
+        assert self._thought is not None
+        began = self.clock()
+        try:
+            next(self._thought)
+        except StopIteration as done:
+            self._end(partial(_hear, done.value))
+            return
+        except LucidriveError as error:
+            self._end(partial(_mishear, error))
+            return
+        except Exception as error:  # the brain may fail in ways of its own; a drive must not end by it
+            log.exception("the brain failed on a sentence")
+            self._end(partial(_mishear, error))
+            return
+        spent, known = self.clock() - began, self._expected[self._first]
+        self._expected[self._first] = known + SMOOTHING * (spent - known) if known else spent
+        self._first = False
+
+    def _end(self, tell: Callable[[Session], None]) -> None:
+        session, self._thought, self._session = self._session, None, None
+        self.seconds.append(self.clock() - self._began)
+        if session is not None:
+            tell(session)
+
+
+def _hear(reply: Heard, session: Session) -> None:
+    session.heard(reply)
+
+
+def _mishear(error: Exception, session: Session) -> None:
+    session.misheard(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """Gaps between frames in seconds, and the frames a second at the median gap; NaN before there are any."""
+
+    fps: float
+    gap_p50: float
+    gap_p99: float
+    frames: int
+
+
+@dataclass
+class Pulse:
+    """Measures the rhythm of frames, apart while the brain thinks and while it does not."""
+
+    clock: Callable[[], float] = time.perf_counter
+    _last: float | None = None
+    _gaps: dict[bool, deque[float]] = field(
+        default_factory=lambda: {True: deque(maxlen=WINDOW), False: deque(maxlen=WINDOW)}
+    )
+
+    def beat(self, thinking: bool) -> None:
+        now = self.clock()
+        if self._last is not None:
+            self._gaps[thinking].append(now - self._last)
+        self._last = now
+
+    def pause(self) -> None:
+        """The next gap is none."""
+        self._last = None
+
+    def rhythm(self, thinking: bool) -> Rhythm:
+        gaps = sorted(self._gaps[thinking])
+        if not gaps:
+            return Rhythm(float("nan"), float("nan"), float("nan"), 0)
+        p50, p99 = gaps[len(gaps) // 2], gaps[min(len(gaps) - 1, int(0.99 * len(gaps)))]
+        return Rhythm(1 / p50 if p50 > 0 else float("inf"), p50, p99, len(gaps))
+
+
+def drive_headless(session: Session, seconds: float, brain: Brain | None, report: Report | None = None) -> Clip:
+    """A drive of `seconds` with nobody watching and no clock: sentences that wait are read before the next frame.
+
+    The same session and sentences give the same frames. LucidriveError when a frame could not be dreamt.
+    """
+    thinking = Thinking(brain)
+    frames = max(1, round(seconds * FPS))
+    session.record_all()
+    for number in range(frames - 1):
+        session.begin_tick()
+        thinking.finish(session)
+        if session.tick() is None:
+            raise SessionError(" ".join(notice.text for notice in session.notes()))
+        if report is not None:
+            steps = ", ".join(step.line for step in session.snapshot().steps if step.status == "running")
+            report((number + 2) / frames, steps or "following the road")
+    return session.clip()
+
+
+def headless(
+    prompt: str,
+    *,
+    seconds: float = 12.0,
+    seed: int = 0,
+    scene: str | None = None,
+    steps: int = 2,
+    world: Path | None = None,
+    report: Report | None = None,
+) -> Clip:
+    """`lucidrive dream`: loads the models, says `prompt` at the first frame, and drives for `seconds`.
+
+    SessionError when the brain refuses the prompt or asks back: there is nobody to answer.
+    """
+    from brain.director import Director
+    from world.dream import Dream, WorldModel
+
+    tell = report or (lambda fraction, text: None)
+    tell(0.0, "waking the world")
+    model = WorldModel.load(world)
+    session = Session(lambda number: Dream(model, number, steps), seed, scene)
+    brain = None
+    if prompt.strip():
+        tell(0.0, "waking the brain")
+        brain = Director.load()
+        session.say(prompt)
+        Thinking(brain).finish(session)
+        if troubles := [notice.text for notice in session.notes() if notice.kind != "news"]:
+            raise SessionError(" ".join(troubles))
+    return drive_headless(session, seconds, brain, report)

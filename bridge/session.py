@@ -1,0 +1,364 @@
+"""One person's dream: its Dream, its Timeline, the keys held, and the last minute for a clip.
+
+Two sides. A person's side (`say`, `do`, `press`, `pause`, `step_once`, `reset`, `snapshot`, `notes`, `clip`) may be
+called from any thread and, but for `reset`, never waits for a frame. The loop's side (`begin_tick`, `tick`, `sentence`,
+`heard`) belongs to the one thread that dreams. Between them lie an inbox, read at the beginning of a tick, and a
+snapshot, replaced at its end.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from brain.plan import Plan, Question, Refusal, Utterance, parse_line, print_line, sentence
+from brain.prompt import Context
+from bridge.clips import Clip, Moment, Said
+from bridge.errors import DataError, LucidriveError, SessionError, explain
+from bridge.export import free_name, write_clip
+from bridge.timeline import StepState, Timeline, TimelineState
+from world.controls import FPS, Control
+from world.dream import Dream
+from world.driver import Action
+from world.frame import Frame
+
+CLIP_SECONDS = 60
+MAX_WAITING = 8  # sentences for the brain
+STEER, STEER_ON, STEER_OFF = 0.7, 0.2, 0.35  # how far keys turn the wheel, and how fast, a frame
+ACCEL, BRAKE, PEDAL = 0.8, 1.0, 0.35
+
+NoteKind = Literal["news", "question", "refusal", "error"]
+Order = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence to a person."""
+
+    text: str
+    kind: NoteKind = "news"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A drive as it stands after a tick. `thinking`: a sentence is waiting or being read."""
+
+    frame: Frame
+    by_keys: bool
+    steps: tuple[StepState, ...]
+    paused: bool
+    thinking: bool
+    weather: int
+    time: int
+    seed: int
+    scene: str | None
+
+
+class Heard(Protocol):
+    """What the brain gives back; `brain.director.Reply` is one."""
+
+    @property
+    def utterance(self) -> Utterance: ...
+    @property
+    def line(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+class Session:
+    """`open_dream(seed)` gives a dream that has not been started. Errors of the first frame come from here."""
+
+    def __init__(self, open_dream: Callable[[int], Dream], seed: int = 0, scene: str | None = None) -> None:
+        self._dream: Dream
+        self._scene: str | None
+        self._timeline: Timeline
+        self._frame: Frame
+        self._by_keys: bool
+        self._snapshot: Snapshot
+        self._open_dream = open_dream
+        self._inbox: deque[Order] = deque()
+        self._lock = threading.Lock()  # over the three that both sides change: texts, notices, recorder
+        self._texts: deque[str] = deque()
+        self._notices: deque[Notice] = deque(maxlen=20)
+        self._recorder: deque[Moment] = deque(maxlen=CLIP_SECONDS * FPS)
+        self._said: deque[Said] = deque(maxlen=200)
+        self._keys: frozenset[str] = frozenset()
+        self._reading: str | None = None
+        self._paused = False
+        self._once = 0
+        self._pedals = Pedals()
+        self._start(seed, scene, None)
+
+    # -- a person's side ----------------------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """Queues a sentence for the brain; SessionError when too many are waiting."""
+        with self._lock:
+            if len(self._texts) >= MAX_WAITING:
+                raise SessionError(f"{MAX_WAITING} sentences are waiting to be read; wait for them.")
+            self._texts.append(text)
+        self._snapshot = replace(self._snapshot, thinking=True)
+
+    def do(self, line: str) -> None:
+        """Schedules a plan line, as a button gives it. PlanError, at once, for one that is none."""
+        plan = parse_line(line)
+        if not isinstance(plan, Plan):
+            raise SessionError("That line asks or refuses and plans nothing; give steps, such as 'left'.")
+        self._inbox.append(lambda: self._schedule(plan, "", 0.0))
+
+    def press(self, keys: frozenset[str]) -> None:
+        """The keys held now, of up, down, left, right; an empty set hands back to the driver."""
+        self._keys = keys & frozenset({"up", "down", "left", "right"})
+
+    def pause(self, on: bool) -> None:
+        self._paused = on
+        self._snapshot = replace(self._snapshot, paused=on)
+
+    def step_once(self) -> None:
+        """One frame on while paused."""
+        self._once = min(self._once + 1, FPS)
+
+    def reset(self, seed: int, scene: str | None = None, control: Control | None = None, wait: float = 10.0) -> None:
+        """Starts anew. Waits for the loop to do it; its error is raised here and leaves the drive as it was."""
+        done, errors = threading.Event(), list[LucidriveError]()
+
+        def order() -> None:
+            try:
+                self._start(seed, scene, control)
+            except LucidriveError as error:
+                errors.append(error)
+            finally:
+                done.set()
+
+        self._inbox.append(order)
+        if not done.wait(wait):
+            raise SessionError("The dream is too busy to start anew; try again in a moment.")
+        if errors:
+            raise errors[0]
+
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def notes(self) -> list[Notice]:
+        """The sentences since the last call."""
+        with self._lock:
+            notices = list(self._notices)
+            self._notices.clear()
+        return notices
+
+    def clip(self) -> Clip:
+        """The last minute, to be written while the drive goes on."""
+        with self._lock:
+            moments, said = tuple(self._recorder), tuple(self._said)
+            dream, scene = self._dream, self._scene
+        first = moments[0].frame.index if moments else 0
+        told = tuple(one for one in said if one.frame >= first)
+        return Clip(moments, told, dream.seed, scene, getattr(dream, "steps", 0), dict(dream.model.hashes))
+
+    def save_clip(self, folder: Path) -> tuple[Path, Path, float]:
+        """Writes the last minute to a new mp4 and JSON in `folder`: their paths and the seconds. ExportError."""
+        clip = self.clip()
+        stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{clip.seed}"
+        video, beside = write_clip(clip, free_name(folder, stem))
+        return video, beside, clip.seconds
+
+    def fork(self) -> Session:
+        """A second drive with the same past, seed and plan-free future. Call it while the loop stands still."""
+        other = object.__new__(Session)
+        other.__dict__.update(self.__dict__)
+        other._dream = self._dream.fork()
+        other._inbox, other._texts, other._notices = deque(), deque(), deque(maxlen=20)
+        other._lock = threading.Lock()
+        other._recorder, other._said = self._recorder.copy(), self._said.copy()
+        other._keys, other._reading, other._once, other._pedals = frozenset(), None, 0, Pedals()
+        state = self._timeline.state()
+        other._timeline = Timeline(state.weather, state.time, state.target_speed * 3.6 or 30.0)
+        other._publish()
+        return other
+
+    # -- the loop's side ----------------------------------------------------------------------------------------------
+
+    @property
+    def seed(self) -> int:
+        return self._dream.seed
+
+    @property
+    def frame(self) -> Frame:
+        return self._frame
+
+    @property
+    def timeline(self) -> Timeline:
+        return self._timeline
+
+    def begin_tick(self) -> bool:
+        """Takes what came in since the last tick; says whether this tick is to dream a frame."""
+        while self._inbox:
+            order = self._inbox.popleft()
+            try:
+                order()
+            except LucidriveError as error:
+                self.tell(explain(error), "error")
+        if not self._paused:
+            return True
+        if self._once > 0:
+            self._once -= 1
+            return True
+        self._publish()
+        return False
+
+    def tick(self) -> Frame | None:
+        """One frame: the plan, or the person's keys, become a Control, and the dream goes on.
+
+        None when it could not: then the drive is paused at its last good frame and a sentence says why.
+        """
+        keys = self._keys
+        state = self._timeline.tick(self._frame, bool(keys))
+        try:
+            action = self._dream.drive(state.command, state.target_speed)
+            control = self._pedals.control(state, Action(action.steer, action.accel), keys)
+            frame = self._dream.step(control)
+        except DataError as error:
+            self._paused = True
+            self.tell(f"{explain(error)} The drive is paused.", "error")
+            self._publish()
+            return None
+        self._frame, self._by_keys = frame, bool(keys)
+        with self._lock:
+            self._recorder.append(Moment(frame, bool(keys), state.steps))
+        self._publish()
+        return frame
+
+    def sentence(self) -> tuple[str, Context] | None:
+        """The next text for the brain with the drive's context, if one waits; from now on it is being read."""
+        with self._lock:
+            if not self._texts:
+                return None
+            self._reading = self._texts.popleft()
+        return self._reading, self._timeline.context()
+
+    def heard(self, reply: Heard) -> None:
+        """The brain has read the sentence: a plan is scheduled, a refusal or a question becomes a sentence."""
+        if self._reading is None:
+            return  # the drive was reset meanwhile
+        text, self._reading = self._reading, None
+        utterance = reply.utterance
+        if isinstance(utterance, Plan):
+            try:
+                self._schedule(utterance, text, reply.seconds)
+            except LucidriveError as error:
+                self.tell(explain(error), "error")
+        else:
+            self._note_said(text, print_line(utterance), reply.seconds)
+            kinds: dict[type, NoteKind] = {Refusal: "refusal", Question: "question"}
+            self.tell(sentence(utterance), kinds[type(utterance)])
+        self._publish()
+
+    def misheard(self, error: BaseException) -> None:
+        """The brain failed on the sentence; the drive goes on."""
+        if self._reading is None:
+            return
+        self._reading = None
+        self.tell(explain(error), "error")
+        self._publish()
+
+    def record_all(self) -> None:
+        """From now on the clip is the whole drive, not its last minute."""
+        with self._lock:
+            self._recorder, self._said = deque(self._recorder), deque(self._said)
+
+    def tell(self, text: str, kind: NoteKind = "news") -> None:
+        with self._lock:
+            self._notices.append(Notice(text, kind))
+
+    # -- within -------------------------------------------------------------------------------------------------------
+
+    def _start(self, seed: int, scene: str | None, control: Control | None) -> None:
+        dream = self._open_dream(seed)
+        scenes = dream.model.scenes
+        if scene is None and control is None and scenes:
+            scene = scenes[seed % len(scenes)]
+        frame = dream.start(control, scene=scene)
+        with self._lock:
+            self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
+            self._timeline = Timeline(max(0, frame.control.weather), _time(frame.control.time))
+            self._pedals = Pedals()
+            self._paused, self._once, self._reading = False, 0, None
+            self._texts.clear()
+            self._said.clear()
+            self._recorder.clear()
+            self._recorder.append(Moment(frame, False, ()))
+        self._publish()
+
+    def _schedule(self, plan: Plan, text: str, seconds: float) -> None:
+        self._timeline.add(plan)
+        self._note_said(text, print_line(plan), seconds)
+
+    def _note_said(self, text: str, line: str, seconds: float) -> None:
+        with self._lock:
+            self._said.append(Said(self._frame.index, text, line, round(seconds, 3)))
+
+    def _publish(self) -> None:
+        state = self._timeline.state()
+        self._snapshot = Snapshot(
+            self._frame,
+            self._by_keys,
+            state.steps,
+            self._paused,
+            self._reading is not None or bool(self._texts),
+            state.weather,
+            state.time,
+            self._dream.seed,
+            self._scene,
+        )
+
+
+class Pedals:
+    """The wheel and pedals under a person's keys: they move towards what is held, a little a frame. What no key holds
+    (the wheel while only `up` is held) stays with the driver; once all keys are let go, everything is the driver's."""
+
+    def __init__(self) -> None:
+        self.steer = self.accel = 0.0
+
+    def control(self, state: TimelineState, action: Action, keys: frozenset[str]) -> Control:
+        if not (math.isfinite(action.steer) and math.isfinite(action.accel)):
+            raise DataError("The driver lost its way (numbers that are not finite); reset the dream.")
+        steer, accel = action.steer, action.accel
+        if keys:
+            turn = ("left" in keys) - ("right" in keys)
+            steering = bool(keys & {"left", "right"}) or abs(self.steer) > STEER_OFF
+            self.steer = _towards(self.steer, STEER * turn, STEER_ON if turn else STEER_OFF)
+            steer = self.steer if steering else action.steer
+            pedalling = bool(keys & {"up", "down"})
+            wanted = -BRAKE if "down" in keys else ACCEL
+            self.accel = _towards(self.accel, wanted, PEDAL) if pedalling else 0.0
+            accel = self.accel if pedalling else action.accel
+        else:
+            self.steer = self.accel = 0.0
+        return Control(
+            steer=_unit(steer),
+            accel=_unit(accel),
+            command=state.command,
+            weather=state.weather,
+            time=state.time,
+            event=state.event,
+            side=state.side,
+            level=state.level,
+        )
+
+
+def _towards(value: float, target: float, step: float) -> float:
+    return min(value + step, target) if value < target else max(value - step, target)
+
+
+def _unit(value: float) -> float:
+    return max(-1.0, min(1.0, value))
+
+
+def _time(value: int) -> int:
+    return value if value >= 0 else 1
