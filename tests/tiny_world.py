@@ -32,6 +32,9 @@ def write_tiny_world(folder: Path, seed: int = 0) -> Path:
             assert torch.isfinite(value).all(), key
         save_part(folder, name, module.state_dict())
     images = torch.randint(0, 255, (3, 72, 128, 3), generator=generator, dtype=torch.uint8)
-    save_file({"street/images": images, "street/state": torch.tensor([8.0, 0.0, 0.0, 0.0, 1.0])}, folder / f"{SCENES}.safetensors")
+    save_file(
+        {"street/images": images, "street/state": torch.tensor([8.0, 0.0, 0.0, 0.0, 1.0])},
+        folder / f"{SCENES}.safetensors",
+    )
     write_config(folder, TINY, {"vocabulary": ["clear", "day", "left"]})
     return folder

@@ -23,6 +23,9 @@ LEVER = 2.0  # m from the point the car turns about to the camera, likewise
 class Anchor(nn.Module):
     """Images are float [B, 3, H, W]; the camera is level, its horizon in the middle row."""
 
+    rays: Tensor
+    to_grid: Tensor
+
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
         focal = FOCAL * width

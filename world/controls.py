@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 FPS = 10
 DT = 1.0 / FPS
@@ -91,6 +92,6 @@ class Control:
     side: int = Side.NONE
     level: int = NO_LEVEL
 
-    def with_(self, **changes: float | int) -> Control:
+    def with_(self, **changes: Any) -> Control:
         """The same control with some fields changed."""
         return replace(self, **changes)

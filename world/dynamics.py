@@ -7,7 +7,8 @@ see anchor.py) plus a residual that starts at zero. The step size d tells it how
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -57,10 +58,21 @@ class Condition:
     fields_B6: Tensor
 
     def __getitem__(self, index: Tensor | slice) -> Condition:
-        return Condition(*(getattr(self, name)[index] for name in self.__slots__))
+        return self._each(lambda name: getattr(self, name)[index])
+
+    @classmethod
+    def stack(cls, frames: list[Condition]) -> Condition:
+        """Conditions of T successive frames, each of B clips, as one of B * T, clip by clip."""
+        return cls._each(lambda name: torch.stack([getattr(frame, name) for frame in frames], dim=1).flatten(0, 1))
+
+    @classmethod
+    def _each(cls, part: Callable[[str], Tensor]) -> Condition:
+        return cls(**{field.name: part(field.name) for field in fields(cls)})
 
 
 class Dynamics(nn.Module):
+    motion_scale: Tensor
+
     def __init__(self, config: DynamicsConfig) -> None:
         super().__init__()
         self.config = config
@@ -80,8 +92,8 @@ class Dynamics(nn.Module):
         self.residual = nn.Linear(c.dim, c.channels)
         nn.init.zeros_(self.residual.weight)
         nn.init.zeros_(self.residual.bias)
-        for embedding in self.field_in.values():
-            nn.init.normal_(embedding.weight, std=0.3)
+        for embedding in self.field_in.parameters():
+            nn.init.normal_(embedding, std=0.3)
         self.register_buffer("motion_scale", torch.tensor(MOTION_SCALE), persistent=False)
 
     def forward(
@@ -105,12 +117,14 @@ class Dynamics(nn.Module):
         )
         x = x + self.position.to(x.dtype) + (self.no_past * (1 - given.has_past_B)[:, None])[:, None].to(x.dtype)
         condition_BD = self.embed(tau_B, step_B, given).to(x.dtype)
-        every, fresh = self.config.time_every, []
+        every = self.config.time_every
+        fresh: list[tuple[Tensor, Tensor]] = []
         for number, block in enumerate(self.blocks):
             x = block(x, condition_BD)
             if (number + 1) % every:
                 continue
             time = self.times[number // every]
+            assert isinstance(time, TimeAttention)
             if frames:
                 x = time.clips(x, frames)
             elif cache is not None:

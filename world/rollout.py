@@ -48,8 +48,8 @@ def rollout(
         motions = motions_BT4[:, frame]
         picture = tokenizer.decode(last).clamp(-1, 1)
         carried = tokenizer.encode(anchor(picture, motions[:, 2], motions[:, 3]))
-        noised = (part + CONTEXT_NOISE * noise() for part in (carried, last, before))
-        given = Condition(*noised, one, motions, fields_BT6[:, frame])
+        carried, seen, earlier = (part + CONTEXT_NOISE * noise() for part in (carried, last, before))
+        given = Condition(carried, seen, earlier, one, motions, fields_BT6[:, frame])
         drawn = sample(dynamics, noise(), given, steps, cache)
         if cache is not None:
             dynamics(drawn, one, one / 8, given, cache=cache)
@@ -57,5 +57,4 @@ def rollout(
         latents.append(drawn)
         conditions.append(given)
         before, last = last, drawn
-    columns = [torch.stack([getattr(given, name) for given in conditions], dim=1) for name in Condition.__slots__]
-    return Rollout(torch.stack(latents, dim=1), Condition(*(column.flatten(0, 1) for column in columns)))
+    return Rollout(torch.stack(latents, dim=1), Condition.stack(conditions))

@@ -55,6 +55,9 @@ class TokenizerConfig:
 class Tokenizer(nn.Module):
     """Images are float [B, 3, height, width] in [-1, 1]; latents are [B, N, C] with about unit variance."""
 
+    latent_mean: Tensor
+    latent_std: Tensor
+
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         self.config = config
@@ -72,16 +75,17 @@ class Tokenizer(nn.Module):
         self.decoder = nn.ModuleList(Block(c.dim, c.heads) for _ in range(c.decoder_depth))
         self.decoder_out = nn.Linear(c.dim, c.patch_size)
 
+        last = nn.Conv2d(c.conv_channels, 12, 3, padding=1)
         self.smooth = nn.Sequential(
             nn.Conv2d(12, c.conv_channels, 3, padding=1),
             nn.SiLU(),
             nn.Conv2d(c.conv_channels, c.conv_channels, 3, padding=1),
             nn.SiLU(),
-            nn.Conv2d(c.conv_channels, 12, 3, padding=1),
+            last,
         )
-        for layer in (self.encoder_out, self.decoder_out, self.smooth[-1]):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        for layer in (self.encoder_out, self.decoder_out, last):
+            for value in layer.parameters():
+                nn.init.zeros_(value)
         self.register_buffer("latent_mean", torch.zeros(c.channels))
         self.register_buffer("latent_std", torch.ones(c.channels))
 

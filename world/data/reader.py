@@ -31,7 +31,9 @@ class DriveDataset:
         """Opens the dataset at `root`; DataError where it is not one, or of another format version."""
         path = root / "meta/info.json"
         if not path.exists():
-            raise DataError(f"{root} is not a dataset (no meta/info.json); make one with `lucidrive collect --out {root}`.")
+            raise DataError(
+                f"{root} is not a dataset (no meta/info.json); make one with `lucidrive collect --out {root}`."
+            )
         info = json.loads(path.read_text())
         if info.get("codebase_version") != "v3.0":
             raise DataError(f"{root} is LeRobot format {info.get('codebase_version')}; only v3.0 is read.")

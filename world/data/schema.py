@@ -71,7 +71,9 @@ class Episode:
             raise DataError(f"An episode's images must be uint8 [T, H, W, 3], not {self.images.dtype} {shape}.")
         for name, array in self.values.items():
             if name not in COLUMNS:
-                raise DataError(f"'{name}' is not a column of this dataset format; see world/data/schema.py for the names.")
+                raise DataError(
+                    f"'{name}' is not a column of this dataset format; see world/data/schema.py for the names."
+                )
             if len(array) != len(self.images):
                 raise DataError(f"Column '{name}' has {len(array)} rows for {len(self.images)} frames.")
             if not np.all(np.isfinite(array)):

@@ -18,16 +18,17 @@ class VideoWriter:
 
     def __init__(self, path: Path, fps: float, *, crf: int = 18, preset: str = "veryfast", threads: int = 1) -> None:
         self._container = av.open(str(path), "w", format="mp4")
-        self._stream = None
+        self._stream: av.VideoStream | None = None
         self._fps = Fraction(fps).limit_denominator(1000)
         self._options = {"crf": str(crf), "preset": preset, "threads": str(threads)}
         self.frames = 0
 
     def write(self, image: np.ndarray) -> None:
         if self._stream is None:
-            self._stream = self._container.add_stream("libx264", rate=self._fps, options=self._options)
-            self._stream.height, self._stream.width = image.shape[:2]
-            self._stream.pix_fmt = "yuv420p"
+            stream = self._container.add_stream("libx264", rate=self._fps, options=self._options)
+            stream.height, stream.width = image.shape[:2]
+            stream.pix_fmt = "yuv420p"
+            self._stream = stream
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         self._container.mux(self._stream.encode(frame))
         self.frames += 1
@@ -40,7 +41,9 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -56,4 +59,6 @@ def read_video(path: Path, size: tuple[int, int] | None = None) -> Iterator[np.n
                 else:
                     yield frame.to_ndarray(format="rgb24", height=size[0], width=size[1], interpolation="AREA")
     except (av.error.FFmpegError, IndexError, OSError) as error:
-        raise DataError(f"{path.name} cannot be read as a video ({error}); it may be cut off or not a video at all.") from error
+        raise DataError(
+            f"{path.name} cannot be read as a video ({error}); it may be cut off or not a video at all."
+        ) from error

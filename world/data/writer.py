@@ -45,12 +45,13 @@ class EpisodeWriter:
         self._tables: list[pa.Table] = []
         self._episodes: list[dict[str, Any]] = []
         self._shape: tuple[int, ...] | None = None
+        self._names: tuple[str, ...] = ()
 
     def append(self, episode: Episode) -> None:
         shape = episode.images.shape[1:]
         if self._shape is not None and (shape != self._shape or set(episode.values) != set(self._names)):
             raise DataError("All episodes of a shard must have the same image size and the same columns.")
-        self._shape, self._names = shape, list(episode.values)
+        self._shape, self._names = shape, tuple(episode.values)
         for image in episode.images:
             self._video.write(image)
         columns = {name: _to_arrow(name, episode.values[name]) for name in COLUMNS if name in episode.values}
@@ -76,7 +77,9 @@ class EpisodeWriter:
     def __enter__(self) -> EpisodeWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self.close()
         else:
@@ -88,14 +91,18 @@ def is_done(shard: Path) -> bool:
     return (shard / DONE).exists()
 
 
-def assemble(root: Path, shards: list[Path], *, split: str = "train", robot_type: str = "lucidrive-town", card: str = "") -> Path:
+def assemble(
+    root: Path, shards: list[Path], *, split: str = "train", robot_type: str = "lucidrive-town", card: str = ""
+) -> Path:
     """Makes a LeRobotDataset v3 at `root` out of finished shards, in the order given. The shards' videos are moved.
 
     The old dataset at `root`, if any, stands until the new one is whole (info.json is written last).
     """
     missing = [shard.name for shard in shards if not is_done(shard)]
     if missing or not shards:
-        raise DataError(f"These shards are not finished: {', '.join(missing) or 'none given'}; run the collection again.")
+        raise DataError(
+            f"These shards are not finished: {', '.join(missing) or 'none given'}; run the collection again."
+        )
     tasks: dict[str, int] = {}
     episodes: list[dict[str, Any]] = []
     first, total = None, 0
@@ -190,7 +197,13 @@ def _write_meta(
         if name in sums:
             names = list(column.names) if column.names else None
             features[name] = {"dtype": column.dtype, "shape": list(column.shape), "names": names}
-    for name, dtype in {"timestamp": "float32", "frame_index": "int64", "episode_index": "int64", "index": "int64", "task_index": "int64"}.items():
+    for name, dtype in {
+        "timestamp": "float32",
+        "frame_index": "int64",
+        "episode_index": "int64",
+        "index": "int64",
+        "task_index": "int64",
+    }.items():
         features[name] = {"dtype": dtype, "shape": [1], "names": None}
     info = {
         "codebase_version": "v3.0",
@@ -216,9 +229,26 @@ def _task_table(tasks: dict[str, int]) -> pa.Table:
     """tasks.parquet as LeRobot's reader expects it: a pandas frame whose index holds the sentences."""
     table = pa.table({"task_index": pa.array(list(tasks.values()), pa.int64()), "task": pa.array(list(tasks))})
     text = {"field_name": "task", "name": "task", "pandas_type": "unicode", "numpy_type": "object", "metadata": None}
-    number = {"field_name": "task_index", "name": "task_index", "pandas_type": "int64", "numpy_type": "int64", "metadata": None}
-    level = {"field_name": None, "name": None, "pandas_type": "unicode", "numpy_type": "object", "metadata": {"encoding": "UTF-8"}}
-    pandas = {"index_columns": ["task"], "column_indexes": [level], "columns": [number, text], "pandas_version": "2.0.0"}
+    number = {
+        "field_name": "task_index",
+        "name": "task_index",
+        "pandas_type": "int64",
+        "numpy_type": "int64",
+        "metadata": None,
+    }
+    level = {
+        "field_name": None,
+        "name": None,
+        "pandas_type": "unicode",
+        "numpy_type": "object",
+        "metadata": {"encoding": "UTF-8"},
+    }
+    pandas = {
+        "index_columns": ["task"],
+        "column_indexes": [level],
+        "columns": [number, text],
+        "pandas_version": "2.0.0",
+    }
     return table.replace_schema_metadata({b"pandas": json.dumps(pandas).encode()})
 
 
@@ -227,19 +257,19 @@ class _Stats:
 
     def __init__(self) -> None:
         self.count = 0
+        self._rows: dict[str, np.ndarray] = {}
 
     def add(self, rows: np.ndarray) -> None:
-        low, high, total, square = rows.min(0), rows.max(0), rows.sum(0), (rows**2).sum(0)
+        new = {"min": rows.min(0), "max": rows.max(0), "sum": rows.sum(0), "square": (rows**2).sum(0)}
+        merge = {"min": np.minimum, "max": np.maximum, "sum": np.add, "square": np.add}
         if self.count:
-            low, high = np.minimum(low, self._low), np.maximum(high, self._high)
-            total, square = total + self._total, square + self._square
-        self.count += len(rows)
-        self._low, self._high, self._total, self._square = low, high, total, square
+            new = {name: merge[name](self._rows[name], value) for name, value in new.items()}
+        self._rows, self.count = new, self.count + len(rows)
 
     def summary(self) -> dict[str, list[float]]:
-        mean = self._total / self.count
-        std = np.sqrt(np.maximum(self._square / self.count - mean**2, 0))
-        rows = {"min": self._low, "max": self._high, "mean": mean, "std": std}
+        mean = self._rows["sum"] / self.count
+        std = np.sqrt(np.maximum(self._rows["square"] / self.count - mean**2, 0))
+        rows = {"min": self._rows["min"], "max": self._rows["max"], "mean": mean, "std": std}
         return {**{name: value.tolist() for name, value in rows.items()}, "count": [self.count]}
 
 

@@ -85,8 +85,7 @@ def train_driver(
         past = past + strength * torch.randn(past.shape, generator=generator)
         with precision(device):
             losses = _losses(observer, past.to(device), data, labels, index, device)
-        losses["loss"] = sum(losses.values())
-        return losses
+        return losses | {"loss": torch.stack(list(losses.values())).sum()}
 
     loop.run(loss_of, lambda: scores(observer, *sets[1], device), report)
     observer.load_state_dict(loop.ema)

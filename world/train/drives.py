@@ -75,12 +75,17 @@ class Latents:
     clean: Tensor
     carried: Tensor
 
+    def past(self, index: Tensor, device: str) -> tuple[Tensor, Tensor]:
+        """The latents of the two frames before the frames `index`, newest last."""
+        return self.clean[index - 2].to(device).float(), self.clean[index - 1].to(device).float()
+
     def condition(self, drives: Drives, index: Tensor, device: str = "cpu") -> Condition:
         """What leads to the frames `index` (whose age is at least 1), their true past included."""
         before = (index - 1) - (drives.age[index] > 1).long()
-        parts = [self.carried[index], self.clean[index - 1], self.clean[before]]
         return Condition(
-            *(part.to(device).float() for part in parts),
+            self.carried[index].to(device).float(),
+            self.clean[index - 1].to(device).float(),
+            self.clean[before].to(device).float(),
             torch.ones(len(index), device=device),
             drives.motions[index].to(device),
             drives.fields[index].to(device),

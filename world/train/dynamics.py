@@ -120,7 +120,7 @@ class DynamicsTrainer:
         else:
             index = self.clip_index(OWN_CLIPS, OWN_FRAMES)
             motions, fields = self.drives.motions[index].to(self.device), self.drives.fields[index].to(self.device)
-            past = tuple(self.latents.clean[index[:, 0] - back].to(self.device).float() for back in (2, 1))
+            past = self.latents.past(index[:, 0], self.device)
             p = self.parts
             with precision(self.device):
                 dreamt = rollout(p.tokenizer, p.anchor, p.dynamics, past, motions, fields, self.generator)
@@ -229,7 +229,7 @@ def horizons(
     first = starts[torch.linspace(0, len(starts) - 1, clips).long()]
     index = first[:, None] + torch.arange(frames)
     motions, fields = drives.motions[index].to(device), drives.fields[index].to(device)
-    past = tuple(latents.clean[first - back].to(device).float() for back in (2, 1))
+    past = latents.past(first, device)
     truth = [drives.batch(index[:, frame - 1], device) for frame in HORIZONS]
     last = drives.batch(first - 1, device)
 

@@ -41,7 +41,7 @@ def train_tokenizer(
     generator = seeded(seed, "cpu")
     sample = torch.randperm(len(drives), generator=generator)[:PCA_FRAMES]
     tokenizer.init_pca(drives.batch(sample.sort().values))
-    tokenizer.to(device).to(memory_format=torch.channels_last)
+    tokenizer.to(device)
     loop = TrainingLoop("tokenizer", out, tokenizer, Schedule(minutes=minutes, rate=1e-3, fall=0.3))
 
     def loss_of(step: int) -> dict[str, Tensor]:
