@@ -2,74 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.browser.conftest import keep, open_page, pixels
 from tests.conftest import wait_until
 from tests.fake_page import FakeDreamer
 
 pytestmark = pytest.mark.browser
 
-SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
-PIXELS = """() => {
-  const canvas = document.querySelector("#lr-canvas");
-  const small = new OffscreenCanvas(64, 36).getContext("2d");
-  small.drawImage(canvas, 0, 0, 64, 36);
-  return [...small.getImageData(0, 0, 64, 36).data];
-}"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip(f"no Chromium here: install one of {', '.join(names)} to test the page")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
-        yield chromium
-        chromium.close()
-
 
 @pytest.fixture
 def drive(browser: Browser, page: str) -> Iterator[Page]:
-    """The page, dreaming. Fails if anything was asked of another machine, or the page reported an error."""
-    with_requests: list[str] = []
-    faults: list[str] = []
-    tab = browser.new_page(viewport={"width": 1366, "height": 768})
-    tab.on("request", lambda request: with_requests.append(request.url))
-    tab.on("websocket", lambda socket: with_requests.append(socket.url))
-    tab.on("pageerror", lambda error: faults.append(str(error)))
-    tab.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    tab.goto(page)
-    tab.wait_for_selector('#lucidrive[data-state="dreaming"]', timeout=30_000)
-    yield tab
-    tab.close()
-    own = (page, page.replace("http", "ws"), "data:", "blob:")
-    assert [url for url in with_requests if not url.startswith(own)] == []
-    assert faults == []
-
-
-def pixels(tab: Page) -> np.ndarray:
-    """What the canvas shows: float [36, 64, 3]."""
-    return np.asarray(tab.evaluate(PIXELS), np.float32).reshape(36, 64, 4)[..., :3]
-
-
-def keep(tab: Page, name: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    tab.screenshot(path=SHOTS / f"{name}.png")
+    with open_page(browser, page) as tab:
+        yield tab
 
 
 def test_a_typed_sentence_becomes_a_plan_and_changes_the_picture(drive: Page) -> None:
