@@ -32,6 +32,7 @@ BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
 DROP_PAST, DROP_FIELD, DROP_ACTION, DROP_MOTION = 0.04, 0.1, 0.3, 0.05
 PAIR_SHARE = 0.65  # of the minutes
 HORIZONS = (1, 5, 10, 20)
+VALIDATION_CLIPS = 16
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def train_dynamics(
 
     def validate(time: bool) -> Callable[[], dict[str, float]]:
         def run() -> dict[str, float]:
-            scores = horizons(parts, held_out, held, device, time=time)
+            scores = horizons(parts, held_out, held, device, clips=VALIDATION_CLIPS, time=time)
             flat = {f"{what}_{frames}": value for what, row in scores.items() for frames, value in row.items()}
             return flat
 

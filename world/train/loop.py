@@ -27,7 +27,7 @@ class Schedule:
     fall: float = 0.4
     ema: float = 0.995
     weight_decay: float = 0.01
-    validate_minutes: float = 5.0
+    validate_minutes: float = 6.0
     checkpoint_minutes: float = 1.5
 
 
