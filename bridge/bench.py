@@ -185,11 +185,13 @@ def bench_loop(world: Path | None, steps: int, seconds: float) -> LoopResult:
     """Starts `lucidrive ui`, watches for `seconds` idle and for `seconds` while it is spoken to."""
     from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect
+    from websockets.typing import Origin
 
     began = time.perf_counter()
     with page_server(world, steps) as (address, process):
         try:
-            with connect(address.replace("http", "ws", 1) + "/dream", origin=address, max_size=2**24) as socket:  # type: ignore[arg-type]
+            where = address.replace("http", "ws", 1) + "/dream"
+            with connect(where, origin=Origin(address), max_size=2**24) as socket:
                 page = Page(socket)
                 page.watch(PATIENCE, until=lambda: bool(page.arrivals))
                 first = time.perf_counter() - began

@@ -27,7 +27,7 @@ def run(*arguments: str, text: str | bytes | None = None) -> Result:
 @pytest.fixture
 def brain(monkeypatch: pytest.MonkeyPatch) -> FakeDirector:
     director = FakeDirector()
-    monkeypatch.setattr(plan_command, "load_director", lambda: director)
+    monkeypatch.setattr(plan_command, "load_director", lambda adapter: director)
     return director
 
 
@@ -128,7 +128,7 @@ def test_plan_wants_one_of_text_and_file(brain: FakeDirector) -> None:
     ],
 )
 def test_errors_are_one_sentence(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str) -> None:
-    def fail() -> None:
+    def fail(adapter: object) -> None:
         raise error
 
     monkeypatch.setattr(plan_command, "load_director", fail)

@@ -25,6 +25,10 @@ def plan(
     file: Annotated[
         Path | None, typer.Option(help="Rows of text, TAB, context (TAB, ignored ...); - is stdin.", allow_dash=True)
     ] = None,
+    adapter: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Another LoRA's folder; default: the one that came along."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Show the plan the brain makes of a sentence, without dreaming it."""
@@ -33,7 +37,7 @@ def plan(
             'Give one sentence, or a file of them: lucidrive plan "turn left", or lucidrive plan --file cases.tsv.'
         )
     rows = [(text, context)] if text is not None else read_rows(file or Path("-"))
-    director = load_director()
+    director = load_director(adapter)
     if text is not None:
         reply = director.answer(text, context)
         print_json(as_fields(text, context, reply)) if as_json else _show(reply)
@@ -50,11 +54,12 @@ def plan(
         print_json(found)
 
 
-def load_director() -> Any:
+def load_director(adapter: Path | None) -> Any:
     """The brain with its adapter; a first use converts the base model, which takes half a minute."""
     from brain.director import Director
+    from brain.llm import ADAPTER
 
-    return Director.load()
+    return Director.load(adapter or ADAPTER)
 
 
 def read_rows(path: Path) -> list[tuple[str, str]]:
