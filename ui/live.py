@@ -1,41 +1,143 @@
-"""Real dreams for the page: one loop, one world, one brain, and a session for every tab."""
+"""Real dreams for the page: `bridge.Loop` and its sessions behind the few methods that `ui.drive` asks for."""
 
 from __future__ import annotations
 
-import tempfile
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 from brain.director import Director
-from bridge.errors import BusyError
-from bridge.loop import Brain, Loop
-from bridge.session import Session
+from brain.prompt import Context
+from bridge.errors import BusyError, LucidriveError
+from bridge.loop import Loop
+from bridge.session import Heard, Session
 from ui.drive import Chip, Note, Saved, View
-from ui.words import step_words
+from ui.words import NAMES, step_words
 from world.dream import Dream, WorldModel
 
-MOST = 2  # dreams at a time; each wants ~60 ms of every tenth of a second
+log = logging.getLogger(__name__)
+
+MAX_DREAMS = 2  # each wants some 60 ms of every tenth of a second
+CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
+POLL_SECONDS = 0.01
+BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed
+
+
+class LateBrain:
+    """A brain that loads in the background, so that the first picture need not wait for it. Sentences wait instead."""
+
+    def __init__(self, load: Callable[[], Director]) -> None:
+        self._load = load
+        self._ready = threading.Event()
+        self._director: Director | None = None
+        self._error: LucidriveError | None = None
+        threading.Thread(target=self._run, name="lucidrive-brain", daemon=True).start()
+
+    def think(self, text: str, context: Context) -> Generator[Any, None, Heard]:
+        """Director.think, once there is one; raises in its place what kept it from loading."""
+        while not self._ready.wait(POLL_SECONDS):
+            yield
+        if self._director is None:
+            raise self._error or LucidriveError("The language model could not be loaded; the terminal says why.")
+        return (yield from self._director.think(text, context))
+
+    def _run(self) -> None:
+        try:
+            self._director = self._load()
+        except LucidriveError as error:
+            self._error = error
+            log.error("%s", error)
+        except Exception:  # whatever it was, sentences must not wait for ever
+            log.exception("the language model could not be loaded")
+        finally:
+            self._ready.set()
+
+
+def load_brain() -> Director:
+    """The language model, having read one sentence: the first one waits for what is set up at the first use."""
+    director = Director.load()
+    director.answer("turn left")
+    return director
+
+
+class LiveDrive:
+    """A `ui.drive.Drive` over one session."""
+
+    def __init__(
+        self, session: Session, clips: Path, known: frozenset[str] | None, ended: Callable[[Session], None]
+    ) -> None:
+        self.session = session
+        self.clips = clips
+        self.known = known
+        self.ended = ended
+        self._warned: set[str] = set()
+        self._closed = False
+
+    @property
+    def seed(self) -> int:
+        return self.session.snapshot().seed
+
+    def view(self) -> View:
+        now = self.session.snapshot()
+        chips = tuple(Chip(step.line, step_words(step.step), step.status, step.reason) for step in now.steps)
+        return View(now.frame, now.by_keys, chips, now.paused, now.thinking, now.weather, now.time)
+
+    def notes(self) -> list[Note]:
+        notes = [Note(notice.text, notice.kind) for notice in self.session.notes()]
+        for step in self.session.snapshot().steps:
+            name = step.step.name
+            if self.known is not None and name not in self.known and name not in self._warned:
+                self._warned.add(name)
+                notes.append(Note(f"These weights have not seen “{NAMES[name]}” in training; it may not show."))
+        return notes
+
+    def say(self, text: str) -> None:
+        self.session.say(text)
+
+    def event(self, line: str) -> None:
+        self.session.do(line)
+
+    def press(self, keys: frozenset[str]) -> None:
+        self.session.press(keys)
+
+    def pause(self, on: bool) -> None:
+        self.session.pause(on)
+
+    def step(self) -> None:
+        if not self.session.snapshot().paused:
+            self.session.pause(True)  # a single frame means: stand still, then one
+        self.session.step_once()
+
+    def reset(self, seed: int, scene: str | None) -> None:
+        self.session.reset(seed, scene)
+
+    def save(self) -> Saved:
+        return Saved(*self.session.save_clip(self.clips))
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self.ended(self.session)
 
 
 class LiveDreamer:
-    """Gives dreams to tabs; they share the models and the dreaming thread."""
+    """A `ui.drive.Dreamer`: one world, one brain, one loop, and a session for every tab."""
 
-    def __init__(
-        self, model: WorldModel, brain: Brain | None, clips: Path, *, steps: int = 2, most: int = MOST
-    ) -> None:
-        self.model, self.clips, self.steps, self.most = model, clips, steps, most
-        self.loop = Loop(brain)
-        self.loop.start()
-        self._opened = 0
+    def __init__(self, model: WorldModel, loop: Loop, *, steps: int = 2, clips: Path = CLIPS) -> None:
+        self.model = model
+        self.loop = loop
+        self.steps = steps
+        self.clips = clips
         self._lock = threading.Lock()
+        self._open = 0
+        loop.start()
 
     @classmethod
-    def load(cls, world: Path | None = None, *, steps: int = 2) -> LiveDreamer:
-        """The models that came along, or the world in a folder; WeightsError when one is missing or damaged."""
-        model, director = WorldModel.load(world), Director.load()
-        director.answer("turn left")  # the first sentence would wait for what is set up at the first use
-        return cls(model, director, Path(tempfile.gettempdir()) / "lucidrive-clips", steps=steps)
+    def load(cls, world: Path | None = None, *, steps: int = 2, clips: Path = CLIPS) -> LiveDreamer:
+        """The world's weights now (WeightsError), the language model in the background."""
+        return cls(WorldModel.load(world), Loop(LateBrain(load_brain)), steps=steps, clips=clips)
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -43,66 +145,34 @@ class LiveDreamer:
 
     @property
     def known(self) -> frozenset[str] | None:
-        return None
+        seen = self.model.vocabulary
+        return seen | BY_SPEED if seen else None
 
     def open(self, changed: Callable[[], None]) -> LiveDrive:
-        """A new dream; BusyError when there is no room for one more."""
+        """A new dream, on its first frame; BusyError when MAX_DREAMS are open."""
         with self._lock:
-            if self._opened >= self.most:
-                raise BusyError(f"This machine dreams for {self.most} tabs at most; close one and reload this page.")
+            if self._open >= MAX_DREAMS:
+                raise BusyError(f"{MAX_DREAMS} tabs are dreaming here already; close one and reload this one.")
+            self._open += 1
+            others = self._open - 1
+        try:
             session = Session(lambda seed: Dream(self.model, seed, self.steps))
-            self._opened += 1
+        except BaseException:
+            self._ended()
+            raise
+        if others:
+            session.tell(f"{others + 1} tabs share this machine now, and each dreams the slower for it.")
         self.loop.add(session, changed)
-        return LiveDrive(self, session)
-
-    def close(self, session: Session) -> None:
-        self.loop.remove(session)
-        with self._lock:
-            self._opened -= 1
-
-
-class LiveDrive:
-    """A session in the page's words."""
-
-    def __init__(self, dreamer: LiveDreamer, session: Session) -> None:
-        self._dreamer, self._session = dreamer, session
-        self._closed = False
-
-    @property
-    def seed(self) -> int:
-        return self._session.snapshot().seed
-
-    def view(self) -> View:
-        shown = self._session.snapshot()
-        chips = tuple(Chip(step.line, step_words(step.step), step.status) for step in shown.steps)
-        return View(shown.frame, shown.by_keys, chips, shown.paused, shown.thinking, shown.weather, shown.time)
-
-    def notes(self) -> list[Note]:
-        return [Note(notice.text, notice.kind) for notice in self._session.notes()]
-
-    def say(self, text: str) -> None:
-        self._session.say(text)
-
-    def event(self, line: str) -> None:
-        self._session.do(line)
-
-    def press(self, keys: frozenset[str]) -> None:
-        self._session.press(keys)
-
-    def pause(self, on: bool) -> None:
-        self._session.pause(on)
-
-    def step(self) -> None:
-        self._session.step_once()
-
-    def reset(self, seed: int, scene: str | None) -> None:
-        self._session.reset(seed, scene)
-
-    def save(self) -> Saved:
-        video, sidecar, seconds = self._session.save_clip(self._dreamer.clips)
-        return Saved(video, sidecar, seconds)
+        return LiveDrive(session, self.clips, self.known, self._close)
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._dreamer.close(self._session)
+        """Ends the loop, and with it every dream."""
+        self.loop.stop()
+
+    def _close(self, session: Session) -> None:
+        self.loop.remove(session)
+        self._ended()
+
+    def _ended(self) -> None:
+        with self._lock:
+            self._open -= 1
