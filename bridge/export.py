@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import secrets
@@ -10,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image
 
@@ -47,10 +47,11 @@ def write_clip(clip: Clip, out: Path) -> tuple[Path, Path]:
     if not clip.moments:
         raise ExportError("There is nothing to save yet; let the dream run for a moment.")
     text = json.dumps(sidecar(clip, (HEIGHT, WIDTH)), ensure_ascii=False, allow_nan=False, indent=1)
+    picture = encode_video(clip)
     with refusing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with aside(out) as video, aside(beside) as description:
-            _write_video(clip, video)
+            video.write_bytes(picture)
             description.write_text(text, encoding="utf-8")
             for path in (video, description):
                 flush(path)
@@ -74,18 +75,16 @@ def free_name(folder: Path, stem: str) -> Path:
 
 @contextmanager
 def refusing(out: Path) -> Iterator[None]:
-    """Makes an ExportError, one sentence, of what the system or the video encoder refuses."""
+    """Makes an ExportError, one sentence, of what the system refuses."""
     try:
         yield
-    except av.error.FFmpegError as error:
-        raise ExportError(f"The clip was not saved to {out}: {reason(error)}; the dream goes on.") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
         raise ExportError(f"The clip was not saved to {out}: {reason(error)}; the dream goes on.") from error
 
 
-def reason(error: OSError | av.error.FFmpegError) -> str:
-    known = REASONS.get(error.errno or 0)
-    return known or f"the system refused ({str(error.strerror or error).lower()}): try another folder"
+def reason(error: OSError | ValueError) -> str:
+    code, text = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
+    return REASONS.get(code or 0) or f"the system refused ({(text or str(error)).lower()}): try another folder"
 
 
 @contextmanager
@@ -117,7 +116,10 @@ def enlarge(image: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS))
 
 
-def _write_video(clip: Clip, path: Path) -> None:
-    with VideoWriter(path, FPS) as writer:
+def encode_video(clip: Clip) -> bytes:
+    """The mp4, made in memory (a minute is a few MB), so that only our own writing meets the disk."""
+    buffer = io.BytesIO()
+    with VideoWriter(buffer, FPS) as writer:
         for moment in clip.moments:
             writer.write(enlarge(moment.frame.image))
+    return buffer.getvalue()

@@ -31,6 +31,7 @@ from world.controls import DT, FPS
 log = logging.getLogger(__name__)
 
 MARGIN = 0.004  # s before a deadline in which no more thinking begins
+OVERDRAFT = 0.08  # s over the deadline
 PATIENCE = 3  # late ticks in a row without a thought
 SMOOTHING = 0.3  # of a new duration in the estimate for the next
 WINDOW = 600  # frame gaps that the measurements look back on
@@ -116,8 +117,8 @@ class Thinking:
     """One sentence at a time, first come, first served; a forward pass at a time, as long as the time left allows it.
 
     How long the next pass takes is foretold from those before it. The first pass of a sentence reads the whole prompt
-    and may not fit a tick at all; so one pass a tick may run over its deadline. Only a tick that is late already goes
-    without, and not more than `PATIENCE` ticks in a row: a slow machine's brain is slow, not dumb.
+    and may not fit a tick at all; so one pass a tick may run over its deadline. In a tick that is late already it may by
+    no more than `OVERDRAFT`, or once `PATIENCE` such ticks went without: a slow machine's brain is slow, not dumb.
     """
 
     def __init__(self, brain: Brain | None, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -139,12 +140,16 @@ class Thinking:
         passes = 0
         while self.busy or self._take_up(sessions):
             left = deadline - MARGIN - self.clock()
-            if self._expected[self._first] > left and (passes or (left < 0 and self._waited < PATIENCE)):
+            if self._expected[self._first] > left and (passes or self._too_late(left)):
                 self._waited = 0 if passes else self._waited + 1
                 return
             self._one_pass()
             passes += 1
         self._waited = 0
+
+    def _too_late(self, left: float) -> bool:
+        late = left < 0 and self._expected[self._first] > left + OVERDRAFT
+        return late and self._waited < PATIENCE
 
     def finish(self, session: Session) -> None:
         """Reads everything that waits, however long it takes."""

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -109,7 +110,7 @@ class FakeDream:
 
 @dataclass(frozen=True)
 class FakeReply:
-    utterance: object
+    utterance: Any
     line: str
     seconds: float = 0.01
     tokens: int = 3

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -14,10 +15,16 @@ from world.errors import DataError
 
 
 class VideoWriter:
-    """Writes uint8 [H, W, 3] frames to one mp4. H and W must be even."""
+    """Writes uint8 [H, W, 3] frames to one mp4. H and W must be even.
 
-    def __init__(self, path: Path, fps: float, *, crf: int = 18, preset: str = "veryfast", threads: int = 1) -> None:
-        self._container = av.open(str(path), "w", format="mp4")
+    `target` may be a buffer in memory: where a disk may be full that is the safe way, because FFmpeg's libraries can
+    crash the process when a file of theirs cannot be finished.
+    """
+
+    def __init__(
+        self, target: Path | BinaryIO, fps: float, *, crf: int = 18, preset: str = "veryfast", threads: int = 1
+    ) -> None:
+        self._container = av.open(str(target) if isinstance(target, Path) else target, "w", format="mp4")
         self._stream: av.VideoStream | None = None
         self._fps = Fraction(fps).limit_denominator(1000)
         self._options = {"crf": str(crf), "preset": preset, "threads": str(threads)}

@@ -1,0 +1,296 @@
+"""A session and the loop around it, on a drawn dream and a brain of keywords."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from bridge.errors import DataError, LucidriveError, SessionError, explain
+from bridge.loop import Loop, Pulse, Thinking, drive_headless
+from bridge.session import MAX_WAITING, Session, Snapshot
+from tests.fakes import FakeDirector, FakeDream, FakeReply
+from world.controls import Command, Control, TimeOfDay, Weather
+from world.frame import Frame
+
+
+class Fragile(FakeDream):
+    """Falls apart at frame 5."""
+
+    def step(self, control: Control) -> Frame:
+        if self.index == 4 and self.seed == 0:
+            raise DataError("The dream fell apart; reset it.")
+        return super().step(control)
+
+
+def session(dream: Any = FakeDream, seed: int = 0, scene: str | None = None) -> Session:
+    return Session(cast(Any, lambda number: dream(seed=number)), seed, scene)
+
+
+def tick(one: Session, times: int = 1) -> Snapshot:
+    for _ in range(times):
+        if one.begin_tick():
+            one.tick()
+    return one.snapshot()
+
+
+def answer(one: Session, text: str) -> Snapshot:
+    one.say(text)
+    Thinking(FakeDirector()).finish(one)
+    return tick(one)
+
+
+def lines(shown: Snapshot) -> list[str]:
+    return [step.line for step in shown.steps]
+
+
+def test_a_sentence_becomes_a_plan_and_the_plan_a_control() -> None:
+    one = session()
+    shown = answer(one, "turn left in the rain")
+    assert lines(shown) == ["left", "rain(2)"]
+    control = shown.frame.control
+    assert (control.command, control.weather) == (Command.LEFT, Weather.RAIN_2)
+    assert control.steer > 0
+
+
+def test_refusals_and_questions_are_sentences_and_the_drive_goes_on() -> None:
+    one = session()
+    answer(one, "turn")
+    answer(one, "fly")
+    assert [note.kind for note in one.notes()] == ["question", "refusal"]
+    assert one.notes() == []
+    assert tick(one, 3).frame.index == 5
+
+
+def test_a_button_line_is_checked_at_once() -> None:
+    one = session()
+    with pytest.raises(LucidriveError):
+        one.do("rain(9)")
+    with pytest.raises(SessionError):
+        one.do("ask(side)")
+    one.do("night")
+    assert tick(one).frame.control.time == TimeOfDay.NIGHT
+
+
+def test_keys_win_at_once_and_hand_back_on_release() -> None:
+    one = session()
+    one.do("right")
+    assert tick(one).frame.control.steer < 0
+    one.press(frozenset({"left", "down", "escape"}))
+    shown = tick(one)
+    assert shown.by_keys
+    assert shown.frame.control.steer > 0
+    assert shown.frame.control.accel < 0
+    steers = [tick(one).frame.control.steer for _ in range(6)]
+    assert steers == sorted(steers)
+    assert max(abs(b - a) for a, b in pairwise(steers)) < 0.3
+    one.press(frozenset())
+    shown = tick(one)
+    assert not shown.by_keys
+    assert shown.frame.control.steer < 0
+
+
+def test_pause_holds_the_frame_and_step_moves_it_by_one() -> None:
+    one = session()
+    tick(one, 3)
+    one.pause(True)
+    assert one.snapshot().paused
+    assert tick(one, 5).frame.index == 3
+    one.do("rain(1)")
+    one.step_once()
+    assert tick(one, 5).frame.index == 4
+    one.pause(False)
+    assert tick(one).frame.index == 5
+
+
+def test_a_dream_that_falls_apart_pauses_with_a_sentence_and_can_be_reset() -> None:
+    one = session(Fragile)
+    shown = tick(one, 10)
+    assert shown.paused
+    assert shown.frame.index == 4
+    assert "fell apart" in one.notes()[0].text
+    reset(one, 1)
+    assert tick(one, 10).frame.index == 10
+
+
+def reset(one: Session, seed: int, scene: str | None = None) -> None:
+    """A reset waits for the loop; here it is a thread."""
+    thread = threading.Thread(target=one.reset, args=(seed, scene))
+    thread.start()
+    while thread.is_alive():
+        one.begin_tick()
+        time.sleep(0.001)
+
+
+def test_reset_starts_anew_and_drops_what_was_being_read() -> None:
+    one = session()
+    tick(one, 5)
+    one.say("turn left")
+    assert one.sentence() is not None
+    reset(one, 7, "old_town")
+    shown = one.snapshot()
+    assert (shown.seed, shown.scene, shown.frame.index, shown.thinking) == (7, "old_town", 0, False)
+    one.heard(cast(Any, FakeReply(None, "left")))
+    assert tick(one).steps == ()
+
+
+def test_a_fork_shares_the_past_and_not_the_future() -> None:
+    one = session()
+    one.do("rain(1)")
+    tick(one, 5)
+    other = one.fork()
+    other.do("left")
+    ours, theirs = tick(one, 10), tick(other, 10)
+    assert ours.frame.index == theirs.frame.index
+    assert theirs.frame.control.weather == Weather.RAIN_1
+    assert (ours.frame.control.command, theirs.frame.control.command) == (Command.FOLLOW, Command.LEFT)
+    assert len(one.clip().moments) == len(other.clip().moments) == 16
+
+
+def test_the_recorder_keeps_the_last_minute() -> None:
+    one = session()
+    tick(one, 700)
+    clip = one.clip()
+    assert (len(clip.moments), clip.moments[-1].frame.index, clip.seconds) == (600, 700, 60.0)
+
+
+def test_too_many_sentences_are_refused() -> None:
+    one = session()
+    for _ in range(MAX_WAITING):
+        one.say("left")
+    with pytest.raises(SessionError, match="waiting"):
+        one.say("left")
+
+
+class Broken:
+    def think(self, text: str, context: object) -> Generator[None, None, Any]:
+        yield
+        raise RuntimeError("no such tensor")
+
+
+def test_a_brain_that_fails_is_a_sentence_and_no_end() -> None:
+    one, thinking = session(), Thinking(Broken())
+    one.say("left")
+    thinking.finish(one)
+    assert "failed" in one.notes()[0].text
+    assert not thinking.busy
+    assert not one.snapshot().thinking
+    thinking = Thinking(None)
+    one.say("left")
+    thinking.finish(one)
+    assert "language model" in one.notes()[0].text
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Ponderous:
+    """A first pass of 150 ms and eight of 30 ms; then a plan."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def think(self, text: str, context: object) -> Generator[None, None, FakeReply]:
+        for seconds in (0.15, *[0.03] * 8):
+            self.clock.now += seconds
+            yield
+        return next(iter([FakeReply(FakeDirector().answer("left", None).utterance, "left")]))
+
+
+def test_thinking_keeps_to_the_time_that_is_left() -> None:
+    clock = Clock()
+    one, thinking = session(), Thinking(Ponderous(clock), clock)
+    thinking._expected = {True: 0.15, False: 0.03}
+    one.say("left")
+    ends, deadline = [], 0.0
+    while not thinking.seconds:
+        deadline = max(deadline + 0.1, clock.now)
+        clock.now += 0.06  # the frame
+        thinking.go_on([one], deadline)
+        ends.append(max(clock.now, deadline))
+        clock.now = ends[-1]
+    gaps = np.diff([0.0, *ends])
+    assert max(gaps) < 0.22
+    assert sorted(gaps)[-2] < 0.14  # only the first pass ran far over
+    assert len(ends) < 12
+
+
+def test_a_machine_that_is_always_late_still_thinks() -> None:
+    clock = Clock()
+    one, thinking = session(), Thinking(Ponderous(clock), clock)
+    thinking._expected = {True: 0.15, False: 0.03}
+    one.say("left")
+    for _ in range(40):
+        thinking.go_on([one], clock.now - 0.3)
+    assert thinking.seconds
+
+
+def test_the_loop_keeps_ten_ticks_a_second_for_two_sessions() -> None:
+    loop = Loop(FakeDirector())
+    one, two = session(seed=1), session(seed=2)
+    seen = threading.Event()
+    loop.add(one, seen.set)
+    loop.add(two)
+    loop.start()
+    try:
+        one.say("turn left at night")
+        time.sleep(1.5)
+        two.pause(True)
+        one.reset(5, None)
+        time.sleep(0.5)
+        loop.remove(two)
+        stood = two.snapshot().frame.index
+        time.sleep(0.3)
+    finally:
+        loop.stop()
+    assert seen.is_set()
+    assert two.snapshot().frame.index == stood
+    assert 8 <= stood <= 20
+    assert one.snapshot().seed == 5
+    assert loop.pulse.rhythm(False).frames + loop.pulse.rhythm(True).frames > 8
+
+
+def test_pulse_measures_gaps() -> None:
+    clock = Clock()
+    pulse = Pulse(clock)
+    for _ in range(100):
+        clock.now += 0.1
+        pulse.beat(False)
+    clock.now += 0.3
+    pulse.beat(True)
+    assert pulse.rhythm(False).gap_p99 == pytest.approx(0.1)
+    assert pulse.rhythm(False).fps == pytest.approx(10)
+    assert pulse.rhythm(True).gap_p50 == pytest.approx(0.3)
+
+
+def test_a_headless_drive_is_deterministic_and_whole() -> None:
+    def drive() -> list[np.ndarray]:
+        one = session(seed=4)
+        one.say("turn left, then rain")
+        clip = drive_headless(one, 70, FakeDirector())
+        assert clip.said[0].line == "left;rain(2)"
+        assert len(clip.moments) == 700
+        return [moment.frame.image for moment in clip.moments[:100]]
+
+    assert all(np.array_equal(a, b) for a, b in zip(drive(), drive(), strict=True))
+
+
+def test_a_headless_drive_that_falls_apart_says_so() -> None:
+    with pytest.raises(SessionError, match="fell apart"):
+        drive_headless(session(Fragile), 3, None)
+
+
+def test_explain_never_shows_a_traceback() -> None:
+    assert explain(SessionError("No.")) == "No."
+    for error in (MemoryError(), OSError(28, "No space left on device"), RuntimeError("x\ny")):
+        assert "\n" not in explain(error)
