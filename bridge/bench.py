@@ -12,6 +12,7 @@ import re
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,10 +80,12 @@ def run(
 ) -> dict[str, Any]:
     """All measurements, as plain values for JSON. The loop comes first, while this process is still small."""
     note = report or (lambda fraction, text: None)
-    machine = asdict(look_at_machine())
+    machine = asdict(look_at_machine()) | {"load_average": os.getloadavg()[0]}
     note(0.05, "the page in a process of its own")
     loop = bench_loop(world, steps, seconds)
     note(0.5, "frames a second by K")
+    import torch
+
     from world.dream import WorldModel
 
     model = WorldModel.load(world)
@@ -94,6 +97,7 @@ def run(
     note(1.0, "done")
     return {
         "machine": machine,
+        "threads": torch.get_num_threads(),
         "steps": steps,
         "dream_fps_by_steps": dream,
         "parts_ms": parts,
@@ -195,7 +199,7 @@ def bench_loop(world: Path | None, steps: int, seconds: float) -> LoopResult:
                 page = Page(socket)
                 page.watch(PATIENCE, until=lambda: bool(page.arrivals))
                 first = time.perf_counter() - began
-                page.watch(PATIENCE, until=lambda: len(page.arrivals) > 3 * WARM)
+                page.wake()
                 idle = page.watch(seconds)
                 thinking, sentences = page.talk(seconds)
         except (OSError, WebSocketException) as error:
@@ -210,9 +214,18 @@ class Page:
         self.socket = socket
         self.arrivals: list[float] = []
         self.thinking = False
+        self.awake = False  # until then an error is the end
+
+    def wake(self) -> None:
+        """Waits until the brain, which the page loads behind its first pictures, has read a sentence."""
+        self.send(type="say", text=ONE_STEP[0])
+        self.watch(2.0, until=lambda: self.thinking)
+        self.watch(PATIENCE, until=lambda: not self.thinking)
+        self.watch(1.0)  # its note
+        self.awake = True
 
     def watch(self, seconds: float, until: Callable[[], bool] = lambda: False) -> list[list[float]]:
-        """Arrival times, as one unbroken row. BenchError when the dream says it cannot begin."""
+        """Arrival times, as one unbroken row. BenchError when the dream or its brain cannot begin."""
         start, end = len(self.arrivals), time.perf_counter() + seconds
         while time.perf_counter() < end and not until():
             self.receive(end)
@@ -243,7 +256,7 @@ class Page:
         fields = json.loads(message)
         if fields["type"] == "state":
             self.thinking = bool(fields["thinking"])
-        elif fields["type"] == "note" and fields["kind"] == "error" and not self.arrivals:
+        elif fields["type"] == "note" and fields["kind"] == "error" and not self.awake:
             raise BenchError(fields["text"])
 
     def send(self, **fields: Any) -> None:
@@ -285,6 +298,7 @@ def _address(process: subprocess.Popen[str]) -> str:
     for line in process.stderr:
         told = line.strip() or told
         if found := re.search(r"http://\S+", line):
+            threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop the page
             return found.group()
     raise BenchError(f"The page did not start: {told or 'it said nothing'}")
 
@@ -301,7 +315,10 @@ def peak_of(pid: int) -> int:
 def table(result: dict[str, Any]) -> Rows:
     """The result as rows of text, for people."""
     machine, loop, brain = result["machine"], result["loop"], result["brain_seconds"]
-    rows = [("machine", f"{machine['cores']} cores, {machine['cpu']}, torch {machine['torch']}")]
+    rows = [
+        ("machine", f"{machine['cores']} cores, {machine['cpu']}, torch {machine['torch']}"),
+        ("threads; load when it began", f"{result['threads']}; {machine['load_average']:.1f}"),
+    ]
     rows += [(f"dream alone, K={k}", f"{fps:.1f} frames/s") for k, fps in result["dream_fps_by_steps"].items()]
     rows += [(f"one {name}", f"{ms:.1f} ms") for name, ms in result["parts_ms"].items()]
     rows.append(("first picture after the start", f"{loop['first_frame']:.1f} s"))

@@ -20,6 +20,7 @@ from world.errors import LucidriveError
 Report = Callable[[float, str], None]  # fraction done, what is being done
 TRACEBACK = "LUCIDRIVE_TRACEBACK"
 INTERRUPTED = 130
+RESUMABLE = ("collect", "train", "finetune")
 
 
 class Sentences(TyperGroup):
@@ -32,7 +33,8 @@ class Sentences(TyperGroup):
             complain(str(error))
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
-            complain("Stopped by Ctrl+C; long work (collect, train, finetune) goes on when you give the command again.")
+            again = "; the same command goes on from where it was" if ctx.invoked_subcommand in RESUMABLE else ""
+            complain(f"Stopped by Ctrl+C{again}.")
             raise typer.Exit(INTERRUPTED) from error
         except (OSError, MemoryError, ImportError) as error:
             if os.environ.get(TRACEBACK):
