@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from bridge import bench, doctor, memory
 from tests.fakes import FakeDirector
+from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from ui.commands import plan as plan_command
 from world.errors import DataError, WeightsError
@@ -137,6 +138,33 @@ def test_errors_are_one_sentence(monkeypatch: pytest.MonkeyPatch, error: BaseExc
     assert result.stdout == ""
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_dream_writes_a_video_and_its_json(tmp_path: Path) -> None:
+    world = write_tiny_world(tmp_path / "world")
+    files = [tmp_path / name for name in ("a.mp4", "b.mp4")]
+    for file in files:
+        result = run("dream", "--seconds", "1", "--seed", "3", "--world", str(world), "--out", str(file))
+        assert result.exit_code == 0, result.stderr
+        assert file.stat().st_size > 1000
+    told = [json.loads(file.with_suffix(".json").read_text()) for file in files]
+    assert told[0]["frames"] == len(told[0]["per_frame"]) == 10
+    assert (told[0]["seed"], told[0]["scene"]) == (3, "street")
+    assert told[0] == told[1]
+
+
+def test_dream_says_what_is_wrong_with_scene_weights_and_name(tmp_path: Path) -> None:
+    world = str(write_tiny_world(tmp_path / "world"))
+    for arguments, said in (
+        (["--world", world, "--scene", "moon"], "There is no start scene 'moon'; there are: street."),
+        (["--world", str(tmp_path)], "There are no world weights"),
+        (["--world", world, "--seconds", "0.1", "--out", str(tmp_path / "x.avi")], "ends in .mp4"),
+        (["--world", world, "--steps", "3"], "K must be 1, 2, 4 or 8"),
+    ):
+        result = run("dream", *arguments)
+        assert result.exit_code == 1
+        assert said in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_a_wrong_option_is_a_usage_error() -> None:
