@@ -39,6 +39,10 @@ def dream(
     world: World = None,
 ) -> None:
     """Dream a drive and write it as a video with its JSON sidecar."""
+    from bridge.errors import ExportError
+
+    if out.suffix.lower() != ".mp4":  # before the work, not after it
+        raise ExportError(f"The clip {out.name} cannot be written: give it a name that ends in .mp4.")
     from bridge.export import write_clip
     from bridge.loop import headless
 
