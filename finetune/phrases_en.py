@@ -566,7 +566,7 @@ SEQUENCE: tuple[str, ...] = (
     "{a}, and once you're through {b}",
     "once you've done this: {a}, do that: {b}",
     "start with this: {a}. next, {b}",
-    "after this: {a}, {b}",
+    "{a}, and following that {b}",
 )
 TOGETHER: tuple[str, ...] = (
     "{a} and {b}",
