@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 MARGIN = 0.004  # s before a deadline in which no more thinking begins
 OVERDRAFT = 0.08  # s over the deadline
-PATIENCE = 3  # late ticks in a row without a thought
+PATIENCE = 1  # late ticks in a row without a thought
 SMOOTHING = 0.3  # of a new duration in the estimate for the next
 WINDOW = 600  # frame gaps that the measurements look back on
 
