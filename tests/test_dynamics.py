@@ -37,7 +37,7 @@ def filled(module: torch.nn.Module) -> torch.nn.Module:
 
 def test_an_untrained_dynamics_repeats_its_anchor() -> None:
     conditions = given_nothing(2)
-    out = Dynamics(CONFIG)(torch.randn(2, 48, 16), torch.zeros(2), torch.ones(2), conditions)
+    out = Dynamics(CONFIG)(torch.randn(2, CONFIG.tokens, CONFIG.channels), torch.zeros(2), torch.ones(2), conditions)
     assert torch.equal(out, conditions.anchor_BNC)
 
 
@@ -73,7 +73,7 @@ def test_rotary_positions_are_relative() -> None:
 def test_the_cache_forgets_the_oldest() -> None:
     dynamics, cache = filled(Dynamics(CONFIG)), Cache(CONFIG)
     for _ in range(CONFIG.context + 3):
-        sample(dynamics, torch.randn(1, 48, 16), given_nothing(1), 2, cache)
+        sample(dynamics, torch.randn(1, CONFIG.tokens, CONFIG.channels), given_nothing(1), 2, cache)
         cache.commit()
         assert cache.keys.shape[-2] <= CONFIG.context
     assert cache.keys.shape[-2] == CONFIG.context

@@ -33,7 +33,7 @@ MOTION_BANDS = 5
 @dataclass(frozen=True, slots=True)
 class DynamicsConfig:
     tokens: int = 48
-    channels: int = 16
+    channels: int = 32
     dim: int = 256
     heads: int = 4
     depth: int = 6

@@ -25,7 +25,7 @@ CLASSES = {"weather": len(Weather), "time": len(TimeOfDay)}
 @dataclass(frozen=True, slots=True)
 class ReadoutConfig:
     tokens: int = 48
-    channels: int = 16
+    channels: int = 32
     dim: int = 128
     heads: int = 4
     depth: int = 3

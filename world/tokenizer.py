@@ -22,7 +22,7 @@ class TokenizerConfig:
     width: int = 128
     patch_height: int = 12
     patch_width: int = 16
-    channels: int = 16  # latents a token
+    channels: int = 32  # latents a token
     dim: int = 256
     heads: int = 4
     encoder_depth: int = 2
