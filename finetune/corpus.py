@@ -39,6 +39,10 @@ NUMBER_WORDS = {
     20: "twenty",
     30: "thirty",
 }
+ODD_SECONDS: dict[str, tuple[tuple[float, str], ...]] = {
+    "en": ((30, "half a minute"), (60, "a minute"), (1, "one second"), (1, "a second"), (0.5, "half a second")),
+    "zh": ((30, "半分鐘"), (60, "一分鐘"), (1, "一秒"), (1, "1秒"), (0.5, "半秒")),
+}
 CHINESE_DIGITS = "零一二三四五六七八九"
 
 
@@ -101,6 +105,7 @@ class Writer:
             "sequence": (2.2, self.sequence),
             "together": (2.2, self.together),
             "three steps": (1.2, self.three),
+            "condition": (1.3, self.condition),
             "delay": (1.3, self.delay),
             "duration": (1.0, self.duration),
             "junction": (1.0, self.junction),
@@ -212,11 +217,28 @@ class Writer:
         said, meant = self.opposites()
         return self.template("CORRECTION").format(a=said.text, b=meant.text), "", Plan(meant.steps)
 
+    def condition(self) -> tuple[str, str, Utterance]:
+        """ "turn left in the rain", "heavy snow at night": a condition as an adverbial."""
+        name = self.rng.choice(list(self.words.CONDITIONS))
+        adverbial = self.pick(self.words.CONDITIONS[name])
+        step = self.phrase(name).steps[0]
+        names = self.rng.choice((DRIVE, DRIVE, WEATHER[:-1], (*EVENT_SIDES, *PLAIN_EVENTS)))
+        if names == WEATHER[:-1] and step.group == "weather":
+            names = DRIVE
+        phrase = self.phrase(self.rng.choice(names))
+        if self.language == "zh":
+            return adverbial + phrase.text, "", Plan((step, *phrase.steps))
+        text = f"{phrase.text} {adverbial}" if self.rng.random() < 0.75 else f"{adverbial}, {phrase.text}"
+        drives = phrase.group in ("drive", "speed")
+        first = drives or text.startswith(adverbial)
+        return text, "", Plan((step, *phrase.steps) if first else (*phrase.steps, step))
+
     def refusal(self) -> tuple[str, str, Utterance]:
         if self.rng.random() < 0.5:
             text = self.pick(self.words.UNSUPPORTED)
             return self.polite(Phrase(text, (), True)).text, "", Refusal("unsupported")
-        return self.pick(self.words.OFFTOPIC), "", Refusal("offtopic")
+        talk = self.words.WEATHER_TALK if self.rng.random() < 0.3 else self.words.OFFTOPIC
+        return self.pick(talk), "", Refusal("offtopic")
 
     def question(self) -> tuple[str, str, Utterance]:
         slots: tuple[Slot, ...] = ("direction", "side", "event", "speed")
@@ -322,6 +344,9 @@ class Writer:
         return self.template(joint).format(a=first, b=second)
 
     def seconds(self) -> tuple[float, str]:
+        """A time and how it is said."""
+        if self.rng.random() < 0.12:
+            return self.rng.choice(ODD_SECONDS[self.language])
         value = self.rng.choice((2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30))
         if self.language == "zh":
             return value, f"{self.rng.choice((chinese(value), str(value)))}秒" if value != 2 else self.rng.choice(

@@ -866,3 +866,36 @@ ASK: dict[str, tuple[str, ...]] = {
         "I want a different speed",
     ),
 }
+
+# In what a manoeuvre is done; the condition comes first in the plan.
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "rain2": ("in the rain", "through the rain", "in rainy weather", "while it's raining", "on a rainy road"),
+    "rain3": ("in heavy rain", "in the pouring rain", "through a downpour", "while it's bucketing down"),
+    "snow2": ("in the snow", "through the snow", "in snowy weather", "while it's snowing", "on a snowy road"),
+    "snow3": ("in a blizzard", "through a snowstorm", "in heavy snow", "while it's snowing hard"),
+    "fog2": ("in the fog", "through the fog", "in foggy weather", "while it's misty", "on a foggy road"),
+    "fog3": ("in thick fog", "through dense fog", "in heavy fog"),
+    "night": ("at night", "in the dark", "during the night", "at nighttime", "by night"),
+    "dusk": ("at dusk", "at sunset", "in the evening", "at twilight"),
+    "dawn": ("at dawn", "at sunrise", "in the early morning", "at daybreak"),
+    "day": ("in daylight", "in the daytime", "by day", "at midday"),
+}
+# Not about this drive although it speaks of weather or roads.
+WEATHER_TALK: tuple[str, ...] = (
+    "what will the weather be like this weekend",
+    "is it going to snow in Berlin",
+    "what's the forecast for Friday",
+    "how warm is it outside",
+    "why does it rain",
+    "write a poem about the fog",
+    "tell me a story about a rainy night",
+    "do I need an umbrella today",
+    "how does snow form",
+    "which city has the most rain",
+    "compose a song about the sunset",
+    "how many people die in car accidents",
+    "who invented the traffic light",
+    "what does a fire engine cost",
+    "will it be sunny in Madrid next week",
+    "is fog dangerous",
+)
