@@ -79,7 +79,7 @@ def train_driver(
 
     def loss_of(step: int) -> dict[str, Tensor]:
         data, latents, labels = sets[0]
-        index = torch.multinomial(pool, BATCH, generator=generator)
+        index = torch.multinomial(pool, BATCH, True, generator=generator)
         past = _past(latents, index)
         strength = LATENT_NOISE * torch.rand(len(index), 1, 1, 1, generator=generator)
         past = past + strength * torch.randn(past.shape, generator=generator)

@@ -107,7 +107,7 @@ class DynamicsTrainer:
         self.starts = {n: (drives.left >= n - 1) & (drives.age >= 2) for n in (CLIP_FRAMES, OWN_FRAMES)}
 
     def pairs(self, step: int) -> dict[str, Tensor]:
-        index = torch.multinomial(self.frames, PAIRS, generator=self.generator)
+        index = torch.multinomial(self.frames, PAIRS, True, generator=self.generator)
         clean = self.latents.clean[index].to(self.device).float()
         given = self.noised(self.latents.condition(self.drives, index, self.device))
         progress = self.loop.progress if self.loop else 1.0
@@ -168,7 +168,7 @@ class DynamicsTrainer:
 
     def clip_index(self, clips: int, frames: int) -> Tensor:
         """Frame numbers [clips, frames] of clips that lie within an episode."""
-        first = torch.multinomial(self.frames * self.starts[frames], clips, generator=self.generator)
+        first = torch.multinomial(self.frames * self.starts[frames], clips, True, generator=self.generator)
         return first[:, None] + torch.arange(frames)
 
     def noised(self, given: Condition) -> Condition:

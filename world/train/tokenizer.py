@@ -64,7 +64,8 @@ def train_tokenizer(
     with torch.inference_mode():
         tokenizer.set_latent_scale(tokenizer.encode(drives.batch(sample[:1000], device)))
     save_part(out, "tokenizer", tokenizer.state_dict())
-    save_part(out, "anchor", fit_anchor(drives, config, device, seed, report).state_dict())
+    anchor_steps = min(600, round(60 * minutes))
+    save_part(out, "anchor", fit_anchor(drives, config, device, seed, report, anchor_steps).state_dict())
     return tokenizer
 
 
@@ -101,5 +102,5 @@ def fit_anchor(
         loss.backward()
         optimizer.step()
         if report and step % 100 == 0:
-            report(1.0, f"depth prior, step {step} of {steps}, loss {float(loss):.4f}")
+            report(1.0, f"depth prior, step {step} of {steps}, loss {float(loss.detach()):.4f}")
     return anchor.requires_grad_(False)
