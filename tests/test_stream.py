@@ -74,9 +74,12 @@ def test_a_picture_carries_its_figures() -> None:
     dream = FakeDream()
     dream.start()
     frame = dream.step(Control(steer=0.5, accel=float("nan"), command=2))
-    index, speed, steer, accel, command, flags = messages.HEADER.unpack_from(messages.encode_picture(frame, True))
+    index, speed, steer, accel, command, flags, seen, junction = messages.HEADER.unpack_from(
+        messages.encode_picture(frame, True)
+    )
     assert (index, steer, accel, command, flags) == (1, 0.5, 0.0, 2, messages.BY_KEYS)
-    assert speed == pytest.approx(frame.motion.speed)
+    assert speed == pytest.approx(frame.motion.speed) == pytest.approx(seen)
+    assert junction == pytest.approx(frame.readout.junction_distance)
 
 
 def test_a_picture_survives_its_jpeg() -> None:

@@ -1,11 +1,13 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
 Up (JSON): say, plan, keys, pause, step, reset, save, seen. Down (JSON): hello, state, note, clip. Down (binary):
-a picture, a 20-byte little-endian header and a JPEG.
+a picture, a 28-byte little-endian header and a JPEG.
 
-    uint32 index | float32 speed (m/s) | float32 steer | float32 accel | uint8 command | uint8 flags | 2 x 0 | JPEG
+    uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | 2 x 0
+    | float32 seen speed | float32 seen distance to a junction | JPEG
 
-Flag 1: a person's keys drove this frame, not the autopilot.
+Speeds in m/s, the distance in m. "Seen" is what the dream reads off its own picture, the rest is what it was told.
+Flag 1: a person's keys drove this frame, not the autopilot. Flag 2: the picture shows an event.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from PIL import Image
 from world.errors import LucidriveError
 from world.frame import Frame
 
-HEADER = struct.Struct("<IfffBBxx")
-BY_KEYS = 1
+HEADER = struct.Struct("<IfffBBxxff")
+BY_KEYS, EVENT_SEEN = 1, 2
 JPEG_QUALITY = 92
 KEYS = frozenset({"up", "down", "left", "right"})
 MAX_TEXT = 2_000  # characters of a sentence that are worth sending on; the director has a limit of its own
@@ -134,7 +136,9 @@ def encode_picture(frame: Frame, by_keys: bool) -> bytes:
             _number(control.steer),
             _number(control.accel),
             control.command if control.command >= 0 else 0,
-            BY_KEYS if by_keys else 0,
+            BY_KEYS * by_keys | EVENT_SEEN * (frame.readout.event_visible >= 0.5),
+            _number(frame.readout.speed),
+            _number(frame.readout.junction_distance),
         )
     )
     Image.fromarray(frame.image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)

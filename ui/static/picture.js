@@ -5,6 +5,8 @@ const COMMANDS = {
   4: ["lane_left", "one lane left"], 5: ["lane_right", "one lane right"], 12: ["stop", "stop"],
 };
 
+const JUNCTION_NEAR = 45; // m: farther ones are not told
+
 export class Picture {
   constructor(root) {
     this.root = root;
@@ -36,6 +38,10 @@ export class Picture {
     this.find("driver").textContent = picture.byKeys ? "you drive" : "autopilot";
     this.root.classList.toggle("by-keys", picture.byKeys);
     this.find("steer").style.transform = `translateX(${(-picture.steer * 50).toFixed(1)}%)`;
+    const seen = [`picture reads ${Math.max(0, Math.round(picture.seenSpeed * 3.6))} km/h`];
+    if (picture.seenJunction < JUNCTION_NEAR) seen.push(`junction ${Math.max(0, Math.round(picture.seenJunction / 5) * 5)} m`);
+    if (picture.eventSeen) seen.push("something ahead");
+    this.find("seen").textContent = seen.join(" · ");
     this.find("seconds").textContent = `${(picture.index / 10).toFixed(0)} s dreamed`;
 
     const now = performance.now();

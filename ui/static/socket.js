@@ -1,6 +1,6 @@
 // The one connection to the dream: JSON up and down, pictures down as binary. Protocol: see ui/stream.py.
 
-const HEADER_BYTES = 20;
+const HEADER_BYTES = 28;
 const TOKEN = "lucidrive-dream";
 
 export function decodePicture(buffer) {
@@ -11,7 +11,10 @@ export function decodePicture(buffer) {
     steer: view.getFloat32(8, true), // [-1, 1], left positive
     accel: view.getFloat32(12, true),
     command: view.getUint8(16),
-    byKeys: (view.getUint8(17) & 1) === 1,
+    byKeys: (view.getUint8(17) & 1) !== 0,
+    eventSeen: (view.getUint8(17) & 2) !== 0,
+    seenSpeed: view.getFloat32(20, true), // m/s
+    seenJunction: view.getFloat32(24, true), // m
     jpeg: new Blob([new Uint8Array(buffer, HEADER_BYTES)], { type: "image/jpeg" }),
   };
 }
