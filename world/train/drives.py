@@ -19,6 +19,7 @@ from world.tokenizer import Tokenizer, to_float
 from world.train.loop import precision
 
 Note = Callable[[str], None]
+ENCODED = 32  # frames at a time; more would thrash a CPU's caches
 CONTROLS = tuple(f"control.{name}" for name in FIELDS)
 
 
@@ -103,8 +104,8 @@ def encode_all(
     if not path.exists():
         out = np.empty(shape, np.float16)
         last = None
-        for start in range(0, len(drives), 128):
-            index = torch.arange(start, min(start + 128, len(drives)))
+        for start in range(0, len(drives), ENCODED):
+            index = torch.arange(start, min(start + ENCODED, len(drives)))
             motions = drives.motions[index].to(device)
             with precision(device):
                 clean = tokenizer.encode(drives.batch(index, device))
@@ -113,7 +114,7 @@ def encode_all(
                 carried = tokenizer.encode(anchor(decoded, motions[:, 2], motions[:, 3]))
             last = clean[-1:]
             out[0, index], out[1, index] = clean.cpu().half(), carried.cpu().half()
-            if note and start % (128 * 20) == 0:
+            if note and start % (ENCODED * 80) == 0:
                 note(f"encoding frames, {start / len(drives):.0%}")
         _save(path, out)
     clean, carried = torch.from_numpy(np.load(path, mmap_mode="r+"))
