@@ -19,7 +19,6 @@ from bridge import memory
 
 GIB = 1024**3
 FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
-RAM_NEEDED = 3 * GIB
 DISK_NEEDED = 2 * GIB
 CORES_NEEDED = 2
 
@@ -132,6 +131,7 @@ def check_machine(machine: Machine) -> tuple[Check, ...]:
     """CPU, memory and disk against what the dream needs."""
     x86 = "86" in platform.machine() or "AMD64" in platform.machine()
     room = machine.ram_free if machine.ram_free is not None else machine.ram
+    wanted = sum(need.size for need in memory.planned())
     found_gpu = any(gpu.usable for gpu in machine.gpus)
     return (
         Check(
@@ -141,7 +141,7 @@ def check_machine(machine: Machine) -> tuple[Check, ...]:
             "a CPU with two cores and AVX2; without them the dream runs, slower than real time",
         ),
         Check(
-            "memory", room >= RAM_NEEDED, f"{room / GIB:.1f} GiB free", "close other programs: 3 GiB are needed", True
+            "memory", room >= wanted, f"{room / GIB:.1f} of {wanted / GIB:.1f} GiB free", "close other programs", True
         ),
         Check("disk", machine.disk_free >= DISK_NEEDED, f"{machine.disk_free / GIB:.1f} GiB free", "free 2 GiB", False),
         Check(

@@ -36,4 +36,4 @@ def explain(error: BaseException) -> str:
         return "This machine ran out of memory; close another program or another tab and try again."
     if isinstance(error, OSError):
         return f"The system refused ({error.strerror or type(error).__name__}); check the disk and try again."
-    return f"Something inside lucidrive failed ({type(error).__name__}); the dream goes on, the terminal says where."
+    return f"Something inside lucidrive failed ({type(error).__name__}); the terminal says where."

@@ -65,11 +65,12 @@ def write_clip(clip: Clip, out: Path) -> tuple[Path, Path]:
 
 
 def free_name(folder: Path, stem: str) -> Path:
-    """`folder/stem.mp4`, or with a number when there is one already."""
+    """`folder/stem.mp4`, or with a number when there is one already. ExportError where nobody may look."""
     number, path = 1, folder / f"{stem}.mp4"
-    while path.exists() or path.with_suffix(".json").exists():
-        number += 1
-        path = folder / f"{stem}-{number}.mp4"
+    with refusing(path):
+        while path.exists() or path.with_suffix(".json").exists():
+            number += 1
+            path = folder / f"{stem}-{number}.mp4"
     return path
 
 

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from brain.prompt import Context
+from bridge import memory
 from bridge.clips import Clip
-from bridge.errors import LucidriveError, SessionError
+from bridge.errors import LucidriveError, SessionError, explain
 from bridge.session import Heard, Session
 from world.controls import DT, FPS
 
@@ -76,8 +77,7 @@ class Loop:
         sessions = self._sessions
         dreamt = False
         for session, changed in sessions.items():
-            if session.begin_tick():
-                dreamt = session.tick() is not None or dreamt
+            dreamt = _frame(session) or dreamt
             changed()
         if dreamt:
             self.pulse.beat(self.thinking.busy)
@@ -92,13 +92,7 @@ class Loop:
                 self.pulse.pause()
                 continue
             deadline = max(deadline + DT, time.perf_counter())
-            try:
-                self.tick(deadline)
-            except Exception:  # a fault of ours in one tick must not end every person's drive
-                log.exception("a tick failed")
-                for session in self._sessions:
-                    session.pause(True)
-                    session.tell("Something inside lucidrive failed; the drive is paused, reset it to go on.", "error")
+            self.tick(deadline)
             self._stopping.wait(max(0.0, deadline - time.perf_counter()))
 
     def start(self) -> None:
@@ -113,10 +107,21 @@ class Loop:
             self._thread.join(5.0)
 
 
-class Thinking:
-    """One sentence at a time, first come, first served; a forward pass at a time, as long as the time left allows it.
+def _frame(session: Session) -> bool:
+    """One session's part of a tick; whether it gave a frame. A fault of ours pauses that drive, and no other."""
+    try:
+        return session.begin_tick() and session.tick() is not None
+    except Exception as error:
+        log.exception("a tick failed")
+        session.pause(True)
+        session.tell(f"{explain(error)} The drive is paused; reset it to go on.", "error")
+        return False
 
-    How long the next pass takes is foretold from those before it. The first pass of a sentence reads the whole prompt
+
+class Thinking:
+    """One sentence at a time, the sessions in turn; a forward pass at a time, as long as the time left allows it.
+
+    How long the next pass takes is foretold from those before it. The first pass of a sentence reads much of the prompt
     and may not fit a tick at all; so one pass a tick may run over its deadline. In a tick that is late already it may by
     no more than `OVERDRAFT`, or once `PATIENCE` such ticks went without: a slow machine's brain is slow, not dumb.
     """
@@ -125,6 +130,7 @@ class Thinking:
         self.brain, self.clock = brain, clock
         self.seconds: deque[float] = deque(maxlen=100)  # of each sentence, from its beginning to its plan
         self._session: Session | None = None
+        self._served: Session | None = None  # the one whose turn was last
         self._thought: Thought | None = None
         self._first = True
         self._began = 0.0
@@ -138,6 +144,9 @@ class Thinking:
     def go_on(self, sessions: list[Session], deadline: float) -> None:
         """Thinks until `deadline`."""
         passes = 0
+        if self._thought is not None and self._session is None:  # nobody waits for it any more
+            self._thought.close()
+            self._thought = None
         while self.busy or self._take_up(sessions):
             left = deadline - MARGIN - self.clock()
             if self._expected[self._first] > left and (passes or self._too_late(left)):
@@ -160,15 +169,18 @@ class Thinking:
         """Its drive has ended."""
         if self._session is session:
             self._session = None
+        if self._served is session:
+            self._served = None
 
     def _take_up(self, sessions: list[Session]) -> bool:
-        for session in sessions:
+        turn = sessions.index(self._served) + 1 if self._served in sessions else 0
+        for session in sessions[turn:] + sessions[:turn]:
             if (waiting := session.sentence()) is None:
                 continue
             if self.brain is None:
                 session.misheard(SessionError("No language model is loaded; the buttons and keys still work."))
                 continue
-            self._session, self._thought = session, self.brain.think(*waiting)
+            self._session, self._served, self._thought = session, session, self.brain.think(*waiting)
             self._first, self._began = True, self.clock()
             return True
         return False
@@ -282,6 +294,7 @@ def headless(
     from world.dream import Dream, WorldModel
 
     tell = report or (lambda fraction, text: None)
+    memory.check_drive(world, brain=bool(prompt.strip()))
     tell(0.0, "waking the world")
     model = WorldModel.load(world)
     session = Session(lambda number: Dream(model, number, steps), seed, scene)

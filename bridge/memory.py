@@ -5,17 +5,43 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bridge.errors import LucidriveError
 
 MIB = 1024**2
+LIBRARIES, BRAIN = 350 * MIB, 1350 * MIB  # measured (x86-64, Linux): Python and torch; the brain's peak as it is loaded
+WORKING = 150 * MIB  # estimated: activations, the cache, a minute of pictures
 STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")
 
 
 class MemoryRoomError(LucidriveError):
     """Less memory is free than what is about to be loaded needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a part wants of memory, in bytes: measured at its peak on one machine, or estimated from its files."""
+
+    part: str
+    size: int
+    measured: bool
+
+
+def planned(world: Path | None = None, *, brain: bool = True) -> tuple[Need, ...]:
+    """What a drive needs, item by item. Weights lie on the disk in fp16 and are computed with in float32."""
+    from world.files import EMBEDDED
+
+    weights = 2 * sum(path.stat().st_size for path in (world or EMBEDDED).glob("*.safetensors"))
+    needs = (Need("libraries", LIBRARIES, True), Need("world", weights, False), Need("working memory", WORKING, False))
+    return (*needs, Need("brain", BRAIN, True)) if brain else needs
+
+
+def check_drive(world: Path | None = None, *, brain: bool = True) -> None:
+    """MemoryRoomError when a drive does not fit. What this process has already is not asked for again."""
+    check_room(sum(need.size for need in planned(world, brain=brain)) - resident())
 
 
 def resident() -> int:

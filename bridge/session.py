@@ -8,7 +8,9 @@ snapshot, replaced at its end.
 
 from __future__ import annotations
 
+import copy
 import math
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from brain.director import clean
 from brain.plan import Plan, Question, Refusal, Utterance, parse_line, print_line, sentence
 from brain.prompt import Context
 from bridge.clips import Clip, Moment, Said
@@ -30,6 +33,7 @@ from world.frame import Frame
 
 CLIP_SECONDS = 60
 MAX_WAITING = 8  # sentences for the brain
+MAX_ORDERS = 32  # buttons pressed within one tick
 STEER, STEER_ON, STEER_OFF = 0.7, 0.2, 0.35  # how far keys turn the wheel, and how fast, a frame
 ACCEL, BRAKE, PEDAL = 0.8, 1.0, 0.35
 
@@ -98,7 +102,11 @@ class Session:
     # -- a person's side ----------------------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
-        """Queues a sentence for the brain; SessionError when too many are waiting."""
+        """Queues a sentence for the brain.
+
+        BrainInputError, at once, for a text that is empty or too long; SessionError when too many are waiting.
+        """
+        text = clean(text)
         with self._lock:
             if len(self._texts) >= MAX_WAITING:
                 raise SessionError(f"{MAX_WAITING} sentences are waiting to be read; wait for them.")
@@ -110,6 +118,8 @@ class Session:
         plan = parse_line(line)
         if not isinstance(plan, Plan):
             raise SessionError("That line asks or refuses and plans nothing; give steps, such as 'left'.")
+        if len(self._inbox) >= MAX_ORDERS:
+            raise SessionError("That was too much at once; press one button after another.")
         self._inbox.append(lambda: self._schedule(plan, "", 0.0))
 
     def press(self, keys: frozenset[str]) -> None:
@@ -164,12 +174,15 @@ class Session:
     def save_clip(self, folder: Path) -> tuple[Path, Path, float]:
         """Writes the last minute to a new mp4 and JSON in `folder`: their paths and the seconds. ExportError."""
         clip = self.clip()
-        stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{clip.seed}"
+        stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{clip.seed}-{secrets.token_hex(2)}"  # tabs may share a second
         video, beside = write_clip(clip, free_name(folder, stem))
         return video, beside, clip.seconds
 
     def fork(self) -> Session:
-        """A second drive with the same past, seed and plan-free future. Call it while the loop stands still."""
+        """A second drive with the same past, seed and plan: left alone, it would go on as this one does.
+
+        Call it while the loop stands still.
+        """
         other = object.__new__(Session)
         other.__dict__.update(self.__dict__)
         other._dream = self._dream.fork()
@@ -177,8 +190,7 @@ class Session:
         other._lock = threading.Lock()
         other._recorder, other._said = self._recorder.copy(), self._said.copy()
         other._keys, other._reading, other._once, other._pedals = frozenset(), None, 0, Pedals()
-        state = self._timeline.state()
-        other._timeline = Timeline(state.weather, state.time, state.target_speed * 3.6 or 30.0)
+        other._timeline = copy.deepcopy(self._timeline)
         other._publish()
         return other
 

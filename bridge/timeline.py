@@ -28,7 +28,7 @@ Status = Literal["pending", "running", "done", "timed_out", "cancelled"]
 CRUISE_KMH = 30.0
 MAX_KMH, CHANGE_KMH = 60.0, 10.0
 MAX_OPEN = 32  # steps that are not done
-KEEP_SECONDS = 8.0  # how long a finished step is still told of
+KEEP_SECONDS, KEEP_STEPS = 8.0, 12  # how long a finished step is still told of, and how many of them
 JUNCTION_SECONDS = 60.0  # how long `@junction` waits
 
 COMMANDS = {
@@ -127,8 +127,7 @@ class Timeline:
         for entry in self._open():
             if entry.status == "pending" and not (keys_held and entry.drives) and self._due(entry, frame):
                 self._begin(entry, frame)
-        keep = round(KEEP_SECONDS * FPS)
-        self._entries = [e for e in self._entries if e.open or self._frame - e.ended < keep or self._awaited(e)]
+        self._forget()
         return self.state()
 
     # -- out ----------------------------------------------------------------------------------------------------------
@@ -276,6 +275,13 @@ class Timeline:
             elif name in SPEEDS and any(n in SPEEDS for n in names):
                 self._end(entry, "cancelled", "a new speed came")
 
+    def _forget(self) -> None:
+        """Finished steps are dropped once they are old or many, but for those that another one waits for."""
+        over = [e for e in self._entries if not e.open and self._frame - e.ended < KEEP_SECONDS * FPS]
+        told = {id(e) for e in sorted(over, key=lambda e: e.ended)[-KEEP_STEPS:]}
+        awaited = {id(e.after) for e in self._open()}
+        self._entries = [e for e in self._entries if e.open or id(e) in told or id(e) in awaited]
+
     # -- look-ups -----------------------------------------------------------------------------------------------------
 
     def _open(self) -> list[_Entry]:
@@ -286,9 +292,6 @@ class Timeline:
 
     def _manoeuvre(self) -> _Entry | None:
         return next((e for e in self._entries if e.status == "running" and e.step.name in COMMANDS), None)
-
-    def _awaited(self, entry: _Entry) -> bool:
-        return any(other.after is entry and other.open for other in self._entries)
 
     def _manoeuvring(self) -> bool:
         names = {e.step.name for e in self._entries if e.status == "running"}

@@ -232,6 +232,19 @@ def test_memory_is_refused_before_it_runs_out() -> None:
             memory.check_room(2**60)
 
 
+def test_a_drive_is_planned_item_by_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = write_tiny_world(tmp_path / "world")
+    needs = {need.part: need for need in memory.planned(world)}
+    assert needs["world"].size == 2 * sum(path.stat().st_size for path in world.glob("*.safetensors"))
+    assert needs["brain"].measured and not needs["world"].measured
+    assert "brain" not in {need.part for need in memory.planned(world, brain=False)}
+    monkeypatch.setattr(memory, "available", lambda: 200 * memory.MIB)
+    monkeypatch.setattr(memory, "resident", lambda: 100 * memory.MIB)
+    result = run("dream", "--prompt", "left", "--world", str(world), "--out", str(tmp_path / "x.mp4"))
+    assert result.exit_code == 1
+    assert "200 MiB of memory free" in result.stderr
+
+
 def test_gaps_are_counted_within_a_row_of_arrivals_only() -> None:
     found = bench.gaps([[0.0, 0.1, 0.2, 0.3], [9.0, 9.1, 9.3]])
     assert found is not None

@@ -139,6 +139,51 @@ def test_reset_starts_anew_and_drops_what_was_being_read() -> None:
     assert tick(one).steps == ()
 
 
+@pytest.mark.parametrize("text", ["", " \t\r\n", "\0\x07\u200b", "x" * 5000])
+def test_unreadable_texts_are_refused_at_once(text: str) -> None:
+    one = session()
+    with pytest.raises(LucidriveError):
+        one.say(text)
+    assert one.sentence() is None
+    assert not one.snapshot().thinking
+    assert tick(one, 3).frame.index == 3
+
+
+def test_markup_and_control_characters_are_words_like_others() -> None:
+    one = session()
+    shown = answer(one, "<b>left</b>\0 [/INST]\r\nrain")
+    assert lines(shown) == ["left", "rain(2)"]
+    assert one.clip().said[0].text == "<b>left</b> [/INST] rain"
+
+
+def test_a_flood_of_buttons_and_keys_is_bounded() -> None:
+    one = session()
+    with pytest.raises(SessionError, match="too much at once"):
+        for _ in range(10_000):
+            one.do("rain(1);left;faster")
+            one.press(frozenset({"left", "up"}))
+    began = time.perf_counter()
+    for _ in range(30):
+        with pytest.raises(SessionError):
+            for _ in range(100):
+                one.do("rain(1);left;faster")
+        shown = tick(one)
+    assert time.perf_counter() - began < 3
+    assert len(shown.steps) < 64
+    assert shown.frame.index == 30
+
+
+def test_a_fork_goes_on_with_the_plan_as_its_origin_does() -> None:
+    one = session()
+    one.do("left;rain(2)@+1;night@next")
+    tick(one, 5)
+    other = one.fork()
+    for _ in range(40):
+        ours, theirs = tick(one), tick(other)
+        assert (ours.frame.control, ours.steps) == (theirs.frame.control, theirs.steps)
+        assert np.array_equal(ours.frame.image, theirs.frame.image)
+
+
 def test_a_fork_shares_the_past_and_not_the_future() -> None:
     one = session()
     one.do("rain(1)")
@@ -184,6 +229,50 @@ def test_a_brain_that_fails_is_a_sentence_and_no_end() -> None:
     one.say("left")
     thinking.finish(one)
     assert "language model" in one.notes()[0].text
+
+
+class Faulty(FakeDream):
+    """Has a fault that nobody foresaw."""
+
+    def step(self, control: Control) -> Frame:
+        raise RuntimeError("shapes do not match")
+
+
+def test_a_fault_pauses_one_drive_and_no_other() -> None:
+    loop, one, two = Loop(None), session(Faulty), session()
+    loop.add(one)
+    loop.add(two)
+    for _ in range(3):
+        loop.tick(time.perf_counter())
+    assert one.snapshot().paused
+    assert "RuntimeError" in one.notes()[0].text
+    assert two.snapshot().frame.index == 3
+
+
+def test_sessions_are_read_in_turn() -> None:
+    thinking, one, two = Thinking(FakeDirector()), session(), session()
+    for text in ("left", "right", "night"):
+        one.say(text)
+    two.say("rain")
+    for expected in ("left", "rain", "right", "night"):
+        assert thinking._take_up([one, two])
+        while thinking.busy:
+            thinking._one_pass()
+        heard = [said.line for each in (one, two) for said in each.clip().said]
+        assert expected in str(heard)
+        assert len(heard) == ("left", "rain", "right", "night").index(expected) + 1
+
+
+def test_a_sentence_of_a_drive_that_ended_is_dropped() -> None:
+    clock = Clock()
+    thinking, one, two = Thinking(Ponderous(clock), clock), session(), session()
+    one.say("left")
+    thinking.go_on([one, two], clock.now + 0.01)
+    assert thinking.busy
+    thinking.forget(one)
+    thinking.go_on([two], clock.now + 10)
+    assert not thinking.busy
+    assert one.clip().said == two.clip().said == ()
 
 
 class Clock:

@@ -9,7 +9,7 @@ import pytest
 
 from brain.plan import Plan, parse_line
 from bridge.errors import SessionError
-from bridge.timeline import MAX_OPEN, StepState, Timeline, TimelineState
+from bridge.timeline import KEEP_STEPS, MAX_OPEN, StepState, Timeline, TimelineState
 from tests.fakes import FakeDream
 from world.controls import Command, Control, Event, Side, TimeOfDay, Weather
 from world.frame import Frame
@@ -298,6 +298,19 @@ def test_finished_steps_are_forgotten_after_a_while() -> None:
     show = Show("rain(1)")
     assert len(show.see(22).steps) == 1
     assert show.see(100).steps == ()
+
+
+def test_only_the_newest_of_many_finished_steps_are_told_of() -> None:
+    show = Show()
+    for _ in range(KEEP_STEPS):
+        show.add("rain(1);snow(2)")
+        show.see(2)
+    state = show.see(30)
+    assert len(state.steps) == KEEP_STEPS
+    assert state.weather == Weather.SNOW_2
+    show.add("left;night@next")  # what another step waits for is never forgotten
+    turn_left(show)
+    assert show.status("night@next") in ("running", "done")
 
 
 def test_the_same_frames_give_the_same_controls() -> None:

@@ -30,7 +30,7 @@ app.command(
 app.command(
     "plan",
     rich_help_panel=DREAM,
-    epilog='Examples: lucidrive plan "下一个路口左转" --context "weather=clear time=day speed=30"; '
+    epilog='Examples: lucidrive plan "下個路口左轉" --context "weather=clear time=day speed=30"; '
     "lucidrive plan --file cases.tsv > plans.txt",
 )(plan.plan)
 app.command(

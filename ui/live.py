@@ -10,6 +10,7 @@ from typing import Any
 
 from brain.director import Director
 from brain.prompt import Context
+from bridge import memory
 from bridge.errors import BusyError, LucidriveError
 from bridge.loop import Loop
 from bridge.session import Heard, Session
@@ -136,7 +137,8 @@ class LiveDreamer:
 
     @classmethod
     def load(cls, world: Path | None = None, *, steps: int = 2, clips: Path = CLIPS) -> LiveDreamer:
-        """The world's weights now (WeightsError), the language model in the background."""
+        """The world's weights now (WeightsError), the language model in the background. MemoryRoomError without room."""
+        memory.check_drive(world)
         return cls(WorldModel.load(world), Loop(LateBrain(load_brain)), steps=steps, clips=clips)
 
     @property
