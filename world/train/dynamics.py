@@ -1,4 +1,5 @@
-"""Trains the dynamics in two phases: independent pairs for the world's motion, then clips and own dreams for memory.
+"""Trains the dynamics in three phases: independent pairs for the world's motion, a pool of its own dreams against
+drift, and clips for memory.
 
 Shortcut forcing (Frans et al. 2024, arXiv 2410.12557; Dreamer 4, arXiv 2509.24527, section 3.2): at the smallest
 step size the target is the clean frame; at larger ones it is where two half steps of the model itself arrive.
@@ -16,7 +17,7 @@ from torch import Tensor
 from world.anchor import Anchor
 from world.controls import NULL
 from world.dream import CONTEXT_NOISE
-from world.dynamics import Condition, Dynamics
+from world.dynamics import Condition, Dynamics, sample
 from world.files import load_part, read_config, save_part, seeded
 from world.rollout import rollout
 from world.tokenizer import Tokenizer
@@ -25,12 +26,13 @@ from world.train.loop import Report, Schedule, TrainingLoop, precision
 from world.train.tokenizer import psnr
 
 PAIRS = 128  # frames a step in the first phase
-CLIPS, CLIP_FRAMES = 8, 16  # of true clips in the second phase
-OWN_CLIPS, OWN_FRAMES = 16, 8  # of the model's own dreams in the second phase
+POOL, POOL_FRAMES = 128, 10  # dreams that go on from step to step in the second phase, and their mean length
+CLIPS, CLIP_FRAMES = 8, 16  # of true clips in the third phase
+OWN_CLIPS, OWN_FRAMES = 16, 8  # of the model's own dreams in the third phase
 SMALLEST = 1 / 8
 BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
 DROP_PAST, DROP_FIELD, DROP_ACTION, DROP_MOTION = 0.04, 0.1, 0.3, 0.05
-PAIR_SHARE = 0.65  # of the minutes
+SHARES = {"pairs": 0.4, "pool": 0.45, "clips": 0.15}  # of the minutes
 HORIZONS = (1, 5, 10, 20)
 VALIDATION_CLIPS = 16
 
@@ -80,16 +82,16 @@ def train_dynamics(
 
         return run
 
-    pairs = TrainingLoop("dynamics-pairs", out, dynamics, Schedule(minutes=minutes * PAIR_SHARE, rate=2e-3, ema=0.995))
-    trainer.loop = pairs
-    pairs.run(trainer.pairs, validate(False), report)
-    dynamics.load_state_dict(pairs.ema)
-    clips = TrainingLoop(
-        "dynamics-clips", out, dynamics, Schedule(minutes=minutes * (1 - PAIR_SHARE), rate=5e-4, fall=0.2, ema=0.99)
-    )
-    trainer.loop = clips
-    clips.run(trainer.clips, validate(True), report)
-    dynamics.load_state_dict(clips.ema)
+    phases = {
+        "pairs": (trainer.pairs, Schedule(minutes * SHARES["pairs"], rate=2e-3, ema=0.995), False),
+        "pool": (trainer.pool, Schedule(minutes * SHARES["pool"], rate=1.5e-3, ema=0.99), False),
+        "clips": (trainer.clips, Schedule(minutes * SHARES["clips"], rate=5e-4, fall=0.2, ema=0.99), True),
+    }
+    for name, (loss_of, schedule, time) in phases.items():
+        loop = TrainingLoop(f"dynamics-{name}", out, dynamics, schedule)
+        trainer.loop = loop
+        loop.run(loss_of, validate(time), report)
+        dynamics.load_state_dict(loop.ema)
     save_part(out, "dynamics", dynamics.state_dict())
     return dynamics.eval()
 
@@ -101,6 +103,8 @@ class DynamicsTrainer:
         self.parts, self.drives, self.latents, self.device = parts, drives, latents, device
         self.generator = seeded(seed, "cpu")
         self.loop: TrainingLoop | None = None
+        self._at = torch.empty(0, dtype=torch.long)  # the pool: the frames it dreams next, and their dreamt past
+        self._last = self._before = torch.empty(0)
         gain = parts.tokenizer.from_latents.weight.norm(dim=0) * parts.tokenizer.latent_std
         self.weight_C = (gain / gain.mean()).to(device)  # a latent counts as much as it shows in the picture
         self.frames = ((drives.age >= 1) * weights(drives)).double()
@@ -113,6 +117,38 @@ class DynamicsTrainer:
         progress = self.loop.progress if self.loop else 1.0
         with precision(self.device):
             return self.forcing(clean, self.dropped(given), bootstrap=progress > BOOTSTRAP_FROM)
+
+    def pool(self, step: int) -> dict[str, Tensor]:
+        """The next frame of dreams that already went astray: the model meets its own errors, and learns to mend them."""
+        p = self.parts
+        self._restart()
+        motions = self.drives.motions[self._at].to(self.device)
+        clean = self.latents.clean[self._at].to(self.device).float()
+        with precision(self.device):
+            with torch.no_grad():
+                picture = p.tokenizer.decode(self._last).clamp(-1, 1)
+                carried = p.tokenizer.encode(p.anchor(picture, motions[:, 2], motions[:, 3]))
+            past = torch.ones(POOL, device=self.device)
+            fields = self.drives.fields[self._at].to(self.device)
+            given = self.noised(Condition(carried, self._last, self._before, past, motions, fields))
+            noise = torch.randn(clean.shape, generator=self.generator).to(self.device)
+            drawn = sample(p.dynamics, noise, given, 2)
+            losses = self.forcing(clean, self.dropped(given), bootstrap=True)
+        self._before, self._last, self._at = self._last, drawn, self._at + 1
+        return losses
+
+    def _restart(self) -> None:
+        """Begins the dreams of the pool that are at their end, and now and then another, at true frames."""
+        fresh = torch.multinomial(self.frames * self.starts[OWN_FRAMES], POOL, True, generator=self.generator)
+        before, last = self.latents.past(fresh, self.device)
+        if not len(self._at):
+            self._at, self._before, self._last = fresh, before, last
+            return
+        ended = (torch.rand(POOL, generator=self.generator) < 1 / POOL_FRAMES) | (self._at >= len(self.drives))
+        ended |= self.drives.age[self._at.clamp_max(len(self.drives) - 1)] == 0  # the episode was over
+        rows = ended.to(self.device)[:, None, None]
+        self._at = torch.where(ended, fresh, self._at)
+        self._before, self._last = torch.where(rows, before, self._before), torch.where(rows, last, self._last)
 
     def clips(self, step: int) -> dict[str, Tensor]:
         if step % 2:
