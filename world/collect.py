@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import random
 import time
 from collections.abc import Callable
@@ -132,7 +131,7 @@ def _claim(path: Path, request: dict[str, object]) -> None:
         return
     aside = path.with_suffix(".tmp")
     aside.write_text(json.dumps(request))
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class Signals:
     def __init__(self, camera: Camera, network: Network) -> None:
         self._heads: list[tuple[str, int, list[_Actor]]] = []
         parent = camera.attach(Mesh(), 0, 0, 0)
-        for edge, names in network.edge_lanes.items():
+        for names in network.edge_lanes.values():
             turns = [t for name in names for t in network.turns.get(name, ()) if t.signal and t.direction != "t"]
             if not turns:
                 continue

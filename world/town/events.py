@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from world.controls import DT, NO_LEVEL, Event, Side
 from world.town.route import Fix, Route
@@ -62,7 +62,7 @@ class PedCross(Happening):
 
     event = Event.PED_CROSS
     sided = True
-    SECONDS = {1: 3.6, 2: 2.6, 3: 1.8}  # until our car would be there
+    SECONDS: ClassVar = {1: 3.6, 2: 2.6, 3: 1.8}  # until our car would be there
     _count = 0
 
     def __init__(self, side: Side, level: int) -> None:
@@ -134,7 +134,7 @@ class HardBrake(Happening):
     """The car ahead brakes hard to a stop, stands a moment and drives on."""
 
     event = Event.HARD_BRAKE
-    DECELERATION = {1: 3.5, 2: 5.0, 3: 7.0}
+    DECELERATION: ClassVar = {1: 3.5, 2: 5.0, 3: 7.0}
 
     def __init__(self, side: Side, level: int) -> None:
         super().__init__(side, level)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from world.controls import DT
 from world.town.expert import Advice
@@ -17,6 +19,12 @@ class Situation:
     speed: float
     offset: float
     off_road_seconds: float
+
+
+class Pilot(Protocol):
+    """Says steer and accel, each in [-1, 1], for the next frame."""
+
+    def act(self, advice: Advice, now: Situation) -> tuple[float, float]: ...
 
 
 class Noise:
@@ -117,5 +125,4 @@ def _needs_rescue(rescued: bool, now: Situation) -> bool:
     return abs(now.offset) > 4.5 or now.off_road_seconds > 1.0
 
 
-PILOTS = {"expert": ExpertPilot, "random": RandomPilot, "keys": KeyPilot}
-Pilot = ExpertPilot | RandomPilot | KeyPilot
+PILOTS: dict[str, Callable[[random.Random], Pilot]] = {"expert": ExpertPilot, "random": RandomPilot, "keys": KeyPilot}

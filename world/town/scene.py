@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -164,7 +165,7 @@ class Scene:
         tree.box((-0.16, -0.16, 0), (0.16, 0.16, tall), TRUNK, Surface.FOLIAGE)
         rings = [(tall - 0.2, 0.9), (tall + 0.9, 1.75), (tall + 2.4, 1.4), (tall + 3.5, 0.35)]
         turn = rng.uniform(0, 1)
-        for (z0, r0), (z1, r1) in zip(rings[:-1], rings[1:], strict=True):
+        for (z0, r0), (z1, r1) in pairwise(rings):
             for k in range(6):
                 a, b = (k + turn) * math.tau / 6, (k + 1 + turn) * math.tau / 6
                 low = [(r0 * size * math.cos(t), r0 * size * math.sin(t), z0) for t in (a, b)]

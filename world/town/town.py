@@ -119,10 +119,11 @@ class Town:
             (abs(fix.offset) > 2.6 or abs(fix.heading_error) > 1.2)
             and nearest
             and nearest[3] < min(2.0, abs(fix.offset))
+            and nearest[0] != self.route.lane()
+            and self.network.lanes[nearest[0]].length > 6
         ):
-            if nearest[0] != self.route.lane() and self.network.lanes[nearest[0]].length > 6:
-                self.route.start(nearest[0], nearest[1])
-                fix = self.route.locate(self.x, self.y, self.heading)
+            self.route.start(nearest[0], nearest[1])
+            fix = self.route.locate(self.x, self.y, self.heading)
         self.fix: Fix = fix
         self.others: list[Other] = [*self.traffic.others.values(), *self.events.others()]
         junction = self.route.next_junction(fix.s + REAR_AXLE_TO_FRONT - 1.0)

@@ -93,7 +93,8 @@ class Traffic:
 
     def _onward(self, edge: str) -> list[str]:
         """Edges that a vehicle can take after `edge`, U-turns left out where possible."""
-        ahead, back = set(), set()
+        ahead: set[str] = set()
+        back: set[str] = set()
         for lane in self.network.edge_lanes[edge]:
             for turn in self.network.turns.get(lane, ()):
                 (back if turn.direction == "t" else ahead).add(self.network.lanes[turn.to].edge)

@@ -33,9 +33,9 @@ def goal(weather: int, time: int) -> dict[str, float]:
     for name, first in (("rain", Weather.RAIN_1), ("snow", Weather.SNOW_1), ("fog", Weather.FOG_1)):
         if first <= weather <= first + 2:
             want[name] = (weather - first + 1) / 3
-    name = {TimeOfDay.NIGHT: "night", TimeOfDay.DAWN: "dawn", TimeOfDay.DUSK: "dusk"}.get(TimeOfDay(time))
-    if name:
-        want[name] = 1.0
+    dark = {TimeOfDay.NIGHT: "night", TimeOfDay.DAWN: "dawn", TimeOfDay.DUSK: "dusk"}.get(TimeOfDay(time))
+    if dark:
+        want[dark] = 1.0
     return want
 
 
@@ -122,7 +122,8 @@ class Developer:
             part = {name: value / total for name, value in part.items()}
         part["day"] = 1.0 - min(total, 1.0)
         zenith, horizon, light = (
-            sum(share * np.array(_Z[name][k], np.float32) for name, share in part.items()) for k in range(3)
+            sum((share * np.array(_Z[name][k], np.float32) for name, share in part.items()), np.zeros(3, np.float32))
+            for k in range(3)
         )
         cloud = min(
             1.0, 0.7 * (amounts["rain"] > 0) * min(1.0, 3 * amounts["rain"]) + 0.3 * amounts["rain"] + amounts["snow"]
