@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -141,7 +140,11 @@ def check_machine(machine: Machine) -> tuple[Check, ...]:
             "a CPU with two cores and AVX2; without them the dream runs, slower than real time",
         ),
         Check(
-            "memory", room >= wanted, f"{room / GIB:.1f} of {wanted / GIB:.1f} GiB free", "close other programs", True
+            "memory",
+            room >= wanted,
+            f"{room / GIB:.1f} GiB free, {wanted / GIB:.1f} GiB needed",
+            "close other programs",
+            True,
         ),
         Check("disk", machine.disk_free >= DISK_NEEDED, f"{machine.disk_free / GIB:.1f} GiB free", "free 2 GiB", False),
         Check(
@@ -202,7 +205,9 @@ def check_base() -> Check:
 
 def check_adapter(folder: Path | None = None) -> Check:
     """The LoRA that makes the language model a director."""
-    folder = folder or Path(str(importlib.util.find_spec("brain").submodule_search_locations[0])) / "weights"  # type: ignore[union-attr,index]
+    import brain
+
+    folder = folder or Path(brain.__path__[0]) / "weights"
     files = [folder / "adapter_model.safetensors", folder / "adapter_config.json"]
     missing = [path.name for path in files if not path.exists()]
     remedy = "restore brain/weights from the repository, or `lucidrive finetune`"

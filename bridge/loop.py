@@ -300,7 +300,7 @@ def headless(
     session = Session(lambda number: Dream(model, number, steps), seed, scene)
     brain = None
     if prompt.strip():
-        tell(0.0, "waking the brain")
+        tell(0.0, "waking the brain (half a minute the first time)")
         brain = Director.load()
         session.say(prompt)
         Thinking(brain).finish(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import warnings
@@ -82,17 +83,19 @@ def progress(what: str) -> Iterator[Report]:
 def quiet() -> None:
     """Libraries' announcements belong in no one's terminal; ours are errors, not warnings."""
     warnings.simplefilter("ignore")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def _plain(what: str) -> Report:
-    shown = [-1.0]
+    shown, said = -1.0, ""
 
     def report(fraction: float, text: str) -> None:
-        if fraction >= shown[0] + 0.05 or fraction < shown[0]:
-            shown[0] = fraction
+        nonlocal shown, said
+        if fraction >= shown + 0.05 or fraction < shown or (fraction == 0 and text != said):
+            shown, said = fraction, text
             say(f"{what} {fraction:4.0%}  {text}")
 
     return report

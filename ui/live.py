@@ -137,7 +137,7 @@ class LiveDreamer:
 
     @classmethod
     def load(cls, world: Path | None = None, *, steps: int = 2, clips: Path = CLIPS) -> LiveDreamer:
-        """The world's weights now (WeightsError), the language model in the background. MemoryRoomError without room."""
+        """The world's weights now, the language model in the background. WeightsError, MemoryRoomError."""
         memory.check_drive(world)
         return cls(WorldModel.load(world), Loop(LateBrain(load_brain)), steps=steps, clips=clips)
 
