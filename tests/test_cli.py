@@ -18,6 +18,7 @@ from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from ui.commands import plan as plan_command
+from world.dream import WorldModel
 from world.errors import DataError, WeightsError
 
 
@@ -291,6 +292,14 @@ def test_the_bench_says_why_a_dream_did_not_begin() -> None:
     socket.queue = [json.dumps({"type": "note", "kind": "error", "text": "There is no room."})]
     with pytest.raises(bench.BenchError, match="There is no room"):
         bench.Page(socket).watch(0.2)
+
+
+def test_the_bench_measures_a_dream_and_its_parts(tmp_path: Path) -> None:
+    model = WorldModel.load(write_tiny_world(tmp_path / "world"))
+    assert bench.bench_dream(model, 1, frames=3) > 0
+    parts = bench.bench_parts(model, repeats=2)
+    assert set(parts) == {"anchor", "encode", "dynamics", "decode", "readout", "driver"}
+    assert all(0 < milliseconds < 10_000 for milliseconds in parts.values())
 
 
 def test_the_bench_measures_the_brain_by_steps() -> None:
