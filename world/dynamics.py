@@ -28,6 +28,7 @@ FIELDS: dict[str, int] = {
 MOTIONS = ("steer", "accel", "speed", "yaw_rate")  # the float inputs, scaled to about [-1, 1]
 MOTION_SCALE = (1.0, 1.0, 1 / 15.0, 1 / 0.8)
 MOTION_BANDS = 5
+SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class DynamicsConfig:
     depth: int = 6
     time_every: int = 3  # every third block is followed by attention over time
     context: int = 12  # frames in the rolling cache (1.2 s)
+    shortcut: bool = False  # whether the model was bootstrapped, so that it may be told how far the sampler will jump
 
 
 @dataclass(slots=True)
@@ -64,6 +66,11 @@ class Condition:
     def stack(cls, frames: list[Condition]) -> Condition:
         """Conditions of T successive frames, each of B clips, as one of B * T, clip by clip."""
         return cls._each(lambda name: torch.stack([getattr(frame, name) for frame in frames], dim=1).flatten(0, 1))
+
+    @classmethod
+    def joined(cls, first: Condition, second: Condition) -> Condition:
+        """Two batches as one."""
+        return cls._each(lambda name: torch.cat([getattr(first, name), getattr(second, name)]))
 
     @classmethod
     def _each(cls, part: Callable[[str], Tensor]) -> Condition:
@@ -174,11 +181,11 @@ class Cache:
 
 @torch.no_grad()
 def sample(model: Dynamics, noise_BNC: Tensor, given: Condition, steps: int, cache: Cache | None = None) -> Tensor:
-    """Draws the next latents from noise in `steps` shortcut steps (Euler steps of size d = 1 / steps)."""
+    """Draws the next latents from noise in `steps` Euler steps; shortcut steps (d = 1 / steps) where trained for them."""
     z, size = noise_BNC, 1.0 / steps
-    batch = len(z)
+    told = z.new_full((len(z),), size if model.config.shortcut else SMALLEST)
     for number in range(steps):
         tau = number * size
-        predicted = model(z, z.new_full((batch,), tau), z.new_full((batch,), size), given, cache=cache)
+        predicted = model(z, z.new_full((len(z),), tau), told, given, cache=cache)
         z = z + (predicted - z) * (size / (1 - tau))
     return z

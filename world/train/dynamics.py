@@ -17,7 +17,7 @@ from torch import Tensor
 from world.anchor import Anchor
 from world.controls import NULL
 from world.dream import CONTEXT_NOISE
-from world.dynamics import Condition, Dynamics, sample
+from world.dynamics import SMALLEST, Condition, Dynamics, sample
 from world.files import load_part, read_config, save_part, seeded
 from world.rollout import rollout
 from world.tokenizer import Tokenizer
@@ -26,13 +26,12 @@ from world.train.loop import Report, Schedule, TrainingLoop, precision
 from world.train.tokenizer import psnr
 
 PAIRS = 128  # frames a step in the first phase
-POOL, POOL_FRAMES = 128, 10  # dreams that go on from step to step in the second phase, and their mean length
+POOL, POOL_FRAMES = 64, 5  # dreams that go on from step to step in the second phase, and their mean length
 CLIPS, CLIP_FRAMES = 8, 16  # of true clips in the third phase
 OWN_CLIPS, OWN_FRAMES = 16, 8  # of the model's own dreams in the third phase
-SMALLEST = 1 / 8
 BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
 DROP_PAST, DROP_FIELD, DROP_ACTION, DROP_MOTION = 0.04, 0.1, 0.3, 0.05
-SHARES = {"pairs": 0.4, "pool": 0.45, "clips": 0.15}  # of the minutes
+SHARES = {"pairs": 0.4, "pool": 0.5, "clips": 0.1}  # of the minutes
 HORIZONS = (1, 5, 10, 20)
 VALIDATION_CLIPS = 16
 
@@ -84,8 +83,8 @@ def train_dynamics(
 
     phases = {
         "pairs": (trainer.pairs, Schedule(minutes * SHARES["pairs"], rate=2e-3, ema=0.995), False),
-        "pool": (trainer.pool, Schedule(minutes * SHARES["pool"], rate=1.5e-3, ema=0.99), False),
-        "clips": (trainer.clips, Schedule(minutes * SHARES["clips"], rate=5e-4, fall=0.2, ema=0.99), True),
+        "pool": (trainer.pool, Schedule(minutes * SHARES["pool"], rate=1.5e-3, warmup=30, fall=0.1, ema=0.99), False),
+        "clips": (trainer.clips, Schedule(minutes * SHARES["clips"], rate=3e-4, warmup=20, fall=0.2, ema=0.98), True),
     }
     for name, (loss_of, schedule, time) in phases.items():
         loop = TrainingLoop(f"dynamics-{name}", out, dynamics, schedule)
@@ -102,6 +101,7 @@ class DynamicsTrainer:
     def __init__(self, parts: Parts, drives: Drives, latents: Latents, device: str, seed: int) -> None:
         self.parts, self.drives, self.latents, self.device = parts, drives, latents, device
         self.generator = seeded(seed, "cpu")
+        self.shortcut = parts.dynamics.config.shortcut
         self.loop: TrainingLoop | None = None
         self._at = torch.empty(0, dtype=torch.long)  # the pool: the frames it dreams next, and their dreamt past
         self._last = self._before = torch.empty(0)
@@ -116,10 +116,14 @@ class DynamicsTrainer:
         given = self.noised(self.latents.condition(self.drives, index, self.device))
         progress = self.loop.progress if self.loop else 1.0
         with precision(self.device):
-            return self.forcing(clean, self.dropped(given), bootstrap=progress > BOOTSTRAP_FROM)
+            return self.forcing(clean, self.dropped(given), bootstrap=self.shortcut and progress > BOOTSTRAP_FROM)
 
     def pool(self, step: int) -> dict[str, Tensor]:
-        """The next frame of dreams that already went astray: the model meets its own errors, and learns to mend them."""
+        """Half true pairs, half the next frames of dreams that went a little astray: the model learns to mend its errors.
+
+        The dreams are short. Long ones end in noise that tells nothing, and a model fed on that learns to read the
+        noised frame instead of the past: measured, it falls apart within five frames.
+        """
         p = self.parts
         self._restart()
         motions = self.drives.motions[self._at].to(self.device)
@@ -132,8 +136,12 @@ class DynamicsTrainer:
             fields = self.drives.fields[self._at].to(self.device)
             given = self.noised(Condition(carried, self._last, self._before, past, motions, fields))
             noise = torch.randn(clean.shape, generator=self.generator).to(self.device)
-            drawn = sample(p.dynamics, noise, given, 2)
-            losses = self.forcing(clean, self.dropped(given), bootstrap=True)
+            drawn = sample(p.dynamics, noise, given, 1)
+            index = torch.multinomial(self.frames, PAIRS - POOL, True, generator=self.generator)
+            true = self.noised(self.latents.condition(self.drives, index, self.device))
+            both = Condition.joined(given, true)
+            clean = torch.cat([clean, self.latents.clean[index].to(self.device).float()])
+            losses = self.forcing(clean, self.dropped(both), bootstrap=self.shortcut)
         self._before, self._last, self._at = self._last, drawn, self._at + 1
         return losses
 
@@ -164,7 +172,7 @@ class DynamicsTrainer:
             given = dreamt.given
         clean = self.latents.clean[index.flatten()].to(self.device).float()
         with precision(self.device):
-            return self.forcing(clean, given, bootstrap=True, frames=index.shape[1])
+            return self.forcing(clean, given, bootstrap=self.shortcut, frames=index.shape[1])
 
     def forcing(self, clean: Tensor, given: Condition, *, bootstrap: bool, frames: int = 0) -> dict[str, Tensor]:
         """The shortcut-forcing loss over a batch of frames (clips of `frames`, where given)."""
@@ -174,7 +182,7 @@ class DynamicsTrainer:
             larger = torch.rand(batch, generator=self.generator) < BOOTSTRAP_SHARE
             size = torch.where(larger, 0.5 ** torch.randint(0, 3, (batch,), generator=self.generator), size)
         tau = (torch.rand(batch, generator=self.generator) / size).floor() * size  # on the grid of the step size
-        start = torch.rand(batch, generator=self.generator) < 0.25  # every dreamt frame begins at pure noise
+        start = torch.rand(batch, generator=self.generator) < 0.4  # every dreamt frame begins at pure noise
         tau = torch.where(start, 0.0, tau)
         if frames:  # a dream's past is clean: some frames serve as such
             tau = torch.where((size == SMALLEST) & (torch.rand(batch, generator=self.generator) < 0.3), 1.0, tau)
