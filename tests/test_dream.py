@@ -25,7 +25,9 @@ def drive(dream: Dream, frames: int = 5, steer: float = 0.2) -> list[Frame]:
 
 
 def same(a: list[Frame], b: list[Frame]) -> bool:
-    return all(np.array_equal(one.image, two.image) and one.readout == two.readout for one, two in zip(a, b, strict=True))
+    return all(
+        np.array_equal(one.image, two.image) and one.readout == two.readout for one, two in zip(a, b, strict=True)
+    )
 
 
 @pytest.mark.parametrize("start", [{"scene": "street"}, {}, {"frames": np.full((1, 90, 200, 3), 99, np.uint8)}])
