@@ -1,4 +1,8 @@
-"""The autopilot: hidden state + command + target speed -> steer and accel, imitating the town's expert."""
+"""The autopilot: hidden state + command + target speed -> steer and accel, imitating the town's expert.
+
+What is learnt is added to a proportional speed controller, so that an untrained driver already keeps its speed and the
+training is left with what needs eyes: lanes, junctions, lights, whoever is in the way.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from world.controls import Command
+from world.kinematics import MAX_ACCELERATION, MAX_BRAKING
+
+GAIN, COMFORT_GAS, COMFORT_BRAKE = 1.1, 1.8, 3.0  # 1/s, m/s2, m/s2: those of the town's expert on a free road
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +45,12 @@ class Driver(nn.Module):
         """Actions [B, 2] in [-1, 1]; target speed and own speed in m/s."""
         target, speed = target_B / self.config.speed_scale, speed_B / self.config.speed_scale
         x = self.input(torch.cat([hidden_BD.float(), torch.stack([target, speed, target - speed], dim=-1)], dim=-1))
-        return self.net(x + self.command(command_B)).tanh()
+        learnt = self.net(x + self.command(command_B)).tanh()
+        return (learnt + cruise(target_B, speed_B)).clamp(-1, 1)
+
+
+def cruise(target_B: Tensor, speed_B: Tensor) -> Tensor:
+    """Actions [B, 2] of a proportional controller: no steer, and the pedals for the target speed (m/s)."""
+    wish = (GAIN * (target_B - speed_B)).clamp(-COMFORT_BRAKE, COMFORT_GAS)
+    accel = torch.where(wish > 0, wish / MAX_ACCELERATION, wish / MAX_BRAKING)
+    return torch.stack([torch.zeros_like(accel), accel], dim=-1)
