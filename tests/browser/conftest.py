@@ -50,7 +50,7 @@ def open_page(browser: Browser, url: str) -> Iterator[Page]:
     tab.on("pageerror", lambda error: faults.append(str(error)))
     tab.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     tab.goto(url)
-    tab.wait_for_selector('#lucidrive[data-state="dreaming"]', timeout=30_000)
+    tab.wait_for_selector('#lucidrive[data-state="dreaming"]', timeout=90_000)
     yield tab
     tab.close()
     own = (url, url.replace("http", "ws"), "data:", "blob:")

@@ -14,6 +14,8 @@ from tests.conftest import serving, wait_until
 from ui.live import LiveDreamer
 from world.files import EMBEDDED
 
+PATIENCE = 180  # seconds: a busy machine is slow, and that is not what this test is about
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -33,23 +35,25 @@ def test_a_typed_sentence_drives_the_real_dream(browser: Browser, real: str) -> 
         day = pixels(tab)
         tab.fill("#lr-text", "make it night")
         tab.keyboard.press("Enter")
-        chip = tab.wait_for_selector("#lr-plan .chip", timeout=60_000)  # the language model may still be loading
+        chip = tab.wait_for_selector(
+            "#lr-plan .chip", timeout=PATIENCE * 1000
+        )  # the language model may still be loading
         assert chip is not None and chip.inner_text() == "night"
-        wait_until(lambda: pixels(tab).mean() < 0.85 * day.mean(), 20)
+        wait_until(lambda: pixels(tab).mean() < 0.85 * day.mean(), PATIENCE)
         keep(tab, "real-night")
 
         tab.fill("#lr-text", "turn left, then make it rain")
         tab.keyboard.press("Enter")
-        tab.wait_for_selector("#lr-plan .chip:has-text('turn left')", timeout=20_000)
+        tab.wait_for_selector("#lr-plan .chip:has-text('turn left')", timeout=PATIENCE * 1000)
         assert tab.locator("#lr-plan .chip:has-text('rain')").count() == 1
-        assert tab.text_content("#lr-command") == "left at the junction"
+        tab.wait_for_selector("#lr-command:has-text('left at the junction')", timeout=PATIENCE * 1000)
         keep(tab, "real-plan")
 
         tab.keyboard.press("Escape")
         before = pixels(tab)
         tab.keyboard.down("d")
-        tab.wait_for_selector("#lucidrive.by-keys", timeout=5_000)
-        wait_until(lambda: np.abs(pixels(tab) - before).mean() > 3, 10)
+        tab.wait_for_selector("#lucidrive.by-keys", timeout=PATIENCE * 1000)
+        wait_until(lambda: np.abs(pixels(tab) - before).mean() > 3, PATIENCE)
         keep(tab, "real-keys")
         tab.keyboard.up("d")
-        tab.wait_for_selector("#lucidrive:not(.by-keys)", timeout=5_000)
+        tab.wait_for_selector("#lucidrive:not(.by-keys)", timeout=PATIENCE * 1000)
