@@ -68,6 +68,7 @@ class Actors:
         for actor in self._pool.values():
             actor.node.removeNode()
         self._pool.clear()
+        self._tick = 0
 
     def update(self, others: list[Other], x: float, y: float, event_actor: str | None) -> None:
         """Place everybody near (x, y); the event's actor is drawn in its own surface class."""

@@ -61,6 +61,11 @@ class Town:
         self.traffic.close()
         self.actors.reset()
 
+    def restart(self, seed: int) -> None:
+        """Begin the traffic anew: the same drive can be driven again, to the pixel."""
+        self.close()
+        self.traffic = Traffic(self.network, seed)
+
     def reset(self, seed: int, options: Options | None = None) -> None:
         """Put our car somewhere and begin another drive."""
         self.options = options or Options()

@@ -26,7 +26,7 @@ from world.train.loop import Report, Schedule, TrainingLoop, precision
 from world.train.tokenizer import psnr
 
 PAIRS = 128  # frames a step in the first phase
-POOL, POOL_FRAMES = 64, 5  # dreams that go on from step to step in the second phase, and their mean length
+POOL, POOL_FRAMES = 64, (4, 10)  # dreams that go on from step to step in the second phase; their mean length grows
 CLIPS, CLIP_FRAMES = 8, 16  # of true clips in the third phase
 OWN_CLIPS, OWN_FRAMES = 16, 8  # of the model's own dreams in the third phase
 BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
@@ -121,8 +121,8 @@ class DynamicsTrainer:
     def pool(self, step: int) -> dict[str, Tensor]:
         """Half true pairs, half the next frames of dreams that went a little astray: the model learns to mend its errors.
 
-        The dreams are short. Long ones end in noise that tells nothing, and a model fed on that learns to read the
-        noised frame instead of the past: measured, it falls apart within five frames.
+        The dreams are short at first. Long ones end in noise that tells nothing, and a model fed on that learns to read
+        the noised frame instead of the past: measured, it falls apart within five frames.
         """
         p = self.parts
         self._restart()
@@ -152,7 +152,9 @@ class DynamicsTrainer:
         if not len(self._at):
             self._at, self._before, self._last = fresh, before, last
             return
-        ended = (torch.rand(POOL, generator=self.generator) < 1 / POOL_FRAMES) | (self._at >= len(self.drives))
+        progress = self.loop.progress if self.loop else 0.0
+        frames = POOL_FRAMES[0] + progress * (POOL_FRAMES[1] - POOL_FRAMES[0])
+        ended = (torch.rand(POOL, generator=self.generator) < 1 / frames) | (self._at >= len(self.drives))
         ended |= self.drives.age[self._at.clamp_max(len(self.drives) - 1)] == 0  # the episode was over
         rows = ended.to(self.device)[:, None, None]
         self._at = torch.where(ended, fresh, self._at)
