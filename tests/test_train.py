@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.tiny_world import TINY
 from world import kinematics
@@ -20,7 +21,9 @@ from world.files import write_config
 from world.kinematics import Motion
 from world.train import train
 from world.train.drives import Drives
+from world.train.dynamics import HORIZONS
 from world.train.release import release
+from world.train.samples import SAMPLES
 
 FRAMES = 60
 
@@ -71,6 +74,9 @@ def test_from_a_dataset_to_weights_that_dream(dataset: Path, tmp_path: Path) -> 
     train("tokenizer", dataset, dataset, out, minutes=0.06)  # more minutes: goes on from the checkpoint
     assert steps(out / "tokenizer.csv")[-1] > first
     assert any("psnr" in text for text in said)
+    with Image.open(sorted((out / "samples").glob("dynamics-clips-*.png"))[-1]) as sheet:
+        assert sheet.size == (TINY.tokenizer.width * len(HORIZONS), TINY.tokenizer.height * 2 * SAMPLES)
+    assert list((out / "samples").glob("tokenizer-*.png"))
 
     release(out, dataset, tmp_path / "weights")
     model = WorldModel.load(tmp_path / "weights")

@@ -13,6 +13,7 @@ from brain.prompt import Context
 from bridge import memory
 from bridge.errors import BusyError, LucidriveError
 from bridge.loop import Loop
+from bridge.profiles import EMBEDDED
 from bridge.session import Heard, Session
 from ui.drive import Chip, Note, Saved, View
 from ui.words import NAMES, step_words
@@ -20,7 +21,7 @@ from world.dream import Dream, WorldModel
 
 log = logging.getLogger(__name__)
 
-MAX_DREAMS = 2  # each wants some 60 ms of every tenth of a second
+MAX_DREAMS = EMBEDDED.dreams  # each wants some 60 ms of every tenth of a second
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
 POLL_SECONDS = 0.01
 BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import random
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -65,6 +69,19 @@ def make_shard(unit: Unit) -> int:
     return done
 
 
+def _follow_parent() -> None:
+    """In a worker: die with the parent, however it dies, and at Ctrl+C without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def collect(
     frames: int,
     out: Path,
@@ -75,8 +92,8 @@ def collect(
 ) -> Path:
     """Collect at least `frames` frames into a LeRobotDataset v3 at `out`; returns `out`.
 
-    Raises DataError for a split that does not exist, a folder that holds another collection, or a folder that
-    cannot be written; SimulatorError when SUMO or Panda3D is missing or a shard's process dies.
+    Raises DataError for a split that does not exist, a folder that holds another collection, a folder that cannot be
+    written or a disk that is full (finished shards are kept); SimulatorError when SUMO or Panda3D is missing or a shard's process dies.
     """
     if split not in SPLITS:
         raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
@@ -86,15 +103,14 @@ def collect(
     from world.town.network import ensure
 
     shards = out / "shards"
-    request = {"version": VERSION, "seed": seed, "split": split}
+    size = min(SHARD_FRAMES, max(frames, SHORTEST))
     try:
         shards.mkdir(parents=True, exist_ok=True)
-        _claim(out / "collect.json", request)
+        _claim(out / "collect.json", {"version": VERSION, "seed": seed, "split": split, "shard_frames": size})
     except OSError as error:
         raise DataError(f"{out} cannot be written ({error.strerror}); choose another folder.") from error
     for town in TOWNS[split]:
         ensure(town)
-    size = min(SHARD_FRAMES, max(frames, SHORTEST))
     count = -(-frames // max(size - SHORTEST + 1, 1)) if frames > size else 1
     units = [Unit(i, seed, split, size, str(shards / f"shard-{i:05d}")) for i in range(count)]
     todo = [unit for unit in units if not is_done(Path(unit.folder))]
@@ -102,32 +118,54 @@ def collect(
     start = time.monotonic()
     if progress:
         progress(min(finished, frames), frames)
+    try:
+        for done in _drive(todo, workers):
+            finished += done
+            if progress:
+                progress(min(finished, frames), frames)
+        seconds = time.monotonic() - start
+        assemble(out, [Path(unit.folder) for unit in units], split=split, card="")
+        card = describe(DriveDataset.open(out), split, seed)
+        if todo:
+            card += f"\nMade at {size * len(todo) / max(seconds, 1e-6):.0f} frames/s by {workers} processes.\n"
+        (out / "README.md").write_text(card)
+    except OSError as error:
+        raise DataError(
+            f"{out} could not be written ({error.strerror or error}); make room and run the same command again: "
+            "finished shards are kept."
+        ) from error
+    return out
+
+
+def _drive(units: list[Unit], workers: int) -> Iterator[int]:
+    """Makes shards in processes of their own; yields the frames of each as it is done."""
+    if not units:
+        return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, max(len(todo), 1)), mp_context=context, max_tasks_per_child=1) as pool:
-        futures = [pool.submit(make_shard, unit) for unit in todo]
+    with ProcessPoolExecutor(
+        min(workers, len(units)), mp_context=context, initializer=_follow_parent, max_tasks_per_child=1
+    ) as pool:
+        futures = [pool.submit(make_shard, unit) for unit in units]
         try:
             for future in as_completed(futures):
-                finished += future.result()
-                if progress:
-                    progress(min(finished, frames), frames)
-        except BrokenPipeError as error:
+                yield future.result()
+        except BrokenProcessPool as error:
             raise SimulatorError("A process of the collection died; run the same command again to go on.") from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    seconds = time.monotonic() - start
-    assemble(out, [Path(unit.folder) for unit in units], split=split, card="")
-    card = describe(DriveDataset.open(out), split, seed)
-    if todo:
-        card += f"\nMade at {size * len(todo) / max(seconds, 1e-6):.0f} frames/s by {workers} processes.\n"
-    (out / "README.md").write_text(card)
-    return out
 
 
 def _claim(path: Path, request: dict[str, object]) -> None:
     if path.exists():
-        if json.loads(path.read_text()) != request:
-            raise DataError(f"{path.parent} holds another collection (other seed or split); choose another folder.")
+        try:
+            before = {"shard_frames": SHARD_FRAMES, **json.loads(path.read_text())}
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{path} is damaged; choose another folder or delete this one.") from error
+        if differs := [name.replace("_", " ") for name, value in request.items() if before.get(name) != value]:
+            raise DataError(
+                f"{path.parent} holds another collection (other {', '.join(differs)}); choose another folder."
+            )
         return
     aside = path.with_suffix(".tmp")
     aside.write_text(json.dumps(request))

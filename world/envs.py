@@ -1,14 +1,22 @@
-"""Gymnasium environments. `import world.envs` registers `lucidrive/Town-v0`: the town, with the wheel in your hands."""
+"""Gymnasium environments. `lucidrive/Town-v0`: the town, with the wheel in your hands.
+
+An installed lucidrive is a plugin of Gymnasium: `gymnasium.make("lucidrive/Town-v0")` is enough. From a bare checkout,
+`import world.envs` first.
+"""
 
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any, ClassVar
 
-import gymnasium as gym
 import numpy as np
+from gymnasium import Env
+from gymnasium.envs import registration
+from gymnasium.spaces import Box
 
 from world.controls import DT, Event, TimeOfDay, Weather
+from world.data.schema import COLUMNS
 from world.errors import SimulatorError
 
 TOWN_ID = "lucidrive/Town-v0"
@@ -16,27 +24,32 @@ OPTIONS = ("town", "weather", "time", "event", "changes")
 OFF_ROAD_COST, COLLISION_COST = 0.1, 5.0
 
 
-class TownEnv(gym.Env[np.ndarray, np.ndarray]):
+class TownEnv(Env[np.ndarray, np.ndarray]):
     """Driving in a generated town, ten steps a second.
 
     Action: float32 [2], steer and accel in [-1, 1] (positive: left, faster). Observation: uint8 [144, 256, 3], the view
     over the bonnet. Reward: metres driven along the route, less 0.1 for every step off the road and 5 for a collision.
-    Terminated by a collision, truncated after `seconds`. `info`: the labels of world/data/schema.py for the observed frame,
-    and the expert's action.
+    Terminated by a collision, truncated after `seconds`. `info`: the observed frame's row in a collected dataset
+    (world/data/schema.py), all but the action; `control.*` and `expert.*` are what to do from here on.
 
-    SUMO allows one simulation a process: several environments want processes of their own (AsyncVectorEnv).
+    The same seed and options give the same drive, to the pixel. SUMO allows one simulation a process, and the
+    environment that was reset last has it; several at once want processes of their own (AsyncVectorEnv).
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}
+    _holder: ClassVar[weakref.ref[TownEnv] | None] = None  # who has this process's SUMO
 
     def __init__(self, town: int = 0, seconds: float = 60.0, render_mode: str | None = None) -> None:
-        self.action_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
-        self.observation_space = gym.spaces.Box(0, 255, (144, 256, 3), np.uint8)
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise SimulatorError(f"Town-v0 cannot render '{render_mode}'; take render_mode='rgb_array'.")
+        self.action_space = Box(-1.0, 1.0, (2,), np.float32)
+        self.observation_space = Box(0, 255, (144, 256, 3), np.uint8)
         self.render_mode = render_mode
         self._default_town, self._steps = town, max(1, round(seconds / DT))
         self._town: Any = None
         self._camera: Any = None
-        self._image = np.zeros(self.observation_space.shape or (), np.uint8)
+        self._image = np.zeros((144, 256, 3), np.uint8)
+        self._ousted = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -49,33 +62,40 @@ class TownEnv(gym.Env[np.ndarray, np.ndarray]):
         if unknown := sorted(set(chosen) - set(OPTIONS)):
             raise SimulatorError(f"Town-v0 has no option '{unknown[0]}'; there are: {', '.join(OPTIONS)}.")
         try:
+            from world.town.events import HAPPENINGS
             from world.town.town import Options
         except ModuleNotFoundError as error:
             raise SimulatorError(f"The town needs {error.name}: run `pip install 'lucidrive[sim]'`.") from error
-        self._enter(int(chosen.get("town", self._default_town)))
         drive = Options(
-            weather=_named(Weather, chosen.get("weather")),
-            time=_named(TimeOfDay, chosen.get("time")),
-            event=_named(Event, chosen.get("event")),
+            weather=_named("weather", Weather, chosen.get("weather")),
+            time=_named("time", TimeOfDay, chosen.get("time")),
+            event=_named("event", Event, chosen.get("event"), (Event.NONE, *HAPPENINGS)),
             changes=bool(chosen.get("changes", True)),
         )
-        seeds = self.np_random.integers(2**31, size=2)
-        self._town.restart(int(seeds[0]))
-        self._town.reset(int(seeds[1]), drive)
+        traffic, way = (int(part) for part in self.np_random.integers(2**31, size=2))
+        self._enter(chosen.get("town", self._default_town), traffic)
+        self._town.reset(way, drive)
         self._count = 0
         return self._look()
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         town = self._town
+        if self._ousted:
+            raise SimulatorError(
+                "Another Town-v0 of this process has taken SUMO over, which runs once a process: give each a process of "
+                "its own (gymnasium's AsyncVectorEnv), or reset this one."
+            )
         if town is None:
             raise SimulatorError("Reset Town-v0 before stepping it.")
-        steer, accel = (float(value) for value in np.clip(np.asarray(action, np.float64), -1, 1))
-        onset = town.choose()
+        wish = np.asarray(action, np.float64)
+        if wish.shape != (2,) or not np.isfinite(wish).all():
+            raise SimulatorError(f"An action is two finite numbers, steer and accel in [-1, 1], not {action!r}.")
+        steer, accel = (float(value) for value in np.clip(wish, -1, 1))
         town.step(steer, accel)
         self._count += 1
         along = town.speed * DT * math.cos(town.fix.heading_error)
         reward = along - OFF_ROAD_COST * town.off_road - COLLISION_COST * town.collided
-        image, info = self._look(onset)
+        image, info = self._look()
         return image, float(reward), bool(town.collided), self._count >= self._steps, info
 
     def render(self) -> np.ndarray | None:
@@ -84,59 +104,62 @@ class TownEnv(gym.Env[np.ndarray, np.ndarray]):
     def close(self) -> None:
         if self._town is not None:
             self._town.close()
-            self._town = None
+            self._camera.close()
+            self._town = self._camera = None
 
-    def _enter(self, town: int) -> None:
+    def _enter(self, town: Any, seed: int) -> None:
+        """Be in a town, its traffic begun anew."""
         from world.town.camera import Camera
         from world.town.network import SPLITS
         from world.town.town import Town
 
         if not any(town in towns for towns in SPLITS.values()):
-            raise SimulatorError(f"There is no town {town}; there are {', '.join(f'{k} {v}' for k, v in SPLITS.items())}.")
+            ids = "; ".join(f"{split} {', '.join(map(str, towns))}" for split, towns in SPLITS.items())
+            raise SimulatorError(f"There is no town {town!r}; there are: {ids}.")
+        holder = TownEnv._holder() if TownEnv._holder else None
+        if holder is not None and holder is not self and holder._town is not None:
+            holder.close()
+            holder._ousted = True
+        TownEnv._holder, self._ousted = weakref.ref(self), False
         if self._town is not None and self._town.id == town:
+            self._town.restart(seed)
             return
         self.close()
-        self._camera = self._camera or Camera()
-        self._town = Town(town, town, self._camera)
+        camera = Camera()
+        self._town, self._camera = Town(int(town), seed, camera), camera
 
-    def _look(self, onset: bool = False) -> tuple[np.ndarray, dict[str, Any]]:
+    def _look(self) -> tuple[np.ndarray, dict[str, Any]]:
+        from world.town.recorder import row
+
         town = self._town
         self._image, shown = town.render()
+        onset = town.choose() if not town.collided else False
+        columns = row(town, shown, onset)
         info = {
-            "observation.state": np.array([town.motion.speed, town.motion.yaw_rate], np.float32),
-            "pose": np.array([town.x, town.y, town.heading], np.float32),
-            "expert.action": np.array([town.advice.steer, town.advice.accel], np.float32),
-            "expert.target_speed": town.target,
-            "control.command": int(town.command()),
-            "control.weather": int(town.weather),
-            "control.time": int(town.time),
-            "control.event": int(town.events.event),
-            "control.side": int(town.events.side),
-            "control.level": int(town.events.level),
-            "event.onset": int(onset),
-            "event.visible_pixels": shown.event,
-            "label.visible_vehicles": shown.vehicles,
-            "label.visible_people": shown.people,
-            **town.labels(),
+            name: np.array(value, COLUMNS[name].dtype) if isinstance(value, tuple) else value
+            for name, value in columns.items()
         }
         return self._image.copy(), info
 
 
-def _named(kind: Any, value: Any) -> Any:
-    """A member of an enum by name ("rain_2") or value; None stays None."""
+def _named(option: str, kind: Any, value: Any, known: tuple[Any, ...] = ()) -> Any:
+    """A member of an enum by name ("rain_2") or value, one of `known` where given; None stays None."""
     if value is None:
         return None
+    members = {member.name.lower(): member for member in known or kind}
     try:
-        return kind[value.upper()] if isinstance(value, str) else kind(value)
-    except (KeyError, ValueError) as error:
-        names = ", ".join(member.name.lower() for member in kind)
-        raise SimulatorError(f"'{value}' is not one of {names}.") from error
+        member = members[value.lower()] if isinstance(value, str) else kind(value)
+    except (KeyError, ValueError):
+        member = None
+    if member not in members.values():
+        raise SimulatorError(f"Town-v0 has no {option} '{value}'; there are: {', '.join(members)}.")
+    return member
 
 
 def register() -> None:
-    """Makes `gymnasium.make("lucidrive/Town-v0")` work; may be called again."""
-    if TOWN_ID not in gym.registry:
-        gym.register(TOWN_ID, entry_point="world.envs:TownEnv")
+    """Tells Gymnasium of the environments; its plugin entry point, and may be called again."""
+    if TOWN_ID not in registration.registry:
+        registration.register(TOWN_ID, entry_point="world.envs:TownEnv")
 
 
 register()

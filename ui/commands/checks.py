@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ui.console import print_json, progress
+from world.errors import SimulatorError
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers on the same machine.")]
@@ -64,6 +65,26 @@ def brain(
         print_json(result)
     else:
         _print("The brain, on sentences it never saw", table(result))
+
+
+@evaluate.command(epilog="Example: lucidrive evaluate town --minutes 10 --json")
+def town(
+    minutes: Annotated[float, typer.Option(min=0.1, help="Driven in each test town, by each of two styles.")] = 3.0,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """The town's expert, whom the driver imitates: collisions, off-road, speed (extra `sim`)."""
+    try:
+        from world.town.evaluate import evaluate_town, table
+    except ModuleNotFoundError as error:
+        raise SimulatorError(f"The town needs {error.name}: run `pip install 'lucidrive[sim]'`.") from error
+
+    with progress("evaluate town") as report:
+        result = evaluate_town(minutes, seed, report=report)
+    if as_json:
+        print_json(result)
+    else:
+        _print("The town's expert, in test towns", table(result))
 
 
 def bench(

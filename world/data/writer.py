@@ -6,6 +6,7 @@ there. Shards may be made by any number of processes in any order; `assemble` nu
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -31,7 +32,8 @@ CHUNK_SIZE = 1000
 class EpisodeWriter:
     """Writes episodes into one shard folder. Use as a context manager: a clean exit marks the shard done.
 
-    An existing unfinished folder of that name is started afresh; a finished one is refused.
+    An existing unfinished folder of that name is started afresh; a finished one is refused. The video is encoded in
+    memory (a few MB), so that a full disk is an OSError of ours and not a crash of FFmpeg's libraries.
     """
 
     def __init__(self, shard: Path, fps: float = FPS) -> None:
@@ -41,7 +43,8 @@ class EpisodeWriter:
         shard.mkdir(parents=True)
         self.shard = shard
         self.fps = fps
-        self._video = VideoWriter(shard / "video.mp4", fps)
+        self._encoded = io.BytesIO()
+        self._video = VideoWriter(self._encoded, fps)
         self._tables: list[pa.Table] = []
         self._episodes: list[dict[str, Any]] = []
         self._shape: tuple[int, ...] | None = None
@@ -62,10 +65,18 @@ class EpisodeWriter:
         self._episodes.append({"length": rows, "task": episode.task})
 
     def close(self) -> None:
-        """Finishes the shard; the marker is written last."""
+        """Finishes the shard; the marker is written last. OSError, with nothing left behind, where the disk refuses."""
         self._video.close()
         if self._shape is None:
             raise DataError(f"{self.shard.name} holds no episode, so it is not kept.")
+        try:
+            self._write()
+        except OSError:
+            shutil.rmtree(self.shard, ignore_errors=True)
+            raise
+
+    def _write(self) -> None:
+        (self.shard / "video.mp4").write_bytes(self._encoded.getbuffer())
         pq.write_table(pa.concat_tables(self._tables), self.shard / "data.parquet")
         meta = {"fps": self.fps, "shape": list(self._shape), "episodes": self._episodes}
         (self.shard / "episodes.json").write_text(json.dumps(meta))

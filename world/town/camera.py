@@ -30,6 +30,7 @@ _SETTINGS = (
     "window-type offscreen",
     "audio-library-name null",
     "notify-level-display error",
+    "notify-level-x11display fatal",  # there need not be a screen
 )
 
 
@@ -77,6 +78,11 @@ class Camera:
                 mesh.polygon(quad, GRASS, Surface.GRASS, shade=False)
         node = self._grass.attachNewNode(mesh.node("grass"))
         _paint(node, 0)
+
+    def close(self) -> None:
+        """Give the window back."""
+        self._engine.removeWindow(self._window)
+        self._root.removeNode()
 
     def load(self, scene: Scene) -> None:
         """Show a town's static scene in place of the one before."""

@@ -7,12 +7,34 @@ import random
 import numpy as np
 
 from world.data.schema import COLUMNS, Episode
+from world.town.actors import Seen
 from world.town.pilots import PILOTS, Situation
 from world.town.town import Options, Town
 
 MIX = {"expert": 0.55, "random": 0.2, "keys": 0.25}
 AFTER_CRASH = 5  # frames kept after a collision
 FEWEST = 40  # frames: shorter drives are not kept
+
+
+def row(town: Town, shown: Seen, onset: bool) -> dict[str, object]:
+    """The columns of the frame that the town shows now, all but `action`; call it after `Town.choose`."""
+    return {
+        "observation.state": (town.motion.speed, town.motion.yaw_rate),
+        "pose": (town.x, town.y, town.heading),
+        "expert.action": (town.advice.steer, town.advice.accel),
+        "expert.target_speed": town.target,
+        "control.command": int(town.command()),
+        "control.weather": int(town.weather),
+        "control.time": int(town.time),
+        "control.event": int(town.events.event),
+        "control.side": int(town.events.side),
+        "control.level": int(town.events.level),
+        "event.onset": int(onset),
+        "event.visible_pixels": shown.event,
+        "label.visible_vehicles": shown.vehicles,
+        "label.visible_people": shown.people,
+        **town.labels(),
+    }
 
 
 def record(
@@ -29,29 +51,9 @@ def record(
     while len(images) < frames:
         image, shown = town.render()
         onset = town.choose() if not town.collided else False
-        advice = town.advice
-        now = Situation(town.speed, town.fix.offset, town.off_road_seconds)
-        steer, accel = hand.act(advice, now)
+        steer, accel = hand.act(town.advice, Situation(town.speed, town.fix.offset, town.off_road_seconds))
         images.append(image)
-        row: dict[str, object] = {
-            "action": (steer, accel),
-            "observation.state": (town.motion.speed, town.motion.yaw_rate),
-            "pose": (town.x, town.y, town.heading),
-            "expert.action": (advice.steer, advice.accel),
-            "expert.target_speed": town.target,
-            "control.command": int(town.command()),
-            "control.weather": int(town.weather),
-            "control.time": int(town.time),
-            "control.event": int(town.events.event),
-            "control.side": int(town.events.side),
-            "control.level": int(town.events.level),
-            "event.onset": int(onset),
-            "event.visible_pixels": shown.event,
-            "label.visible_vehicles": shown.vehicles,
-            "label.visible_people": shown.people,
-            **town.labels(),
-        }
-        for column, value in row.items():
+        for column, value in {"action": (steer, accel), **row(town, shown, onset)}.items():
             rows[column].append(value)
         crashed += town.collided
         if crashed > AFTER_CRASH or town.off_road_seconds > 6.0 or town.waited > 9.0:

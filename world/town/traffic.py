@@ -5,8 +5,11 @@ One simulation a process (libsumo). Positions in m, headings in rad (x east, cou
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import random
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,8 @@ from world.town.models import KINDS, PAINTS
 from world.town.network import Network
 
 try:
-    import libsumo
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints a line about pyarrow, which we do not pass to it
+        import libsumo
 except ImportError as error:
     raise SimulatorError("The town's traffic needs SUMO: run `pip install 'lucidrive[sim]'`.") from error
 
@@ -50,7 +54,11 @@ class Traffic:
         self._rng = random.Random(f"traffic-{seed}")
         self._count = 0
         self._kinds: dict[str, str] = {}
-        self.started = False
+        if libsumo.isLoaded():
+            raise SimulatorError(
+                "SUMO runs one simulation a process: close the other town first, or give each a process of its own "
+                "(gymnasium's AsyncVectorEnv)."
+            )
         command = ["sumo", "-n", str(network.path), "--step-length", str(DT), "--seed", str(seed % 2**31)]
         command += ["--no-step-log", "true", "--no-warnings", "true", "--time-to-teleport", "20"]
         command += ["--collision.action", "none", "--pedestrian.model", "striping", "--ignore-route-errors", "true"]
@@ -58,7 +66,7 @@ class Traffic:
             libsumo.start(command)
         except (RuntimeError, libsumo.TraCIException, libsumo.FatalTraCIError) as error:
             raise SimulatorError(f"SUMO did not start on {Path(network.path).name}: {error}") from error
-        self.started = True
+        self._end = weakref.finalize(self, libsumo.close)  # a forgotten simulation does not bar the next
         self._edges = sorted(e for e in network.edge_lanes if self._onward(e))
         self._add_types()
         for _ in range(VEHICLES):
@@ -75,9 +83,7 @@ class Traffic:
 
     def close(self) -> None:
         """End the simulation."""
-        if self.started:
-            libsumo.close()
-            self.started = False
+        self._end()
 
     def _add_types(self) -> None:
         libsumo.vehicletype.copy("DEFAULT_VEHTYPE", "ego")
@@ -138,7 +144,7 @@ class Traffic:
 
     def place_ego(self, x: float, y: float, heading: float, speed: float) -> None:
         """Put our car (its rear axle at x, y) where it is."""
-        if EGO not in libsumo.vehicle.getIDList():
+        if EGO not in libsumo.vehicle.getLoadedIDList():  # it may also wait at the roadside for its turn
             libsumo.route.add(f"ego-route-{self._count}", self.random_route(self._edges[0]))
             libsumo.vehicle.add(EGO, f"ego-route-{self._count}", typeID="ego", departPos="0", departSpeed="0")
             self._count += 1

@@ -23,6 +23,7 @@ from world.rollout import rollout
 from world.tokenizer import Tokenizer
 from world.train.drives import Drives, Latents, encode_all
 from world.train.loop import Report, Schedule, TrainingLoop, precision
+from world.train.samples import SAMPLES, save_sheet
 from world.train.tokenizer import psnr
 
 PAIRS = 128  # frames a step in the first phase
@@ -73,11 +74,11 @@ def train_dynamics(
     )
     trainer = DynamicsTrainer(parts, drives, latents, device, seed)
 
-    def validate(time: bool) -> Callable[[], dict[str, float]]:
+    def validate(loop: TrainingLoop, time: bool) -> Callable[[], dict[str, float]]:
         def run() -> dict[str, float]:
-            scores = horizons(parts, held_out, held, device, clips=VALIDATION_CLIPS, time=time)
-            flat = {f"{what}_{frames}": value for what, row in scores.items() for frames, value in row.items()}
-            return flat
+            sheet = out / "samples" / f"{loop.name}-{loop.step:06d}.png"
+            scores = horizons(parts, held_out, held, device, clips=VALIDATION_CLIPS, time=time, sheet=sheet)
+            return {f"{what}_{frames}": value for what, row in scores.items() for frames, value in row.items()}
 
         return run
 
@@ -89,7 +90,7 @@ def train_dynamics(
     for name, (loss_of, schedule, time) in phases.items():
         loop = TrainingLoop(f"dynamics-{name}", out, dynamics, schedule)
         trainer.loop = loop
-        loop.run(loss_of, validate(time), report)
+        loop.run(loss_of, validate(loop, time), report)
         dynamics.load_state_dict(loop.ema)
     save_part(out, "dynamics", dynamics.state_dict())
     return dynamics.eval()
@@ -265,10 +266,12 @@ def horizons(
     steps: int = 2,
     time: bool = True,
     seed: int = 0,
+    sheet: Path | None = None,
 ) -> dict[str, dict[int, float]]:
     """PSNR (dB) of dreams against the true future in moving scenes at HORIZONS, true controls.
 
-    Rows: `dream`; `shuffled` (the motion of another clip); `repeat` (the last frame again).
+    Rows: `dream`; `shuffled` (the motion of another clip); `repeat` (the last frame again). `sheet`: a PNG of some of the
+    dreams, each clip's true frames in a line and the dreamt ones below it.
     """
     frames = max(HORIZONS)
     usable = (drives.age >= 2) & (drives.left >= frames - 1) & (drives.motions[:, 2] > 2)
@@ -286,7 +289,7 @@ def horizons(
             for frame, picture, true in zip(HORIZONS, pictures, truth, strict=True)
         }
 
-    def dreamt(motions: Tensor) -> dict[int, float]:
+    def dreamt(motions: Tensor) -> list[Tensor]:
         with precision(device):
             out = rollout(
                 parts.tokenizer,
@@ -299,6 +302,14 @@ def horizons(
                 steps=steps,
                 time=time,
             )
-            return scored([parts.tokenizer.decode(out.latents[:, frame - 1]).clamp(-1, 1) for frame in HORIZONS])
+            return [parts.tokenizer.decode(out.latents[:, frame - 1]).clamp(-1, 1) for frame in HORIZONS]
 
-    return {"dream": dreamt(motions), "shuffled": dreamt(motions.roll(1, 0)), "repeat": scored([last] * len(HORIZONS))}
+    own = dreamt(motions)
+    if sheet is not None:
+        clips_shown = torch.linspace(0, clips - 1, SAMPLES).long().tolist()
+        save_sheet(sheet, [torch.stack([row[clip] for row in rows]) for clip in clips_shown for rows in (truth, own)])
+    return {
+        "dream": scored(own),
+        "shuffled": scored(dreamt(motions.roll(1, 0))),
+        "repeat": scored([last] * len(HORIZONS)),
+    }

@@ -144,7 +144,7 @@ class _Log:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[dict[str, str]] = list(csv.DictReader(path.open())) if path.exists() else []
+        self.rows: list[dict[str, str]] = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
         self.columns = list(self.rows[0]) if self.rows else []
 
     def write(self, row: dict[str, float]) -> None:

@@ -88,7 +88,7 @@ def curves(trained: Path, picture: Path) -> None:
     figure, axes = pyplot.subplots(1, len(CURVES), figsize=(18, 4))
     for axis, (name, path) in zip(axes, logs.items(), strict=True):
         columns, unit = CURVES[name]
-        rows: list[dict[str, Any]] = list(csv.DictReader(path.open())) if path.exists() else []
+        rows: list[dict[str, Any]] = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
         for column in columns:
             points = [(float(row["seconds"]) / 60, float(row[column])) for row in rows if row.get(column)]
             if points:

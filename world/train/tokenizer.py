@@ -13,6 +13,7 @@ from world.files import WorldConfig, save_part, seeded
 from world.tokenizer import Tokenizer
 from world.train.drives import Drives
 from world.train.loop import Report, Schedule, TrainingLoop, precision
+from world.train.samples import SAMPLES, save_sheet
 
 BATCH = 32
 LATENT_NOISE = 0.05
@@ -56,6 +57,10 @@ def train_tokenizer(
         return {"loss": mse + 0.1 * l1 + 0.1 * edges, "psnr": psnr(mse)}
 
     def validate() -> dict[str, float]:
+        with torch.inference_mode():
+            true = held_out.batch(torch.linspace(0, len(held_out) - 1, SAMPLES).long(), device)
+            shown = tokenizer.decode(tokenizer.encode(true))
+        save_sheet(out / "samples" / f"tokenizer-{loop.step:06d}.png", [true, shown])
         return {"psnr": reconstruction(tokenizer, held_out, device)}
 
     loop.run(loss_of, validate, report)

@@ -1,0 +1,20 @@
+"""Sample pictures: what a model being trained makes of held-out frames, beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+SAMPLES = 4  # frames, or clips, in a picture
+
+
+def save_sheet(path: Path, rows: Sequence[Tensor]) -> None:
+    """Writes a PNG with one line a row; a row is float [N, 3, H, W] in [-1, 1]."""
+    lines = [torch.cat(list(row.detach().cpu().float()), dim=-1) for row in rows]
+    picture = ((torch.cat(lines, dim=-2).clamp(-1, 1) + 1) * 127.5).round().byte()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(path)
