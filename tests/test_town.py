@@ -142,7 +142,7 @@ def test_events_come_about_and_are_seen(town: Town, event: Event) -> None:
                 assert town.events.event == event and town.events.level in (1, 2, 3)
                 assert (town.events.side in (Side.LEFT, Side.RIGHT)) == (event == Event.PED_CROSS)
             if town.events.event == event and onsets:
-                image, shown = town.render()
+                _image, shown = town.render()
                 labels = row(town, shown, onset)
                 assert labels["control.event"] == event and labels["event.onset"] == int(onset)
                 if shown.event > 0:

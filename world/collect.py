@@ -152,7 +152,7 @@ def _drive(units: list[Unit], workers: int) -> Iterator[int]:
         except BrokenProcessPool as error:
             raise SimulatorError("A process of the collection died; run the same command again to go on.") from error
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
             raise
 
 

@@ -36,7 +36,7 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
     environment that was reset last has it; several at once want processes of their own (AsyncVectorEnv).
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
     _holder: ClassVar[weakref.ref[TownEnv] | None] = None  # who has this process's SUMO
 
     def __init__(self, town: int = 0, seconds: float = 60.0, render_mode: str | None = None) -> None:

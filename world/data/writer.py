@@ -76,6 +76,7 @@ class EpisodeWriter:
             raise
 
     def _write(self) -> None:
+        assert self._shape is not None
         (self.shard / "video.mp4").write_bytes(self._encoded.getbuffer())
         pq.write_table(pa.concat_tables(self._tables), self.shard / "data.parquet")
         meta = {"fps": self.fps, "shape": list(self._shape), "episodes": self._episodes}

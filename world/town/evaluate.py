@@ -116,11 +116,17 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for name, f in result.items():
         rows += [
-            (f"{name}: driven", f"{f['km']:.1f} km in {f['minutes']:.0f} min, {f['mean_speed_kmh']:.1f} km/h on average"),
+            (
+                f"{name}: driven",
+                f"{f['km']:.1f} km in {f['minutes']:.0f} min, {f['mean_speed_kmh']:.1f} km/h on average",
+            ),
             (
                 f"{name}: collisions",
                 f"{f['collisions_per_km']:.2f} a km ({f['collisions']:.0f}, {f['in_events']:.0f} of them in one of {f['events']:.0f} events)",
             ),
-            (f"{name}: off the road, stuck", f"{f['off_road_share']:.2%} of the frames, {f['stuck']:.0f} of {f['drives']:.0f} drives"),
+            (
+                f"{name}: off the road, stuck",
+                f"{f['off_road_share']:.2%} of the frames, {f['stuck']:.0f} of {f['drives']:.0f} drives",
+            ),
         ]
     return rows
