@@ -111,13 +111,18 @@ def test_bad_actions_and_modes_are_refused(env: TownEnv) -> None:
 
 
 def test_two_in_one_process_do_not_mix(env: TownEnv) -> None:
-    start, _ = env.reset(seed=7)
+    start, told = env.reset(seed=7)
+
+    def same(image: np.ndarray, info: dict[str, Any]) -> bool:
+        """A town that is built anew may draw surfaces at equal depth in another order: a few pixels far away."""
+        return all(np.array_equal(value, told[name]) for name, value in info.items()) and (image != start).mean() < 1e-3
+
     second = TownEnv(town=20)
-    assert np.array_equal(second.reset(seed=7)[0], start)
+    assert same(*second.reset(seed=7))
     with pytest.raises(SimulatorError, match="process of its own"):
         env.step(np.zeros(2, np.float32))
     second.step(np.zeros(2, np.float32))
-    assert np.array_equal(env.reset(seed=7)[0], start)
+    assert same(*env.reset(seed=7))
     with pytest.raises(SimulatorError, match="process of its own"):
         second.step(np.zeros(2, np.float32))
     second.close()

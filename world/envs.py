@@ -32,7 +32,8 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
     Terminated by a collision, truncated after `seconds`. `info`: the observed frame's row in a collected dataset
     (world/data/schema.py), all but the action; `control.*` and `expert.*` are what to do from here on.
 
-    The same seed and options give the same drive, to the pixel. SUMO allows one simulation a process, and the
+    The same seed and options give the same drive: labels always, pictures to the pixel as long as the town stands (built
+    anew after another town or environment, a few pixels at the horizon may differ). SUMO allows one simulation a process, and the
     environment that was reset last has it; several at once want processes of their own (AsyncVectorEnv).
     """
 
