@@ -1,7 +1,6 @@
 """Gymnasium environments. `lucidrive/Town-v0`: the town, with the wheel in your hands.
 
-An installed lucidrive is a plugin of Gymnasium: `gymnasium.make("lucidrive/Town-v0")` is enough. From a bare checkout,
-`import world.envs` first.
+`gymnasium.make("world.envs:lucidrive/Town-v0")` is enough; after `import world.envs` the name alone is.
 """
 
 from __future__ import annotations
@@ -157,10 +156,5 @@ def _named(option: str, kind: Any, value: Any, known: tuple[Any, ...] = ()) -> A
     return member
 
 
-def register() -> None:
-    """Tells Gymnasium of the environments; its plugin entry point, and may be called again."""
-    if TOWN_ID not in registration.registry:
-        registration.register(TOWN_ID, entry_point="world.envs:TownEnv")
-
-
-register()
+if TOWN_ID not in registration.registry:
+    registration.register(TOWN_ID, entry_point="world.envs:TownEnv")
