@@ -14,7 +14,7 @@ from tests.tiny_world import TINY
 from world import kinematics
 from world.anchor import Anchor
 from world.blocks import TimeAttention, rotate
-from world.dynamics import Cache, Condition, Dynamics, sample
+from world.dynamics import LIMIT, Cache, Condition, Dynamics, sample
 from world.kinematics import Motion
 from world.tokenizer import Tokenizer, to_float, to_uint8
 from world.train.checkpoint import load_checkpoint, save_checkpoint
@@ -26,6 +26,13 @@ def given_nothing(batch: int) -> Condition:
     shape = (batch, CONFIG.tokens, CONFIG.channels)
     parts = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
     return Condition(*parts, torch.ones(batch), torch.zeros(batch, 4), torch.zeros(batch, 6, dtype=torch.long))
+
+
+def test_a_dream_cannot_run_away() -> None:
+    conditions = given_nothing(1)
+    conditions.anchor_BNC = 100 * conditions.anchor_BNC
+    noise = torch.randn(1, CONFIG.tokens, CONFIG.channels, generator=torch.Generator().manual_seed(0))
+    assert sample(Dynamics(CONFIG), noise, conditions, 2).abs().max() == LIMIT
 
 
 def filled(module: torch.nn.Module) -> torch.nn.Module:

@@ -29,6 +29,7 @@ MOTIONS = ("steer", "accel", "speed", "yaw_rate")  # the float inputs, scaled to
 MOTION_SCALE = (1.0, 1.0, 1 / 15.0, 1 / 0.8)
 MOTION_BANDS = 5
 SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
+LIMIT = 6.0  # 99.9% of true frames' latents lie within; a dream that leaves the road would burn out beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,4 +189,4 @@ def sample(model: Dynamics, noise_BNC: Tensor, given: Condition, steps: int, cac
         tau = number * size
         predicted = model(z, z.new_full((len(z),), tau), told, given, cache=cache)
         z = z + (predicted - z) * (size / (1 - tau))
-    return z
+    return z.clamp(-LIMIT, LIMIT)

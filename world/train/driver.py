@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +13,11 @@ from world.controls import FPS, TRANSITION_SECONDS
 from world.driver import Driver
 from world.files import load_part, read_config, save_part, seeded
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
+from world.train.dreamt import dream_clips
 from world.train.drives import Drives, Latents, encode_all
 from world.train.loop import Report, Schedule, TrainingLoop, precision
 
-BATCH = 256
+BATCH = 256  # half of it dreamt
 LATENT_NOISE = 0.15  # dreams are a little off the true latents
 VISIBLE = 12  # pixels of an event's actor at 144x256 from which on it counts as visible
 SETTLED = int(TRANSITION_SECONDS * FPS)
@@ -57,17 +59,29 @@ def train_driver(
     seed: int = 0,
     report: Report | None = None,
 ) -> tuple[ReadoutHeads, Driver]:
-    """Needs tokenizer and anchor in `out`; writes readout and driver beside them."""
+    """Needs tokenizer, anchor and dynamics in `out`; writes readout and driver beside them.
+
+    Half of what it learns from is dreamt by the dynamics: in a dream nothing looks quite as it did in the town.
+    """
     config, raw = read_config(out)
     modules = config.build()
-    for name in ("tokenizer", "anchor"):
+    for name in ("tokenizer", "anchor", "dynamics"):
         load_part(out, name, modules[name], raw)
         modules[name].to(device)
-    key = raw["files"]["tokenizer.safetensors"][:8] + raw["files"]["anchor.safetensors"][:8]
+    parts: Any = (modules["tokenizer"], modules["anchor"], modules["dynamics"])
+    hashes = {name: raw["files"][f"{name}.safetensors"][:8] for name in ("tokenizer", "anchor", "dynamics")}
+    key = hashes["tokenizer"] + hashes["anchor"]
+
+    def note(text: str) -> None:
+        if report:
+            report(0.0, text)
+
     sets = [
-        (data, encode_all(data, modules["tokenizer"], modules["anchor"], device, out / "cache", key), Labels(data))  # type: ignore[arg-type]
+        (data, encode_all(data, parts[0], parts[1], device, out / "cache", key, note), Labels(data))
         for data in (drives, held_out)
     ]
+    dreams = out / "cache" / f"dreams-{key}{hashes['dynamics']}-{len(drives)}.npy"
+    mixed, dreamt = dream_clips(drives, sets[0][1], parts, device, dreams, seed, note)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         observer = Observer(ReadoutHeads(config.readout), Driver(config.driver)).to(device)
@@ -79,12 +93,13 @@ def train_driver(
 
     def loss_of(step: int) -> dict[str, Tensor]:
         data, latents, labels = sets[0]
-        index = torch.multinomial(pool, BATCH, True, generator=generator)
-        past = _past(latents, index)
-        strength = LATENT_NOISE * torch.rand(len(index), 1, 1, 1, generator=generator)
+        true = torch.multinomial(pool, BATCH // 2, True, generator=generator)
+        seen = dreamt[torch.multinomial(pool[dreamt], BATCH // 2, True, generator=generator)]
+        past = torch.cat([_past(latents.clean, true), _past(mixed, seen)])
+        strength = LATENT_NOISE * torch.rand(len(past), 1, 1, 1, generator=generator)
         past = past + strength * torch.randn(past.shape, generator=generator)
         with precision(device):
-            losses = _losses(observer, past.to(device), data, labels, index, device)
+            losses = _losses(observer, past.to(device), data, labels, torch.cat([true, seen]), device, len(true))
         return losses | {"loss": torch.stack(list(losses.values())).sum()}
 
     loop.run(loss_of, lambda: scores(observer, *sets[1], device), report)
@@ -95,20 +110,22 @@ def train_driver(
     return observer.readout, observer.driver
 
 
-def _past(latents: Latents, index: Tensor) -> Tensor:
+def _past(latents: Tensor, index: Tensor) -> Tensor:
     """[B, FRAMES, N, C], oldest first."""
-    return latents.clean[index[:, None] + torch.arange(1 - FRAMES, 1)].float()
+    return latents[index[:, None] + torch.arange(1 - FRAMES, 1)].float()
 
 
 def _losses(
-    observer: Observer, past: Tensor, drives: Drives, labels: Labels, index: Tensor, device: str
+    observer: Observer, past: Tensor, drives: Drives, labels: Labels, index: Tensor, device: str, true: int
 ) -> dict[str, Tensor]:
+    """The first `true` rows are true frames, the others dreamt: an actor that was there may be missing in those."""
     hidden = observer.readout.trunk(past)
     out = observer.readout(hidden)
     settled = labels.settled[index].float().to(device)
+    flags = F.binary_cross_entropy_with_logits(out["flags"], labels.flags[index].to(device), reduction="none")
     losses = {
         "values": F.smooth_l1_loss(out["values"], labels.values[index].to(device), beta=0.1) * 4,
-        "flags": F.binary_cross_entropy_with_logits(out["flags"], labels.flags[index].to(device)),
+        "flags": (flags[:, :2].mean() * 2 + flags[:true, 2].mean()) / 3,
     }
     for name in ("weather", "time"):
         each = F.cross_entropy(out[name], getattr(labels, name)[index].to(device), reduction="none")
@@ -129,7 +146,7 @@ def scores(observer: Observer, drives: Drives, latents: Latents, labels: Labels,
     index = index[(drives.age[index] >= FRAMES - 1) & labels.settled[index]]
     rows = []
     for part in index.split(500):
-        past = _past(latents, part).to(device)
+        past = _past(latents.clean, part).to(device)
         hidden = observer.readout.trunk(past)
         action = observer.driver(
             hidden, labels.command[part].to(device), labels.target[part].to(device), drives.motions[part, 2].to(device)

@@ -1,0 +1,53 @@
+"""Dreams of training clips under the controls that were really driven: what the readouts and the driver will look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from world.anchor import Anchor
+from world.dynamics import Dynamics
+from world.files import seeded
+from world.rollout import rollout
+from world.tokenizer import Tokenizer
+from world.train.drives import Drives, Latents, Note
+from world.train.loop import precision
+
+CLIP, EVERY = 12, 24  # frames of a dream, and from one's first frame to the next one's
+BATCH = 64
+
+
+def dream_clips(
+    drives: Drives,
+    latents: Latents,
+    parts: tuple[Tokenizer, Anchor, Dynamics],
+    device: str,
+    path: Path,
+    seed: int = 0,
+    note: Note | None = None,
+) -> tuple[Tensor, Tensor]:
+    """All latents float16 [T, N, C] with half of them dreamt, and the numbers of the dreamt frames [M].
+
+    A dream begins at true frames and goes on for CLIP frames; the labels stay those of the true drive. Kept at `path`.
+    """
+    first = ((drives.age >= 2) & (drives.age % EVERY == 2) & (drives.left >= CLIP - 1)).nonzero()[:, 0]
+    index = first[:, None] + torch.arange(CLIP)
+    if not path.exists():
+        generator, out = seeded(seed, "cpu"), []
+        for number, clips in enumerate(index.split(BATCH)):
+            past = latents.past(clips[:, 0], device)
+            motions, fields = drives.motions[clips].to(device), drives.fields[clips].to(device)
+            with precision(device):
+                dreamt = rollout(*parts, past, motions, fields, generator)
+            out.append(dreamt.latents.cpu().half().numpy())
+            if note:
+                note(f"dreaming clips, {number * BATCH / len(first):.0%}")
+        aside = path.with_suffix(".tmp.npy")
+        np.save(aside, np.concatenate(out))
+        aside.replace(path)
+    mixed = latents.clean.clone()
+    mixed[index.flatten()] = torch.from_numpy(np.load(path)).flatten(0, 1)
+    return mixed, index.flatten()
