@@ -18,20 +18,13 @@ from world.readout import FRAMES
 from world.train.drives import Drives
 
 SCENES_EACH = 3  # start scenes for every weather and time
-CURVES = {
-    "tokenizer": (("psnr", "validation_psnr"), "PSNR, dB"),
-    "dynamics-pairs": (
-        ("validation_dream_5", "validation_dream_10", "validation_repeat_5", "validation_repeat_10"),
-        "PSNR, dB",
-    ),
-    "dynamics-clips": (
-        ("validation_dream_5", "validation_dream_10", "validation_repeat_5", "validation_repeat_10"),
-        "PSNR, dB",
-    ),
-    "driver": (
-        ("validation_steer_correlation", "validation_accel_correlation", "validation_weather_accuracy"),
-        "correlation, accuracy",
-    ),
+DREAMS = ("dream_5", "dream_10", "repeat_5", "repeat_10")
+CURVES = {  # what is shown of a part's validation, below its loss
+    "tokenizer": (("psnr",), "PSNR, dB"),
+    "dynamics-pairs": (DREAMS, "PSNR, dB"),
+    "dynamics-pool": (DREAMS, "PSNR, dB"),
+    "dynamics-clips": (DREAMS, "PSNR, dB"),
+    "driver": (("steer_correlation", "accel_correlation", "weather_accuracy"), "correlation, accuracy"),
 }
 
 
@@ -84,23 +77,23 @@ def curves(trained: Path, picture: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    logs = {name: trained / f"{name}.csv" for name in CURVES}
-    figure, axes = pyplot.subplots(1, len(CURVES), figsize=(18, 4))
-    for axis, (name, path) in zip(axes, logs.items(), strict=True):
-        columns, unit = CURVES[name]
-        rows: list[dict[str, Any]] = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
-        for column in columns:
-            points = [(float(row["seconds"]) / 60, float(row[column])) for row in rows if row.get(column)]
-            if points:
-                axis.plot(
-                    *zip(*points, strict=True),
-                    label=column.removeprefix("validation_"),
-                    marker="." if len(points) < 20 else "",
-                )
-        axis.set_title(name)
-        axis.set_xlabel("minutes")
-        axis.set_ylabel(unit)
-        axis.legend()
+    figure, axes = pyplot.subplots(2, len(CURVES), figsize=(20, 7))
+    for (above, below), (name, (columns, unit)) in zip(axes.T, CURVES.items(), strict=True):
+        path = trained / f"{name}.csv"
+        rows = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
+        _plot(above, rows, {"loss": "loss"})
+        _plot(below, rows, {f"validation_{column}": column for column in columns})
+        above.set(title=name, yscale="log", ylabel="training loss")
+        below.set(xlabel="minutes", ylabel=f"validation: {unit}")
+        below.legend()
     figure.tight_layout()
     figure.savefig(picture, dpi=70)
     pyplot.close(figure)
+
+
+def _plot(axis: Any, rows: list[dict[str, Any]], labels: dict[str, str]) -> None:
+    for column, label in labels.items():
+        points = [(float(row["seconds"]) / 60, float(row[column])) for row in rows if row.get(column)]
+        axis.plot(
+            *zip(*points, strict=True) if points else ((), ()), label=label, marker="." if len(points) < 20 else ""
+        )
