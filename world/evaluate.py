@@ -18,7 +18,7 @@ from world.files import EMBEDDED
 from world.kinematics import steer_for
 from world.readout import FRAMES
 from world.train.driver import Labels, Observer, scores
-from world.train.drives import Drives, encode_all
+from world.train.drives import Drives, cache_key, encode_all
 from world.train.dynamics import HORIZONS, Parts, horizons
 from world.train.tokenizer import reconstruction
 
@@ -51,8 +51,9 @@ def evaluate_world(
     model = WorldModel.load(weights, device)
     folder = weights or EMBEDDED
     drives = Drives.load(root, model.size, cache, lambda text: note(0.2, text))
-    key = "".join(model.hashes[f"{name}.safetensors"][:8] for name in ("tokenizer", "anchor"))
-    latents = encode_all(drives, model.tokenizer, model.anchor, device, cache, key, lambda text: note(0.3, text))
+    latents = encode_all(
+        drives, model.tokenizer, model.anchor, device, cache, cache_key(model.hashes), lambda text: note(0.3, text)
+    )
     parts = Parts(model.tokenizer, model.anchor, model.dynamics)
 
     note(0.4, "tokenizer")

@@ -21,6 +21,12 @@ class Rollout:
     given: Condition
 
 
+def carry(tokenizer: Tokenizer, anchor: Anchor, last: Tensor, motions_B4: Tensor) -> Tensor:
+    """The latents of a frame [B, N, C], carried along as a dream does it: by way of the picture they decode to."""
+    picture = tokenizer.decode(last).clamp(-1, 1)
+    return tokenizer.encode(anchor(picture, motions_B4[:, 2], motions_B4[:, 3]))
+
+
 @torch.no_grad()
 def rollout(
     tokenizer: Tokenizer,
@@ -46,8 +52,7 @@ def rollout(
     latents, conditions = [], []
     for frame in range(frames):
         motions = motions_BT4[:, frame]
-        picture = tokenizer.decode(last).clamp(-1, 1)
-        carried = tokenizer.encode(anchor(picture, motions[:, 2], motions[:, 3]))
+        carried = carry(tokenizer, anchor, last, motions)
         carried, seen, earlier = (part + CONTEXT_NOISE * noise() for part in (carried, last, before))
         given = Condition(carried, seen, earlier, one, motions, fields_BT6[:, frame])
         drawn = sample(dynamics, noise(), given, steps, cache)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol
 
 from world.controls import DT, NO_LEVEL, Event, Side
@@ -30,7 +31,7 @@ class Stage(Protocol):
     lead_distance: float
 
 
-class Happening:
+class Happening(ABC):
     """Base: `ready` may prepare and says when the trigger can be; `begin` starts it; `step` runs it, False at its end."""
 
     event = Event.NONE
@@ -40,20 +41,20 @@ class Happening:
         self.side, self.level = side if self.sided else Side.NONE, level
         self.actor: str | None = None
 
-    def ready(self, stage: Stage) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def ready(self, stage: Stage) -> bool: ...
 
-    def begin(self, stage: Stage) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def begin(self, stage: Stage) -> None: ...
 
-    def step(self, stage: Stage) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def step(self, stage: Stage) -> bool: ...
 
     def others(self) -> list[Other]:
         """Road users of the event's own."""
         return []
 
-    def end(self, stage: Stage) -> None:
+    def end(self, stage: Stage) -> None:  # noqa: B027 (most have nothing to do)
         """Clean up, whatever happened."""
 
 

@@ -13,7 +13,7 @@ from world.dynamics import Dynamics
 from world.files import seeded
 from world.rollout import rollout
 from world.tokenizer import Tokenizer
-from world.train.drives import Drives, Latents, Note
+from world.train.drives import Drives, Latents, Note, fingerprint, save_array
 from world.train.loop import precision
 
 CLIP, EVERY = 12, 24  # frames of a dream, and from one's first frame to the next one's
@@ -25,16 +25,19 @@ def dream_clips(
     latents: Latents,
     parts: tuple[Tokenizer, Anchor, Dynamics],
     device: str,
-    path: Path,
+    cache: Path,
+    key: str,
     seed: int = 0,
     note: Note | None = None,
 ) -> tuple[Tensor, Tensor]:
     """All latents float16 [T, N, C] with half of them dreamt, and the numbers of the dreamt frames [M].
 
-    A dream begins at true frames and goes on for CLIP frames; the labels stay those of the true drive. Kept at `path`.
+    A dream begins at true frames and goes on for CLIP frames; the labels stay those of the true drive. Kept in `cache`;
+    `key` stands for the weights.
     """
     first = ((drives.age >= 2) & (drives.age % EVERY == 2) & (drives.left >= CLIP - 1)).nonzero()[:, 0]
     index = first[:, None] + torch.arange(CLIP)
+    path = cache / f"dreams-{key}-{fingerprint(drives.dataset, f'{CLIP} {EVERY} {seed}')}.npy"
     if not path.exists():
         generator, out = seeded(seed, "cpu"), []
         for number, clips in enumerate(index.split(BATCH)):
@@ -45,9 +48,7 @@ def dream_clips(
             out.append(dreamt.latents.cpu().half().numpy())
             if note:
                 note(f"dreaming clips, {number * BATCH / len(first):.0%}")
-        aside = path.with_suffix(".tmp.npy")
-        np.save(aside, np.concatenate(out))
-        aside.replace(path)
+        save_array(path, np.concatenate(out))
     mixed = latents.clean.clone()
     mixed[index.flatten()] = torch.from_numpy(np.load(path)).flatten(0, 1)
     return mixed, index.flatten()

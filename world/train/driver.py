@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from world.controls import FPS, TRANSITION_SECONDS
 from world.driver import Driver
-from world.files import load_part, read_config, save_part, seeded
+from world.files import save_part, seeded
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
 from world.train.dreamt import dream_clips
-from world.train.drives import Drives, Latents, encode_all
+from world.train.drives import ENCODING, Drives, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop, precision
 
 BATCH = 256  # half of it dreamt
@@ -63,25 +63,21 @@ def train_driver(
 
     Half of what it learns from is dreamt by the dynamics: in a dream nothing looks quite as it did in the town.
     """
-    config, raw = read_config(out)
-    modules = config.build()
-    for name in ("tokenizer", "anchor", "dynamics"):
-        load_part(out, name, modules[name], raw)
-        modules[name].to(device)
-    parts: Any = (modules["tokenizer"], modules["anchor"], modules["dynamics"])
-    hashes = {name: raw["files"][f"{name}.safetensors"][:8] for name in ("tokenizer", "anchor", "dynamics")}
-    key = hashes["tokenizer"] + hashes["anchor"]
+    dreaming = (*ENCODING, "dynamics")
+    config, modules, hashes = trained_parts(out, dreaming, device)
+    parts: Any = tuple(modules.values())
 
     def note(text: str) -> None:
         if report:
             report(0.0, text)
 
     sets = [
-        (data, encode_all(data, parts[0], parts[1], device, out / "cache", key, note), Labels(data))
+        (data, encode_all(data, parts[0], parts[1], device, out / "cache", cache_key(hashes), note), Labels(data))
         for data in (drives, held_out)
     ]
-    dreams = out / "cache" / f"dreams-{key}{hashes['dynamics']}-{len(drives)}.npy"
-    mixed, dreamt = dream_clips(drives, sets[0][1], parts, device, dreams, seed, note)
+    mixed, dreamt = dream_clips(
+        drives, sets[0][1], parts, device, out / "cache", cache_key(hashes, dreaming), seed, note
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         observer = Observer(ReadoutHeads(config.readout), Driver(config.driver)).to(device)

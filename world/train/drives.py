@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +16,14 @@ from world.anchor import Anchor
 from world.data import DriveDataset
 from world.dynamics import FIELDS, Condition
 from world.errors import DataError
+from world.files import WorldConfig, load_part, read_config, to_device
+from world.rollout import carry
 from world.tokenizer import Tokenizer, to_float
 from world.train.loop import precision
 
 Note = Callable[[str], None]
 ENCODED = 32  # frames at a time; more would thrash a CPU's caches
+ENCODING = ("tokenizer", "anchor")  # the parts that make latents
 CONTROLS = tuple(f"control.{name}" for name in FIELDS)
 
 
@@ -93,12 +97,26 @@ class Latents:
         )
 
 
+def trained_parts(
+    folder: Path, names: Sequence[str], device: str
+) -> tuple[WorldConfig, dict[str, Any], dict[str, str]]:
+    """What is trained already: the configuration, the parts `names` on the device, and every file's sha256."""
+    config, raw = read_config(folder)
+    modules = config.build()
+    return config, to_device({n: load_part(folder, n, modules[n], raw) for n in names}, device), raw["files"]
+
+
+def cache_key(hashes: Mapping[str, str], names: Sequence[str] = ENCODING) -> str:
+    """Stands for the weights of the parts `names` in the names of cached files. `hashes`: file name -> sha256."""
+    return "".join(hashes[f"{name}.safetensors"][:8] for name in names)
+
+
 @torch.inference_mode()
 def encode_all(
     drives: Drives, tokenizer: Tokenizer, anchor: Anchor, device: str, cache: Path, key: str, note: Note | None = None
 ) -> Latents:
     """Latents of all frames and of their carried pasts; the past is carried as a dream does it, from decoded latents."""
-    path = cache / f"latents-{key}-{_fingerprint(drives.dataset, '')}.npy"
+    path = cache / f"latents-{key}-{fingerprint(drives.dataset, '')}.npy"
     config = tokenizer.config
     shape = (2, len(drives), config.tokens, config.channels)
     if not path.exists():
@@ -110,34 +128,33 @@ def encode_all(
             with precision(device):
                 clean = tokenizer.encode(drives.batch(index, device))
                 previous = torch.cat([clean[:1] if last is None else last, clean[:-1]])
-                decoded = tokenizer.decode(previous).clamp(-1, 1)
-                carried = tokenizer.encode(anchor(decoded, motions[:, 2], motions[:, 3]))
+                carried = carry(tokenizer, anchor, previous, motions)
             last = clean[-1:]
             out[0, index], out[1, index] = clean.cpu().half(), carried.cpu().half()
             if note and start % (ENCODED * 80) == 0:
                 note(f"encoding frames, {start / len(drives):.0%}")
-        _save(path, out)
+        save_array(path, out)
     clean, carried = torch.from_numpy(np.load(path, mmap_mode="r+"))
     return Latents(clean, carried)
 
 
 def _cached_images(dataset: DriveDataset, size: tuple[int, int], cache: Path, note: Note | None) -> np.ndarray:
-    path = cache / f"images-{_fingerprint(dataset, str(size))}.npy"
+    path = cache / f"images-{fingerprint(dataset, str(size))}.npy"
     if not path.exists():
-        _save(
+        save_array(
             path, dataset.images(size, lambda row, total: note(f"decoding video, {row / total:.0%}") if note else None)
         )
     return np.load(path, mmap_mode="r")
 
 
-def _save(path: Path, array: np.ndarray) -> None:
+def save_array(path: Path, array: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".tmp.npy")
     np.save(aside, array)
     aside.replace(path)
 
 
-def _fingerprint(dataset: DriveDataset, extra: str) -> str:
+def fingerprint(dataset: DriveDataset, extra: str) -> str:
     videos = [
         (str(path.relative_to(dataset.root)), path.stat().st_size)
         for path in sorted(dataset.root.glob("videos/*/*/*.mp4"))

@@ -18,10 +18,10 @@ from world.anchor import Anchor
 from world.controls import NULL
 from world.dream import CONTEXT_NOISE
 from world.dynamics import SMALLEST, Condition, Dynamics, sample
-from world.files import load_part, read_config, save_part, seeded
-from world.rollout import rollout
+from world.files import save_part, seeded
+from world.rollout import carry, rollout
 from world.tokenizer import Tokenizer
-from world.train.drives import Drives, Latents, encode_all
+from world.train.drives import ENCODING, Drives, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop, precision
 from world.train.samples import SAMPLES, save_sheet
 from world.train.tokenizer import psnr
@@ -54,23 +54,19 @@ def train_dynamics(
     report: Report | None = None,
 ) -> Dynamics:
     """Needs the tokenizer and the anchor in `out`; writes the dynamics beside them."""
-    config, raw = read_config(out)
-    modules = config.build()
-    for name in ("tokenizer", "anchor"):
-        load_part(out, name, modules[name], raw)
-        modules[name].to(device)
+    config, modules, hashes = trained_parts(out, ENCODING, device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         dynamics = Dynamics(config.dynamics).to(device)
-    parts = Parts(modules["tokenizer"], modules["anchor"], dynamics)  # type: ignore[arg-type]
-    key = raw["files"]["tokenizer.safetensors"][:8] + raw["files"]["anchor.safetensors"][:8]
+    parts = Parts(modules["tokenizer"], modules["anchor"], dynamics)
 
     def note(text: str) -> None:
         if report:
             report(0.0, text)
 
     latents, held = (
-        encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", key, note) for data in (drives, held_out)
+        encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", cache_key(hashes), note)
+        for data in (drives, held_out)
     )
     trainer = DynamicsTrainer(parts, drives, latents, device, seed)
 
@@ -97,7 +93,7 @@ def train_dynamics(
 
 
 class DynamicsTrainer:
-    """The losses of both phases."""
+    """The losses of the three phases."""
 
     def __init__(self, parts: Parts, drives: Drives, latents: Latents, device: str, seed: int) -> None:
         self.parts, self.drives, self.latents, self.device = parts, drives, latents, device
@@ -131,8 +127,7 @@ class DynamicsTrainer:
         clean = self.latents.clean[self._at].to(self.device).float()
         with precision(self.device):
             with torch.no_grad():
-                picture = p.tokenizer.decode(self._last).clamp(-1, 1)
-                carried = p.tokenizer.encode(p.anchor(picture, motions[:, 2], motions[:, 3]))
+                carried = carry(p.tokenizer, p.anchor, self._last, motions)
             past = torch.ones(POOL, device=self.device)
             fields = self.drives.fields[self._at].to(self.device)
             given = self.noised(Condition(carried, self._last, self._before, past, motions, fields))

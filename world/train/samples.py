@@ -9,12 +9,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from world.tokenizer import to_uint8
+
 SAMPLES = 4  # frames, or clips, in a picture
 
 
 def save_sheet(path: Path, rows: Sequence[Tensor]) -> None:
     """Writes a PNG with one line a row; a row is float [N, 3, H, W] in [-1, 1]."""
     lines = [torch.cat(list(row.detach().cpu().float()), dim=-1) for row in rows]
-    picture = ((torch.cat(lines, dim=-2).clamp(-1, 1) + 1) * 127.5).round().byte()
+    picture = to_uint8(torch.cat(lines, dim=-2)[None])[0]
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(path)
+    Image.fromarray(picture.numpy()).save(path)
