@@ -95,6 +95,7 @@ class Session:
         self._keys: frozenset[str] = frozenset()
         self._reading: str | None = None
         self._paused = False
+        self._pauses = 0  # how often a person paused or went on
         self._once = 0
         self._pedals = Pedals()
         self._start(seed, scene, None)
@@ -128,6 +129,7 @@ class Session:
 
     def pause(self, on: bool) -> None:
         self._paused = on
+        self._pauses += 1
         self._snapshot = replace(self._snapshot, paused=on)
 
     def step_once(self) -> None:
@@ -135,12 +137,18 @@ class Session:
         self._once = min(self._once + 1, FPS)
 
     def reset(self, seed: int, scene: str | None = None, control: Control | None = None, wait: float = 10.0) -> None:
-        """Starts anew. Waits for the loop to do it; its error is raised here and leaves the drive as it was."""
+        """Starts anew. Waits for the loop to do it; its error is raised here and leaves the drive as it was.
+
+        The new drive stands still only if `pause` is called while this waits.
+        """
         done, errors = threading.Event(), list[LucidriveError]()
+        pauses = self._pauses
 
         def order() -> None:
             try:
                 self._start(seed, scene, control)
+                if self._pauses == pauses:
+                    self.pause(False)
             except LucidriveError as error:
                 errors.append(error)
             finally:
@@ -300,7 +308,7 @@ class Session:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
             self._timeline = Timeline(max(0, frame.control.weather), _time(frame.control.time))
             self._pedals = Pedals()
-            self._paused, self._once, self._reading = False, 0, None
+            self._once, self._reading = 0, None
             self._texts.clear()
             self._said.clear()
             self._recorder.clear()

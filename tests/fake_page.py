@@ -101,12 +101,13 @@ class FakeDrive:
         self.tick()
 
     def reset(self, seed: int, scene: str | None) -> None:
-        self.calls.append(("reset", seed, scene))
+        self.paused = False
         with self.lock:
             self.dream = FakeDream(seed=seed)
             self.frame = self.dream.start()
-            self.control, self.held, self.by_keys, self.paused = Control(), frozenset[str](), False, False
+            self.control, self.held, self.by_keys = Control(), frozenset[str](), False
             self.chips = []
+        self.calls.append(("reset", seed, scene))
 
     def save(self) -> Saved:
         video, sidecar = self.clips / "drive.mp4", self.clips / "drive.json"

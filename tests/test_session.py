@@ -139,6 +139,21 @@ def test_reset_starts_anew_and_drops_what_was_being_read() -> None:
     assert tick(one).steps == ()
 
 
+def test_a_reset_drive_goes_on_unless_paused_meanwhile() -> None:
+    one = session()
+    one.pause(True)
+    reset(one, 1)
+    assert not one.snapshot().paused
+    waiting = threading.Thread(target=one.reset, args=(2,))
+    waiting.start()
+    while not one._inbox:
+        time.sleep(0.001)
+    one.pause(True)
+    one.begin_tick()
+    waiting.join()
+    assert one.seed == 2 and one.snapshot().paused and not one.begin_tick()
+
+
 @pytest.mark.parametrize("text", ["", " \t\r\n", "\0\x07\u200b", "x" * 5000])
 def test_unreadable_texts_are_refused_at_once(text: str) -> None:
     one = session()
