@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from world.blocks import Block, TimeAttention, fourier
 from world.controls import Command, Event, Side, TimeOfDay, Weather
+from world.inputs import DRIVING, Inputs
 
 # How many values each int of a Control can take; NULL (-1) is added in front.
 FIELDS: dict[str, int] = {
@@ -25,8 +26,6 @@ FIELDS: dict[str, int] = {
     "side": max(Side) + 1,
     "level": 4,
 }
-MOTIONS = ("steer", "accel", "speed", "yaw_rate")  # the float inputs, scaled to about [-1, 1]
-MOTION_SCALE = (1.0, 1.0, 1 / 15.0, 1 / 0.8)
 MOTION_BANDS = 5
 SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
 LIMIT = 6.0  # 99.9% of true frames' latents lie within; a dream that leaves the road would burn out beyond
@@ -42,6 +41,7 @@ class DynamicsConfig:
     time_every: int = 3  # every third block is followed by attention over time
     context: int = 12  # frames in the rolling cache (1.2 s)
     shortcut: bool = False  # whether the model was bootstrapped, so that it may be told how far the sampler will jump
+    inputs: Inputs = DRIVING  # the floats that lead to a frame
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Condition:
     """What one frame is conditioned on, batched over B frames.
 
     anchor_BNC, last_BNC, before_BNC: the carried previous frame, the previous frame, the one before (zeros where
-    has_past_B is 0); motions_B4: steer, accel, speed (m/s), yaw rate (rad/s), NaN where not given;
+    has_past_B is 0); motions_B4: the config's inputs (four where a car is driven), NaN where not given;
     fields_B6: int64 in the order of FIELDS, -1 where not given.
     """
 
@@ -80,6 +80,7 @@ class Condition:
 
 class Dynamics(nn.Module):
     motion_scale: Tensor
+    motion_middle: Tensor
 
     def __init__(self, config: DynamicsConfig) -> None:
         super().__init__()
@@ -91,7 +92,7 @@ class Dynamics(nn.Module):
         self.no_past = nn.Parameter(torch.zeros(c.dim))
 
         self.signal_in = nn.Linear(24, c.dim)
-        self.motion_in = nn.Linear(len(MOTIONS) * (2 * MOTION_BANDS + 2), c.dim)
+        self.motion_in = nn.Linear(len(c.inputs) * (2 * MOTION_BANDS + 2), c.dim)
         self.field_in = nn.ModuleDict({name: nn.Embedding(size + 1, c.dim) for name, size in FIELDS.items()})
         self.condition = nn.Sequential(nn.SiLU(), nn.Linear(c.dim, c.dim), nn.SiLU())
 
@@ -102,7 +103,9 @@ class Dynamics(nn.Module):
         nn.init.zeros_(self.residual.bias)
         for embedding in self.field_in.parameters():
             nn.init.normal_(embedding, std=0.3)
-        self.register_buffer("motion_scale", torch.tensor(MOTION_SCALE), persistent=False)
+        low, high = torch.tensor([c.inputs.low, c.inputs.high], dtype=torch.float64)
+        self.register_buffer("motion_middle", ((high + low) / 2).float(), persistent=False)
+        self.register_buffer("motion_scale", (2 / (high - low)).float(), persistent=False)
 
     def forward(
         self,
@@ -146,7 +149,7 @@ class Dynamics(nn.Module):
         """The FiLM condition [B, D] out of signal level, step size and control."""
         signal = torch.cat([fourier(tau_B, 6, 16.0), fourier(step_B, 6, 16.0)], dim=-1)
         known_B4 = ~given.motions_B4.isnan()
-        scaled = torch.where(known_B4, given.motions_B4, 0.0) * self.motion_scale
+        scaled = torch.where(known_B4, given.motions_B4 - self.motion_middle, 0.0) * self.motion_scale
         waves = fourier(scaled, MOTION_BANDS, 4.0) * known_B4[..., None]
         motion = torch.cat([scaled[..., None], known_B4[..., None].float(), waves], dim=-1).flatten(1)
         total = self.signal_in(signal) + self.motion_in(motion)

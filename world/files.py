@@ -17,6 +17,7 @@ from world.anchor import Anchor
 from world.driver import Driver, DriverConfig
 from world.dynamics import Dynamics, DynamicsConfig
 from world.errors import WeightsError
+from world.inputs import DRIVING, Inputs
 from world.readout import ReadoutConfig, ReadoutHeads
 from world.tokenizer import Tokenizer, TokenizerConfig
 
@@ -65,6 +66,12 @@ def strict(kind: type[Config], values: dict[str, Any], where: str) -> Config:
     return kind(**values)
 
 
+def _dynamics(values: dict[str, Any], where: str) -> DynamicsConfig:
+    """Weights older than other inputs than a car's do not name theirs."""
+    inputs = strict(Inputs, values.get("inputs", asdict(DRIVING)), where)
+    return strict(DynamicsConfig, values | {"inputs": inputs}, where)
+
+
 def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
     """The shapes, and the whole of config.json."""
     path = folder / "config.json"
@@ -74,7 +81,7 @@ def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
         return (
             WorldConfig(
                 strict(TokenizerConfig, parts["tokenizer"], str(path)),
-                strict(DynamicsConfig, parts["dynamics"], str(path)),
+                _dynamics(parts["dynamics"], str(path)),
                 strict(ReadoutConfig, parts["readout"], str(path)),
                 strict(DriverConfig, parts["driver"], str(path)),
             ),
