@@ -144,10 +144,11 @@ def bench_parts(model: Any, repeats: int = REPEATS) -> dict[str, float]:
             model.dynamics(latents, one, one / 8, given, cache=cache)
             cache.commit()
         calls: dict[str, Callable[[], Any]] = {
-            "anchor": lambda: model.anchor(picture, 8 * one, 0 * one),
+            "anchor": lambda: model.anchor(picture, picture, 8 * one, 0 * one),
             "encode": lambda: model.tokenizer.encode(picture),
             "dynamics": lambda: model.dynamics(latents, one / 2, one / 2, given, cache=cache),
             "decode": lambda: model.tokenizer.decode(latents),
+            "blend": lambda: model.blend(picture, picture),
             "readout": lambda: model.readout.read(model.readout.trunk(torch.stack([latents] * LOOKS, dim=1))),
         }
         found = {name: 1000 * median_seconds(call, repeats) for name, call in calls.items()}

@@ -298,7 +298,7 @@ def test_the_bench_measures_a_dream_and_its_parts(tmp_path: Path) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path / "world"))
     assert bench.bench_dream(model, 1, frames=3) > 0
     parts = bench.bench_parts(model, repeats=2)
-    assert set(parts) == {"anchor", "encode", "dynamics", "decode", "readout", "driver"}
+    assert set(parts) == {"anchor", "encode", "dynamics", "decode", "blend", "readout", "driver"}
     assert all(0 < milliseconds < 10_000 for milliseconds in parts.values())
 
 

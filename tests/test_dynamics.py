@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.tiny_world import TINY
 from world import kinematics
-from world.anchor import Anchor
+from world.anchor import DRIFT, Anchor, AnchorConfig
+from world.blend import Blend
 from world.blocks import TimeAttention, rotate
 from world.dynamics import LIMIT, Cache, Condition, Dynamics, sample
 from world.kinematics import Motion
@@ -87,14 +88,30 @@ def test_the_cache_forgets_the_oldest() -> None:
 
 
 def test_the_anchor_carries_the_picture_with_the_turn() -> None:
-    anchor = Anchor(72, 128)
+    anchor = Anchor(AnchorConfig())
     image = torch.zeros(1, 3, 72, 128)
     image[..., 20:30, 64] = 1.0  # a line straight ahead, above the horizon
-    still = anchor(image, torch.zeros(1), torch.zeros(1))
+    still = anchor(image, image, torch.zeros(1), torch.zeros(1))
     torch.testing.assert_close(still, image, atol=1e-3, rtol=0)
-    turned = anchor(image, torch.zeros(1), torch.tensor([0.8]))  # 0.08 rad left: everything moves right
+    turned = anchor(image, image, torch.zeros(1), torch.tensor([0.8]))  # 0.08 rad left: everything moves right
     column = int(turned[0, 0, 25].argmax())
     assert column - 64 == pytest.approx(64 * math.tan(0.08), abs=1.5)
+
+
+def test_pixels_that_move_by_themselves_are_carried_too() -> None:
+    anchor = Anchor(AnchorConfig())
+    anchor.drift.bias.data[: anchor.drift.out_channels // 2] = 4 / 64 / DRIFT  # x: from four pixels to the right
+    image = torch.rand(1, 3, 72, 128)
+    carried = anchor(image, image, torch.zeros(1), torch.zeros(1))
+    torch.testing.assert_close(carried[..., :124], image[..., 4:], atol=1e-3, rtol=0)
+
+
+def test_a_blend_begins_with_both_and_learns_to_keep_one() -> None:
+    carried, dreamt = torch.rand(2, 3, 72, 128) * 2 - 1, torch.rand(2, 3, 72, 128) * 2 - 1
+    blend = Blend()
+    torch.testing.assert_close(blend(carried, dreamt), (carried + dreamt) / 2, atol=1e-5, rtol=0)
+    blend.decide.bias.data[:4] = 20.0
+    torch.testing.assert_close(blend(carried, dreamt), carried, atol=1e-5, rtol=0)
 
 
 @given(st.floats(0, 18), st.floats(-2, 2), st.floats(-2, 2))

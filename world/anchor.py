@@ -1,12 +1,15 @@
-"""Carries the previous picture along by the known ego motion, so that the dynamics only has to dream the rest.
+"""Carries the previous picture along, so that the dynamics only has to dream what is new.
 
-Between two frames the camera turns by yaw_rate * dt and moves forward by speed * dt. For a pixel at depth Z the
-motion is a homography; turning does not depend on Z at all. Z itself is a *learnt prior*: one inverse depth a
-pixel, fitted by how well the carried picture matches the next one (the photometric loss of self-supervised
-depth, Zhou et al. 2017, arXiv 1704.07813, with the pose known).
+Between two frames the camera turns by yaw_rate * dt and moves forward by speed * dt. For a pixel at depth Z that is a
+homography; turning does not depend on Z at all. A small convolutional network sees the last two pictures and says Z
+for every pixel (as a factor on a learnt prior), and how pixels move besides: other cars do. It is trained by how well
+the carried picture matches the next one (the photometric loss of self-supervised depth, Zhou et al. 2017,
+arXiv 1704.07813, with the pose known).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +21,28 @@ CAMERA_HEIGHT = 1.5  # m
 FOCAL = 0.5  # focal length in image widths: a horizontal field of view of 90 degrees
 CORRIDOR = 9.0  # m from the camera to the walls of the street, where the prior begins
 LEVER = 2.0  # m from the point the car turns about to the camera, likewise
+CELL = 4  # pixels a side of a cell of the network's grid
+DRIFT = 0.1  # half picture sizes that a pixel's own motion is measured in
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorConfig:
+    height: int = 72
+    width: int = 128
+    channels: int = 48
+
+
+class Widening(nn.Module):
+    """A residual block with a dilated convolution; it begins as the identity."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.look = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.add = nn.Conv2d(channels, channels, 1)
+        _zero(self.add)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.add(F.silu(self.look(x)))
 
 
 class Anchor(nn.Module):
@@ -26,26 +51,54 @@ class Anchor(nn.Module):
     rays: Tensor
     to_grid: Tensor
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, config: AnchorConfig) -> None:
         super().__init__()
-        focal = FOCAL * width
-        rows = (torch.arange(height) + 0.5 - height / 2) / focal
-        columns = (torch.arange(width) + 0.5 - width / 2) / focal
+        self.config = c = config
+        focal = FOCAL * c.width
+        rows = (torch.arange(c.height) + 0.5 - c.height / 2) / focal
+        columns = (torch.arange(c.width) + 0.5 - c.width / 2) / focal
         down, right = torch.meshgrid(rows, columns, indexing="ij")
         self.register_buffer("rays", torch.stack([right, down], dim=-1), persistent=False)  # at depth 1
-        self.register_buffer("to_grid", torch.tensor([2 * focal / width, 2 * focal / height]), persistent=False)
+        self.register_buffer("to_grid", torch.tensor([2 * focal / c.width, 2 * focal / c.height]), persistent=False)
         prior = torch.maximum((down / CAMERA_HEIGHT).clamp_min(0), right.abs() / CORRIDOR)
-        self.inverse_depth = nn.Parameter(prior.clamp(1 / 80, 1.0))
+        self.log_inverse_depth = nn.Parameter(prior.clamp(1 / 80, 1.0).log())
         self.lever = nn.Parameter(torch.tensor(LEVER))
 
-    def forward(self, image: Tensor, speed_B: Tensor, yaw_rate_B: Tensor) -> Tensor:
-        """The previous `image` as it would look after one frame at speed (m/s) and yaw rate (rad/s, left positive)."""
+        self.see = nn.Conv2d(2 * 3 * CELL**2, c.channels, 3, padding=1)
+        self.place = nn.Parameter(torch.zeros(1, c.channels, c.height // CELL, c.width // CELL))
+        self.body = nn.Sequential(*(Widening(c.channels, dilation) for dilation in (1, 2, 4, 1, 2, 4)))
+        self.depth = nn.Conv2d(c.channels, CELL**2, 3, padding=1)
+        self.drift = nn.Conv2d(c.channels, 2 * (CELL // 2) ** 2, 3, padding=1)
+        _zero(self.depth)
+        _zero(self.drift)
+
+    def forward(self, image: Tensor, before: Tensor, speed_B: Tensor, yaw_rate_B: Tensor) -> Tensor:
+        """The previous `image` as it would look after one frame at speed (m/s) and yaw rate (rad/s, left positive).
+
+        `before`: the picture before it, or the same one where there is none.
+        """
+        return F.grid_sample(
+            image, self.flow(image, before, speed_B, yaw_rate_B), padding_mode="border", align_corners=False
+        )
+
+    def flow(self, image: Tensor, before: Tensor, speed_B: Tensor, yaw_rate_B: Tensor) -> Tensor:
+        """Where every pixel of the next picture comes from, as `grid_sample` wants it: [B, H, W, 2]."""
+        seen = torch.cat([F.pixel_unshuffle(image, CELL), F.pixel_unshuffle(before, CELL)], dim=1)
+        seen = seen.contiguous(memory_format=torch.channels_last)
+        features = self.body(F.silu(self.see(seen) + self.place))
+        nearer = F.pixel_shuffle(self.depth(features), CELL)[:, 0].float()
+        inverse_depth = (self.log_inverse_depth + nearer).clamp(-8, 1).exp()
         angle, forward = yaw_rate_B[:, None, None] * DT, speed_B[:, None, None] * DT
         right, down = self.rays.unbind(-1)
-        inverse_depth = self.inverse_depth.clamp(0, 2)
         # A point seen along (right, down, 1) from the new pose, in the old camera's axes, in units of its depth:
         cos, sin = angle.cos(), angle.sin()
         x = right * cos - sin - self.lever * angle * inverse_depth
         z = right * sin + cos + forward * inverse_depth
         grid = torch.stack([x / z, down / z], dim=-1) * self.to_grid
-        return F.grid_sample(image, grid, padding_mode="border", align_corners=False)
+        drift = F.interpolate(F.pixel_shuffle(self.drift(features), CELL // 2), scale_factor=2.0, mode="bilinear")
+        return grid + DRIFT * drift.float().permute(0, 2, 3, 1)
+
+
+def _zero(layer: nn.Conv2d) -> None:
+    for value in layer.parameters():
+        nn.init.zeros_(value)

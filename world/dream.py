@@ -17,6 +17,7 @@ from torch import Tensor
 
 from world import kinematics
 from world.anchor import Anchor
+from world.blend import Blend
 from world.controls import NULL, Control
 from world.driver import Action, Driver
 from world.dynamics import FIELDS, Cache, Condition, Dynamics, sample
@@ -44,6 +45,7 @@ class WorldModel:
     ) -> None:
         self.tokenizer: Tokenizer = parts["tokenizer"]
         self.anchor: Anchor = parts["anchor"]
+        self.blend: Blend = parts["blend"]
         self.dynamics: Dynamics = parts["dynamics"]
         self.readout: ReadoutHeads = parts["readout"]
         self.driver: Driver = parts["driver"]
@@ -93,7 +95,7 @@ class Dream:
         self._generator = seeded(seed, model.device)
         self._cache = Cache(model.dynamics.config, 1, model.device)
         self._latents: list[Tensor] = []  # the last FRAMES, oldest first, each [1, N, C]
-        self._image: Tensor | None = None  # the last picture, float [1, 3, H, W]
+        self._images: list[Tensor] = []  # the last two pictures, oldest first, each float [1, 3, H, W]
         self._hidden: Tensor | None = None
 
     @property
@@ -123,7 +125,7 @@ class Dream:
         control = control or Control()
         self._generator = seeded(self.seed, self.model.device)
         self._cache = Cache(self.model.dynamics.config, 1, self.model.device)
-        self._latents = []
+        self._latents, self._images = [], []
         if frames is None:
             if speed is None:
                 motion = Motion(7.0)
@@ -134,24 +136,25 @@ class Dream:
         ]
         self._latents = [self.model.tokenizer.encode(image) for image in images[-FRAMES:]]
         self._latents = [self._latents[0]] * (FRAMES - len(self._latents)) + self._latents
-        self._image = images[-1]
-        return self._publish(control, motion, 0, self._image)
+        self._images = [images[max(-2, -len(images))], images[-1]]
+        return self._publish(control, motion, 0)
 
     @torch.inference_mode()
     def step(self, control: Control) -> Frame:
         """One frame on: the kinematic car moves under `control`, and the world is dreamt around it."""
-        if self.frame is None or self._image is None:
+        if self.frame is None:
             raise DataError("Start the dream before stepping it.")
         model = self.model
         steer = 0.0 if math.isnan(control.steer) else control.steer
         accel = 0.0 if math.isnan(control.accel) else control.accel
         motion = kinematics.step(self.frame.motion, steer, accel)
-        carried = model.anchor(self._image, self._tensor(motion.speed), self._tensor(motion.yaw_rate))
+        before, last = self._images
+        carried = model.anchor(last, before, self._tensor(motion.speed), self._tensor(motion.yaw_rate))
         given = condition(
             model.tokenizer.encode(carried), self._latents[-1], self._latents[-2], control, motion, self._noise
         )
         latents = sample(model.dynamics, self._noise(), given, self.steps, self._cache)
-        return self._take(latents, given, control, motion, self.frame.index + 1)
+        return self._take(latents, carried, control, motion, self.frame.index + 1)
 
     def drive(self, command: int, target_speed: float) -> Action:
         """What the driver would do now, given a command and a target speed in m/s."""
@@ -166,14 +169,14 @@ class Dream:
     def fork(self) -> Dream:
         """A second dream with the same past and the same random state; neither feels what the other does."""
         other = Dream(self.model, self.seed, self.steps)
-        other.frame, other._image, other._hidden = self.frame, self._image, self._hidden
+        other.frame, other._images, other._hidden = self.frame, list(self._images), self._hidden
         other._latents, other._cache = list(self._latents), self._cache.clone()
         other._generator.set_state(self._generator.get_state())
         return other
 
     def save(self, path: Path) -> None:
         """Writes the whole state as safetensors (aside, then renamed)."""
-        if self.frame is None or self._image is None or self._hidden is None:
+        if self.frame is None or self._hidden is None:
             raise DataError("There is no dream to save yet; start it first.")
         frame = self.frame
         state = {
@@ -187,7 +190,7 @@ class Dream:
         }
         tensors = {
             "picture": torch.from_numpy(frame.image),
-            "image": self._image.contiguous(),
+            "images": torch.stack(self._images).contiguous(),
             "hidden": self._hidden.contiguous(),
             "latents": torch.stack(self._latents),
             "cache": self._cache.keys.contiguous(),
@@ -217,7 +220,7 @@ class Dream:
                 f"{path} was dreamt by other weights than those loaded; load those weights to go on with it."
             )
         dream = cls(model, state["seed"], state["steps"])
-        dream._image, dream._hidden = tensors["image"], tensors["hidden"]
+        dream._images, dream._hidden = list(tensors["images"]), tensors["hidden"]
         dream._latents, dream._cache.keys = list(tensors["latents"]), tensors["cache"]
         dream._generator.set_state(tensors["generator"].cpu())
         dream.frame = Frame(
@@ -234,25 +237,25 @@ class Dream:
         given = condition(nothing, nothing, nothing, control, motion, None)
         latents = sample(self.model.dynamics, self._noise(), given, FIRST_STEPS, self._cache)
         self._latents = [latents] * FRAMES
-        return self._take(latents, given, control, motion, 0)
+        return self._take(latents, None, control, motion, 0)
 
-    def _take(self, latents: Tensor, given: Condition, control: Control, motion: Motion, index: int) -> Frame:
-        """Commits clean latents to the cache, decodes them, and publishes the frame."""
+    def _take(self, latents: Tensor, carried: Tensor | None, control: Control, motion: Motion, index: int) -> Frame:
+        """Commits the frame to the cache, makes its picture of what was carried and what was dreamt, and publishes it."""
         if not torch.isfinite(latents).all():
             raise DataError(
                 "The dream fell apart (numbers that are not finite); go back to the last good frame or reset it."
             )
-        one = self._tensor(1.0)
-        self.model.dynamics(latents, one, one / 8, given, cache=self._cache)
         self._cache.commit()
         self._latents = [*self._latents, latents][-FRAMES:]
-        self._image = self.model.tokenizer.decode(latents).clamp(-1, 1)
-        return self._publish(control, motion, index, self._image)
+        dreamt = self.model.tokenizer.decode(latents).clamp(-1, 1)
+        picture = dreamt if carried is None else self.model.blend(carried, dreamt)
+        self._images = [self._images[-1] if self._images else picture, picture]
+        return self._publish(control, motion, index)
 
-    def _publish(self, control: Control, motion: Motion, index: int, image: Tensor) -> Frame:
+    def _publish(self, control: Control, motion: Motion, index: int) -> Frame:
         self._hidden = self.model.readout.trunk(torch.stack(self._latents, dim=1))
         readout = self.model.readout.read(self._hidden)[0]
-        self.frame = Frame(to_uint8(image)[0].cpu().numpy(), index, control, motion, readout)
+        self.frame = Frame(to_uint8(self._images[-1])[0].cpu().numpy(), index, control, motion, readout)
         return self.frame
 
     def _noise(self) -> Tensor:

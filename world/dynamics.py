@@ -185,7 +185,11 @@ class Cache:
 
 @torch.no_grad()
 def sample(model: Dynamics, noise_BNC: Tensor, given: Condition, steps: int, cache: Cache | None = None) -> Tensor:
-    """Draws the next latents from noise in `steps` Euler steps; shortcut steps (d = 1 / steps) where trained for them."""
+    """Draws the next latents from noise in `steps` Euler steps; shortcut steps (d = 1 / steps) where trained for them.
+
+    `cache.commit()` then takes in the keys of the last step. They are those of a frame that is half noise yet, which the
+    model knows from its training (every past frame has a tau of its own): it saves a pass over the finished frame.
+    """
     z, size = noise_BNC, 1.0 / steps
     told = z.new_full((len(z),), size if model.config.shortcut else SMALLEST)
     for number in range(steps):

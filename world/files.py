@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from world.anchor import Anchor
+from world.anchor import Anchor, AnchorConfig
+from world.blend import Blend
 from world.driver import Driver, DriverConfig
 from world.dynamics import Dynamics, DynamicsConfig
 from world.errors import WeightsError
@@ -48,7 +49,8 @@ class WorldConfig:
         """Fresh modules by file name."""
         return {
             "tokenizer": Tokenizer(self.tokenizer),
-            "anchor": Anchor(self.tokenizer.height, self.tokenizer.width),
+            "anchor": Anchor(AnchorConfig(self.tokenizer.height, self.tokenizer.width)),
+            "blend": Blend(),
             "dynamics": Dynamics(self.dynamics),
             "readout": ReadoutHeads(self.readout),
             "driver": Driver(self.driver),

@@ -3,36 +3,74 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from world.anchor import Anchor
+from world.blend import Blend
 from world.dream import CONTEXT_NOISE
 from world.dynamics import Cache, Condition, Dynamics, sample
 from world.tokenizer import Tokenizer
 
+DREAMING = ("tokenizer", "anchor", "blend", "dynamics")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What dreams a frame."""
+
+    tokenizer: Tokenizer
+    anchor: Anchor
+    blend: Blend
+    dynamics: Dynamics
+
+    @classmethod
+    def of(cls, modules: dict[str, Any]) -> Parts:
+        return cls(*(modules[name] for name in DREAMING))
+
+
+@dataclass(frozen=True)
+class Past:
+    """The last two frames of B dreams, newest last: pictures float [B, 3, H, W], latents [B, N, C]."""
+
+    pictures: tuple[Tensor, Tensor]
+    latents: tuple[Tensor, Tensor]
+
+    def where(self, rows_B: Tensor, other: Past) -> Past:
+        """`other` in some rows."""
+        mask = rows_B[:, None, None]
+
+        def pick(mine: tuple[Tensor, Tensor], its: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            shaped = mask[..., None] if mine[0].ndim == 4 else mask
+            return torch.where(shaped, its[0], mine[0]), torch.where(shaped, its[1], mine[1])
+
+        return Past(pick(self.pictures, other.pictures), pick(self.latents, other.latents))
+
+    def then(self, picture: Tensor, latents: Tensor) -> Past:
+        """One frame on."""
+        return Past((self.pictures[1], picture), (self.latents[1], latents))
+
 
 @dataclass(frozen=True)
 class Rollout:
-    """latents [B, T, N, C] as dreamt; given: the condition of every frame, clip by clip [B * T, ...]."""
+    """latents [B, T, N, C] and pictures, T of [B, 3, H, W], as dreamt; given: every frame's condition, clip by clip."""
 
     latents: Tensor
+    pictures: list[Tensor]
     given: Condition
 
 
-def carry(tokenizer: Tokenizer, anchor: Anchor, last: Tensor, motions_B4: Tensor) -> Tensor:
-    """The latents of a frame [B, N, C], carried along as a dream does it: by way of the picture they decode to."""
-    picture = tokenizer.decode(last).clamp(-1, 1)
-    return tokenizer.encode(anchor(picture, motions_B4[:, 2], motions_B4[:, 3]))
+def carry(anchor: Anchor, pictures: tuple[Tensor, Tensor], motions_B4: Tensor) -> Tensor:
+    """The newer of two pictures, carried along by the motion that led on from it."""
+    return anchor(pictures[1], pictures[0], motions_B4[:, 2], motions_B4[:, 3])
 
 
 @torch.no_grad()
 def rollout(
-    tokenizer: Tokenizer,
-    anchor: Anchor,
-    dynamics: Dynamics,
-    past: tuple[Tensor, Tensor],
+    parts: Parts,
+    past: Past,
     motions_BT4: Tensor,
     fields_BT6: Tensor,
     generator: torch.Generator,
@@ -40,26 +78,27 @@ def rollout(
     steps: int = 2,
     time: bool = True,
 ) -> Rollout:
-    """Dreams T frames from `past` (the latents of the two frames before, newest last, each [B, N, C])."""
-    before, last = past
+    """Dreams T frames on from `past`."""
     batch, frames = motions_BT4.shape[:2]
-    cache = Cache(dynamics.config, batch, last.device) if time else None
-    one = torch.ones(batch, device=last.device)
+    device = motions_BT4.device
+    cache = Cache(parts.dynamics.config, batch, device) if time else None
+    one = torch.ones(batch, device=device)
 
     def noise() -> Tensor:
-        return torch.randn(last.shape, generator=generator).to(last.device)
+        return torch.randn(past.latents[1].shape, generator=generator).to(device)
 
-    latents, conditions = [], []
+    latents, pictures, conditions = [], [], []
     for frame in range(frames):
         motions = motions_BT4[:, frame]
-        carried = carry(tokenizer, anchor, last, motions)
-        carried, seen, earlier = (part + CONTEXT_NOISE * noise() for part in (carried, last, before))
-        given = Condition(carried, seen, earlier, one, motions, fields_BT6[:, frame])
-        drawn = sample(dynamics, noise(), given, steps, cache)
+        carried = carry(parts.anchor, past.pictures, motions)
+        known = (parts.tokenizer.encode(carried), past.latents[1], past.latents[0])
+        anchor, last, before = (part + CONTEXT_NOISE * noise() for part in known)
+        given = Condition(anchor, last, before, one, motions, fields_BT6[:, frame])
+        drawn = sample(parts.dynamics, noise(), given, steps, cache)
         if cache is not None:
-            dynamics(drawn, one, one / 8, given, cache=cache)
             cache.commit()
+        past = past.then(parts.blend(carried, parts.tokenizer.decode(drawn).clamp(-1, 1)), drawn)
         latents.append(drawn)
+        pictures.append(past.pictures[1])
         conditions.append(given)
-        before, last = last, drawn
-    return Rollout(torch.stack(latents, dim=1), Condition.stack(conditions))
+    return Rollout(torch.stack(latents, dim=1), pictures, Condition.stack(conditions))

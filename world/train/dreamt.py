@@ -8,11 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world.anchor import Anchor
-from world.dynamics import Dynamics
 from world.files import seeded
-from world.rollout import rollout
-from world.tokenizer import Tokenizer
+from world.rollout import Parts, rollout
 from world.train.drives import Drives, Latents, Note, fingerprint, save_array
 from world.train.loop import precision
 
@@ -23,7 +20,7 @@ BATCH = 64
 def dream_clips(
     drives: Drives,
     latents: Latents,
-    parts: tuple[Tokenizer, Anchor, Dynamics],
+    parts: Parts,
     device: str,
     cache: Path,
     key: str,
@@ -41,10 +38,10 @@ def dream_clips(
     if not path.exists():
         generator, out = seeded(seed, "cpu"), []
         for number, clips in enumerate(index.split(BATCH)):
-            past = latents.past(clips[:, 0], device)
+            past = latents.past(drives, clips[:, 0], device)
             motions, fields = drives.motions[clips].to(device), drives.fields[clips].to(device)
             with precision(device):
-                dreamt = rollout(*parts, past, motions, fields, generator)
+                dreamt = rollout(parts, past, motions, fields, generator)
             out.append(dreamt.latents.cpu().half().numpy())
             if note:
                 note(f"dreaming clips, {number * BATCH / len(first):.0%}")

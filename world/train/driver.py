@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +12,9 @@ from world.controls import FPS, TRANSITION_SECONDS
 from world.driver import Driver
 from world.files import save_part, seeded
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
+from world.rollout import DREAMING, Parts
 from world.train.dreamt import dream_clips
-from world.train.drives import ENCODING, Drives, Latents, cache_key, encode_all, trained_parts
+from world.train.drives import Drives, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop, precision
 
 BATCH = 256  # half of it dreamt
@@ -63,20 +63,23 @@ def train_driver(
 
     Half of what it learns from is dreamt by the dynamics: in a dream nothing looks quite as it did in the town.
     """
-    dreaming = (*ENCODING, "dynamics")
-    config, modules, hashes = trained_parts(out, dreaming, device)
-    parts: Any = tuple(modules.values())
+    config, modules, hashes = trained_parts(out, DREAMING, device)
+    parts = Parts.of(modules)
 
     def note(text: str) -> None:
         if report:
             report(0.0, text)
 
     sets = [
-        (data, encode_all(data, parts[0], parts[1], device, out / "cache", cache_key(hashes), note), Labels(data))
+        (
+            data,
+            encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", cache_key(hashes), note),
+            Labels(data),
+        )
         for data in (drives, held_out)
     ]
     mixed, dreamt = dream_clips(
-        drives, sets[0][1], parts, device, out / "cache", cache_key(hashes, dreaming), seed, note
+        drives, sets[0][1], parts, device, out / "cache", cache_key(hashes, DREAMING), seed, note
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)

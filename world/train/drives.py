@@ -17,7 +17,7 @@ from world.data import DriveDataset
 from world.dynamics import FIELDS, Condition
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
-from world.rollout import carry
+from world.rollout import Past, carry
 from world.tokenizer import Tokenizer, to_float
 from world.train.loop import precision
 
@@ -80,9 +80,10 @@ class Latents:
     clean: Tensor
     carried: Tensor
 
-    def past(self, index: Tensor, device: str) -> tuple[Tensor, Tensor]:
-        """The latents of the two frames before the frames `index`, newest last."""
-        return self.clean[index - 2].to(device).float(), self.clean[index - 1].to(device).float()
+    def past(self, drives: Drives, index: Tensor, device: str) -> Past:
+        """The two frames before the frames `index`."""
+        pictures = drives.batch(index - 2, device), drives.batch(index - 1, device)
+        return Past(pictures, (self.clean[index - 2].to(device).float(), self.clean[index - 1].to(device).float()))
 
     def condition(self, drives: Drives, index: Tensor, device: str = "cpu") -> Condition:
         """What leads to the frames `index` (whose age is at least 1), their true past included."""
@@ -115,21 +116,28 @@ def cache_key(hashes: Mapping[str, str], names: Sequence[str] = ENCODING) -> str
 def encode_all(
     drives: Drives, tokenizer: Tokenizer, anchor: Anchor, device: str, cache: Path, key: str, note: Note | None = None
 ) -> Latents:
-    """Latents of all frames and of their carried pasts; the past is carried as a dream does it, from decoded latents."""
+    """Latents of all frames and of their carried pasts.
+
+    A dream's pictures lie between true ones and those that latents decode to, so it is their mean that is carried.
+    """
     path = cache / f"latents-{key}-{fingerprint(drives.dataset, '')}.npy"
     config = tokenizer.config
     shape = (2, len(drives), config.tokens, config.channels)
     if not path.exists():
         out = np.empty(shape, np.float16)
-        last = None
+        earlier = None  # the two pictures before
         for start in range(0, len(drives), ENCODED):
             index = torch.arange(start, min(start + ENCODED, len(drives)))
             motions = drives.motions[index].to(device)
             with precision(device):
-                clean = tokenizer.encode(drives.batch(index, device))
-                previous = torch.cat([clean[:1] if last is None else last, clean[:-1]])
-                carried = carry(tokenizer, anchor, previous, motions)
-            last = clean[-1:]
+                true = drives.batch(index, device)
+                clean = tokenizer.encode(true)
+                pictures = (true + tokenizer.decode(clean).clamp(-1, 1)) / 2
+                pictures = torch.cat([pictures[:1].expand(2, -1, -1, -1) if earlier is None else earlier, pictures])
+                first = drives.age[index] == 1  # there is one picture before, not two
+                before = torch.where(first[:, None, None, None].to(device), pictures[1:-1], pictures[:-2])
+                carried = tokenizer.encode(carry(anchor, (before, pictures[1:-1]), motions))
+            earlier = pictures[-2:]
             out[0, index], out[1, index] = clean.cpu().half(), carried.cpu().half()
             if note and start % (ENCODED * 80) == 0:
                 note(f"encoding frames, {start / len(drives):.0%}")

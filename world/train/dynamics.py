@@ -1,5 +1,5 @@
-"""Trains the dynamics in three phases: independent pairs for the world's motion, a pool of its own dreams against
-drift, and clips for memory.
+"""Trains the dynamics, and the blend of its pictures with carried ones, in three phases: independent pairs for the
+world's motion, a pool of its own dreams against drift, and clips for memory.
 
 Shortcut forcing (Frans et al. 2024, arXiv 2410.12557; Dreamer 4, arXiv 2509.24527, section 3.2): at the smallest
 step size the target is the clean frame; at larger ones it is where two half steps of the model itself arrive.
@@ -8,19 +8,17 @@ step size the target is the clean frame; at larger ones it is where two half ste
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from world.anchor import Anchor
+from world.blend import Blend
 from world.controls import NULL
 from world.dream import CONTEXT_NOISE
 from world.dynamics import SMALLEST, Condition, Dynamics, sample
 from world.files import save_part, seeded
-from world.rollout import carry, rollout
-from world.tokenizer import Tokenizer
+from world.rollout import Parts, Past, carry, rollout
 from world.train.drives import ENCODING, Drives, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop, precision
 from world.train.samples import SAMPLES, save_sheet
@@ -37,13 +35,6 @@ HORIZONS = (1, 5, 10, 20)
 VALIDATION_CLIPS = 16
 
 
-@dataclass(frozen=True)
-class Parts:
-    tokenizer: Tokenizer
-    anchor: Anchor
-    dynamics: Dynamics
-
-
 def train_dynamics(
     drives: Drives,
     held_out: Drives,
@@ -53,12 +44,12 @@ def train_dynamics(
     seed: int = 0,
     report: Report | None = None,
 ) -> Dynamics:
-    """Needs the tokenizer and the anchor in `out`; writes the dynamics beside them."""
+    """Needs the tokenizer and the anchor in `out`; writes the dynamics and the blend beside them."""
     config, modules, hashes = trained_parts(out, ENCODING, device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        dynamics = Dynamics(config.dynamics).to(device)
-    parts = Parts(modules["tokenizer"], modules["anchor"], dynamics)
+        trained = nn.ModuleDict({"dynamics": Dynamics(config.dynamics), "blend": Blend()}).to(device)
+    parts = Parts.of(modules | dict(trained.items()))
 
     def note(text: str) -> None:
         if report:
@@ -84,12 +75,13 @@ def train_dynamics(
         "clips": (trainer.clips, Schedule(minutes * SHARES["clips"], rate=3e-4, warmup=20, fall=0.2, ema=0.98), True),
     }
     for name, (loss_of, schedule, time) in phases.items():
-        loop = TrainingLoop(f"dynamics-{name}", out, dynamics, schedule)
+        loop = TrainingLoop(f"dynamics-{name}", out, trained, schedule)
         trainer.loop = loop
         loop.run(loss_of, validate(loop, time), report)
-        dynamics.load_state_dict(loop.ema)
-    save_part(out, "dynamics", dynamics.state_dict())
-    return dynamics.eval()
+        trained.load_state_dict(loop.ema)
+    for name, part in trained.items():
+        save_part(out, name, part.state_dict())
+    return parts.dynamics.eval()
 
 
 class DynamicsTrainer:
@@ -101,7 +93,7 @@ class DynamicsTrainer:
         self.shortcut = parts.dynamics.config.shortcut
         self.loop: TrainingLoop | None = None
         self._at = torch.empty(0, dtype=torch.long)  # the pool: the frames it dreams next, and their dreamt past
-        self._last = self._before = torch.empty(0)
+        self._past: Past | None = None
         gain = parts.tokenizer.from_latents.weight.norm(dim=0) * parts.tokenizer.latent_std
         self.weight_C = (gain / gain.mean()).to(device)  # a latent counts as much as it shows in the picture
         self.frames = ((drives.age >= 1) * weights(drives)).double()
@@ -122,15 +114,15 @@ class DynamicsTrainer:
         the noised frame instead of the past: measured, it falls apart within five frames.
         """
         p = self.parts
-        self._restart()
+        past = self._restart()
         motions = self.drives.motions[self._at].to(self.device)
         clean = self.latents.clean[self._at].to(self.device).float()
         with precision(self.device):
             with torch.no_grad():
-                carried = carry(p.tokenizer, p.anchor, self._last, motions)
-            past = torch.ones(POOL, device=self.device)
-            fields = self.drives.fields[self._at].to(self.device)
-            given = self.noised(Condition(carried, self._last, self._before, past, motions, fields))
+                carried = carry(p.anchor, past.pictures, motions)
+                known = (p.tokenizer.encode(carried), past.latents[1].clone(), past.latents[0].clone())
+            one = torch.ones(POOL, device=self.device)
+            given = self.noised(Condition(*known, one, motions, self.drives.fields[self._at].to(self.device)))
             noise = torch.randn(clean.shape, generator=self.generator).to(self.device)
             drawn = sample(p.dynamics, noise, given, 1)
             index = torch.multinomial(self.frames, PAIRS - POOL, True, generator=self.generator)
@@ -138,23 +130,27 @@ class DynamicsTrainer:
             both = Condition.joined(given, true)
             clean = torch.cat([clean, self.latents.clean[index].to(self.device).float()])
             losses = self.forcing(clean, self.dropped(both), bootstrap=self.shortcut)
-        self._before, self._last, self._at = self._last, drawn, self._at + 1
-        return losses
+            with torch.no_grad():
+                dreamt = p.tokenizer.decode(drawn).clamp(-1, 1)
+            picture = p.blend(carried, dreamt)
+            error = picture - self.drives.batch(self._at, self.device)
+        self._past, self._at = past.then(picture.detach(), drawn), self._at + 1
+        blend = 3 * error.square().mean() + error.abs().mean()
+        return losses | {"loss": losses["loss"] + blend, "blend": blend}
 
-    def _restart(self) -> None:
+    def _restart(self) -> Past:
         """Begins the dreams of the pool that are at their end, and now and then another, at true frames."""
         fresh = torch.multinomial(self.frames * self.starts[OWN_FRAMES], POOL, True, generator=self.generator)
-        before, last = self.latents.past(fresh, self.device)
-        if not len(self._at):
-            self._at, self._before, self._last = fresh, before, last
-            return
+        true = self.latents.past(self.drives, fresh, self.device)
+        if self._past is None:
+            self._at = fresh
+            return true
         progress = self.loop.progress if self.loop else 0.0
         frames = POOL_FRAMES[0] + progress * (POOL_FRAMES[1] - POOL_FRAMES[0])
         ended = (torch.rand(POOL, generator=self.generator) < 1 / frames) | (self._at >= len(self.drives))
         ended |= self.drives.age[self._at.clamp_max(len(self.drives) - 1)] == 0  # the episode was over
-        rows = ended.to(self.device)[:, None, None]
         self._at = torch.where(ended, fresh, self._at)
-        self._before, self._last = torch.where(rows, before, self._before), torch.where(rows, last, self._last)
+        return self._past.where(ended.to(self.device), true)
 
     def clips(self, step: int) -> dict[str, Tensor]:
         if step % 2:
@@ -163,10 +159,9 @@ class DynamicsTrainer:
         else:
             index = self.clip_index(OWN_CLIPS, OWN_FRAMES)
             motions, fields = self.drives.motions[index].to(self.device), self.drives.fields[index].to(self.device)
-            past = self.latents.past(index[:, 0], self.device)
-            p = self.parts
+            past = self.latents.past(self.drives, index[:, 0], self.device)
             with precision(self.device):
-                dreamt = rollout(p.tokenizer, p.anchor, p.dynamics, past, motions, fields, self.generator)
+                dreamt = rollout(self.parts, past, motions, fields, self.generator)
             given = dreamt.given
         clean = self.latents.clean[index.flatten()].to(self.device).float()
         with precision(self.device):
@@ -274,7 +269,7 @@ def horizons(
     first = starts[torch.linspace(0, len(starts) - 1, clips).long()]
     index = first[:, None] + torch.arange(frames)
     motions, fields = drives.motions[index].to(device), drives.fields[index].to(device)
-    past = latents.past(first, device)
+    past = latents.past(drives, first, device)
     truth = [drives.batch(index[:, frame - 1], device) for frame in HORIZONS]
     last = drives.batch(first - 1, device)
 
@@ -286,18 +281,8 @@ def horizons(
 
     def dreamt(motions: Tensor) -> list[Tensor]:
         with precision(device):
-            out = rollout(
-                parts.tokenizer,
-                parts.anchor,
-                parts.dynamics,
-                past,
-                motions,
-                fields,
-                seeded(seed, "cpu"),
-                steps=steps,
-                time=time,
-            )
-            return [parts.tokenizer.decode(out.latents[:, frame - 1]).clamp(-1, 1) for frame in HORIZONS]
+            out = rollout(parts, past, motions, fields, seeded(seed, "cpu"), steps=steps, time=time)
+        return [out.pictures[frame - 1] for frame in HORIZONS]
 
     own = dreamt(motions)
     if sheet is not None:

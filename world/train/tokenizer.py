@@ -1,4 +1,4 @@
-"""Trains the tokenizer (from its PCA start), then fits the anchor's depth prior."""
+"""Trains the tokenizer (from its PCA start), then the anchor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from world.anchor import Anchor
+from world.anchor import Anchor, AnchorConfig
 from world.files import WorldConfig, save_part, seeded
 from world.tokenizer import Tokenizer
 from world.train.drives import Drives
@@ -16,8 +16,10 @@ from world.train.loop import Report, Schedule, TrainingLoop, precision
 from world.train.samples import SAMPLES, save_sheet
 
 BATCH = 32
-LATENT_NOISE = 0.05
+LATENT_NOISE, IMAGE_NOISE = 0.05, 0.05
 PCA_FRAMES = 3000
+ANCHOR_SHARE = 0.4  # of the minutes
+ANCHOR_BATCH = 24
 
 
 def psnr(mse: Tensor) -> Tensor:
@@ -43,7 +45,7 @@ def train_tokenizer(
     sample = torch.randperm(len(drives), generator=generator)[:PCA_FRAMES]
     tokenizer.init_pca(drives.batch(sample.sort().values))
     tokenizer.to(device)
-    loop = TrainingLoop("tokenizer", out, tokenizer, Schedule(minutes=minutes, rate=1e-3, fall=0.3))
+    loop = TrainingLoop("tokenizer", out, tokenizer, Schedule((1 - ANCHOR_SHARE) * minutes, rate=1e-3, fall=0.3))
 
     def loss_of(step: int) -> dict[str, Tensor]:
         index = torch.randint(len(drives), (BATCH,), generator=generator)
@@ -69,8 +71,7 @@ def train_tokenizer(
     with torch.inference_mode():
         tokenizer.set_latent_scale(tokenizer.encode(drives.batch(sample[:1000], device)))
     save_part(out, "tokenizer", tokenizer.state_dict())
-    anchor_steps = min(600, round(60 * minutes))
-    save_part(out, "anchor", fit_anchor(drives, config, device, seed, report, anchor_steps).state_dict())
+    train_anchor(drives, held_out, config, out, ANCHOR_SHARE * minutes, device, seed, report)
     return tokenizer
 
 
@@ -89,23 +90,46 @@ def reconstruction(
     return float(torch.cat(scores).mean())
 
 
-def fit_anchor(
-    drives: Drives, config: WorldConfig, device: str, seed: int, report: Report | None, steps: int = 600
+def train_anchor(
+    drives: Drives,
+    held_out: Drives,
+    config: WorldConfig,
+    out: Path,
+    minutes: float,
+    device: str = "cpu",
+    seed: int = 0,
+    report: Report | None = None,
 ) -> Anchor:
-    """Fits the inverse-depth prior: the carried previous picture should look like the next one (L1, smooth depth)."""
-    anchor = Anchor(config.tokenizer.height, config.tokenizer.width).to(device)
-    optimizer = torch.optim.Adam(anchor.parameters(), lr=3e-3)
-    moving = ((drives.age > 0) & (drives.motions[:, 2] > 2)).nonzero()[:, 0]
+    """Loss: 3 MSE + L1 between the carried picture and the next one. Half of the pictures are noised: dreams are, a little."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        anchor = Anchor(AnchorConfig(config.tokenizer.height, config.tokenizer.width)).to(device)
     generator = seeded(seed, "cpu")
-    for step in range(steps):
-        index = moving[torch.randint(len(moving), (32,), generator=generator)]
-        motions = drives.motions[index].to(device)
-        carried = anchor(drives.batch(index - 1, device), motions[:, 2], motions[:, 3])
-        smooth = sum(anchor.inverse_depth.diff(dim=axis).abs().mean() for axis in (0, 1))
-        loss = F.l1_loss(carried, drives.batch(index, device)) + 0.05 * smooth
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if report and step % 100 == 0:
-            report(1.0, f"depth prior, step {step} of {steps}, loss {float(loss.detach()):.4f}")
-    return anchor.requires_grad_(False)
+    moving = (drives.age > 1) & (drives.motions[:, 2] > 1)
+    frames = (moving * (1.0 + (drives.motions[:, 3].abs() > 0.1))).double()
+    loop = TrainingLoop("anchor", out, anchor, Schedule(minutes, rate=2e-3, fall=0.4, ema=0.99))
+
+    def carried(data: Drives, index: Tensor, noise: float = 0.0) -> Tensor:
+        """The squared errors [B, 3, H, W] of carried pictures."""
+        pictures = data.batch(torch.cat([index - 1, index - 2]), device)
+        if noise:
+            pictures = pictures + noise * torch.randn(pictures.shape, generator=generator).to(device)
+        motions = data.motions[index].to(device)
+        return anchor(*pictures.chunk(2), motions[:, 2], motions[:, 3]) - data.batch(index, device)
+
+    def loss_of(step: int) -> dict[str, Tensor]:
+        index = torch.multinomial(frames, ANCHOR_BATCH, True, generator=generator)
+        with precision(device):
+            error = carried(drives, index, IMAGE_NOISE * (step % 2))
+        return {"loss": 3 * error.square().mean() + error.abs().mean()}
+
+    def validate() -> dict[str, float]:
+        usable = ((held_out.age > 1) & (held_out.motions[:, 2] > 2)).nonzero()[:, 0]
+        with torch.inference_mode():
+            error = carried(held_out, usable[torch.linspace(0, len(usable) - 1, 256).long()])
+        return {"psnr": float(psnr(error.square().mean((1, 2, 3))).mean())}
+
+    loop.run(loss_of, validate, report)
+    anchor.load_state_dict(loop.ema)
+    save_part(out, "anchor", anchor.state_dict())
+    return anchor.eval().requires_grad_(False)
