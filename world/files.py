@@ -45,14 +45,12 @@ class WorldConfig:
                 )
 
     def build(self) -> dict[str, nn.Module]:
-        """Fresh modules by file name."""
-        return {
-            "tokenizer": Tokenizer(self.tokenizer),
-            "anchor": Anchor(self.tokenizer.height, self.tokenizer.width),
-            "dynamics": Dynamics(self.dynamics),
-            "readout": ReadoutHeads(self.readout),
-            "driver": Driver(self.driver),
-        }
+        """Fresh modules by file name. Where no car is driven its motion, labels and driver are unknown: two parts do."""
+        parts: dict[str, nn.Module] = {"tokenizer": Tokenizer(self.tokenizer), "dynamics": Dynamics(self.dynamics)}
+        if self.dynamics.inputs.driving:
+            parts["anchor"] = Anchor(self.tokenizer.height, self.tokenizer.width)
+            parts["readout"], parts["driver"] = ReadoutHeads(self.readout), Driver(self.driver)
+        return parts
 
 
 def strict(kind: type[Config], values: dict[str, Any], where: str) -> Config:

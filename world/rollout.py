@@ -21,16 +21,21 @@ class Rollout:
     given: Condition
 
 
-def carry(tokenizer: Tokenizer, anchor: Anchor, last: Tensor, motions_B4: Tensor) -> Tensor:
-    """The latents of a frame [B, N, C], carried along as a dream does it: by way of the picture they decode to."""
+def carry(tokenizer: Tokenizer, anchor: Anchor | None, last: Tensor, motions_B4: Tensor) -> Tensor:
+    """The latents of a frame [B, N, C], carried along as a dream does it: by way of the picture they decode to.
+
+    Without an anchor, which is where no car is driven, they stay. So does a frame whose motion is not known.
+    """
+    if anchor is None:
+        return last
     picture = tokenizer.decode(last).clamp(-1, 1)
-    return tokenizer.encode(anchor(picture, motions_B4[:, 2], motions_B4[:, 3]))
+    return tokenizer.encode(anchor(picture, *motions_B4[:, 2:].nan_to_num().unbind(1)))
 
 
 @torch.no_grad()
 def rollout(
     tokenizer: Tokenizer,
-    anchor: Anchor,
+    anchor: Anchor | None,
     dynamics: Dynamics,
     past: tuple[Tensor, Tensor],
     motions_BT4: Tensor,

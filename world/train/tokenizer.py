@@ -11,7 +11,7 @@ from torch import Tensor
 from world.anchor import Anchor
 from world.files import WorldConfig, save_part, seeded
 from world.tokenizer import Tokenizer
-from world.train.drives import Drives
+from world.train.drives import MOVING, Drives
 from world.train.loop import Report, Schedule, TrainingLoop, precision
 from world.train.samples import SAMPLES, save_sheet
 
@@ -69,8 +69,9 @@ def train_tokenizer(
     with torch.inference_mode():
         tokenizer.set_latent_scale(tokenizer.encode(drives.batch(sample[:1000], device)))
     save_part(out, "tokenizer", tokenizer.state_dict())
-    anchor_steps = min(600, round(60 * minutes))
-    save_part(out, "anchor", fit_anchor(drives, config, device, seed, report, anchor_steps).state_dict())
+    if drives.driving:
+        anchor_steps = min(600, round(60 * minutes))
+        save_part(out, "anchor", fit_anchor(drives, config, device, seed, report, anchor_steps).state_dict())
     return tokenizer
 
 
@@ -95,9 +96,9 @@ def fit_anchor(
     """Fits the inverse-depth prior: the carried previous picture should look like the next one (L1, smooth depth)."""
     anchor = Anchor(config.tokenizer.height, config.tokenizer.width).to(device)
     optimizer = torch.optim.Adam(anchor.parameters(), lr=3e-3)
-    moving = ((drives.age > 0) & (drives.motions[:, 2] > 2)).nonzero()[:, 0]
+    moving = ((drives.age > 0) & (drives.motions[:, 2] > MOVING)).nonzero()[:, 0]
     generator = seeded(seed, "cpu")
-    for step in range(steps):
+    for step in range(steps if len(moving) else 0):  # where no speed is known the prior stays
         index = moving[torch.randint(len(moving), (32,), generator=generator)]
         motions = drives.motions[index].to(device)
         carried = anchor(drives.batch(index - 1, device), motions[:, 2], motions[:, 3])
