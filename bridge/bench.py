@@ -128,7 +128,7 @@ def bench_parts(model: Any, repeats: int = REPEATS) -> dict[str, float]:
     import torch
 
     from world.controls import Control
-    from world.dream import Dream, condition
+    from world.dream import Dream, condition, told
     from world.dynamics import Cache
     from world.kinematics import Motion
     from world.readout import FRAMES as LOOKS
@@ -138,13 +138,14 @@ def bench_parts(model: Any, repeats: int = REPEATS) -> dict[str, float]:
     one = torch.ones(1, device=model.device)
     with torch.inference_mode():
         latents = model.tokenizer.encode(picture)
-        given = condition(latents, latents, latents, Control(), Motion(8.0), lambda: torch.zeros_like(latents))
+        motions = torch.tensor([told(model.dynamics.config.inputs, Control(), Motion(8.0))], device=model.device)
+        given = condition((latents, latents, latents), Control(), motions, lambda: torch.zeros_like(latents))
         cache = Cache(dynamics, 1, model.device)
         for _ in range(dynamics.context):
             model.dynamics(latents, one, one / 8, given, cache=cache)
             cache.commit()
         calls: dict[str, Callable[[], Any]] = {
-            "anchor": lambda: model.anchor(picture, picture, 8 * one, 0 * one),
+            "anchor": lambda: model.anchor(picture, picture, motions),
             "encode": lambda: model.tokenizer.encode(picture),
             "dynamics": lambda: model.dynamics(latents, one / 2, one / 2, given, cache=cache),
             "decode": lambda: model.tokenizer.decode(latents),

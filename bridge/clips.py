@@ -106,7 +106,9 @@ def _finite(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: _number(value) for name, value in fields.items()}
 
 
-def _number(value: float) -> float | None:
+def _number(value: float | tuple[float, ...]) -> Any:
+    if isinstance(value, tuple):
+        return [_number(one) for one in value]
     if isinstance(value, int):
         return int(value)
     return round(value, 6) if math.isfinite(value) else None

@@ -91,9 +91,9 @@ def test_the_anchor_carries_the_picture_with_the_turn() -> None:
     anchor = Anchor(AnchorConfig())
     image = torch.zeros(1, 3, 72, 128)
     image[..., 20:30, 64] = 1.0  # a line straight ahead, above the horizon
-    still = anchor(image, image, torch.zeros(1), torch.zeros(1))
+    still = anchor(image, image, torch.zeros(1, 4))
     torch.testing.assert_close(still, image, atol=1e-3, rtol=0)
-    turned = anchor(image, image, torch.zeros(1), torch.tensor([0.8]))  # 0.08 rad left: everything moves right
+    turned = anchor(image, image, torch.tensor([[0.0, 0.0, 0.0, 0.8]]))  # 0.08 rad left: everything moves right
     column = int(turned[0, 0, 25].argmax())
     assert column - 64 == pytest.approx(64 * math.tan(0.08), abs=1.5)
 
@@ -102,7 +102,7 @@ def test_pixels_that_move_by_themselves_are_carried_too() -> None:
     anchor = Anchor(AnchorConfig())
     anchor.drift.bias.data[: anchor.drift.out_channels // 2] = 4 / 64 / DRIFT  # x: from four pixels to the right
     image = torch.rand(1, 3, 72, 128)
-    carried = anchor(image, image, torch.zeros(1), torch.zeros(1))
+    carried = anchor(image, image, torch.zeros(1, 4))
     torch.testing.assert_close(carried[..., :124], image[..., 4:], atol=1e-3, rtol=0)
 
 

@@ -29,6 +29,8 @@ DRIFT = 0.1  # half picture sizes that a pixel's own motion is measured in
 class AnchorConfig:
     height: int = 72
     width: int = 128
+    inputs: int = 4
+    driving: bool = True  # whether the inputs end with a car's speed and yaw rate, so that its motion is known
     channels: int = 48
 
 
@@ -69,23 +71,29 @@ class Anchor(nn.Module):
         self.body = nn.Sequential(*(Widening(c.channels, dilation) for dilation in (1, 2, 4, 1, 2, 4)))
         self.depth = nn.Conv2d(c.channels, CELL**2, 3, padding=1)
         self.drift = nn.Conv2d(c.channels, 2 * (CELL // 2) ** 2, 3, padding=1)
-        _zero(self.depth)
-        _zero(self.drift)
+        self.told = nn.Linear(c.inputs, c.channels)
+        for layer in (self.depth, self.drift, self.told):
+            _zero(layer)
 
-    def forward(self, image: Tensor, before: Tensor, speed_B: Tensor, yaw_rate_B: Tensor) -> Tensor:
-        """The previous `image` as it would look after one frame at speed (m/s) and yaw rate (rad/s, left positive).
+    def forward(self, image: Tensor, before: Tensor, motions_BM: Tensor) -> Tensor:
+        """The previous `image` as it would look one frame on.
 
-        `before`: the picture before it, or the same one where there is none.
+        `before`: the picture before it, or the same one where there is none. motions_BM: the inputs that lead on, of a
+        car steer, accel, speed (m/s) and yaw rate (rad/s, left positive); what is not known (NaN) counts as 0.
         """
-        return F.grid_sample(
-            image, self.flow(image, before, speed_B, yaw_rate_B), padding_mode="border", align_corners=False
-        )
+        grid = self.flow(image, before, motions_BM.nan_to_num())
+        return F.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(-1, 1)
 
-    def flow(self, image: Tensor, before: Tensor, speed_B: Tensor, yaw_rate_B: Tensor) -> Tensor:
+    def flow(self, image: Tensor, before: Tensor, motions_BM: Tensor) -> Tensor:
         """Where every pixel of the next picture comes from, as `grid_sample` wants it: [B, H, W, 2]."""
         seen = torch.cat([F.pixel_unshuffle(image, CELL), F.pixel_unshuffle(before, CELL)], dim=1)
         seen = seen.contiguous(memory_format=torch.channels_last)
-        features = self.body(F.silu(self.see(seen) + self.place))
+        features = self.body(F.silu(self.see(seen) + self.place + self.told(motions_BM)[..., None, None]))
+        drift = F.interpolate(F.pixel_shuffle(self.drift(features), CELL // 2), scale_factor=2.0, mode="bilinear")
+        drift = DRIFT * drift.float().permute(0, 2, 3, 1)
+        if not self.config.driving:
+            return self.rays * self.to_grid + drift
+        speed_B, yaw_rate_B = motions_BM[:, 2], motions_BM[:, 3]
         nearer = F.pixel_shuffle(self.depth(features), CELL)[:, 0].float()
         inverse_depth = (self.log_inverse_depth + nearer).clamp(-8, 1).exp()
         angle, forward = yaw_rate_B[:, None, None] * DT, speed_B[:, None, None] * DT
@@ -95,10 +103,14 @@ class Anchor(nn.Module):
         x = right * cos - sin - self.lever * angle * inverse_depth
         z = right * sin + cos + forward * inverse_depth
         grid = torch.stack([x / z, down / z], dim=-1) * self.to_grid
-        drift = F.interpolate(F.pixel_shuffle(self.drift(features), CELL // 2), scale_factor=2.0, mode="bilinear")
-        return grid + DRIFT * drift.float().permute(0, 2, 3, 1)
+        return grid + drift
 
 
-def _zero(layer: nn.Conv2d) -> None:
+def carry(anchor: Anchor, pictures: tuple[Tensor, Tensor], motions_BM: Tensor) -> Tensor:
+    """The newer of two pictures, carried along by the motion that led on from it."""
+    return anchor(pictures[1], pictures[0], motions_BM)
+
+
+def _zero(layer: nn.Conv2d | nn.Linear) -> None:
     for value in layer.parameters():
         nn.init.zeros_(value)

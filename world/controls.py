@@ -81,6 +81,7 @@ class Control:
 
     `steer` and `accel` are in [-1, 1] (positive: left, faster), NaN when not given. The ints are
     values of the enums above, or NULL when not given. `level` is 0 with no event, else 1 to 3.
+    `action` is for worlds in which no car is driven: their own inputs, in their own units (empty: at rest).
     """
 
     steer: float = 0.0
@@ -91,6 +92,7 @@ class Control:
     event: int = Event.NONE
     side: int = Side.NONE
     level: int = NO_LEVEL
+    action: tuple[float, ...] = ()
 
     def with_(self, **changes: Any) -> Control:
         """The same control with some fields changed."""

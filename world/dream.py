@@ -16,14 +16,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from world import kinematics
-from world.anchor import Anchor
+from world.anchor import Anchor, carry
 from world.blend import Blend
 from world.controls import NULL, Control
 from world.driver import Action, Driver
 from world.dynamics import FIELDS, Cache, Condition, Dynamics, sample
 from world.errors import DataError, WeightsError
 from world.files import EMBEDDED, SCENES, load_part, load_tensors, read_config, seeded, to_device
-from world.frame import Frame, Readout
+from world.frame import UNREAD, Frame, Readout
+from world.inputs import Inputs
 from world.kinematics import Motion
 from world.readout import FRAMES, ReadoutHeads
 from world.tokenizer import Tokenizer, to_float, to_uint8
@@ -44,11 +45,10 @@ class WorldModel:
         vocabulary: frozenset[str] = frozenset(),
     ) -> None:
         self.tokenizer: Tokenizer = parts["tokenizer"]
+        self.dynamics: Dynamics = parts["dynamics"]
         self.anchor: Anchor = parts["anchor"]
         self.blend: Blend = parts["blend"]
-        self.dynamics: Dynamics = parts["dynamics"]
-        self.readout: ReadoutHeads = parts["readout"]
-        self.driver: Driver = parts["driver"]
+        self._parts = parts
         self.hashes, self.device, self.vocabulary = hashes, device, vocabulary
         self._scenes = scenes
 
@@ -61,6 +61,24 @@ class WorldModel:
         scenes = load_tensors(folder, SCENES, raw) if (folder / f"{SCENES}.safetensors").exists() else {}
         vocabulary = frozenset(raw["trained"].get("vocabulary", ()))
         return cls(to_device(parts, device), raw["files"], scenes, device, vocabulary)
+
+    @property
+    def driving(self) -> bool:
+        """Whether a car is driven. If not, there is no readout and no driver, and `Control.action` counts."""
+        return self.dynamics.config.inputs.driving
+
+    @property
+    def readout(self) -> ReadoutHeads:
+        return self._part("readout")
+
+    @property
+    def driver(self) -> Driver:
+        return self._part("driver")
+
+    def _part(self, name: str) -> Any:
+        if name not in self._parts:
+            raise DataError(f"These weights know no car, so they have no {name}; give weights of a driving world.")
+        return self._parts[name]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -145,14 +163,15 @@ class Dream:
         if self.frame is None:
             raise DataError("Start the dream before stepping it.")
         model = self.model
-        steer = 0.0 if math.isnan(control.steer) else control.steer
-        accel = 0.0 if math.isnan(control.accel) else control.accel
-        motion = kinematics.step(self.frame.motion, steer, accel)
-        before, last = self._images
-        carried = model.anchor(last, before, self._tensor(motion.speed), self._tensor(motion.yaw_rate))
-        given = condition(
-            model.tokenizer.encode(carried), self._latents[-1], self._latents[-2], control, motion, self._noise
-        )
+        inputs, motion = model.dynamics.config.inputs, Motion()
+        if inputs.driving:
+            steer = 0.0 if math.isnan(control.steer) else control.steer
+            accel = 0.0 if math.isnan(control.accel) else control.accel
+            motion = kinematics.step(self.frame.motion, steer, accel)
+        motions = torch.tensor([told(inputs, control, motion)], device=model.device)
+        carried = carry(model.anchor, (self._images[0], self._images[1]), motions)
+        known = (model.tokenizer.encode(carried), self._latents[-1], self._latents[-2])
+        given = condition(known, control, motions, self._noise)
         latents = sample(model.dynamics, self._noise(), given, self.steps, self._cache)
         return self._take(latents, carried, control, motion, self.frame.index + 1)
 
@@ -176,7 +195,7 @@ class Dream:
 
     def save(self, path: Path) -> None:
         """Writes the whole state as safetensors (aside, then renamed)."""
-        if self.frame is None or self._hidden is None:
+        if self.frame is None:
             raise DataError("There is no dream to save yet; start it first.")
         frame = self.frame
         state = {
@@ -191,7 +210,7 @@ class Dream:
         tensors = {
             "picture": torch.from_numpy(frame.image),
             "images": torch.stack(self._images).contiguous(),
-            "hidden": self._hidden.contiguous(),
+            **({} if self._hidden is None else {"hidden": self._hidden.contiguous()}),
             "latents": torch.stack(self._latents),
             "cache": self._cache.keys.contiguous(),
             "generator": self._generator.get_state(),
@@ -220,13 +239,13 @@ class Dream:
                 f"{path} was dreamt by other weights than those loaded; load those weights to go on with it."
             )
         dream = cls(model, state["seed"], state["steps"])
-        dream._images, dream._hidden = list(tensors["images"]), tensors["hidden"]
+        dream._images, dream._hidden = list(tensors["images"]), tensors.get("hidden")
         dream._latents, dream._cache.keys = list(tensors["latents"]), tensors["cache"]
         dream._generator.set_state(tensors["generator"].cpu())
         dream.frame = Frame(
             tensors["picture"].cpu().numpy(),
             state["index"],
-            Control(**state["control"]),
+            Control(**state["control"] | {"action": tuple(state["control"].get("action", ()))}),
             Motion(**state["motion"]),
             Readout(**state["readout"]),
         )
@@ -234,7 +253,8 @@ class Dream:
 
     def _dream_first(self, control: Control, motion: Motion) -> Frame:
         nothing = torch.zeros_like(self._noise())
-        given = condition(nothing, nothing, nothing, control, motion, None)
+        motions = torch.tensor([told(self.model.dynamics.config.inputs, control, motion)], device=self.model.device)
+        given = condition((nothing, nothing, nothing), control, motions)
         latents = sample(self.model.dynamics, self._noise(), given, FIRST_STEPS, self._cache)
         self._latents = [latents] * FRAMES
         return self._take(latents, None, control, motion, 0)
@@ -253,8 +273,10 @@ class Dream:
         return self._publish(control, motion, index)
 
     def _publish(self, control: Control, motion: Motion, index: int) -> Frame:
-        self._hidden = self.model.readout.trunk(torch.stack(self._latents, dim=1))
-        readout = self.model.readout.read(self._hidden)[0]
+        readout = UNREAD
+        if self.model.driving:
+            self._hidden = self.model.readout.trunk(torch.stack(self._latents, dim=1))
+            readout = self.model.readout.read(self._hidden)[0]
         self.frame = Frame(to_uint8(self._images[-1])[0].cpu().numpy(), index, control, motion, readout)
         return self.frame
 
@@ -267,20 +289,35 @@ class Dream:
 
 
 def condition(
-    anchor: Tensor, last: Tensor, before: Tensor, control: Control, motion: Motion, noise: Any = None
+    known: tuple[Tensor, Tensor, Tensor], control: Control, motions_BM: Tensor, noise: Any = None
 ) -> Condition:
-    """One frame's condition out of its past latents [1, N, C], the control and the motion that led to it.
+    """One frame's condition out of its past's latents (carried, last, before; each [1, N, C]), control and inputs.
 
     With `noise`, a function that draws unit noise, the past enters a little noised, as it did in training; without,
     there is no past.
     """
-    device = anchor.device
+    device = motions_BM.device
     if noise is not None:
-        anchor, last, before = (part + CONTEXT_NOISE * noise() for part in (anchor, last, before))
-    motions = torch.tensor([[control.steer, control.accel, motion.speed, motion.yaw_rate]], device=device)
+        known = (
+            known[0] + CONTEXT_NOISE * noise(),
+            known[1] + CONTEXT_NOISE * noise(),
+            known[2] + CONTEXT_NOISE * noise(),
+        )
     fields = torch.tensor([[getattr(control, name) for name in FIELDS]], device=device)
     past = torch.full((1,), float(noise is not None), device=device)
-    return Condition(anchor, last, before, past, motions, fields.clamp_min(NULL))
+    return Condition(*known, past, motions_BM, fields.clamp_min(NULL))
+
+
+def told(inputs: Inputs, control: Control, motion: Motion) -> tuple[float, ...]:
+    """What a model with these inputs is told; DataError for an action of another width."""
+    if inputs.driving:
+        return control.steer, control.accel, motion.speed, motion.yaw_rate
+    action = control.action or inputs.rest
+    if len(action) != len(inputs):
+        raise DataError(
+            f"An action here has {len(inputs)} values ({', '.join(inputs.names)}), not {len(action)}; give them all."
+        )
+    return action
 
 
 def check(frames: np.ndarray) -> np.ndarray:

@@ -46,15 +46,17 @@ class WorldConfig:
                 )
 
     def build(self) -> dict[str, nn.Module]:
-        """Fresh modules by file name."""
-        return {
+        """Fresh modules by file name. Where no car is driven its labels and its driver are unknown: four parts do."""
+        inputs = self.dynamics.inputs
+        parts: dict[str, nn.Module] = {
             "tokenizer": Tokenizer(self.tokenizer),
-            "anchor": Anchor(AnchorConfig(self.tokenizer.height, self.tokenizer.width)),
+            "anchor": Anchor(AnchorConfig(self.tokenizer.height, self.tokenizer.width, len(inputs), inputs.driving)),
             "blend": Blend(),
             "dynamics": Dynamics(self.dynamics),
-            "readout": ReadoutHeads(self.readout),
-            "driver": Driver(self.driver),
         }
+        if inputs.driving:
+            parts["readout"], parts["driver"] = ReadoutHeads(self.readout), Driver(self.driver)
+        return parts
 
 
 def strict(kind: type[Config], values: dict[str, Any], where: str) -> Config:

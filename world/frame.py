@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from world.controls import Control
+from world.controls import NULL, Control
 from world.kinematics import Motion
 
 
@@ -30,6 +30,10 @@ class Readout:
     weather_confidence: float
     time: int
     time_confidence: float
+
+
+_ = float("nan")
+UNREAD = Readout(_, _, _, _, _, _, _, NULL, 0.0, NULL, 0.0)  # of worlds that have no readouts
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from world.anchor import Anchor
+from world.anchor import Anchor, carry
 from world.blend import Blend
 from world.dream import CONTEXT_NOISE
 from world.dynamics import Cache, Condition, Dynamics, sample
@@ -60,11 +60,6 @@ class Rollout:
     latents: Tensor
     pictures: list[Tensor]
     given: Condition
-
-
-def carry(anchor: Anchor, pictures: tuple[Tensor, Tensor], motions_B4: Tensor) -> Tensor:
-    """The newer of two pictures, carried along by the motion that led on from it."""
-    return anchor(pictures[1], pictures[0], motions_B4[:, 2], motions_B4[:, 3])
 
 
 @torch.no_grad()

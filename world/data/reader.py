@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from world.data.schema import IMAGE
+from world.data.schema import IMAGE, inputs_of
 from world.data.video import read_video
 from world.errors import DataError
+from world.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ class DriveDataset:
 
     def __len__(self) -> int:
         return int(self.info["total_frames"])
+
+    @property
+    def fps(self) -> float:
+        return float(self.info["fps"])
+
+    @property
+    def inputs(self) -> Inputs:
+        """What leads to a frame: a car's steer, accel and motion, or the actions that the dataset names and bounds."""
+        return inputs_of(self.info["features"].get("action"), str(self.root))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,12 +7,14 @@ Row t holds frame t and the control applied at t, which leads to frame t + 1. Co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from world.errors import DataError
+from world.inputs import DRIVING, Inputs
 
 IMAGE = "observation.images.front"
 
@@ -51,6 +53,32 @@ COLUMNS: dict[str, Column] = {
     "label.visible_vehicles": Column("int64", (1,)),
     "label.visible_people": Column("int64", (1,)),
 }
+
+
+def columns(inputs: Inputs) -> dict[str, Column]:
+    """The columns of a dataset whose actions these are: a car's are steer and accel, others are the inputs themselves."""
+    if inputs.driving:
+        return COLUMNS
+    return COLUMNS | {"action": Column("float32", (len(inputs),), inputs.names)}
+
+
+def bounds(inputs: Inputs) -> dict[str, Any]:
+    """What meta/info.json says of actions besides their names and shape."""
+    if inputs.driving:
+        return {"low": [-1.0, -1.0], "high": [1.0, 1.0]}
+    return {"low": list(inputs.low), "high": list(inputs.high), "one_hot": inputs.one_hot}
+
+
+def inputs_of(action: Mapping[str, Any] | None, where: str) -> Inputs:
+    """The inputs out of info.json's feature `action`; a video without one may be a car's. DataError for unnamed bounds."""
+    if action is None or action.get("names") == ["steer", "accel"]:
+        return DRIVING
+    try:
+        return Inputs(action["names"], action["low"], action["high"], action.get("one_hot", False))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{where} does not bound its actions ({error}); make it one of ours: `lucidrive import lerobot {where}`."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

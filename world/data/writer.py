@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,9 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from world.controls import FPS
-from world.data.schema import COLUMNS, IMAGE, Episode
+from world.data.schema import IMAGE, Column, Episode, bounds, columns
 from world.data.video import VideoWriter
 from world.errors import DataError
+from world.inputs import DRIVING, Inputs
 
 DONE = "DONE"
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -33,16 +35,18 @@ class EpisodeWriter:
     """Writes episodes into one shard folder. Use as a context manager: a clean exit marks the shard done.
 
     An existing unfinished folder of that name is started afresh; a finished one is refused. The video is encoded in
-    memory (a few MB), so that a full disk is an OSError of ours and not a crash of FFmpeg's libraries.
+    memory (a few MB), so that a full disk is an OSError of ours and not a crash of FFmpeg's libraries. `inputs` says
+    what the column `action` holds.
     """
 
-    def __init__(self, shard: Path, fps: float = FPS) -> None:
+    def __init__(self, shard: Path, fps: float = FPS, inputs: Inputs = DRIVING) -> None:
         if is_done(shard):
             raise DataError(f"{shard.name} is finished already; take another folder or delete it first.")
         shutil.rmtree(shard, ignore_errors=True)
         shard.mkdir(parents=True)
         self.shard = shard
-        self.fps = fps
+        self.fps, self.inputs = fps, inputs
+        self._columns = columns(inputs)
         self._encoded = io.BytesIO()
         self._video = VideoWriter(self._encoded, fps)
         self._tables: list[pa.Table] = []
@@ -57,11 +61,15 @@ class EpisodeWriter:
         self._shape, self._names = shape, tuple(episode.values)
         for image in episode.images:
             self._video.write(image)
-        columns = {name: _to_arrow(name, episode.values[name]) for name in COLUMNS if name in episode.values}
+        table = {
+            name: _to_arrow(name, column, episode.values[name])
+            for name, column in self._columns.items()
+            if name in episode.values
+        }
         rows = len(episode)
-        columns["timestamp"] = pa.array(np.arange(rows, dtype=np.float32) / np.float32(self.fps))
-        columns["frame_index"] = pa.array(np.arange(rows, dtype=np.int64))
-        self._tables.append(pa.table(columns))
+        table["timestamp"] = pa.array(np.arange(rows, dtype=np.float32) / np.float32(self.fps))
+        table["frame_index"] = pa.array(np.arange(rows, dtype=np.int64))
+        self._tables.append(pa.table(table))
         self._episodes.append({"length": rows, "task": episode.task})
 
     def close(self) -> None:
@@ -79,7 +87,12 @@ class EpisodeWriter:
         assert self._shape is not None
         (self.shard / "video.mp4").write_bytes(self._encoded.getbuffer())
         pq.write_table(pa.concat_tables(self._tables), self.shard / "data.parquet")
-        meta = {"fps": self.fps, "shape": list(self._shape), "episodes": self._episodes}
+        meta = {
+            "fps": self.fps,
+            "shape": list(self._shape),
+            "inputs": asdict(self.inputs),
+            "episodes": self._episodes,
+        }
         (self.shard / "episodes.json").write_text(json.dumps(meta))
         for name in ("data.parquet", "video.mp4", "episodes.json"):
             with (self.shard / name).open("rb") as file:
@@ -122,8 +135,8 @@ def assemble(
     for number, shard in enumerate(shards):
         meta = json.loads((shard / "episodes.json").read_text())
         first = first or meta
-        if (meta["shape"], meta["fps"]) != (first["shape"], first["fps"]):
-            raise DataError(f"{shard.name} has another image size or frame rate than the first shard.")
+        if any(meta.get(name) != first.get(name) for name in ("shape", "fps", "inputs")):
+            raise DataError(f"{shard.name} has another image size, frame rate or kind of action than the first shard.")
         chunk, file = divmod(number, CHUNK_SIZE)
         table, rows, seconds = pq.read_table(shard / "data.parquet"), 0, 0.0
         episode_ids, task_ids = [], []
@@ -205,10 +218,13 @@ def _write_meta(
             },
         }
     }
-    for name, column in COLUMNS.items():
+    inputs = Inputs(**first["inputs"]) if "inputs" in first else DRIVING
+    for name, column in columns(inputs).items():
         if name in sums:
             names = list(column.names) if column.names else None
             features[name] = {"dtype": column.dtype, "shape": list(column.shape), "names": names}
+    if "action" in features:
+        features["action"] |= bounds(inputs)
     for name, dtype in {
         "timestamp": "float32",
         "frame_index": "int64",
@@ -285,8 +301,7 @@ class _Stats:
         return {**{name: value.tolist() for name, value in rows.items()}, "count": [self.count]}
 
 
-def _to_arrow(name: str, values: np.ndarray) -> pa.Array:
-    column = COLUMNS[name]
+def _to_arrow(name: str, column: Column, values: np.ndarray) -> pa.Array:
     values = np.ascontiguousarray(values, np.dtype(column.dtype)).reshape(len(values), -1)
     if values.shape[1:] != column.shape:
         raise DataError(f"Column '{name}' must have {column.shape[0]} values a row, not {values.shape[1]}.")

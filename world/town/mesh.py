@@ -39,6 +39,8 @@ class Surface(IntEnum):
     PERSON = 21
     EVENT_VEHICLE = 22
     EVENT_PERSON = 23
+    EVENT_ANIMAL = 24
+    EVENT_PROP = 25  # what lies or stands on the road: debris, cones, boards
 
 
 GROUND = (

@@ -30,6 +30,14 @@ KINDS: dict[str, VehicleKind] = {
     "van": VehicleKind("van", 5.4, 2.0, 2.3, 0.14, "delivery"),
     "lorry": VehicleKind("lorry", 8.4, 2.4, 3.3, 0.07, "truck"),
     "bus": VehicleKind("bus", 11.0, 2.5, 3.1, 0.07, "bus"),
+    # of events alone (world/town/props.py): never in the traffic
+    "bicycle": VehicleKind("bicycle", 1.8, 0.6, 1.7, 0.0, "bicycle"),
+    "cone": VehicleKind("cone", 0.5, 0.5, 1.0, 0.0, "ignoring"),
+    "board": VehicleKind("board", 0.4, 2.4, 1.4, 0.0, "ignoring"),
+    "sign": VehicleKind("sign", 0.3, 1.0, 2.0, 0.0, "ignoring"),
+    "crate": VehicleKind("crate", 1.1, 1.1, 0.9, 0.0, "ignoring"),
+    "tyre": VehicleKind("tyre", 0.9, 0.9, 0.8, 0.0, "ignoring"),
+    "branch": VehicleKind("branch", 0.8, 2.6, 0.8, 0.0, "ignoring"),
 }
 
 

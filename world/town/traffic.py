@@ -38,12 +38,13 @@ class Other:
     """Another road user. Vehicles: x, y are the front bumper's middle; people: their middle."""
 
     id: str
-    kind: str  # a key of models.KINDS, or "person"
+    kind: str  # a key of models.KINDS, or "person" (animals too): what it is to a driver
     x: float
     y: float
     heading: float
     speed: float
     braking: bool
+    look: str = ""  # a special model of its kind (world/town/props.py): "deer", "ambulance", "hazard", ...
 
 
 class Traffic:
@@ -54,6 +55,8 @@ class Traffic:
         self._rng = random.Random(f"traffic-{seed}")
         self._count = 0
         self._kinds: dict[str, str] = {}
+        self._looks: dict[str, str] = {}
+        self._held: set[str] = set()  # told to brake or stand
         if libsumo.isLoaded():
             raise SimulatorError(
                 "SUMO runs one simulation a process: close the other town first, or give each a process of its own "
@@ -89,7 +92,7 @@ class Traffic:
         libsumo.vehicletype.copy("DEFAULT_VEHTYPE", "ego")
         libsumo.vehicletype.setLength("ego", EGO_LENGTH)
         libsumo.vehicletype.setWidth("ego", EGO_WIDTH)
-        for kind in KINDS.values():
+        for kind in (k for k in KINDS.values() if k.share > 0):
             libsumo.vehicletype.copy("DEFAULT_VEHTYPE", kind.name)
             libsumo.vehicletype.setLength(kind.name, kind.length)
             libsumo.vehicletype.setWidth(kind.name, kind.width)
@@ -176,7 +179,8 @@ class Traffic:
             heading = math.radians(90.0 - vehicle.getAngle(name))
             braking = bool(vehicle.getSignals(name) & BRAKE_SIGNAL)
             kind = self._kinds.get(name, "car")
-            found[name] = Other(name, kind, vx, vy, heading, vehicle.getSpeed(name), braking)
+            look = self._looks.get(name, "")
+            found[name] = Other(name, kind, vx, vy, heading, vehicle.getSpeed(name), braking, look)
         person: Any = libsumo.person
         for name in person.getIDList():
             px, py = person.getPosition(name)
@@ -187,23 +191,29 @@ class Traffic:
             )
         self.others = found
 
-    def add_ahead(self, lane: str, position: float, speed: float) -> str | None:
-        """Put a car on a lane at `position` m (its front); None where there is no room."""
+    def add_ahead(
+        self, lane: str, position: float, speed: float, kind: str = "car", name: str | None = None, look: str = ""
+    ) -> str | None:
+        """Put a vehicle on a lane at `position` m (its front); its name, or None where there is no room."""
         self._count += 1
-        name = f"v{self._count}"
+        name = name or f"v{self._count}"
         edge = self.network.lanes[lane].edge
-        libsumo.route.add(f"r-{name}", self.random_route(edge))
         try:
-            libsumo.vehicle.add(name, f"r-{name}", typeID="car", departLane="first", departPos="0", departSpeed="0")
+            libsumo.route.add(f"r-{name}", self.random_route(edge))
+            libsumo.vehicle.add(name, f"r-{name}", typeID=kind, departLane="first", departPos="0", departSpeed="0")
             libsumo.vehicle.moveTo(name, lane, position)
             libsumo.vehicle.setPreviousSpeed(name, speed)
         except libsumo.TraCIException:
             return None
-        self._kinds[name] = "car"
+        self._kinds[name] = kind
+        if look:
+            self._looks[name] = look
         return name
 
     def clear_around(self, x: float, y: float, radius: float) -> None:
-        """Take away the vehicles near a point (before our car is put there)."""
+        """Take away the vehicles near a point (before our car is put there), and let all that were held drive on."""
+        for name in list(self._held):
+            self.release(name)
         for name in libsumo.vehicle.getIDList():
             vx, vy = libsumo.vehicle.getPosition(name)
             if name != EGO and math.hypot(vx - x, vy - y) < radius:
@@ -217,10 +227,20 @@ class Traffic:
         libsumo.vehicle.setSpeedMode(name, 0)
         libsumo.vehicle.setDecel(name, max(deceleration, 4.5))
         libsumo.vehicle.slowDown(name, 0.0, max(0.3, speed / deceleration))
+        self._held.add(name)
         return True
 
+    def hold(self, name: str) -> None:
+        """Make a vehicle stand where it is."""
+        if name in libsumo.vehicle.getLoadedIDList():
+            libsumo.vehicle.setSpeedMode(name, 0)
+            libsumo.vehicle.setSpeed(name, 0.0)
+            self._held.add(name)
+
     def release(self, name: str) -> None:
-        """Let a vehicle drive on by itself."""
+        """Let a vehicle drive on by itself, as any other."""
+        self._held.discard(name)
+        self._looks.pop(name, None)
         if name in libsumo.vehicle.getIDList():
             libsumo.vehicle.setSpeedMode(name, 31)
             libsumo.vehicle.setSpeed(name, -1)

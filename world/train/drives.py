@@ -12,16 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world.anchor import Anchor
+from world.anchor import Anchor, carry
+from world.controls import FPS, NULL
 from world.data import DriveDataset
 from world.dynamics import FIELDS, Condition
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
-from world.rollout import Past, carry
+from world.rollout import Past
 from world.tokenizer import Tokenizer, to_float
 from world.train.loop import precision
 
 Note = Callable[[str], None]
+MOVING = 2.0  # m/s
 ENCODED = 32  # frames at a time; more would thrash a CPU's caches
 ENCODING = ("tokenizer", "anchor")  # the parts that make latents
 CONTROLS = tuple(f"control.{name}" for name in FIELDS)
@@ -32,8 +34,8 @@ class Drives:
     """All frames of a dataset, in order.
 
     images: uint8 [T, H, W, 3]; age: int64 [T], frames since the episode began; left: int64 [T], frames until it ends;
-    motions: float32 [T, 4] and fields: int64 [T, 6], of the control that *led to* frame t (row t - 1's action,
-    frame t's motion); meaningless where age is 0.
+    motions: float32 [T, M], the dataset's inputs, and fields: int64 [T, 6], of the control that *led to* frame t (row
+    t - 1's action, frame t's motion), NaN and NULL where not given; meaningless where age is 0.
     """
 
     dataset: DriveDataset
@@ -47,6 +49,10 @@ class Drives:
     def load(cls, root: Path, size: tuple[int, int], cache: Path, note: Note | None = None) -> Drives:
         """Reads a dataset; the decoded pictures are kept in `cache` for the next time."""
         dataset = DriveDataset.open(root)
+        if dataset.fps != FPS:
+            raise DataError(
+                f"{root} has {dataset.fps:g} frames/s and worlds are trained at {FPS}; import it again with --fps {FPS}."
+            )
         images = _cached_images(dataset, size, cache, note)
         length = len(dataset)
         index = torch.arange(length)
@@ -54,16 +60,33 @@ class Drives:
         episode = torch.bucketize(index, starts[1:-1], right=True)
         age, left = index - starts[episode], starts[episode + 1] - 1 - index
 
-        action = torch.from_numpy(dataset.column("action").copy())
-        state = torch.from_numpy(dataset.column("observation.state").copy())
-        fields = torch.stack([torch.from_numpy(dataset.column(name).copy()) for name in CONTROLS], dim=1)
+        def given(name: str, width: int) -> Tensor:
+            if name not in dataset.names:
+                return torch.full((length, width), torch.nan)
+            return torch.from_numpy(dataset.column(name).copy()).reshape(length, -1)
+
+        fields = torch.cat([given(name, 1).nan_to_num(NULL).long() for name in CONTROLS], dim=1)
         if int(fields.max()) >= 13 or int(fields.min()) < -1:
             raise DataError(f"{root} has control values outside the vocabulary; collect it again with this version.")
-        motions = torch.cat([action.roll(1, 0), state], dim=1).float()
+        motions = given("action", 2 if dataset.inputs.driving else len(dataset.inputs)).roll(1, 0).float()
+        if dataset.inputs.driving:
+            motions = torch.cat([motions, given("observation.state", 2).float()], dim=1)
         return cls(dataset, images, age, left, motions, fields.roll(1, 0))
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def driving(self) -> bool:
+        """Whether a car is driven, so that `motions` ends with its speed and yaw rate (NaN where not known)."""
+        return self.dataset.inputs.driving
+
+    @property
+    def moving(self) -> Tensor:
+        """bool [T]: the scene moves, as far as is known."""
+        if not self.driving:
+            return torch.ones(len(self), dtype=torch.bool)
+        return (self.motions[:, 2] > MOVING) | self.motions[:, 2].isnan()
 
     def batch(self, index: Tensor, device: str = "cpu") -> Tensor:
         """Pictures [B, 3, H, W] in [-1, 1]."""
@@ -104,17 +127,25 @@ def trained_parts(
     """What is trained already: the configuration, the parts `names` on the device, and every file's sha256."""
     config, raw = read_config(folder)
     modules = config.build()
-    return config, to_device({n: load_part(folder, n, modules[n], raw) for n in names}, device), raw["files"]
+    parts = {name: load_part(folder, name, modules[name], raw) for name in names if name in modules}
+    return config, to_device(parts, device), raw["files"]
 
 
 def cache_key(hashes: Mapping[str, str], names: Sequence[str] = ENCODING) -> str:
     """Stands for the weights of the parts `names` in the names of cached files. `hashes`: file name -> sha256."""
-    return "".join(hashes[f"{name}.safetensors"][:8] for name in names)
+    files = [f"{name}.safetensors" for name in names]
+    return "".join(hashes[file][:8] for file in files if file in hashes)
 
 
 @torch.inference_mode()
 def encode_all(
-    drives: Drives, tokenizer: Tokenizer, anchor: Anchor, device: str, cache: Path, key: str, note: Note | None = None
+    drives: Drives,
+    tokenizer: Tokenizer,
+    anchor: Anchor,
+    device: str,
+    cache: Path,
+    key: str,
+    note: Note | None = None,
 ) -> Latents:
     """Latents of all frames and of their carried pasts.
 

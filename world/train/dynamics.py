@@ -13,12 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from world.anchor import carry
 from world.blend import Blend
 from world.controls import NULL
 from world.dream import CONTEXT_NOISE
 from world.dynamics import SMALLEST, Condition, Dynamics, sample
+from world.errors import DataError
 from world.files import save_part, seeded
-from world.rollout import Parts, Past, carry, rollout
+from world.rollout import Parts, Past, rollout
 from world.train.drives import ENCODING, Drives, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop, precision
 from world.train.samples import SAMPLES, save_sheet
@@ -229,8 +231,11 @@ class DynamicsTrainer:
         for name in ("anchor_BNC", "last_BNC", "before_BNC"):
             getattr(given, name)[nothing] = 0.0
         given.has_past_B[nothing] = 0.0
-        given.motions_B4[chance(DROP_ACTION), :2] = torch.nan
-        given.motions_B4[chance(DROP_MOTION), 2:] = torch.nan
+        if self.drives.driving:
+            given.motions_B4[chance(DROP_ACTION), :2] = torch.nan
+            given.motions_B4[chance(DROP_MOTION), 2:] = torch.nan
+        else:
+            given.motions_B4[chance(DROP_MOTION)] = torch.nan
         for column in range(given.fields_B6.shape[1]):
             given.fields_B6[chance(DROP_FIELD), column] = NULL
         return given
@@ -238,6 +243,8 @@ class DynamicsTrainer:
 
 def weights(drives: Drives) -> Tensor:
     """How often a frame is drawn: turning, events and changes of weather or time more, standing still less."""
+    if not drives.driving:
+        return torch.ones(len(drives))
     speed, yaw_rate = drives.motions[:, 2], drives.motions[:, 3].abs()
     weight = torch.where(speed < 0.5, 0.3, 1.0) + 2.0 * (yaw_rate > 0.08) + 1.0 * (yaw_rate > 0.3)
     fields = drives.fields
@@ -264,8 +271,10 @@ def horizons(
     dreams, each clip's true frames in a line and the dreamt ones below it.
     """
     frames = max(HORIZONS)
-    usable = (drives.age >= 2) & (drives.left >= frames - 1) & (drives.motions[:, 2] > 2)
+    usable = (drives.age >= 2) & (drives.left >= frames - 1) & drives.moving
     starts = usable.nonzero()[:, 0]
+    if not len(starts):
+        raise DataError(f"No held-out episode has {frames + 2} frames in which something moves; hold out longer ones.")
     first = starts[torch.linspace(0, len(starts) - 1, clips).long()]
     index = first[:, None] + torch.arange(frames)
     motions, fields = drives.motions[index].to(device), drives.fields[index].to(device)

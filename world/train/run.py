@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from world.controls import Command, Event, TimeOfDay, Weather
+from world.controls import NULL, Command, Event, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import WorldConfig, read_config, write_config
+from world.inputs import Inputs
 from world.train.driver import train_driver
 from world.train.drives import Drives
 from world.train.dynamics import train_dynamics
@@ -47,6 +49,12 @@ def train(
         size = (config.tokenizer.height, config.tokenizer.width)
         drives = Drives.load(data, size, out / "cache", lambda text: report(0.0, text) if report else None)
         held = Drives.load(held_out, size, out / "cache")
+        config = suited(config, drives.dataset.inputs, out, fresh=not trained)
+        suited(config, held.dataset.inputs, out)
+        if name == "driver" and not drives.driving:
+            if part == "all":
+                continue
+            raise DataError(f"{data} is not a car's drives, so there is no driver to train; its world is done without.")
         spent = minutes or MINUTES[name]
         if name == "tokenizer":
             train_tokenizer(drives, held, config, out, spent, device, seed, report)
@@ -58,10 +66,23 @@ def train(
         write_config(out, config, trained)
 
 
+def suited(config: WorldConfig, inputs: Inputs, out: Path, *, fresh: bool = False) -> WorldConfig:
+    """The configuration for data with these inputs: nothing trained yet takes them over, anything else must have them."""
+    if config.dynamics.inputs == inputs:
+        return config
+    if not fresh:
+        raise DataError(
+            f"{out} is a world with the inputs {', '.join(config.dynamics.inputs.names)}, and the data has "
+            f"{', '.join(inputs.names)}, or other bounds; train into another folder."
+        )
+    return replace(config, dynamics=replace(config.dynamics, inputs=inputs))
+
+
 def seen(drives: Drives) -> list[str]:
     """The words of control that the data show, in lower case and without levels: what a dream can have learnt."""
     words = set()
     for column, kind in enumerate((Command, Weather, TimeOfDay, Event)):
         for value in drives.fields[:, column].unique().tolist():
-            words.add(kind(value).name.lower().rstrip("_123"))
+            if value != NULL:
+                words.add(kind(value).name.lower().rstrip("_123"))
     return sorted(words - {"none"})

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from world.anchor import Anchor, AnchorConfig
 from world.files import WorldConfig, save_part, seeded
 from world.tokenizer import Tokenizer
 from world.train.drives import Drives
@@ -99,14 +98,14 @@ def train_anchor(
     device: str = "cpu",
     seed: int = 0,
     report: Report | None = None,
-) -> Anchor:
+) -> nn.Module:
     """Loss: 3 MSE + L1 between the carried picture and the next one. Half of the pictures are noised: dreams are, a little."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        anchor = Anchor(AnchorConfig(config.tokenizer.height, config.tokenizer.width)).to(device)
+        anchor = config.build()["anchor"].to(device)
     generator = seeded(seed, "cpu")
-    moving = (drives.age > 1) & (drives.motions[:, 2] > 1)
-    frames = (moving * (1.0 + (drives.motions[:, 3].abs() > 0.1))).double()
+    turning = (drives.motions[:, -1].abs() > 0.1) & drives.driving
+    frames = ((drives.age > 1) & drives.moving).double() * (1.0 + turning)
     loop = TrainingLoop("anchor", out, anchor, Schedule(minutes, rate=2e-3, fall=0.4, ema=0.99))
 
     def carried(data: Drives, index: Tensor, noise: float = 0.0) -> Tensor:
@@ -114,8 +113,7 @@ def train_anchor(
         pictures = data.batch(torch.cat([index - 1, index - 2]), device)
         if noise:
             pictures = pictures + noise * torch.randn(pictures.shape, generator=generator).to(device)
-        motions = data.motions[index].to(device)
-        return anchor(*pictures.chunk(2), motions[:, 2], motions[:, 3]) - data.batch(index, device)
+        return anchor(*pictures.chunk(2), data.motions[index].to(device)) - data.batch(index, device)
 
     def loss_of(step: int) -> dict[str, Tensor]:
         index = torch.multinomial(frames, ANCHOR_BATCH, True, generator=generator)
@@ -124,7 +122,7 @@ def train_anchor(
         return {"loss": 3 * error.square().mean() + error.abs().mean()}
 
     def validate() -> dict[str, float]:
-        usable = ((held_out.age > 1) & (held_out.motions[:, 2] > 2)).nonzero()[:, 0]
+        usable = ((held_out.age > 1) & held_out.moving).nonzero()[:, 0]
         with torch.inference_mode():
             error = carried(held_out, usable[torch.linspace(0, len(usable) - 1, 256).long()])
         return {"psnr": float(psnr(error.square().mean((1, 2, 3))).mean())}
