@@ -7,7 +7,7 @@ step size the target is the clean frame; at larger ones it is where two half ste
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from world.errors import DataError
 from world.files import save_part, seeded
 from world.rollout import carry, rollout
 from world.tokenizer import Tokenizer
+from world.train.compute import Compute, precision
 from world.train.drives import ENCODING, Drives, Latents, cache_key, encode_all, trained_parts
-from world.train.loop import Report, Schedule, TrainingLoop, precision
+from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.samples import SAMPLES, save_sheet
 from world.train.tokenizer import psnr
 
@@ -50,26 +51,29 @@ def train_dynamics(
     held_out: Drives,
     out: Path,
     minutes: float,
-    device: str = "cpu",
+    compute: Compute,
     seed: int = 0,
     report: Report | None = None,
-) -> Dynamics:
+) -> None:
     """Needs the tokenizer and the anchor in `out`; writes the dynamics beside them."""
+    device = compute.device
     config, modules, hashes = trained_parts(out, ENCODING, device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         dynamics = Dynamics(config.dynamics).to(device)
+    compute.prepare(dynamics)
     parts = Parts(modules["tokenizer"], modules.get("anchor"), dynamics)
 
     def note(text: str) -> None:
         if report:
             report(0.0, text)
 
-    latents, held = (
-        encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", cache_key(hashes), note)
-        for data in (drives, held_out)
-    )
-    trainer = DynamicsTrainer(parts, drives, latents, device, seed)
+    with compute.main_first():
+        latents, held = (
+            encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", cache_key(hashes), note)
+            for data in (drives, held_out)
+        )
+    trainer = DynamicsTrainer(parts, drives, latents, compute, seed)
 
     def validate(loop: TrainingLoop, time: bool) -> Callable[[], dict[str, float]]:
         def run() -> dict[str, float]:
@@ -85,38 +89,39 @@ def train_dynamics(
         "clips": (trainer.clips, Schedule(minutes * SHARES["clips"], rate=3e-4, warmup=20, fall=0.2, ema=0.98), True),
     }
     for name, (loss_of, schedule, time) in phases.items():
-        loop = TrainingLoop(f"dynamics-{name}", out, dynamics, schedule)
+        loop = TrainingLoop(f"dynamics-{name}", out, dynamics, schedule, compute)
         trainer.loop = loop
+        loop.reseed(trainer.generator)
         loop.run(loss_of, validate(loop, time), report)
         dynamics.load_state_dict(loop.ema)
-    save_part(out, "dynamics", dynamics.state_dict())
-    return dynamics.eval()
+    if compute.main:
+        save_part(out, "dynamics", dynamics.state_dict())
 
 
 class DynamicsTrainer:
     """The losses of the three phases."""
 
-    def __init__(self, parts: Parts, drives: Drives, latents: Latents, device: str, seed: int) -> None:
-        self.parts, self.drives, self.latents, self.device = parts, drives, latents, device
+    def __init__(self, parts: Parts, drives: Drives, latents: Latents, compute: Compute, seed: int) -> None:
+        self.parts, self.drives, self.latents = parts, drives, latents
+        self.compute, self.device = compute, compute.device
         self.generator = seeded(seed, "cpu")
         self.shortcut = parts.dynamics.config.shortcut
         self.loop: TrainingLoop | None = None
         self._at = torch.empty(0, dtype=torch.long)  # the pool: the frames it dreams next, and their dreamt past
         self._last = self._before = torch.empty(0)
         gain = parts.tokenizer.from_latents.weight.norm(dim=0) * parts.tokenizer.latent_std
-        self.weight_C = (gain / gain.mean()).to(device)  # a latent counts as much as it shows in the picture
+        self.weight_C = (gain / gain.mean()).to(self.device)  # a latent counts as much as it shows in the picture
         self.frames = ((drives.age >= 1) * weights(drives)).double()
         self.starts = {n: (drives.left >= n - 1) & (drives.age >= 2) for n in (CLIP_FRAMES, OWN_FRAMES)}
 
-    def pairs(self, step: int) -> dict[str, Tensor]:
+    def pairs(self, step: int) -> Iterator[dict[str, Tensor]]:
         index = torch.multinomial(self.frames, PAIRS, True, generator=self.generator)
         clean = self.latents.clean[index].to(self.device).float()
         given = self.noised(self.latents.condition(self.drives, index, self.device))
         progress = self.loop.progress if self.loop else 1.0
-        with precision(self.device):
-            return self.forcing(clean, self.dropped(given), bootstrap=self.shortcut and progress > BOOTSTRAP_FROM)
+        return self.forcing(clean, self.dropped(given), bootstrap=self.shortcut and progress > BOOTSTRAP_FROM)
 
-    def pool(self, step: int) -> dict[str, Tensor]:
+    def pool(self, step: int) -> Iterator[dict[str, Tensor]]:
         """Half true pairs, half the next frames of dreams that went a little astray: the model learns to mend its errors.
 
         The dreams are short at first. Long ones end in noise that tells nothing, and a model fed on that learns to read
@@ -126,19 +131,20 @@ class DynamicsTrainer:
         self._restart()
         motions = self.drives.motions[self._at].to(self.device)
         clean = self.latents.clean[self._at].to(self.device).float()
-        with precision(self.device):
-            with torch.no_grad():
-                carried = carry(p.tokenizer, p.anchor, self._last, motions)
-            past = torch.ones(POOL, device=self.device)
-            fields = self.drives.fields[self._at].to(self.device)
+        own = self.compute.own(POOL)  # the other processes dream the others; here those stand still, and are not used
+        carried, drawn = self._last.clone(), self._last.clone()
+        past = torch.ones(POOL, device=self.device)
+        fields = self.drives.fields[self._at].to(self.device)
+        with torch.no_grad(), self.compute.autocast():
+            carried[own] = carry(p.tokenizer, p.anchor, self._last[own], motions[own])
             given = self.noised(Condition(carried, self._last, self._before, past, motions, fields))
             noise = torch.randn(clean.shape, generator=self.generator).to(self.device)
-            drawn = sample(p.dynamics, noise, given, 1)
-            index = torch.multinomial(self.frames, PAIRS - POOL, True, generator=self.generator)
-            true = self.noised(self.latents.condition(self.drives, index, self.device))
-            both = Condition.joined(given, true)
-            clean = torch.cat([clean, self.latents.clean[index].to(self.device).float()])
-            losses = self.forcing(clean, self.dropped(both), bootstrap=self.shortcut)
+            drawn[own] = sample(p.dynamics, noise[own], given[own], 1)
+        index = torch.multinomial(self.frames, PAIRS - POOL, True, generator=self.generator)
+        true = self.noised(self.latents.condition(self.drives, index, self.device))
+        both = Condition.joined(given, true)
+        clean = torch.cat([clean, self.latents.clean[index].to(self.device).float()])
+        losses = self.forcing(clean, self.dropped(both), bootstrap=self.shortcut)
         self._before, self._last, self._at = self._last, drawn, self._at + 1
         return losses
 
@@ -157,7 +163,7 @@ class DynamicsTrainer:
         self._at = torch.where(ended, fresh, self._at)
         self._before, self._last = torch.where(rows, before, self._before), torch.where(rows, last, self._last)
 
-    def clips(self, step: int) -> dict[str, Tensor]:
+    def clips(self, step: int) -> Iterator[dict[str, Tensor]]:
         if step % 2:
             index = self.clip_index(CLIPS, CLIP_FRAMES)
             given = self.noised(self.latents.condition(self.drives, index.flatten(), self.device))
@@ -166,15 +172,16 @@ class DynamicsTrainer:
             motions, fields = self.drives.motions[index].to(self.device), self.drives.fields[index].to(self.device)
             past = self.latents.past(index[:, 0], self.device)
             p = self.parts
-            with precision(self.device):
+            with self.compute.autocast():
                 dreamt = rollout(p.tokenizer, p.anchor, p.dynamics, past, motions, fields, self.generator)
             given = dreamt.given
         clean = self.latents.clean[index.flatten()].to(self.device).float()
-        with precision(self.device):
-            return self.forcing(clean, given, bootstrap=self.shortcut, frames=index.shape[1])
+        return self.forcing(clean, given, bootstrap=self.shortcut, frames=index.shape[1])
 
-    def forcing(self, clean: Tensor, given: Condition, *, bootstrap: bool, frames: int = 0) -> dict[str, Tensor]:
-        """The shortcut-forcing loss over a batch of frames (clips of `frames`, where given)."""
+    def forcing(
+        self, clean: Tensor, given: Condition, *, bootstrap: bool, frames: int = 0
+    ) -> Iterator[dict[str, Tensor]]:
+        """The shortcut-forcing losses of a batch of frames (clips of `frames`, where given), share by share."""
         batch, model = len(clean), self.parts.dynamics
         size = torch.full((batch,), SMALLEST)
         if bootstrap:
@@ -187,18 +194,20 @@ class DynamicsTrainer:
             tau = torch.where((size == SMALLEST) & (torch.rand(batch, generator=self.generator) < 0.3), 1.0, tau)
         size, tau = size.to(self.device), tau.to(self.device)
         noise = torch.randn(clean.shape, generator=self.generator).to(self.device)
-        mix = tau[:, None, None]
-        noised = (1 - mix) * noise + mix * clean
-        target = clean
-        if bootstrap:
-            rows = (size > SMALLEST).nonzero()[:, 0]
-            target = clean.clone()
-            target[rows] = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
-        predicted = model(noised, tau, size, given, frames=frames)
-        error = ((predicted - target).square() * self.weight_C).mean((1, 2))
-        loss = (error * (0.5 + 0.5 * tau)).mean()
-        plain = error[size == SMALLEST].mean()
-        return {"loss": loss, "plain": plain}
+        noised = torch.lerp(noise, clean, tau[:, None, None])
+        smallest = (size == SMALLEST).float()
+        smallest = smallest / smallest.mean()
+        for own in self.compute.shares(batch, frames or 1):
+            with self.compute.autocast():
+                target = clean[own]
+                if bootstrap:
+                    rows = own[(size[own] > SMALLEST).cpu()]
+                    steps = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
+                    target[(size[own] > SMALLEST).nonzero()[:, 0]] = steps
+                predicted = model(noised[own], tau[own], size[own], given[own], frames=frames)
+            error = ((predicted - target).square() * self.weight_C).mean((1, 2))
+            loss = (error * (0.5 + 0.5 * tau[own])).mean()
+            yield {"loss": loss, "plain": (error * smallest[own]).mean()}
 
     @torch.no_grad()
     def two_half_steps(self, noised: Tensor, tau: Tensor, size: Tensor, given: Condition) -> Tensor:

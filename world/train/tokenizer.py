@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor
 from world.anchor import Anchor
 from world.files import WorldConfig, save_part, seeded
 from world.tokenizer import Tokenizer
+from world.train.compute import Compute
 from world.train.drives import MOVING, Drives
-from world.train.loop import Report, Schedule, TrainingLoop, precision
+from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.samples import SAMPLES, save_sheet
 
 BATCH = 32
@@ -31,11 +33,12 @@ def train_tokenizer(
     config: WorldConfig,
     out: Path,
     minutes: float,
-    device: str = "cpu",
+    compute: Compute,
     seed: int = 0,
     report: Report | None = None,
-) -> Tokenizer:
+) -> None:
     """Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents. Writes tokenizer and anchor."""
+    device = compute.device
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         tokenizer = Tokenizer(config.tokenizer)
@@ -43,18 +46,21 @@ def train_tokenizer(
     sample = torch.randperm(len(drives), generator=generator)[:PCA_FRAMES]
     tokenizer.init_pca(drives.batch(sample.sort().values))
     tokenizer.to(device)
-    loop = TrainingLoop("tokenizer", out, tokenizer, Schedule(minutes=minutes, rate=1e-3, fall=0.3))
+    compute.prepare(tokenizer)
+    loop = TrainingLoop("tokenizer", out, tokenizer, Schedule(minutes=minutes, rate=1e-3, fall=0.3), compute)
+    shape = (BATCH, config.tokenizer.tokens, config.tokenizer.channels)
 
-    def loss_of(step: int) -> dict[str, Tensor]:
+    def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         index = torch.randint(len(drives), (BATCH,), generator=generator)
-        image = drives.batch(index, device)
-        with precision(device):
-            latents = tokenizer.encode(image)
-            noise = torch.randn(latents.shape, generator=generator).to(device)
-            decoded = tokenizer.decode(latents + LATENT_NOISE * noise)
-        mse, l1 = F.mse_loss(decoded, image), F.l1_loss(decoded, image)
-        edges = sum(F.l1_loss(decoded.diff(dim=axis), image.diff(dim=axis)) for axis in (-1, -2))
-        return {"loss": mse + 0.1 * l1 + 0.1 * edges, "psnr": psnr(mse)}
+        noise = torch.randn(shape, generator=generator)
+        for rows in compute.shares(BATCH):
+            image = drives.batch(index[rows], device)
+            with compute.autocast():
+                latents = tokenizer.encode(image)
+                decoded = tokenizer.decode(latents + LATENT_NOISE * noise[rows].to(device))
+            mse, l1 = F.mse_loss(decoded, image), F.l1_loss(decoded, image)
+            edges = sum(F.l1_loss(decoded.diff(dim=axis), image.diff(dim=axis)) for axis in (-1, -2))
+            yield {"loss": mse + 0.1 * l1 + 0.1 * edges, "psnr": psnr(mse)}
 
     def validate() -> dict[str, float]:
         with torch.inference_mode():
@@ -63,7 +69,10 @@ def train_tokenizer(
         save_sheet(out / "samples" / f"tokenizer-{loop.step:06d}.png", [true, shown])
         return {"psnr": reconstruction(tokenizer, held_out, device)}
 
+    loop.reseed(generator)
     loop.run(loss_of, validate, report)
+    if not compute.main:
+        return
     tokenizer.load_state_dict(loop.ema)
     tokenizer.eval().requires_grad_(False)
     with torch.inference_mode():
@@ -72,7 +81,6 @@ def train_tokenizer(
     if drives.driving:
         anchor_steps = min(600, round(60 * minutes))
         save_part(out, "anchor", fit_anchor(drives, config, device, seed, report, anchor_steps).state_dict())
-    return tokenizer
 
 
 @torch.inference_mode()
