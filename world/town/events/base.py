@@ -17,7 +17,7 @@ from world.town.route import Fix, LaneIndex, Route
 from world.town.scene import Raster
 from world.town.traffic import REAR_AXLE_TO_FRONT, Other, Traffic
 
-GONE = 60.0  # m: too far to be seen
+GONE = 50.0  # m: too far to be seen
 SECONDS = {1: 2.8, 2: 2.1, 3: 1.5}  # by level: until our car would be there
 
 

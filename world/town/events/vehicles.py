@@ -53,11 +53,11 @@ class CutIn(Happening):
         self._pace, self._in, self._crossing, self._adopted = 0.0, 0.0, False, False
 
     def ready(self, stage: Stage) -> bool:
-        if not steady(stage) or beside(stage, self.side) is None or to_junction(stage) < 24.0 + 2.4 * stage.speed:
+        if not steady(stage) or beside(stage, self.side) is None or to_junction(stage) < 20.0 + 2.2 * stage.speed:
             return False
-        if stage.lead is not None and stage.lead_distance < 18.0 + 0.5 * stage.speed:
+        if stage.lead is not None and stage.lead_distance < 16.0 + 0.5 * stage.speed:
             return False
-        return clear(stage, our_way(stage), -8.0, 30.0 + stage.speed, self.sign * 3.4)
+        return clear(stage, our_way(stage), -5.0, 24.0 + 0.5 * stage.speed, self.sign * 3.4)
 
     def begin(self, stage: Stage) -> None:
         self._pace = stage.speed
@@ -183,7 +183,7 @@ class Oncoming(Happening):
     """A vehicle leaves its lane, comes towards us on ours and swings back: the higher the level the later."""
 
     event = Event.ONCOMING
-    BACK: ClassVar = {1: (2.3, 10.0), 2: (1.9, 8.0), 3: (1.6, 6.0)}  # it turns back this many s and m before us
+    BACK: ClassVar = {1: (1.6, 5.0), 2: (1.35, 4.0), 3: (1.15, 3.0)}  # it turns back this many s and m before us
 
     def __init__(self, side: Side, level: int, rng: random.Random) -> None:
         super().__init__(side, level, rng)
@@ -198,16 +198,16 @@ class Oncoming(Happening):
         if home is None or home > 7.0 or not steady(stage) or not free_ahead(stage, start + 4.0):
             return False
         way = our_way(stage)
-        return clear(stage, way, 0.0, start + 12.0, home) and clear(stage, way, 4.0, start + 6.0, 0.0)
+        lanes = (0.0, home) if home < 5.0 else (0.0, 3.4, home)
+        return all(clear(stage, way, 4.0, start + 8.0, left) for left in lanes)
 
     def _start(self, stage: Stage) -> float:
-        return REAR_AXLE_TO_FRONT + 24.0 + 1.6 * stage.speed
+        return REAR_AXLE_TO_FRONT + 23.0 + 1.5 * stage.speed
 
     def begin(self, stage: Stage) -> None:
         self._home = opposite(stage) or 3.4
-        self._mover = Mover(
-            self.actor, self._kind, "headlights", our_way(stage), self._start(stage), self._home, 6.5, way=-1
-        )
+        start, left = self._start(stage), min(self._home, 3.6)
+        self._mover = Mover(self.actor, self._kind, "headlights", our_way(stage), start, left, 6.5, way=-1)
 
     def move(self, stage: Stage) -> None:
         mover = self._mover
@@ -215,9 +215,9 @@ class Oncoming(Happening):
         self.age += DT
         gap = relative(stage, *mover.course.at(mover.s, mover.left)[:2])[0] - (REAR_AXLE_TO_FRONT - WHEELBASE)
         seconds, metres = self.BACK[self.level]
-        self._turned = self._turned or gap < metres + seconds * (stage.speed + mover.speed) * 0.62
+        self._turned = self._turned or gap < metres + seconds * (stage.speed + mover.speed)
         pace = 6.5 if not self._turned or gap < 0 else 5.0
-        mover.step(pace, self._home if self._turned else 0.0, 3.4 if self._home < 4 else 4.6, pull=3.0)
+        mover.step(pace, self._home if self._turned else 0.0, 3.6, pull=3.0)
 
     def others(self) -> list[Other]:
         return [self._mover.other()] if self._mover else []
