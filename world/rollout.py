@@ -44,6 +44,7 @@ def rollout(
     *,
     steps: int = 2,
     time: bool = True,
+    context_noise: float = CONTEXT_NOISE,
 ) -> Rollout:
     """Dreams T frames from `past` (the latents of the two frames before, newest last, each [B, N, C])."""
     before, last = past
@@ -58,7 +59,7 @@ def rollout(
     for frame in range(frames):
         motions = motions_BT4[:, frame]
         carried = carry(tokenizer, anchor, last, motions)
-        carried, seen, earlier = (part + CONTEXT_NOISE * noise() for part in (carried, last, before))
+        carried, seen, earlier = (part + context_noise * noise() for part in (carried, last, before))
         given = Condition(carried, seen, earlier, one, motions, fields_BT6[:, frame])
         drawn = sample(dynamics, noise(), given, steps, cache)
         if cache is not None:

@@ -25,6 +25,7 @@ from world.tokenizer import Tokenizer
 from world.train.compute import Compute, precision
 from world.train.drives import ENCODING, Drives, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
+from world.train.recipe import Recipe
 from world.train.samples import SAMPLES, save_sheet
 from world.train.tokenizer import psnr
 
@@ -54,31 +55,37 @@ def train_dynamics(
     compute: Compute,
     seed: int = 0,
     report: Report | None = None,
+    recipe: Recipe | None = None,
 ) -> None:
     """Needs the tokenizer and the anchor in `out`; writes the dynamics beside them."""
+    recipe = recipe or Recipe()
     device = compute.device
     config, modules, hashes = trained_parts(out, ENCODING, device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         dynamics = Dynamics(config.dynamics).to(device)
     compute.prepare(dynamics)
-    parts = Parts(modules["tokenizer"], modules.get("anchor"), dynamics)
+    parts = Parts(modules["tokenizer"], modules.get("anchor") if recipe.anchor else None, dynamics)
 
     def note(text: str) -> None:
         if report:
             report(0.0, text)
 
+    key = cache_key(hashes) + ("" if recipe.anchor else "-still")
     with compute.main_first():
         latents, held = (
-            encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", cache_key(hashes), note)
+            encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", key, note)
             for data in (drives, held_out)
         )
-    trainer = DynamicsTrainer(parts, drives, latents, compute, seed)
+    trainer = DynamicsTrainer(parts, drives, latents, compute, seed, recipe)
 
     def validate(loop: TrainingLoop, time: bool) -> Callable[[], dict[str, float]]:
         def run() -> dict[str, float]:
             sheet = out / "samples" / f"{loop.name}-{loop.step:06d}.png"
-            scores = horizons(parts, held_out, held, device, clips=VALIDATION_CLIPS, time=time, sheet=sheet)
+            noise = recipe.context_noise
+            scores = horizons(
+                parts, held_out, held, device, clips=VALIDATION_CLIPS, time=time, sheet=sheet, context_noise=noise
+            )
             return {f"{what}_{frames}": value for what, row in scores.items() for frames, value in row.items()}
 
         return run
@@ -101,8 +108,11 @@ def train_dynamics(
 class DynamicsTrainer:
     """The losses of the three phases."""
 
-    def __init__(self, parts: Parts, drives: Drives, latents: Latents, compute: Compute, seed: int) -> None:
+    def __init__(
+        self, parts: Parts, drives: Drives, latents: Latents, compute: Compute, seed: int, recipe: Recipe | None = None
+    ) -> None:
         self.parts, self.drives, self.latents = parts, drives, latents
+        self.context_noise = (recipe or Recipe()).context_noise
         self.compute, self.device = compute, compute.device
         self.generator = seeded(seed, "cpu")
         self.shortcut = parts.dynamics.config.shortcut
@@ -110,6 +120,7 @@ class DynamicsTrainer:
         self._at = torch.empty(0, dtype=torch.long)  # the pool: the frames it dreams next, and their dreamt past
         self._last = self._before = torch.empty(0)
         gain = parts.tokenizer.from_latents.weight.norm(dim=0) * parts.tokenizer.latent_std
+        gain = gain if (recipe or Recipe()).visible else torch.ones_like(gain)
         self.weight_C = (gain / gain.mean()).to(self.device)  # a latent counts as much as it shows in the picture
         self.frames = ((drives.age >= 1) * weights(drives)).double()
         self.starts = {n: (drives.left >= n - 1) & (drives.age >= 2) for n in (CLIP_FRAMES, OWN_FRAMES)}
@@ -173,7 +184,16 @@ class DynamicsTrainer:
             past = self.latents.past(index[:, 0], self.device)
             p = self.parts
             with self.compute.autocast():
-                dreamt = rollout(p.tokenizer, p.anchor, p.dynamics, past, motions, fields, self.generator)
+                dreamt = rollout(
+                    p.tokenizer,
+                    p.anchor,
+                    p.dynamics,
+                    past,
+                    motions,
+                    fields,
+                    self.generator,
+                    context_noise=self.context_noise,
+                )
             given = dreamt.given
         clean = self.latents.clean[index.flatten()].to(self.device).float()
         return self.forcing(clean, given, bootstrap=self.shortcut, frames=index.shape[1])
@@ -206,7 +226,8 @@ class DynamicsTrainer:
                     target[(size[own] > SMALLEST).nonzero()[:, 0]] = steps
                 predicted = model(noised[own], tau[own], size[own], given[own], frames=frames)
             error = ((predicted - target).square() * self.weight_C).mean((1, 2))
-            loss = (error * (0.5 + 0.5 * tau[own])).mean()
+            weight = (1 - tau[own]).clamp_min(SMALLEST) ** -2 if model.config.velocity else 0.5 + 0.5 * tau[own]
+            loss = (error * weight).mean()
             yield {"loss": loss, "plain": (error * smallest[own]).mean()}
 
     @torch.no_grad()
@@ -226,7 +247,7 @@ class DynamicsTrainer:
     def noised(self, given: Condition) -> Condition:
         """The past a little noised, as it will be in a dream; sometimes more."""
         batch = len(given.has_past_B)
-        strength = CONTEXT_NOISE * (1 + 3 * torch.rand(batch, generator=self.generator) ** 3)[:, None, None]
+        strength = self.context_noise * (1 + 3 * torch.rand(batch, generator=self.generator) ** 3)[:, None, None]
         for name in ("anchor_BNC", "last_BNC", "before_BNC"):
             part = getattr(given, name)
             noise = strength * torch.randn(part.shape, generator=self.generator)
@@ -277,6 +298,7 @@ def horizons(
     time: bool = True,
     seed: int = 0,
     sheet: Path | None = None,
+    context_noise: float = CONTEXT_NOISE,
 ) -> dict[str, dict[int, float]]:
     """PSNR (dB) of dreams against the true future in moving scenes at HORIZONS, true controls.
 
@@ -313,6 +335,7 @@ def horizons(
                 seeded(seed, "cpu"),
                 steps=steps,
                 time=time,
+                context_noise=context_noise,
             )
             return [parts.tokenizer.decode(out.latents[:, frame - 1]).clamp(-1, 1) for frame in HORIZONS]
 

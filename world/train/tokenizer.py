@@ -15,11 +15,12 @@ from world.tokenizer import Tokenizer
 from world.train.compute import Compute
 from world.train.drives import MOVING, Drives
 from world.train.loop import Report, Schedule, TrainingLoop
+from world.train.recipe import Recipe
 from world.train.samples import SAMPLES, save_sheet
 
 BATCH = 32
 LATENT_NOISE = 0.05
-PCA_FRAMES = 3000
+PCA_PATCHES = 144_000
 
 
 def psnr(mse: Tensor) -> Tensor:
@@ -36,15 +37,18 @@ def train_tokenizer(
     compute: Compute,
     seed: int = 0,
     report: Report | None = None,
+    recipe: Recipe | None = None,
 ) -> None:
     """Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents. Writes tokenizer and anchor."""
+    recipe = recipe or Recipe()
     device = compute.device
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         tokenizer = Tokenizer(config.tokenizer)
     generator = seeded(seed, "cpu")
-    sample = torch.randperm(len(drives), generator=generator)[:PCA_FRAMES]
-    tokenizer.init_pca(drives.batch(sample.sort().values))
+    sample = torch.randperm(len(drives), generator=generator)[: PCA_PATCHES // config.tokenizer.tokens]
+    if recipe.pca:
+        tokenizer.init_pca(drives.batch(sample.sort().values))
     tokenizer.to(device)
     compute.prepare(tokenizer)
     loop = TrainingLoop("tokenizer", out, tokenizer, Schedule(minutes=minutes, rate=1e-3, fall=0.3), compute)
@@ -60,7 +64,7 @@ def train_tokenizer(
                 decoded = tokenizer.decode(latents + LATENT_NOISE * noise[rows].to(device))
             mse, l1 = F.mse_loss(decoded, image), F.l1_loss(decoded, image)
             edges = sum(F.l1_loss(decoded.diff(dim=axis), image.diff(dim=axis)) for axis in (-1, -2))
-            yield {"loss": mse + 0.1 * l1 + 0.1 * edges, "psnr": psnr(mse)}
+            yield {"loss": mse + recipe.l1 * l1 + recipe.edges * edges, "psnr": psnr(mse)}
 
     def validate() -> dict[str, float]:
         with torch.inference_mode():
