@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,10 @@ def finetune(
     schedule = Schedule(minutes=config.minutes, rate=config.rate, warmup=60, fall=0.1, ema=0.98, weight_decay=0.0)
     loop = TrainingLoop("lora", out, nn.ParameterDict(trained), schedule)
 
-    def loss_of(step: int) -> dict[str, Tensor]:
+    def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         tokens, labels, mask = batches.batch(step)
         loss, exact = completion_loss(model, tokens, labels, mask)
-        return {"loss": loss, "exact": exact, "epoch": torch.tensor(step / len(batches))}
+        yield {"loss": loss, "exact": exact, "epoch": torch.tensor(step / len(batches))}
 
     def validate() -> dict[str, float]:
         with torch.no_grad():

@@ -88,7 +88,7 @@ def test_options_are_obeyed(env: TownEnv) -> None:
         ({"town": "Paris"}, "no town 'Paris'"),
         ({"weather": "hail"}, "no weather 'hail'; there are: clear"),
         ({"time": 9}, "no time '9'"),
-        ({"event": "cyclist"}, "no event 'cyclist'; there are: none, ped_cross"),
+        ({"event": "meteor"}, "no event 'meteor'; there are: none, ped_cross"),
     ],
 )
 def test_what_there_is_not_is_refused_in_a_sentence(env: TownEnv, options: dict[str, Any], said: str) -> None:

@@ -1,4 +1,4 @@
-"""The town: labels, signs, lights, events, weather, and an expert that keeps to the road."""
+"""The town: labels, signs, lights, weather, and an expert that keeps to the road."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if missing := [name for name in ("sumo", "libsumo", "panda3d") if find_spec(name
 
 import libsumo
 
-from world.controls import DT, Event, Side, TimeOfDay, Weather
+from world.controls import DT, TimeOfDay, Weather
 from world.data.schema import COLUMNS, Episode
 from world.errors import SimulatorError
 from world.town.camera import Camera
 from world.town.evaluate import Undisturbed, measure
 from world.town.pilots import PILOTS
-from world.town.recorder import record, row
+from world.town.recorder import record
 from world.town.town import LIGHTS, Options, Town
 from world.town.traffic import Traffic
 
@@ -128,47 +128,6 @@ def test_rain_comes_gradually_and_is_seen(town: Town) -> None:
     assert steps.min() >= 0 and steps.max() < 0.06
     assert amounts[9] == pytest.approx(0.5) and amounts[-1] == pytest.approx(1.0)
     assert np.abs(town.render()[0] - dry).mean() > 8
-
-
-@pytest.mark.parametrize("event", [Event.PED_CROSS, Event.HARD_BRAKE])
-def test_events_come_about_and_are_seen(town: Town, event: Event) -> None:
-    onsets = 0
-    for seed in range(8):
-        town.reset(seed, Options(weather=Weather.CLEAR, time=TimeOfDay.DAY, event=event, changes=False))
-        for _ in range(250):
-            onset = town.choose()
-            if onset:
-                onsets += 1
-                assert town.events.event == event and town.events.level in (1, 2, 3)
-                assert (town.events.side in (Side.LEFT, Side.RIGHT)) == (event == Event.PED_CROSS)
-            if town.events.event == event and onsets:
-                _image, shown = town.render()
-                labels = row(town, shown, onset)
-                assert labels["control.event"] == event and labels["event.onset"] == int(onset)
-                if shown.event > 0:
-                    assert shown.event <= shown.people + shown.vehicles
-                    return
-            town.step(town.advice.steer, town.advice.accel)
-            if town.collided:
-                break
-    pytest.fail(f"{onsets} onsets of {event.name}, none seen")
-
-
-def test_who_crosses_comes_from_the_side_that_was_said(town: Town) -> None:
-    sides = set()
-    for seed in range(12):
-        town.reset(seed, Options(event=Event.PED_CROSS, changes=False))
-        for _ in range(200):
-            if town.choose():
-                (person,) = town.events.others()
-                left = math.cos(town.heading) * (person.y - town.y) - math.sin(town.heading) * (person.x - town.x)
-                assert (left > 0) == (town.events.side == Side.LEFT)
-                sides.add(town.events.side)
-                break
-            town.step(town.advice.steer, town.advice.accel)
-        if len(sides) == 2:
-            return
-    pytest.fail(f"only {sides}")
 
 
 def test_the_expert_keeps_to_the_road(town: Town) -> None:

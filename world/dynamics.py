@@ -41,6 +41,7 @@ class DynamicsConfig:
     time_every: int = 3  # every third block is followed by attention over time
     context: int = 12  # frames in the rolling cache (1.2 s)
     shortcut: bool = False  # whether the model was bootstrapped, so that it may be told how far the sampler will jump
+    velocity: bool = False  # whether the net predicts z_1 - z_0, not z_1
     inputs: Inputs = DRIVING  # the floats that lead to a frame
 
 
@@ -143,7 +144,8 @@ class Dynamics(nn.Module):
                 fresh.append(keys)
         if cache is not None:
             cache.fresh = fresh
-        return given.anchor_BNC + self.residual(x).float()
+        out = self.residual(x).float()
+        return noised_BNC + (1 - tau_B)[:, None, None] * out if self.config.velocity else given.anchor_BNC + out
 
     def embed(self, tau_B: Tensor, step_B: Tensor, given: Condition) -> Tensor:
         """The FiLM condition [B, D] out of signal level, step size and control."""

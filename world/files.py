@@ -71,9 +71,9 @@ def strict(kind: type[Config], values: dict[str, Any], where: str) -> Config:
 
 
 def _dynamics(values: dict[str, Any], where: str) -> DynamicsConfig:
-    """Weights older than other inputs than a car's do not name theirs."""
+    """Weights older than inputs other than a car's, or than velocities, do not name theirs."""
     inputs = strict(Inputs, values.get("inputs", asdict(DRIVING)), where)
-    return strict(DynamicsConfig, values | {"inputs": inputs}, where)
+    return strict(DynamicsConfig, {"velocity": False} | values | {"inputs": inputs}, where)
 
 
 def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:

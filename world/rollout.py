@@ -72,6 +72,7 @@ def rollout(
     *,
     steps: int = 2,
     time: bool = True,
+    context_noise: float = CONTEXT_NOISE,
 ) -> Rollout:
     """Dreams T frames on from `past`."""
     batch, frames = motions_BT4.shape[:2]
@@ -87,7 +88,7 @@ def rollout(
         motions = motions_BT4[:, frame]
         carried = carry(parts.anchor, past.pictures, motions)
         known = (parts.tokenizer.encode(carried), past.latents[1], past.latents[0])
-        anchor, last, before = (part + CONTEXT_NOISE * noise() for part in known)
+        anchor, last, before = (part + context_noise * noise() for part in known)
         given = Condition(anchor, last, before, one, motions, fields_BT6[:, frame])
         drawn = sample(parts.dynamics, noise(), given, steps, cache)
         if cache is not None:

@@ -32,9 +32,10 @@ MINUTES = typer.Option(min=0.01, help="Budget of each part; given more, a finish
 
 def train_part(part: str, data: Path, held_out: Path, out: Path, minutes: float | None, device: str, seed: int) -> None:
     from world.train import train
+    from world.train.compute import Compute
 
     with progress(f"train {part}") as report:
-        train(part, data, held_out, out, minutes=minutes, device=device, seed=seed, report=report)
+        train(part, data, held_out, out, minutes=minutes, compute=Compute(device), seed=seed, report=report)
     say(f"{part}: done, in {out}. Next: `lucidrive train release`, or the next part.")
 
 

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from panda3d.core import NodePath
 
-from world.town import models
+from world.town import models, props
 from world.town.camera import Camera
-from world.town.mesh import Mesh, Surface, line_length
+from world.town.mesh import Colour, Mesh, Surface, line_length
 from world.town.network import Network
 from world.town.traffic import Other, Traffic, paint_of
 
 COATS = ((190, 70, 64), (64, 96, 150), (222, 190, 90), (70, 120, 92), (150, 92, 140), (226, 222, 212), (60, 62, 70))
 TROUSERS = ((52, 56, 72), (92, 84, 76), (40, 40, 44))
-EVENT_COAT = (228, 96, 44)
+EVENT_SURFACES = (Surface.EVENT_VEHICLE, Surface.EVENT_PERSON, Surface.EVENT_ANIMAL, Surface.EVENT_PROP)
+EVENT_COATS = ((226, 44, 52), (236, 200, 40), (40, 110, 220), (222, 60, 150))
 DRAWN = 110.0  # m
+TRAFFIC_KINDS = frozenset(name for name, kind in models.KINDS.items() if kind.share > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,12 @@ class Seen:
 def seen(raw: np.ndarray) -> Seen:
     """Count surfaces in a raw view (`Camera.look`)."""
     counts = np.bincount(raw[..., 3].reshape(-1), minlength=32) // 4
-    event = int(counts[Surface.EVENT_VEHICLE] + counts[Surface.EVENT_PERSON])
+    event = int(sum(counts[s] for s in EVENT_SURFACES))
     vehicles = int(counts[Surface.VEHICLE] + counts[Surface.EVENT_VEHICLE])
     return Seen(vehicles, int(counts[Surface.PERSON] + counts[Surface.EVENT_PERSON]), event)
+
+
+_Key = tuple[str, bool, str]  # id, is it the event's, look
 
 
 class _Actor:
@@ -60,7 +65,7 @@ class Actors:
 
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
-        self._pool: dict[tuple[str, bool], _Actor] = {}
+        self._pool: dict[_Key, _Actor] = {}
         self._tick = 0
 
     def reset(self) -> None:
@@ -73,36 +78,72 @@ class Actors:
     def update(self, others: list[Other], x: float, y: float, event_actor: str | None) -> None:
         """Place everybody near (x, y); the event's actor is drawn in its own surface class."""
         self._tick += 1
-        present: set[tuple[str, bool]] = set()
+        present: set[_Key] = set()
         for other in others:
             if math.hypot(other.x - x, other.y - y) > DRAWN:
                 continue
-            key = (other.id, other.id == event_actor)
+            key = (other.id, event_actor is not None and other.id.split(".")[0] == event_actor, other.look)
             actor = self._pool.get(key) or self._make(other, key)
             present.add(key)
             actor.node.setPosHpr(other.x, other.y, 0, math.degrees(other.heading), 0, 0)
-            if other.kind == "person":
-                phase = self._tick + sum(map(ord, other.id))
-                actor.show((phase // 3) % 2 if other.speed > 0.1 else 0)
-            else:
-                actor.show(1 if other.braking else 0)
+            actor.show(self._variant(other))
         for key in [k for k in self._pool if k not in present]:
             self._pool.pop(key).node.removeNode()
 
-    def _make(self, other: Other, key: tuple[str, bool]) -> _Actor:
+    def _variant(self, other: Other) -> int:
+        """Which of a model's alternatives is seen now: the step, the flash, the brake light."""
+        phase = self._tick + sum(map(ord, other.id))
+        if other.look in props.FLASHING:
+            return (self._tick // 2) % 2
+        if other.look == "hazard":
+            return (self._tick // 3) % 2
+        if other.look == "worker":
+            return (phase // 4) % 2
+        if other.kind in ("person", "bicycle"):
+            stride = 2 if other.speed > 2.4 else 3
+            return (phase // stride) % 2 if other.speed > 0.1 else 0
+        return 1 if other.braking and other.kind in TRAFFIC_KINDS else 0
+
+    def _make(self, other: Other, key: _Key) -> _Actor:
         pick = sum(ord(c) * 17**i for i, c in enumerate(other.id))
-        if other.kind == "person":
-            surface = Surface.EVENT_PERSON if key[1] else Surface.PERSON
-            coat = EVENT_COAT if other.id.startswith("e") else COATS[pick % len(COATS)]
-            legs = TROUSERS[pick // 7 % len(TROUSERS)]
-            actor = _Actor(self._camera.actors, None, [models.person(coat, legs, surface, pose) for pose in (0, 1)])
+        kind, look, event = other.kind, other.look, key[1]
+        base: Mesh | None = None
+        if kind == "person" and look in props.ANIMALS:
+            surface = Surface.EVENT_ANIMAL if event else Surface.PERSON
+            variants = [props.animal(look, surface, pose) for pose in (0, 1)]
+        elif kind in ("person", "bicycle"):
+            surface = Surface.EVENT_PERSON if event else Surface.PERSON
+            coats = EVENT_COATS if look else COATS
+            coat, legs = coats[pick % len(coats)], TROUSERS[pick // 7 % len(TROUSERS)]
+            variants = [_someone(look, coat, legs, surface, pose) for pose in (0, 1)]
+        elif kind not in TRAFFIC_KINDS:
+            variants = [props.thing(kind, Surface.EVENT_PROP if event else Surface.WALL)]
         else:
-            surface = Surface.EVENT_VEHICLE if key[1] else Surface.VEHICLE
-            body = models.vehicle(other.kind, paint_of(other.id), surface)
-            lights = [models.rear_lights(other.kind, braking) for braking in (False, True)]
-            actor = _Actor(self._camera.actors, body, lights)
+            surface = Surface.EVENT_VEHICLE if event else Surface.VEHICLE
+            base = props.body(look, kind, paint_of(other.id), surface)
+            if look in props.FLASHING:
+                base.placed(models.rear_lights(kind, False), 0, 0, 0)
+                variants = [props.beacons(look, kind, phase) for phase in (0, 1)]
+            elif look == "hazard":
+                base.placed(models.rear_lights(kind, False), 0, 0, 0)
+                variants = [props.hazards(kind, on) for on in (True, False)]
+            else:
+                if look == "headlights":
+                    base.placed(props.headlights(kind), 0, 0, 0)
+                variants = [models.rear_lights(kind, braking) for braking in (False, True)]
+        actor = _Actor(self._camera.actors, base, variants)
         self._pool[key] = actor
         return actor
+
+
+def _someone(look: str, coat: Colour, legs: Colour, surface: int, pose: int) -> Mesh:
+    if look == "cyclist":
+        return props.cyclist(coat, surface, pose)
+    if look == "child":
+        return props.child(coat, legs, surface, pose)
+    if look == "worker":
+        return props.worker(surface, pose)
+    return models.person(coat, legs, surface, pose)
 
 
 class Signals:

@@ -17,14 +17,55 @@ import numpy as np
 
 from world.errors import SimulatorError
 
-VERSION = 1  # part of the cache key: raise it when a spec or an option below changes
+VERSION = 2  # part of the cache key: raise it when a character or an option below changes
 SPLITS: dict[str, tuple[int, ...]] = {
-    "train": tuple(range(16)),
-    "validation": (16, 17),
-    "test": (20, 22, 21, 23),  # one and two lanes a direction; grids, a random plan, a spider's web
+    "train": tuple(range(18)),
+    "validation": (18, 19, 24),
+    "test": (20, 21, 22, 23, 25),  # every plan, one to three lanes, dense and suburban
 }
 LANE_WIDTH = 3.4
 SIDEWALK_WIDTH = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """What a generated town is like. `lanes` a direction; `mixed`: each street draws one up to `lanes`; `block` in m."""
+
+    plan: str  # grid, random or spider
+    lanes: int
+    mixed: bool
+    look: str  # dense, mixed or suburban (world.town.scene.LOOKS)
+    block: float
+
+
+TOWNS: tuple[Character, ...] = (
+    Character("grid", 1, False, "suburban", 78),
+    Character("grid", 2, False, "mixed", 88),
+    Character("random", 1, False, "suburban", 98),
+    Character("spider", 2, True, "mixed", 76),
+    Character("grid", 3, True, "dense", 104),
+    Character("random", 2, False, "mixed", 112),
+    Character("grid", 2, True, "dense", 82),
+    Character("spider", 1, False, "suburban", 68),
+    Character("grid", 1, False, "mixed", 74),
+    Character("random", 3, True, "dense", 122),
+    Character("grid", 2, False, "suburban", 96),
+    Character("spider", 2, False, "dense", 80),
+    Character("grid", 3, False, "dense", 112),
+    Character("random", 2, True, "suburban", 108),
+    Character("grid", 1, False, "dense", 76),
+    Character("spider", 3, True, "mixed", 84),
+    Character("grid", 2, True, "mixed", 86),
+    Character("random", 1, False, "dense", 94),
+    Character("grid", 2, False, "dense", 90),  # validation
+    Character("random", 1, False, "mixed", 100),  # validation
+    Character("grid", 1, False, "suburban", 82),
+    Character("random", 2, True, "dense", 110),
+    Character("grid", 3, True, "mixed", 102),
+    Character("spider", 2, False, "suburban", 78),
+    Character("spider", 3, True, "suburban", 86),  # validation
+    Character("grid", 2, False, "dense", 84),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +109,7 @@ class Network:
     crossings: tuple[tuple[np.ndarray, float], ...]  # centre line, width
     bounds: tuple[float, float, float, float]
     walk_edges: dict[str, tuple[str, ...]] = field(default_factory=dict)  # node -> edges with a sidewalk at it
+    look: str = "mixed"  # how its streets are lined (world.town.scene.LOOKS)
 
 
 def cache_dir() -> Path:
@@ -77,27 +119,29 @@ def cache_dir() -> Path:
 
 
 def _options(town: int) -> list[str]:
-    """netgenerate's options for a town: three kinds of plan, sizes and lane counts drawn from the town's id."""
-    rng = random.Random(f"town-{VERSION}-{town}")
-    kind = ("grid", "grid", "random", "spider")[town % 4]
-    block = rng.uniform(72, 98)
-    lanes = rng.choice([1, 2, 2])
-    if kind == "grid":
+    """netgenerate's options for a town of its character; what that leaves open is drawn from the town's id."""
+    rng, kind = random.Random(f"town-{VERSION}-{town}"), TOWNS[town]
+    if kind.plan == "grid":
         plan = ["--grid", "--grid.x-number", "5", "--grid.y-number", "5"]
-        plan += ["--grid.x-length", f"{block:.1f}", "--grid.y-length", f"{rng.uniform(72, 105):.1f}"]
+        plan += [
+            "--grid.x-length",
+            f"{kind.block:.1f}",
+            "--grid.y-length",
+            f"{kind.block * rng.uniform(0.9, 1.15):.1f}",
+        ]
         jitter = rng.uniform(3, 9)
         plan += ["--perturb-x", f"norm(0,{jitter:.1f})", "--perturb-y", f"norm(0,{jitter:.1f})"]
-    elif kind == "spider":
-        plan = ["--spider", "--spider.arm-number", str(rng.choice([5, 6, 7])), "--spider.circle-number", "3"]
-        plan += ["--spider.space-radius", f"{block:.1f}", "--spider.omit-center"]
+    elif kind.plan == "spider":
+        plan = ["--spider", "--spider.arm-number", str(rng.choice([7, 8, 9])), "--spider.circle-number", "3"]
+        plan += ["--spider.space-radius", f"{kind.block:.1f}", "--spider.omit-center"]
     else:
-        plan = ["--rand", "--rand.grid", "--rand.iterations", "45", "--rand.min-distance", "80"]
-        plan += ["--rand.max-distance", f"{rng.uniform(105, 125):.1f}", "--rand.min-angle", "60"]
+        plan = ["--rand", "--rand.grid", "--rand.iterations", "45", "--rand.min-distance", f"{kind.block - 22:.1f}"]
+        plan += ["--rand.max-distance", f"{kind.block + 10:.1f}", "--rand.min-angle", "60"]
         plan += ["--rand.neighbor-dist1", "0", "--rand.neighbor-dist2", "2"]
-    plan += ["--random-lanenumber"] if rng.random() < 0.4 else []
+    plan += ["--random-lanenumber"] if kind.mixed else []
     return [
         *plan,
-        *("--seed", str(1000 + town), "--default.lanenumber", str(lanes), "--default.lanewidth", str(LANE_WIDTH)),
+        *("--seed", str(1000 + town), "--default.lanenumber", str(kind.lanes), "--default.lanewidth", str(LANE_WIDTH)),
         *(
             "--default.speed",
             "13.9",
@@ -149,7 +193,7 @@ def _drivable(lane: ET.Element) -> bool:
     return (allow is None or "passenger" in allow.split()) and "passenger" not in disallow.split() and disallow != "all"
 
 
-def read(path: Path) -> Network:
+def read(path: Path, look: str = "mixed") -> Network:
     """Parse a SUMO network file."""
     root = ET.parse(path).getroot()
     lanes: dict[str, Lane] = {}
@@ -222,9 +266,10 @@ def read(path: Path) -> Network:
         crossings=tuple(crossings),
         bounds=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
         walk_edges={k: tuple(v) for k, v in walk.items()},
+        look=look,
     )
 
 
 def load(town: int) -> Network:
     """The network of a town by id (see SPLITS)."""
-    return read(ensure(town))
+    return read(ensure(town), TOWNS[town].look)

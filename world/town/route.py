@@ -13,11 +13,12 @@ import numpy as np
 
 from world.controls import Command
 from world.town.mesh import cut_line, line_length
-from world.town.network import Network
+from world.town.network import Network, Turn
 
 AHEAD = 90.0  # m of path kept ahead
-COMMANDS = {"l": Command.LEFT, "r": Command.RIGHT, "s": Command.STRAIGHT, "t": Command.LEFT}
-TURN_WEIGHTS = {"l": 0.9, "r": 1.3, "s": 0.45, "t": 0.001}
+COMMANDS = {"l": Command.LEFT, "r": Command.RIGHT, "s": Command.STRAIGHT}
+TURN_SHARES = {"l": 0.38, "r": 0.37, "s": 0.25}  # aimed at; a town's lanes may not offer it
+DEAD_END = 0.01  # weight of a way that can only be turned round in
 MAX_ANNOUNCE = 8.0  # s before the junction
 
 
@@ -92,6 +93,7 @@ class Route:
 
     def __init__(self, network: Network, index: LaneIndex, rng: random.Random) -> None:
         self.network, self.index, self._rng = network, index, rng
+        self._taken = dict.fromkeys(TURN_SHARES, 0)
         self._points = np.zeros((0, 2))
         self._s = np.zeros(0)
         self.junctions: list[Junction] = []
@@ -117,6 +119,20 @@ class Route:
         self._s = np.concatenate([self._s, begin + at])
         self._spans.append((begin, float(self._s[-1]), lane))
 
+    def _choose(self, turns: tuple[Turn, ...]) -> Turn:
+        """Draw the next turn, the rather the more it lags behind its share of those taken so far."""
+
+        def weight(turn: Turn) -> float:
+            share = TURN_SHARES.get(turn.direction, DEAD_END)
+            lag = share / (self._taken.get(turn.direction, 0) + 0.7)
+            onward = self.network.turns.get(turn.to, ())
+            return lag * lag * (1.0 if any(t.direction in TURN_SHARES for t in onward) else DEAD_END)
+
+        turn = self._rng.choices(turns, [weight(t) for t in turns])[0]
+        if turn.direction in self._taken:
+            self._taken[turn.direction] += 1
+        return turn
+
     def _extend(self) -> None:
         while self._s[-1] - self.s < AHEAD:
             lane = self._spans[-1][2]
@@ -133,8 +149,7 @@ class Route:
             elif not turns:
                 return
             else:
-                weights = [TURN_WEIGHTS.get(t.direction, 0.3) for t in turns]
-                turn = self._rng.choices(turns, weights)[0]
+                turn = self._choose(turns)
                 rest = turn.via
             entry = float(self._s[-1]) if not self.network.lanes[lane].internal else self._spans[-1][0]
             for name in rest:
@@ -204,7 +219,7 @@ class Route:
             return self._change[1]
         junction = self.next_junction(self.s)
         if junction and (junction.entry - self.s) / max(speed, 3.0) <= junction.announce:
-            return COMMANDS.get(junction.direction, Command.STRAIGHT)
+            return COMMANDS.get(junction.direction, Command.FOLLOW)
         return Command.FOLLOW
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -27,6 +28,27 @@ CROWNS: tuple[Colour, ...] = ((84, 132, 66), (100, 146, 74), (70, 116, 70))
 TRUNK: Colour = (104, 82, 64)
 METAL: Colour = (92, 94, 98)
 CELL = 1.0  # m: occupancy raster
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How streets are lined: shares in [0, 1], lengths in m."""
+
+    built_up: float  # share of street sides with buildings
+    filled: float  # of these, share of plots that are built on
+    houses: float  # share of narrow plots with a house under a pitched roof instead of flats
+    floors: tuple[int, int]  # of flats
+    setback: tuple[float, float]
+    gap: tuple[float, float]  # between plots
+    trees: float  # along the pavement
+    garden: int  # trees and bushes on a plot without flats
+
+
+LOOKS = {
+    "dense": Look(0.95, 0.96, 0.1, (3, 8), (0.4, 1.2), (0.0, 1.5), 0.3, 0),
+    "mixed": Look(0.85, 0.88, 0.6, (2, 5), (1.2, 3.5), (0.6, 4.0), 0.55, 0),
+    "suburban": Look(0.9, 0.8, 1.0, (1, 2), (3.5, 7.0), (3.0, 8.0), 0.7, 2),
+}
 
 
 class Raster:
@@ -71,8 +93,8 @@ class Raster:
 class Scene:
     """Static meshes by layer and tile; `solid` is what a car cannot pass, `drivable` lanes and junctions."""
 
-    def __init__(self, network: Network, seed: int) -> None:
-        self.network = network
+    def __init__(self, network: Network, seed: int | str, look: str = "mixed") -> None:
+        self.network, self._look = network, LOOKS[look]
         self.layers: dict[str, Tiles] = ground.build(network)
         self.objects: Tiles = defaultdict(Mesh)
         self.drivable = Raster(network.bounds, 0.25)
@@ -108,20 +130,26 @@ class Scene:
             while at < total - 5:  # lamps at the kerb
                 self._lamp(*self._along(walk.shape, at, inner))
                 at += rng.uniform(26, 32)
+            look = self._look
             at = rng.uniform(-4, 4)
-            built_up = rng.random() < 0.85
+            built_up = rng.random() < look.built_up
             while at < total + 2:  # buildings behind the pavement
                 width = rng.uniform(9, 17)
-                if built_up and rng.random() < 0.88:
-                    self._building(walk.shape, at, width, -walk.width / 2 - rng.uniform(1.2, 3.5))
-                else:
-                    for extra in (2.5, 6.0):
-                        x, y, _ = self._along(walk.shape, at + width * rng.random(), -walk.width / 2 - extra)
+                built = built_up and rng.random() < look.filled
+                if built:
+                    self._building(walk.shape, at, width, -walk.width / 2 - rng.uniform(*look.setback))
+                garden = range(look.garden) if built else (1, 2)
+                for k in garden:  # in front of a house, or where there is none
+                    deep = 1.2 + rng.uniform(0, look.setback[0]) if built else 2.5 * k + (k - 1)
+                    x, y, _ = self._along(walk.shape, at + width * rng.random(), -walk.width / 2 - deep)
+                    if built and rng.random() < 0.6:
+                        self._bush(x, y)
+                    else:
                         self._tree(x, y)
-                at += width + rng.uniform(0.6, 4.0)
+                at += width + rng.uniform(*look.gap)
             at = rng.uniform(4, 14)
             while at < total - 4:  # trees along the pavement
-                if rng.random() < 0.55:
+                if rng.random() < look.trees:
                     x, y, _ = self._along(walk.shape, at, outer)
                     self._tree(x, y, street=True)
                 at += rng.uniform(9, 18)
@@ -176,9 +204,23 @@ class Scene:
         self.solid.fill(post)
         self._taken.fill(post)
 
+    def _bush(self, x: float, y: float) -> None:
+        """A bush, no higher than a bonnet: it can be driven over."""
+        rng = self._rng
+        if self._taken.at(np.array([[x + dx, y + dy] for dx in (-0.6, 0.6) for dy in (-0.6, 0.6)])).any():
+            return
+        size = rng.uniform(0.5, 1.0)
+        bush = Mesh()
+        half = (size, size * rng.uniform(0.8, 1.6))
+        inset = (0.25 * size, 0.25 * size, 0.25 * size, 0.25 * size)
+        crown = rng.choice(CROWNS)
+        bush.box((-half[0], -half[1], 0), (half[0], half[1], 1.1 * size), crown, Surface.FOLIAGE, inset=inset)
+        self.objects[tile_of(np.array([x, y]))].placed(bush, x, y, rng.uniform(0, 1))
+
     def _building(self, line: np.ndarray, at: float, width: float, setback: float) -> None:
         rng = self._rng
-        house = width < 12 and rng.random() < 0.6
+        look = self._look
+        house = (width < 12 or look.houses == 1) and rng.random() < look.houses
         depth = rng.uniform(8, 11)
         x, y, heading = self._along(line, at, setback)
         c, s = math.cos(heading), math.sin(heading)
@@ -191,7 +233,7 @@ class Scene:
             return
         self._taken.fill(corner)
         self.solid.fill(corner)
-        floors = 2 if house else rng.randint(2, 5)
+        floors = min(2, rng.randint(*look.floors)) if house else rng.randint(*look.floors)
         mesh = _house(rng, width, depth, floors, house)
         self.objects[tile_of(corner[0])].placed(mesh, x, y, heading)
 

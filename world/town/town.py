@@ -40,13 +40,22 @@ class Options:
     changes: bool = True  # do weather and time change along the way
 
 
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """What our car touched: a kind of `models.KINDS`, "person" or "solid"; `ours`: we ran into it, not it into us."""
+
+    kind: str
+    id: str
+    ours: bool
+
+
 class Town:
     """A town with our car in it. The camera may be shared by the towns of a process (`world.town.camera`)."""
 
     def __init__(self, town: int, seed: int, camera: Camera) -> None:
         self.id = town
         self.network: Network = load(town)
-        self.scene = Scene(self.network, town)
+        self.scene = Scene(self.network, town, self.network.look)
         self.drivable = self.scene.drivable
         self.index = LaneIndex(self.network)
         self.camera = camera
@@ -93,6 +102,7 @@ class Town:
         self._until_lane = rng.uniform(1, 8)
         self.off_road_seconds, self.waited = 0.0, 0.0
         self.collided = False
+        self.collision: Collision | None = None
         self.lead: str | None = None
         self.lead_distance = JUNCTION_CAP
         self.traffic.place_ego(self.x, self.y, self.heading, self.speed)
@@ -148,14 +158,16 @@ class Town:
         self.off_road = not bool(self.drivable.at(np.array([centre]))[0])
         self.off_road_seconds = self.off_road_seconds + DT if self.off_road else 0.0
         self.waited = self.waited + DT if self.speed < 0.5 else 0.0
-        self.collided = self.collided or self._hits()
+        if not self.collided:
+            self.collision = self._hits()
+            self.collided = self.collision is not None
         if self.waited > 0.7 and self.light == "r":
             self.traffic.hasten(self._light_id)
 
     def _ahead(self, distance: float) -> tuple[float, float]:
         return self.x + distance * math.cos(self.heading), self.y + distance * math.sin(self.heading)
 
-    def _hits(self) -> bool:
+    def _hits(self) -> Collision | None:
         """Does our car touch a vehicle, a person or something solid?"""
         c, s = math.cos(self.heading), math.sin(self.heading)
         mx, my = self._ahead(REAR_AXLE_TO_FRONT - EGO_LENGTH / 2)
@@ -169,9 +181,11 @@ class Town:
                 py = other.y - part * length * math.sin(other.heading) - my
                 along, across = px * c + py * s, py * c - px * s
                 if abs(along) < EGO_LENGTH / 2 + 0.1 and abs(across) < EGO_WIDTH / 2 + half - 0.25:
-                    return True
+                    pace = other.speed * math.cos(other.heading - self.heading)
+                    ours = self.speed > 0.3 and (along > -EGO_LENGTH / 4 or self.speed > pace)
+                    return Collision(other.kind, other.id, ours)
         spots = [(mx + u * c - v * s, my + u * s + v * c) for u in (-2.0, 0.0, 2.0) for v in (-0.8, 0.8)]
-        return bool(self.scene.solid.at(np.array(spots)).any())
+        return Collision("solid", "", True) if self.scene.solid.at(np.array(spots)).any() else None
 
     def choose(self) -> bool:
         """Before a frame's control: what changes now? True at an event's onset."""

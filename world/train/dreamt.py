@@ -10,8 +10,8 @@ from torch import Tensor
 
 from world.files import seeded
 from world.rollout import Parts, rollout
+from world.train.compute import precision
 from world.train.drives import Drives, Latents, Note, fingerprint, save_array
-from world.train.loop import precision
 
 CLIP, EVERY = 12, 24  # frames of a dream, and from one's first frame to the next one's
 BATCH = 64

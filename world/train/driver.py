@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -13,9 +14,10 @@ from world.driver import Driver
 from world.files import save_part, seeded
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
 from world.rollout import DREAMING, Parts
+from world.train.compute import Compute
 from world.train.dreamt import dream_clips
 from world.train.drives import Drives, Latents, cache_key, encode_all, trained_parts
-from world.train.loop import Report, Schedule, TrainingLoop, precision
+from world.train.loop import Report, Schedule, TrainingLoop
 
 BATCH = 256  # half of it dreamt
 LATENT_NOISE = 0.15  # dreams are a little off the true latents
@@ -55,14 +57,15 @@ def train_driver(
     held_out: Drives,
     out: Path,
     minutes: float,
-    device: str = "cpu",
+    compute: Compute,
     seed: int = 0,
     report: Report | None = None,
-) -> tuple[ReadoutHeads, Driver]:
+) -> None:
     """Needs tokenizer, anchor and dynamics in `out`; writes readout and driver beside them.
 
     Half of what it learns from is dreamt by the dynamics: in a dream nothing looks quite as it did in the town.
     """
+    device = compute.device
     config, modules, hashes = trained_parts(out, DREAMING, device)
     parts = Parts.of(modules)
 
@@ -70,43 +73,56 @@ def train_driver(
         if report:
             report(0.0, text)
 
-    sets = [
-        (
-            data,
-            encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", cache_key(hashes), note),
-            Labels(data),
+    with compute.main_first():
+        sets = [
+            (
+                data,
+                encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", cache_key(hashes), note),
+                Labels(data),
+            )
+            for data in (drives, held_out)
+        ]
+        mixed, dreamt = dream_clips(
+            drives, sets[0][1], parts, device, out / "cache", cache_key(hashes, DREAMING), seed, note
         )
-        for data in (drives, held_out)
-    ]
-    mixed, dreamt = dream_clips(
-        drives, sets[0][1], parts, device, out / "cache", cache_key(hashes, DREAMING), seed, note
-    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         observer = Observer(ReadoutHeads(config.readout), Driver(config.driver)).to(device)
+    compute.prepare(observer)
     generator = seeded(seed, "cpu")
-    loop = TrainingLoop("driver", out, observer, Schedule(minutes=minutes, rate=1e-3, fall=0.3))
+    loop = TrainingLoop("driver", out, observer, Schedule(minutes=minutes, rate=1e-3, fall=0.3), compute)
+    loop.reseed(generator)
     pool = (drives.age >= FRAMES - 1).double() * torch.where(drives.motions[:, 2] < 0.5, 0.5, 1.0)
     events = sets[0][2].flags[:, 2] > 0
     pool = pool * torch.where(events, 3.0, 1.0) * torch.where(drives.motions[:, 3].abs() > 0.1, 2.0, 1.0)
 
-    def loss_of(step: int) -> dict[str, Tensor]:
+    def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         data, latents, labels = sets[0]
         true = torch.multinomial(pool, BATCH // 2, True, generator=generator)
         seen = dreamt[torch.multinomial(pool[dreamt], BATCH // 2, True, generator=generator)]
         past = torch.cat([_past(latents.clean, true), _past(mixed, seen)])
         strength = LATENT_NOISE * torch.rand(len(past), 1, 1, 1, generator=generator)
         past = past + strength * torch.randn(past.shape, generator=generator)
-        with precision(device):
-            losses = _losses(observer, past.to(device), data, labels, torch.cat([true, seen]), device, len(true))
-        return losses | {"loss": torch.stack(list(losses.values())).sum()}
+        index = torch.cat([true, seen])
+        settled, real = _weights(labels.settled[index]), _weights(torch.arange(BATCH) < len(true))
+        for own in compute.shares(BATCH):
+            rows = index[own], settled[own].to(device), real[own].to(device)
+            with compute.autocast():
+                losses = _losses(observer, past[own].to(device), data, labels, *rows)
+            yield losses | {"loss": torch.stack(list(losses.values())).sum()}
 
     loop.run(loss_of, lambda: scores(observer, *sets[1], device), report)
+    if not compute.main:
+        return
     observer.load_state_dict(loop.ema)
     observer.eval()
     save_part(out, "readout", observer.readout.state_dict())
     save_part(out, "driver", observer.driver.state_dict())
-    return observer.readout, observer.driver
+
+
+def _weights(counts: Tensor) -> Tensor:
+    """Weights with a mean of 1 over the whole batch, however it is shared, for the rows that count (bool [B])."""
+    return counts.float() / counts.float().mean().clamp_min(1 / len(counts))
 
 
 def _past(latents: Tensor, index: Tensor) -> Tensor:
@@ -115,20 +131,22 @@ def _past(latents: Tensor, index: Tensor) -> Tensor:
 
 
 def _losses(
-    observer: Observer, past: Tensor, drives: Drives, labels: Labels, index: Tensor, device: str, true: int
+    observer: Observer, past: Tensor, drives: Drives, labels: Labels, index: Tensor, settled: Tensor, real: Tensor
 ) -> dict[str, Tensor]:
-    """The first `true` rows are true frames, the others dreamt: an actor that was there may be missing in those."""
+    """`settled` and `real` weigh rows and are 1 on average: neither a sky that changes has a right answer, nor has a dreamt
+    frame as to events, for an actor that was there may be missing in it.
+    """
+    device = past.device
     hidden = observer.readout.trunk(past)
     out = observer.readout(hidden)
-    settled = labels.settled[index].float().to(device)
     flags = F.binary_cross_entropy_with_logits(out["flags"], labels.flags[index].to(device), reduction="none")
     losses = {
         "values": F.smooth_l1_loss(out["values"], labels.values[index].to(device), beta=0.1) * 4,
-        "flags": (flags[:, :2].mean() * 2 + flags[:true, 2].mean()) / 3,
+        "flags": (flags[:, :2].mean() * 2 + (flags[:, 2] * real).mean()) / 3,
     }
     for name in ("weather", "time"):
         each = F.cross_entropy(out[name], getattr(labels, name)[index].to(device), reduction="none")
-        losses[name] = (each * settled).sum() / settled.sum().clamp_min(1)
+        losses[name] = (each * settled).mean()
     speed = drives.motions[index, 2].to(device)
     action = observer.driver(hidden, labels.command[index].to(device), labels.target[index].to(device), speed)
     miss = (action.float() - labels.expert[index].to(device)).abs()

@@ -20,7 +20,7 @@ from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
 from world.rollout import Past
 from world.tokenizer import Tokenizer, to_float
-from world.train.loop import precision
+from world.train.compute import precision
 
 Note = Callable[[str], None]
 MOVING = 2.0  # m/s

@@ -7,13 +7,14 @@ step size the target is the clean frame; at larger ones it is where two half ste
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from world.anchor import carry
+from world.anchor import Anchor, AnchorConfig, carry
 from world.blend import Blend
 from world.controls import NULL
 from world.dream import CONTEXT_NOISE
@@ -21,15 +22,19 @@ from world.dynamics import SMALLEST, Condition, Dynamics, sample
 from world.errors import DataError
 from world.files import save_part, seeded
 from world.rollout import Parts, Past, rollout
+from world.train.compute import Compute, precision
+from world.train.critic import Critic
 from world.train.drives import ENCODING, Drives, Latents, cache_key, encode_all, trained_parts
-from world.train.loop import Report, Schedule, TrainingLoop, precision
+from world.train.loop import Report, Schedule, TrainingLoop
+from world.train.recipe import Recipe
 from world.train.samples import SAMPLES, save_sheet
 from world.train.tokenizer import psnr
 
 PAIRS = 128  # frames a step in the first phase
-POOL, POOL_FRAMES = 64, (4, 10)  # dreams that go on from step to step in the second phase; their mean length grows
+POOL, POOL_FRAMES = 64, (4, 12)  # dreams that go on from step to step in the second phase; their mean length grows
 CLIPS, CLIP_FRAMES = 8, 16  # of true clips in the third phase
 OWN_CLIPS, OWN_FRAMES = 16, 8  # of the model's own dreams in the third phase
+CRITIC, CRITIC_WARMUP = 0.01, 60  # the weight of the critic's doubt in the blend's loss, and the steps it grows in
 BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
 DROP_PAST, DROP_FIELD, DROP_ACTION, DROP_MOTION = 0.04, 0.1, 0.3, 0.05
 SHARES = {"pairs": 0.4, "pool": 0.5, "clips": 0.1}  # of the minutes
@@ -42,31 +47,43 @@ def train_dynamics(
     held_out: Drives,
     out: Path,
     minutes: float,
-    device: str = "cpu",
+    compute: Compute,
     seed: int = 0,
     report: Report | None = None,
-) -> Dynamics:
+    recipe: Recipe | None = None,
+) -> None:
     """Needs the tokenizer and the anchor in `out`; writes the dynamics and the blend beside them."""
+    recipe = recipe or Recipe()
+    device = compute.device
     config, modules, hashes = trained_parts(out, ENCODING, device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         trained = nn.ModuleDict({"dynamics": Dynamics(config.dynamics), "blend": Blend()}).to(device)
+    compute.prepare(trained)
     parts = Parts.of(modules | dict(trained.items()))
+    if not recipe.anchor:  # one that knows no motion and has learnt nothing leaves the picture where it is
+        size, inputs = config.tokenizer, config.dynamics.inputs
+        parts = replace(parts, anchor=Anchor(AnchorConfig(size.height, size.width, len(inputs), False)).to(device))
 
     def note(text: str) -> None:
         if report:
             report(0.0, text)
 
-    latents, held = (
-        encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", cache_key(hashes), note)
-        for data in (drives, held_out)
-    )
-    trainer = DynamicsTrainer(parts, drives, latents, device, seed)
+    key = cache_key(hashes) + ("" if recipe.anchor else "-still")
+    with compute.main_first():
+        latents, held = (
+            encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", key, note)
+            for data in (drives, held_out)
+        )
+    trainer = DynamicsTrainer(parts, drives, latents, compute, seed, recipe)
 
     def validate(loop: TrainingLoop, time: bool) -> Callable[[], dict[str, float]]:
         def run() -> dict[str, float]:
             sheet = out / "samples" / f"{loop.name}-{loop.step:06d}.png"
-            scores = horizons(parts, held_out, held, device, clips=VALIDATION_CLIPS, time=time, sheet=sheet)
+            noise = recipe.context_noise
+            scores = horizons(
+                parts, held_out, held, device, clips=VALIDATION_CLIPS, time=time, sheet=sheet, context_noise=noise
+            )
             return {f"{what}_{frames}": value for what, row in scores.items() for frames, value in row.items()}
 
         return run
@@ -77,39 +94,49 @@ def train_dynamics(
         "clips": (trainer.clips, Schedule(minutes * SHARES["clips"], rate=3e-4, warmup=20, fall=0.2, ema=0.98), True),
     }
     for name, (loss_of, schedule, time) in phases.items():
-        loop = TrainingLoop(f"dynamics-{name}", out, trained, schedule)
+        loop = TrainingLoop(f"dynamics-{name}", out, trained, schedule, compute)
         trainer.loop = loop
+        loop.reseed(trainer.generator)
         loop.run(loss_of, validate(loop, time), report)
         trained.load_state_dict(loop.ema)
-    for name, part in trained.items():
-        save_part(out, name, part.state_dict())
-    return parts.dynamics.eval()
+    if compute.main:
+        for name, part in trained.items():
+            save_part(out, name, part.state_dict())
 
 
 class DynamicsTrainer:
     """The losses of the three phases."""
 
-    def __init__(self, parts: Parts, drives: Drives, latents: Latents, device: str, seed: int) -> None:
-        self.parts, self.drives, self.latents, self.device = parts, drives, latents, device
+    def __init__(
+        self, parts: Parts, drives: Drives, latents: Latents, compute: Compute, seed: int, recipe: Recipe | None = None
+    ) -> None:
+        self.parts, self.drives, self.latents = parts, drives, latents
+        self.context_noise = (recipe or Recipe()).context_noise
+        self.compute, self.device = compute, compute.device
         self.generator = seeded(seed, "cpu")
         self.shortcut = parts.dynamics.config.shortcut
         self.loop: TrainingLoop | None = None
         self._at = torch.empty(0, dtype=torch.long)  # the pool: the frames it dreams next, and their dreamt past
         self._past: Past | None = None
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.critic = Critic().to(self.device)
+        self.criticism = torch.optim.AdamW(self.critic.parameters(), lr=2e-3, betas=(0.5, 0.95))
+        self._judged = 0  # steps of this critic
         gain = parts.tokenizer.from_latents.weight.norm(dim=0) * parts.tokenizer.latent_std
-        self.weight_C = (gain / gain.mean()).to(device)  # a latent counts as much as it shows in the picture
+        gain = gain if (recipe or Recipe()).visible else torch.ones_like(gain)
+        self.weight_C = (gain / gain.mean()).to(self.device)  # a latent counts as much as it shows in the picture
         self.frames = ((drives.age >= 1) * weights(drives)).double()
         self.starts = {n: (drives.left >= n - 1) & (drives.age >= 2) for n in (CLIP_FRAMES, OWN_FRAMES)}
 
-    def pairs(self, step: int) -> dict[str, Tensor]:
+    def pairs(self, step: int) -> Iterator[dict[str, Tensor]]:
         index = torch.multinomial(self.frames, PAIRS, True, generator=self.generator)
         clean = self.latents.clean[index].to(self.device).float()
         given = self.noised(self.latents.condition(self.drives, index, self.device))
         progress = self.loop.progress if self.loop else 1.0
-        with precision(self.device):
-            return self.forcing(clean, self.dropped(given), bootstrap=self.shortcut and progress > BOOTSTRAP_FROM)
+        return self.forcing(clean, self.dropped(given), bootstrap=self.shortcut and progress > BOOTSTRAP_FROM)
 
-    def pool(self, step: int) -> dict[str, Tensor]:
+    def pool(self, step: int) -> Iterator[dict[str, Tensor]]:
         """Half true pairs, half the next frames of dreams that went a little astray: the model learns to mend its errors.
 
         The dreams are short at first. Long ones end in noise that tells nothing, and a model fed on that learns to read
@@ -117,28 +144,49 @@ class DynamicsTrainer:
         """
         p = self.parts
         past = self._restart()
-        motions = self.drives.motions[self._at].to(self.device)
+        motions, fields = self.drives.motions[self._at].to(self.device), self.drives.fields[self._at].to(self.device)
         clean = self.latents.clean[self._at].to(self.device).float()
-        with precision(self.device):
-            with torch.no_grad():
-                carried = carry(p.anchor, past.pictures, motions)
-                known = (p.tokenizer.encode(carried), past.latents[1].clone(), past.latents[0].clone())
-            one = torch.ones(POOL, device=self.device)
-            given = self.noised(Condition(*known, one, motions, self.drives.fields[self._at].to(self.device)))
+        own = self.compute.own(POOL)  # the other processes dream the others; here those stand still, and are not used
+        carried, dreamt, picture = (past.pictures[1].clone() for _ in range(3))
+        encoded, drawn = past.latents[1].clone(), past.latents[1].clone()
+        one = torch.ones(POOL, device=self.device)
+        with torch.no_grad(), self.compute.autocast():
+            carried[own] = carry(p.anchor, (past.pictures[0][own], past.pictures[1][own]), motions[own])
+            encoded[own] = p.tokenizer.encode(carried[own])
+            given = self.noised(Condition(encoded, past.latents[1], past.latents[0], one, motions, fields))
             noise = torch.randn(clean.shape, generator=self.generator).to(self.device)
-            drawn = sample(p.dynamics, noise, given, 1)
-            index = torch.multinomial(self.frames, PAIRS - POOL, True, generator=self.generator)
-            true = self.noised(self.latents.condition(self.drives, index, self.device))
-            both = Condition.joined(given, true)
-            clean = torch.cat([clean, self.latents.clean[index].to(self.device).float()])
-            losses = self.forcing(clean, self.dropped(both), bootstrap=self.shortcut)
-            with torch.no_grad():
-                dreamt = p.tokenizer.decode(drawn).clamp(-1, 1)
-            picture = p.blend(carried, dreamt)
-            error = picture - self.drives.batch(self._at, self.device)
-        self._past, self._at = past.then(picture.detach(), drawn), self._at + 1
-        blend = 3 * error.square().mean() + error.abs().mean()
-        return losses | {"loss": losses["loss"] + blend, "blend": blend}
+            drawn[own] = sample(p.dynamics, noise[own], given[own], 1)
+            dreamt[own] = p.tokenizer.decode(drawn[own]).clamp(-1, 1)
+            picture[own] = p.blend(carried[own], dreamt[own])
+        index = torch.multinomial(self.frames, PAIRS - POOL, True, generator=self.generator)
+        true = self.noised(self.latents.condition(self.drives, index, self.device))
+        both = self.dropped(Condition.joined(given, true))
+        clean = torch.cat([clean, self.latents.clean[index].to(self.device).float()])
+        wanted = self.drives.batch(self._at, self.device)
+        self.criticise(wanted[own], picture[own])
+        parts = own.tensor_split(self.compute.accumulate)
+        for rows, losses in zip(parts, self.forcing(clean, both, bootstrap=self.shortcut), strict=True):
+            blend = self.blending(carried[rows], dreamt[rows], wanted[rows])
+            yield losses | {"loss": losses["loss"] + blend, "blend": blend}
+        self._past, self._at = past.then(picture, drawn), self._at + 1
+
+    def blending(self, carried: Tensor, dreamt: Tensor, wanted: Tensor) -> Tensor:
+        """How far blended pictures are from the true ones, and how little they look like true ones to the critic."""
+        picture = self.parts.blend(carried, dreamt)
+        missing = picture - wanted
+        self.critic.requires_grad_(False)
+        doubt = -self.critic(picture).mean()
+        self.critic.requires_grad_(True)
+        heard = CRITIC * min(1.0, self._judged / CRITIC_WARMUP)
+        return 3 * missing.square().mean() + missing.abs().mean() + heard * doubt
+
+    def criticise(self, true: Tensor, dreamt: Tensor) -> None:
+        """One step of the critic."""
+        self.criticism.zero_grad()
+        self.critic.loss(true, dreamt).backward()
+        self.compute.average([p.grad for p in self.critic.parameters() if p.grad is not None])
+        self.criticism.step()
+        self._judged += 1
 
     def _restart(self) -> Past:
         """Begins the dreams of the pool that are at their end, and now and then another, at true frames."""
@@ -154,7 +202,7 @@ class DynamicsTrainer:
         self._at = torch.where(ended, fresh, self._at)
         return self._past.where(ended.to(self.device), true)
 
-    def clips(self, step: int) -> dict[str, Tensor]:
+    def clips(self, step: int) -> Iterator[dict[str, Tensor]]:
         if step % 2:
             index = self.clip_index(CLIPS, CLIP_FRAMES)
             given = self.noised(self.latents.condition(self.drives, index.flatten(), self.device))
@@ -162,15 +210,17 @@ class DynamicsTrainer:
             index = self.clip_index(OWN_CLIPS, OWN_FRAMES)
             motions, fields = self.drives.motions[index].to(self.device), self.drives.fields[index].to(self.device)
             past = self.latents.past(self.drives, index[:, 0], self.device)
-            with precision(self.device):
-                dreamt = rollout(self.parts, past, motions, fields, self.generator)
+            with self.compute.autocast():
+                noise = self.context_noise
+                dreamt = rollout(self.parts, past, motions, fields, self.generator, context_noise=noise)
             given = dreamt.given
         clean = self.latents.clean[index.flatten()].to(self.device).float()
-        with precision(self.device):
-            return self.forcing(clean, given, bootstrap=self.shortcut, frames=index.shape[1])
+        return self.forcing(clean, given, bootstrap=self.shortcut, frames=index.shape[1])
 
-    def forcing(self, clean: Tensor, given: Condition, *, bootstrap: bool, frames: int = 0) -> dict[str, Tensor]:
-        """The shortcut-forcing loss over a batch of frames (clips of `frames`, where given)."""
+    def forcing(
+        self, clean: Tensor, given: Condition, *, bootstrap: bool, frames: int = 0
+    ) -> Iterator[dict[str, Tensor]]:
+        """The shortcut-forcing losses of a batch of frames (clips of `frames`, where given), share by share."""
         batch, model = len(clean), self.parts.dynamics
         size = torch.full((batch,), SMALLEST)
         if bootstrap:
@@ -183,18 +233,21 @@ class DynamicsTrainer:
             tau = torch.where((size == SMALLEST) & (torch.rand(batch, generator=self.generator) < 0.3), 1.0, tau)
         size, tau = size.to(self.device), tau.to(self.device)
         noise = torch.randn(clean.shape, generator=self.generator).to(self.device)
-        mix = tau[:, None, None]
-        noised = (1 - mix) * noise + mix * clean
-        target = clean
-        if bootstrap:
-            rows = (size > SMALLEST).nonzero()[:, 0]
-            target = clean.clone()
-            target[rows] = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
-        predicted = model(noised, tau, size, given, frames=frames)
-        error = ((predicted - target).square() * self.weight_C).mean((1, 2))
-        loss = (error * (0.5 + 0.5 * tau)).mean()
-        plain = error[size == SMALLEST].mean()
-        return {"loss": loss, "plain": plain}
+        noised = torch.lerp(noise, clean, tau[:, None, None])
+        smallest = (size == SMALLEST).float()
+        smallest = smallest / smallest.mean()
+        for own in self.compute.shares(batch, frames or 1):
+            with self.compute.autocast():
+                target = clean[own]
+                if bootstrap:
+                    rows = own[(size[own] > SMALLEST).cpu()]
+                    steps = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
+                    target[(size[own] > SMALLEST).nonzero()[:, 0]] = steps
+                predicted = model(noised[own], tau[own], size[own], given[own], frames=frames)
+            error = ((predicted - target).square() * self.weight_C).mean((1, 2))
+            weight = (1 - tau[own]).clamp_min(SMALLEST) ** -2 if model.config.velocity else 0.5 + 0.5 * tau[own]
+            loss = (error * weight).mean()
+            yield {"loss": loss, "plain": (error * smallest[own]).mean()}
 
     @torch.no_grad()
     def two_half_steps(self, noised: Tensor, tau: Tensor, size: Tensor, given: Condition) -> Tensor:
@@ -213,7 +266,7 @@ class DynamicsTrainer:
     def noised(self, given: Condition) -> Condition:
         """The past a little noised, as it will be in a dream; sometimes more."""
         batch = len(given.has_past_B)
-        strength = CONTEXT_NOISE * (1 + 3 * torch.rand(batch, generator=self.generator) ** 3)[:, None, None]
+        strength = self.context_noise * (1 + 3 * torch.rand(batch, generator=self.generator) ** 3)[:, None, None]
         for name in ("anchor_BNC", "last_BNC", "before_BNC"):
             part = getattr(given, name)
             noise = strength * torch.randn(part.shape, generator=self.generator)
@@ -264,6 +317,7 @@ def horizons(
     time: bool = True,
     seed: int = 0,
     sheet: Path | None = None,
+    context_noise: float = CONTEXT_NOISE,
 ) -> dict[str, dict[int, float]]:
     """PSNR (dB) of dreams against the true future in moving scenes at HORIZONS, true controls.
 
@@ -290,7 +344,9 @@ def horizons(
 
     def dreamt(motions: Tensor) -> list[Tensor]:
         with precision(device):
-            out = rollout(parts, past, motions, fields, seeded(seed, "cpu"), steps=steps, time=time)
+            out = rollout(
+                parts, past, motions, fields, seeded(seed, "cpu"), steps=steps, time=time, context_noise=context_noise
+            )
         return [out.pictures[frame - 1] for frame in HORIZONS]
 
     own = dreamt(motions)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from world.train.checkpoint import load_checkpoint, save_checkpoint
+from world.train.compute import Compute
 
 Report = Callable[[float, str], None]  # fraction done, what there is to say
+LossOf = Callable[[int], Iterable[dict[str, Tensor]]]
+LOG_EVERY = 20  # steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +37,19 @@ class Schedule:
 
 
 class TrainingLoop:
-    """Runs `loss_of(step)` over and over until the minutes are spent; a kill costs at most `checkpoint_minutes`."""
+    """Takes steps until the minutes are spent; a kill costs at most `checkpoint_minutes`, Ctrl+C nothing."""
 
-    def __init__(self, name: str, folder: Path, model: nn.Module, schedule: Schedule) -> None:
+    def __init__(
+        self, name: str, folder: Path, model: nn.Module, schedule: Schedule, compute: Compute | None = None
+    ) -> None:
         self.name, self.folder, self.model, self.schedule = name, folder, model, schedule
+        self.compute = compute or Compute()
         folder.mkdir(parents=True, exist_ok=True)
-        parameters = [p for p in model.parameters() if p.requires_grad]
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            parameters, lr=schedule.rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98)
+            self.parameters, lr=schedule.rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98)
         )
+        self.compute.same(model)
         self.ema = {key: value.detach().clone() for key, value in model.state_dict().items()}
         self.step, self.seconds = 0, 0.0
         state = load_checkpoint(self.checkpoint, model, self.ema, self.optimizer)
@@ -55,51 +64,69 @@ class TrainingLoop:
     def progress(self) -> float:
         return min(1.0, self.seconds / (60 * self.schedule.minutes))
 
+    def reseed(self, generator: torch.Generator) -> None:
+        """A run that goes on draws other batches than those it began with."""
+        if self.step:
+            generator.manual_seed(generator.initial_seed() + self.step)
+
     def run(
         self,
-        loss_of: Callable[[int], dict[str, Tensor]],
+        loss_of: LossOf,
         validate: Callable[[], dict[str, float]] | None = None,
         report: Report | None = None,
     ) -> None:
-        """`loss_of` gives named losses, of which `loss` is descended; `validate` is called with the EMA in place."""
-        schedule, log = self.schedule, _Log(self.folder / f"{self.name}.csv")
+        """`loss_of(step)` yields, for each part of this process's share of the batch, named losses, of which `loss` is
+        descended; `validate` is called with the EMA in place, by the main process."""
+        schedule, compute, log = self.schedule, self.compute, _Log(self.folder / f"{self.name}.csv")
+        say = report if report and compute.main else lambda fraction, text: None
         saved = validated = self.seconds
-        while self.progress < 1:
-            began = time.perf_counter()
-            for group in self.optimizer.param_groups:
-                group["lr"] = self._rate()
-            losses = loss_of(self.step)
-            losses["loss"].backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
-            self._average()
-            self.step += 1
-            self.seconds += time.perf_counter() - began
-            if self.step % 20 == 0:
-                row = {key: float(value.detach()) for key, value in losses.items()}
-                log.write({"step": self.step, "seconds": round(self.seconds, 1), "rate": self._rate()} | row)
-                if report:
-                    report(
+        with interruptible() as interrupted:
+            while self.progress < 1:
+                began = time.perf_counter()
+                losses = self._take_step(loss_of(self.step))
+                took, stop = compute.agreed(time.perf_counter() - began, float(interrupted()))
+                self.seconds += compute.step_seconds or took
+                last = self.progress >= 1
+                if self.step % LOG_EVERY == 0:
+                    row = dict(zip(losses, compute.agreed(*map(float, losses.values())), strict=True))
+                    if compute.main:
+                        log.write({"step": self.step, "seconds": round(self.seconds, 1), "rate": self._rate()} | row)
+                    say(
                         self.progress,
                         f"step {self.step}, loss {row['loss']:.4f}, {self.seconds / self.step:.2f} s a step",
                     )
-            last = self.progress >= 1
-            if validate and (last or self.seconds - validated > 60 * schedule.validate_minutes):
-                validated = self.seconds
-                with self.averaged():
-                    scores = validate()
-                log.write(
-                    {"step": self.step, "seconds": round(self.seconds, 1)}
-                    | {f"validation_{k}": v for k, v in scores.items()}
-                )
-                if report:
-                    report(self.progress, ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
-            if last or self.seconds - saved > 60 * schedule.checkpoint_minutes:
-                saved = self.seconds
-                save_checkpoint(
-                    self.checkpoint, self.model, self.ema, self.optimizer, {"step": self.step, "seconds": self.seconds}
-                )
+                due = last or self.seconds - validated > 60 * schedule.validate_minutes
+                if validate and due and not stop:
+                    validated = self.seconds
+                    if compute.main:
+                        with self.averaged():
+                            scores = validate()
+                        row = {f"validation_{key}": value for key, value in scores.items()}
+                        log.write({"step": self.step, "seconds": round(self.seconds, 1)} | row)
+                        say(self.progress, ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
+                if last or stop or self.seconds - saved > 60 * schedule.checkpoint_minutes:
+                    saved = self.seconds
+                    if compute.main:
+                        state = {"step": self.step, "seconds": self.seconds}
+                        save_checkpoint(self.checkpoint, self.model, self.ema, self.optimizer, state)
+                if stop and not last:
+                    raise KeyboardInterrupt
+
+    def _take_step(self, parts: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """One step of the optimiser down the mean of the parts' losses, which it gives."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        count, total = self.compute.accumulate, dict[str, Tensor]()
+        for losses in parts:
+            (losses["loss"] / count).backward()
+            total = {key: total.get(key, 0) + value.detach() / count for key, value in losses.items()}
+        self.compute.average([p.grad for p in self.parameters if p.grad is not None])
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._average()
+        self.step += 1
+        return total
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -129,14 +156,25 @@ class TrainingLoop:
                 self.ema[key].copy_(value)
 
 
-def precision(device: str, name: str = "auto") -> AbstractContextManager[object]:
-    """Autocast for training: bfloat16 where the device multiplies it faster (CUDA, AVX-512 BF16), else float32."""
-    if name == "auto":
-        fast = device.startswith("cuda") or torch.cpu._is_avx512_bf16_supported()
-        name = "bf16" if fast else "fp32"
-    if name == "fp32":
-        return nullcontext()
-    return torch.autocast(torch.device(device).type, torch.bfloat16)
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl+C waits for the end of the step, a second one does not. Gives what tells whether it was pressed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed = False
+
+    def press(*_: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Log:

@@ -9,6 +9,7 @@ from world.controls import NULL, Command, Event, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import WorldConfig, read_config, write_config
 from world.inputs import Inputs
+from world.train.compute import Compute
 from world.train.driver import train_driver
 from world.train.drives import Drives
 from world.train.dynamics import train_dynamics
@@ -25,16 +26,20 @@ def train(
     held_out: Path,
     out: Path,
     *,
+    config: WorldConfig | None = None,
     minutes: float | None = None,
-    device: str = "cpu",
+    compute: Compute | None = None,
     seed: int = 0,
     report: Report | None = None,
 ) -> None:
     """Trains `part` (one of PARTS, or "all") on the dataset `data` into the weights folder `out`.
 
-    `held_out` is a dataset of other towns, for validation only. A killed run goes on from its last checkpoint when
-    the same command is given again; a finished part is trained on when given more minutes.
+    `held_out` is a dataset of other towns, for validation only; `config` the shapes of a new world (default: embedded).
+    A killed run goes on from its last checkpoint when the same command is given again; a finished part is trained on when
+    given more minutes. Under `accelerate launch` every process calls this; all must see the same `out`.
     """
+    compute = (compute or Compute()).joined()
+    asked = config
     if part not in (*PARTS, "all"):
         raise DataError(f"There is no part '{part}' to train; there are: {', '.join(PARTS)}, all.")
     for number, name in enumerate(PARTS):
@@ -42,13 +47,16 @@ def train(
             continue
         if number and not (out / "config.json").exists():
             raise DataError(f"{out} has no tokenizer yet; run `lucidrive train tokenizer --out {out}` first.")
-        config, trained = WorldConfig(), {}
+        config, trained = asked or WorldConfig(), {}
         if (out / "config.json").exists():
             config, raw = read_config(out)
             trained = raw["trained"]
+            if asked and replace(asked.dynamics, inputs=config.dynamics.inputs) != config.dynamics:
+                raise DataError(f"{out} holds a world of another configuration; train into another folder.")
         size = (config.tokenizer.height, config.tokenizer.width)
-        drives = Drives.load(data, size, out / "cache", lambda text: report(0.0, text) if report else None)
-        held = Drives.load(held_out, size, out / "cache")
+        with compute.main_first():
+            drives = Drives.load(data, size, out / "cache", lambda text: report(0.0, text) if report else None)
+            held = Drives.load(held_out, size, out / "cache")
         config = suited(config, drives.dataset.inputs, out, fresh=not trained)
         suited(config, held.dataset.inputs, out)
         if name == "driver" and not drives.driving:
@@ -57,13 +65,15 @@ def train(
             raise DataError(f"{data} is not a car's drives, so there is no driver to train; its world is done without.")
         spent = minutes or MINUTES[name]
         if name == "tokenizer":
-            train_tokenizer(drives, held, config, out, spent, device, seed, report)
+            train_tokenizer(drives, held, config, out, spent, compute, seed, report)
         elif name == "dynamics":
-            train_dynamics(drives, held, out, spent, device, seed, report)
+            train_dynamics(drives, held, out, spent, compute, seed, report)
         else:
-            train_driver(drives, held, out, spent, device, seed, report)
+            train_driver(drives, held, out, spent, compute, seed, report)
         trained = trained | {name: {"minutes": spent, "frames": len(drives), "seed": seed}, "vocabulary": seen(drives)}
-        write_config(out, config, trained)
+        if compute.main:
+            write_config(out, config, trained)
+        compute.wait()
 
 
 def suited(config: WorldConfig, inputs: Inputs, out: Path, *, fresh: bool = False) -> WorldConfig:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from world.files import WorldConfig, save_part, seeded
 from world.tokenizer import Tokenizer
+from world.train.compute import Compute
 from world.train.drives import Drives
-from world.train.loop import Report, Schedule, TrainingLoop, precision
+from world.train.loop import Report, Schedule, TrainingLoop
+from world.train.recipe import Recipe
 from world.train.samples import SAMPLES, save_sheet
 
 BATCH = 32
 LATENT_NOISE, IMAGE_NOISE = 0.05, 0.05
-PCA_FRAMES = 3000
+PCA_PATCHES = 144_000
 ANCHOR_SHARE = 0.4  # of the minutes
 ANCHOR_BATCH = 24
 
@@ -32,30 +35,39 @@ def train_tokenizer(
     config: WorldConfig,
     out: Path,
     minutes: float,
-    device: str = "cpu",
+    compute: Compute,
     seed: int = 0,
     report: Report | None = None,
-) -> Tokenizer:
+    recipe: Recipe | None = None,
+) -> None:
     """Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents. Writes tokenizer and anchor."""
+    recipe = recipe or Recipe()
+    device = compute.device
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         tokenizer = Tokenizer(config.tokenizer)
     generator = seeded(seed, "cpu")
-    sample = torch.randperm(len(drives), generator=generator)[:PCA_FRAMES]
-    tokenizer.init_pca(drives.batch(sample.sort().values))
+    sample = torch.randperm(len(drives), generator=generator)[: PCA_PATCHES // config.tokenizer.tokens]
+    if recipe.pca:
+        tokenizer.init_pca(drives.batch(sample.sort().values))
     tokenizer.to(device)
-    loop = TrainingLoop("tokenizer", out, tokenizer, Schedule((1 - ANCHOR_SHARE) * minutes, rate=1e-3, fall=0.3))
+    compute.prepare(tokenizer)
+    loop = TrainingLoop(
+        "tokenizer", out, tokenizer, Schedule((1 - ANCHOR_SHARE) * minutes, rate=1e-3, fall=0.3), compute
+    )
+    shape = (BATCH, config.tokenizer.tokens, config.tokenizer.channels)
 
-    def loss_of(step: int) -> dict[str, Tensor]:
+    def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         index = torch.randint(len(drives), (BATCH,), generator=generator)
-        image = drives.batch(index, device)
-        with precision(device):
-            latents = tokenizer.encode(image)
-            noise = torch.randn(latents.shape, generator=generator).to(device)
-            decoded = tokenizer.decode(latents + LATENT_NOISE * noise)
-        mse, l1 = F.mse_loss(decoded, image), F.l1_loss(decoded, image)
-        edges = sum(F.l1_loss(decoded.diff(dim=axis), image.diff(dim=axis)) for axis in (-1, -2))
-        return {"loss": mse + 0.1 * l1 + 0.1 * edges, "psnr": psnr(mse)}
+        noise = torch.randn(shape, generator=generator)
+        for rows in compute.shares(BATCH):
+            image = drives.batch(index[rows], device)
+            with compute.autocast():
+                latents = tokenizer.encode(image)
+                decoded = tokenizer.decode(latents + LATENT_NOISE * noise[rows].to(device))
+            mse, l1 = F.mse_loss(decoded, image), F.l1_loss(decoded, image)
+            edges = sum(F.l1_loss(decoded.diff(dim=axis), image.diff(dim=axis)) for axis in (-1, -2))
+            yield {"loss": mse + recipe.l1 * l1 + recipe.edges * edges, "psnr": psnr(mse)}
 
     def validate() -> dict[str, float]:
         with torch.inference_mode():
@@ -64,14 +76,15 @@ def train_tokenizer(
         save_sheet(out / "samples" / f"tokenizer-{loop.step:06d}.png", [true, shown])
         return {"psnr": reconstruction(tokenizer, held_out, device)}
 
+    loop.reseed(generator)
     loop.run(loss_of, validate, report)
     tokenizer.load_state_dict(loop.ema)
     tokenizer.eval().requires_grad_(False)
     with torch.inference_mode():
         tokenizer.set_latent_scale(tokenizer.encode(drives.batch(sample[:1000], device)))
-    save_part(out, "tokenizer", tokenizer.state_dict())
-    train_anchor(drives, held_out, config, out, ANCHOR_SHARE * minutes, device, seed, report)
-    return tokenizer
+    if compute.main:
+        save_part(out, "tokenizer", tokenizer.state_dict())
+    train_anchor(drives, held_out, config, out, ANCHOR_SHARE * minutes, compute, seed, report)
 
 
 @torch.inference_mode()
@@ -95,39 +108,42 @@ def train_anchor(
     config: WorldConfig,
     out: Path,
     minutes: float,
-    device: str = "cpu",
+    compute: Compute,
     seed: int = 0,
     report: Report | None = None,
-) -> nn.Module:
-    """Loss: 3 MSE + L1 between the carried picture and the next one. Half of the pictures are noised: dreams are, a little."""
+) -> None:
+    """Loss: 3 MSE + L1 between the carried picture and the next one. Half of the pictures are noised, as dreams are."""
+    device = compute.device
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         anchor = config.build()["anchor"].to(device)
     generator = seeded(seed, "cpu")
     turning = (drives.motions[:, -1].abs() > 0.1) & drives.driving
     frames = ((drives.age > 1) & drives.moving).double() * (1.0 + turning)
-    loop = TrainingLoop("anchor", out, anchor, Schedule(minutes, rate=2e-3, fall=0.4, ema=0.99))
+    loop = TrainingLoop("anchor", out, anchor, Schedule(minutes, rate=2e-3, fall=0.4, ema=0.99), compute)
 
-    def carried(data: Drives, index: Tensor, noise: float = 0.0) -> Tensor:
-        """The squared errors [B, 3, H, W] of carried pictures."""
-        pictures = data.batch(torch.cat([index - 1, index - 2]), device)
-        if noise:
-            pictures = pictures + noise * torch.randn(pictures.shape, generator=generator).to(device)
-        return anchor(*pictures.chunk(2), data.motions[index].to(device)) - data.batch(index, device)
+    def error(data: Drives, index: Tensor, noise: Tensor | float = 0.0) -> Tensor:
+        """What the carried pictures lack to the frames `index`, [B, 3, H, W]; noise [B, 6, H, W] on the two before."""
+        pictures = torch.cat([data.batch(index - 1, device), data.batch(index - 2, device)], dim=1) + noise
+        return anchor(*pictures.chunk(2, dim=1), data.motions[index].to(device)) - data.batch(index, device)
 
-    def loss_of(step: int) -> dict[str, Tensor]:
+    def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         index = torch.multinomial(frames, ANCHOR_BATCH, True, generator=generator)
-        with precision(device):
-            error = carried(drives, index, IMAGE_NOISE * (step % 2))
-        return {"loss": 3 * error.square().mean() + error.abs().mean()}
+        shape = (ANCHOR_BATCH, 6, config.tokenizer.height, config.tokenizer.width)
+        noise = IMAGE_NOISE * (step % 2) * torch.randn(shape, generator=generator)
+        for rows in compute.shares(ANCHOR_BATCH):
+            with compute.autocast():
+                missing = error(drives, index[rows], noise[rows].to(device))
+            yield {"loss": 3 * missing.square().mean() + missing.abs().mean()}
 
     def validate() -> dict[str, float]:
         usable = ((held_out.age > 1) & held_out.moving).nonzero()[:, 0]
         with torch.inference_mode():
-            error = carried(held_out, usable[torch.linspace(0, len(usable) - 1, 256).long()])
-        return {"psnr": float(psnr(error.square().mean((1, 2, 3))).mean())}
+            missing = error(held_out, usable[torch.linspace(0, len(usable) - 1, 256).long()])
+        return {"psnr": float(psnr(missing.square().mean((1, 2, 3))).mean())}
 
+    loop.reseed(generator)
     loop.run(loss_of, validate, report)
     anchor.load_state_dict(loop.ema)
-    save_part(out, "anchor", anchor.state_dict())
-    return anchor.eval().requires_grad_(False)
+    if compute.main:
+        save_part(out, "anchor", anchor.state_dict())

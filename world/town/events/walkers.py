@@ -1,0 +1,164 @@
+"""Who comes from the kerb: people and animals that cross, cyclists that swing in."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import ClassVar
+
+import numpy as np
+
+from world.controls import DT, Event, Side
+from world.town.events.base import (
+    Course,
+    Happening,
+    Mover,
+    Stage,
+    clear,
+    free_ahead,
+    kerb,
+    our_way,
+    reach,
+    relative,
+    steady,
+    to_junction,
+)
+from world.town.traffic import REAR_AXLE_TO_FRONT, Other
+
+
+class Crossing(Happening):
+    """Someone leaves the pavement on `side`, crosses ahead of us and goes on along the other pavement."""
+
+    sided = True
+    FROM_KERB = 0.5  # m behind the kerb at the start
+    PACE: ClassVar[tuple[float, float]] = (1.1, 3.8)  # m/s
+
+    def __init__(self, side: Side, level: int, rng: random.Random) -> None:
+        super().__init__(side, level, rng)
+        self._mover: Mover | None = None
+        self._road = 0.0  # m of the course until the road lies behind
+        self._distance = 0.0
+
+    def looks(self) -> str:
+        """Which model."""
+        return ""
+
+    def ready(self, stage: Stage) -> bool:
+        distance = reach(stage, self.level)
+        if not steady(stage) or not free_ahead(stage, distance + 3.0):
+            return False
+        x, y, h = stage.route.point(stage.fix.s + distance)
+        edges = [kerb(stage, x, y, h, left) for left in (True, False)]
+        if None in edges:
+            return False
+        for other in stage.traffic.others.values():  # nobody drives through whom it cannot see
+            if other.kind != "person" and math.hypot(other.x - x, other.y - y) < 24:
+                ahead, _ = relative(stage, other.x, other.y)
+                if ahead > 0:
+                    return False
+        return True
+
+    def begin(self, stage: Stage) -> None:
+        distance = reach(stage, self.level)
+        left = self.side == Side.LEFT
+        x, y, h = stage.route.point(stage.fix.s + distance)
+        near, far = kerb(stage, x, y, h, left) or 3.0, kerb(stage, x, y, h, not left) or 3.0
+        across = np.array([math.sin(h), -math.cos(h)]) * self.sign  # the way they go
+        start = np.array([x, y]) - across * (near + self.FROM_KERB)
+        end = np.array([x, y]) + across * (far + 1.4)
+        along = np.array([math.cos(h), math.sin(h)]) * self.onward()
+        corner = end + across * 0.5 + along * 0.7
+        self._road = near + self.FROM_KERB + far + 0.6
+        time = max(1.0, (distance - REAR_AXLE_TO_FRONT) / max(stage.speed, 3.0))
+        pace = max(self.PACE[0], min(self.PACE[1], (near + self.FROM_KERB) / (0.75 * time)))
+        course = Course(np.stack([start, end, corner, corner + 70 * along]))
+        self._mover = Mover(self.actor, "person", self.looks(), course, 0.0, 0.0, pace)
+
+    def onward(self) -> float:
+        """Along the other pavement: +1 with us, -1 towards us."""
+        return self.rng.choice((1.0, -1.0))
+
+    def move(self, stage: Stage) -> None:
+        assert self._mover is not None
+        pace = self._mover.speed if self._mover.s < self._road else min(self._mover.speed, self.PACE[0] + 0.4)
+        self._mover.step(pace, 0.0)
+
+    def on(self, stage: Stage) -> bool:
+        assert self._mover is not None
+        return self._mover.s < self._road
+
+    def others(self) -> list[Other]:
+        return [self._mover.other()] if self._mover else []
+
+
+class PedCross(Crossing):
+    """A person steps into the road; at level 3 a child runs."""
+
+    event = Event.PED_CROSS
+
+    def looks(self) -> str:
+        return "child" if self.level == 3 else "walker"
+
+
+class Animal(Crossing):
+    """A dog or a deer runs across."""
+
+    event = Event.ANIMAL
+    PACE = (2.6, 6.5)
+    FROM_KERB = 1.6
+
+    def looks(self) -> str:
+        return self.rng.choice(("dog", "deer"))
+
+    def onward(self) -> float:
+        return 1.0
+
+    def move(self, stage: Stage) -> None:
+        assert self._mover is not None
+        self._mover.step(self._mover.speed if self._mover.s < self._road else 5.0, 0.0)
+
+
+class Cyclist(Happening):
+    """A bicycle at the edge of our lane swings into it, rides on ahead of us and gives way to the right."""
+
+    event = Event.CYCLIST
+    sided = True
+    RATE: ClassVar = {1: 1.3, 2: 1.9, 3: 2.8}  # m/s sideways
+
+    def __init__(self, side: Side, level: int, rng: random.Random) -> None:
+        super().__init__(side, level, rng)
+        self._mover: Mover | None = None
+        self._pace = rng.uniform(3.6, 5.2)
+        self._stay = rng.uniform(1.4, 2.4)
+
+    def _distance(self, stage: Stage) -> float:
+        """The faster we come up, the further ahead."""
+        return REAR_AXLE_TO_FRONT + 2.0 + max(6.0, 0.75 * (reach(stage, self.level) - REAR_AXLE_TO_FRONT))
+
+    def ready(self, stage: Stage) -> bool:
+        distance = self._distance(stage)
+        if not steady(stage) or not free_ahead(stage, distance + 8.0) or to_junction(stage) < distance + 14.0:
+            return False
+        way = our_way(stage)
+        return clear(stage, way, distance - 4.0, distance + 16.0, self.sign * 2.5, 2.2)
+
+    def begin(self, stage: Stage) -> None:
+        way = our_way(stage)
+        x, y, h = way.at(self._distance(stage))
+        edge = kerb(stage, x, y, h, self.side == Side.LEFT) or 1.7
+        left = self.sign * min(2.6, edge + 0.6)
+        self._mover = Mover(self.actor, "bicycle", "cyclist", way, self._distance(stage), left, self._pace)
+
+    def move(self, stage: Stage) -> None:
+        assert self._mover is not None
+        self.age += DT
+        if self.age < 0.3:
+            goal = self._mover.left  # a moment at the edge
+        elif self.age < 0.3 + 3.0 / self.RATE[self.level] + self._stay:
+            goal = 0.0
+        else:
+            goal = -2.5
+        self._mover.step(self._pace if goal > -1.0 else 2.6, goal, self.RATE[self.level])
+
+    def others(self) -> list[Other]:
+        return [self._mover.other()] if self._mover else []

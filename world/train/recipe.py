@@ -1,0 +1,24 @@
+"""What of the training may be changed without touching its code: the dials that the ablations turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from world.dream import CONTEXT_NOISE
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The defaults are the recipe of the weights that come along.
+
+    pca: the tokenizer starts from principal components; l1, edges: the weights of these losses beside the MSE's 1;
+    visible: a latent's error counts as much as it shows in the picture; context_noise: standard deviation on the past, in
+    training and dreaming; anchor: the last frame is carried along by the car's motion (else it is given as it was).
+    """
+
+    pca: bool = True
+    l1: float = 0.1
+    edges: float = 0.1
+    visible: bool = True
+    context_noise: float = CONTEXT_NOISE
+    anchor: bool = True
