@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -19,6 +18,7 @@ from world import kinematics
 from world.anchor import Anchor, carry
 from world.blend import Blend
 from world.controls import NULL, Control
+from world.data.video import fit
 from world.driver import Action, Driver
 from world.dynamics import FIELDS, Cache, Condition, Dynamics, sample
 from world.errors import DataError, WeightsError
@@ -324,15 +324,3 @@ def check(frames: np.ndarray) -> np.ndarray:
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
         raise DataError(f"Start frames must be uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}.")
     return frames[-FRAMES:]
-
-
-def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Crops an image to the model's aspect ratio (about its centre) and scales it by area."""
-    height, width = image.shape[:2]
-    if (height, width) == size:
-        return image.copy()
-    scale = min(height / size[0], width / size[1])
-    crop_h, crop_w = round(size[0] * scale), round(size[1] * scale)
-    top, left = (height - crop_h) // 2, (width - crop_w) // 2
-    picture = Image.fromarray(image[top : top + crop_h, left : left + crop_w])
-    return np.array(picture.resize((size[1], size[0]), Image.Resampling.BOX))

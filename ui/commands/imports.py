@@ -1,0 +1,155 @@
+"""Data of others as datasets of ours: import gym, import video, import lerobot."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ui.console import progress, say
+from world.errors import DataError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Make a dataset of somebody else's data, for `lucidrive train`.",
+    epilog="Example: lucidrive import gym CarRacing-v3 --frames 12000 --out data/racing --held-out data/racing-held",
+)
+
+Out = Annotated[Path, typer.Option(help="The dataset's folder, new or empty.")]
+HeldOut = Annotated[Path | None, typer.Option(help="Every tenth episode goes here: what training is validated on.")]
+Fps = Annotated[float, typer.Option(min=0.1, help="Frames a second of the dataset; worlds are trained at 10.")]
+Size = Annotated[str | None, typer.Option(help="HEIGHTxWIDTH of the pictures, cropped to that shape.")]
+
+
+class Pixels(StrEnum):
+    auto = "auto"
+    obs = "obs"
+    render = "render"
+
+
+@app.command(
+    epilog="Example: lucidrive import gym CarRacing-v3 --frames 12000 --names steer,gas,brake --out data/racing"
+)
+def gym(
+    environment: Annotated[str, typer.Argument(help="A name that gymnasium.make knows, or MODULE:NAME.")],
+    frames: Annotated[int, typer.Option(min=1, help="How many, at 10 a second.")] = 12_000,
+    out: Out = Path("data/gym"),
+    held_out: HeldOut = None,
+    policy: Annotated[str, typer.Option(help="random, smooth, or MODULE:FUNCTION (observation -> action).")] = "smooth",
+    vary: Annotated[bool, typer.Option("--vary", help="Bursts of smooth chance in between.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 0,
+    skip: Annotated[int | None, typer.Option(min=1, help="Steps a frame; default: its frame rate over ours.")] = None,
+    names: Annotated[str | None, typer.Option(help="What the actions are called: steer,gas,brake.")] = None,
+    pixels: Annotated[Pixels, typer.Option(help="Where the pictures come from.")] = Pixels.auto,
+    size: Size = None,
+    option: Annotated[list[str] | None, typer.Option(help="For gymnasium.make, NAME=VALUE; may be repeated.")] = None,
+) -> None:
+    """Record a Gymnasium environment with pixels, Box or Discrete actions (CarRacing: extra `gym`)."""
+    from world.data.gym import import_gym
+
+    with progress(f"import {environment}") as report:
+        counts = import_gym(
+            environment,
+            frames,
+            out,
+            held_out=held_out,
+            policy=policy,
+            vary=vary,
+            seed=seed,
+            skip=skip,
+            names=tuple(names.split(",")) if names else None,
+            pixels=pixels.value,
+            size=parse_size(size),
+            options=dict(map(parse_option, option or [])),
+            progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+        )
+    _done(out, held_out, counts)
+
+
+@app.command(
+    epilog="Example: lucidrive import video drive.mp4 --actions drive.csv --columns 'steer=wheel*-0.002,accel=pedal'"
+)
+def video(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A video of any size and frame rate.")],
+    actions: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="CSV: a row a frame, or with a column of seconds.")
+    ] = None,
+    columns: Annotated[str, typer.Option(help="OURS=THEIRS*FACTOR, comma between: steer, accel, speed, time ...")] = "",
+    bounds: Annotated[str, typer.Option(help="Of actions that are not a car's: gas=0:1; default -1:1.")] = "",
+    fps: Fps = 10.0,
+    out: Out = Path("data/video"),
+    held_out: HeldOut = None,
+    size: Size = None,
+) -> None:
+    """Take a video, with or without a table of what its driver did."""
+    from world.data.footage import SIZE, import_video
+
+    with progress(f"import {file.name}") as report:
+        counts = import_video(
+            file,
+            out,
+            actions=actions,
+            columns=columns,
+            bounds=bounds,
+            fps=fps,
+            size=parse_size(size) or SIZE,
+            held_out=held_out,
+            progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+        )
+    _done(out, held_out, counts)
+
+
+@app.command(epilog="Example: lucidrive import lerobot datasets/arm --camera observation.images.wrist --out data/arm")
+def lerobot(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A LeRobot dataset, v2.1 or v3.")],
+    camera: Annotated[str | None, typer.Option(help="The feature with the pictures, where there are several.")] = None,
+    fps: Fps = 10.0,
+    out: Out = Path("data/lerobot"),
+    held_out: HeldOut = None,
+    size: Size = None,
+) -> None:
+    """Take a LeRobot dataset: one camera, and the actions with whatever names they have."""
+    from world.data.lerobot import import_lerobot
+
+    with progress(f"import {folder.name}") as report:
+        counts = import_lerobot(
+            folder,
+            out,
+            camera=camera,
+            fps=fps,
+            size=parse_size(size),
+            held_out=held_out,
+            progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} episodes"),
+        )
+    _done(out, held_out, counts)
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """`72x128` as (72, 128); DataError for anything else."""
+    if text is None:
+        return None
+    height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal()) or int(height) < 2 or int(width) < 2:
+        raise DataError(f"'{text}' is no size; write HEIGHTxWIDTH, such as 72x128.")
+    if int(height) % 2 or int(width) % 2:
+        raise DataError(f"{text}: height and width must be even, as the video's code wants them.")
+    return int(height), int(width)
+
+
+def parse_option(text: str) -> tuple[str, Any]:
+    """`NAME=VALUE`, the value as JSON where it is such (false, 3, "text"), else as text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise DataError(f"'{text}' is no option; write NAME=VALUE, such as continuous=false.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _done(out: Path, held_out: Path | None, counts: tuple[int, int]) -> None:
+    beside = f" and {counts[1]:,} in {held_out}" if held_out else ""
+    say(f"{counts[0]:,} frames in {out}{beside}. Next: lucidrive train tokenizer --data {out} --held-out ...")
