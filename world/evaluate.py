@@ -17,10 +17,9 @@ from world.errors import DataError
 from world.files import EMBEDDED
 from world.kinematics import steer_for
 from world.readout import FRAMES
-from world.rollout import Parts
 from world.train.driver import Labels, Observer, scores
 from world.train.drives import Drives, cache_key, encode_all
-from world.train.dynamics import HORIZONS, horizons
+from world.train.dynamics import HORIZONS, Parts, horizons
 from world.train.tokenizer import reconstruction
 
 Note = Callable[[float, str], None]
@@ -55,7 +54,7 @@ def evaluate_world(
     latents = encode_all(
         drives, model.tokenizer, model.anchor, device, cache, cache_key(model.hashes), lambda text: note(0.3, text)
     )
-    parts = Parts(model.tokenizer, model.anchor, model.blend, model.dynamics)
+    parts = Parts(model.tokenizer, model.anchor, model.dynamics)
 
     note(0.4, "tokenizer")
     clear_day = (drives.fields[:, 1] == Weather.CLEAR) & (drives.fields[:, 2] == TimeOfDay.DAY)
