@@ -58,16 +58,15 @@ class Course:
             h,
         )
 
-    def place(self, x: float, y: float) -> tuple[float, float]:
-        """Arc length and offset (left positive) of a point."""
-        d = np.diff(self.points, axis=0)
-        length = np.linalg.norm(d, axis=1)
-        r = np.array([x, y]) - self.points[:-1]
-        t = (r * d).sum(axis=1) / length
-        gap = r - (np.clip(t, 0.0, length) / length)[:, None] * d
-        k = int(np.argmin(np.hypot(gap[:, 0], gap[:, 1])))
-        side = float(d[k, 0] * r[k, 1] - d[k, 1] * r[k, 0]) / float(length[k])
-        return float(self.s[k] + t[k]), side
+    def place(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Arc lengths and offsets (left positive) of points [N, 2], each by the nearest corner of the course."""
+        gap = points[:, None] - self.points[None]
+        k = np.minimum(np.hypot(gap[..., 0], gap[..., 1]).argmin(axis=1), len(self.points) - 2)
+        ahead = self.points[k + 1] - self.points[k]
+        ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+        r = points - self.points[k]
+        along, left = (r * ahead).sum(axis=1), ahead[:, 0] * r[:, 1] - ahead[:, 1] * r[:, 0]
+        return self.s[k] + along, left
 
 
 def our_way(stage: Stage, distance: float = 85.0) -> Course:
@@ -195,8 +194,8 @@ def steady(stage: Stage, slowest: float = 3.0) -> bool:
     return (
         not stage.route.changing
         and stage.speed >= slowest
-        and abs(stage.fix.offset) < 1.3
-        and abs(stage.fix.heading_error) < 0.3
+        and abs(stage.fix.offset) < 1.5
+        and abs(stage.fix.heading_error) < 0.35
         and not stage.route.network.lanes[stage.route.lane()].internal
     )
 
@@ -251,14 +250,13 @@ def opposite(stage: Stage) -> float | None:
 
 def clear(stage: Stage, course: Course, start: float, end: float, left: float, half: float = 1.7) -> bool:
     """Is nobody (of the traffic) on a stretch of a course, `left` m from it?"""
-    for other in stage.traffic.others.values():
-        if abs(other.x - stage.x) + abs(other.y - stage.y) > 130 or other.kind == "person":
-            continue
-        length = KINDS[other.kind].length
-        for part in (0.0, 0.5, 1.0):
-            s, off = course.place(
-                other.x - part * length * math.cos(other.heading), other.y - part * length * math.sin(other.heading)
-            )
-            if start - 1.0 < s < end + 1.0 and abs(off - left) < half:
-                return False
-    return True
+    parts = [
+        (other.x - along * math.cos(other.heading), other.y - along * math.sin(other.heading))
+        for other in stage.traffic.others.values()
+        if other.kind != "person" and abs(other.x - stage.x) + abs(other.y - stage.y) < 1.5 * end + 15.0
+        for along in (0.0, 0.5 * KINDS[other.kind].length, KINDS[other.kind].length)
+    ]
+    if not parts:
+        return True
+    s, off = course.place(np.array(parts))
+    return not bool(((s > start - 1.0) & (s < end + 1.0) & (np.abs(off - left) < half)).any())

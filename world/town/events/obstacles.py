@@ -12,6 +12,8 @@ from world.town.traffic import Other
 class Obstacle(Happening):
     """Things that stand where they are put, until we have passed them."""
 
+    NEARER = 1.0  # small things want to be seen too
+
     def __init__(self, side: Side, level: int, rng: random.Random) -> None:
         super().__init__(side, level, rng)
         self._things: list[Other] = []
@@ -21,8 +23,11 @@ class Obstacle(Happening):
         """Kind, look, m further along, m to the left, turn (rad) of every thing."""
         raise NotImplementedError
 
+    def _distance(self, stage: Stage) -> float:
+        return self.NEARER * reach(stage, self.level, 11.0)
+
     def ready(self, stage: Stage) -> bool:
-        distance = reach(stage, self.level, 11.0)
+        distance = self._distance(stage)
         depth = max(along for _, _, along, _, _ in self._plan)
         return (
             steady(stage)
@@ -31,7 +36,7 @@ class Obstacle(Happening):
         )
 
     def begin(self, stage: Stage) -> None:
-        way, distance = our_way(stage), reach(stage, self.level, 11.0)
+        way, distance = our_way(stage), self._distance(stage)
         for number, (kind, look, along, left, turn) in enumerate(self._plan):
             x, y, h = way.at(distance + along, left)
             self._things.append(Other(f"{self.actor}.{number}", kind, x, y, h + turn, 0.0, False, look))
@@ -50,6 +55,7 @@ class Debris(Obstacle):
     """A box, tyres or a branch lie on our lane."""
 
     event = Event.DEBRIS
+    NEARER = 0.85
 
     def layout(self) -> list[tuple[str, str, float, float, float]]:
         rng = self.rng

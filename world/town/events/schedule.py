@@ -16,7 +16,22 @@ HAPPENINGS: dict[Event, type[Happening]] = {
     for kind in (PedCross, Cyclist, CutIn, Animal, HardBrake, Stalled, Debris, Oncoming, Emergency, RoadWork)
 }
 LEVELS = (1, 2, 2, 3)
-WAIT = (1.0, 6.0)  # s between two events
+WAIT = (0.2, 1.2)  # s between two events
+FIRST, EACH = 1.2, 0.4  # s that the one drawn first has the chance to itself, and between those that join it
+DRAW = 12.0  # s until others are drawn
+# What is drawn first; by these the events come about about equally often (rare are the streets where one can cut in).
+SHARES: dict[Event, float] = {
+    Event.PED_CROSS: 1.5,
+    Event.CYCLIST: 1.0,
+    Event.CUT_IN: 5.0,
+    Event.ANIMAL: 1.2,
+    Event.HARD_BRAKE: 2.5,
+    Event.STALLED: 1.0,
+    Event.DEBRIS: 0.8,
+    Event.ONCOMING: 2.5,
+    Event.EMERGENCY: 1.8,
+    Event.ROAD_WORK: 1.5,
+}
 
 
 class Events:
@@ -24,25 +39,26 @@ class Events:
 
     def __init__(self, rng: random.Random, wanted: Event | None = None, rate: float = 1.0) -> None:
         self._rng, self._wanted, self._rate = rng, wanted, rate
-        self._next: Happening | None = None
+        self._next: list[Happening] = []
         self._current: Happening | None = None
         self._leaving: list[Happening] = []  # over, but still in sight
-        self._wait = 0.0
-        self._patience = 0.0
+        self._wait, self._waited = 0.0, 0.0
         self._schedule()
 
     def _schedule(self) -> None:
-        rng = self._rng
-        self._wait = rng.uniform(*WAIT) / max(self._rate, 1e-6)
+        self._wait = self._rng.uniform(*WAIT) / max(self._rate, 1e-6)
         self._draw()
 
     def _draw(self) -> None:
+        """All that may come next, in a drawn order."""
         rng = self._rng
-        event = self._wanted if self._wanted is not None else rng.choices(list(HAPPENINGS), list(SHARES.values()))[0]
-        side, level = rng.choice((Side.LEFT, Side.RIGHT)), rng.choice(LEVELS)
-        own = random.Random(rng.randrange(2**31))
-        self._next = HAPPENINGS[event](side, level, own) if event in HAPPENINGS and self._rate > 0 else None
-        self._patience = PATIENCE.get(event, 3.0)
+        order = sorted(HAPPENINGS, key=lambda event: rng.expovariate(SHARES[event]))
+        if self._wanted is not None:
+            order = [event for event in order if event == self._wanted]
+        self._next, self._waited = [], 0.0
+        for event in order if self._rate > 0 else ():
+            side, level = rng.choice((Side.LEFT, Side.RIGHT)), rng.choice(LEVELS)
+            self._next.append(HAPPENINGS[event](side, level, random.Random(rng.randrange(2**31))))
 
     @property
     def event(self) -> Event:
@@ -67,17 +83,19 @@ class Events:
 
     def trigger(self, stage: Stage) -> bool:
         """Before a frame's control is made: may something begin? True at its onset."""
-        if self._current or self._next is None:
+        if self._current or not self._next:
             return False
         self._wait -= DT
-        if self._wait > 0:
+        if self._wait > 0 or self._leaving:
             return False
-        self._patience -= DT
-        if not self._leaving and self._next.ready(stage):
-            self._next.begin(stage)
-            self._current, self._next = self._next, None
-            return True
-        if self._patience < 0:
+        self._waited += DT
+        asked = 1 + int(max(0.0, self._waited - FIRST) / EACH)
+        for happening in self._next[:asked]:
+            if happening.ready(stage):
+                happening.begin(stage)
+                self._current = happening
+                return True
+        if self._waited > DRAW:
             self._draw()
         return False
 
@@ -97,8 +115,3 @@ class Events:
                 self._leaving.append(current)
             self._current = None
             self._schedule()
-
-
-# Shares of the draws, and how long (s) a draw waits for its chance: such that all events come about equally often.
-SHARES: dict[Event, float] = dict.fromkeys(HAPPENINGS, 1.0)
-PATIENCE: dict[Event, float] = {Event.CUT_IN: 6.0, Event.HARD_BRAKE: 10.0, Event.ONCOMING: 5.0}

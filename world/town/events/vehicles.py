@@ -90,48 +90,55 @@ class CutIn(Happening):
 
 
 class HardBrake(Happening):
-    """The car ahead brakes hard to a stop, stands a moment and drives on."""
+    """The car ahead brakes hard to a stop, stands a moment and drives on. Where nobody is ahead, one comes in first."""
 
     event = Event.HARD_BRAKE
     DECELERATION: ClassVar = {1: 3.5, 2: 5.0, 3: 7.0}
+    NEAR: ClassVar = {1: 24.0, 2: 20.0, 3: 15.0}  # m to its tail
+    WAIT = 3.0  # s for somebody to be there by themselves
+    GRACE = 0.7  # s that a car of our own drives along before it brakes
 
     def __init__(self, side: Side, level: int, rng: random.Random) -> None:
         super().__init__(side, level, rng)
-        self._asked = 0.0
+        self._waited, self._own, self._braking = 0.0, False, False
 
     def ready(self, stage: Stage) -> bool:
-        self._asked -= DT
-        if stage.lead is None:
-            if self._asked <= 0 and steady(stage, 4.0):
-                self._place(stage)
+        self._waited += DT
+        if not steady(stage, 4.0):
             return False
-        other = stage.traffic.others.get(stage.lead)
-        near = 6.0 < stage.lead_distance < (26.0, 22.0, 17.0)[self.level - 1]
-        return bool(other and near and other.speed > 3.0 and stage.speed > 3.0 and steady(stage))
+        other = stage.traffic.others.get(stage.lead or "")
+        if other is not None:
+            ahead, left = relative(stage, other.x, other.y)
+            aligned = abs(left) < 1.6 and ahead > 0 and other.kind != "bicycle"
+            return aligned and other.speed > 3.5 and 6.0 < stage.lead_distance < self.NEAR[self.level]
+        return self._waited > self.WAIT and self._place(stage) is not None
 
-    def _place(self, stage: Stage) -> None:
-        """A car far ahead, slower than we: soon it is the one ahead of us."""
-        self._asked = 4.0
-        for distance in (40.0, 34.0, 28.0):
-            x, y, h = stage.route.point(stage.fix.s + distance)
-            here = stage.index.nearest(x, y, h, plain=True)
-            if here is None or here[3] > 0.5:
-                continue
-            lane = stage.route.network.lanes[here[0]]
-            if 6.0 < here[1] < lane.length - 14.0:
-                stage.traffic.add_ahead(lane.id, here[1], 0.7 * stage.speed)
-                return
+    def _place(self, stage: Stage) -> tuple[str, float] | None:
+        """Lane and position for a car of our own, where the street is clear."""
+        distance = REAR_AXLE_TO_FRONT + 0.8 * self.NEAR[self.level] + KINDS["car"].length
+        if not free_ahead(stage, distance + 1.8 * stage.speed):
+            return None
+        x, y, h = stage.route.point(stage.fix.s + distance)
+        here = stage.index.nearest(x, y, h, plain=True)
+        return (here[0], here[1]) if here and here[0] == stage.route.lane() and here[3] < 0.5 else None
 
     def begin(self, stage: Stage) -> None:
-        assert stage.lead is not None
-        self.actor = stage.lead
-        stage.traffic.brake(self.actor, self.DECELERATION[self.level])
+        if stage.lead in stage.traffic.others:
+            assert stage.lead is not None
+            self.actor = stage.lead
+            return
+        place = self._place(stage)
+        assert place is not None
+        stage.traffic.add_ahead(*place, stage.speed, name=self.actor)
+        self._own = True
 
     def move(self, stage: Stage) -> None:
         self.age += DT
+        if not self._braking and self.age > (self.GRACE if self._own else 0.05):
+            self._braking = stage.traffic.brake(self.actor, self.DECELERATION[self.level])
 
     def on(self, stage: Stage) -> bool:
-        return self.actor in stage.traffic.others and self.age < 3.2 + 0.4 * self.level
+        return (self.actor in stage.traffic.others or self.age < 0.3) and self.age < 3.6 + 0.4 * self.level
 
     def end(self, stage: Stage) -> None:
         stage.traffic.release(self.actor)
@@ -202,12 +209,12 @@ class Oncoming(Happening):
         return all(clear(stage, way, 4.0, start + 8.0, left) for left in lanes)
 
     def _start(self, stage: Stage) -> float:
-        return REAR_AXLE_TO_FRONT + 23.0 + 1.5 * stage.speed
+        return REAR_AXLE_TO_FRONT + 20.0 + 1.3 * stage.speed
 
     def begin(self, stage: Stage) -> None:
         self._home = opposite(stage) or 3.4
         start, left = self._start(stage), min(self._home, 3.6)
-        self._mover = Mover(self.actor, self._kind, "headlights", our_way(stage), start, left, 6.5, way=-1)
+        self._mover = Mover(self.actor, self._kind, "headlights", our_way(stage), start, left, 5.5, way=-1)
 
     def move(self, stage: Stage) -> None:
         mover = self._mover
@@ -216,7 +223,7 @@ class Oncoming(Happening):
         gap = relative(stage, *mover.course.at(mover.s, mover.left)[:2])[0] - (REAR_AXLE_TO_FRONT - WHEELBASE)
         seconds, metres = self.BACK[self.level]
         self._turned = self._turned or gap < metres + seconds * (stage.speed + mover.speed)
-        pace = 6.5 if not self._turned or gap < 0 else 5.0
+        pace = 5.5 if not self._turned or gap < 0 else 4.5
         mover.step(pace, self._home if self._turned else 0.0, 3.6, pull=3.0)
 
     def others(self) -> list[Other]:
