@@ -20,11 +20,14 @@ AMOUNTS = ("rain", "snow", "fog", "night", "dawn", "dusk")
 
 _Z = {  # sky colour at the zenith, at the horizon; light on everything
     "day": ((88, 148, 216), (206, 224, 238), (1.0, 1.0, 1.0)),
-    "dawn": ((112, 134, 186), (250, 206, 172), (0.90, 0.78, 0.76)),
-    "dusk": ((66, 66, 126), (240, 146, 96), (0.78, 0.60, 0.60)),
+    "dawn": ((136, 164, 208), (255, 216, 194), (0.94, 0.85, 0.88)),
+    "dusk": ((56, 52, 112), (240, 126, 74), (0.70, 0.50, 0.49)),
     "night": ((10, 14, 32), (36, 44, 72), (0.29, 0.33, 0.46)),
 }
-_RAIN_SKY = (np.array([118, 126, 136], np.float32), np.array([170, 176, 182], np.float32))
+_CLOUD = (np.array([118, 126, 136], np.float32), np.array([170, 176, 182], np.float32))
+_SNOW_CLOUD = (np.array([176, 182, 190], np.float32), np.array([214, 218, 222], np.float32))
+_FOG_REACH = (70.0, 30.0, 13.0)  # m at levels 1, 2, 3
+_DUSK_DARK, _DAWN_DARK = 0.55, 0.12  # how much of the night's lamps and beams are lit
 
 
 def goal(weather: int, time: int) -> dict[str, float]:
@@ -63,10 +66,12 @@ def _table(*surfaces: int) -> np.ndarray:
 
 
 _IS_SKY = _table(Surface.SKY)
-_IS_WET = _table(Surface.ROAD, Surface.MARKING, Surface.PAVEMENT, Surface.ROAD_LAMPLIT)
+_IS_WET = _table(Surface.ROAD, Surface.MARKING, Surface.PAVEMENT, Surface.ROAD_LAMPLIT, Surface.PAVEMENT_LAMPLIT)
 _IS_GROUND = _table(*GROUND)
 _IS_LAMPLIT = _table(Surface.ROAD_LAMPLIT, Surface.PAVEMENT_LAMPLIT)
-_IS_SNOWY = _table(Surface.GRASS, Surface.PAVEMENT, Surface.FOLIAGE)
+_IS_GREEN = _table(Surface.GRASS, Surface.FOLIAGE)
+_IS_PAVED = _table(Surface.PAVEMENT, Surface.PAVEMENT_LAMPLIT)
+_IS_ROAD = _table(Surface.ROAD, Surface.ROAD_LAMPLIT, Surface.MARKING)
 _GLOW = np.zeros((256, 3), np.float32)  # at night; -1: the surface's own colour
 _GLOW[Surface.WINDOW] = (255, 206, 120)
 _GLOW[Surface.WINDOW_DARK] = (26, 30, 42)
@@ -125,15 +130,17 @@ class Developer:
             sum((share * np.array(_Z[name][k], np.float32) for name, share in part.items()), np.zeros(3, np.float32))
             for k in range(3)
         )
-        cloud = min(
-            1.0, 0.7 * (amounts["rain"] > 0) * min(1.0, 3 * amounts["rain"]) + 0.3 * amounts["rain"] + amounts["snow"]
-        )
-        cloud = max(cloud, min(1.0, 1.5 * amounts["fog"]))
+        rain, snow, fog = amounts["rain"], amounts["snow"], amounts["fog"]
+        cloud = max(min(1.0, 1.2 * rain + 0.5 * min(1.0, 3 * rain)), min(1.0, 0.9 * snow + 0.3), 1.6 * fog)
+        cloud = min(1.0, cloud) * min(1.0, 3 * max(rain, snow, fog))
         if cloud > 0:
-            bright = float(np.mean(light))
-            zenith = zenith + cloud * (_RAIN_SKY[0] * bright - zenith)
-            horizon = horizon + cloud * (_RAIN_SKY[1] * bright - horizon)
-            light = light * (1 - 0.15 * cloud)
+            tint = 0.5 * light + 0.5 * float(np.mean(light))
+            pale = snow / max(rain + snow + fog, 1e-6)
+            storm = 1 - 0.36 * max(0.0, 1.5 * rain - 0.5)  # heavy rain darkens the day
+            for number, colour in enumerate((zenith, horizon)):
+                grey = (_CLOUD[number] + pale * (_SNOW_CLOUD[number] - _CLOUD[number])) * tint * storm
+                colour += cloud * (grey - colour)
+            light = light * (1 - 0.12 * cloud) * (0.3 + 0.7 * storm)
         return np.asarray(zenith, np.float32), np.asarray(horizon, np.float32), np.asarray(light, np.float32)
 
     def develop(self, raw: np.ndarray, amounts: dict[str, float]) -> np.ndarray:
@@ -143,17 +150,18 @@ class Developer:
         out = _halve(raw[..., :3])
         depth = self._depth(surface)
         rain, snow, fog, night = (amounts[name] for name in ("rain", "snow", "fog", "night"))
-        dark = min(1.0, night + 0.35 * amounts["dusk"] + 0.15 * amounts["dawn"])
+        dark = min(1.0, night + _DUSK_DARK * amounts["dusk"] + _DAWN_DARK * amounts["dawn"])
         sky = self.sky(amounts)
         _, horizon, light = self._blend(amounts)
         if snow > 0:
-            white = (0.8 * min(1.0, 1.5 * snow)) * _IS_SNOWY[surface][..., None]
-            white = white + (0.35 * snow) * _IS_WET[surface][..., None]
-            out += white * (np.float32(232.0) - out)
+            white = (0.95 * min(1.0, 0.1 + 1.1 * snow)) * _IS_GREEN[surface]
+            white = white + (0.9 * snow**0.7) * _IS_PAVED[surface] + (0.72 * snow**1.8) * _IS_ROAD[surface]
+            white = white + (0.25 * snow) * (surface == Surface.WALL)
+            out += white[..., None].astype(np.float32) * (np.float32(236.0) - out)
         wet = None
         if rain > 0:
-            wet = _IS_WET[surface][..., None] * np.float32(min(1.0, 0.5 + 0.5 * rain) * min(1.0, 3 * rain))
-            out *= 1.0 - 0.30 * wet
+            wet = _IS_WET[surface][..., None] * np.float32((0.35 + 0.65 * rain) * min(1.0, 3 * rain))
+            out *= 1.0 - 0.38 * wet
         if dark > 0:
             pool = 0.34 * dark * _IS_LAMPLIT[surface].astype(np.float32)
             z = CAMERA_HEIGHT - self._row * depth / FOCAL
@@ -173,21 +181,21 @@ class Developer:
             shine = _halve(raw[..., :3] * _OWN[full][..., None])
             out += (1.0 - light) * shine
         if wet is not None:
-            out += (0.16 * wet) * self._mirror(out, sky)
-        reach = 900.0 * (1 - min(1.0, 3 * rain)) + 260.0 * min(1.0, 3 * rain)
-        if snow > 0 or fog > 0:
-            reach = min(reach, 260.0 - 170.0 * snow) if snow > 0 else reach
-            reach = 1.0 / (1.0 / reach + fog * (1.0 / (95.0 - 73.0 * fog)))
+            out += ((0.1 + 0.24 * rain) * wet) * self._mirror(out, sky)
+        haze = 1 / 900.0 + rain**1.5 / 130.0 + snow**1.5 / 80.0
+        if fog > 0:
+            haze += float(np.interp(3 * fog, (0, 1, 2, 3), (0.0, *(1 / reach for reach in _FOG_REACH))))
+        reach = 1.0 / haze
         through = np.exp(-depth / reach)[..., None]
         out = horizon + (out - horizon) * through
         cover = _halve(_IS_SKY[full])[..., None]
         out += cover * (sky - out) if fog <= 0 else cover * (sky + fog * (horizon - sky) - out)
         if rain > 0:
             k = int(self._rng.integers(len(self._streaks)))
-            out += ((10 + 22 * rain) * (1 - 0.6 * night)) * np.roll(self._streaks[k], int(self._rng.integers(WIDTH)), 1)
+            out += ((6 + 30 * rain) * (1 - 0.6 * night)) * np.roll(self._streaks[k], int(self._rng.integers(WIDTH)), 1)
         if snow > 0:
             k = int(self._rng.integers(len(self._flakes)))
-            out += ((60 + 60 * snow) * (1 - 0.5 * night)) * np.roll(self._flakes[k], int(self._rng.integers(WIDTH)), 1)
+            out += ((30 + 90 * snow) * (1 - 0.5 * night)) * np.roll(self._flakes[k], int(self._rng.integers(WIDTH)), 1)
         return np.clip(out + 0.5, 0, 255).astype(np.uint8)
 
     def _mirror(self, out: np.ndarray, sky: np.ndarray) -> np.ndarray:
