@@ -19,14 +19,13 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from world.controls import FPS, Event, TimeOfDay
+from world.census import card, census
+from world.controls import FPS
 from world.data.reader import DriveDataset
 from world.data.writer import EpisodeWriter, assemble, is_done
 from world.errors import DataError, SimulatorError
 
-VERSION = 1  # raise it when the same seed gives other drives than before
+VERSION = 2  # raise it when the same seed gives other drives than before
 SHARD_FRAMES = 2000
 SHORTEST = 40
 EPISODE_SECONDS = (18.0, 30.0)
@@ -125,10 +124,12 @@ def collect(
                 progress(min(finished, frames), frames)
         seconds = time.monotonic() - start
         assemble(out, [Path(unit.folder) for unit in units], split=split, card="")
-        card = describe(DriveDataset.open(out), split, seed)
+        found = census(DriveDataset.open(out))
+        text = card(found, split, seed)
         if todo:
-            card += f"\nMade at {size * len(todo) / max(seconds, 1e-6):.0f} frames/s by {workers} processes.\n"
-        (out / "README.md").write_text(card)
+            text += f"\nMade at {size * len(todo) / max(seconds, 1e-6):.0f} frames/s by {workers} processes.\n"
+        (out / "README.md").write_text(text)
+        (out / "census.json").write_text(json.dumps(asdict(found), indent=1) + "\n")
     except OSError as error:
         raise DataError(
             f"{out} could not be written ({error.strerror or error}); make room and run the same command again: "
@@ -170,49 +171,3 @@ def _claim(path: Path, request: dict[str, object]) -> None:
     aside = path.with_suffix(".tmp")
     aside.write_text(json.dumps(request))
     aside.replace(path)
-
-
-@dataclass(frozen=True, slots=True)
-class Mix:
-    """What a dataset is made of, as shares of its frames."""
-
-    turning: float  # yaw rate above 0.15 rad/s
-    standing: float  # below 0.5 m/s
-    night: float
-    rain: float
-    in_event: float
-    off_road: float
-
-
-def mix(dataset: DriveDataset) -> Mix:
-    """Shares of frames by what they show."""
-    state = dataset.column("observation.state")
-    return Mix(
-        turning=float(np.mean(np.abs(state[:, 1]) > 0.15)),
-        standing=float(np.mean(state[:, 0] < 0.5)),
-        night=float(np.mean(dataset.column("control.time") == TimeOfDay.NIGHT)),
-        rain=float(np.mean(dataset.column("label.rain") > 0.05)),
-        in_event=float(np.mean(dataset.column("control.event") != Event.NONE)),
-        off_road=float(np.mean(dataset.column("label.off_road") > 0)),
-    )
-
-
-def describe(dataset: DriveDataset, split: str, seed: int) -> str:
-    """The dataset's card (Markdown)."""
-    lines = [
-        f"# Drives through lucidrive's town ({split})",
-        "",
-        f"{len(dataset)} frames at {FPS} Hz, 144x256, {len(dataset.starts) - 1} drives, seed {seed}.",
-        "SUMO traffic on generated networks, an own kinematic bicycle as the car, Panda3D's software camera.",
-        "Drivers: expert with bursts of noise, smooth random, key-like (see `tasks`). Apache-2.0.",
-        "",
-        "| frames | share |",
-        "|---|---|",
-    ]
-    lines += [f"| {name.replace('_', ' ')} | {value:.1%} |" for name, value in asdict(mix(dataset)).items()]
-    onsets = int(dataset.column("event.onset").sum())
-    crashes = int((np.diff(dataset.column("label.collision"), prepend=0) > 0).sum())
-    lines += ["", f"Event onsets: {onsets}. Collisions: {crashes}."]
-    commands = np.bincount(dataset.column("control.command"), minlength=13)
-    lines += ["", "Frames by command id: " + ", ".join(f"{k}: {n}" for k, n in enumerate(commands) if n) + ".", ""]
-    return "\n".join(lines)

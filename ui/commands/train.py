@@ -85,7 +85,9 @@ def collect(
     split: Annotated[Split, typer.Option(help="Every split has towns of its own.")] = Split.train,
 ) -> None:
     """Drive through lucidrive's own town and record a dataset (needs the extra `sim`)."""
+    from world.census import census, rows
     from world.collect import collect as drive
+    from world.data import DriveDataset
 
     with progress(f"collect {split}") as report:
         drive(
@@ -96,6 +98,9 @@ def collect(
             split=split.value,
             progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
         )
+    found = census(DriveDataset.open(out))
+    for name, value in rows(found):
+        say(f"{name}: {value}")
     say(f"Collected in {out}; what is in it: {out / 'README.md'}")
 
 

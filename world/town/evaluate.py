@@ -94,7 +94,7 @@ def measure(
         tally.drives += 1
         for _ in range(min(left, round(DRIVE_SECONDS / DT))):
             tally.events += town.choose()
-            town.step(*hand.act(town.advice, Situation(town.speed, town.fix.offset, town.off_road_seconds)))
+            town.step(*hand.act(town.advice, town.situation()))
             left -= 1
             tally.frames += 1
             tally.metres += town.speed * DT

@@ -9,12 +9,16 @@ import numpy as np
 
 from world.kinematics import MAX_ACCELERATION, MAX_BRAKING, MAX_WHEEL_ANGLE, WHEELBASE
 from world.town.models import KINDS
-from world.town.route import Route, wrap
+from world.town.recovery import REACH, way_back
+from world.town.route import Fix, Route, wrap
+from world.town.scene import Raster
 from world.town.traffic import REAR_AXLE_TO_FRONT, Other
 
 LATERAL = 2.6  # m/s2 in bends
 COMFORT = 2.2  # m/s2 braking towards a bend
 SEEN_AHEAD = 60.0  # m
+ASTRAY = 1.9  # m from the path, from which on the way back is looked for
+BACK_SPEED = 7.0  # m/s on that way, less the further it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,16 @@ def advise(
     others: list[Other],
     light: str | None,
     waited: float = 0.0,
+    fix: Fix | None = None,
+    solid: Raster | None = None,
+    off_road: bool = False,
 ) -> Advice:
-    """One frame's advice. (x, y) is the rear axle; `light` the colour at the next stop line, None when there is none."""
-    steer = _pursue(route, x, y, heading, speed)
+    """One frame's advice. (x, y) is the rear axle; `light` the colour at the next stop line, None when there is none.
+
+    Beside its lane (by `fix`, or `off_road`) it goes slowly, and round what is `solid` or in the way, back to it.
+    """
+    offset = fix.offset if fix else 0.0
+    steer = _pursue(route, x, y, heading, speed, abs(offset))
     points, s = route.ahead(SEEN_AHEAD)
     front = route.s + REAR_AXLE_TO_FRONT
     lead_gap, lead_speed, lead = SEEN_AHEAD, 0.0, None
@@ -73,7 +84,13 @@ def advise(
             for_light = line < block
             block = min(block, line)
     wish = min(target, _bend_speed(route))
-    accel = min(1.8, 1.1 * (wish - speed)) if wish > speed else max(-3.0, 1.1 * (wish - speed))
+    if solid is not None and fix and (off_road or abs(offset) > ASTRAY or abs(fix.heading_error) > 1.0):
+        back = way_back(route, x, y, heading, speed, steer, solid, others)
+        steer = back.steer
+        wish = min(wish, max(3.0, BACK_SPEED - 0.5 * abs(offset)))
+        if back.free < REACH:
+            wish = min(wish, math.sqrt(2 * 2.5 * max(0.0, back.free - 0.3)))
+    accel = min(2.4, 1.1 * (wish - speed)) if wish > speed else max(-3.0, 1.1 * (wish - speed))
     if lead is not None:
         accel = min(accel, _idm(speed, max(wish, 1.0), lead_gap, lead_speed))
     if block < SEEN_AHEAD:
@@ -84,8 +101,8 @@ def advise(
     return Advice(steer, max(-1.0, min(1.0, scaled)), max(0.0, lead_gap), lead, max(0.0, block), for_light)
 
 
-def _pursue(route: Route, x: float, y: float, heading: float, speed: float) -> float:
-    look = min(12.0, 3.2 + 0.42 * speed)
+def _pursue(route: Route, x: float, y: float, heading: float, speed: float, offset: float) -> float:
+    look = min(12.0, 3.2 + 0.42 * speed) + 0.8 * max(0.0, min(offset, 8.0) - 1.0)
     px, py, _ = route.point(route.s + look)
     angle = wrap(math.atan2(py - y, px - x) - heading)
     distance = max(2.0, math.hypot(px - x, py - y))

@@ -17,7 +17,7 @@ import numpy as np
 
 from world.errors import SimulatorError
 
-VERSION = 2  # part of the cache key: raise it when a character or an option below changes
+VERSION = 3  # part of the cache key: raise it when a character or an option below changes
 SPLITS: dict[str, tuple[int, ...]] = {
     "train": tuple(range(18)),
     "validation": (18, 19, 24),
@@ -43,15 +43,15 @@ TOWNS: tuple[Character, ...] = (
     Character("grid", 2, False, "mixed", 88),
     Character("random", 1, False, "suburban", 98),
     Character("spider", 2, True, "mixed", 76),
-    Character("grid", 3, True, "dense", 104),
-    Character("random", 2, False, "mixed", 112),
+    Character("grid", 3, True, "dense", 126),
+    Character("random", 2, False, "mixed", 124),
     Character("grid", 2, True, "dense", 82),
     Character("spider", 1, False, "suburban", 68),
     Character("grid", 1, False, "mixed", 74),
-    Character("random", 3, True, "dense", 122),
+    Character("random", 3, True, "dense", 138),
     Character("grid", 2, False, "suburban", 96),
     Character("spider", 2, False, "dense", 80),
-    Character("grid", 3, False, "dense", 112),
+    Character("grid", 3, False, "dense", 136),
     Character("random", 2, True, "suburban", 108),
     Character("grid", 1, False, "dense", 76),
     Character("spider", 3, True, "mixed", 84),
@@ -60,8 +60,8 @@ TOWNS: tuple[Character, ...] = (
     Character("grid", 2, False, "dense", 90),  # validation
     Character("random", 1, False, "mixed", 100),  # validation
     Character("grid", 1, False, "suburban", 82),
-    Character("random", 2, True, "dense", 110),
-    Character("grid", 3, True, "mixed", 102),
+    Character("random", 2, True, "dense", 118),
+    Character("grid", 3, True, "mixed", 124),
     Character("spider", 2, False, "suburban", 78),
     Character("spider", 3, True, "suburban", 86),  # validation
     Character("grid", 2, False, "dense", 84),
@@ -109,6 +109,7 @@ class Network:
     crossings: tuple[tuple[np.ndarray, float], ...]  # centre line, width
     bounds: tuple[float, float, float, float]
     walk_edges: dict[str, tuple[str, ...]] = field(default_factory=dict)  # node -> edges with a sidewalk at it
+    dead_ends: frozenset[str] = frozenset()  # edges from which one can only turn round, soon or late
     look: str = "mixed"  # how its streets are lined (world.town.scene.LOOKS)
 
 
@@ -266,8 +267,22 @@ def read(path: Path, look: str = "mixed") -> Network:
         crossings=tuple(crossings),
         bounds=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
         walk_edges={k: tuple(v) for k, v in walk.items()},
+        dead_ends=_dead_ends(edge_lanes, {k: tuple(v) for k, v in turns.items()}, lanes),
         look=look,
     )
+
+
+def _dead_ends(
+    edge_lanes: dict[str, tuple[str, ...]], turns: dict[str, tuple[Turn, ...]], lanes: dict[str, Lane]
+) -> frozenset[str]:
+    onward = {
+        edge: {lanes[turn.to].edge for name in names for turn in turns.get(name, ()) if turn.direction != "t"}
+        for edge, names in edge_lanes.items()
+    }
+    dead: set[str] = set()
+    while found := {edge for edge, goals in onward.items() if edge not in dead and goals <= dead}:
+        dead |= found
+    return frozenset(dead)
 
 
 def load(town: int) -> Network:

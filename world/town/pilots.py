@@ -19,6 +19,8 @@ class Situation:
     speed: float
     offset: float
     off_road_seconds: float
+    heading_error: float = 0.0
+    clear: float = 14.0  # m that the car can go straight on before it touches something
 
 
 class Pilot(Protocol):
@@ -119,10 +121,47 @@ class KeyPilot:
             self._phase, self._left = "expert", rng.uniform(0.6, 2.4)
 
 
+class StrayPilot:
+    """Leaves the lane and the road on purpose, to a side and a distance drawn each time, and lets the expert come back."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._phase, self._left = "expert", rng.uniform(1.0, 4.0)
+        self._wobble = Noise(rng, 0.8, 0.12)
+        self._side, self._angle, self._far, self._fast = 1.0, 0.0, 0.0, 0.0
+
+    def act(self, advice: Advice, now: Situation) -> tuple[float, float]:
+        self._left -= DT
+        wobble = self._wobble.step()
+        blocked = now.clear < 3.0 + 1.1 * now.speed
+        if self._phase == "expert" and self._left <= 0 and now.speed > 2.0 and not blocked:
+            self._leave()
+        elif self._phase == "leave" and (self._left <= 0 or abs(now.offset) > self._far or blocked):
+            self._phase, self._left = "return", 12.0
+        elif self._phase == "return" and (abs(now.offset) < 0.6 or self._left <= 0):
+            self._phase, self._left = "expert", self._rng.uniform(1.0, 5.0)
+        if self._phase != "leave":
+            return advice.steer, advice.accel
+        turn = self._side * self._angle - now.heading_error
+        push = 0.35 * (self._fast - now.speed)
+        return _clip(1.3 * turn * min(1.0, 6.0 / max(now.speed, 1.0)) + wobble), _clip(min(push, 0.6))
+
+    def _leave(self) -> None:
+        rng = self._rng
+        self._phase, self._left = "leave", rng.uniform(1.2, 4.0)
+        self._side, self._angle = rng.choice((1.0, -1.0, -1.0)), rng.uniform(0.2, 0.8)
+        self._far, self._fast = rng.uniform(1.5, 11.0), rng.uniform(4.0, 13.0)
+
+
 def _needs_rescue(rescued: bool, now: Situation) -> bool:
     if rescued:
         return abs(now.offset) > 0.7
     return abs(now.offset) > 4.5 or now.off_road_seconds > 1.0
 
 
-PILOTS: dict[str, Callable[[random.Random], Pilot]] = {"expert": ExpertPilot, "random": RandomPilot, "keys": KeyPilot}
+PILOTS: dict[str, Callable[[random.Random], Pilot]] = {
+    "expert": ExpertPilot,
+    "random": RandomPilot,
+    "keys": KeyPilot,
+    "stray": StrayPilot,
+}

@@ -8,10 +8,11 @@ import numpy as np
 
 from world.data.schema import COLUMNS, Episode
 from world.town.actors import Seen
-from world.town.pilots import PILOTS, Situation
+from world.town.pilots import PILOTS
 from world.town.town import Options, Town
 
-MIX = {"expert": 0.55, "random": 0.2, "keys": 0.25}
+MIX = {"expert": 0.48, "random": 0.14, "keys": 0.2, "stray": 0.18}
+LOST = 10.0  # s off the road, and of standing, that end a drive
 AFTER_CRASH = 5  # frames kept after a collision
 FEWEST = 40  # frames: shorter drives are not kept
 
@@ -51,12 +52,12 @@ def record(
     while len(images) < frames:
         image, shown = town.render()
         onset = town.choose() if not town.collided else False
-        steer, accel = hand.act(town.advice, Situation(town.speed, town.fix.offset, town.off_road_seconds))
+        steer, accel = hand.act(town.advice, town.situation())
         images.append(image)
         for column, value in {"action": (steer, accel), **row(town, shown, onset)}.items():
             rows[column].append(value)
         crashed += town.collided
-        if crashed > AFTER_CRASH or town.off_road_seconds > 6.0 or town.waited > 9.0:
+        if crashed > AFTER_CRASH or town.off_road_seconds > LOST or town.waited > LOST:
             break
         town.step(steer, accel)
     if len(images) < FEWEST:

@@ -17,8 +17,9 @@ from world.town.network import Network, Turn
 
 AHEAD = 90.0  # m of path kept ahead
 COMMANDS = {"l": Command.LEFT, "r": Command.RIGHT, "s": Command.STRAIGHT}
-TURN_SHARES = {"l": 0.38, "r": 0.37, "s": 0.25}  # aimed at; a town's lanes may not offer it
-DEAD_END = 0.01  # weight of a way that can only be turned round in
+TURN_SHARES = {"l": 0.44, "r": 0.43, "s": 0.13}  # aimed at; a town's lanes may not offer it
+THROUGH_SHARES = {"l": 0.12, "r": 0.12, "s": 0.76}  # of a drive along the main roads
+DEAD_END = 1e-4  # weight of turning round, and of a way where one must
 MAX_ANNOUNCE = 8.0  # s before the junction
 
 
@@ -91,8 +92,9 @@ class LaneIndex:
 class Route:
     """The path ahead, extended turn by turn."""
 
-    def __init__(self, network: Network, index: LaneIndex, rng: random.Random) -> None:
+    def __init__(self, network: Network, index: LaneIndex, rng: random.Random, through: bool = False) -> None:
         self.network, self.index, self._rng = network, index, rng
+        self._shares = THROUGH_SHARES if through else TURN_SHARES
         self._taken = dict.fromkeys(TURN_SHARES, 0)
         self._points = np.zeros((0, 2))
         self._s = np.zeros(0)
@@ -123,10 +125,10 @@ class Route:
         """Draw the next turn, the rather the more it lags behind its share of those taken so far."""
 
         def weight(turn: Turn) -> float:
-            share = TURN_SHARES.get(turn.direction, DEAD_END)
-            lag = share / (self._taken.get(turn.direction, 0) + 0.7)
-            onward = self.network.turns.get(turn.to, ())
-            return lag * lag * (1.0 if any(t.direction in TURN_SHARES for t in onward) else DEAD_END)
+            if turn.direction not in self._shares:
+                return DEAD_END * DEAD_END
+            lag = self._shares[turn.direction] / (self._taken[turn.direction] + 0.7)
+            return lag * lag * (DEAD_END if self.network.lanes[turn.to].edge in self.network.dead_ends else 1.0)
 
         turn = self._rng.choices(turns, [weight(t) for t in turns])[0]
         if turn.direction in self._taken:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from world.town.camera import Camera
 from world.town.events import Events
 from world.town.models import KINDS
 from world.town.network import Network, load
+from world.town.pilots import Situation
+from world.town.recovery import clear_ahead
 from world.town.route import Fix, LaneIndex, Route
 from world.town.scene import Scene
 from world.town.traffic import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, Other, Traffic
@@ -24,9 +27,18 @@ from world.town.weather import Atmosphere, Developer
 
 JUNCTION_CAP = 60.0
 LIGHTS = {None: 0, "r": 1, "y": 2, "g": 3}
-WEATHERS = (Weather.CLEAR, Weather.RAIN_1, Weather.RAIN_2, Weather.RAIN_3)
-TIMES = (TimeOfDay.DAY, TimeOfDay.NIGHT)
+WEATHERS = {weather: 3.5 if weather == Weather.CLEAR else 0.7 for weather in Weather}  # how often each is drawn
+TIMES = {TimeOfDay.DAY: 5.0, TimeOfDay.NIGHT: 2.2, TimeOfDay.DAWN: 1.4, TimeOfDay.DUSK: 1.4}
+THROUGH = 0.25  # share of drives along the main roads, faster and with fewer turns
+TARGETS = ((8, 25), (20, 50), (45, 60))  # km/h: target speeds are drawn from these
+T = TypeVar("T")
 CENTRE = WHEELBASE / 2  # m from the rear axle to the car's middle
+
+
+def _draw(rng: random.Random, weights: dict[T, float], besides: T | None = None) -> T:
+    """One of the keys by weight, another than `besides`."""
+    keys = [key for key in weights if key != besides]
+    return rng.choices(keys, [weights[key] for key in keys])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +91,15 @@ class Town:
         """Put our car somewhere and begin another drive."""
         self.options = options or Options()
         self._rng = rng = random.Random(f"drive-{self.id}-{seed}")
-        self.route = Route(self.network, self.index, rng)
+        self._through = rng.random() < THROUGH
+        self.route = Route(self.network, self.index, rng, self._through)
         self._developer = Developer(rng.randrange(2**31))
         self._spawn()
         self.motion = Motion(rng.choice((0.0, *[rng.uniform(4, 12)] * 7)), 0.0)
         self.speed = self.motion.speed
         self.target = self._draw_target()
-        self.weather = (
-            self.options.weather
-            if self.options.weather is not None
-            else rng.choice((*(Weather.CLEAR,) * 6, *WEATHERS[1:]))
-        )
-        self.time = self.options.time if self.options.time is not None else rng.choices(TIMES, (0.68, 0.32))[0]
+        self.weather = _draw(rng, WEATHERS) if self.options.weather is None else self.options.weather
+        self.time = _draw(rng, TIMES) if self.options.time is None else self.options.time
         self.atmosphere = Atmosphere()
         self.atmosphere.set(self.weather, self.time)
         self.events = Events(rng, self.options.event, self.options.events)
@@ -111,10 +120,11 @@ class Town:
 
     def _spawn(self) -> None:
         rng = self._rng
+        dead = self.network.dead_ends if len(self.network.dead_ends) < len(self._edges) else frozenset()
         while True:
             edge = rng.choice(self._edges)
             lane = self.network.lanes[rng.choice(self.network.edge_lanes[edge])]
-            if lane.length < 30 or not self.network.turns.get(lane.id):
+            if lane.length < 30 or not self.network.turns.get(lane.id) or edge in dead:
                 continue
             at = rng.uniform(6, lane.length - 22)
             self.route.start(lane.id, at)
@@ -124,7 +134,8 @@ class Town:
 
     def _draw_target(self) -> float:
         rng = self._rng
-        return (rng.uniform(20, 50) if rng.random() < 0.85 else rng.uniform(8, 60)) / 3.6
+        low, high = rng.choices(TARGETS, (0.1, 0.1, 0.8) if self._through else (0.15, 0.5, 0.35))[0]
+        return rng.uniform(low, high) / 3.6
 
     def _settle(self) -> None:
         """After our car has moved: where it is, and what the expert would do."""
@@ -146,12 +157,23 @@ class Town:
         if junction and junction.signal and junction.entry - fix.s - WHEELBASE < 40:
             self.light = self.traffic.signal(junction.signal, junction.link)
             self._light_id = junction.signal
+        self._measure()
         target = 0.0 if self._stop else self.target
         self.advice = expert.advise(
-            self.route, self.x, self.y, self.heading, self.speed, target, self.others, self.light, self.waited
+            self.route,
+            self.x,
+            self.y,
+            self.heading,
+            self.speed,
+            target,
+            self.others,
+            self.light,
+            self.waited,
+            fix,
+            self.scene.solid,
+            self.off_road,
         )
         self.lead, self.lead_distance = self.advice.lead, self.advice.lead_distance
-        self._measure()
 
     def _measure(self) -> None:
         centre = self._ahead(CENTRE)
@@ -163,6 +185,14 @@ class Town:
             self.collided = self.collision is not None
         if self.waited > 0.7 and self.light == "r":
             self.traffic.hasten(self._light_id)
+
+    def clear_ahead(self) -> float:
+        """How far (m) our car can go straight on before it touches something; `recovery.REACH` at most."""
+        return clear_ahead(self.x, self.y, self.heading, self.speed, self.scene.solid, self.others)
+
+    def situation(self) -> Situation:
+        """What a pilot may know now."""
+        return Situation(self.speed, self.fix.offset, self.off_road_seconds, self.fix.heading_error, self.clear_ahead())
 
     def _ahead(self, distance: float) -> tuple[float, float]:
         return self.x + distance * math.cos(self.heading), self.y + distance * math.sin(self.heading)
@@ -197,9 +227,9 @@ class Town:
         if self._until_change <= 0 and self.options.changes:
             self._until_change = rng.uniform(5, 14)
             if rng.random() < 0.62 and self.options.weather is None:
-                self.weather = rng.choice([w for w in ((Weather.CLEAR,) * 5 + WEATHERS[1:]) if w != self.weather])
+                self.weather = _draw(rng, WEATHERS, self.weather)
             elif self.options.time is None:
-                self.time = rng.choice([t for t in TIMES if t != self.time])
+                self.time = _draw(rng, TIMES, self.time)
         self._choose_stop()
         self._until_lane -= DT
         if self._until_lane <= 0:
@@ -214,7 +244,7 @@ class Town:
         rng = self._rng
         self._until_stop -= DT
         if self._until_stop <= 0 and not self._stop:
-            self._stop, self._stopping = True, rng.uniform(0.8, 2.2)
+            self._stop, self._stopping = True, rng.uniform(0.8, 2.2) if rng.random() < 0.8 else rng.uniform(3, 6)
         if self._stop and self.speed < 0.3:
             self._stopping -= DT
             if self._stopping <= 0:
@@ -269,6 +299,5 @@ class Town:
             "label.off_road": int(self.off_road),
             "label.traffic_light": LIGHTS[self.light],
             "label.lead_distance": self.lead_distance,
-            "label.rain": self.atmosphere.amounts["rain"],
-            "label.night": self.atmosphere.amounts["night"],
+            **{f"label.{name}": amount for name, amount in self.atmosphere.amounts.items()},
         }
