@@ -123,6 +123,12 @@ def relative(stage: Stage, x: float, y: float) -> tuple[float, float]:
     return dx * c + dy * s - WHEELBASE, dy * c - dx * s
 
 
+def seen_on(stage: Stage, sign: float, x: float, y: float) -> bool:
+    """Will a point be seen on a side (+1 left), whatever way we or the street are turning?"""
+    ahead, left = relative(stage, x, y)
+    return 1.0 < left * sign < 0.95 * ahead
+
+
 def unseen(stage: Stage, other: Other) -> bool:
     """Is it outside the picture, or too far away to matter?"""
     length = KINDS[other.kind].length if other.kind in KINDS else 0.3

@@ -20,10 +20,13 @@ from world.town.events.base import (
     our_way,
     reach,
     relative,
+    seen_on,
     steady,
     to_junction,
 )
 from world.town.traffic import REAR_AXLE_TO_FRONT, Other
+
+WIDEST = 8.0  # m: on a wide road they are on their way already
 
 
 class Crossing(Happening):
@@ -37,19 +40,31 @@ class Crossing(Happening):
         super().__init__(side, level, rng)
         self._mover: Mover | None = None
         self._road = 0.0  # m of the course until the road lies behind
-        self._distance = 0.0
 
     def looks(self) -> str:
         """Which model."""
         return ""
 
+    def _scene(self, stage: Stage) -> tuple[float, float, float] | None:
+        """How far ahead they cross (m from the rear axle), where they begin, and where the road ends beyond (m from our path)."""
+        left, distance = self.side == Side.LEFT, reach(stage, self.level)
+        for _ in range(2):  # on a wide road further ahead: who begins beside us is not seen
+            place = stage.route.point(stage.fix.s + distance)
+            near, beyond = kerb(stage, *place, left), kerb(stage, *place, not left)
+            if near is None or beyond is None:
+                return None
+            start, far = min(near + self.FROM_KERB, WIDEST), beyond
+            distance = max(distance, REAR_AXLE_TO_FRONT + 1.2 * start)
+        return distance, start, far
+
     def ready(self, stage: Stage) -> bool:
-        distance = reach(stage, self.level)
-        if not steady(stage) or not free_ahead(stage, distance + 3.0):
+        scene = self._scene(stage) if steady(stage) else None
+        if scene is None or not free_ahead(stage, scene[0] + 3.0):
             return False
-        x, y, h = stage.route.point(stage.fix.s + distance)
-        edges = [kerb(stage, x, y, h, left) for left in (True, False)]
-        if None in edges:
+        x, y, h = stage.route.point(stage.fix.s + scene[0])
+        if not seen_on(
+            stage, self.sign, x - self.sign * scene[1] * math.sin(h), y + self.sign * scene[1] * math.cos(h)
+        ):
             return False
         for other in stage.traffic.others.values():  # nobody drives through whom it cannot see
             if other.kind != "person" and math.hypot(other.x - x, other.y - y) < 24:
@@ -59,18 +74,18 @@ class Crossing(Happening):
         return True
 
     def begin(self, stage: Stage) -> None:
-        distance = reach(stage, self.level)
-        left = self.side == Side.LEFT
+        scene = self._scene(stage)
+        assert scene is not None
+        distance, near, far = scene
         x, y, h = stage.route.point(stage.fix.s + distance)
-        near, far = kerb(stage, x, y, h, left) or 3.0, kerb(stage, x, y, h, not left) or 3.0
         across = np.array([math.sin(h), -math.cos(h)]) * self.sign  # the way they go
-        start = np.array([x, y]) - across * (near + self.FROM_KERB)
+        start = np.array([x, y]) - across * near
         end = np.array([x, y]) + across * (far + 1.4)
         along = np.array([math.cos(h), math.sin(h)]) * self.onward()
         corner = end + across * 0.5 + along * 0.7
-        self._road = near + self.FROM_KERB + far + 0.6
+        self._road = near + far + 0.6
         time = max(1.0, (distance - REAR_AXLE_TO_FRONT) / max(stage.speed, 3.0))
-        pace = max(self.PACE[0], min(self.PACE[1], (near + self.FROM_KERB) / (0.75 * time)))
+        pace = max(self.PACE[0], min(self.PACE[1], near / (0.75 * time)))
         course = Course(np.stack([start, end, corner, corner + 70 * along]))
         self._mover = Mover(self.actor, "person", self.looks(), course, 0.0, 0.0, pace)
 
@@ -140,7 +155,10 @@ class Cyclist(Happening):
         if not steady(stage) or not free_ahead(stage, distance + 8.0) or to_junction(stage) < distance + 14.0:
             return False
         way = our_way(stage)
-        return clear(stage, way, distance - 4.0, distance + 16.0, self.sign * 2.5, 2.2)
+        x, y, _ = way.at(distance, self.sign * 2.0)
+        return seen_on(stage, self.sign, x, y) and clear(
+            stage, way, distance - 4.0, distance + 16.0, self.sign * 2.5, 2.2
+        )
 
     def begin(self, stage: Stage) -> None:
         way = our_way(stage)
