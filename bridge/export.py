@@ -19,7 +19,7 @@ from bridge.errors import ExportError
 from world.controls import FPS
 from world.data.video import VideoWriter
 
-HEIGHT, WIDTH = 288, 512
+HEIGHT = 288  # of a saved video; its width follows from the picture's
 
 REASONS = {
     errno.ENOSPC: "the disk is full: free some room",
@@ -46,7 +46,8 @@ def write_clip(clip: Clip, out: Path) -> tuple[Path, Path]:
         raise ExportError(f"The clip {out.name} was not saved: give it a name that ends in .mp4.")
     if not clip.moments:
         raise ExportError("There is nothing to save yet; let the dream run for a moment.")
-    text = json.dumps(sidecar(clip, (HEIGHT, WIDTH)), ensure_ascii=False, allow_nan=False, indent=1)
+    size = enlarged(clip.moments[0].frame.image)
+    text = json.dumps(sidecar(clip, size), ensure_ascii=False, allow_nan=False, indent=1)
     picture = encode_video(clip)
     with refusing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -112,9 +113,15 @@ def flush(path: Path, sync: Callable[[int], None] = os.fsync) -> None:
         os.close(handle)
 
 
+def enlarged(image: np.ndarray) -> tuple[int, int]:
+    """Height and width that a picture [H, W, 3] is saved at: 288x512 where it is 16:9; even, as the video's code wants."""
+    return HEIGHT, 2 * round(HEIGHT / 2 * image.shape[1] / image.shape[0])
+
+
 def enlarge(image: np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 3] as uint8 [288, 512, 3], by Lanczos."""
-    return np.asarray(Image.fromarray(image).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS))
+    """uint8 [H, W, 3] at its `enlarged` size, by Lanczos."""
+    height, width = enlarged(image)
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def encode_video(clip: Clip) -> bytes:

@@ -25,13 +25,17 @@ from brain.prompt import Context
 from bridge.clips import Clip, Moment, Said
 from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.export import free_name, write_clip
+from bridge.keyboard import Bindings, Keyboard
 from bridge.timeline import StepState, Timeline, TimelineState
-from world.controls import FPS, Control
+from world.controls import FPS, NULL, Control
 from world.dream import Dream
 from world.driver import Action
 from world.frame import Frame
 
 CLIP_SECONDS = 60
+KEYS_ALONE = (
+    "This world knows no roads, weather or events, and nobody who drives; it obeys the keys: W A S D or the arrows."
+)
 MAX_WAITING = 8  # sentences for the brain
 MAX_ORDERS = 32  # buttons pressed within one tick
 STEER, STEER_ON, STEER_OFF = 0.7, 0.2, 0.35  # how far keys turn the wheel, and how fast, a frame
@@ -76,9 +80,18 @@ class Heard(Protocol):
 
 
 class Session:
-    """`open_dream(seed)` gives a dream that has not been started. Errors of the first frame come from here."""
+    """`open_dream(seed)` gives a dream that has not been started. Errors of the first frame come from here.
 
-    def __init__(self, open_dream: Callable[[int], Dream], seed: int = 0, scene: str | None = None) -> None:
+    `bindings`: what keys mean in a world without a car (default: `bridge.keyboard.usual`).
+    """
+
+    def __init__(
+        self,
+        open_dream: Callable[[int], Dream],
+        seed: int = 0,
+        scene: str | None = None,
+        bindings: Bindings | None = None,
+    ) -> None:
         self._dream: Dream
         self._scene: str | None
         self._timeline: Timeline
@@ -98,6 +111,8 @@ class Session:
         self._pauses = 0  # how often a person paused or went on
         self._once = 0
         self._pedals = Pedals()
+        self._bindings = bindings
+        self._keyboard: Keyboard | None = None
         self._start(seed, scene, None)
 
     # -- a person's side ----------------------------------------------------------------------------------------------
@@ -108,6 +123,7 @@ class Session:
         BrainInputError, at once, for a text that is empty or too long; SessionError when too many are waiting.
         """
         text = clean(text)
+        self._refuse_plans()
         with self._lock:
             if len(self._texts) >= MAX_WAITING:
                 raise SessionError(f"{MAX_WAITING} sentences are waiting to be read; wait for them.")
@@ -116,6 +132,7 @@ class Session:
 
     def do(self, line: str) -> None:
         """Schedules a plan line, as a button gives it. PlanError, at once, for one that is none."""
+        self._refuse_plans()
         plan = parse_line(line)
         if not isinstance(plan, Plan):
             raise SessionError("That line asks or refuses and plans nothing; give steps, such as 'left'.")
@@ -240,15 +257,18 @@ class Session:
         keys = self._keys
         state = self._timeline.tick(self._frame, bool(keys))
         try:
-            action = self._dream.drive(state.command, state.target_speed)
-            control = self._pedals.control(state, Action(action.steer, action.accel), keys)
+            if self._keyboard is not None:
+                control = self._keyboard.control(keys)
+            else:
+                action = self._dream.drive(state.command, state.target_speed)
+                control = self._pedals.control(state, Action(action.steer, action.accel), keys)
             frame = self._dream.step(control)
         except DataError as error:
             self._paused = True
             self.tell(f"{explain(error)} The drive is paused.", "error")
             self._publish()
             return None
-        self._frame, self._by_keys = frame, bool(keys)
+        self._frame, self._by_keys = frame, bool(keys) or self._keyboard is not None
         with self._lock:
             self._recorder.append(Moment(frame, bool(keys), state.steps))
         self._publish()
@@ -298,16 +318,24 @@ class Session:
 
     # -- within -------------------------------------------------------------------------------------------------------
 
+    def _refuse_plans(self) -> None:
+        if self._keyboard is not None:
+            raise SessionError(KEYS_ALONE)
+
     def _start(self, seed: int, scene: str | None, control: Control | None) -> None:
         dream = self._open_dream(seed)
         scenes = dream.model.scenes
         if scene is None and control is None and scenes:
             scene = scenes[seed % len(scenes)]
+        keyboard = None
+        if not dream.model.driving:
+            keyboard = Keyboard(dream.model.dynamics.config.inputs, self._bindings)
+            control = control or keyboard.control(frozenset())
         frame = dream.start(control, scene=scene)
         with self._lock:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
             self._timeline = Timeline(max(0, frame.control.weather), _time(frame.control.time))
-            self._pedals = Pedals()
+            self._pedals, self._keyboard = Pedals(), keyboard
             self._once, self._reading = 0, None
             self._texts.clear()
             self._said.clear()
@@ -331,8 +359,8 @@ class Session:
             state.steps,
             self._paused,
             self._reading is not None or bool(self._texts),
-            state.weather,
-            state.time,
+            state.weather if self._keyboard is None else NULL,
+            state.time if self._keyboard is None else NULL,
             self._dream.seed,
             self._scene,
         )

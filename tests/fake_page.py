@@ -124,6 +124,7 @@ class FakeDrive:
 class FakeDreamer:
     scenes = ("avenue", "old_town")
     known: frozenset[str] | None = None
+    driving = True
 
     def __init__(self, clips: Path, most: int = 3) -> None:
         self.clips = clips

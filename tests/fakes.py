@@ -26,6 +26,7 @@ class FakeModel:
 
     scenes: tuple[str, ...] = ("avenue", "old_town")
     hashes: dict[str, str] = field(default_factory=lambda: {"dynamics.safetensors": "0" * 64})
+    driving: bool = True
 
 
 class FakeDream:

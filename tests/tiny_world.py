@@ -21,11 +21,11 @@ TINY = WorldConfig(
 )
 
 
-def write_tiny_world(folder: Path, seed: int = 0) -> Path:
-    """Weights of TINY in `folder`, every zero-initialised layer filled, with one start scene."""
+def write_tiny_world(folder: Path, seed: int = 0, config: WorldConfig = TINY) -> Path:
+    """Weights of TINY, or of another configuration of its size, in `folder`, every zero-initialised layer filled, with one start scene."""
     folder.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(seed)
-    for name, module in TINY.build().items():
+    for name, module in config.build().items():
         for key, value in module.named_parameters():
             if name != "anchor" and value.std() == 0:
                 value.data = 0.05 * torch.randn(value.shape, generator=generator)
@@ -36,5 +36,5 @@ def write_tiny_world(folder: Path, seed: int = 0) -> Path:
         {"street/images": images, "street/state": torch.tensor([8.0, 0.0, 0.0, 0.0, 1.0])},
         folder / f"{SCENES}.safetensors",
     )
-    write_config(folder, TINY, {"vocabulary": ["clear", "day", "left"]})
+    write_config(folder, config, {"vocabulary": ["clear", "day", "left"]})
     return folder

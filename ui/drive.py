@@ -84,6 +84,11 @@ class Dreamer(Protocol):
     def scenes(self) -> tuple[str, ...]: ...
 
     @property
+    def driving(self) -> bool:
+        """Whether a car is driven; if not, keys are all that such a world obeys."""
+        ...
+
+    @property
     def known(self) -> frozenset[str] | None:
         """Plan words that the weights have learnt; None when they do not say."""
         ...

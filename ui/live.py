@@ -11,7 +11,8 @@ from typing import Any
 from brain.director import Director
 from brain.prompt import Context
 from bridge import memory
-from bridge.errors import BusyError, LucidriveError
+from bridge.errors import BusyError, LucidriveError, SessionError
+from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop
 from bridge.profiles import EMBEDDED
 from bridge.session import Heard, Session
@@ -127,27 +128,46 @@ class LiveDrive:
 class LiveDreamer:
     """A `ui.drive.Dreamer`: one world, one brain, one loop, and a session for every tab."""
 
-    def __init__(self, model: WorldModel, loop: Loop, *, steps: int = 2, clips: Path = CLIPS) -> None:
+    def __init__(
+        self, model: WorldModel, loop: Loop, *, steps: int = 2, clips: Path = CLIPS, bindings: Bindings | None = None
+    ) -> None:
         self.model = model
         self.loop = loop
         self.steps = steps
         self.clips = clips
+        self.bindings = bindings
         self._lock = threading.Lock()
         self._open = 0
         loop.start()
 
     @classmethod
-    def load(cls, world: Path | None = None, *, steps: int = 2, clips: Path = CLIPS) -> LiveDreamer:
-        """The world's weights now, the language model in the background. WeightsError, MemoryRoomError."""
-        memory.check_drive(world)
-        return cls(WorldModel.load(world), Loop(LateBrain(load_brain)), steps=steps, clips=clips)
+    def load(cls, world: Path | None = None, *, steps: int = 2, clips: Path = CLIPS, keys: str = "") -> LiveDreamer:
+        """The world's weights now, the language model in the background. WeightsError, MemoryRoomError.
+
+        A world without a car gets no language model; `keys` says what the keys mean there.
+        """
+        memory.check_drive(world, brain=False)
+        model = WorldModel.load(world)
+        if model.driving:
+            if keys:
+                raise SessionError("A car's keys are what they are; --keys is for worlds without one.")
+            memory.check_drive(world)
+        bindings = parse_keys(keys, model.dynamics.config.inputs) if keys else None
+        brain = LateBrain(load_brain) if model.driving else None
+        return cls(model, Loop(brain), steps=steps, clips=clips, bindings=bindings)
 
     @property
     def scenes(self) -> tuple[str, ...]:
         return self.model.scenes
 
     @property
+    def driving(self) -> bool:
+        return self.model.driving
+
+    @property
     def known(self) -> frozenset[str] | None:
+        if not self.model.driving:
+            return frozenset()
         seen = self.model.vocabulary
         return seen | BY_SPEED if seen else None
 
@@ -159,7 +179,7 @@ class LiveDreamer:
             self._open += 1
             others = self._open - 1
         try:
-            session = Session(lambda seed: Dream(self.model, seed, self.steps))
+            session = Session(lambda seed: Dream(self.model, seed, self.steps), bindings=self.bindings)
         except BaseException:
             self._ended()
             raise

@@ -241,6 +241,7 @@ class Stream:
             "seed": self.drive.seed,
             "scenes": list(self.dreamer.scenes),
             "known": sorted(known) if known is not None else None,
+            "driving": self.dreamer.driving,
         }
         await self.socket.send_text(messages.encode_json("hello", **hello))
         while True:

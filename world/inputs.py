@@ -21,8 +21,8 @@ class Inputs:
     one_hot: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("names", "low", "high"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # lists, where they come from JSON
+        for name, kind in (("names", str), ("low", float), ("high", float)):
+            object.__setattr__(self, name, tuple(map(kind, getattr(self, name))))  # lists, where they come from JSON
         if not self.names or not len(self.names) == len(self.low) == len(self.high):
             raise ValueError(f"{len(self.names)} inputs with {len(self.low)} lower and {len(self.high)} upper bounds")
         if len(set(self.names)) < len(self.names):

@@ -18,13 +18,16 @@ def ui(
     host: Annotated[str, typer.Option(help="An address of this machine itself.")] = "127.0.0.1",
     world: World = None,
     steps: Steps = 2,
+    keys: Annotated[
+        str, typer.Option(help="For a world without a car: left=steer:-1,right=steer:1,up=gas,down=brake:0.8.")
+    ] = "",
 ) -> None:
     """Open the dream as a page in your browser: say what should happen, or drive with the arrow keys."""
     say("Waking the dream ...")
     from ui.app import serve
     from ui.live import LiveDreamer
 
-    serve(LiveDreamer.load(world, steps=steps), host, port, announce=say)
+    serve(LiveDreamer.load(world, steps=steps, keys=keys), host, port, announce=say)
 
 
 def dream(

@@ -75,6 +75,8 @@ function mount(root) {
       for (const name of message.scenes) scene.add(new Option(name.replaceAll("_", " "), name));
       find("seed").value = message.seed;
       if (message.known) offer(new Set(message.known));
+      root.classList.toggle("keyed", !message.driving);
+      if (!message.driving) find("text").placeholder = "This world obeys the keys: W A S D or the arrows";
     },
     state(message) {
       paused = message.paused;
@@ -104,7 +106,7 @@ function mount(root) {
   function offer(known) {
     for (const button of root.querySelectorAll("[data-name]")) {
       button.disabled = !known.has(button.dataset.name);
-      if (button.disabled) button.title = "These weights have not learnt it yet";
+      if (button.disabled) button.title = known.size ? "These weights have not learnt it yet" : "This world obeys the keys alone";
     }
   }
 

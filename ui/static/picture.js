@@ -21,6 +21,8 @@ export class Picture {
     const bitmap = await createImageBitmap(picture.jpeg);
     if (picture.index < this.drawn && this.drawn - picture.index < 5) return bitmap.close(); // decoded late: a newer one is up
     this.drawn = picture.index;
+    const width = Math.round(this.canvas.height * bitmap.width / bitmap.height);
+    if (this.canvas.width !== width) this.canvas.width = width; // a world's picture need not be 16:9
     this.context.imageSmoothingEnabled = true;
     this.context.imageSmoothingQuality = "high";
     this.context.drawImage(bitmap, 0, 0, this.canvas.width, this.canvas.height);
