@@ -26,7 +26,7 @@ from brain.prompt import Context
 from bridge import memory
 from bridge.clips import Clip
 from bridge.errors import LucidriveError, SessionError, explain
-from bridge.session import Heard, Session
+from bridge.session import Beginning, Heard, Session
 from world.controls import DT, FPS
 
 log = logging.getLogger(__name__)
@@ -282,6 +282,7 @@ def headless(
     seconds: float = 12.0,
     seed: int = 0,
     scene: str | None = None,
+    beginning: Beginning | None = None,
     steps: int = 2,
     world: Path | None = None,
     report: Report | None = None,
@@ -297,7 +298,7 @@ def headless(
     memory.check_drive(world, brain=bool(prompt.strip()))
     tell(0.0, "waking the world")
     model = WorldModel.load(world)
-    session = Session(lambda number: Dream(model, number, steps), seed, scene)
+    session = Session(lambda number: Dream(model, number, steps), seed, scene, beginning=beginning)
     brain = None
     if prompt.strip():
         tell(0.0, "waking the brain (half a minute the first time)")

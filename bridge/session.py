@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+import numpy as np
+
 from brain.director import clean
 from brain.plan import Plan, Question, Refusal, Utterance, parse_line, print_line, sentence
 from brain.prompt import Context
@@ -54,6 +56,14 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where a dream begins that begins in a film: uint8 frames [T, H, W, 3] a tenth of a second apart, and m/s."""
+
+    frames: np.ndarray
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A drive as it stands after a tick. `thinking`: a sentence is waiting or being read."""
 
@@ -82,7 +92,8 @@ class Heard(Protocol):
 class Session:
     """`open_dream(seed)` gives a dream that has not been started. Errors of the first frame come from here.
 
-    `bindings`: what keys mean in a world without a car (default: `bridge.keyboard.usual`).
+    `bindings`: what keys mean in a world without a car (default: `bridge.keyboard.usual`). `beginning`: a film to begin
+    in, where no scene is asked for.
     """
 
     def __init__(
@@ -91,6 +102,7 @@ class Session:
         seed: int = 0,
         scene: str | None = None,
         bindings: Bindings | None = None,
+        beginning: Beginning | None = None,
     ) -> None:
         self._dream: Dream
         self._scene: str | None
@@ -111,7 +123,7 @@ class Session:
         self._pauses = 0  # how often a person paused or went on
         self._once = 0
         self._pedals = Pedals()
-        self._bindings = bindings
+        self._bindings, self._beginning = bindings, beginning
         self._keyboard: Keyboard | None = None
         self._start(seed, scene, None)
 
@@ -324,14 +336,17 @@ class Session:
 
     def _start(self, seed: int, scene: str | None, control: Control | None) -> None:
         dream = self._open_dream(seed)
-        scenes = dream.model.scenes
-        if scene is None and control is None and scenes:
+        scenes, film = dream.model.scenes, self._beginning if scene is None else None
+        if scene is None and control is None and film is None and scenes:
             scene = scenes[seed % len(scenes)]
         keyboard = None
         if not dream.model.driving:
             keyboard = Keyboard(dream.model.dynamics.config.inputs, self._bindings)
             control = control or keyboard.control(frozenset())
-        frame = dream.start(control, scene=scene)
+        if film is not None:
+            frame = dream.start(control, frames=film.frames, speed=film.speed)
+        else:
+            frame = dream.start(control, scene=scene)
         with self._lock:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
             self._timeline = Timeline(max(0, frame.control.weather), _time(frame.control.time))

@@ -15,7 +15,7 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
 from world.data import DriveDataset
-from world.data.footage import import_video
+from world.data.footage import first_frames, import_video
 from world.data.gym import import_gym
 from world.data.lerobot import import_lerobot
 from world.data.sampling import between, resampled
@@ -182,6 +182,16 @@ def test_rows_with_times_of_their_own(tmp_path: Path) -> None:
     dataset = DriveDataset.open(tmp_path / "set")
     assert dataset.inputs == Inputs(("gas", "tilt"), (0, -1), (2, 1))
     np.testing.assert_allclose(dataset.column("action")[:, 0], np.arange(30) * 5 / 150 + 2 / 150, atol=2 / 150)
+
+
+def test_the_frames_a_dream_begins_with(tmp_path: Path) -> None:
+    video = film(tmp_path / "drive.mp4")
+    for at, first in ((0.0, 0), (1.0, 25)):
+        frames = first_frames(video, at)
+        assert frames.shape == (3, 90, 160, 3)
+        np.testing.assert_allclose(frames.mean((1, 2, 3)), 20 + 2 * (first + np.array([0, 2.5, 5])), atol=2)
+    with pytest.raises(DataError, match="begin earlier"):
+        first_frames(video, 2.9)
 
 
 @pytest.mark.parametrize(

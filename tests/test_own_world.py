@@ -13,7 +13,7 @@ import torch
 
 from bridge.errors import SessionError
 from bridge.keyboard import Keyboard, parse_keys, usual
-from bridge.session import Session
+from bridge.session import Beginning, Session
 from tests.tiny_world import TINY, write_tiny_world
 from world.controls import NULL, Control
 from world.data import DriveDataset, Episode, EpisodeWriter, assemble
@@ -122,6 +122,14 @@ def test_a_session_obeys_keys_alone(model: WorldModel) -> None:
     for ask in (lambda: session.say("turn left"), lambda: session.do("rain(2)")):
         with pytest.raises(SessionError, match="obeys the keys"):
             ask()
+
+
+def test_a_session_begins_in_a_film(model: WorldModel) -> None:
+    film = sliding(3).images[:3]
+    session = Session(lambda seed: Dream(model, seed), beginning=Beginning(film, 8.0))
+    assert np.array_equal(session.frame.image, film[2]) and session.frame.motion.speed == 8.0
+    session._start(1, "street", None)
+    assert not np.array_equal(session.frame.image, film[2])
 
 
 def test_a_clip_of_it_keeps_its_shape_and_actions(model: WorldModel, tmp_path: Path) -> None:

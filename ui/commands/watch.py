@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ui.console import progress, say
+from world.errors import DataError
 
 World = Annotated[Path | None, typer.Option(help="A folder of world weights; default: those that came along.")]
 Steps = Annotated[int, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8. More is sharper and slower.")]
@@ -35,6 +36,12 @@ def dream(
     seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Length; ten frames a second.")] = 12.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same dream.")] = 0,
     scene: Annotated[str | None, typer.Option(help="A start scene's name; a wrong one lists them all.")] = None,
+    film: Annotated[
+        Path | None,
+        typer.Option("--from", exists=True, dir_okay=False, help="A video whose first frames it begins with."),
+    ] = None,
+    at: Annotated[float, typer.Option(min=0, help="Seconds into that video.")] = 0.0,
+    speed: Annotated[float, typer.Option(min=0, max=65, help="km/h of the car in that video.")] = 30.0,
     steps: Steps = 2,
     out: Annotated[
         Path, typer.Option(help="The video; a JSON beside it tells plan, controls, seed and hashes.")
@@ -46,10 +53,24 @@ def dream(
 
     if out.suffix.lower() != ".mp4":  # before the work, not after it
         raise ExportError(f"The clip {out.name} cannot be written: give it a name that ends in .mp4.")
+    if film is not None and scene is not None:
+        raise DataError("Begin the dream in a scene or in a video, not in both.")
     from bridge.export import write_clip
     from bridge.loop import headless
+    from bridge.session import Beginning
+    from world.data.footage import first_frames
 
+    beginning = Beginning(first_frames(film, at), speed / 3.6) if film else None
     with progress("dream") as report:
-        clip = headless(prompt, seconds=seconds, seed=seed, scene=scene, steps=steps, world=world, report=report)
+        clip = headless(
+            prompt,
+            seconds=seconds,
+            seed=seed,
+            scene=scene,
+            beginning=beginning,
+            steps=steps,
+            world=world,
+            report=report,
+        )
         write_clip(clip, out)
     say(f"{out}: {seconds:g} s; {out.with_suffix('.json')} says how it was made.")

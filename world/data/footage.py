@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from world.data.schema import Episode
 from world.data.video import fit, frame_rate, read_timed
 from world.errors import DataError
 from world.inputs import DRIVING, Inputs
+from world.readout import FRAMES
 
 SIZE = (144, 256)  # as the town's pictures
 EPISODE_FRAMES = 300
@@ -81,6 +83,16 @@ def import_video(
     return write_dataset(
         _episodes(video, kept, values, fps, size, progress), out, inputs, held_out=held_out, fps=fps, card=card
     )
+
+
+def first_frames(video: Path, at: float = 0.0) -> np.ndarray:
+    """The frames that a dream begins with, uint8 [FRAMES, H, W, 3], a tenth of a second apart from `at` seconds on."""
+    check_rate(frame_rate(video), FPS, video.name)
+    later = ((time - at, image) for time, image in read_timed(video) if time >= at)
+    frames = [image for _, image in islice(resampled(later, FPS), FRAMES)]
+    if len(frames) < FRAMES:
+        raise DataError(f"{video.name} has no {FRAMES / FPS:g} s after {at:g} s; begin earlier.")
+    return np.stack(frames)
 
 
 def read_table(path: Path, columns: Columns, times: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
