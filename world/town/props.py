@@ -5,6 +5,8 @@ x forward, y left; vehicles' and things' origin is the middle of their front, pe
 
 from __future__ import annotations
 
+import math
+
 from world.town import models
 from world.town.mesh import Colour, Mesh, Surface
 from world.town.models import KINDS, TYRE
@@ -20,6 +22,7 @@ AMBER: Colour = (255, 168, 24)
 DARK_LENS: Colour = (60, 56, 66)
 FLASHING = ("ambulance", "fire_engine", "police")
 ANIMALS = ("dog", "deer")
+_OCTAGON = tuple((k + 0.5) * math.tau / 8 for k in range(8))
 
 
 def body(look: str, kind: str, paint: Colour, surface: int) -> Mesh:
@@ -144,9 +147,8 @@ def cyclist(coat: Colour, surface: int, pose: int) -> Mesh:
     """A bicycle with a rider; origin at the front wheel's front."""
     mesh, k = Mesh(), KINDS["bicycle"]
     frame: Colour = (30, 150, 190)
-    for x in (-0.36, -k.length + 0.36):  # wheels, each a thin octagon made of two boxes
-        mesh.box((x - 0.36, -0.04, 0.12), (x + 0.36, 0.04, 0.6), TYRE, surface)
-        mesh.box((x - 0.2, -0.04, 0.0), (x + 0.2, 0.04, 0.72), TYRE, surface)
+    for x in (-0.36, -k.length + 0.36):
+        _wheel(mesh, x, 0.36, 0.05, surface)
     mesh.box((-1.4, -0.05, 0.55), (-0.45, 0.05, 0.68), frame, surface)
     mesh.box((-1.32, -0.05, 0.6), (-1.22, 0.05, 0.95), frame, surface)
     mesh.box((-0.56, -0.3, 0.98), (-0.46, 0.3, 1.06), (50, 50, 54), surface)  # the handlebar
@@ -246,18 +248,28 @@ def _crate(surface: int) -> Mesh:
 
 
 def _tyre(surface: int) -> Mesh:
-    """Two lie on each other, eight corners round."""
-    import math
-
+    """One lies, another stands on it."""
     mesh = Mesh()
-    for z, r in ((0.0, 0.46), (0.4, 0.44)):
-        ring = [(-0.45 + r * math.cos(a), r * math.sin(a)) for a in (k * math.tau / 8 for k in range(8))]
-        for (ax, ay), (bx, by) in zip(ring, ring[1:] + ring[:1], strict=True):
-            mesh.polygon([(ax, ay, z), (bx, by, z), (bx, by, z + 0.36), (ax, ay, z + 0.36)], (34, 34, 38), surface)
-        mesh.polygon([(x, y, z + 0.36) for x, y in ring], (54, 54, 58), surface)
-    hole = [(-0.45 + 0.2 * math.cos(a), 0.2 * math.sin(a), 0.77) for a in (k * math.tau / 8 for k in range(8))]
-    mesh.polygon(hole, (14, 14, 16), surface, shade=False)
+    ring = [(-0.45 + 0.45 * math.cos(a), 0.45 * math.sin(a)) for a in _OCTAGON]
+    for (ax, ay), (bx, by) in zip(ring, ring[1:] + ring[:1], strict=True):
+        mesh.polygon([(ax, ay, 0), (bx, by, 0), (bx, by, 0.3), (ax, ay, 0.3)], (34, 34, 38), surface)
+    mesh.polygon([(x, y, 0.3) for x, y in ring], (54, 54, 58), surface)
+    wheel = Mesh()
+    _wheel(wheel, 0.0, 0.42, 0.13, surface)
+    mesh.placed(wheel, -0.45, 0.0, math.pi / 2, 0.3)
     return mesh
+
+
+def _wheel(mesh: Mesh, x: float, radius: float, half: float, surface: int) -> None:
+    """An upright wheel that rolls along x, its hub pale."""
+    rim = [(x + radius * math.cos(a), radius + radius * math.sin(a)) for a in _OCTAGON]
+    hub = [(x + 0.5 * radius * math.cos(a), radius + 0.5 * radius * math.sin(a)) for a in _OCTAGON]
+    for (ax, az), (bx, bz) in zip(rim, rim[1:] + rim[:1], strict=True):
+        mesh.polygon([(ax, half, az), (bx, half, bz), (bx, -half, bz), (ax, -half, az)], TYRE, surface)
+    for side in (-1, 1):
+        turn = -side
+        mesh.polygon([(px, side * half, pz) for px, pz in rim[::turn]], TYRE, surface, shade=False)
+        mesh.polygon([(px, side * (half + 0.01), pz) for px, pz in hub[::turn]], (150, 152, 156), surface, shade=False)
 
 
 def _branch(surface: int) -> Mesh:

@@ -22,15 +22,15 @@ DRAW = 12.0  # s until others are drawn
 # What is drawn first; by these the events come about about equally often (rare are the streets where one can cut in).
 SHARES: dict[Event, float] = {
     Event.PED_CROSS: 1.5,
-    Event.CYCLIST: 1.0,
+    Event.CYCLIST: 1.1,
     Event.CUT_IN: 5.0,
-    Event.ANIMAL: 1.2,
-    Event.HARD_BRAKE: 2.5,
-    Event.STALLED: 1.0,
+    Event.ANIMAL: 2.0,
+    Event.HARD_BRAKE: 4.0,
+    Event.STALLED: 1.8,
     Event.DEBRIS: 0.8,
-    Event.ONCOMING: 2.5,
-    Event.EMERGENCY: 1.8,
-    Event.ROAD_WORK: 1.5,
+    Event.ONCOMING: 1.7,
+    Event.EMERGENCY: 0.8,
+    Event.ROAD_WORK: 1.0,
 }
 
 

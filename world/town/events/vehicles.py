@@ -95,7 +95,7 @@ class HardBrake(Happening):
     event = Event.HARD_BRAKE
     DECELERATION: ClassVar = {1: 3.5, 2: 5.0, 3: 7.0}
     NEAR: ClassVar = {1: 24.0, 2: 20.0, 3: 15.0}  # m to its tail
-    WAIT = 3.0  # s for somebody to be there by themselves
+    WAIT = 0.8  # s for somebody to be there by themselves
     GRACE = 0.7  # s that a car of our own drives along before it brakes
 
     def __init__(self, side: Side, level: int, rng: random.Random) -> None:
