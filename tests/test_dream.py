@@ -10,7 +10,7 @@ import pytest
 
 from tests.tiny_world import write_tiny_world
 from world.controls import NULL, Command, Control, TimeOfDay
-from world.dream import Dream, WorldModel
+from world.dream import Dream, WorldModel, drive_all, step_all
 from world.errors import DataError, WeightsError
 from world.frame import Frame
 
@@ -165,3 +165,100 @@ def test_a_damaged_dream_is_refused(model: WorldModel, tmp_path: Path) -> None:
         Dream.load(other, path)
     with pytest.raises(DataError, match="could not be saved"):
         dream.save(tmp_path / "no" / "such" / "folder")
+
+
+def company(model: WorldModel) -> list[Dream]:
+    """Dreams of different age, start and K; the last two are alike but for their seed."""
+    dreams = [Dream(model, 1), Dream(model, 2, steps=4), Dream(model, 3), Dream(model, 4), Dream(model, 5)]
+    for dream in dreams[:3]:
+        dream.start(scene="street")
+    for dream in dreams[3:]:
+        dream.start(Control(time=TimeOfDay.NIGHT))
+    drive(dreams[0], 2)
+    return dreams
+
+
+def test_many_dreams_step_as_each_would_alone(model: WorldModel) -> None:
+    together, alone = company(model), company(model)
+    controls = [Control(steer=0.1 * place, accel=0.1, command=place) for place in range(5)]
+    for number in range(6):  # their caches of different lengths fill meanwhile
+        frames = step_all(together, controls)
+        actions = drive_all(together, [Command.LEFT] * 5, [4.0, 5.0, 6.0, 7.0, 8.0])
+        for place, dream in enumerate(alone):
+            frame = dream.step(controls[place])
+            assert (frame.index, frame.control, frame.motion) == (
+                frames[place].index,
+                frames[place].control,
+                frames[place].motion,
+            )
+            assert np.abs(frame.image.astype(int) - frames[place].image).max() <= 1
+            np.testing.assert_allclose(dream._latents[-1], together[place]._latents[-1], atol=1e-4 * (number + 1))
+            assert together[place].frame is frames[place]
+            action = dream.drive(Command.LEFT, 4.0 + place)
+            np.testing.assert_allclose(
+                [action.steer, action.accel], [actions[place].steer, actions[place].accel], atol=1e-3
+            )
+    assert len({frame.image.tobytes() for frame in frames}) == 5
+
+
+def test_a_batch_of_one_is_a_step(model: WorldModel) -> None:
+    one, two = company(model)[0], company(model)[0]
+    assert same(drive(one), [step_all([two], [Control(steer=0.2, accel=0.1)])[0] for _ in range(5)])
+    assert step_all([], []) == [] and drive_all([], [], []) == []
+
+
+def test_a_batch_leaves_no_dream_behind_when_one_falls_apart(model: WorldModel) -> None:
+    dreams, alone = company(model), company(model)
+    broken = dreams[3]
+    good = broken._latents
+    broken._latents = [latents * float("nan") for latents in good]
+    controls = [Control()] * 5
+    with pytest.raises(DataError, match="one by one"):
+        step_all(dreams, controls)
+    broken._latents = good
+    for dream, other in zip(dreams, alone, strict=True):
+        assert dream.index == other.index
+        assert same([dream.step(Control())], [other.step(Control())])
+
+
+def test_what_cannot_be_batched_is_refused(model: WorldModel) -> None:
+    dream = Dream(model)
+    with pytest.raises(DataError, match="Start the dreams"):
+        step_all([dream], [Control()])
+    with pytest.raises(DataError, match="Start the dreams"):
+        drive_all([dream], [0], [8.0])
+    dream.start()
+    with pytest.raises(ValueError, match="two steps"):
+        step_all([dream, dream], [Control()] * 2)
+
+
+def test_what_a_batch_keeps_does_not_grow(model: WorldModel) -> None:
+    dreams = company(model)
+
+    def kept() -> int:
+        parts = [tensor for one in dreams for tensor in (*one._latents, *one._images, one._cache.keys, one._hidden)]
+        return sum(tensor.untyped_storage().nbytes() for tensor in parts)
+
+    for _ in range(8):
+        step_all(dreams, [Control()] * 5)
+    before = kept()
+    for _ in range(5):
+        step_all(dreams, [Control()] * 5)
+    assert kept() == before
+
+
+def test_what_if_i_had_braked(model: WorldModel) -> None:
+    dream, untouched = Dream(model, 1), Dream(model, 1)
+    for one in (dream, untouched):
+        one.start(scene="street")
+    past = drive(dream, 4, steer=0.0)
+    assert same(past, drive(untouched, 4, steer=0.0))  # forks of one past: their pictures so far are these
+    other = dream.fork()
+    assert dream.frame is not None and other.frame is dream.frame
+    for second in range(10):
+        ahead, braked = dream.step(Control(accel=0.1)), other.step(Control(accel=-1.0))
+        assert same([ahead], [untouched.step(Control(accel=0.1))]), f"the fork was felt after {second + 1} frames"
+    assert not np.array_equal(ahead.image, braked.image)
+    assert ahead.motion.speed - braked.motion.speed > 2
+    again = dream.fork()
+    assert same(drive(dream), drive(again))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +287,114 @@ class Dream:
 
     def _tensor(self, value: float) -> Tensor:
         return torch.tensor([value], device=self.model.device)
+
+
+@torch.inference_mode()
+def step_all(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[Frame]:
+    """`Dream.step` for many dreams at once: those of one model, K and cache length are one batch.
+
+    Each dream keeps its own noise and cache and gets the frame that it would get alone, but for rounding: latents agree
+    to 1e-4 after a frame. All or none: after an error every dream is as it was, its random state too.
+    """
+    if len({id(dream) for dream in dreams}) < len(dreams):
+        raise ValueError("a dream cannot take two steps in one batch")
+    groups: dict[tuple[int, int, int], list[int]] = {}
+    for place, dream in enumerate(dreams):
+        groups.setdefault((id(dream.model), dream.steps, dream._cache.keys.shape[-2]), []).append(place)
+    states = [dream._generator.get_state() for dream in dreams]
+    drawn: dict[int, _Drawn] = {}
+    try:
+        for places in groups.values():
+            found = _draw([dreams[place] for place in places], [controls[place] for place in places])
+            drawn.update(zip(places, found, strict=True))
+    except Exception:
+        for dream, state in zip(dreams, states, strict=True):
+            dream._generator.set_state(state)
+        raise
+    return [drawn[place].commit(dream) for place, dream in enumerate(dreams)]
+
+
+@torch.inference_mode()
+def drive_all(dreams: Sequence[Dream], commands: Sequence[int], target_speeds: Sequence[float]) -> list[Action]:
+    """`Dream.drive` for many dreams of one model at once; target speeds in m/s."""
+    if not dreams:
+        return []
+    hidden = [dream._hidden for dream in dreams if dream._hidden is not None]
+    speeds = [dream.frame.motion.speed for dream in dreams if dream.frame is not None]
+    if len(hidden) < len(dreams) or len(speeds) < len(dreams):
+        raise DataError("Start the dreams before driving them.")
+    device = dreams[0].model.device
+    told = torch.tensor([max(0, command) for command in commands], device=device)
+    target, speed = torch.tensor([target_speeds, speeds], dtype=torch.float32, device=device)
+    actions: list[list[float]] = dreams[0].model.driver(torch.cat(hidden), told, target, speed).tolist()
+    return [Action(steer, accel) for steer, accel in actions]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """One dream's next frame, not yet part of it."""
+
+    frame: Frame
+    latents: Tensor
+    picture: Tensor
+    hidden: Tensor | None
+    keys: Tensor
+
+    def commit(self, dream: Dream) -> Frame:
+        dream._latents = [*dream._latents, self.latents][-FRAMES:]
+        dream._images = [dream._images[-1], self.picture]
+        dream._hidden, dream._cache.keys, dream.frame = self.hidden, self.keys, self.frame
+        return self.frame
+
+
+def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
+    """The next frames of dreams of one model, K and cache length. Changes nothing of theirs but the random states."""
+    model, size = dreams[0].model, len(dreams)
+    frames = [dream.frame for dream in dreams if dream.frame is not None]
+    if len(frames) < size:
+        raise DataError("Start the dreams before stepping them.")
+    inputs, motions = model.dynamics.config.inputs, [Motion()] * size
+    if inputs.driving:
+        motions = [
+            kinematics.step(frame.motion, *(0.0 if math.isnan(value) else value for value in (to.steer, to.accel)))
+            for frame, to in zip(frames, controls, strict=True)
+        ]
+    leads = [told(inputs, control, motion) for control, motion in zip(controls, motions, strict=True)]
+    motions_BM = torch.tensor(leads, device=model.device)
+    before, last = (torch.cat([dream._images[age] for dream in dreams]) for age in (-2, -1))
+    carried = carry(model.anchor, (before, last), motions_BM)
+    latents = model.tokenizer.encode(carried)
+    given = Condition.stack(
+        [
+            condition((new, dream._latents[-1], dream._latents[-2]), control, lead[None], dream._noise)
+            for dream, new, control, lead in zip(dreams, latents.split(1), controls, motions_BM, strict=True)
+        ]
+    )
+    cache = Cache(model.dynamics.config, size, model.device)
+    cache.keys = torch.cat([dream._cache.keys for dream in dreams], dim=2)
+    noise = torch.cat([dream._noise() for dream in dreams])
+    latents = sample(model.dynamics, noise, given, dreams[0].steps, cache)
+    if not torch.isfinite(latents).all():
+        raise DataError("A dream fell apart (numbers that are not finite); step them one by one to find it.")
+    cache.commit()
+    pictures = model.blend(carried, model.tokenizer.decode(latents).clamp(-1, 1))
+    hidden: list[Tensor | None] = [None] * size
+    readouts = [UNREAD] * size
+    if model.driving:
+        seen = [torch.cat([dream._latents[age] for dream in dreams]) for age in range(1 - FRAMES, 0)]
+        hidden_BD = model.readout.trunk(torch.stack([*seen, latents], dim=1))
+        hidden, readouts = [one.clone() for one in hidden_BD.split(1)], model.readout.read(hidden_BD)
+    images, keys = to_uint8(pictures).cpu().numpy(), cache.keys.chunk(size, dim=2)
+    return [  # copies: a part of a batch would keep the whole of it in memory
+        _Drawn(
+            Frame(images[row].copy(), frames[row].index + 1, controls[row], motions[row], readouts[row]),
+            latents[row : row + 1].clone(),
+            pictures[row : row + 1].clone(),
+            hidden[row],
+            keys[row].clone(),
+        )
+        for row in range(size)
+    ]
 
 
 def condition(
