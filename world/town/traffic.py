@@ -30,6 +30,7 @@ EGO_LENGTH, EGO_WIDTH = 4.4, 1.8
 REAR_AXLE_TO_FRONT = 3.6  # m: SUMO's position is the front bumper
 SIGHT = 130.0  # m: others further away are not looked at
 BRAKE_SIGNAL = 8
+LANE_CHANGES = 1621  # SUMO's own default: all kinds
 VEHICLES, PEOPLE = 34, 64
 
 
@@ -194,17 +195,24 @@ class Traffic:
     def add_ahead(
         self, lane: str, position: float, speed: float, kind: str = "car", name: str | None = None, look: str = ""
     ) -> str | None:
-        """Put a vehicle on a lane at `position` m (its front); its name, or None where there is no room."""
+        """Put a vehicle on a lane at `position` m (its front); its name, or None where there is no room.
+
+        It keeps to its lane until it is released.
+        """
         self._count += 1
         name = name or f"v{self._count}"
         edge = self.network.lanes[lane].edge
+        onward = sorted({self.network.lanes[t.to].edge for t in self.network.turns.get(lane, ()) if t.direction != "t"})
+        route = [edge, *self.random_route(self._rng.choice(onward))] if onward else self.random_route(edge)
         try:
-            libsumo.route.add(f"r-{name}", self.random_route(edge))
+            libsumo.route.add(f"r-{name}", route)
             libsumo.vehicle.add(name, f"r-{name}", typeID=kind, departLane="first", departPos="0", departSpeed="0")
             libsumo.vehicle.moveTo(name, lane, position)
             libsumo.vehicle.setPreviousSpeed(name, speed)
+            libsumo.vehicle.setLaneChangeMode(name, 0)
         except libsumo.TraCIException:
             return None
+        self._held.add(name)
         self._kinds[name] = kind
         if look:
             self._looks[name] = look
@@ -225,6 +233,7 @@ class Traffic:
             return False
         speed = libsumo.vehicle.getSpeed(name)
         libsumo.vehicle.setSpeedMode(name, 0)
+        libsumo.vehicle.setLaneChangeMode(name, 0)
         libsumo.vehicle.setDecel(name, max(deceleration, 4.5))
         libsumo.vehicle.slowDown(name, 0.0, max(0.3, speed / deceleration))
         self._held.add(name)
@@ -243,6 +252,7 @@ class Traffic:
         self._looks.pop(name, None)
         if name in libsumo.vehicle.getIDList():
             libsumo.vehicle.setSpeedMode(name, 31)
+            libsumo.vehicle.setLaneChangeMode(name, LANE_CHANGES)
             libsumo.vehicle.setSpeed(name, -1)
 
     def signal(self, light: str, link: int) -> str:

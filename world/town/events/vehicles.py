@@ -85,6 +85,9 @@ class CutIn(Happening):
         gone = self._mover is None and self.actor not in stage.traffic.others
         return not gone and self._in < self.STAY
 
+    def end(self, stage: Stage) -> None:
+        stage.traffic.release(self.actor)
+
     def others(self) -> list[Other]:
         return [self._mover.other()] if self._mover else []
 
@@ -148,7 +151,7 @@ class Stalled(Happening):
     """A broken-down vehicle blocks our lane, its hazard lights on. When we have waited long it gets going again."""
 
     event = Event.STALLED
-    PATIENCE = 7.0  # s that we may stand behind it
+    PATIENCE = 5.0  # s that we may stand behind it
 
     def __init__(self, side: Side, level: int, rng: random.Random) -> None:
         super().__init__(side, level, rng)
