@@ -5,56 +5,26 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.drives import FRAMES, made_up_dataset
 from tests.tiny_world import TINY
-from world import kinematics
-from world.controls import Control, TimeOfDay, Weather
-from world.data import Episode, EpisodeWriter, assemble
-from world.data.schema import COLUMNS
+from world.controls import Control
 from world.dream import Dream, WorldModel
 from world.errors import DataError
 from world.files import write_config
-from world.kinematics import Motion
 from world.train import train
 from world.train.drives import Drives
 from world.train.dynamics import HORIZONS
 from world.train.release import release
 from world.train.samples import SAMPLES
 
-FRAMES = 60
-
-
-def made_up_drive(seed: int) -> Episode:
-    """A grey road under a sky, with a lane mark that moves as the car does."""
-    generator = np.random.default_rng(seed)
-    motion, travelled = Motion(6.0), 0.0
-    images = np.zeros((FRAMES, 72, 128, 3), np.uint8)
-    values = {name: np.zeros((FRAMES, *column.shape)) for name, column in COLUMNS.items()}
-    values["control.weather"][:] = Weather.CLEAR
-    values["control.time"][:] = TimeOfDay.DAY
-    for frame in range(FRAMES):
-        steer, accel = generator.uniform(-0.01, 0.01), generator.uniform(-0.1, 0.2)
-        images[frame, :36], images[frame, 36:] = (130, 170, 220), (90, 90, 95)
-        images[frame, 36 + int(travelled * 8) % 36 :: 36, 60:68] = 240
-        values["action"][frame] = values["expert.action"][frame] = steer, accel
-        values["expert.target_speed"][frame] = 8.0
-        values["observation.state"][frame] = motion.speed, motion.yaw_rate
-        motion = kinematics.step(motion, steer, accel)
-        travelled += motion.speed * 0.1
-    return Episode(images, values)
-
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("drives")
-    with EpisodeWriter(root / "shard") as writer:
-        for seed in range(3):
-            writer.append(made_up_drive(seed))
-    return assemble(root / "set", [root / "shard"])
+    return made_up_dataset(tmp_path_factory.mktemp("drives"))
 
 
 def progress(path: Path) -> tuple[int, float]:

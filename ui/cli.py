@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from ui.commands import checks, imports, plan, train, watch
+from ui.commands import checks, imports, plan, train, training, watch
 from ui.console import INTERRUPTED, Sentences, complain, quiet
 
 app = typer.Typer(
@@ -39,7 +39,7 @@ app.command(
     epilog="Example: lucidrive collect --frames 8000 --out data/validation --split validation --workers 4",
 )(train.collect)
 app.add_typer(imports.app, name="import", rich_help_panel=MAKE)
-app.add_typer(train.app, name="train", rich_help_panel=MAKE)
+app.add_typer(training.app, name="train", rich_help_panel=MAKE)
 app.command(
     "finetune",
     rich_help_panel=MAKE,

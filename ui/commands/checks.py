@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from ui.console import print_json, progress
+from ui.console import print_json, print_table, progress
 from world.errors import SimulatorError
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")]
@@ -43,7 +42,7 @@ def world(
     if as_json:
         print_json(result)
     else:
-        _print("The world, on towns it never saw", table(result))
+        print_table("The world, on towns it never saw", table(result))
 
 
 @evaluate.command(epilog="Example: lucidrive evaluate brain --json")
@@ -64,7 +63,7 @@ def brain(
     if as_json:
         print_json(result)
     else:
-        _print("The brain, on sentences it never saw", table(result))
+        print_table("The brain, on sentences it never saw", table(result))
 
 
 @evaluate.command(epilog="Example: lucidrive evaluate town --minutes 10 --json")
@@ -84,7 +83,7 @@ def town(
     if as_json:
         print_json(result)
     else:
-        _print("The town's expert, in test towns", table(result))
+        print_table("The town's expert, in test towns", table(result))
 
 
 def bench(
@@ -101,7 +100,7 @@ def bench(
     if as_json:
         print_json(result)
     else:
-        _print("This machine", table(result))
+        print_table("This machine", table(result))
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -113,10 +112,3 @@ def doctor(as_json: AsJson = False) -> None:
         print_json(as_dict(report))
     else:
         Console().print(render(report))
-
-
-def _print(title: str, rows: list[tuple[str, str]]) -> None:
-    table = Table(title=title, show_header=False)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)

@@ -1,4 +1,4 @@
-"""Making weights: collect, train, finetune."""
+"""Making data and the brain's weights: collect, finetune. For the world's weights see `training`."""
 
 from __future__ import annotations
 
@@ -19,62 +19,6 @@ class Split(StrEnum):
 
 Out = Annotated[Path, typer.Option(help="The folder to write to; a killed run goes on from there.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same data and the same start.")]
-
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Train the world's parts, each within a budget of minutes; a killed run goes on when the command is repeated.",
-    epilog="In order: `train tokenizer`, `train dynamics`, `train driver` (or `train all`), then `train release`.",
-)
-DATA = typer.Option(exists=True, file_okay=False, help="A dataset that `lucidrive collect` made (or LeRobot v3).")
-HELD_OUT = typer.Option(exists=True, file_okay=False, help="A dataset of other towns, for validation alone.")
-MINUTES = typer.Option(min=0.01, help="Budget of each part; given more, a finished part is trained on.")
-
-
-def train_part(part: str, data: Path, held_out: Path, out: Path, minutes: float | None, device: str, seed: int) -> None:
-    from world.train import train
-    from world.train.compute import Compute
-
-    with progress(f"train {part}") as report:
-        train(part, data, held_out, out, minutes=minutes, compute=Compute(device), seed=seed, report=report)
-    say(f"{part}: done, in {out}. Next: `lucidrive train release`, or the next part.")
-
-
-def _command(part: str, help: str) -> None:
-    @app.command(
-        part, help=help, epilog=f"Example: lucidrive train {part} --data data/train --held-out data/validation"
-    )
-    def command(
-        data: Annotated[Path, DATA] = Path("data/train"),
-        held_out: Annotated[Path, HELD_OUT] = Path("data/validation"),
-        out: Out = Path("runs/world"),
-        minutes: Annotated[float | None, MINUTES] = None,
-        device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
-        seed: Seed = 0,
-    ) -> None:
-        train_part(part, data, held_out, out, minutes, device, seed)
-
-
-_command("tokenizer", "Frames to latents and back. The first part.")
-_command("dynamics", "The next latents under a control, by shortcut diffusion. Needs the tokenizer.")
-_command("driver", "Readouts and the driver, on the tokenizer's latents.")
-_command("all", "All three parts, in order.")
-
-
-@app.command(epilog="Example: lucidrive train release --trained runs/world --scenes-from data/validation")
-def release(
-    trained: Annotated[Path, typer.Option(exists=True, file_okay=False, help="What `train` wrote.")] = Path(
-        "runs/world"
-    ),
-    scenes_from: Annotated[
-        Path, typer.Option(exists=True, file_okay=False, help="A dataset to take start scenes from.")
-    ] = Path("data/validation"),
-    out: Out = Path("world/weights/embedded"),
-) -> None:
-    """Make trained parts into weights to ship: checked, with start scenes and a picture of the losses."""
-    from world.train.release import release as make
-
-    make(trained, scenes_from, out)
-    say(f"Released to {out}. Try them: lucidrive dream --world {out}")
 
 
 def collect(

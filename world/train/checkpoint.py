@@ -1,4 +1,8 @@
-"""Checkpoints without pickle: tensors in safetensors, the rest in JSON; one counts when its marker is there."""
+"""Checkpoints without pickle: tensors in safetensors, the rest in JSON; one counts when its marker is there.
+
+The marker is written last, after everything else has reached the disk. A new checkpoint is made beside the old one and
+takes its place by renaming, so at every moment one of `name`, `name.new` and `name.old` is whole.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -26,6 +31,7 @@ def save_checkpoint(
     state: Mapping[str, Any],
 ) -> None:
     """Writes aside, then swaps in; the last good checkpoint stands until the new one is whole."""
+    _recover(folder)
     aside = folder.with_name(folder.name + ".new")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -37,8 +43,9 @@ def save_checkpoint(
         {name: value.detach().contiguous().clone() for name, value in tensors.items()}, aside / "tensors.safetensors"
     )
     (aside / "state.json").write_text(json.dumps(dict(state)))
-    with (aside / "tensors.safetensors").open("rb") as file:
-        os.fsync(file.fileno())
+    for path in aside.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
     (aside / MARKER).touch()
     old = folder.with_name(folder.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
@@ -51,13 +58,15 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path, model: nn.Module, ema: dict[str, Tensor], optimizer: torch.optim.Optimizer
 ) -> dict[str, Any] | None:
-    """Restores everything in place from the newest whole checkpoint; None where there is none."""
-    for place in (folder, folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")):
-        if (place / MARKER).exists():
-            break
-    else:
+    """Restores everything in place from the last whole checkpoint; None where there is none, DataError where it is damaged."""
+    place = next((place for place in _places(folder) if (place / MARKER).exists()), None)
+    if place is None:
         return None
-    tensors = load_file(place / "tensors.safetensors")
+    try:
+        tensors = load_file(place / "tensors.safetensors")
+        state = json.loads((place / "state.json").read_text())
+    except (SafetensorError, ValueError, OSError) as error:
+        raise DataError(f"The checkpoint {place} is damaged ({error}); delete that folder to begin anew.") from error
     groups: dict[str, dict[str, Tensor]] = {"model": {}, "ema": {}, "optimizer": {}}
     for name, value in tensors.items():
         group, rest = name.split(".", 1)
@@ -74,4 +83,17 @@ def load_checkpoint(
         index, slot = name.split(".", 1)
         slots.setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-    return json.loads((place / "state.json").read_text())
+    return state
+
+
+def _places(folder: Path) -> tuple[Path, Path, Path]:
+    return folder, folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+
+
+def _recover(folder: Path) -> None:
+    """After a kill between the two renamings of a swap, what is whole goes back to its place before a new one is begun."""
+    if not folder.exists():
+        for place in _places(folder)[1:]:
+            if (place / MARKER).exists():
+                place.rename(folder)
+                return

@@ -20,7 +20,7 @@ from world.controls import NULL
 from world.dream import CONTEXT_NOISE
 from world.dynamics import SMALLEST, Condition, Dynamics, sample
 from world.errors import DataError
-from world.files import save_part, seeded
+from world.files import WorldConfig, save_part, seeded
 from world.rollout import Parts, Past, rollout
 from world.train.compute import Compute, precision
 from world.train.critic import Critic
@@ -61,9 +61,8 @@ def train_dynamics(
         trained = nn.ModuleDict({"dynamics": Dynamics(config.dynamics), "blend": Blend()}).to(device)
     compute.prepare(trained)
     parts = Parts.of(modules | dict(trained.items()))
-    if not recipe.anchor:  # one that knows no motion and has learnt nothing leaves the picture where it is
-        size, inputs = config.tokenizer, config.dynamics.inputs
-        parts = replace(parts, anchor=Anchor(AnchorConfig(size.height, size.width, len(inputs), False)).to(device))
+    if not recipe.anchor:
+        parts = replace(parts, anchor=still_anchor(config).to(device))
 
     def note(text: str) -> None:
         if report:
@@ -102,6 +101,12 @@ def train_dynamics(
     if compute.main:
         for name, part in trained.items():
             save_part(out, name, part.state_dict())
+
+
+def still_anchor(config: WorldConfig) -> Anchor:
+    """One that knows no motion and has learnt nothing: it leaves the picture where it is."""
+    size, inputs = config.tokenizer, config.dynamics.inputs
+    return Anchor(AnchorConfig(size.height, size.width, len(inputs), False))
 
 
 class DynamicsTrainer:

@@ -87,7 +87,7 @@ class TrainingLoop:
                 took, stop = compute.agreed(time.perf_counter() - began, float(interrupted()))
                 self.seconds += compute.step_seconds or took
                 last = self.progress >= 1
-                if self.step % LOG_EVERY == 0:
+                if last or self.step % LOG_EVERY == 0:
                     row = dict(zip(losses, compute.agreed(*map(float, losses.values())), strict=True))
                     if compute.main:
                         log.write({"step": self.step, "seconds": round(self.seconds, 1), "rate": self._rate()} | row)

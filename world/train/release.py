@@ -1,4 +1,4 @@
-"""Makes a trained folder into weights to ship: the five parts, start scenes, loss curves, config and model card."""
+"""Makes a trained folder into weights to ship: the parts, start scenes, curves, config and model card."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from world.controls import FPS, TRANSITION_SECONDS, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import SCENES, read_config, write_config
 from world.readout import FRAMES
+from world.train.card import write_card
 from world.train.drives import Drives
+from world.train.dynamics import HORIZONS, SHARES
 
 SCENES_EACH = 3  # start scenes for every weather and time
 DREAMS = ("dream_5", "dream_10", "repeat_5", "repeat_10")
 CURVES = {  # what is shown of a part's validation, below its loss
     "tokenizer": (("psnr",), "PSNR, dB"),
-    "dynamics-pairs": (DREAMS, "PSNR, dB"),
-    "dynamics-pool": (DREAMS, "PSNR, dB"),
-    "dynamics-clips": (DREAMS, "PSNR, dB"),
+    "anchor": (("psnr",), "PSNR, dB"),
+    **{f"dynamics-{phase}": (DREAMS, "PSNR, dB") for phase in SHARES},
     "driver": (("steer_correlation", "accel_correlation", "weather_accuracy"), "correlation, accuracy"),
 }
 
 
-def release(trained: Path, scenes_from: Path, out: Path) -> None:
-    """Copies the trained parts to `out` with start scenes from the dataset `scenes_from` and a picture of the losses."""
+def release(trained: Path, scenes_from: Path, out: Path, data: Path | None = None) -> None:
+    """Copies the trained parts to `out`, with start scenes from the dataset `scenes_from`, curves and a model card.
+
+    `data`: the dataset that was trained on, whose card goes into the model's.
+    """
     config, raw = read_config(trained)
     out.mkdir(parents=True, exist_ok=True)
     for name in config.build():
@@ -41,6 +45,7 @@ def release(trained: Path, scenes_from: Path, out: Path) -> None:
     save_file(pick_scenes(Drives.load(scenes_from, size, trained / "cache")), out / f"{SCENES}.safetensors")
     write_config(out, config, raw["trained"])
     curves(trained, out / "curves.png")
+    write_card(trained, out, data)
 
 
 def pick_scenes(drives: Drives) -> dict[str, Tensor]:
@@ -71,16 +76,18 @@ def pick_scenes(drives: Drives) -> dict[str, Tensor]:
 
 
 def curves(trained: Path, picture: Path) -> None:
-    """Draws what training logged, part by part."""
+    """Draws how good dreams became over the minutes of all phases, and below it what each part logged."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(2, len(CURVES), figsize=(20, 7))
-    for (above, below), (name, (columns, unit)) in zip(axes.T, CURVES.items(), strict=True):
-        path = trained / f"{name}.csv"
-        rows = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
+    names = list(CURVES)
+    layout: Any = [["quality"] * len(names), [f"{name} loss" for name in names], [f"{name} score" for name in names]]
+    figure, axes = pyplot.subplot_mosaic(layout, figsize=(20, 11))
+    _quality(axes["quality"], quality(trained))
+    for name, (columns, unit) in CURVES.items():
+        rows, above, below = _rows(trained / f"{name}.csv"), axes[f"{name} loss"], axes[f"{name} score"]
         _plot(above, rows, {"loss": "loss"})
         _plot(below, rows, {f"validation_{column}": column for column in columns})
         above.set(title=name, yscale="log", ylabel="training loss")
@@ -89,6 +96,51 @@ def curves(trained: Path, picture: Path) -> None:
     figure.tight_layout()
     figure.savefig(picture, dpi=70)
     pyplot.close(figure)
+
+
+def quality(trained: Path) -> list[dict[str, float]]:
+    """Held-out PSNR (dB) of dreams over the minutes of the dynamics' training, its phases one after the other.
+
+    Rows have `minutes` and, where they were measured, `dream_N` and `repeat_N` for the frames N of HORIZONS.
+    """
+    out, before = [], 0.0
+    for phase in SHARES:
+        rows = _rows(trained / f"dynamics-{phase}.csv")
+        for row in rows:
+            scores = {
+                name.removeprefix("validation_"): float(value)
+                for name, value in row.items()
+                if name.startswith(("validation_dream", "validation_repeat")) and value
+            }
+            if scores:
+                out.append({"minutes": (before + float(row["seconds"])) / 60} | scores)
+        before += float(rows[-1]["seconds"]) if rows else 0.0
+    return out
+
+
+def _quality(axis: Any, rows: list[dict[str, float]]) -> None:
+    for number, frames in enumerate(HORIZONS):
+        for name, style in (("dream", "-o"), ("repeat", ":")):
+            points = [(row["minutes"], row[f"{name}_{frames}"]) for row in rows if f"{name}_{frames}" in row]
+            if points:
+                axis.plot(
+                    *zip(*points, strict=True),
+                    style,
+                    color=f"C{number}",
+                    label=f"{name}, {frames} frames",
+                    markersize=4,
+                )
+    axis.set(
+        title="dreams of held-out towns, K = 2, and the last frame repeated",
+        xlabel="minutes of training the dynamics",
+        ylabel="PSNR, dB",
+    )
+    if rows:
+        axis.legend(ncols=2)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
 
 
 def _plot(axis: Any, rows: list[dict[str, Any]], labels: dict[str, str]) -> None:

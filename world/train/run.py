@@ -14,6 +14,7 @@ from world.train.driver import train_driver
 from world.train.drives import Drives
 from world.train.dynamics import train_dynamics
 from world.train.loop import Report
+from world.train.recipe import Recipe
 from world.train.tokenizer import train_tokenizer
 
 PARTS = ("tokenizer", "dynamics", "driver")
@@ -31,6 +32,7 @@ def train(
     compute: Compute | None = None,
     seed: int = 0,
     report: Report | None = None,
+    recipe: Recipe | None = None,
 ) -> None:
     """Trains `part` (one of PARTS, or "all") on the dataset `data` into the weights folder `out`.
 
@@ -65,9 +67,9 @@ def train(
             raise DataError(f"{data} is not a car's drives, so there is no driver to train; its world is done without.")
         spent = minutes or MINUTES[name]
         if name == "tokenizer":
-            train_tokenizer(drives, held, config, out, spent, compute, seed, report)
+            train_tokenizer(drives, held, config, out, spent, compute, seed, report, recipe)
         elif name == "dynamics":
-            train_dynamics(drives, held, out, spent, compute, seed, report)
+            train_dynamics(drives, held, out, spent, compute, seed, report, recipe)
         else:
             train_driver(drives, held, out, spent, compute, seed, report)
         trained = trained | {name: {"minutes": spent, "frames": len(drives), "seed": seed}, "vocabulary": seen(drives)}

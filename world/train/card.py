@@ -1,0 +1,110 @@
+"""The model card: everything in it is read from what training left, measured and wrote down; a person's words are kept."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from world.files import parameters, read_config
+from world.presets import PRESETS
+from world.train.stages import Stage, read_stages
+
+BY_HAND = "<!-- Below this line a person writes; `lucidrive train release` keeps it. -->"
+EVALUATION = "evaluation.json"  # what `lucidrive evaluate world --json` printed, laid beside the trained parts
+ABLATIONS = "ablations.md"  # what `lucidrive train ablate` wrote, likewise
+CARD = "README.md"
+WHAT = {
+    "tokenizer": "picture <-> latents",
+    "anchor": "carries the last picture along by the motion",
+    "dynamics": "the next latents",
+    "blend": "puts the carried and the decoded picture together",
+    "readout": "what the dream says of itself",
+    "driver": "the autopilot",
+}
+
+
+def write_card(trained: Path, out: Path, data: Path | None = None) -> Path:
+    """Writes README.md beside the weights in `out`. What stood below BY_HAND stays (of a card without it: everything)."""
+    config, raw = read_config(out)
+    t = config.tokenizer
+    name = next((name for name, known in PRESETS.items() if known == config), out.name)
+    modules = config.build()
+    parts = [
+        (f"`{part}.safetensors`", WHAT.get(part, ""), f"{parameters(module) / 1e6:.2f} M")
+        for part, module in modules.items()
+    ]
+    files = sum(path.stat().st_size for path in out.glob("*.safetensors"))
+    sections = [
+        f"# lucidrive, {name} world",
+        f"A world model at {t.height}x{t.width}, ten frames a second: {t.tokens} tokens of {t.channels} latents a frame, "
+        f"{sum(map(parameters, modules.values())) / 1e6:.1f} M parameters, {files / 1e6:.1f} MB in fp16. Apache-2.0. "
+        "Every picture it makes is synthetic; do not take its judgement for a real car's.",
+        markdown(("file", "what", "parameters"), parts),
+        "## Training",
+        markdown(
+            ("part", "minutes", "frames", "steps"), [_training(trained, p, raw["trained"][p]) for p in _parts(raw)]
+        ),
+        _stages(read_stages(trained)),
+        f"Words of control in the data: {', '.join(raw['trained'].get('vocabulary', ())) or 'none'}. An EMA is shipped.",
+        "![Quality over training time, and losses](curves.png)",
+        _measured(trained / EVALUATION),
+        _ablations(trained / ABLATIONS),
+        _data(data),
+    ]
+    card = out / CARD
+    old = card.read_text() if card.exists() else ""
+    kept = old.split(BY_HAND, 1)[-1].strip()
+    text = "\n\n".join(section for section in [*sections, BY_HAND, kept] if section)
+    aside = card.with_suffix(".tmp")
+    aside.write_text(text + "\n")
+    aside.replace(card)
+    return card
+
+
+def markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A Markdown table; empty text where there are no rows."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else ""
+
+
+def _parts(raw: dict[str, Any]) -> list[str]:
+    return [name for name in ("tokenizer", "dynamics", "driver") if name in raw["trained"]]
+
+
+def _training(trained: Path, part: str, said: dict[str, Any]) -> tuple[str, ...]:
+    steps = 0
+    for path in [trained / f"{part}.csv", *trained.glob(f"{part}-*.csv")]:
+        rows = list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
+        steps += int(rows[-1]["step"]) if rows else 0
+    return part, f"{said['minutes']:g}", f"{said['frames']:,}", f"{steps:,}"
+
+
+def _stages(stages: dict[str, Stage]) -> str:
+    done = [(name, f"{stage.seconds / 60:.1f}") for name, stage in stages.items() if stage.finished]
+    return markdown(("stage of `lucidrive train all`", "minutes by the clock"), done)
+
+
+def _measured(path: Path) -> str:
+    if not path.exists():
+        return ""
+    from world.evaluate.world import table
+
+    rows = table(json.loads(path.read_text()))
+    return "## Measured\n\n`lucidrive evaluate world`, on towns never trained on:\n\n" + markdown(
+        ("what", "measured"), rows
+    )
+
+
+def _ablations(path: Path) -> str:
+    return f"## Ablations\n\n{path.read_text().strip()}" if path.exists() else ""
+
+
+def _data(data: Path | None) -> str:
+    card = data / CARD if data else None
+    if not (card and card.exists()):
+        return ""
+    body = card.read_text().split("\n", 1)[-1].strip()  # without its title
+    return f"## Data\n\n{body}"
