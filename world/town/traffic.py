@@ -65,6 +65,7 @@ class Traffic:
             )
         command = ["sumo", "-n", str(network.path), "--step-length", str(DT), "--seed", str(seed % 2**31)]
         command += ["--no-step-log", "true", "--no-warnings", "true", "--time-to-teleport", "20"]
+        command += ["--lanechange.duration", "1.6"]  # without it a car is on the other lane from one frame to the next
         command += ["--collision.action", "none", "--pedestrian.model", "striping", "--ignore-route-errors", "true"]
         try:
             libsumo.start(command)
