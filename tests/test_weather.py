@@ -1,0 +1,94 @@
+"""Weather and time of day do to a picture what their words say, by degrees, and the same every time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from world.controls import DT, TRANSITION_SECONDS, TimeOfDay, Weather
+
+pytest.importorskip("panda3d")
+
+from world.town.mesh import Surface
+from world.town.weather import Atmosphere, Developer, goal
+
+SKY, GRASS, ROAD, WALL = slice(0, 40), slice(72, 90), slice(110, 144), slice(50, 70)  # rows of the picture
+
+
+def street() -> np.ndarray:
+    """A raw view of sky, a wall far away, grass, and the road: uint8 [288, 512, 4]."""
+    raw = np.zeros((288, 512, 4), np.uint8)
+    for rows, colour, surface in (
+        (slice(80, 144), (170, 120, 90), Surface.WALL),
+        (slice(144, 200), (96, 140, 70), Surface.GRASS),
+        (slice(200, 288), (84, 86, 90), Surface.ROAD),
+    ):
+        raw[rows] = (*colour, surface)
+    return raw
+
+
+def picture(weather: Weather, time: TimeOfDay = TimeOfDay.DAY, seed: int = 0) -> np.ndarray:
+    return Developer(seed).develop(street(), goal(weather, time)).astype(np.float32)
+
+
+def levels(first: Weather) -> list[np.ndarray]:
+    return [picture(Weather.CLEAR), *(picture(Weather(first + level)) for level in range(3))]
+
+
+def rises(values: list[float], by: float) -> bool:
+    return all(later - earlier > by for earlier, later in pairwise(values))
+
+
+def test_every_weather_at_every_time_is_a_picture_of_its_own() -> None:
+    small = [picture(weather, time).reshape(36, 4, 64, 4, 3).mean((1, 3)) for weather in Weather for time in TimeOfDay]
+    apart = [np.abs(a - b).mean() for n, a in enumerate(small) for b in small[:n]]
+    assert min(apart) > 2.0
+
+
+def test_rain_darkens_road_and_sky_by_level() -> None:
+    assert rises([-float(image[ROAD].mean()) for image in levels(Weather.RAIN_1)], by=1.0)
+    assert rises([-float(image[SKY].mean()) for image in levels(Weather.RAIN_1)], by=1.0)
+
+
+def test_snow_whitens_grass_at_once_and_the_road_by_level() -> None:
+    grass = [float(image[GRASS].mean()) for image in levels(Weather.SNOW_1)]
+    assert rises(grass, by=4.0)
+    road = [float(image[ROAD].mean()) for image in levels(Weather.SNOW_1)]
+    assert rises(road[1:], by=10.0)
+
+
+def test_fog_takes_the_distance_and_leaves_what_is_near() -> None:
+    fogged = levels(Weather.FOG_1)[1:]
+    left = [float(np.abs(image[84:96] - image[60:70].mean((0, 1))).mean()) for image in fogged]  # about 15 m away
+    assert rises([-value for value in left], by=5.0)
+    clear, light = picture(Weather.CLEAR), picture(Weather.FOG_1)
+    assert abs(float(light[-4:].mean() - clear[-4:].mean())) < 0.25 * abs(
+        float(light[WALL].mean() - clear[WALL].mean())
+    )
+
+
+def test_the_day_goes_by() -> None:
+    dawn, day, dusk, night = (picture(Weather.CLEAR, time) for time in TimeOfDay)
+    assert day.mean() > dawn.mean() > dusk.mean() > night.mean()
+    assert dusk[40:72, :, 0].mean() > 1.3 * dusk[40:72, :, 2].mean()  # an orange horizon
+    lit, unlit = night[120:, 100:156].mean(), night[120:, :20].mean()  # our own headlights
+    assert lit > 1.5 * unlit
+
+
+@pytest.mark.parametrize("weather", [Weather.RAIN_3, Weather.SNOW_2])
+def test_drops_and_flakes_follow_the_seed(weather: Weather) -> None:
+    assert np.array_equal(picture(weather, seed=4), picture(weather, seed=4))
+    assert not np.array_equal(picture(weather, seed=4), picture(weather, seed=5))
+
+
+def test_a_change_takes_its_two_seconds() -> None:
+    air = Atmosphere()
+    air.set(Weather.CLEAR, TimeOfDay.DAY)
+    seen = []
+    for _ in range(round(TRANSITION_SECONDS / DT)):
+        air.step(Weather.SNOW_3, TimeOfDay.NIGHT)
+        seen.append((air.amounts["snow"], air.amounts["night"]))
+    assert rises([0.0, *(snow for snow, _ in seen)], by=0.01)
+    assert seen[-1] == pytest.approx((1.0, 1.0))
