@@ -16,18 +16,20 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from brain.prompt import Context
 from bridge import memory
 from bridge.clips import Clip
 from bridge.errors import LucidriveError, SessionError, explain
-from bridge.session import Beginning, Heard, Session
-from world.controls import DT, FPS
+from bridge.session import Beginning, Heard, Session, Wish
+from world.controls import DT, FPS, Control
+from world.dream import Dream
+from world.frame import Frame
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ WINDOW = 600  # frame gaps that the measurements look back on
 
 Thought = Generator[Any, None, Heard]
 Report = Callable[[float, str], None]
+Given = TypeVar("Given")
+StepAll = Callable[[Sequence[Dream], Sequence[Control]], list[Frame]]
 
 
 class Brain(Protocol):
@@ -48,10 +52,14 @@ class Brain(Protocol):
 
 
 class Loop:
-    """Ticks all its sessions. `run` keeps real time until `stop`; `tick` alone is one tick, for any clock."""
+    """Ticks all its sessions. `run` keeps real time until `stop`; `tick` alone is one tick, for any clock.
 
-    def __init__(self, brain: Brain | None) -> None:
+    With `step_all` (`world.dream.step_all`) the dreams of a tick are one batch, which is faster than one after another.
+    """
+
+    def __init__(self, brain: Brain | None, step_all: StepAll | None = None) -> None:
         self.thinking = Thinking(brain)
+        self._step_all = step_all
         self.pulse = Pulse()
         self._sessions: dict[Session, Callable[[], None]] = {}
         self._lock = threading.Lock()
@@ -75,13 +83,28 @@ class Loop:
     def tick(self, deadline: float) -> None:
         """Frames first, then thoughts. `deadline`: on the clock of `time.perf_counter`."""
         sessions = self._sessions
-        dreamt = False
-        for session, changed in sessions.items():
-            dreamt = _frame(session) or dreamt
+        begun = [session for session in sessions if _guarded(session, session.begin_tick)]
+        wishes = {session: wish for session in begun if (wish := _guarded(session, session.wish)) is not None}
+        dreamt = self._frames(wishes)
+        for changed in sessions.values():
             changed()
         if dreamt:
             self.pulse.beat(self.thinking.busy)
         self.thinking.go_on(list(sessions), deadline)
+
+    def _frames(self, wishes: dict[Session, Wish]) -> bool:
+        """The frames of a tick; whether there is any. Whatever keeps a batch back, each dream then steps alone."""
+        if self._step_all is not None and len(wishes) > 1:
+            try:
+                frames = self._step_all([one.dream for one in wishes], [wish.control for wish in wishes.values()])
+            except Exception as error:  # of one dream, or of the batch: stepping alone tells
+                log.warning("the dreams could not step as one batch, so each stepped alone: %s", error)
+            else:
+                for (session, wish), frame in zip(wishes.items(), frames, strict=True):
+                    session.take(wish, frame)
+                return True
+        done = [_guarded(session, partial(session.dream_on, wish)) for session, wish in wishes.items()]
+        return any(frame is not None for frame in done)
 
     def run(self) -> None:
         """Ten ticks a second until `stop`. A late tick is not made up for: the next deadline counts from now."""
@@ -107,15 +130,15 @@ class Loop:
             self._thread.join(5.0)
 
 
-def _frame(session: Session) -> bool:
-    """One session's part of a tick; whether it gave a frame. A fault of ours pauses that drive, and no other."""
+def _guarded(session: Session, part: Callable[[], Given]) -> Given | None:
+    """One session's part of a tick. A fault of ours pauses that drive, and no other; then it gives None."""
     try:
-        return session.begin_tick() and session.tick() is not None
+        return part()
     except Exception as error:
         log.exception("a tick failed")
         session.pause(True)
         session.tell(f"{explain(error)} The drive is paused; reset it to go on.", "error")
-        return False
+        return None
 
 
 class Thinking:
@@ -292,7 +315,7 @@ def headless(
     SessionError when the brain refuses the prompt or asks back: there is nobody to answer.
     """
     from brain.director import Director
-    from world.dream import Dream, WorldModel
+    from world.dream import WorldModel
 
     tell = report or (lambda fraction, text: None)
     memory.check_drive(world, brain=bool(prompt.strip()))

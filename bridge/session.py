@@ -78,6 +78,15 @@ class Snapshot:
     scene: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a tick asks of its dream; by_keys: whether a person holds a key."""
+
+    control: Control
+    by_keys: bool
+    steps: tuple[StepState, ...]
+
+
 class Heard(Protocol):
     """What the brain gives back; `brain.director.Reply` is one."""
 
@@ -238,6 +247,10 @@ class Session:
         return self._dream.seed
 
     @property
+    def dream(self) -> Dream:
+        return self._dream
+
+    @property
     def frame(self) -> Frame:
         return self._frame
 
@@ -266,25 +279,39 @@ class Session:
 
         None when it could not: then the drive is paused at its last good frame and a sentence says why.
         """
+        wish = self.wish()
+        return None if wish is None else self.dream_on(wish)
+
+    def wish(self) -> Wish | None:
+        """The first half of a tick: what the next frame is to be told; None when the driver cannot say."""
         keys = self._keys
         state = self._timeline.tick(self._frame, bool(keys))
+        if self._keyboard is not None:
+            return Wish(self._keyboard.control(keys), bool(keys), state.steps)
         try:
-            if self._keyboard is not None:
-                control = self._keyboard.control(keys)
-            else:
-                action = self._dream.drive(state.command, state.target_speed)
-                control = self._pedals.control(state, Action(action.steer, action.accel), keys)
-            frame = self._dream.step(control)
+            action = self._dream.drive(state.command, state.target_speed)
+            control = self._pedals.control(state, Action(action.steer, action.accel), keys)
         except DataError as error:
-            self._paused = True
-            self.tell(f"{explain(error)} The drive is paused.", "error")
-            self._publish()
+            self._stand(error)
             return None
-        self._frame, self._by_keys = frame, bool(keys) or self._keyboard is not None
-        with self._lock:
-            self._recorder.append(Moment(frame, bool(keys), state.steps))
-        self._publish()
+        return Wish(control, bool(keys), state.steps)
+
+    def dream_on(self, wish: Wish) -> Frame | None:
+        """The second half, alone; None as in `tick`."""
+        try:
+            frame = self._dream.step(wish.control)
+        except DataError as error:
+            self._stand(error)
+            return None
+        self.take(wish, frame)
         return frame
+
+    def take(self, wish: Wish, frame: Frame) -> None:
+        """The second half where the dream has been stepped already, together with others."""
+        self._frame, self._by_keys = frame, wish.by_keys or self._keyboard is not None
+        with self._lock:
+            self._recorder.append(Moment(frame, wish.by_keys, wish.steps))
+        self._publish()
 
     def sentence(self) -> tuple[str, Context] | None:
         """The next text for the brain with the drive's context, if one waits; from now on it is being read."""
@@ -356,6 +383,11 @@ class Session:
             self._said.clear()
             self._recorder.clear()
             self._recorder.append(Moment(frame, False, ()))
+        self._publish()
+
+    def _stand(self, error: DataError) -> None:
+        self._paused = True
+        self.tell(f"{explain(error)} The drive is paused.", "error")
         self._publish()
 
     def _schedule(self, plan: Plan, text: str, seconds: float) -> None:

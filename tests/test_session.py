@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
@@ -262,6 +262,52 @@ def test_a_fault_pauses_one_drive_and_no_other() -> None:
     assert one.snapshot().paused
     assert "RuntimeError" in one.notes()[0].text
     assert two.snapshot().frame.index == 3
+
+
+def test_dreams_of_a_tick_are_one_batch() -> None:
+    sizes = []
+
+    def together(dreams: Sequence[Any], controls: Sequence[Control]) -> list[Frame]:
+        sizes.append(len(dreams))
+        return [dream.step(control) for dream, control in zip(dreams, controls, strict=True)]
+
+    loop, alone = Loop(None, together), Loop(None)
+    batched, single = [[session(seed=seed) for seed in (1, 2, 3)] for _ in range(2)]
+    for where, sessions in ((loop, batched), (alone, single)):
+        sessions[0].do("left")
+        for one in sessions:
+            where.add(one)
+        for _ in range(3):
+            where.tick(time.perf_counter())
+        sessions[2].pause(True)
+        where.tick(time.perf_counter())
+    assert sizes == [3, 3, 3, 2]
+    for one, two in zip(batched, single, strict=True):
+        assert one.snapshot().frame.control == two.snapshot().frame.control
+        assert np.array_equal(one.snapshot().frame.image, two.snapshot().frame.image)
+        assert len(one.clip().moments) == len(two.clip().moments)
+
+
+def test_a_batch_that_fails_hurts_only_the_dream_at_fault(caplog: pytest.LogCaptureFixture) -> None:
+    sizes = []
+
+    def together(dreams: Sequence[Any], controls: Sequence[Control]) -> list[Frame]:
+        sizes.append(len(dreams))
+        if any(isinstance(dream, Fragile) for dream in dreams):
+            raise DataError("A dream fell apart.")
+        return [dream.step(control) for dream, control in zip(dreams, controls, strict=True)]
+
+    loop, bad, good = Loop(None, together), session(Fragile), [session(seed=1), session(seed=2)]
+    for one in (good[0], bad, good[1]):
+        loop.add(one)
+    for _ in range(7):
+        loop.tick(time.perf_counter())
+    assert sizes == [3] * 5 + [2] * 2
+    assert "each stepped alone" in caplog.text
+    assert bad.snapshot().paused and bad.snapshot().frame.index == 4
+    assert "fell apart" in bad.notes()[0].text
+    assert [one.snapshot().frame.index for one in good] == [7, 7]
+    assert [one.notes() for one in good] == [[], []]
 
 
 def test_sessions_are_read_in_turn() -> None:

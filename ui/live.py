@@ -18,7 +18,7 @@ from bridge.profiles import EMBEDDED
 from bridge.session import Heard, Session
 from ui.drive import Chip, Note, Saved, View
 from ui.words import NAMES, step_words
-from world.dream import Dream, WorldModel
+from world.dream import Dream, WorldModel, step_all
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class LiveDreamer:
             memory.check_drive(world)
         bindings = parse_keys(keys, model.dynamics.config.inputs) if keys else None
         brain = LateBrain(load_brain) if model.driving else None
-        return cls(model, Loop(brain), steps=steps, clips=clips, bindings=bindings)
+        return cls(model, Loop(brain, step_all), steps=steps, clips=clips, bindings=bindings)
 
     @property
     def scenes(self) -> tuple[str, ...]:
