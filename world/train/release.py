@@ -19,7 +19,7 @@ from world.train.card import write_card
 from world.train.drives import Drives
 from world.train.dynamics import HORIZONS, SHARES
 
-SCENES_EACH = 3  # start scenes for every weather and time
+SCENES_OF = {Weather.CLEAR: 3, Weather.RAIN_2: 1, Weather.SNOW_2: 1, Weather.FOG_2: 1}  # start scenes at every time
 DREAMS = ("dream_5", "dream_10", "repeat_5", "repeat_10")
 CURVES = {  # what is shown of a part's validation, below its loss
     "tokenizer": (("psnr",), "PSNR, dB"),
@@ -59,12 +59,12 @@ def pick_scenes(drives: Drives) -> dict[str, Tensor]:
     good &= (fields[:, 1:3] == fields.roll(settled, 0)[:, 1:3]).all(1)
     scenes: dict[str, Tensor] = {}
     for time in TimeOfDay:
-        for weather in (Weather.CLEAR, Weather.RAIN_2):
+        for weather, count in SCENES_OF.items():
             index = (good & (fields[:, 1] == weather) & (fields[:, 2] == time)).nonzero()[:, 0]
-            if len(index) < SCENES_EACH:
+            if len(index) < count:
                 continue
-            for number in range(SCENES_EACH):
-                frame = int(index[(2 * number + 1) * len(index) // (2 * SCENES_EACH)])
+            for number in range(count):
+                frame = int(index[(2 * number + 1) * len(index) // (2 * count)])
                 name = f"{time.name.lower()}-{weather.name.lower().removesuffix('_2')}-{number + 1}"
                 speed, yaw_rate = drives.motions[frame, 2:].tolist()
                 state = [speed, yaw_rate, 0.0, float(weather), float(time)]
