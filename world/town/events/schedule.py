@@ -21,16 +21,16 @@ FIRST, EACH = 1.2, 0.4  # s that the one drawn first has the chance to itself, a
 DRAW = 12.0  # s until others are drawn
 # What is drawn first; by these the events come about about equally often (rare are the streets where one can cut in).
 SHARES: dict[Event, float] = {
-    Event.PED_CROSS: 1.5,
-    Event.CYCLIST: 1.1,
-    Event.CUT_IN: 5.0,
-    Event.ANIMAL: 2.0,
-    Event.HARD_BRAKE: 4.0,
-    Event.STALLED: 1.8,
+    Event.PED_CROSS: 1.6,
+    Event.CYCLIST: 1.4,
+    Event.CUT_IN: 6.0,
+    Event.ANIMAL: 1.5,
+    Event.HARD_BRAKE: 2.9,
+    Event.STALLED: 1.5,
     Event.DEBRIS: 0.8,
-    Event.ONCOMING: 1.7,
-    Event.EMERGENCY: 0.8,
-    Event.ROAD_WORK: 1.0,
+    Event.ONCOMING: 2.6,
+    Event.EMERGENCY: 1.0,
+    Event.ROAD_WORK: 1.1,
 }
 
 
