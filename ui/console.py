@@ -60,9 +60,9 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
-def print_table(title: str, rows: Iterable[tuple[str, str]]) -> None:
+def print_table(title: str, rows: Iterable[tuple[str, ...]], head: tuple[str, ...] = ()) -> None:
     """The result of a command without --json."""
-    table = Table(title=title, show_header=False)
+    table = Table(*head, title=title, show_header=bool(head))
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -30,19 +30,55 @@ def world(
         Path | None, typer.Option(help="A dataset of test towns; default: one is collected (extra `sim`).")
     ] = None,
     steps: Annotated[int, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8.")] = 2,
+    judge: Annotated[
+        Path | None, typer.Option(help="A folder of judge weights; default: the one that came along.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer dreams and test frames: minutes, and rougher.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="One measurement alone; may be repeated.")] = None,
     seed: Seed = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """The dream against the true future, in towns the weights never saw."""
-    from world.evaluate import evaluate_world, table
+    """The dream in towns the weights never saw: against the true future, and by what the judge sees of its orders."""
+    from world.evaluate import HEAD, evaluate_world, table
 
     with progress("evaluate world") as report:
-        result = evaluate_world(weights, data, steps=steps, seed=seed, device=device, report=report)
+        result = evaluate_world(
+            weights,
+            data,
+            judge=judge,
+            steps=steps,
+            seed=seed,
+            quick=quick,
+            only=tuple(only or ()),
+            device=device,
+            report=report,
+        )
     if as_json:
         print_json(result)
     else:
-        print_table("The world, on towns it never saw", table(result))
+        print_table("The world, on towns it never saw", table(result), HEAD)
+
+
+@evaluate.command("judge", epilog="Example: lucidrive evaluate judge --data data/validation --json")
+def the_judge(
+    judge: Annotated[
+        Path | None, typer.Option(help="A folder of judge weights; default: the one that came along.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A dataset of test towns; default: one is collected (extra `sim`).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The judge that measures dreams, on real frames of towns that it never saw: what it gets right, class by class."""
+    from world.evaluate import evaluate_judge, judge_rows
+
+    with progress("evaluate judge") as report:
+        result = evaluate_judge(judge, data, report=report)
+    if as_json:
+        print_json(result)
+    else:
+        print_table("The judge, on real frames it never saw", [(row.what, row.measured) for row in judge_rows(result)])
 
 
 @evaluate.command(epilog="Example: lucidrive evaluate brain --json")

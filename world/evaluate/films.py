@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from world.controls import DT, FPS, TRANSITION_SECONDS, Control, Event
-from world.dream import Dream, WorldModel
+from world.dream import Dream, WorldModel, step_all
 from world.errors import DataError
 from world.judge import Judge, Sight
 from world.readout import FRAMES
@@ -91,11 +91,6 @@ def begin(bench: Bench, first: int, seed: int = 0) -> Dream:
     return dream
 
 
-def step_together(dreams: Sequence[Dream], controls: Sequence[Control]) -> None:
-    for dream, control in zip(dreams, controls, strict=True):
-        dream.step(control)
-
-
 def play(dreams: Sequence[Dream], pilots: Sequence[Pilot], frames: int, see: Callable[[int, Dream], None]) -> None:
     """Steps dreams together, each by its pilot and for at most `frames` frames; shows every frame: `see(number, dream)`."""
     for group in range(0, len(dreams), TOGETHER):
@@ -106,7 +101,7 @@ def play(dreams: Sequence[Dream], pilots: Sequence[Pilot], frames: int, see: Cal
             if not going:
                 break
             running = [number for number, _ in going]
-            step_together([dreams[number] for number in running], [control for _, control in going])
+            step_all([dreams[number] for number in running], [control for _, control in going])
             for number in running:
                 see(number, dreams[number])
 

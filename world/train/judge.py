@@ -20,7 +20,7 @@ from world.train.driver import Labels
 from world.train.drives import Drives
 from world.train.loop import Report, Schedule, TrainingLoop
 
-BATCH = 64
+BATCH = 32
 MINUTES = 15.0
 VISIBLE = 24  # pixels of an event's actor at 144x256 from which on it can be seen at half that size
 UNKNOWN = -100  # the class of a frame of which nothing can be said (cross_entropy leaves it out)
@@ -92,7 +92,7 @@ def train_judge(
         torch.manual_seed(seed)
         judge = Judge(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     truth, generator = Truth(drives), seeded(seed, "cpu")
-    loop = TrainingLoop(PART, out, judge, Schedule(minutes=minutes, rate=2e-3, fall=0.3, weight_decay=0.05), compute)
+    loop = TrainingLoop(PART, out, judge, Schedule(minutes=minutes, rate=1.5e-3, fall=0.3, weight_decay=0.05), compute)
     loop.reseed(generator)
     pool = truth.weights(drives.age >= config.window - 1)
 
@@ -105,7 +105,7 @@ def train_judge(
             yield losses(answers, truth, index[own])
 
     def validate() -> dict[str, float]:
-        return summary(accuracy(judge, held, every=2))
+        return summary(accuracy(judge, held, every=8))
 
     loop.run(loss_of, validate, report)
     if not compute.main:
