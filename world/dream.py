@@ -194,12 +194,12 @@ class Dream:
         other._generator.set_state(self._generator.get_state())
         return other
 
-    def save(self, path: Path) -> None:
-        """Writes the whole state as safetensors (aside, then renamed)."""
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that the next frames depend on: tensors, and plain values for JSON. `from_state` goes on from there."""
         if self.frame is None:
             raise DataError("There is no dream to save yet; start it first.")
         frame = self.frame
-        state = {
+        plain = {
             "index": frame.index,
             "control": asdict(frame.control),
             "motion": asdict(frame.motion),
@@ -216,9 +216,31 @@ class Dream:
             "cache": self._cache.keys.contiguous(),
             "generator": self._generator.get_state(),
         }
+        return tensors, plain
+
+    @classmethod
+    def from_state(cls, model: WorldModel, tensors: dict[str, Tensor], plain: dict[str, Any]) -> Dream:
+        """A dream that goes on exactly where the other was, on the device of `model`."""
+        dream = cls(model, plain["seed"], plain["steps"])
+        there = {name: tensor.to(model.device) for name, tensor in tensors.items()}
+        dream._images, dream._hidden = list(there["images"]), there.get("hidden")
+        dream._latents, dream._cache.keys = list(there["latents"]), there["cache"]
+        dream._generator.set_state(tensors["generator"].cpu())
+        dream.frame = Frame(
+            tensors["picture"].cpu().numpy(),
+            plain["index"],
+            Control(**plain["control"] | {"action": tuple(plain["control"].get("action", ()))}),
+            Motion(**plain["motion"]),
+            Readout(**plain["readout"]),
+        )
+        return dream
+
+    def save(self, path: Path) -> None:
+        """Writes the whole state as safetensors (aside, then renamed)."""
+        tensors, plain = self.state()
         aside = path.with_name(path.name + ".tmp")
         try:
-            save_file(tensors, aside, {"lucidrive": json.dumps(state)})
+            save_file(tensors, aside, {"lucidrive": json.dumps(plain)})
             aside.replace(path)
         except (OSError, SafetensorError) as error:
             aside.unlink(missing_ok=True)
@@ -231,26 +253,15 @@ class Dream:
         """A saved dream, going on exactly where it was; WeightsError when it was dreamt by other weights."""
         try:
             with safe_open(str(path), "pt", device=model.device) as file:
-                state = json.loads(file.metadata()["lucidrive"])
+                plain = json.loads(file.metadata()["lucidrive"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is not a saved dream, or it is damaged ({error}); save it again.") from error
-        if state["weights"] != model.hashes:
+        if plain["weights"] != model.hashes:
             raise WeightsError(
                 f"{path} was dreamt by other weights than those loaded; load those weights to go on with it."
             )
-        dream = cls(model, state["seed"], state["steps"])
-        dream._images, dream._hidden = list(tensors["images"]), tensors.get("hidden")
-        dream._latents, dream._cache.keys = list(tensors["latents"]), tensors["cache"]
-        dream._generator.set_state(tensors["generator"].cpu())
-        dream.frame = Frame(
-            tensors["picture"].cpu().numpy(),
-            state["index"],
-            Control(**state["control"] | {"action": tuple(state["control"].get("action", ()))}),
-            Motion(**state["motion"]),
-            Readout(**state["readout"]),
-        )
-        return dream
+        return cls.from_state(model, tensors, plain)
 
     def _dream_first(self, control: Control, motion: Motion) -> Frame:
         nothing = torch.zeros_like(self._noise())

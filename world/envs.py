@@ -18,7 +18,7 @@ from world.controls import DT, Event, TimeOfDay, Weather
 from world.data.schema import COLUMNS
 from world.errors import SimulatorError
 
-TOWN_ID = "lucidrive/Town-v0"
+TOWN_ID, DREAM_ID = "lucidrive/Town-v0", "lucidrive/Dream-v0"  # the latter is world/dream_env.py
 OPTIONS = ("town", "weather", "time", "event", "changes")
 OFF_ROAD_COST, COLLISION_COST = 0.1, 5.0
 
@@ -156,5 +156,9 @@ def _named(option: str, kind: Any, value: Any, known: tuple[Any, ...] = ()) -> A
     return member
 
 
+if DREAM_ID not in registration.registry:
+    registration.register(
+        DREAM_ID, entry_point="world.dream_env:DreamEnv", vector_entry_point="world.dream_env:DreamVectorEnv"
+    )
 if TOWN_ID not in registration.registry:
     registration.register(TOWN_ID, entry_point="world.envs:TownEnv")

@@ -1,0 +1,103 @@
+"""`lucidrive/Dream-v0` that reads prompts: `gymnasium.make("bridge.envs:lucidrive/Dream-v0")`.
+
+    env.reset(seed=1, options={"prompt": "turn left, then make it rain"})
+
+Importing this gives the environment of `world.dream_env` a brain and a timeline; the brain is loaded at the first prompt
+that is not a line of the plan language already (`left;rain(2)@next`, which needs none).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Protocol
+
+from gymnasium.envs import registration
+
+from brain.plan import Plan, PlanError, Utterance, parse_line, print_line, sentence
+from brain.prompt import Context
+from bridge.errors import SessionError
+from bridge.timeline import Timeline
+from world.controls import Control, TimeOfDay, Weather
+from world.dream_env import Cue, DreamEnv, DreamVectorEnv
+from world.envs import DREAM_ID
+from world.frame import Frame
+
+
+class Answer(Protocol):
+    @property
+    def utterance(self) -> Utterance: ...
+
+
+class Brain(Protocol):
+    """What is asked of `brain.director.Director`."""
+
+    def answer(self, text: str, context: Context) -> Answer: ...
+
+
+class Planned:
+    """A plan, played by a timeline."""
+
+    def __init__(self, line: str, control: Control) -> None:
+        plan = parse_line(line)
+        if not isinstance(plan, Plan):
+            raise SessionError(f"'{line}' plans nothing; give steps, such as 'left'.")
+        self.timeline = timeline(control)
+        self.timeline.add(plan)
+
+    def next(self, frame: Frame) -> Cue:
+        state = self.timeline.tick(frame)
+        control = Control(
+            command=state.command,
+            weather=state.weather,
+            time=state.time,
+            event=state.event,
+            side=state.side,
+            level=state.level,
+        )
+        return Cue(control, state.target_speed)
+
+
+class Prompted:
+    """A `world.dream_env.Director`: sentences by the brain, plan lines as they are."""
+
+    def __init__(self, load: Callable[[], Brain]) -> None:
+        self._load = load
+
+    def plan(self, prompt: str, control: Control) -> str:
+        """SessionError where the brain refuses or asks back: there is nobody to answer."""
+        try:
+            utterance = parse_line(prompt)
+        except PlanError:
+            utterance = self._load().answer(prompt, timeline(control).context()).utterance
+        if not isinstance(utterance, Plan):
+            raise SessionError(sentence(utterance))
+        return print_line(utterance)
+
+    def script(self, line: str, control: Control) -> Planned:
+        return Planned(line, control)
+
+
+def timeline(control: Control) -> Timeline:
+    """An empty one, under the conditions of a dream's first frame."""
+    known = Weather(max(control.weather, Weather.CLEAR)), control.time if control.time >= 0 else TimeOfDay.DAY
+    return Timeline(*known)
+
+
+@lru_cache(maxsize=1)
+def load_brain() -> Brain:
+    from brain.director import Director
+
+    return Director.load()
+
+
+def dream_env(**kwargs: Any) -> DreamEnv:
+    return DreamEnv(**{"director": Prompted(load_brain)} | kwargs)
+
+
+def dream_vector_env(**kwargs: Any) -> DreamVectorEnv:
+    return DreamVectorEnv(**{"director": Prompted(load_brain)} | kwargs)
+
+
+registration.registry.pop(DREAM_ID, None)  # of world.envs: the same without a brain
+registration.register(DREAM_ID, entry_point="bridge.envs:dream_env", vector_entry_point="bridge.envs:dream_vector_env")

@@ -1,0 +1,293 @@
+"""`lucidrive/Dream-v0`: the trained world as a Gymnasium environment. No simulator: every picture is dreamt.
+
+`gymnasium.make("world.envs:lucidrive/Dream-v0")`; with a brain for prompts `"bridge.envs:lucidrive/Dream-v0"`.
+`gymnasium.make_vec` steps its dreams as one batch (`DreamVectorEnv`), or takes `vectorization_mode="sync"` or `"async"`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, astuple, dataclass, fields
+from enum import IntEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from gymnasium import Env
+from gymnasium.spaces import Box
+from gymnasium.vector import SyncVectorEnv
+from gymnasium.vector.utils import iterate
+
+from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
+from world.dream import Dream, WorldModel, step_all
+from world.errors import DataError, WeightsError
+from world.files import EMBEDDED, read_config
+from world.frame import Frame, Readout
+from world.kinematics import Motion
+
+WORDS: dict[str, type[IntEnum]] = {
+    "weather": Weather,
+    "time": TimeOfDay,
+    "command": Command,
+    "event": Event,
+    "side": Side,
+}
+OPTIONS = ("scene", "prompt", *WORDS, "level", "speed")
+CRUISE = 30 / 3.6  # m/s that the driver in `info` aims at where nobody says otherwise
+OFF_ROAD_COST = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What the next frame is told, but for the wheel and pedals, which are the action; target_speed in m/s."""
+
+    control: Control
+    target_speed: float = CRUISE
+
+
+class Script(Protocol):
+    """How an episode goes on. It is shown every frame, and must go by its index, motion and readout alone."""
+
+    def next(self, frame: Frame) -> Cue: ...
+
+
+class Director(Protocol):
+    """Turns a prompt into a line that can be kept, and a line into a script. The same line gives the same script."""
+
+    def plan(self, prompt: str, control: Control) -> str: ...
+
+    def script(self, line: str, control: Control) -> Script: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """The script of an episode without a prompt: nothing changes."""
+
+    control: Control
+
+    def next(self, frame: Frame) -> Cue:
+        return Cue(self.control)
+
+
+class DreamEnv(Env[np.ndarray, np.ndarray]):
+    """Driving in a dream, ten steps a second.
+
+    Action: float32 [2], steer and accel in [-1, 1] (positive: left, faster). Observation: uint8 [H, W, 3]. Reward: the
+    metres that the picture shows to be driven on the road, by the readouts: speed * 0.1 s * (1 - p) - 0.5 * p with p
+    the probability of being off the road. Readouts are estimates of the dream by itself: do not trust a policy that
+    was only ever rewarded by them. Never terminated; truncated after `seconds`.
+
+    `info`, all plain numbers: `readout.*` and `motion.*` (estimated and commanded, world/frame.py), `control.*` (what
+    the frame was told), `driver.steer`, `driver.accel` (what the built-in driver would do now), `target_speed` (m/s)
+    and `plan` (what the prompt was read as). `get_state` and `set_state` go on to the bit, in another process too.
+
+    `world`: a folder of weights (default: those that came with lucidrive); `steps`: K; `director`: reads prompts.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
+
+    def __init__(
+        self,
+        world: str | Path | None = None,
+        steps: int = 2,
+        seconds: float = 60.0,
+        render_mode: str | None = None,
+        director: Director | None = None,
+        device: str = "cpu",
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise DataError(f"Dream-v0 cannot render '{render_mode}'; take render_mode='rgb_array'.")
+        self._folder, self._device = Path(world or EMBEDDED), device
+        config, _ = read_config(self._folder)
+        if not config.dynamics.inputs.driving:
+            raise DataError("Dream-v0 drives a car, and these weights know none; give weights of a driving world.")
+        self.action_space = Box(-1.0, 1.0, (2,), np.float32)
+        self.observation_space = Box(0, 255, (config.tokenizer.height, config.tokenizer.width, 3), np.uint8)
+        self.render_mode, self.director = render_mode, director
+        self._steps, self._length = steps, max(1, round(seconds / DT))
+        self._dream: Dream | None = None
+        self._script: Script
+        self._cue: Cue
+        self._begin: Control  # the conditions of the first frame
+        self._line = ""
+        self._trail: list[tuple[float, ...]] = []  # motion and readout of every frame that the script was shown
+        self._ahead: Frame | None = None  # the next frame, where a batch has drawn it already
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """`options`: scene (the name of a start scene, None for a dream from conditions alone; left out: drawn by the
+        seed), prompt (a sentence; wants a director), weather, time, command, event, side (names or values of
+        world.controls; left out: the scene's own), level (1 to 3), speed (m/s). DataError for what there is not.
+        """
+        super().reset(seed=seed)
+        chosen = dict(options or {})
+        if unknown := sorted(set(chosen) - set(OPTIONS)):
+            raise DataError(f"Dream-v0 has no option '{unknown[0]}'; there are: {', '.join(OPTIONS)}.")
+        model = self._model()
+        number, draw = (int(value) for value in self.np_random.integers(2**31, size=2))
+        drawn = model.scenes[draw % len(model.scenes)] if model.scenes else None
+        scene = chosen.get("scene", drawn)
+        own = model.scene(scene)[2] if scene is not None else Control()
+        control = own.with_(**told(chosen))
+        line = ""
+        script: Script = Steady(control)
+        if prompt := chosen.get("prompt"):
+            line = self._reader().plan(prompt, control)
+            script = self._reader().script(line, control)
+        dream = Dream(model, number, self._steps)
+        frame = dream.start(control, scene=scene, speed=chosen.get("speed"))
+        self._dream, self._script, self._line, self._begin = dream, script, line, control
+        self._trail, self._ahead = [], None
+        return frame.image.copy(), self._look(frame)
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """One frame on. DataError for an action that is none, and when the dream falls apart (numbers not finite)."""
+        control = self.told(action)
+        frame, self._ahead = self._ahead or self.dream.step(control), None
+        readout = frame.readout
+        reward = max(0.0, readout.speed) * DT * (1 - readout.off_road) - OFF_ROAD_COST * readout.off_road
+        info = self._look(frame)
+        return frame.image.copy(), float(reward), False, frame.index >= self._length, info
+
+    def render(self) -> np.ndarray | None:
+        if self.render_mode is None:
+            return None
+        return self._shown().image.copy()
+
+    @property
+    def dream(self) -> Dream:
+        if self._dream is None:
+            raise DataError("Reset Dream-v0 before stepping it.")
+        return self._dream
+
+    def told(self, action: np.ndarray) -> Control:
+        """What the next frame is told, given an action."""
+        wish = np.asarray(action, np.float64)
+        if wish.shape != (2,) or not np.isfinite(wish).all():
+            raise DataError(f"An action is two finite numbers, steer and accel in [-1, 1], not {action!r}.")
+        steer, accel = (float(value) for value in np.clip(wish, -1, 1))
+        assert self.dream.frame is not None
+        return self._cue.control.with_(steer=steer, accel=accel)
+
+    def foresee(self, frame: Frame) -> None:
+        """The frame of the next `step`, drawn by a batch from what `told` gave."""
+        self._ahead = frame
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """All that the rest of the episode depends on, as arrays; `numpy.savez` keeps them."""
+        tensors, plain = self.dream.state()
+        words = {
+            "dream": plain,
+            "line": self._line,
+            "begin": asdict(self._begin),
+            "random": self.np_random.bit_generator.state,
+        }
+        state = {f"dream.{name}": tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
+        state["trail"] = np.array(self._trail, np.float64)
+        return state | {"words": np.frombuffer(json.dumps(words).encode(), np.uint8).copy()}
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on where `get_state` was. WeightsError when that was dreamt by other weights; DataError for what is none."""
+        model = self._model()
+        try:
+            words = json.loads(bytes(state["words"]))
+            if words["dream"]["weights"] != model.hashes:
+                raise WeightsError("That state was dreamt by other weights; make Dream-v0 with those to go on with it.")
+            tensors = {
+                name.removeprefix("dream."): torch.from_numpy(np.array(array))
+                for name, array in state.items()
+                if name.startswith("dream.")
+            }
+            dream = Dream.from_state(model, tensors, words["dream"])
+            begin = Control(**words["begin"] | {"action": tuple(words["begin"]["action"])})
+            rows = [tuple(row) for row in np.asarray(state["trail"], np.float64).tolist()]
+            random = words["random"]
+            script = self._reader().script(words["line"], begin) if words["line"] else Steady(begin)
+            cues = [script.next(_frame(index, row)) for index, row in enumerate(rows)]
+            self.np_random.bit_generator.state = random
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise DataError(f"That is no state of Dream-v0 ({error}); take one from get_state.") from error
+        self._dream, self._script, self._line, self._begin = dream, script, words["line"], begin
+        self._trail, self._cue, self._ahead = rows, cues[-1], None
+
+    def _look(self, frame: Frame) -> dict[str, Any]:
+        """Shows the script a new frame; what is told of it."""
+        self._trail.append((*astuple(frame.motion), *astuple(frame.readout)))
+        self._cue = self._script.next(frame)
+        driver = self.dream.drive(self._cue.control.command, self._cue.target_speed)
+        control = asdict(frame.control)
+        return {
+            **{f"readout.{name}": value for name, value in asdict(frame.readout).items()},
+            **{f"motion.{name}": value for name, value in asdict(frame.motion).items()},
+            **{f"control.{name}": value for name, value in control.items() if name != "action"},
+            "driver.steer": driver.steer,
+            "driver.accel": driver.accel,
+            "target_speed": float(self._cue.target_speed),
+            "plan": self._line,
+        }
+
+    def _shown(self) -> Frame:
+        frame = self.dream.frame
+        assert frame is not None
+        return frame
+
+    def _reader(self) -> Director:
+        if self.director is None:
+            raise DataError(
+                "This Dream-v0 reads no prompts; make 'bridge.envs:lucidrive/Dream-v0', or give it a director."
+            )
+        return self.director
+
+    def _model(self) -> WorldModel:
+        return _load(self._folder, self._device, (self._folder / "config.json").stat().st_mtime_ns)
+
+
+class DreamVectorEnv(SyncVectorEnv):
+    """Several Dream-v0 in this process, their dreams stepped as one batch: the same as each alone, but for rounding."""
+
+    def __init__(self, num_envs: int = 1, **kwargs: Any) -> None:
+        super().__init__([lambda: DreamEnv(**kwargs) for _ in range(num_envs)])
+
+    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        pairs = zip(self.envs, iterate(self.action_space, actions), self._autoreset_envs, strict=True)
+        going = [(env, env.told(action)) for env, action, over in pairs if isinstance(env, DreamEnv) and not over]
+        frames = step_all([env.dream for env, _ in going], [control for _, control in going])
+        for (env, _), frame in zip(going, frames, strict=True):
+            env.foresee(frame)
+        return super().step(actions)
+
+
+def told(chosen: dict[str, Any]) -> dict[str, int]:
+    """The fields of a Control among options, by name or value."""
+    found = {name: _named(name, kind, chosen[name]) for name, kind in WORDS.items() if chosen.get(name) is not None}
+    if found.get("event", Event.NONE) != Event.NONE:
+        level = chosen.get("level", 2)
+        if level not in (1, 2, 3):
+            raise DataError(f"An event has level 1, 2 or 3, not {level!r}.")
+        found["level"] = int(level)
+    return found
+
+
+def _named(option: str, kind: type[IntEnum], value: Any) -> int:
+    members = {member.name.lower(): member for member in kind}
+    try:
+        return int(members[value.lower()] if isinstance(value, str) else kind(value))
+    except (KeyError, ValueError) as error:
+        raise DataError(f"Dream-v0 has no {option} '{value}'; there are: {', '.join(members)}.") from error
+
+
+def _frame(index: int, row: tuple[float, ...]) -> Frame:
+    """A frame as a script may see it, out of its row of the trail."""
+    values = dict(zip((field.name for field in fields(Readout)), row[2:], strict=True))
+    whole: dict[str, Any] = {name: int(values[name]) for name in ("weather", "time")}
+    motion, readout = Motion(*row[:2]), Readout(**values | whole)
+    return Frame(np.zeros((0, 0, 3), np.uint8), index, Control(), motion, readout)
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path, device: str, stamp: int) -> WorldModel:
+    """One model for all environments of a process; `stamp`: when the weights were written."""
+    return WorldModel.load(folder, device)
