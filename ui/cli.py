@@ -38,6 +38,7 @@ app.command(
     rich_help_panel=MAKE,
     epilog="Example: lucidrive collect --frames 8000 --out data/validation --split validation --workers 4",
 )(train.collect)
+app.command("town", rich_help_panel=MAKE, epilog="Example: lucidrive town --osm map.osm --out town.net.xml")(train.town)
 app.add_typer(imports.app, name="import", rich_help_panel=MAKE)
 app.add_typer(training.app, name="train", rich_help_panel=MAKE)
 app.command(

@@ -6,6 +6,7 @@ collection goes on with the same call: finished shards are kept.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -42,6 +43,7 @@ class Unit:
     split: str
     frames: int
     folder: str
+    town: str | None = None  # a network file instead of the split's towns
 
 
 def make_shard(unit: Unit) -> int:
@@ -52,7 +54,7 @@ def make_shard(unit: Unit) -> int:
     from world.town.town import Town
 
     rng = random.Random(f"shard-{VERSION}-{unit.seed}-{unit.split}-{unit.number}")
-    towns = TOWNS[unit.split]
+    towns = (unit.town,) if unit.town else TOWNS[unit.split]
     town = Town(towns[unit.number % len(towns)], rng.randrange(2**31), Camera())
     done = 0
     try:
@@ -88,8 +90,11 @@ def collect(
     workers: int = 2,
     split: str = "train",
     progress: Progress | None = None,
+    town: Path | None = None,
 ) -> Path:
     """Collect at least `frames` frames into a LeRobotDataset v3 at `out`; returns `out`.
+
+    Drives through the split's towns, or through `town`, a SUMO network file.
 
     Raises DataError for a split that does not exist, a folder that holds another collection, a folder that cannot be
     written or a disk that is full (finished shards are kept); SimulatorError when SUMO or Panda3D is missing or a shard's process dies.
@@ -99,19 +104,24 @@ def collect(
     if frames < 1 or workers < 1:
         raise DataError("Ask for at least one frame and one worker.")
     from world.town.network import SPLITS as TOWNS
-    from world.town.network import ensure
+    from world.town.network import ensure, load
 
+    if town is not None:
+        load(town)  # refuses a bad file before anything is begun
     shards = out / "shards"
     size = min(SHARD_FRAMES, max(frames, SHORTEST))
     try:
         shards.mkdir(parents=True, exist_ok=True)
-        _claim(out / "collect.json", {"version": VERSION, "seed": seed, "split": split, "shard_frames": size})
+        request = {"version": VERSION, "seed": seed, "split": split, "shard_frames": size}
+        network = hashlib.sha256(town.read_bytes()).hexdigest() if town else None
+        _claim(out / "collect.json", {**request, "town": network})
     except OSError as error:
         raise DataError(f"{out} cannot be written ({error.strerror}); choose another folder.") from error
-    for town in TOWNS[split]:
-        ensure(town)
+    for number in TOWNS[split] if town is None else ():
+        ensure(number)
     count = -(-frames // max(size - SHORTEST + 1, 1)) if frames > size else 1
-    units = [Unit(i, seed, split, size, str(shards / f"shard-{i:05d}")) for i in range(count)]
+    where = str(town.resolve()) if town else None
+    units = [Unit(i, seed, split, size, str(shards / f"shard-{i:05d}"), where) for i in range(count)]
     todo = [unit for unit in units if not is_done(Path(unit.folder))]
     finished = size * (len(units) - len(todo))
     start = time.monotonic()
@@ -125,7 +135,7 @@ def collect(
         seconds = time.monotonic() - start
         assemble(out, [Path(unit.folder) for unit in units], split=split, card="")
         found = census(DriveDataset.open(out))
-        text = card(found, split, seed)
+        text = card(found, split, seed, town.name if town else None)
         if todo:
             text += f"\nMade at {size * len(todo) / max(seconds, 1e-6):.0f} frames/s by {workers} processes.\n"
         (out / "README.md").write_text(text)

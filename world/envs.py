@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +20,8 @@ from world.data.schema import COLUMNS
 from world.errors import SimulatorError
 
 TOWN_ID, DREAM_ID = "lucidrive/Town-v0", "lucidrive/Dream-v0"  # the latter is world/dream_env.py
-OPTIONS = ("town", "weather", "time", "event", "changes")
+OPTIONS = ("town", "weather", "time", "event", "events", "route", "changes")
+TURNS = {"left": "l", "right": "r", "straight": "s"}
 OFF_ROAD_COST, COLLISION_COST = 0.1, 5.0
 
 
@@ -39,7 +41,7 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
     _holder: ClassVar[weakref.ref[TownEnv] | None] = None  # who has this process's SUMO
 
-    def __init__(self, town: int = 0, seconds: float = 60.0, render_mode: str | None = None) -> None:
+    def __init__(self, town: int | str = 0, seconds: float = 60.0, render_mode: str | None = None) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise SimulatorError(f"Town-v0 cannot render '{render_mode}'; take render_mode='rgb_array'.")
         self.action_space = Box(-1.0, 1.0, (2,), np.float32)
@@ -48,14 +50,19 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
         self._default_town, self._steps = town, max(1, round(seconds / DT))
         self._town: Any = None
         self._camera: Any = None
+        self._in: int | str | None = None  # which town
         self._image = np.zeros((144, 256, 3), np.uint8)
         self._ousted = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """`options`: town (its id), weather, time, event (names or values of world.controls; left out: drawn by the
-        seed), changes (whether weather and time change along the way). SimulatorError for what there is not.
+        """Begin a drive. SimulatorError for an option that there is not. What is left out is drawn by the seed.
+
+        `options`: town (its number, or the path of a network file), weather, time, event (names or values of
+        world.controls), events (how often, 1: as in the data, 0: never), changes (whether weather and time change along
+        the way), route (the turns at the first junctions, "left,right,straight", before them a lane to start on if
+        wanted, "A1A0_0:left,right"; `info` says what to do for it, as for any drive).
         """
         super().reset(seed=seed)
         chosen = dict(options or {})
@@ -70,7 +77,10 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
             weather=_named("weather", Weather, chosen.get("weather")),
             time=_named("time", TimeOfDay, chosen.get("time")),
             event=_named("event", Event, chosen.get("event"), (Event.NONE, *HAPPENINGS)),
+            events=_rate(chosen.get("events", 1.0)),
             changes=bool(chosen.get("changes", True)),
+            turns=_turns(chosen.get("route")),
+            lane=_lane(chosen.get("route")),
         )
         traffic, way = (int(part) for part in self.np_random.integers(2**31, size=2))
         self._enter(chosen.get("town", self._default_town), traffic)
@@ -113,20 +123,22 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
         from world.town.network import SPLITS
         from world.town.town import Town
 
-        if not any(town in towns for towns in SPLITS.values()):
+        if isinstance(town, str | Path) and str(town).endswith(".xml"):
+            town = str(town)
+        elif not any(town in towns for towns in SPLITS.values()):
             ids = "; ".join(f"{split} {', '.join(map(str, towns))}" for split, towns in SPLITS.items())
-            raise SimulatorError(f"There is no town {town!r}; there are: {ids}.")
+            raise SimulatorError(f"There is no town {town!r}; there are: {ids}; or give the path of a .net.xml file.")
         holder = TownEnv._holder() if TownEnv._holder else None
         if holder is not None and holder is not self and holder._town is not None:
             holder.close()
             holder._ousted = True
         TownEnv._holder, self._ousted = weakref.ref(self), False
-        if self._town is not None and self._town.id == town:
+        if self._town is not None and self._in == town:
             self._town.restart(seed)
             return
         self.close()
         camera = Camera()
-        self._town, self._camera = Town(int(town), seed, camera), camera
+        self._town, self._camera, self._in = Town(town, seed, camera), camera, town
 
     def _look(self) -> tuple[np.ndarray, dict[str, Any]]:
         from world.town.recorder import row
@@ -154,6 +166,28 @@ def _named(option: str, kind: Any, value: Any, known: tuple[Any, ...] = ()) -> A
     if member not in members.values():
         raise SimulatorError(f"Town-v0 has no {option} '{value}'; there are: {', '.join(members)}.")
     return member
+
+
+def _rate(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:
+        raise SimulatorError(f"Town-v0's option 'events' is a rate from 0 (never) to 10, not {value!r}.")
+    return float(value)
+
+
+def _lane(route: Any) -> str | None:
+    """The lane of "A1A0_0:left,right"; None where only turns are given."""
+    return route.rpartition(":")[0] or None if isinstance(route, str) else None
+
+
+def _turns(route: Any) -> str:
+    """Turns by name, "left,right" or a list, as letters."""
+    if route is None:
+        return ""
+    names = route.rpartition(":")[2].split(",") if isinstance(route, str) else list(route)
+    words = [str(name).strip().lower() for name in names if str(name).strip()]
+    if unknown := [word for word in words if word not in TURNS]:
+        raise SimulatorError(f"Town-v0's option 'route' knows no turn '{unknown[0]}'; there are: {', '.join(TURNS)}.")
+    return "".join(TURNS[word] for word in words)
 
 
 if DREAM_ID not in registration.registry:

@@ -27,6 +27,9 @@ def collect(
     seed: Seed = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the data do not depend on it.")] = 2,
     split: Annotated[Split, typer.Option(help="Every split has towns of its own.")] = Split.train,
+    town: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A town of your own, from `lucidrive town`.")
+    ] = None,
 ) -> None:
     """Drive through lucidrive's own town and record a dataset (needs the extra `sim`)."""
     from world.census import census, rows
@@ -41,11 +44,25 @@ def collect(
             workers=workers,
             split=split.value,
             progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+            town=town,
         )
     found = census(DriveDataset.open(out))
     for name, value in rows(found):
         say(f"{name}: {value}")
     say(f"Collected in {out}; what is in it: {out / 'README.md'}")
+
+
+def town(
+    osm: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A part of OpenStreetMap, as .osm (XML).")],
+    out: Annotated[Path, typer.Option(help="The network file to write.")] = Path("town.net.xml"),
+) -> None:
+    """Make a town of a map: streets as they are; pavements, crossings and traffic lights guessed (extra `sim`)."""
+    from world.town.osm import from_osm
+
+    made = from_osm(osm, out)
+    lanes = sum(len(names) for names in made.edge_lanes.values())
+    say(f"{out}: {len(made.edge_lanes)} streets (each way counts), {lanes} lanes, {len(made.junctions)} junctions.")
+    say(f"Drive there: lucidrive collect --town {out} --out data/own, or Town-v0 with the option town='{out}'.")
 
 
 def finetune(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from world.kinematics import MAX_ACCELERATION, MAX_BRAKING, MAX_WHEEL_ANGLE, WHEELBASE
+from world.town.detour import stands
 from world.town.models import KINDS
 from world.town.recovery import REACH, way_back
 from world.town.route import Fix, Route, wrap
@@ -17,6 +18,7 @@ from world.town.traffic import REAR_AXLE_TO_FRONT, Other
 LATERAL = 2.6  # m/s2 in bends
 COMFORT = 2.2  # m/s2 braking towards a bend
 SEEN_AHEAD = 60.0  # m
+ROOM = 4.5  # m left to what blocks the lane, to swing out
 ASTRAY = 1.9  # m from the path, from which on the way back is looked for
 BACK_SPEED = 7.0  # m/s on that way, less the further it is
 
@@ -42,7 +44,6 @@ def advise(
     target: float,
     others: list[Other],
     light: str | None,
-    waited: float = 0.0,
     fix: Fix | None = None,
     solid: Raster | None = None,
     off_road: bool = False,
@@ -63,16 +64,18 @@ def advise(
         if other.kind == "person":
             at = _person_in_way(other, points, s, front, speed)
             if at is not None:
-                block = min(block, at - front - 2.0)
+                block = min(block, at - front - 2.8)
             continue
         gap = _vehicle_in_way(other, points, s, front)
-        if gap is not None:
+        if gap is not None and stands(other):
+            block = min(block, gap - ROOM)
+        elif gap is not None:
             _, _, along = route.point(min(front + gap, float(s[-1])))
             if abs(wrap(other.heading - along)) < 1.2 and gap < lead_gap:
                 lead_gap, lead_speed, lead = gap, other.speed, other.id
-            elif abs(wrap(other.heading - along)) >= 1.2 and waited < 4.0:
+            elif abs(wrap(other.heading - along)) >= 1.2:
                 block = min(block, gap - 1.0)
-        elif waited < 3.0:
+        else:
             at = _will_cross(other, points, s, route.s, speed)
             if at is not None:
                 block = min(block, at - front - 2.5)
@@ -113,11 +116,12 @@ def _pursue(route: Route, x: float, y: float, heading: float, speed: float, offs
 
 
 def _bend_speed(route: Route) -> float:
+    """The speed (m/s) at which the bend that we are in, and those to come, can be driven."""
     s, bend = route.curvature(45.0)
-    if not len(s):
+    if len(s) < 3:
         return 20.0
-    allowed = np.sqrt(LATERAL / np.maximum(np.convolve(bend, np.ones(3) / 3, mode="same")[: len(bend)], 1e-3))
-    return float(np.min(np.sqrt(allowed**2 + 2 * COMFORT * np.maximum(0.0, s - route.s - 2.0))))
+    allowed = np.sqrt(LATERAL / np.maximum(np.convolve(bend, np.ones(3) / 3, mode="valid"), 1e-3))
+    return float(np.min(np.sqrt(allowed**2 + 2 * COMFORT * np.maximum(0.0, s[1:-1] - route.s - 3.0))))
 
 
 def _idm(speed: float, wish: float, gap: float, lead_speed: float) -> float:
@@ -150,7 +154,7 @@ def _will_cross(other: Other, points: np.ndarray, s: np.ndarray, here: float, sp
         gap = np.hypot(points[:, 0] - x, points[:, 1] - y)
         k = int(gap.argmin())
         reach = float(s[k]) - here
-        if gap[k] < 2.0 and reach > 5.0 and abs(reach / max(speed, 2.0) - time) < 1.2:
+        if gap[k] < 2.0 and reach > REAR_AXLE_TO_FRONT + 0.5 and abs(reach / max(speed, 2.0) - time) < 1.2:
             k2 = min(k + 1, len(points) - 1)
             along = math.atan2(*(points[k2] - points[max(0, k2 - 1)])[::-1])
             if 0.6 < abs(wrap(other.heading - along)) < 2.6:
@@ -160,7 +164,7 @@ def _will_cross(other: Other, points: np.ndarray, s: np.ndarray, here: float, sp
 
 def _person_in_way(other: Other, points: np.ndarray, s: np.ndarray, front: float, speed: float) -> float | None:
     """Arc length at which someone is, or soon will be, in our way."""
-    for time in (0.0, 0.7, 1.4):
+    for time in (0.0, 0.7, 1.4, 2.1):
         x = other.x + time * other.speed * math.cos(other.heading)
         y = other.y + time * other.speed * math.sin(other.heading)
         gap = np.hypot(points[:, 0] - x, points[:, 1] - y)

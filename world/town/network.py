@@ -10,6 +10,7 @@ import random
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,17 @@ SPLITS: dict[str, tuple[int, ...]] = {
 }
 LANE_WIDTH = 3.4
 SIDEWALK_WIDTH = 3.0
+
+# Options that netgenerate and netconvert share: pavements, crossings, and lights that nobody waits long at.
+STREETS = (
+    *("--default.lanewidth", str(LANE_WIDTH), "--default.sidewalk-width", str(SIDEWALK_WIDTH)),
+    *("--sidewalks.guess", "--sidewalks.guess.max-speed", "20", "--crossings.guess", "--walkingareas"),
+    *("--default.crossing-width", "3.5", "--crossings.guess.speed-threshold", "1"),
+    *("--tls.guess", "--tls.guess.threshold", "50", "--tls.cycle.time", "26", "--tls.yellow.time", "3"),
+    *("--tls.left-green.time", "0", "--tls.default-type", "static", "--tls.allred.time", "1"),
+    *("--tls.crossing-min.time", "1", "--tls.crossing-clearance.time", "1"),
+    *("--no-turnarounds.except-deadend", "--junctions.corner-detail", "5", "--junctions.internal-link-detail", "9"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ class Network:
     crossings: tuple[tuple[np.ndarray, float], ...]  # centre line, width
     bounds: tuple[float, float, float, float]
     walk_edges: dict[str, tuple[str, ...]] = field(default_factory=dict)  # node -> edges with a sidewalk at it
-    dead_ends: frozenset[str] = frozenset()  # edges from which one can only turn round, soon or late
+    dead_ends: frozenset[str] = frozenset()  # lanes from which one can only turn round, soon or late
     look: str = "mixed"  # how its streets are lined (world.town.scene.LOOKS)
 
 
@@ -142,47 +154,39 @@ def _options(town: int) -> list[str]:
     plan += ["--random-lanenumber"] if kind.mixed else []
     return [
         *plan,
-        *("--seed", str(1000 + town), "--default.lanenumber", str(kind.lanes), "--default.lanewidth", str(LANE_WIDTH)),
-        *(
-            "--default.speed",
-            "13.9",
-            "--default.sidewalk-width",
-            str(SIDEWALK_WIDTH),
-            "--default.crossing-width",
-            "3.5",
-        ),
-        *("--sidewalks.guess", "--sidewalks.guess.max-speed", "20", "--crossings.guess", "--walkingareas"),
-        *("--crossings.guess.speed-threshold", "1"),
-        *("--tls.guess", "--tls.guess.threshold", "50", "--tls.cycle.time", "26", "--tls.yellow.time", "3"),
-        *("--tls.left-green.time", "0", "--tls.default-type", "static", "--tls.allred.time", "1"),
-        *("--tls.crossing-min.time", "1", "--tls.crossing-clearance.time", "1"),
-        *("--no-turnarounds.except-deadend", "--default.junctions.radius", f"{rng.uniform(4.0, 7.0):.1f}"),
-        *("--junctions.corner-detail", "5", "--junctions.internal-link-detail", "9"),
+        *("--seed", str(1000 + town), "--default.lanenumber", str(kind.lanes), "--default.speed", "13.9"),
+        *("--default.junctions.radius", f"{rng.uniform(4.0, 7.0):.1f}", *STREETS),
     ]
 
 
 def ensure(town: int) -> Path:
     """The network file of a town, made on first use. Raises SimulatorError when netgenerate is missing or refuses."""
+    target = cache_dir() / f"town-{VERSION}-{town}.net.xml"
+    if not target.exists():
+        run_sumo("netgenerate", _options(town), target, f"netgenerate could not build town {town}")
+    return target
+
+
+def run_sumo(program: str, options: Sequence[str], target: Path, failed: str) -> None:
+    """Have one of SUMO's programs write `target`, whole or not at all. SimulatorError: it is missing, or `failed`."""
     try:
         import sumo  # the package eclipse-sumo carries the binaries
     except ImportError as error:
         raise SimulatorError(
             "The town needs SUMO, which is not installed: run `pip install 'lucidrive[sim]'`."
         ) from error
-    target = cache_dir() / f"town-{VERSION}-{town}.net.xml"
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    binary = Path(sumo.SUMO_HOME) / "bin" / "netgenerate"
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        made = Path(scratch) / "made.net.xml"
-        done = subprocess.run(
-            [str(binary), *_options(town), "-o", str(made)], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0 or not made.exists():
-            raise SimulatorError(f"netgenerate could not build town {town}: {done.stderr.strip()[-300:]}")
-        made.replace(target)
-    return target
+    binary = Path(sumo.SUMO_HOME) / "bin" / program
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            made = Path(scratch) / "made.net.xml"
+            done = subprocess.run([str(binary), *options, "-o", str(made)], capture_output=True, text=True, check=False)
+            if done.returncode != 0 or not made.exists():
+                said = " ".join(line for line in done.stderr.splitlines() if line.startswith("Error"))
+                raise SimulatorError(f"{failed}: {said[-300:] or 'it wrote nothing'}")
+            made.replace(target)
+    except OSError as error:
+        raise SimulatorError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
 
 
 def _points(text: str) -> np.ndarray:
@@ -253,6 +257,8 @@ def read(path: Path, look: str = "mixed") -> Network:
         if eid in edge_nodes:
             for node in edge_nodes[eid]:
                 walk.setdefault(node, []).append(eid)
+    if root.tag != "net" or not lanes:
+        raise ValueError("no network")
     everything = np.concatenate([lane.shape for lane in lanes.values()])
     low, high = everything.min(axis=0), everything.max(axis=0)
     return Network(
@@ -267,24 +273,41 @@ def read(path: Path, look: str = "mixed") -> Network:
         crossings=tuple(crossings),
         bounds=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
         walk_edges={k: tuple(v) for k, v in walk.items()},
-        dead_ends=_dead_ends(edge_lanes, {k: tuple(v) for k, v in turns.items()}, lanes),
+        dead_ends=_dead_ends(edge_lanes, turns),
         look=look,
     )
 
 
-def _dead_ends(
-    edge_lanes: dict[str, tuple[str, ...]], turns: dict[str, tuple[Turn, ...]], lanes: dict[str, Lane]
-) -> frozenset[str]:
+def _dead_ends(edge_lanes: dict[str, tuple[str, ...]], turns: dict[str, list[Turn]]) -> frozenset[str]:
     onward = {
-        edge: {lanes[turn.to].edge for name in names for turn in turns.get(name, ()) if turn.direction != "t"}
-        for edge, names in edge_lanes.items()
+        name: {turn.to for turn in turns.get(name, ()) if turn.direction != "t"}
+        for names in edge_lanes.values()
+        for name in names
     }
     dead: set[str] = set()
-    while found := {edge for edge, goals in onward.items() if edge not in dead and goals <= dead}:
+    while found := {name for name, goals in onward.items() if name not in dead and goals <= dead}:
         dead |= found
     return frozenset(dead)
 
 
-def load(town: int) -> Network:
-    """The network of a town by id (see SPLITS)."""
-    return read(ensure(town), TOWNS[town].look)
+def name_of(town: str | Path) -> str:
+    """A short name of a network file."""
+    return Path(town).name.removesuffix(".xml").removesuffix(".net")
+
+
+def load(town: int | str | Path) -> Network:
+    """The network of a town by number (see SPLITS), or of a file. SimulatorError where it cannot be driven in."""
+    if isinstance(town, int):
+        return read(ensure(town), TOWNS[town].look)
+    path = Path(town)
+    if not path.is_file():
+        raise SimulatorError(
+            f"There is no network file {path}; make one with `lucidrive town --osm map.osm --out {path}`."
+        )
+    try:
+        network = read(path)
+    except (ET.ParseError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
+        raise SimulatorError(f"{path} is not a SUMO network; make one with `lucidrive town --osm map.osm`.") from error
+    if not any(lane.length >= 30 and network.turns.get(lane.id) for lane in network.lanes.values()):
+        raise SimulatorError(f"{path} has no street for cars that is 30 m long and leads on; take a larger map.")
+    return network

@@ -92,8 +92,13 @@ class LaneIndex:
 class Route:
     """The path ahead, extended turn by turn."""
 
-    def __init__(self, network: Network, index: LaneIndex, rng: random.Random, through: bool = False) -> None:
+    def __init__(
+        self, network: Network, index: LaneIndex, rng: random.Random, through: bool = False, wishes: str = ""
+    ) -> None:
+        """`through`: rather straight on; `wishes`: the directions (l, r, s) of the first junctions."""
         self.network, self.index, self._rng = network, index, rng
+        self.wishes, self._behind, self.refused = wishes, 0, False
+        self._planned: list[tuple[float, float, Command]] = []  # lane changes that a wish needs
         self._shares = THROUGH_SHARES if through else TURN_SHARES
         self._taken = dict.fromkeys(TURN_SHARES, 0)
         self._points = np.zeros((0, 2))
@@ -101,13 +106,16 @@ class Route:
         self.junctions: list[Junction] = []
         self._spans: list[tuple[float, float, str]] = []  # start, end, lane of the path's pieces
         self._change: tuple[float, Command] | None = None  # until which s, which command
+        self._bulge = -1.0  # until which s the path leads round something
         self.s = 0.0
 
     def start(self, lane: str, at: float) -> None:
         """Begin a new path on a lane at an arc length of it."""
         shape = self.network.lanes[lane].shape
+        self._behind += sum(junction.exit <= self.s for junction in self.junctions)
+        self.refused, self._planned = False, []
         self._points, self._s = np.zeros((0, 2)), np.zeros(0)
-        self.junctions, self._spans, self._change, self.s = [], [], None, 0.0
+        self.junctions, self._spans, self._change, self._bulge, self.s = [], [], None, -1.0, 0.0
         self._append(cut_line(shape, max(0.0, min(at, line_length(shape) - 2.0)), 1e9), lane)
         self._extend()
 
@@ -128,15 +136,52 @@ class Route:
             if turn.direction not in self._shares:
                 return DEAD_END * DEAD_END
             lag = self._shares[turn.direction] / (self._taken[turn.direction] + 0.7)
-            return lag * lag * (DEAD_END if self.network.lanes[turn.to].edge in self.network.dead_ends else 1.0)
+            return lag * lag * (DEAD_END if turn.to in self.network.dead_ends else 1.0)
 
+        wish = self._wish()
+        wished = tuple(turn for turn in turns if turn.direction == wish)
+        self.refused = self.refused or bool(wish and not wished)
+        turns = wished or turns
         turn = self._rng.choices(turns, [weight(t) for t in turns])[0]
         if turn.direction in self._taken:
             self._taken[turn.direction] += 1
         return turn
 
+    def _wish(self) -> str:
+        """The direction wished for at the next junction to be planned; "" where there is none."""
+        at = self._behind + len(self.junctions)
+        return self.wishes[at : at + 1]
+
+    def _make_way(self, direction: str) -> None:
+        """Where only another lane of the street goes there, lead the path's last piece over to it."""
+        begin, end, name = self._spans[-1]
+        lane = self.network.lanes[name]
+        goes = [
+            other
+            for other in self.network.edge_lanes[lane.edge]
+            if any(turn.direction == direction for turn in self.network.turns.get(other, ()))
+        ]
+        if name in goes or not goes or end - begin < 30:
+            return
+        goal = min((self.network.lanes[other] for other in goes), key=lambda other: abs(other.index - lane.index))
+        piece = np.flatnonzero((self._s > begin) & (self._s <= end))
+        share = (self._s[piece] - begin) / (end - begin)
+        weight = np.clip((share - 0.2) / 0.5, 0, 1)
+        weight = (weight * weight * (3 - 2 * weight))[:, None]
+        whole = line_length(goal.shape)
+        at = whole - (end - self._s[piece]) * whole / max(line_length(lane.shape), 1e-6)
+        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(goal.shape, axis=0), axis=1))])
+        over = np.stack([np.interp(at, length, goal.shape[:, k]) for k in (0, 1)], axis=1)
+        self._points[piece] = self._points[piece] * (1 - weight) + over * weight
+        middle, done = begin + 0.4 * (end - begin), begin + 0.7 * (end - begin)
+        word = Command.LANE_LEFT if goal.index > lane.index else Command.LANE_RIGHT
+        self._planned.append((begin + 0.15 * (end - begin), done, word))
+        self._spans[-1:] = [(begin, middle, name), (middle, end, goal.id)]
+
     def _extend(self) -> None:
-        while self._s[-1] - self.s < AHEAD:
+        while self._s[-1] - self.s < AHEAD or (self._wish() and not self.refused):
+            if self._wish() and not self.network.lanes[self._spans[-1][2]].internal:
+                self._make_way(self._wish())
             lane = self._spans[-1][2]
             turns = self.network.turns.get(lane, ())
             if self.network.lanes[lane].internal:  # began inside a junction: find the way out
@@ -197,8 +242,8 @@ class Route:
         return float(p[0]), float(p[1]), math.atan2(b[1] - a[1], b[0] - a[0])
 
     def curvature(self, distance: float) -> tuple[np.ndarray, np.ndarray]:
-        """Arc lengths ahead and the path's absolute curvature (1/m) there, over 4 m chords."""
-        s = np.arange(self.s, min(self.s + distance, self._s[-1]), 2.0)
+        """Arc lengths from 3 m behind on, and the path's absolute curvature (1/m) there, over 4 m chords."""
+        s = np.arange(max(self.s - 3.0, 0.0), min(self.s + distance, self._s[-1]), 2.0)
         x = np.interp(s, self._s, self._points[:, 0])
         y = np.interp(s, self._s, self._points[:, 1])
         turn = np.diff(np.unwrap(np.arctan2(np.diff(y), np.diff(x))))
@@ -219,31 +264,56 @@ class Route:
         """What a navigator would say now."""
         if self._change:
             return self._change[1]
+        if planned := self._planned_now():
+            return planned
         junction = self.next_junction(self.s)
         if junction and (junction.entry - self.s) / max(speed, 3.0) <= junction.announce:
             return COMMANDS.get(junction.direction, Command.FOLLOW)
         return Command.FOLLOW
 
+    def bulge(self, begin: float, full: float, back: float, end: float, left: float) -> None:
+        """Shift the path: by nothing at arc length `begin`, by `left` m from `full` to `back`, by nothing from `end`."""
+        s = self._s
+        rise = np.clip((s - begin) / max(full - begin, 1e-6), 0, 1) * np.clip((end - s) / max(end - back, 1e-6), 0, 1)
+        shift = left * rise * rise * (3 - 2 * rise)
+        d = np.gradient(self._points, axis=0)
+        d /= np.maximum(np.linalg.norm(d, axis=1, keepdims=True), 1e-6)
+        self._points = self._points + shift[:, None] * np.stack([-d[:, 1], d[:, 0]], axis=1)
+        self._bulge = end
+
+    @property
+    def swinging(self) -> bool:
+        """The path leads round something here."""
+        return self.s < self._bulge
+
+    def neighbour(self, side: int) -> str | None:
+        """The lane on the left (+1) or right (-1) of ours."""
+        lane = self.network.lanes[self.lane()]
+        if lane.internal:
+            return None
+        names = self.network.edge_lanes[lane.edge]
+        wanted = names.index(lane.id) + side
+        return names[wanted] if 0 <= wanted < len(names) else None
+
     @property
     def changing(self) -> bool:
         """A lane change is under way."""
-        return self._change is not None
+        return self._change is not None or self._planned_now() is not None
 
-    def change_lane(self, side: int, speed: float) -> bool:
-        """Move to the lane on the left (+1) or right (-1) where there is one and room enough."""
-        lane = self.network.lanes[self.lane()]
-        if lane.internal or self._change:
+    def _planned_now(self) -> Command | None:
+        return next((word for begin, end, word in self._planned if begin < self.s < end), None)
+
+    def change_lane(self, side: int, speed: float, within: float = math.inf) -> bool:
+        """Move to the lane on the left (+1) or right (-1), in `within` m; False where there is none or no room."""
+        name = self.neighbour(side)
+        if name is None or self.changing or self.swinging:
             return False
-        names = self.network.edge_lanes[lane.edge]
-        wanted = names.index(lane.id) + side
-        if not 0 <= wanted < len(names):
-            return False
-        goal = self.network.lanes[names[wanted]]
+        lane, goal = self.network.lanes[self.lane()], self.network.lanes[name]
         here = self.index.nearest(*self.point(self.s), plain=True)
         if here is None or self.network.lanes[here[0]].edge != lane.edge:
             return False
         ratio = goal.length / max(lane.length, 1e-6)
-        length = max(12.0, 1.9 * speed)
+        length = max(8.0, min(max(12.0, 1.9 * speed), within))
         at = here[1]
         if lane.length - at < length + 6:
             return False
@@ -255,6 +325,7 @@ class Route:
         keep = self._s < self.s
         self._points, self._s = self._points[keep][-8:], self._s[keep][-8:]
         self.junctions = [j for j in self.junctions if j.exit < self.s]
+        self._planned = []
         self._spans = [(a, min(b, self.s), n) for a, b, n in self._spans if a < self.s][-3:]
         self._append(np.concatenate([self._points[-1:], blend[1:]]) if len(self._points) else blend, goal.id)
         done = float(self._s[-1])

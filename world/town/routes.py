@@ -36,7 +36,7 @@ CAUSES += ("off the road", "stuck", "red light")
 class Run:
     """One route: where, what came of it (`DONE` or one of `CAUSES`), how far (m), how long (s), and its turns ("lrs")."""
 
-    town: int
+    town: int | str
     seed: int
     outcome: str
     metres: float
@@ -73,7 +73,7 @@ def drive(town: Town, seed: int, options: Options) -> Run:
         if passed >= ROUTE_METRES:
             outcome = DONE
             break
-    return Run(int(town.id), seed, outcome, round(metres, 1), round(frames * DT, 1), turns)
+    return Run(town.id, seed, outcome, round(metres, 1), round(frames * DT, 1), turns)
 
 
 def cause(town: Town) -> str:

@@ -10,14 +10,16 @@ from typing import TypeVar
 import numpy as np
 
 from world.controls import DT, Command, Event, TimeOfDay, Weather
+from world.errors import SimulatorError
 from world.kinematics import WHEELBASE, Motion
 from world.kinematics import step as drive_step
 from world.town import expert
 from world.town.actors import Actors, Seen, Signals, seen
 from world.town.camera import Camera
+from world.town.detour import blocking, lane_free, swing
 from world.town.events import Events
 from world.town.models import KINDS
-from world.town.network import Network, load
+from world.town.network import Network, load, name_of
 from world.town.pilots import Situation
 from world.town.recovery import clear_ahead
 from world.town.route import Fix, LaneIndex, Route
@@ -29,6 +31,7 @@ JUNCTION_CAP = 60.0
 LIGHTS = {None: 0, "r": 1, "y": 2, "g": 3}
 WEATHERS = {weather: 3.5 if weather == Weather.CLEAR else 0.7 for weather in Weather}  # how often each is drawn
 TIMES = {TimeOfDay.DAY: 5.0, TimeOfDay.NIGHT: 2.2, TimeOfDay.DAWN: 1.4, TimeOfDay.DUSK: 1.4}
+SPAWNS = 500  # places tried to start from
 THROUGH = 0.25  # share of drives along the main roads, faster and with fewer turns
 TARGETS = ((8, 25), (20, 50), (45, 60))  # km/h: target speeds are drawn from these
 T = TypeVar("T")
@@ -50,6 +53,8 @@ class Options:
     event: Event | None = None
     events: float = 1.0  # rate; 0: none
     changes: bool = True  # do weather and time change along the way
+    turns: str = ""  # directions (l, r, s) at the first junctions
+    lane: str | None = None  # where to start
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,11 @@ class Collision:
 class Town:
     """A town with our car in it. The camera may be shared by the towns of a process (`world.town.camera`)."""
 
-    def __init__(self, town: int, seed: int, camera: Camera) -> None:
-        self.id = town
+    def __init__(self, town: int | str, seed: int, camera: Camera) -> None:
+        """`town`: a number of `network.TOWNS`, or the path of a network file."""
         self.network: Network = load(town)
-        self.scene = Scene(self.network, town, self.network.look)
+        self.id: int | str = town if isinstance(town, int) else name_of(town)
+        self.scene = Scene(self.network, self.id, self.network.look)
         self.drivable = self.scene.drivable
         self.index = LaneIndex(self.network)
         self.camera = camera
@@ -92,7 +98,7 @@ class Town:
         self.options = options or Options()
         self._rng = rng = random.Random(f"drive-{self.id}-{seed}")
         self._through = rng.random() < THROUGH
-        self.route = Route(self.network, self.index, rng, self._through)
+        self.route = Route(self.network, self.index, rng, self._through, self.options.turns)
         self._developer = Developer(rng.randrange(2**31))
         self._spawn()
         self.motion = Motion(rng.choice((0.0, *[rng.uniform(4, 12)] * 7)), 0.0)
@@ -120,17 +126,29 @@ class Town:
 
     def _spawn(self) -> None:
         rng = self._rng
-        dead = self.network.dead_ends if len(self.network.dead_ends) < len(self._edges) else frozenset()
-        while True:
+        dead = self.network.dead_ends
+        if all(name in dead for edge in self._edges for name in self.network.edge_lanes[edge]):
+            dead = frozenset()  # a town of nothing else
+        if self.options.lane is not None and self.options.lane not in self.network.turns:
+            some = ", ".join(sorted(name for name in self.network.turns if name not in dead)[:4])
+            raise SimulatorError(f"Town {self.id} has no lane '{self.options.lane}'; it has {some} and others.")
+        for _ in range(SPAWNS):
             edge = rng.choice(self._edges)
-            lane = self.network.lanes[rng.choice(self.network.edge_lanes[edge])]
-            if lane.length < 30 or not self.network.turns.get(lane.id) or edge in dead:
+            lane = self.network.lanes[self.options.lane or rng.choice(self.network.edge_lanes[edge])]
+            short = 12.0 if self.options.lane else 30.0
+            if lane.length < short or not self.network.turns.get(lane.id):
                 continue
-            at = rng.uniform(6, lane.length - 22)
+            if lane.id in dead and not self.options.lane:
+                continue
+            at = rng.uniform(6, max(7.0, lane.length - (40.0 if self.options.turns else 22.0)))
             self.route.start(lane.id, at)
+            if self.route.refused:
+                continue
             self.x, self.y, self.heading = self.route.point(self.route.s)
             self.traffic.clear_around(self.x, self.y, 20.0)
             return
+        where = f"Lane {self.options.lane} of town {self.id}" if self.options.lane else f"Town {self.id}"
+        raise SimulatorError(f"{where} has no way that goes {self.options.turns or 'on'}; ask for other turns.")
 
     def _draw_target(self) -> float:
         rng = self._rng
@@ -158,6 +176,7 @@ class Town:
             self.light = self.traffic.signal(junction.signal, junction.link)
             self._light_id = junction.signal
         self._measure()
+        self._go_round()
         target = 0.0 if self._stop else self.target
         self.advice = expert.advise(
             self.route,
@@ -168,7 +187,6 @@ class Town:
             target,
             self.others,
             self.light,
-            self.waited,
             fix,
             self.scene.solid,
             self.off_road,
@@ -185,6 +203,25 @@ class Town:
             self.collided = self.collision is not None
         if self.waited > 0.7 and self.light == "r":
             self.traffic.hasten(self._light_id)
+
+    def _go_round(self) -> None:
+        """Where something blocks our lane: change lanes, else swing round it."""
+        if self.route.changing or self.route.swinging or abs(self.fix.offset) > 1.0:
+            return
+        block = blocking(self.route, self.others)
+        gap = block.start - self.route.s - REAR_AXLE_TO_FRONT if block else 0.0
+        if block is None or gap > 8.0 + 2.0 * self.speed:
+            return
+        if gap > 6.0 and any(self._change_lane(side, gap) for side in (1, -1)):
+            return
+        swing(self.route, block, self.speed, self.others, self.drivable)
+
+    def _change_lane(self, side: int, within: float = math.inf) -> bool:
+        """Change lanes where there is one on that side and room on it."""
+        lane = self.route.neighbour(side)
+        if lane is None or not lane_free(self.route, lane, self.x, self.y, self.heading, self.speed, self.others):
+            return False
+        return self.route.change_lane(side, self.speed, within)
 
     def clear_ahead(self) -> float:
         """How far (m) our car can go straight on before it touches something; `recovery.REACH` at most."""
@@ -232,11 +269,9 @@ class Town:
                 self.time = _draw(rng, TIMES, self.time)
         self._choose_stop()
         self._until_lane -= DT
-        if self._until_lane <= 0:
+        if self._until_lane <= 0 and not self.options.turns:
             side = rng.choice((1, -1))
-            if self.speed > 3 and (
-                self.route.change_lane(side, self.speed) or self.route.change_lane(-side, self.speed)
-            ):
+            if self.speed > 3 and (self._change_lane(side) or self._change_lane(-side)):
                 self._until_lane = rng.uniform(3, 9)
         return self.events.trigger(self)
 

@@ -136,6 +136,8 @@ class Traffic:
         self._count += 1
         name = f"p{self._count}"
         walkable = [e for e in self._edges if e in self.network.sidewalks]
+        if len(walkable) < 2:
+            return
         for _ in range(4):
             start, goal = self._rng.sample(walkable, 2)
             walk = libsumo.simulation.findIntermodalRoute(start, goal)
