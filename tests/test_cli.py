@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from bridge import bench, doctor, memory
+from bridge import doctor, memory
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from ui.commands import plan as plan_command
-from world.dream import WorldModel
 from world.errors import DataError, WeightsError
 
 
@@ -244,65 +243,3 @@ def test_a_drive_is_planned_item_by_item(tmp_path: Path, monkeypatch: pytest.Mon
     result = run("dream", "--prompt", "left", "--world", str(world), "--out", str(tmp_path / "x.mp4"))
     assert result.exit_code == 1
     assert "200 MiB of memory free" in result.stderr
-
-
-def test_gaps_are_counted_within_a_row_of_arrivals_only() -> None:
-    found = bench.gaps([[0.0, 0.1, 0.2, 0.3], [9.0, 9.1, 9.3]])
-    assert found is not None
-    assert found.frames == 5
-    assert found.gap_p50 == pytest.approx(100)
-    assert found.gap_max == pytest.approx(200)
-    assert found.fps_median == pytest.approx(10)
-    assert bench.gaps([[1.0, 2.0]]) is None
-
-
-class FakeSocket:
-    """A page's socket: three pictures before a sentence; then it thinks, over two more."""
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.queue: list[str | bytes] = [bytes([i, 0, 0, 0]) + b"rest" for i in range(3)]
-
-    def recv(self, timeout: float) -> str | bytes:
-        if not self.queue:
-            raise TimeoutError
-        return self.queue.pop(0)
-
-    def send(self, text: str) -> None:
-        fields = json.loads(text)
-        self.sent.append(fields)
-        if fields["type"] == "say":
-            states = [json.dumps({"type": "state", "thinking": on}) for on in (True, False)]
-            self.queue += [states[0], b"\x03\0\0\0", b"\x04\0\0\0", states[1]]
-
-
-def test_the_bench_receives_as_a_page_does() -> None:
-    socket = FakeSocket()
-    page = bench.Page(socket)
-    assert len(page.watch(0.05)[0]) == 3
-    assert [fields["index"] for fields in socket.sent] == [0, 1, 2]
-    rows, said = page.talk(0.01)
-    assert said == 1
-    assert len(rows[0]) == 3  # the last picture before, and two while it thought
-    assert not page.thinking
-
-
-def test_the_bench_says_why_a_dream_did_not_begin() -> None:
-    socket = FakeSocket()
-    socket.queue = [json.dumps({"type": "note", "kind": "error", "text": "There is no room."})]
-    with pytest.raises(bench.BenchError, match="There is no room"):
-        bench.Page(socket).watch(0.2)
-
-
-def test_the_bench_measures_a_dream_and_its_parts(tmp_path: Path) -> None:
-    model = WorldModel.load(write_tiny_world(tmp_path / "world"))
-    assert bench.bench_dream(model, 1, frames=3) > 0
-    parts = bench.bench_parts(model, repeats=2)
-    assert set(parts) == {"anchor", "encode", "dynamics", "decode", "blend", "readout", "driver"}
-    assert all(0 < milliseconds < 10_000 for milliseconds in parts.values())
-
-
-def test_the_bench_measures_the_brain_by_steps() -> None:
-    found = bench.bench_brain(FakeDirector())
-    assert found["one_step"] == pytest.approx(0.02)
-    assert set(found) == {"one_step", "one_step_tokens", "three_steps", "three_steps_tokens"}

@@ -126,13 +126,19 @@ def bench(
     steps: Annotated[int, typer.Option(help="K of the loop's measurement.")] = 2,
     seconds: Annotated[float, typer.Option(min=2, help="How long each part of the loop's measurement lasts.")] = 20.0,
     world: Annotated[Path | None, typer.Option(help="A folder of world weights.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw how the cost grows to this .png, too.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure this machine: frames a second, milliseconds of the parts, the brain's latency, the first frame."""
+    """Measure this machine: frames a second, how a dream's cost grows, the brain's latency, the first frame."""
     from bridge.bench import run, table
+    from bridge.bench.picture import check, draw
 
+    if picture is not None:
+        check(picture)
     with progress("bench") as report:
         result = run(world, steps=steps, seconds=seconds, report=report)
+    if picture is not None:
+        draw(result, picture)
     if as_json:
         print_json(result)
     else:

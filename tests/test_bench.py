@@ -1,0 +1,123 @@
+"""The bench's clocks and its page without a screen, on a tiny world and a socket of a few messages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from bridge import bench
+from bridge.bench import dream
+from bridge.bench.brain import bench_brain
+from bridge.bench.page import BenchError, Page, gaps
+from tests.fakes import FakeDirector
+from tests.tiny_world import write_tiny_world
+from world.dream import WorldModel
+from world.files import read_config
+
+
+def test_gaps_are_counted_within_a_row_of_arrivals_only() -> None:
+    found = gaps([[0.0, 0.1, 0.2, 0.3], [9.0, 9.1, 9.3]])
+    assert found is not None
+    assert found.frames == 5
+    assert found.gap_p50 == pytest.approx(100)
+    assert found.gap_max == pytest.approx(200)
+    assert found.fps_median == pytest.approx(10)
+    assert gaps([[1.0, 2.0]]) is None
+
+
+class FakeSocket:
+    """A page's socket: three pictures before a sentence; then it thinks, over two more."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.queue: list[str | bytes] = [bytes([i, 0, 0, 0]) + b"rest" for i in range(3)]
+
+    def recv(self, timeout: float) -> str | bytes:
+        if not self.queue:
+            raise TimeoutError
+        return self.queue.pop(0)
+
+    def send(self, text: str) -> None:
+        fields = json.loads(text)
+        self.sent.append(fields)
+        if fields["type"] == "say":
+            states = [json.dumps({"type": "state", "thinking": on}) for on in (True, False)]
+            self.queue += [states[0], b"\x03\0\0\0", b"\x04\0\0\0", states[1]]
+
+
+def test_the_bench_receives_as_a_page_does() -> None:
+    socket = FakeSocket()
+    page = Page(socket)
+    assert len(page.watch(0.05)[0]) == 3
+    assert [fields["index"] for fields in socket.sent] == [0, 1, 2]
+    rows, said = page.talk(0.01)
+    assert said == 1
+    assert len(rows[0]) == 3  # the last picture before, and two while it thought
+    assert not page.thinking
+
+
+def test_the_bench_says_why_a_dream_did_not_begin() -> None:
+    socket = FakeSocket()
+    socket.queue = [json.dumps({"type": "note", "kind": "error", "text": "There is no room."})]
+    with pytest.raises(BenchError, match="There is no room"):
+        Page(socket).watch(0.2)
+
+
+def test_the_bench_measures_a_dream_and_how_its_cost_grows(tmp_path: Path) -> None:
+    folder = write_tiny_world(tmp_path / "world")
+    model = WorldModel.load(folder)
+    assert dream.bench_dream(model, 1, frames=3) > 0
+    found: dict[str, dict[str, float]] = {
+        "parts_ms": dream.bench_parts(model, repeats=2),
+        "dynamics_ms_by_cache": dream.bench_cache(model, (0, 3), repeats=2),
+        "frame_ms_by_size": dream.bench_sizes(read_config(folder)[0], 1, frames=2),
+        **dream.bench_sessions(model, 1, (1, 2), repeats=2),
+    }
+    assert set(found["parts_ms"]) == {"anchor", "encode", "dynamics", "decode", "blend", "readout", "driver"}
+    assert set(found["dynamics_ms_by_cache"]) == {"0", "3"}
+    assert set(found["frame_ms_by_size"]) == {"72x128", "144x256"}
+    assert set(found["1"]) == set(found["2"]) == {"alone", "batched"}
+    assert all(milliseconds > 0 for part in found.values() for milliseconds in part.values())
+
+
+RESULT = {
+    "machine": {"cores": 2, "cpu": "some CPU", "torch": "2.13", "load_average": 0.1},
+    "threads": 2,
+    "steps": 2,
+    "dream_fps_by_steps": {"1": 30.0, "2": 20.0, "4": 12.0, "8": 7.0},
+    "parts_ms": {"dynamics": 12.0},
+    "dynamics_ms_by_cache": {"0": 8.0, "12": 9.0, "96": 15.0},
+    "frame_ms_by_size": {"72x128": 40.0, "144x256": 170.0},
+    "tick_ms_by_sessions": {"1": {"alone": 40.0, "batched": 41.0}, "8": {"alone": 330.0, "batched": 200.0}},
+    "loop": {"first_frame": 4.0, "idle": None, "thinking": None, "peak_rss": 2**30},
+    "brain_seconds": {"one_step": 0.1, "three_steps": 0.3},
+}
+
+
+def test_measurements_become_a_table_and_a_picture(tmp_path: Path) -> None:
+    rows = dict(bench.table(RESULT))
+    assert rows["a tick of 8 dreams"] == "200 ms as one batch, 330 ms one after another"
+    assert rows["a frame of 144x256, untrained"] == "170 ms"
+    assert rows["memory of the page's process, at most"] == "1,024 MiB"
+    pytest.importorskip("matplotlib")
+    from bridge.bench.picture import check, draw
+
+    path = tmp_path / "bench.png"
+    check(path)
+    draw(RESULT, path)
+    with Image.open(path) as image:
+        assert image.format == "PNG" and image.width > 500
+    assert list(tmp_path.iterdir()) == [path]
+    for bad in (tmp_path / "bench.svg", tmp_path / "nowhere" / "bench.png"):
+        with pytest.raises(BenchError, match="No picture can be drawn"):
+            check(bad)
+
+
+def test_the_bench_measures_the_brain_by_steps() -> None:
+    found = bench_brain(FakeDirector())
+    assert found["one_step"] == pytest.approx(0.02)
+    assert set(found) == {"one_step", "one_step_tokens", "three_steps", "three_steps_tokens"}
