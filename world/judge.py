@@ -128,6 +128,8 @@ class Judge(nn.Module):
         for start in range(0, len(frames), BATCH):
             index = (frames[start : start + BATCH, None] - np.array(c.ages)).clip(0)
             out.append(self(as_input(images, index).to(self.answers.weight.device)))
+        if not out:
+            out.append(self(torch.zeros(0, len(c.ages), 3, c.height, c.width, device=self.answers.weight.device)))
         answers = {name: torch.cat([part[name] for part in out]).float().cpu() for name in out[0]}
         speed, yaw_rate = (answers["values"] * torch.tensor(list(SCALES.values()))).numpy().T
         left, off_road, junction = (answers["flags"] > 0).numpy().T

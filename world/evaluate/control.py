@@ -74,7 +74,7 @@ def _smooth(generator: np.random.Generator, frames: int, size: float) -> np.ndar
     return out.clip(-0.8, 0.8)
 
 
-def weather_and_time(bench: Bench) -> dict[str, dict[str, float]]:
+def weather_and_time(bench: Bench) -> dict[str, dict[str, Any]]:
     """How often the judge names a weather, or a time, 3 s after it was asked for where it was another one.
 
     `unasked`: how often it names it in the true frame that the dream began with.
@@ -85,13 +85,14 @@ def weather_and_time(bench: Bench) -> dict[str, dict[str, float]]:
         column, name = (1, "weather") if isinstance(state, Weather) else (2, "time")
         count = bench.sizes.conditions
         what = f"to ask for {state.name.lower()} in"
-        starts = pick(good & (fields[:, column] != state), count, what, number / 14)
+        here = good & (fields[:, column] != state)
+        starts = pick(here, count, what, number / 14) if here.any() else []
         pilots = [_cruise(conditions(bench.drives, first), **{name: int(state)}) for first in starts]
         films = dreamt(bench, starts, pilots, round(CONDITION_SECONDS * FPS))
         before = bench.judge.watch(bench.drives.images, np.array(starts))
         result[state.name.lower()] = {
-            "dream": float(np.mean([getattr(film.sight, name)[-1] == state for film in films])),
-            "unasked": float((getattr(before, name) == state).mean()),
+            "dream": share([bool(getattr(film.sight, name)[-1] == state) for film in films]),
+            "unasked": share((getattr(before, name) == state).tolist()),
             "dreams": len(films),
         }
     return result

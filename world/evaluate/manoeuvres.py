@@ -63,8 +63,12 @@ def crossed(film: Film) -> bool:
 
 
 def changed_lane(film: Film, side: int) -> bool:
-    """2.4 to 4.6 m to the `side`, along the road and on it at the end; at least 1.2 m by what the judge saw."""
-    own, seen = (side * shift(part.speed, part.yaw_rate) for part in (film, film.sight))
+    """2.4 to 4.6 m to the `side`, along the road and on it at the end; at least 1.2 m by what the judge saw.
+
+    The judge's yaw rates are taken about their mean, for a small bias of theirs, summed up twice, would look like a shift.
+    """
+    own, sight = side * shift(film.speed, film.yaw_rate), film.sight
+    seen = side * shift(sight.speed, sight.yaw_rate - sight.yaw_rate.mean())
     straight = abs(float(heading(film.yaw_rate)[-1])) < CROOKED
     return LANE[0] <= own <= LANE[1] and seen >= LANE_SEEN and straight and on_road(film)
 
@@ -90,7 +94,8 @@ def manoeuvres(bench: Bench) -> dict[str, dict[str, Any]]:
 
 def measure(bench: Bench, manoeuvre: Manoeuvre) -> dict[str, Any]:
     name = manoeuvre.command.name.lower()
-    starts = pick(manoeuvre.starts(bench), bench.sizes.manoeuvres, f"to begin '{name}' from")
+    here = manoeuvre.starts(bench)
+    starts = pick(here, bench.sizes.manoeuvres, f"to begin '{name}' from") if here.any() else []
     pilots = [_Commanded(manoeuvre, conditions(bench.drives, first)) for first in starts]
     frames = round(manoeuvre.seconds * FPS)
     films = dreamt(bench, starts, pilots, frames)

@@ -106,7 +106,7 @@ def _manoeuvres(part: dict[str, dict[str, Any]], judge: dict[str, Any]) -> Itera
         yield _at_least(f"manoeuvre: {name.replace('_', ' ')}", one["dream"], 0.8, percent, beside)
 
 
-def _conditions(part: dict[str, dict[str, float]], judge: dict[str, Any]) -> Iterator[Row]:
+def _conditions(part: dict[str, dict[str, Any]], judge: dict[str, Any]) -> Iterator[Row]:
     for name, one in part.items():
         known = judge["time" if name in TIMES else "weather"].get(name)
         beside = f"judge on real frames {percent(known)}, unasked {percent(one['unasked'])}"
