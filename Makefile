@@ -42,7 +42,7 @@ $(VENV)/.app: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: $(VENV)/.app
 	@echo "Installing what the tests need"
-	$(PIP) -e '.[sim,train,dev]'
+	$(PIP) -e '.[sim,gym,train,dev]'
 	@touch $@
 
 clean:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
+from examples.carracing import drive
 from world.data import DriveDataset
 from world.data.footage import first_frames, import_video
 from world.data.gym import import_gym
@@ -82,6 +83,9 @@ def test_a_box_keeps_its_width_names_and_bounds(make: Callable[..., str], tmp_pa
     assert np.diff(dataset.starts).max() == 30  # 60 steps of an environment at 20 Hz
     images = dataset.images((24, 32))
     assert images.shape[1:] == (24, 32, 3)
+    import_gym(make(space), 40, tmp_path / "late", seed=3, discard=10)
+    late = DriveDataset.open(tmp_path / "late")
+    np.testing.assert_array_equal(late.column("action")[:20], dataset.column("action")[10:30])
     import_gym(make(space), 100, tmp_path / "b", names=("steer", "gas", "brake"), seed=3)
     again = DriveDataset.open(tmp_path / "b")
     np.testing.assert_array_equal(dataset.column("action"), again.column("action"))
@@ -131,6 +135,27 @@ def test_environments_that_cannot_be_imported(make: Callable[..., str], tmp_path
     (tmp_path / "full/file").touch()
     with pytest.raises(DataError, match="not empty"):
         import_gym(make(Discrete(2)), 20, tmp_path / "full")
+
+
+def test_the_example_keeps_to_the_road() -> None:
+    grass = np.full((96, 96, 3), (100, 200, 100), np.uint8)
+    grass[84:] = 0  # the dashboard of a car that stands
+    for columns, turn in ((slice(20, 40), -1), (slice(40, 56), 0), (slice(56, 76), 1)):
+        picture = grass.copy()
+        picture[:84, columns] = 105
+        steer, gas, brake = drive(picture)
+        assert np.sign(round(steer, 1)) == turn and gas > 0 and brake == 0
+    picture[84:94, 13] = 255
+    assert drive(picture)[2] > 0  # far too fast
+
+
+def test_carracing_can_be_imported(tmp_path: Path) -> None:
+    pytest.importorskip("Box2D", reason="needs the extra `gym`")
+    names = ("steer", "gas", "brake")
+    import_gym("CarRacing-v3", 14, tmp_path / "set", names=names, policy="examples.carracing:drive", discard=2)
+    dataset = DriveDataset.open(tmp_path / "set")
+    assert len(dataset) == 14 and dataset.inputs == Inputs(names, (-1, 0, 0), (1, 1, 1))
+    assert dataset.images((96, 96)).std() > 10
 
 
 # -- video ------------------------------------------------------------------------------------------------------------

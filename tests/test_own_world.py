@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -21,9 +24,11 @@ from world.data.imports import write_dataset
 from world.dream import Dream, WorldModel
 from world.errors import DataError, WeightsError
 from world.files import WorldConfig, read_config, write_config
+from world.future import evaluate_future, table
 from world.inputs import DRIVING, Inputs
 from world.train import train
 from world.train.drives import Drives
+from world.train.release import release
 
 RACING = Inputs(("steer", "gas", "brake"), (-1, 0, 0), (1, 1, 1))
 PADDLE = Inputs(("noop", "up", "down"), (0, 0, 0), (1, 1, 1), one_hot=True)
@@ -186,6 +191,19 @@ def test_actions_that_do_not_fit(actions: np.ndarray, said: str, tmp_path: Path)
     assert not (tmp_path / "set/meta").exists() and not (tmp_path / "two/shards").exists()
 
 
+@pytest.mark.parametrize(("value", "said"), [(3.0, "at 3 in row 25"), (np.nan, "at nan in row 25")])
+def test_a_dataset_with_odd_actions_is_not_trained_on(value: float, said: str, dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(dataset / "held", tmp_path / "set")
+    path = next((tmp_path / "set/data").glob("*/*.parquet"))
+    rows = pq.read_table(path)
+    actions = np.array(rows["action"].to_pylist(), np.float32)
+    actions[25, 1] = value
+    column = pa.FixedSizeListArray.from_arrays(pa.array(actions.reshape(-1)), 3)
+    pq.write_table(rows.set_column(rows.column_names.index("action"), "action", column), path)
+    with pytest.raises(DataError, match=f"'gas' {said}, out of its bounds 0 to 1"):
+        Drives.load(tmp_path / "set", (72, 128), tmp_path / "cache")
+
+
 def test_shards_of_different_actions_do_not_join(tmp_path: Path) -> None:
     for name, inputs, width in (("a", DRIVING, 2), ("b", RACING, 3)):
         with EpisodeWriter(tmp_path / name, inputs=inputs) as writer:
@@ -216,15 +234,28 @@ def test_from_an_import_to_a_dream(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     out.mkdir()
     write_config(out, TINY, {})
-    for part in ("tokenizer", "dynamics"):
-        train(part, dataset / "set", dataset / "held", out, minutes=0.02)
+    train("tokenizer", dataset / "set", dataset / "held", out, minutes=0.02)
+    half = out / "checkpoints/tokenizer.new"
+    half.mkdir()
+    (half / "tensors.safetensors").write_bytes(b"killed while it was written")
+    train("tokenizer", dataset / "set", dataset / "held", out, minutes=0.03)  # goes on from the last good one
+    train("dynamics", dataset / "set", dataset / "held", out, minutes=0.02)
     with pytest.raises(DataError, match="no driver to train"):
         train("driver", dataset / "set", dataset / "held", out, minutes=0.01)
     assert read_config(out)[0].dynamics.inputs == RACING
-    half = out / "checkpoints/dynamics-clips.new"
-    half.mkdir()
-    (half / "tensors.safetensors").write_bytes(b"killed while it was written")
-    train("dynamics", dataset / "set", dataset / "held", out, minutes=0.03)  # goes on from the last good one
-    dream = Dream(WorldModel.load(out))
-    dream.start(Control(), frames=sliding(9).images[:3])
-    assert np.isfinite(dream.step(Control(action=(0.5, 0.0, 0.0))).image).all()
+    scores = evaluate_future(out, dataset / "held", tmp_path / "cache", clips=4)
+    assert {len(row) for row in scores["dream_psnr"].values()} == {4} and len(table(scores)) == 5
+    release(out, dataset / "held", tmp_path / "weights")
+    model = WorldModel.load(tmp_path / "weights")
+    assert len(model.scenes) == 8
+    dream = Dream(model)
+    assert dream.start(scene=model.scenes[0]).control.weather == NULL
+    assert dream.step(Control(action=(0.5, 0.0, 0.0))).image.shape == (72, 128, 3)
+
+
+def test_other_data_are_not_measured_on(model: WorldModel, dataset: Path, tmp_path: Path) -> None:
+    paddle = Episode(np.zeros((20, 72, 128, 3), np.uint8), {"action": np.tile((1.0, 0.0, 0.0), (20, 1))})
+    write_dataset([paddle], tmp_path / "set", PADDLE)
+    folder = write_tiny_world(tmp_path / "own", config=OWN)
+    with pytest.raises(DataError, match=r"trained on steer, gas, brake and .* noop, up, down"):
+        evaluate_future(folder, tmp_path / "set", tmp_path / "cache")

@@ -171,7 +171,7 @@ def test_ctrl_c_ends_the_step_and_keeps_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_plan_says_what_a_config_takes(name: str) -> None:
     made = plan(preset(name))
-    sizes = {"embedded": (10e6, 20e6), "wide": (20e6, 30e6), "rtx5090": (0.9e9, 1.1e9)}
+    sizes = {"embedded": (10e6, 20e6), "small": (1e6, 5e6), "wide": (20e6, 30e6), "rtx5090": (0.9e9, 1.1e9)}
     assert sizes[name][0] < made.parameters < sizes[name][1]
     dynamics = next(part for part in made.parts if part.name == "dynamics")
     assert dynamics.checkpointed < dynamics.kept / 2

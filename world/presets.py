@@ -28,7 +28,13 @@ RTX5090 = WorldConfig(  # 288x512, 576 tokens of 16x16 pixels, about 1 B paramet
     DriverConfig(hidden=512, dim=256),
 )
 
-PRESETS = {"embedded": EMBEDDED, "wide": WIDE, "rtx5090": RTX5090}
+SMALL = WorldConfig(  # 96x96, 36 tokens of 16x16 pixels: for worlds of your own, within minutes on two cores
+    TokenizerConfig(96, 96, 16, 16, channels=48, dim=128, encoder_depth=1, decoder_depth=2, conv_channels=24),
+    DynamicsConfig(tokens=36, channels=48, dim=128),
+    ReadoutConfig(tokens=36, channels=48),
+)
+
+PRESETS = {"embedded": EMBEDDED, "small": SMALL, "wide": WIDE, "rtx5090": RTX5090}
 
 
 def preset(name: str) -> WorldConfig:

@@ -81,6 +81,26 @@ def the_judge(
         print_table("The judge, on real frames it never saw", [(row.what, row.measured) for row in judge_rows(result)])
 
 
+@evaluate.command(epilog="Example: lucidrive evaluate future --weights runs/racing --data data/racing-held")
+def future(
+    weights: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A folder of world weights.")],
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A dataset that was held out.")],
+    steps: Annotated[int, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8.")] = 2,
+    seed: Seed = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """The dream against the true future, on data of your own."""
+    from world.future import evaluate_future, table
+
+    with progress("evaluate future") as report:
+        result = evaluate_future(weights, data, weights / "cache", steps=steps, seed=seed, device=device, report=report)
+    if as_json:
+        print_json(result)
+    else:
+        print_table("The dream, on data it never saw", table(result))
+
+
 @evaluate.command(epilog="Example: lucidrive evaluate brain --json")
 def brain(
     adapter: Annotated[

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 class Config(StrEnum):
     embedded = "embedded"
+    small = "small"
     wide = "wide"
     rtx5090 = "rtx5090"
 

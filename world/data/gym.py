@@ -34,6 +34,7 @@ def import_gym(
     vary: bool = False,
     seed: int = 0,
     skip: int | None = None,
+    discard: int = 0,
     names: tuple[str, ...] | None = None,
     pixels: str = "auto",
     size: tuple[int, int] | None = None,
@@ -42,8 +43,8 @@ def import_gym(
 ) -> tuple[int, int]:
     """Records at least `frames` frames of `environment` into `out`; counts of frames there and held out.
 
-    `skip`: the environment's steps a frame, with the same action (default: its own frame rate over ours). `names` of the
-    actions. `pixels`: obs, render, or auto (obs where it is a picture). `size` (H, W) of the pictures. `options` go to
+    `skip`: the environment's steps a frame, with the same action (default: its own frame rate over ours). `discard`: the
+    first frames of every episode that are left out (some begin with a title or a zoom). `names` of the actions. `pixels`: obs, render, or auto (obs where it is a picture). `size` (H, W) of the pictures. `options` go to
     `gymnasium.make`. The same seed gives the same drives where the environment keeps to its seed.
     """
     if pixels not in ("auto", "obs", "render"):
@@ -53,10 +54,10 @@ def import_gym(
         inputs = action_inputs(env, names)
         actor = find_policy(policy, inputs, getattr(env.action_space, "start", 0), vary, np.random.default_rng(seed))
         steps = skip or max(1, round(env.metadata.get("render_fps", FPS) / FPS))
-        episodes = _record(env, frames, actor, inputs, steps, seed, pixels, size, progress)
+        episodes = _record(env, frames, actor, inputs, steps, discard, seed, pixels, size, progress)
         card = (
             f"# {environment}\n\nMade by `lucidrive import gym {environment}`: policy {policy}"
-            f"{', varied' if vary else ''}, {steps} steps a frame, seed {seed}.\n"
+            f"{', varied' if vary else ''}, {steps} steps a frame, the first {discard} of an episode left out, seed {seed}.\n"
         )
         return write_dataset(episodes, out, inputs, held_out=held_out, robot_type=environment, card=card)
     finally:
@@ -101,6 +102,7 @@ def _record(
     policy: Policy,
     inputs: Inputs,
     skip: int,
+    discard: int,
     seed: int,
     pixels: str,
     size: tuple[int, int] | None,
@@ -113,12 +115,16 @@ def _record(
         images: list[np.ndarray] = []
         actions: list[np.ndarray] = []
         over = False
+        wait = discard
         while not over and len(images) < min(EPISODE_SECONDS * FPS, max(SHORTEST, frames - done)):
-            image = _picture(env, observation, pixels)
-            size = size or even_size(*image.shape[:2])
             action = policy(observation)
-            images.append(fit(image, size))
-            actions.append(action)
+            if wait > 0:
+                wait -= 1
+            else:
+                image = _picture(env, observation, pixels)
+                size = size or even_size(*image.shape[:2])
+                images.append(fit(image, size))
+                actions.append(action)
             for _ in range(skip):
                 observation, _, terminated, truncated, _ = env.step(_native(env, action, inputs))
                 if over := bool(terminated or truncated):

@@ -18,14 +18,27 @@ from world.data import DriveDataset
 from world.dynamics import FIELDS, Condition
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
+from world.inputs import Inputs
 from world.rollout import Past
 from world.tokenizer import Tokenizer, to_float
 from world.train.compute import precision
 
 Note = Callable[[str], None]
 MOVING = 2.0  # m/s
+ROUNDING = 1e-3  # of an action's range: that far out of bounds is no fault
 ENCODED = 32  # frames at a time; more would thrash a CPU's caches
 ENCODING = ("tokenizer", "anchor")  # the parts that make latents
+LABELS = (
+    "observation.state",
+    "expert.action",
+    "expert.target_speed",
+    "label.junction_distance",
+    "label.lane_offset",
+    "label.heading_error",
+    "label.collision",
+    "label.off_road",
+    "event.visible_pixels",
+)
 CONTROLS = tuple(f"control.{name}" for name in FIELDS)
 
 
@@ -68,7 +81,10 @@ class Drives:
         fields = torch.cat([given(name, 1).nan_to_num(NULL).long() for name in CONTROLS], dim=1)
         if int(fields.max()) >= 13 or int(fields.min()) < -1:
             raise DataError(f"{root} has control values outside the vocabulary; collect it again with this version.")
-        motions = given("action", 2 if dataset.inputs.driving else len(dataset.inputs)).roll(1, 0).float()
+        action = given("action", 2 if dataset.inputs.driving else len(dataset.inputs)).float()
+        if "action" in dataset.names:
+            _check_bounds(action, dataset.inputs, root)
+        motions = action.roll(1, 0)
         if dataset.inputs.driving:
             motions = torch.cat([motions, given("observation.state", 2).float()], dim=1)
         return cls(dataset, images, age, left, motions, fields.roll(1, 0))
@@ -80,6 +96,11 @@ class Drives:
     def driving(self) -> bool:
         """Whether a car is driven, so that `motions` ends with its speed and yaw rate (NaN where not known)."""
         return self.dataset.inputs.driving
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the data tell what readouts, driver and judge learn from."""
+        return labelled(self.dataset)
 
     @property
     def moving(self) -> Tensor:
@@ -119,6 +140,23 @@ class Latents:
             drives.motions[index].to(device),
             drives.fields[index].to(device),
         )
+
+
+def _check_bounds(action: Tensor, inputs: Inputs, root: Path) -> None:
+    low, high = (torch.tensor(bound[: action.shape[1]]) for bound in (inputs.low, inputs.high))
+    slack = ROUNDING * (high - low)
+    odd = ~((action >= low - slack) & (action <= high + slack))  # NaN too
+    if odd.any():
+        row, axis = odd.nonzero()[0].tolist()
+        raise DataError(
+            f"{root} has the action '{inputs.names[axis]}' at {float(action[row, axis]):g} in row {row}, out of its bounds "
+            f"{inputs.low[axis]:g} to {inputs.high[axis]:g}; repair those rows and import them again."
+        )
+
+
+def labelled(dataset: DriveDataset) -> bool:
+    """Whether these are a car's drives with the town's labels."""
+    return dataset.inputs.driving and all(name in dataset.names for name in LABELS)
 
 
 def trained_parts(

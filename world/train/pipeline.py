@@ -6,8 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from world.data import DriveDataset
 from world.files import WorldConfig
 from world.train.compute import Compute
+from world.train.drives import labelled
 from world.train.judge import MINUTES as JUDGE_MINUTES
 from world.train.judge import train_judge
 from world.train.loop import Report
@@ -64,7 +66,10 @@ def train_all(
     trained_on = data or collected("train", frames)
     held_out = held_out or collected("validation", max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * frames)))
     grown = False
+    observed = labelled(DriveDataset.open(trained_on))  # if not, there is nothing for a driver and a judge to learn
     for part, usual in MINUTES.items():
+        if part == "driver" and not observed:
+            continue
         amount = minutes * usual / TOTAL
 
         def work(report: Report, part: str = part, amount: float = amount) -> None:
@@ -92,7 +97,8 @@ def train_all(
         compute.wait()
         train_judge(trained_on, held_out, folder, minutes=judging, compute=compute, seed=seed, report=report)
 
-    run("judge", judging, judge)
+    if observed:
+        run("judge", judging, judge)
     run("release", 0, lambda report: release(out, held_out, out / "weights", trained_on), alone=True)
     return read_stages(out)
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from world.controls import FPS, TRANSITION_SECONDS, TimeOfDay, Weather
+from world.controls import FPS, NULL, TRANSITION_SECONDS, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import SCENES, read_config, write_config
 from world.readout import FRAMES
@@ -20,6 +20,7 @@ from world.train.drives import Drives
 from world.train.dynamics import HORIZONS, SHARES
 
 SCENES_OF = {Weather.CLEAR: 3, Weather.RAIN_2: 1, Weather.SNOW_2: 1, Weather.FOG_2: 1}  # start scenes at every time
+SCENES_SPREAD = 8  # start scenes of data without the labels to choose them by
 DREAMS = ("dream_5", "dream_10", "repeat_5", "repeat_10")
 CURVES = {  # what is shown of a part's validation, below its loss
     "tokenizer": (("psnr",), "PSNR, dB"),
@@ -49,7 +50,12 @@ def release(trained: Path, scenes_from: Path, out: Path, data: Path | None = Non
 
 
 def pick_scenes(drives: Drives) -> dict[str, Tensor]:
-    """Three frames and their state for scenes of every weather and time there is: on the road, moving, well settled."""
+    """Three frames and their state for scenes of every weather and time there is: on the road, moving, well settled.
+
+    Of data without labels, scenes spread over all of it.
+    """
+    if not drives.labelled:
+        return _spread(drives)
     column = drives.column
     settled = int(TRANSITION_SECONDS * FPS) + FRAMES
     fields = drives.fields
@@ -72,6 +78,20 @@ def pick_scenes(drives: Drives) -> dict[str, Tensor]:
                 scenes[f"{name}/state"] = torch.tensor(state)
     if not scenes:
         raise DataError("The dataset has no frame that would make a start scene; collect more.")
+    return scenes
+
+
+def _spread(drives: Drives) -> dict[str, Tensor]:
+    """Scenes from anywhere, with what is known of them: of a car its motion."""
+    index = (drives.age >= FRAMES - 1).nonzero()[:, 0]
+    if not len(index):
+        raise DataError(f"The dataset has no episode of {FRAMES} frames to start from; collect more.")
+    scenes: dict[str, Tensor] = {}
+    for number in range(SCENES_SPREAD):
+        frame = int(index[(2 * number + 1) * len(index) // (2 * SCENES_SPREAD)])
+        motion = drives.motions[frame, 2:].nan_to_num().tolist() if drives.driving else [0.0, 0.0]
+        scenes[f"scene-{number + 1}/images"] = torch.from_numpy(drives.images[frame - FRAMES + 1 : frame + 1].copy())
+        scenes[f"scene-{number + 1}/state"] = torch.tensor([*motion, NULL, NULL, NULL])
     return scenes
 
 

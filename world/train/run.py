@@ -61,10 +61,13 @@ def train(
             held = Drives.load(held_out, size, out / "cache")
         config = suited(config, drives.dataset.inputs, out, fresh=not trained)
         suited(config, held.dataset.inputs, out)
-        if name == "driver" and not drives.driving:
+        if name == "driver" and not drives.labelled:
             if part == "all":
                 continue
-            raise DataError(f"{data} is not a car's drives, so there is no driver to train; its world is done without.")
+            raise DataError(
+                f"{data} is not a car's drives with the town's labels, so there is no driver to train; tokenizer and "
+                "dynamics are all that it gives."
+            )
         spent = minutes or MINUTES[name]
         if name == "tokenizer":
             train_tokenizer(drives, held, config, out, spent, compute, seed, report, recipe)

@@ -1,0 +1,63 @@
+"""How well dreams foretell the true future of any dataset, whoever drove there: no judge and no labels are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from world.dream import WorldModel
+from world.errors import DataError
+from world.rollout import Parts
+from world.train.drives import Drives, cache_key, encode_all
+from world.train.dynamics import HORIZONS, horizons
+from world.train.tokenizer import reconstruction
+
+Note = Callable[[float, str], None]
+
+
+def evaluate_future(
+    weights: Path,
+    data: Path,
+    cache: Path,
+    *,
+    steps: int = 2,
+    seed: int = 0,
+    clips: int = 48,
+    device: str = "cpu",
+    report: Note | None = None,
+) -> dict[str, Any]:
+    """PSNR (dB) of the tokenizer and of dreams under the true actions, beside the last frame repeated, on a held-out dataset.
+
+    `steps` is K, `clips` the dreams. The same seed, weights, data and machine give the same numbers.
+    """
+    note = report or (lambda fraction, text: None)
+    model = WorldModel.load(weights, device)
+    drives = Drives.load(data, model.size, cache, lambda text: note(0.1, text))
+    inputs = model.dynamics.config.inputs
+    if drives.dataset.inputs != inputs:
+        raise DataError(
+            f"{weights} was trained on {', '.join(inputs.names)} and {data} has "
+            f"{', '.join(drives.dataset.inputs.names)}, or other bounds; take data of the same kind."
+        )
+    parts = Parts(model.tokenizer, model.anchor, model.blend, model.dynamics)
+    key = cache_key(model.hashes)
+    latents = encode_all(drives, model.tokenizer, model.anchor, device, cache, key, lambda text: note(0.2, text))
+    note(0.3, "dreams against the true future")
+    return {
+        "weights": weights.name,
+        "steps": steps,
+        "frames": len(drives),
+        "tokenizer_psnr": reconstruction(model.tokenizer, drives, device),
+        "dream_psnr": horizons(parts, drives, latents, device, clips=clips, steps=steps, seed=seed),
+    }
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """The result as rows of text, for people."""
+    rows = [("tokenizer PSNR", f"{result['tokenizer_psnr']:.1f} dB")]
+    psnr = result["dream_psnr"]
+    for frames in HORIZONS:
+        values = " / ".join(f"{psnr[name][frames]:.1f}" for name in ("dream", "repeat", "shuffled"))
+        rows.append((f"PSNR at {frames} frames: dream / repeat the last frame / another's actions", f"{values} dB"))
+    return rows
