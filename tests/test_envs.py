@@ -124,3 +124,35 @@ def test_two_in_one_process_do_not_mix(env: TownEnv) -> None:
         second.step(np.zeros(2, np.float32))
     second.close()
     env.step(np.zeros(2, np.float32))
+
+
+@pytest.mark.parametrize("route", ["left,right", ["straight"]])
+def test_a_route_is_told_turn_by_turn(env: TownEnv, route: object) -> None:
+    options = {"route": route, "events": 0, "weather": "clear", "changes": False}
+    _, info = env.reset(seed=2, options=options)
+    words = route.split(",") if isinstance(route, str) else list(route)  # type: ignore[call-overload]
+    planned = [junction.direction for junction in env._town.route.junctions]
+    assert planned[: len(words)] == [word[0] for word in words]
+    assert info["control.event"] == 0
+
+
+def test_a_drive_starts_on_the_lane_that_was_said(env: TownEnv) -> None:
+    env.reset(seed=1)
+    lane = env._town.route.lane()
+    env.reset(seed=3, options={"route": f"{lane}:"})
+    assert env._town.route.lane() == lane
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"route": "left,up"}, "no turn 'up'; there are: left, right, straight"),
+        ({"route": "Broadway:left"}, "has no lane 'Broadway'; it has"),
+        ({"route": ",".join(["straight"] * 40)}, "no way that goes"),
+        ({"events": "many"}, "rate from 0"),
+        ({"town": "none.net.xml"}, "no network file none.net.xml"),
+    ],
+)
+def test_a_way_that_there_is_not_is_refused_in_a_sentence(env: TownEnv, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(SimulatorError, match=said):
+        env.reset(seed=1, options=options)

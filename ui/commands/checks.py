@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -122,24 +122,33 @@ def brain(
         print_table("The brain, on sentences it never saw", table(result))
 
 
-@evaluate.command(epilog="Example: lucidrive evaluate town --minutes 10 --json")
+@evaluate.command(epilog="Examples: lucidrive evaluate town --routes 200 --json; lucidrive evaluate town --minutes 10")
 def town(
     minutes: Annotated[float, typer.Option(min=0.1, help="Driven in each test town, by each of two styles.")] = 3.0,
+    routes: Annotated[
+        int, typer.Option(min=0, help="Instead: so many test routes of 400 m, and why those that failed did.")
+    ] = 0,
+    events: Annotated[bool, typer.Option("--events", help="With `--routes`: events as in the data, not none.")] = False,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """The town's expert, whom the driver imitates: collisions, off-road, speed (extra `sim`)."""
+    """The town's expert, whom the driver imitates: collisions, off-road, speed; or routes completed (extra `sim`)."""
     try:
         from world.town.evaluate import evaluate_town, table
+        from world.town.routes import evaluate_routes, routes_table
     except ModuleNotFoundError as error:
         raise SimulatorError(f"The town needs {error.name}: run `pip install 'lucidrive[sim]'`.") from error
 
+    result: dict[str, Any]
     with progress("evaluate town") as report:
-        result = evaluate_town(minutes, seed, report=report)
+        if routes:
+            result, rows = evaluate_routes(routes, seed, events, report=report), routes_table
+        else:
+            result, rows = evaluate_town(minutes, seed, report=report), table
     if as_json:
         print_json(result)
     else:
-        print_table("The town's expert, in test towns", table(result))
+        print_table("The town's expert, in test towns", rows(result))
 
 
 def bench(

@@ -31,7 +31,8 @@ REAR_AXLE_TO_FRONT = 3.6  # m: SUMO's position is the front bumper
 SIGHT = 130.0  # m: others further away are not looked at
 BRAKE_SIGNAL = 8
 LANE_CHANGES = 1621  # SUMO's own default: all kinds
-VEHICLES, PEOPLE = 34, 64
+VEHICLES, PEOPLE = 34, 64  # at most
+EACH_VEHICLE, EACH_PERSON = 130.0, 60.0  # m of lane, of pavement: small towns have fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,13 @@ class Traffic:
         self._end = weakref.finalize(self, libsumo.close)  # a forgotten simulation does not bar the next
         self._edges = sorted(e for e in network.edge_lanes if self._onward(e))
         self._add_types()
-        for _ in range(VEHICLES):
+        streets = sum(network.lanes[name].length for names in network.edge_lanes.values() for name in names)
+        pavements = sum(walk.length for walk in network.sidewalks.values())
+        self._vehicles = min(VEHICLES, 1 + int(streets / EACH_VEHICLE))
+        self._people = min(PEOPLE, int(pavements / EACH_PERSON))
+        for _ in range(self._vehicles):
             self._add_vehicle()
-        for _ in range(PEOPLE):
+        for _ in range(self._people):
             self._add_person()
         route = self.random_route(self._edges[0])
         libsumo.route.add("ego-route", route)
@@ -165,9 +170,9 @@ class Traffic:
         libsumo.simulationStep()
         self.look(x, y)
         vehicles = libsumo.vehicle.getIDCount()
-        if vehicles < VEHICLES and self._rng.random() < 0.3:
+        if vehicles < self._vehicles and self._rng.random() < 0.3:
             self._add_vehicle()
-        if libsumo.person.getIDCount() < PEOPLE and self._rng.random() < 0.3:
+        if libsumo.person.getIDCount() < self._people and self._rng.random() < 0.3:
             self._add_person()
 
     def look(self, x: float, y: float) -> None:
