@@ -5,24 +5,36 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.tiny_world import TINY
 from world.files import write_config
-from world.train import train
+from world.train import driver, dynamics, tokenizer, train
 from world.train.compute import Compute
 
-MINUTES = 0.6
+PLAIN = Compute(mixed_precision="fp32", step_seconds=3.6)
+MINUTES = 0.6  # of each part: ten of those steps, shared by its phases
+SMALL = {
+    tokenizer: {"BATCH": 8, "ANCHOR_BATCH": 8, "PCA_PATCHES": 4800},
+    dynamics: {"PAIRS": 16, "POOL": 8, "CLIPS": 4, "OWN_CLIPS": 4, "VALIDATION_CLIPS": 2},
+    driver: {"BATCH": 32},
+}
 
 
 def train_shared(data: Path, out: Path, compute: Compute) -> None:
-    """A tokenizer of 9 or so steps, and a dynamics of 10 in its three phases."""
+    """All parts of a world in `out`, in small batches."""
     compute = compute.joined()
-    if compute.main and not out.exists():
+    if compute.main:
         out.mkdir(parents=True)
         write_config(out, TINY, {})
+    print(f"{compute.processes} processes, this is number {compute.rank}")
     compute.wait()
-    for part in ("tokenizer", "dynamics", "driver"):
-        train(part, data, data, out, minutes=MINUTES, compute=compute)
+    with pytest.MonkeyPatch.context() as patch:
+        for module, values in SMALL.items():
+            for name, value in values.items():
+                patch.setattr(module, name, value)
+        train("all", data, data, out, minutes=MINUTES, compute=compute)
 
 
 if __name__ == "__main__":
-    train_shared(Path(sys.argv[1]), Path(sys.argv[2]), Compute(mixed_precision="fp32", step_seconds=3.6))
+    train_shared(Path(sys.argv[1]), Path(sys.argv[2]), PLAIN)

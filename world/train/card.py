@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from world.evaluate import markdown as measured
 from world.files import parameters, read_config
 from world.presets import PRESETS
 from world.train.stages import Stage, read_stages
@@ -90,12 +91,12 @@ def _stages(stages: dict[str, Stage]) -> str:
 def _measured(path: Path) -> str:
     if not path.exists():
         return ""
-    from world.evaluate.world import table
 
-    rows = table(json.loads(path.read_text()))
-    return "## Measured\n\n`lucidrive evaluate world`, on towns never trained on:\n\n" + markdown(
-        ("what", "measured"), rows
-    )
+    def numbered(pairs: dict[str, Any]) -> dict[Any, Any]:  # JSON made texts of the numbers of frames
+        return {int(key) if key.isdigit() else key: value for key, value in pairs.items()}
+
+    result = json.loads(path.read_text(), object_hook=numbered)
+    return f"## Measured\n\n`lucidrive evaluate world`, on towns never trained on:\n\n{measured(result).strip()}"
 
 
 def _ablations(path: Path) -> str:

@@ -47,10 +47,12 @@ def train_all(
     compute.wait()  # before anyone writes to it
     grown = False
 
-    def run(name: str, amount: float, work: Callable[[Report], object], *, alone: bool = False) -> None:
-        """`alone`: by the main process, while the others wait. What follows a stage that was gone on with is made anew."""
+    def run(
+        name: str, amount: float, work: Callable[[Report], object], *, alone: bool = False, anew: bool = False
+    ) -> None:
+        """`alone`: by the main process, while the others wait. `anew`: even if finished."""
         nonlocal grown
-        if stages.get(name, Stage()).done(amount) and not (grown and alone):
+        if stages.get(name, Stage()).done(amount) and not anew:
             return
         if compute.main or not alone:
             with progress(name) as report, stage(out, name, amount, write=compute.main):
@@ -92,6 +94,7 @@ def train_all(
         folder = out / "judge"
         if compute.main:
             folder.mkdir(exist_ok=True)
+            (out / "cache").mkdir(exist_ok=True)
             if not (folder / "cache").exists():  # the same pictures, where the sizes agree
                 (folder / "cache").symlink_to(Path("..") / "cache", target_is_directory=True)
         compute.wait()
@@ -99,7 +102,7 @@ def train_all(
 
     if observed:
         run("judge", judging, judge)
-    run("release", 0, lambda report: release(out, held_out, out / "weights", trained_on), alone=True)
+    run("release", 0, lambda report: release(out, held_out, out / "weights", trained_on), alone=True, anew=grown)
     return read_stages(out)
 
 
