@@ -156,3 +156,16 @@ def test_a_drive_starts_on_the_lane_that_was_said(env: TownEnv) -> None:
 def test_a_way_that_there_is_not_is_refused_in_a_sentence(env: TownEnv, options: dict[str, Any], said: str) -> None:
     with pytest.raises(SimulatorError, match=said):
         env.reset(seed=1, options=options)
+
+
+@pytest.mark.slow
+def test_two_drive_at_once_in_processes_of_their_own() -> None:
+    both = gymnasium.make_vec(f"world.envs:{TOWN_ID}", num_envs=2, vectorization_mode="async", town=20)
+    try:
+        start, info = both.reset(seed=[3, 4], options={"events": 0})
+        images, rewards, ended, _, later = both.step(info["expert.action"].astype(np.float32))
+        assert images.shape == (2, 144, 256, 3) and np.isfinite(rewards).all() and not ended.any()
+        assert not np.array_equal(start[0], start[1]) and not np.array_equal(images[0], start[0])
+        assert later["observation.state"].shape == (2, 2)
+    finally:
+        both.close()
