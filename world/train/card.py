@@ -107,5 +107,7 @@ def _data(data: Path | None) -> str:
     card = data / CARD if data else None
     if not (card and card.exists()):
         return ""
-    body = card.read_text().split("\n", 1)[-1].strip()  # without its title
+    text = card.read_text()
+    text = text.split("---", 2)[-1] if text.startswith("---") else text  # without its YAML head
+    body = text.strip().split("\n", 1)[-1].strip()  # and without its title
     return f"## Data\n\n{body}"
