@@ -17,7 +17,9 @@ import torch
 from bridge.errors import SessionError
 from bridge.keyboard import Keyboard, parse_keys, usual
 from bridge.session import Beginning, Session
+from tests.conftest import wait_until
 from tests.tiny_world import TINY, write_tiny_world
+from ui.live import LiveDreamer
 from world.controls import NULL, Control
 from world.data import DriveDataset, Episode, EpisodeWriter, assemble
 from world.data.imports import write_dataset
@@ -146,6 +148,22 @@ def test_a_clip_of_it_keeps_its_shape_and_actions(model: WorldModel, tmp_path: P
     _, beside, _ = session.save_clip(tmp_path)
     moments = json.loads(beside.read_text())["per_frame"]
     assert moments[-1]["control"]["action"] == [1.0, 0.0, 0.0] and moments[-1]["readout"]["speed"] is None
+
+
+def test_the_page_offers_keys_alone(tmp_path: Path) -> None:
+    folder = write_tiny_world(tmp_path / "own", config=OWN)
+    dreamer = LiveDreamer.load(folder, keys="up=gas:0.5")
+    try:
+        assert not dreamer.driving and dreamer.known == frozenset()
+        drive = dreamer.open(lambda: None)
+        drive.press(frozenset({"up"}))
+        wait_until(lambda: drive.view().frame.control.action == (0, 0.5, 0))
+        assert drive.view().by_keys and drive.view().weather == NULL
+        with pytest.raises(SessionError, match="obeys the keys"):
+            drive.say("let it rain")
+        drive.close()
+    finally:
+        dreamer.close()
 
 
 # -- data and training --------------------------------------------------------------------------------------------------
