@@ -158,23 +158,9 @@ class Dream:
         self._images = [images[max(-2, -len(images))], images[-1]]
         return self._publish(control, motion, 0)
 
-    @torch.inference_mode()
     def step(self, control: Control) -> Frame:
         """One frame on: the kinematic car moves under `control`, and the world is dreamt around it."""
-        if self.frame is None:
-            raise DataError("Start the dream before stepping it.")
-        model = self.model
-        inputs, motion = model.dynamics.config.inputs, Motion()
-        if inputs.driving:
-            steer = 0.0 if math.isnan(control.steer) else control.steer
-            accel = 0.0 if math.isnan(control.accel) else control.accel
-            motion = kinematics.step(self.frame.motion, steer, accel)
-        motions = torch.tensor([told(inputs, control, motion)], device=model.device)
-        carried = carry(model.anchor, (self._images[0], self._images[1]), motions)
-        known = (model.tokenizer.encode(carried), self._latents[-1], self._latents[-2])
-        given = condition(known, control, motions, self._noise)
-        latents = sample(model.dynamics, self._noise(), given, self.steps, self._cache)
-        return self._take(latents, carried, control, motion, self.frame.index + 1)
+        return step_all([self], [control])[0]
 
     def drive(self, command: int, target_speed: float) -> Action:
         """What the driver would do now, given a command and a target speed in m/s."""
@@ -264,25 +250,14 @@ class Dream:
         return cls.from_state(model, tensors, plain)
 
     def _dream_first(self, control: Control, motion: Motion) -> Frame:
-        nothing = torch.zeros_like(self._noise())
-        motions = torch.tensor([told(self.model.dynamics.config.inputs, control, motion)], device=self.model.device)
+        model, nothing = self.model, torch.zeros_like(self._noise())
+        motions = torch.tensor([told(model.dynamics.config.inputs, control, motion)], device=model.device)
         given = condition((nothing, nothing, nothing), control, motions)
-        latents = sample(self.model.dynamics, self._noise(), given, FIRST_STEPS, self._cache)
-        self._latents = [latents] * FRAMES
-        return self._take(latents, None, control, motion, 0)
-
-    def _take(self, latents: Tensor, carried: Tensor | None, control: Control, motion: Motion, index: int) -> Frame:
-        """Commits the frame to the cache, makes its picture of what was carried and what was dreamt, and publishes it."""
-        if not torch.isfinite(latents).all():
-            raise DataError(
-                "The dream fell apart (numbers that are not finite); go back to the last good frame or reset it."
-            )
+        latents = checked(sample(model.dynamics, self._noise(), given, FIRST_STEPS, self._cache))
         self._cache.commit()
-        self._latents = [*self._latents, latents][-FRAMES:]
-        dreamt = self.model.tokenizer.decode(latents).clamp(-1, 1)
-        picture = dreamt if carried is None else self.model.blend(carried, dreamt)
-        self._images = [self._images[-1] if self._images else picture, picture]
-        return self._publish(control, motion, index)
+        self._latents = [latents] * FRAMES
+        self._images = [model.tokenizer.decode(latents).clamp(-1, 1)] * 2
+        return self._publish(control, motion, 0)
 
     def _publish(self, control: Control, motion: Motion, index: int) -> Frame:
         readout = UNREAD
@@ -384,9 +359,7 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
     cache = Cache(model.dynamics.config, size, model.device)
     cache.keys = torch.cat([dream._cache.keys for dream in dreams], dim=2)
     noise = torch.cat([dream._noise() for dream in dreams])
-    latents = sample(model.dynamics, noise, given, dreams[0].steps, cache)
-    if not torch.isfinite(latents).all():
-        raise DataError("A dream fell apart (numbers that are not finite); step them one by one to find it.")
+    latents = checked(sample(model.dynamics, noise, given, dreams[0].steps, cache))
     cache.commit()
     pictures = model.blend(carried, model.tokenizer.decode(latents).clamp(-1, 1))
     hidden: list[Tensor | None] = [None] * size
@@ -406,6 +379,14 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
         )
         for row in range(size)
     ]
+
+
+def checked(latents: Tensor) -> Tensor:
+    if not torch.isfinite(latents).all():
+        raise DataError(
+            "The dream fell apart (numbers that are not finite); go back to the last good frame or reset it."
+        )
+    return latents
 
 
 def condition(
