@@ -19,6 +19,7 @@ from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from ui.commands import plan as plan_command
 from world.errors import DataError, WeightsError
+from world.train.compute import Compute
 
 
 def run(*arguments: str, text: str | bytes | None = None) -> Result:
@@ -181,11 +182,11 @@ def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("world.train.train", train)
     folders = ["--data", str(tmp_path), "--held-out", str(tmp_path), "--out", str(tmp_path / "out")]
-    result = run("train", "dynamics", *folders, "--minutes", "3", "--seed", "5")
+    result = run("train", "dynamics", *folders, "--minutes", "3", "--seed", "5", "--accumulate", "2")
     assert result.exit_code == 0, result.stderr
     assert given == {
         "part": "dynamics", "data": tmp_path, "held_out": tmp_path, "out": tmp_path / "out",
-        "minutes": 3.0, "device": "cpu", "seed": 5,
+        "minutes": 3.0, "seed": 5, "config": None, "compute": Compute(accumulate=2),
     }  # fmt: skip
     assert "50%" in result.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -240,9 +241,13 @@ def test_every_measurement_of_a_real_world(dataset: Path, tmp_path: Path, monkey
     world = write_tiny_world(tmp_path / "world")
     result = evaluate_world(world, dataset, judge=tmp_path / "judge", sizes=SIZES)
     assert set(MEASUREMENTS) <= set(result)
-    numbers = list(_numbers({name: result[name] for name in MEASUREMENTS}))
+    told = copy.deepcopy({name: result[name] for name in MEASUREMENTS})
+    del told["dream_psnr"]["repeat"]  # painted drives stand still for long: the last frame repeated is perfect there
+    for pedal in ("steer", "accel"):
+        del told["readouts_on_real_frames"][f"{pedal}_correlation"]  # and their expert does nothing
+    numbers = list(_numbers(told))
     assert numbers
-    assert all(math.isfinite(number) for number in numbers)
+    assert [number for number in numbers if not math.isfinite(number)] == []
     assert result["counterfactual"]["same_before"] == 1.0
     assert len(result["events"]) == 10 + len(SIDED_EVENTS)
     assert len(result["conditions"]) == 14

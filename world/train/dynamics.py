@@ -245,9 +245,11 @@ class DynamicsTrainer:
             with self.compute.autocast():
                 target = clean[own]
                 if bootstrap:
-                    rows = own[(size[own] > SMALLEST).cpu()]
-                    steps = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
-                    target[(size[own] > SMALLEST).nonzero()[:, 0]] = steps
+                    larger = (size[own] > SMALLEST).cpu()
+                    rows = own[larger]
+                    if len(rows):
+                        steps = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
+                        target[larger.nonzero()[:, 0]] = steps
                 predicted = model(noised[own], tau[own], size[own], given[own], frames=frames)
             error = ((predicted - target).square() * self.weight_C).mean((1, 2))
             weight = (1 - tau[own]).clamp_min(SMALLEST) ** -2 if model.config.velocity else 0.5 + 0.5 * tau[own]
