@@ -12,6 +12,8 @@ from world.controls import DT, TRANSITION_SECONDS, TimeOfDay, Weather
 pytest.importorskip("panda3d")
 
 from world.town.mesh import Surface
+from world.town.spray import Puff, puffs
+from world.town.traffic import Other
 from world.town.weather import Atmosphere, Developer, goal
 
 SKY, GRASS, ROAD, WALL = slice(0, 40), slice(72, 90), slice(110, 144), slice(50, 70)  # rows of the picture
@@ -75,6 +77,47 @@ def test_the_day_goes_by() -> None:
     assert dusk[40:72, :, 0].mean() > 1.3 * dusk[40:72, :, 2].mean()  # an orange horizon
     lit, unlit = night[120:, 100:156].mean(), night[120:, :20].mean()  # our own headlights
     assert lit > 1.5 * unlit
+
+
+def test_roofs_are_white_when_much_snow_lies() -> None:
+    raw = street()
+    raw[80:100, :, 3] = Surface.ROOF
+    bright = [
+        float(Developer(0).develop(raw, goal(weather, TimeOfDay.DAY))[41:49].mean())
+        for weather in (Weather.SNOW_1, Weather.SNOW_2, Weather.SNOW_3)
+    ]
+    assert bright[1] > bright[0] + 30 and bright[2] > bright[0] + 30
+
+
+def test_lamps_have_a_halo_at_night() -> None:
+    raw = street()
+    raw[40:48, 250:258, 3] = Surface.LAMP
+    around = (slice(16, 19), slice(120, 136))
+    plain, lit = (Developer(0).develop(view, goal(Weather.CLEAR, TimeOfDay.NIGHT)) for view in (street(), raw))
+    assert lit[around].mean() > plain[around].mean() + 3
+    day = Developer(0).develop(raw, goal(Weather.CLEAR, TimeOfDay.DAY))
+    assert np.array_equal(day[around], picture(Weather.CLEAR)[around].astype(np.uint8))
+
+
+def test_a_moving_vehicle_throws_up_spray_by_rain_and_speed() -> None:
+    def mist(weather: Weather, speed: float) -> float:
+        ahead = [Other("a", "car", 16.0, 0.0, 0.0, speed, False)]
+        spray = puffs(ahead, 0.0, 0.0, 0.0)
+        wet, plain = (Developer(0).develop(street(), goal(weather, TimeOfDay.DAY), s) for s in (spray, ()))
+        return float((wet.astype(np.float32) - plain)[72:110, 108:148].mean())
+
+    assert mist(Weather.CLEAR, 12.0) == 0.0 and mist(Weather.RAIN_3, 1.0) == 0.0
+    assert rises([mist(Weather.RAIN_1, 5.0), mist(Weather.RAIN_1, 12.0), mist(Weather.RAIN_2, 12.0)], by=0.5)
+    assert rises([mist(Weather.RAIN_2, 12.0), mist(Weather.RAIN_3, 12.0)], by=0.5)
+
+
+def test_what_stands_before_spray_hides_it() -> None:
+    raw = street()
+    raw[100:250, 216:296] = (60, 60, 60, Surface.VEHICLE)
+    spray = [Puff(20.0, 0.0, 0.5, 1.0, 1.0)]
+    rain = goal(Weather.RAIN_3, TimeOfDay.DAY)
+    plain = Developer(0).develop(raw, rain, [Puff(20.0, 0.0, 0.5, 1.0, 0.0)])
+    assert np.array_equal(Developer(0).develop(raw, rain, spray)[60:124, 110:146], plain[60:124, 110:146])
 
 
 @pytest.mark.parametrize("weather", [Weather.RAIN_3, Weather.SNOW_2])

@@ -35,6 +35,7 @@ class Surface(IntEnum):
     LIGHT = 15  # shines by day and night: signals, brake lights
     HEADLIGHT = 16
     TAIL = 17
+    ROOF = 18
     VEHICLE = 20
     PERSON = 21
     EVENT_VEHICLE = 22

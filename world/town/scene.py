@@ -247,10 +247,10 @@ def _house(rng: random.Random, width: float, depth: float, floors: int, pitched:
     if pitched:
         roof = rng.choice(ROOFS)
         low, high = (-0.3, -depth - 0.3, height), (width + 0.3, 0.3, height + 3.0)
-        mesh.box(low, high, roof, Surface.WALL, inset=(2.5, 2.5, depth / 2 - 0.2, depth / 2 - 0.2), bottom=True)
+        mesh.box(low, high, roof, Surface.ROOF, inset=(2.5, 2.5, depth / 2 - 0.2, depth / 2 - 0.2), bottom=True)
     else:
         trim: Colour = (max(0, wall[0] - 36), max(0, wall[1] - 36), max(0, wall[2] - 36))
-        mesh.box((-0.15, -depth - 0.15, height), (width + 0.15, 0.15, height + 0.5), trim, Surface.WALL, bottom=True)
+        mesh.box((-0.15, -depth - 0.15, height), (width + 0.15, 0.15, height + 0.5), trim, Surface.ROOF, bottom=True)
     front = max(2, int(width // 3.6))
     side = max(2, int(depth // 4.0))
     for floor in range(floors):

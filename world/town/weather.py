@@ -6,13 +6,15 @@ TRANSITION_SECONDS, so that a change is seen to come.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from world.controls import DT, TRANSITION_SECONDS, TimeOfDay, Weather
 from world.town.mesh import GROUND, Surface
+from world.town.spray import Puff, mist
 
 HEIGHT, WIDTH = 144, 256
 FOCAL, CAMERA_HEIGHT, FAR = WIDTH / 2, 1.5, 170.0
@@ -79,6 +81,9 @@ _GLOW[Surface.LAMP] = (255, 236, 190)
 _GLOW[Surface.HEADLIGHT] = (255, 250, 224)
 _GLOW[Surface.TAIL] = (190, 24, 22)
 _GLOWS = _table(Surface.WINDOW, Surface.LAMP, Surface.HEADLIGHT, Surface.TAIL)
+_HALOS = np.zeros((256, 3), np.float32)  # light that spreads around what shines
+_HALOS[Surface.LAMP] = (255, 220, 160)
+_HALOS[Surface.HEADLIGHT] = (255, 250, 230)
 _OWN = _table(Surface.LIGHT)
 
 
@@ -100,6 +105,7 @@ class Developer:
         self._height = np.clip(1.0 - row / (HEIGHT / 2) - 1.0, 0, 1)  # 0 at the horizon, 1 at the top
         column = (np.arange(WIDTH, dtype=np.float32)[None, :] + 0.5 - WIDTH / 2) / FOCAL
         self._beam = np.exp(-((column / 0.5) ** 2))
+        self._grain = _grain(np.random.default_rng(300))
         self._streaks = [_streaks(np.random.default_rng(100 + i), slant=4, length=13, count=70) for i in range(12)]
         self._flakes = [_streaks(np.random.default_rng(200 + i), slant=0, length=2, count=160) for i in range(12)]
 
@@ -143,8 +149,8 @@ class Developer:
             light = light * (1 - 0.12 * cloud) * (0.3 + 0.7 * storm)
         return np.asarray(zenith, np.float32), np.asarray(horizon, np.float32), np.asarray(light, np.float32)
 
-    def develop(self, raw: np.ndarray, amounts: dict[str, float]) -> np.ndarray:
-        """From `Camera.look`'s uint8 [2H, 2W, 4] to the picture, uint8 [H, W, 3]."""
+    def develop(self, raw: np.ndarray, amounts: dict[str, float], spray: Sequence[Puff] = ()) -> np.ndarray:
+        """From `Camera.look`'s uint8 [2H, 2W, 4] to the picture, uint8 [H, W, 3]; `spray` is seen when it rains."""
         full = raw[..., 3]
         surface = full[1::2, ::2]
         out = _halve(raw[..., :3])
@@ -157,8 +163,9 @@ class Developer:
             white = (0.95 * min(1.0, 0.1 + 1.1 * snow)) * _IS_GREEN[surface]
             white = white + (0.9 * snow**0.7) * _IS_PAVED[surface] + (0.72 * snow**1.8) * _IS_ROAD[surface]
             white = white + (0.25 * snow) * (surface == Surface.WALL)
+            white = white + (0.95 * min(1.0, max(0.0, 2.4 * snow - 0.75))) * (surface == Surface.ROOF)
             out += white[..., None].astype(np.float32) * (np.float32(236.0) - out)
-        wet = None
+        wet, lit = None, light
         if rain > 0:
             wet = _IS_WET[surface][..., None] * np.float32((0.35 + 0.65 * rain) * min(1.0, 3 * rain))
             out *= 1.0 - 0.38 * wet
@@ -168,13 +175,14 @@ class Developer:
             low = np.clip(1.5 - 0.45 * z, 0.0, 1.0)
             beam = (0.9 * dark) * self._beam * np.minimum(1.0, 11.0 / depth) ** 1.1 * low
             warm = np.array([1.0, 0.93, 0.78], np.float32)
-            out *= light + (beam + pool)[..., None] * warm
+            lit = light + (beam + pool)[..., None] * warm
+            out *= lit
         else:
             out *= light
         glow = None
         if dark > 0:
             shining = _halve(_GLOWS[full])[..., None] * np.float32(dark)
-            glow = _halve((_GLOW[full[::2, ::2]] * 1.0).astype(np.uint8).repeat(2, 0).repeat(2, 1)) * (shining > 0)
+            glow = _GLOW[full[::2, ::2]] * (shining > 0)
             out += shining * (glow - out)
         own = _halve(_OWN[full])[..., None]
         if dark > 0 and own.any():
@@ -190,6 +198,12 @@ class Developer:
         out = horizon + (out - horizon) * through
         cover = _halve(_IS_SKY[full])[..., None]
         out += cover * (sky - out) if fog <= 0 else cover * (sky + fog * (horizon - sky) - out)
+        if dark > 0:
+            out += (0.5 * dark) * self._halo(full)
+        if rain > 0 and spray:
+            grain = np.roll(self._grain, (int(self._rng.integers(HEIGHT)), int(self._rng.integers(WIDTH))), (0, 1))
+            share = (0.3 + 0.65 * rain) * mist(spray, depth, grain)[..., None]
+            out += share * (np.float32(206.0) * np.minimum(lit, 0.9) - out)
         if rain > 0:
             k = int(self._rng.integers(len(self._streaks)))
             out += ((6 + 30 * rain) * (1 - 0.6 * night)) * np.roll(self._streaks[k], int(self._rng.integers(WIDTH)), 1)
@@ -207,6 +221,22 @@ class Developer:
         mirrored = np.zeros_like(out)
         mirrored[half:] = np.asarray(small.resize((WIDTH, half), Image.Resampling.BILINEAR))
         return mirrored
+
+    def _halo(self, full: np.ndarray) -> np.ndarray | float:
+        """Light spread softly around lamps and headlights, [H, W, 3]."""
+        near = _HALOS[full[2::4, 2::4]]
+        if not near.any():
+            return 0.0
+        coarse = near.reshape(HEIGHT // 4, 2, WIDTH // 4, 2, 3).max(axis=(1, 3))
+        soft = Image.fromarray(coarse.astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.6))
+        return np.asarray(soft.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)).astype(np.float32)
+
+
+def _grain(rng: np.random.Generator) -> np.ndarray:
+    """Wisps: smooth noise around 1, float32 [H, W]."""
+    coarse = rng.uniform(140, 255, (HEIGHT // 8, WIDTH // 8)).astype(np.uint8)
+    fine = Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    return np.asarray(fine).astype(np.float32) / np.float32(197.0)
 
 
 def _streaks(rng: np.random.Generator, slant: int, length: int, count: int) -> np.ndarray:

@@ -63,7 +63,7 @@ class Course:
         gap = points[:, None] - self.points[None]
         k = np.minimum(np.hypot(gap[..., 0], gap[..., 1]).argmin(axis=1), len(self.points) - 2)
         ahead = self.points[k + 1] - self.points[k]
-        ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+        ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
         r = points - self.points[k]
         along, left = (r * ahead).sum(axis=1), ahead[:, 0] * r[:, 1] - ahead[:, 1] * r[:, 0]
         return self.s[k] + along, left
