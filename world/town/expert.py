@@ -15,8 +15,8 @@ from world.town.route import Fix, Route, wrap
 from world.town.scene import Raster
 from world.town.traffic import REAR_AXLE_TO_FRONT, Other
 
-LATERAL = 2.6  # m/s2 in bends
-COMFORT = 2.2  # m/s2 braking towards a bend
+LATERAL = 3.0  # m/s2 in bends
+COMFORT = 2.6  # m/s2 braking towards a bend
 SEEN_AHEAD = 60.0  # m
 ROOM = 4.5  # m left to what blocks the lane, to swing out
 ASTRAY = 1.9  # m from the path, from which on the way back is looked for
@@ -93,7 +93,7 @@ def advise(
         wish = min(wish, max(3.0, BACK_SPEED - 0.5 * abs(offset)))
         if back.free < REACH:
             wish = min(wish, math.sqrt(2 * 2.5 * max(0.0, back.free - 0.3)))
-    accel = min(2.4, 1.1 * (wish - speed)) if wish > speed else max(-3.0, 1.1 * (wish - speed))
+    accel = min(2.8, 1.3 * (wish - speed)) if wish > speed else max(-3.0, 1.1 * (wish - speed))
     if lead is not None:
         accel = min(accel, _idm(speed, max(wish, 1.0), lead_gap, lead_speed))
     if block < SEEN_AHEAD:

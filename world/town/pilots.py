@@ -77,7 +77,7 @@ class RandomPilot:
         if self._rescue:
             return advice.steer, min(advice.accel, 0.3 if now.speed < 5 else -0.1)
         wish = 0.35 * advice.steer + steer * min(1.0, 6.0 / max(now.speed, 1.0))
-        push = accel + 0.2 + (0.5 if now.speed < 4.0 else 0.0) - (0.5 if now.speed > 13 else 0.0)
+        push = accel + 0.25 + (0.5 if now.speed < 6.0 else 0.0) - (0.5 if now.speed > 13 else 0.0)
         if advice.accel < -0.25:
             push = min(push, advice.accel)
         return _clip(wish), _clip(push)
@@ -108,7 +108,7 @@ class KeyPilot:
             self._phase, self._left = "keys", rng.uniform(0.3, 1.5)
             full = 1.0 if rng.random() < 0.5 else rng.uniform(0.2, 0.9)
             self._steer = rng.choice((-full, full, -full, full, 0.0))
-            self._accel = rng.choice((1.0, 1.0, 0.0, 0.0, -1.0)) if speed > 3 else rng.choice((1.0, 1.0, 0.0))
+            self._accel = rng.choice((1.0, 1.0, 1.0, 0.0, 0.0, -1.0)) if speed > 4 else rng.choice((1.0, 1.0, 0.0))
             if self._steer and speed > 6:
                 self._left = min(self._left, rng.uniform(0.3, 0.9))
         elif self._phase == "keys" and rng.random() < 0.4:

@@ -12,7 +12,8 @@ from world.town.pilots import PILOTS
 from world.town.town import Options, Town
 
 MIX = {"expert": 0.48, "random": 0.14, "keys": 0.2, "stray": 0.18}
-LOST = 10.0  # s off the road, and of standing, that end a drive
+LOST, STOOD = 10.0, 7.0  # s off the road, and of standing, that end a drive
+GREENS = 0.8  # of red lights turn green as we come: standing teaches little
 AFTER_CRASH = 5  # frames kept after a collision
 FEWEST = 40  # frames: shorter drives are not kept
 
@@ -45,7 +46,7 @@ def record(
     rng = random.Random(f"pilot-{seed}")
     name = pilot or rng.choices(list(MIX), list(MIX.values()))[0]
     hand = PILOTS[name](rng)
-    town.reset(seed, options)
+    town.reset(seed, options or Options(greens=GREENS))
     images: list[np.ndarray] = []
     rows: dict[str, list[object]] = {column: [] for column in COLUMNS}
     crashed = 0
@@ -57,7 +58,7 @@ def record(
         for column, value in {"action": (steer, accel), **row(town, shown, onset)}.items():
             rows[column].append(value)
         crashed += town.collided
-        if crashed > AFTER_CRASH or town.off_road_seconds > LOST or town.waited > LOST:
+        if crashed > AFTER_CRASH or town.off_road_seconds > LOST or town.waited > STOOD:
             break
         town.step(steer, accel)
     if len(images) < FEWEST:

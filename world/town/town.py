@@ -22,17 +22,19 @@ from world.town.models import KINDS
 from world.town.network import Network, load, name_of
 from world.town.pilots import Situation
 from world.town.recovery import clear_ahead
-from world.town.route import Fix, LaneIndex, Route
+from world.town.route import Fix, Junction, LaneIndex, Route
 from world.town.scene import Scene
+from world.town.spray import puffs
 from world.town.traffic import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, Other, Traffic
 from world.town.weather import Atmosphere, Developer
 
 JUNCTION_CAP = 60.0
+LIGHT_SEEN, ASKED = 40.0, 65.0  # m to the junction: a light is looked at, a green is asked for
 LIGHTS = {None: 0, "r": 1, "y": 2, "g": 3}
 WEATHERS = {weather: 3.5 if weather == Weather.CLEAR else 0.7 for weather in Weather}  # how often each is drawn
 TIMES = {TimeOfDay.DAY: 5.0, TimeOfDay.NIGHT: 2.2, TimeOfDay.DAWN: 1.4, TimeOfDay.DUSK: 1.4}
 SPAWNS = 500  # places tried to start from
-THROUGH = 0.25  # share of drives along the main roads, faster and with fewer turns
+THROUGH = 0.5  # share of drives along the main roads, faster and with fewer turns
 TARGETS = ((8, 25), (20, 50), (45, 60))  # km/h: target speeds are drawn from these
 T = TypeVar("T")
 CENTRE = WHEELBASE / 2  # m from the rear axle to the car's middle
@@ -55,6 +57,7 @@ class Options:
     changes: bool = True  # do weather and time change along the way
     turns: str = ""  # directions (l, r, s) at the first junctions
     lane: str | None = None  # where to start
+    greens: float = 0.0  # share of red lights that turn green as our car comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Town:
         self.route = Route(self.network, self.index, rng, self._through, self.options.turns)
         self._developer = Developer(rng.randrange(2**31))
         self._spawn()
-        self.motion = Motion(rng.choice((0.0, *[rng.uniform(4, 12)] * 7)), 0.0)
+        self.motion = Motion(rng.choice((0.0, *[rng.uniform(4, 12)] * 9)), 0.0)
         self.speed = self.motion.speed
         self.target = self._draw_target()
         self.weather = _draw(rng, WEATHERS) if self.options.weather is None else self.options.weather
@@ -109,6 +112,7 @@ class Town:
         self.atmosphere = Atmosphere()
         self.atmosphere.set(self.weather, self.time)
         self.events = Events(rng, self.options.event, self.options.events)
+        self._lights = random.Random(f"lights-{seed}")
         self._stopping = 0.0  # s left of a STOP command's standstill; > 0 while the command is on
         self._stop = False
         self._until_stop = rng.uniform(12, 70)
@@ -116,6 +120,7 @@ class Town:
         self._until_target = rng.uniform(3, 9)
         self._until_lane = rng.uniform(1, 8)
         self.off_road_seconds, self.waited = 0.0, 0.0
+        self._light_id, self._favoured = "", False  # does the light ahead turn green as we come
         self.collided = False
         self.collision: Collision | None = None
         self.lead: str | None = None
@@ -152,7 +157,7 @@ class Town:
 
     def _draw_target(self) -> float:
         rng = self._rng
-        low, high = rng.choices(TARGETS, (0.1, 0.1, 0.8) if self._through else (0.15, 0.5, 0.35))[0]
+        low, high = rng.choices(TARGETS, (0.06, 0.1, 0.84) if self._through else (0.1, 0.4, 0.5))[0]
         return rng.uniform(low, high) / 3.6
 
     def _settle(self) -> None:
@@ -172,9 +177,8 @@ class Town:
         self.others: list[Other] = [*self.traffic.others.values(), *self.events.others()]
         junction = self.route.next_junction(fix.s + REAR_AXLE_TO_FRONT - 1.0)
         self.light: str | None = None
-        if junction and junction.signal and junction.entry - fix.s - WHEELBASE < 40:
-            self.light = self.traffic.signal(junction.signal, junction.link)
-            self._light_id = junction.signal
+        if junction and junction.signal:
+            self._look_at_light(junction, junction.signal, junction.entry - fix.s - WHEELBASE)
         self._measure()
         self._go_round()
         target = 0.0 if self._stop else self.target
@@ -192,6 +196,16 @@ class Town:
             self.off_road,
         )
         self.lead, self.lead_distance = self.advice.lead, self.advice.lead_distance
+
+    def _look_at_light(self, junction: Junction, name: str, distance: float) -> None:
+        """Its colour, where it is near enough to matter; where we are favoured it is asked to change as we come."""
+        if name != self._light_id:
+            self._light_id, self._favoured = name, self._lights.random() < self.options.greens
+        state = self.traffic.signal(name, junction.link)
+        if distance < LIGHT_SEEN:
+            self.light = state
+        if self._favoured and state == "r" and distance < ASKED and not self.traffic.clearing(name):
+            self.traffic.hasten(name)
 
     def _measure(self) -> None:
         centre = self._ahead(CENTRE)
@@ -294,7 +308,9 @@ class Town:
         self.actors.update(self.others, self.x, self.y, self.events.actor)
         self.signals.update(self.traffic)
         raw = self.camera.look(*self._ahead(WHEELBASE), self.heading)
-        return self._developer.develop(raw, self.atmosphere.amounts), seen(raw)
+        amounts = self.atmosphere.amounts
+        spray = puffs(self.others, self.x, self.y, self.heading) if amounts["rain"] > 0 else []
+        return self._developer.develop(raw, amounts, spray), seen(raw)
 
     def step(self, steer: float, accel: float) -> None:
         """Drive for 0.1 s. After a collision the car stands."""

@@ -269,6 +269,11 @@ class Traffic:
         letter = state[link].lower() if 0 <= link < len(state) else "g"
         return "r" if letter in "ru" else ("y" if letter == "y" else "g")
 
+    def clearing(self, light: str) -> bool:
+        """Is a light between two greens?"""
+        state = libsumo.trafficlight.getRedYellowGreenState(light)
+        return "y" in state or "g" not in state.lower()
+
     def hasten(self, light: str) -> None:
         """End a light's phase soon, so that nobody stands long."""
         now = libsumo.simulation.getTime()

@@ -151,7 +151,7 @@ class Stalled(Happening):
     """A broken-down vehicle blocks our lane, its hazard lights on. When we have waited long it gets going again."""
 
     event = Event.STALLED
-    PATIENCE = 5.0  # s that we may stand behind it
+    PATIENCE = 3.5  # s that we may stand behind it
 
     def __init__(self, side: Side, level: int, rng: random.Random) -> None:
         super().__init__(side, level, rng)
