@@ -30,13 +30,14 @@ from world.errors import DataError
 from world.files import write_config
 from world.presets import PRESETS, narrow, preset
 from world.train import dynamics as dynamics_recipe
+from world.train import pool as pool_recipe
 from world.train import tokenizer as tokenizer_recipe
 from world.train import train
 from world.train.compute import Compute
 from world.train.loop import Schedule, TrainingLoop
 from world.train.plan import plan, table
 
-LOGS = ("tokenizer", "anchor", "dynamics-pairs", "dynamics-pool", "dynamics-clips", "driver")
+LOGS = ("tokenizer", "anchor", "dynamics-pairs", "dynamics-pool", "driver")
 RELATIVE = 1e-3  # sums in another order, carried through a few steps of Adam
 
 
@@ -215,14 +216,8 @@ def test_a_plan_is_printed_and_is_json() -> None:
 def test_a_narrow_rtx5090_takes_a_step_of_everything(dataset: Path, tmp_path: Path) -> None:
     config = narrow(preset("rtx5090"))
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "PAIRS": 8,
-            "POOL": 4,
-            "CLIPS": 2,
-            "OWN_CLIPS": 2,
-            "OWN_FRAMES": 4,
-            "VALIDATION_CLIPS": 2,
-        }.items():
+        patch.setattr(pool_recipe, "DREAMS", 4)
+        for name, value in {"PAIRS": 8, "CLIPS": 2, "VALIDATION_CLIPS": 2}.items():
             patch.setattr(dynamics_recipe, name, value)
         for name, value in {"BATCH": 4, "ANCHOR_BATCH": 4, "PCA_PATCHES": 5760}.items():
             patch.setattr(tokenizer_recipe, name, value)
@@ -230,7 +225,7 @@ def test_a_narrow_rtx5090_takes_a_step_of_everything(dataset: Path, tmp_path: Pa
         write_config(tmp_path, config, {})
         for part in ("tokenizer", "dynamics"):
             train(part, dataset, dataset, tmp_path, minutes=0.5, compute=compute)
-    for name in ("tokenizer", "anchor", "dynamics-pairs", "dynamics-pool", "dynamics-clips"):
+    for name in ("tokenizer", "anchor", "dynamics-pairs", "dynamics-pool"):
         rows = list(csv.DictReader((tmp_path / f"{name}.csv").read_text().splitlines()))
         assert rows[0]["step"] == "1"
     assert all(value.isfinite().all() for value in load_file(tmp_path / "dynamics.safetensors").values())

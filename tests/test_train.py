@@ -46,7 +46,7 @@ def test_from_a_dataset_to_weights_that_dream(dataset: Path, tmp_path: Path) -> 
     train("tokenizer", dataset, dataset, out, minutes=seconds / 60 + 0.02)  # more minutes: goes on from the checkpoint
     assert progress(out / "tokenizer.csv")[0] > step
     assert any("psnr" in text for text in said)
-    with Image.open(sorted((out / "samples").glob("dynamics-clips-*.png"))[-1]) as sheet:
+    with Image.open(sorted((out / "samples").glob("dynamics-pool-*.png"))[-1]) as sheet:
         assert sheet.size == (TINY.tokenizer.width * len(HORIZONS), TINY.tokenizer.height * 2 * SAMPLES)
     assert list((out / "samples").glob("tokenizer-*.png"))
 

@@ -175,7 +175,7 @@ class Cache:
 
     def commit(self) -> None:
         """Takes in what the last forward pass left in `fresh`, and forgets the oldest frame when full."""
-        fresh = torch.stack([torch.stack(pair) for pair in self.fresh]).to(self.keys.dtype)
+        fresh = torch.stack([torch.stack(pair) for pair in self.fresh]).detach().to(self.keys.dtype)
         self.keys = torch.cat([self.keys[..., -(self.context - 1) :, :], fresh], dim=-2)
         self.fresh = []
 
@@ -185,17 +185,26 @@ class Cache:
         return other
 
 
-@torch.no_grad()
-def sample(model: Dynamics, noise_BNC: Tensor, given: Condition, steps: int, cache: Cache | None = None) -> Tensor:
+def sample(
+    model: Dynamics,
+    noise_BNC: Tensor,
+    given: Condition,
+    steps: int,
+    cache: Cache | None = None,
+    *,
+    learning: bool = False,
+) -> Tensor:
     """Draws the next latents from noise in `steps` Euler steps; shortcut steps (d = 1 / steps) where trained for them.
 
     `cache.commit()` then takes in the keys of the last step. They are those of a frame that is half noise yet, which the
     model knows from its training (every past frame has a tau of its own): it saves a pass over the finished frame.
+    `learning`: gradients flow back through the last step.
     """
     z, size = noise_BNC, 1.0 / steps
     told = z.new_full((len(z),), size if model.config.shortcut else SMALLEST)
     for number in range(steps):
         tau = number * size
-        predicted = model(z, z.new_full((len(z),), tau), told, given, cache=cache)
-        z = z + (predicted - z) * (size / (1 - tau))
+        with torch.set_grad_enabled(learning and number == steps - 1):
+            predicted = model(z, z.new_full((len(z),), tau), told, given, cache=cache)
+            z = z + (predicted - z) * (size / (1 - tau))
     return z.clamp(-LIMIT, LIMIT)

@@ -132,6 +132,12 @@ def load_part(folder: Path, name: str, module: nn.Module, raw: dict[str, Any]) -
     return module.eval().requires_grad_(False)
 
 
+def go_on(folder: Path | None, name: str, module: nn.Module) -> None:
+    """Fills `module` with the part of that name in the weights `folder`, to be trained on; without one, leaves it as it is."""
+    if folder is not None:
+        load_part(folder, name, module, read_config(folder)[1]).train().requires_grad_(True)
+
+
 def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tensor]:
     path = folder / f"{name}.safetensors"
     if not path.exists():

@@ -9,7 +9,7 @@ from typing import Any
 from world.dream import WorldModel
 from world.errors import DataError
 from world.rollout import Parts
-from world.train.drives import Drives, cache_key, encode_all
+from world.train.drives import Drives, encode_all
 from world.train.dynamics import HORIZONS, horizons
 from world.train.tokenizer import reconstruction
 
@@ -41,8 +41,7 @@ def evaluate_future(
             f"{', '.join(drives.dataset.inputs.names)}, or other bounds; take data of the same kind."
         )
     parts = Parts(model.tokenizer, model.anchor, model.blend, model.dynamics)
-    key = cache_key(model.hashes)
-    latents = encode_all(drives, model.tokenizer, model.anchor, device, cache, key, lambda text: note(0.2, text))
+    latents = encode_all(drives, model.tokenizer, device, cache, model.hashes, lambda text: note(0.2, text))
     note(0.3, "dreams against the true future")
     return {
         "weights": weights.name,

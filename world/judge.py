@@ -34,6 +34,8 @@ CHANGE = 3.0
 SIDEWAYS, DOWN, LATER = tuple(range(-8, 9)), tuple(range(1, 7)), tuple(range(-12, 13))
 MATCHES = len(SIDEWAYS) + len(DOWN) + len(LATER)
 CELL = 8  # pixels
+ANYWHERE = 96  # things looked for wherever in the picture they may be
+DROPOUT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,10 @@ class Judge(nn.Module):
         height, width = c.height, c.width
         for _ in c.channels:
             height, width = -(-height // 2), -(-width // 2)
-        self.hidden = nn.Sequential(nn.Linear(32 * height * width, c.hidden), nn.SiLU())
+        self.anywhere = nn.Sequential(nn.Conv2d(c.channels[-1], ANYWHERE, 1), nn.AdaptiveMaxPool2d(1), nn.Flatten())
+        self.hidden = nn.Sequential(
+            nn.Dropout(DROPOUT), nn.Linear(32 * height * width + ANYWHERE, c.hidden), nn.SiLU(), nn.Dropout(DROPOUT)
+        )
         self.squeeze = nn.Sequential(nn.Linear(c.hidden, c.features), nn.SiLU())
         self.answers = nn.Linear(c.features, sum(CLASSES.values()) + len(FLAGS) + len(SCALES))
 
@@ -107,8 +112,8 @@ class Judge(nn.Module):
         changes = CHANGE * (newest - images[:, :-1])  # motion lies in small differences: let them stand out
         x = torch.cat([newest, changes], dim=1).flatten(1, 2)
         x = self.near(self.look(x.contiguous(memory_format=torch.channels_last)))
-        x = self.trunk(self.far(x + self.motion(matches(images))))
-        features = self.squeeze(self.hidden(x.flatten(1)))
+        x = self.far(x + self.motion(matches(images)))
+        features = self.squeeze(self.hidden(torch.cat([self.trunk(x).flatten(1), self.anywhere(x)], dim=1)))
         parts = self.answers(features).split([*CLASSES.values(), len(FLAGS), len(SCALES)], dim=1)
         return dict(zip((*CLASSES, "flags", "values"), parts, strict=True)) | {"features": features}
 

@@ -50,6 +50,10 @@ Data = Annotated[
 HeldOut = Annotated[
     Path, typer.Option(exists=True, file_okay=False, help="A dataset of other towns, for validation alone.")
 ]
+Begin = Annotated[
+    Path | None,
+    typer.Option(exists=True, file_okay=False, help="Weights of the same shapes to go on with, instead of from nothing."),
+]
 StepSeconds = Annotated[
     float | None,
     typer.Option(
@@ -83,6 +87,7 @@ def _command(part: str, help: str) -> None:
         compile: Compiled = False,
         accumulate: Accumulate = 1,
         seed: Seed = 0,
+        begin: Begin = None,
         step_seconds: StepSeconds = None,
     ) -> None:
         from world.presets import preset
@@ -91,7 +96,18 @@ def _command(part: str, help: str) -> None:
         compute = _compute(device, mixed_precision, checkpointing, compile, accumulate, step_seconds)
         shapes = preset(config.value) if config else None
         with _talk(f"train {part}", compute) as report:
-            train(part, data, held_out, out, config=shapes, minutes=minutes, compute=compute, seed=seed, report=report)
+            train(
+                part,
+                data,
+                held_out,
+                out,
+                config=shapes,
+                minutes=minutes,
+                compute=compute,
+                seed=seed,
+                report=report,
+                begin=begin,
+            )
         if compute.main:
             say(f"{part}: done, in {out}. Next: the next part, or `lucidrive train release`.")
 
@@ -140,6 +156,7 @@ def everything(
     compile: Compiled = False,
     accumulate: Accumulate = 1,
     seed: Seed = 0,
+    begin: Begin = None,
     step_seconds: StepSeconds = None,
 ) -> None:
     """From nothing to weights: collect, train every part and the judge, release. What is finished is skipped."""
@@ -158,6 +175,7 @@ def everything(
         compute=compute,
         seed=seed,
         workers=workers,
+        begin=begin,
     )
     if compute.main:
         print_table("How long it took", [(name, f"{stage.seconds / 60:.1f} min") for name, stage in stages.items()])

@@ -20,7 +20,7 @@ from world.files import EMBEDDED
 from world.judge import WEIGHTS, Judge, card
 from world.rollout import Parts
 from world.train.driver import Labels, Observer, scores
-from world.train.drives import Drives, cache_key, encode_all
+from world.train.drives import Drives, encode_all
 from world.train.dynamics import horizons
 from world.train.judge import accuracy
 from world.train.tokenizer import reconstruction
@@ -131,8 +131,7 @@ def _readouts(bench: Bench) -> dict[str, float]:
 
 def _latents(bench: Bench) -> Any:
     model = bench.model
-    key, cache = cache_key(model.hashes), default_cache() / "evaluate"
-    latents = encode_all(bench.drives, model.tokenizer, model.anchor, model.device, cache, key)
+    latents = encode_all(bench.drives, model.tokenizer, model.device, default_cache() / "evaluate", model.hashes)
     return Parts(model.tokenizer, model.anchor, model.blend, model.dynamics), latents
 
 

@@ -23,14 +23,14 @@ from world.files import WorldConfig, load_part, read_config, write_config
 from world.rollout import DREAMING, Parts
 from world.train.card import markdown
 from world.train.compute import Compute
-from world.train.drives import ENCODING, Drives, cache_key, encode_all
+from world.train.drives import ENCODING, Drives, encode_all
 from world.train.dynamics import horizons, still_anchor
 from world.train.loop import Report
 from world.train.recipe import Recipe
 from world.train.run import train
 from world.train.tokenizer import reconstruction
 
-BASE = "base"
+BASE, ENCODED = "base", "encoding"  # folders: the base, and its tokenizer and anchor before the dynamics
 FRAMES = (1, 5, 10)  # ahead
 TIMED = 15  # dreamt frames whose median is the time a frame, once the cache is full
 COLUMNS = ("name", "change", "minutes", "tokenizer_psnr", *(f"psnr_{n}" for n in FRAMES), "ms_a_frame")
@@ -69,6 +69,7 @@ ABLATIONS = (
     Ablation("noise-0", "no noise on the past", "dynamics", Recipe(context_noise=0.0)),
     Ablation("noise-0.15", "three times the noise on the past", "dynamics", Recipe(context_noise=0.15)),
     Ablation("velocity", "v-prediction instead of x-prediction", "dynamics", velocity=True),
+    Ablation("no-critic", "dreams are compared with the truth alone", "dynamics", Recipe(critic=False)),
     Ablation("no-anchor", "the last frame is not carried along by the motion", "dynamics", Recipe(anchor=False)),
     Ablation("k-1", "one sampling step a frame", steps=1),
     Ablation("k-4", "four sampling steps a frame", steps=4),
@@ -130,6 +131,8 @@ def ablate(
                 report=note,
                 recipe=ablation.recipe,
             )
+            if part == "tokenizer" and ablation.name == BASE:  # the dynamics' training changes the anchor
+                _copy_encoding(folder, out / ENCODED)
         score = measure(folder, held_out, ablation, compute.device, seed)
         values = [score.tokenizer, *score.dream, score.milliseconds]
         rows[ablation.name] = dict(
@@ -153,8 +156,7 @@ def measure(folder: Path, held_out: Path, ablation: Ablation, device: str = "cpu
         modules["anchor"] = still_anchor(config)
     model = WorldModel({name: module.eval() for name, module in modules.items()}, raw["files"], {}, device)
     drives = Drives.load(held_out, model.size, folder / "cache")
-    key = cache_key(raw["files"]) + ("" if ablation.recipe.anchor else "-still")
-    latents = encode_all(drives, model.tokenizer, model.anchor, device, folder / "cache", key)
+    latents = encode_all(drives, model.tokenizer, device, folder / "cache", raw["files"])
     parts = Parts.of(modules)
     noise = ablation.recipe.context_noise
     psnr = horizons(parts, drives, latents, device, steps=ablation.steps, seed=seed, context_noise=noise)
@@ -193,10 +195,15 @@ def _prepared(out: Path, ablation: Ablation, config: WorldConfig) -> Path:
     if ablation.part == "dynamics":
         config, raw = read_config(out / BASE)
         trained = {"tokenizer": raw["trained"]["tokenizer"]}
-        for name in ENCODING:
-            shutil.copyfile(out / BASE / f"{name}.safetensors", folder / f"{name}.safetensors")
+        _copy_encoding(out / ENCODED, folder)
     write_config(folder, ablation.changed(config), trained)
     return folder
+
+
+def _copy_encoding(source: Path, to: Path) -> None:
+    to.mkdir(exist_ok=True)
+    for name in ENCODING:
+        shutil.copyfile(source / f"{name}.safetensors", to / f"{name}.safetensors")
 
 
 def _done(path: Path, minutes: float) -> dict[str, dict[str, str]]:

@@ -1,32 +1,50 @@
 """A critic for dreamt pictures: they are to look like true ones, not like the mean of what might come.
 
-A patch critic with the hinge loss (Lim and Ye 2017, arXiv 1705.02894) and spectral norms (Miyato et al. 2018,
-arXiv 1802.05957). It sees one picture at a time, and is thrown away when the training is over.
+A patch critic with the hinge loss (Lim and Ye 2017, arXiv 1705.02894), spectral norms (Miyato et al. 2018, arXiv
+1802.05957) and a projection of the control (Miyato and Koyama 2018, arXiv 1802.05637): rain has to look like rain. It is
+thrown away when the training is over.
 """
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-WIDTHS = (24, 48, 96)
+from world.dynamics import FIELDS
+
+WIDTHS = (32, 64, 96, 128)
 
 
 class Critic(nn.Module):
+    """Sees two pictures in a row, so that what flickers or creeps looks untrue too."""
+
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        before = 3
+        before = 6
         for width in WIDTHS:
             layers += [spectral_norm(nn.Conv2d(before, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
             before = width
-        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(before, 1, 3, padding=1)))
+        self.layers = nn.Sequential(*layers[:-2])
+        self.fine = spectral_norm(nn.Conv2d(WIDTHS[-2], 1, 3, padding=1))
+        self.deeper = nn.Sequential(*layers[-2:])
+        self.coarse = spectral_norm(nn.Conv2d(WIDTHS[-1], 1, 3, padding=1))
+        self.told = nn.ModuleDict(
+            {name: spectral_norm(nn.Embedding(size + 1, WIDTHS[-1])) for name, size in FIELDS.items()}
+        )
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """How true each patch of float [B, 3, H, W] looks: [B, 1, H / 8, W / 8]."""
-        return self.layers(picture)
+    def forward(self, before: Tensor, picture: Tensor, fields_B6: Tensor) -> Tensor:
+        """How true each patch of `picture` (float [B, 3, H, W], like the one `before` it) looks, small and large: [B, P]."""
+        both = torch.cat([picture, picture - before], dim=1).contiguous(memory_format=torch.channels_last)
+        near = self.layers(both)
+        far = self.deeper(near)
+        wanted = torch.stack([self.told[name](fields_B6[:, column] + 1) for column, name in enumerate(FIELDS)]).sum(0)
+        agrees = torch.einsum("bdhw,bd->bhw", far, wanted.to(far.dtype)) / WIDTHS[-1] ** 0.5
+        return torch.cat([self.fine(near).flatten(1), self.coarse(far).flatten(1) + agrees.flatten(1)], dim=1).float()
 
-    def loss(self, true: Tensor, dreamt: Tensor) -> Tensor:
-        """What the critic descends: true patches above 1, dreamt ones below -1."""
-        return F.relu(1 - self(true)).mean() + F.relu(1 + self(dreamt)).mean()
+
+def hinge(true: Tensor, dreamt: Tensor) -> Tensor:
+    """What the critic descends: true patches above 1, dreamt ones below -1."""
+    return F.relu(1 - true).mean() + F.relu(1 + dreamt).mean()

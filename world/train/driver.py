@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from world.controls import FPS, TRANSITION_SECONDS
 from world.driver import Driver
-from world.files import save_part, seeded
+from world.files import go_on, save_part, seeded
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
 from world.rollout import DREAMING, Parts
 from world.train.compute import Compute
@@ -59,8 +59,9 @@ def train_driver(
     compute: Compute,
     seed: int = 0,
     report: Report | None = None,
+    begin: Path | None = None,
 ) -> None:
-    """Needs tokenizer, anchor and dynamics in `out`; writes readout and driver beside them.
+    """Needs tokenizer, anchor and dynamics in `out`; writes readout and driver beside them. `begin`: weights to go on with.
 
     Half of what it learns from is dreamt by the dynamics: in a dream nothing looks quite as it did in the town.
     """
@@ -76,7 +77,7 @@ def train_driver(
         sets = [
             (
                 data,
-                encode_all(data, parts.tokenizer, parts.anchor, device, out / "cache", cache_key(hashes), note),
+                encode_all(data, parts.tokenizer, device, out / "cache", hashes, note),
                 Labels(data),
             )
             for data in (drives, held_out)
@@ -87,6 +88,8 @@ def train_driver(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         observer = Observer(ReadoutHeads(config.readout), Driver(config.driver)).to(device)
+    for name, part in observer.named_children():
+        go_on(begin, name, part)
     compute.prepare(observer)
     generator = seeded(seed, "cpu")
     loop = TrainingLoop("driver", out, observer, Schedule(minutes=minutes, rate=1e-3, fall=0.3), compute)

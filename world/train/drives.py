@@ -119,10 +119,10 @@ class Drives:
 
 @dataclass(frozen=True)
 class Latents:
-    """float16 [T, N, C] each: the frame's latents, and those of the frame before it carried along (see anchor.py)."""
+    """float16 [T, N, C] each: the frame's latents, and, where wanted, those of the frame before it carried along."""
 
     clean: Tensor
-    carried: Tensor
+    carried: Tensor | None = None
 
     def past(self, drives: Drives, index: Tensor, device: str) -> Past:
         """The two frames before the frames `index`."""
@@ -131,6 +131,8 @@ class Latents:
 
     def condition(self, drives: Drives, index: Tensor, device: str = "cpu") -> Condition:
         """What leads to the frames `index` (whose age is at least 1), their true past included."""
+        if self.carried is None:
+            raise ValueError("no carried latents have been made of these drives")
         before = (index - 1) - (drives.age[index] > 1).long()
         return Condition(
             self.carried[index].to(device).float(),
@@ -177,42 +179,64 @@ def cache_key(hashes: Mapping[str, str], names: Sequence[str] = ENCODING) -> str
 
 @torch.inference_mode()
 def encode_all(
+    drives: Drives, tokenizer: Tokenizer, device: str, cache: Path, hashes: Mapping[str, str], note: Note | None = None
+) -> Latents:
+    """The latents of all frames. `hashes`: of the files of weights; what is in `cache` is not done again."""
+
+    def encoded(index: Tensor) -> Tensor:
+        return tokenizer.encode(drives.batch(index, device))
+
+    key = cache_key(hashes, ("tokenizer",))
+    return Latents(_frame_by_frame(drives, tokenizer, encoded, cache / f"latents-{key}", "encoding frames", note))
+
+
+@torch.inference_mode()
+def carry_all(
     drives: Drives,
+    latents: Latents,
     tokenizer: Tokenizer,
     anchor: Anchor,
     device: str,
     cache: Path,
     key: str,
-    note: Note | None = None,
+    note: Note,
 ) -> Latents:
-    """Latents of all frames and of their carried pasts.
+    """The same with the carried pasts of all frames. `key` stands for the weights of tokenizer and anchor.
 
     A dream's pictures lie between true ones and those that latents decode to, so it is their mean that is carried.
     """
-    path = cache / f"latents-{key}-{fingerprint(drives.dataset, '')}.npy"
-    config = tokenizer.config
-    shape = (2, len(drives), config.tokens, config.channels)
+
+    def carried(index: Tensor) -> Tensor:
+        around = torch.arange(int(index[0]) - 2, int(index[-1]) + 1).clamp_min(0)
+        decoded = tokenizer.decode(latents.clean[around].to(device).float()).clamp(-1, 1)
+        pictures = (drives.batch(around, device) + decoded) / 2
+        first = (drives.age[index] == 1)[:, None, None, None].to(device)  # there is one picture before, not two
+        before = torch.where(first, pictures[1:-1], pictures[:-2])
+        return tokenizer.encode(carry(anchor, (before, pictures[1:-1]), drives.motions[index].to(device)))
+
+    found = _frame_by_frame(drives, tokenizer, carried, cache / f"carried-{key}", "carrying frames along", note)
+    return Latents(latents.clean, found)
+
+
+def _frame_by_frame(
+    drives: Drives,
+    tokenizer: Tokenizer,
+    latents: Callable[[Tensor], Tensor],
+    stem: Path,
+    what: str,
+    note: Note | None,
+) -> Tensor:
+    """float16 [T, N, C]: `latents` of every frame, ENCODED at a time, kept in a file whose name begins with `stem`."""
+    path = stem.with_name(f"{stem.name}-{fingerprint(drives.dataset, '')}.npy")
     if not path.exists():
-        out = np.empty(shape, np.float16)
-        earlier = None  # the two pictures before
-        for start in range(0, len(drives), ENCODED):
-            index = torch.arange(start, min(start + ENCODED, len(drives)))
-            motions = drives.motions[index].to(device)
-            with precision(device):
-                true = drives.batch(index, device)
-                clean = tokenizer.encode(true)
-                pictures = (true + tokenizer.decode(clean).clamp(-1, 1)) / 2
-                pictures = torch.cat([pictures[:1].expand(2, -1, -1, -1) if earlier is None else earlier, pictures])
-                first = drives.age[index] == 1  # there is one picture before, not two
-                before = torch.where(first[:, None, None, None].to(device), pictures[1:-1], pictures[:-2])
-                carried = tokenizer.encode(carry(anchor, (before, pictures[1:-1]), motions))
-            earlier = pictures[-2:]
-            out[0, index], out[1, index] = clean.cpu().half(), carried.cpu().half()
-            if note and start % (ENCODED * 80) == 0:
-                note(f"encoding frames, {start / len(drives):.0%}")
+        out = np.empty((len(drives), tokenizer.config.tokens, tokenizer.config.channels), np.float16)
+        for index in torch.arange(len(drives)).split(ENCODED):
+            with precision(str(tokenizer.latent_mean.device)):
+                out[index] = latents(index).cpu().half()
+            if note and int(index[0]) % (ENCODED * 80) == 0:
+                note(f"{what}, {int(index[0]) / len(drives):.0%}")
         save_array(path, out)
-    clean, carried = torch.from_numpy(np.load(path, mmap_mode="r+"))
-    return Latents(clean, carried)
+    return torch.from_numpy(np.load(path, mmap_mode="r+"))
 
 
 def _cached_images(dataset: DriveDataset, size: tuple[int, int], cache: Path, note: Note | None) -> np.ndarray:

@@ -22,11 +22,12 @@ from world.train.loop import Report, Schedule, TrainingLoop
 
 BATCH = 32
 MINUTES = 15.0
-VISIBLE = 24  # pixels of an event's actor at 144x256 from which on it can be seen at half that size
+VISIBLE = 40  # pixels of an event's actor at 144x256 from which on it can be seen at half that size
 UNKNOWN = -100  # the class of a frame of which nothing can be said (cross_entropy leaves it out)
 NUMBER_WEIGHT = 4.0
 # Dreams are a little softer and darker or brighter than the town; it should not matter.
 BRIGHTNESS, CONTRAST, BLUR, GRAIN = 0.06, 0.08, 0.5, 0.01
+ACROSS, DOWN = 6, 3  # pixels by which a film is shifted at most
 
 
 class Truth:
@@ -134,8 +135,15 @@ def losses(answers: dict[str, Tensor], truth: Truth, index: Tensor) -> dict[str,
 
 
 def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
-    """The films [B, A, 3, H, W] a little softer, darker or brighter, flatter or starker, and grainy; one way a film."""
-    batch = len(images)
+    """The films [B, A, 3, H, W] a little shifted, softer, darker or brighter, flatter or starker, and grainy; one way a film."""
+    batch, (height, width) = len(images), images.shape[-2:]
+    down, across = (
+        torch.randint(-most, most + 1, (batch, 1), generator=generator) + torch.arange(size)
+        for most, size in ((DOWN, height), (ACROSS, width))
+    )
+    films = torch.arange(batch)[:, None, None]
+    rows, columns = down.clamp(0, height - 1)[:, :, None], across.clamp(0, width - 1)[:, None, :]
+    images = images.permute(0, 3, 4, 1, 2)[films, rows, columns].permute(0, 3, 4, 1, 2)
 
     def draw() -> Tensor:
         return torch.rand(batch, 1, 1, 1, 1, generator=generator)

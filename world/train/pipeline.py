@@ -35,12 +35,14 @@ def train_all(
     compute: Compute | None = None,
     seed: int = 0,
     workers: int = 2,
+    begin: Path | None = None,
 ) -> dict[str, Stage]:
     """Goes through all stages that are not finished; gives every stage with the time it took.
 
     Without `data`, `frames` frames are collected in the town (extra `sim`), and a twentieth as many in other towns where
     there is no `held_out`. `minutes` of training are shared among the parts; the weights end up in `out`/weights.
-    Given more minutes or frames, what is finished is gone on with. Under `accelerate launch` every process calls this.
+    Given more minutes or frames, what is finished is gone on with; with `begin`, weights of the same shapes are. Under
+    `accelerate launch` every process calls this.
     """
     compute = (compute or Compute()).joined()
     stages = read_stages(out)
@@ -85,6 +87,7 @@ def train_all(
                 compute=compute,
                 seed=seed,
                 report=report,
+                begin=begin,
             )
 
         run(part, amount, work)

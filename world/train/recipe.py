@@ -13,7 +13,8 @@ class Recipe:
 
     pca: the tokenizer starts from principal components; l1, edges: the weights of these losses beside the MSE's 1;
     visible: a latent's error counts as much as it shows in the picture; context_noise: standard deviation on the past, in
-    training and dreaming; anchor: the last frame is carried along by the car's motion (else it is given as it was).
+    training and dreaming; anchor: the last frame is carried along by the car's motion (else it is given as it was);
+    critic: dreams are pulled towards what a critic takes for true.
     """
 
     pca: bool = True
@@ -22,3 +23,4 @@ class Recipe:
     visible: bool = True
     context_noise: float = CONTEXT_NOISE
     anchor: bool = True
+    critic: bool = True

@@ -33,12 +33,14 @@ def train(
     seed: int = 0,
     report: Report | None = None,
     recipe: Recipe | None = None,
+    begin: Path | None = None,
 ) -> None:
     """Trains `part` (one of PARTS, or "all") on the dataset `data` into the weights folder `out`.
 
     `held_out` is a dataset of other towns, for validation only; `config` the shapes of a new world (default: embedded).
     A killed run goes on from its last checkpoint when the same command is given again; a finished part is trained on when
-    given more minutes. Under `accelerate launch` every process calls this; all must see the same `out`.
+    given more minutes. `begin`: weights of the same shapes to go on with, on these data. Under `accelerate launch` every
+    process calls this; all must see the same `out`.
     """
     compute = (compute or Compute()).joined()
     asked = config
@@ -70,11 +72,11 @@ def train(
             )
         spent = minutes or MINUTES[name]
         if name == "tokenizer":
-            train_tokenizer(drives, held, config, out, spent, compute, seed, report, recipe)
+            train_tokenizer(drives, held, config, out, spent, compute, seed, report, recipe, begin)
         elif name == "dynamics":
-            train_dynamics(drives, held, out, spent, compute, seed, report, recipe)
+            train_dynamics(drives, held, out, spent, compute, seed, report, recipe, begin)
         else:
-            train_driver(drives, held, out, spent, compute, seed, report)
+            train_driver(drives, held, out, spent, compute, seed, report, begin)
         trained = trained | {name: {"minutes": spent, "frames": len(drives), "seed": seed}, "vocabulary": seen(drives)}
         if compute.main:
             write_config(out, config, trained)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from world.files import WorldConfig, save_part, seeded
+from world.files import WorldConfig, go_on, save_part, seeded
 from world.tokenizer import Tokenizer
 from world.train.compute import Compute
 from world.train.drives import Drives
@@ -21,7 +21,7 @@ BATCH = 32
 LATENT_NOISE, IMAGE_NOISE = 0.05, 0.05
 PCA_PATCHES = 144_000
 ANCHOR_SHARE = 0.4  # of the minutes
-ANCHOR_BATCH = 24
+ANCHOR_BATCH, ANCHOR_FRAMES = 12, 4
 
 
 def psnr(mse: Tensor) -> Tensor:
@@ -39,8 +39,12 @@ def train_tokenizer(
     seed: int = 0,
     report: Report | None = None,
     recipe: Recipe | None = None,
+    begin: Path | None = None,
 ) -> None:
-    """Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents. Writes tokenizer and anchor."""
+    """Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents. Writes tokenizer and anchor.
+
+    `begin`: a folder of weights of the same shapes whose tokenizer and anchor are gone on with; latents keep their scale.
+    """
     recipe = recipe or Recipe()
     device = compute.device
     with torch.random.fork_rng():
@@ -50,6 +54,7 @@ def train_tokenizer(
     sample = torch.randperm(len(drives), generator=generator)[: PCA_PATCHES // config.tokenizer.tokens]
     if recipe.pca:
         tokenizer.init_pca(drives.batch(sample.sort().values))
+    go_on(begin, "tokenizer", tokenizer)
     tokenizer.to(device)
     compute.prepare(tokenizer)
     loop = TrainingLoop(
@@ -80,11 +85,12 @@ def train_tokenizer(
     loop.run(loss_of, validate, report)
     tokenizer.load_state_dict(loop.ema)
     tokenizer.eval().requires_grad_(False)
-    with torch.inference_mode():
-        tokenizer.set_latent_scale(tokenizer.encode(drives.batch(sample[:1000], device)))
+    if begin is None:
+        with torch.inference_mode():
+            tokenizer.set_latent_scale(tokenizer.encode(drives.batch(sample[:1000], device)))
     if compute.main:
         save_part(out, "tokenizer", tokenizer.state_dict())
-    train_anchor(drives, held_out, config, out, ANCHOR_SHARE * minutes, compute, seed, report)
+    train_anchor(drives, held_out, config, out, ANCHOR_SHARE * minutes, compute, seed, report, begin)
 
 
 @torch.inference_mode()
@@ -111,21 +117,31 @@ def train_anchor(
     compute: Compute,
     seed: int = 0,
     report: Report | None = None,
+    begin: Path | None = None,
 ) -> None:
-    """Loss: 3 MSE + L1 between the carried picture and the next one. Half of the pictures are noised, as dreams are."""
+    """Loss: 3 MSE + L1 between carried pictures and the next ones, which are carried on in turn for ANCHOR_FRAMES frames, as
+    a dream does it. Half of the pictures are noised, as dreams are.
+    """
     device = compute.device
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        anchor = config.build()["anchor"].to(device)
+        anchor = config.build()["anchor"]
+    go_on(begin, "anchor", anchor)
+    anchor.to(device)
     generator = seeded(seed, "cpu")
     turning = (drives.motions[:, -1].abs() > 0.1) & drives.driving
-    frames = ((drives.age > 1) & drives.moving).double() * (1.0 + turning)
+    frames = ((drives.age > 1) & drives.moving & (drives.left >= ANCHOR_FRAMES - 1)).double() * (1.0 + turning)
     loop = TrainingLoop("anchor", out, anchor, Schedule(minutes, rate=2e-3, fall=0.4, ema=0.99), compute)
 
-    def error(data: Drives, index: Tensor, noise: Tensor | float = 0.0) -> Tensor:
-        """What the carried pictures lack to the frames `index`, [B, 3, H, W]; noise [B, 6, H, W] on the two before."""
-        pictures = torch.cat([data.batch(index - 1, device), data.batch(index - 2, device)], dim=1) + noise
-        return anchor(*pictures.chunk(2, dim=1), data.motions[index].to(device)) - data.batch(index, device)
+    def errors(data: Drives, index: Tensor, frames: int, noise: Tensor | float = 0.0) -> Tensor:
+        """What the carried pictures lack to the frames from `index` on, [T, B, 3, H, W]; noise [B, 6, H, W] on the two before."""
+        pictures = torch.cat([data.batch(index - 2, device), data.batch(index - 1, device)], dim=1) + noise
+        before, last = pictures.chunk(2, dim=1)
+        missing = []
+        for frame in range(frames):
+            before, last = last, anchor(last, before, data.motions[index + frame].to(device))
+            missing.append(last - data.batch(index + frame, device))
+        return torch.stack(missing)
 
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         index = torch.multinomial(frames, ANCHOR_BATCH, True, generator=generator)
@@ -133,14 +149,15 @@ def train_anchor(
         noise = IMAGE_NOISE * (step % 2) * torch.randn(shape, generator=generator)
         for rows in compute.shares(ANCHOR_BATCH):
             with compute.autocast():
-                missing = error(drives, index[rows], noise[rows].to(device))
+                missing = errors(drives, index[rows], ANCHOR_FRAMES, noise[rows].to(device))
             yield {"loss": 3 * missing.square().mean() + missing.abs().mean()}
 
     def validate() -> dict[str, float]:
-        usable = ((held_out.age > 1) & held_out.moving).nonzero()[:, 0]
+        usable = ((held_out.age > 1) & held_out.moving & (held_out.left >= ANCHOR_FRAMES - 1)).nonzero()[:, 0]
         with torch.inference_mode():
-            missing = error(held_out, usable[torch.linspace(0, len(usable) - 1, 256).long()])
-        return {"psnr": float(psnr(missing.square().mean((1, 2, 3))).mean())}
+            missing = errors(held_out, usable[torch.linspace(0, len(usable) - 1, 256).long()], ANCHOR_FRAMES)
+        scores = psnr(missing.square().mean((2, 3, 4))).mean(1).tolist()
+        return {"psnr": scores[0], f"psnr_{ANCHOR_FRAMES}": scores[-1]}
 
     loop.reseed(generator)
     loop.run(loss_of, validate, report)
