@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from world.census import card, census
@@ -28,6 +28,7 @@ from world.errors import DataError, SimulatorError
 
 VERSION = 4  # raise it when the same seed gives other drives than before
 SHARD_FRAMES = 2000
+ATTEMPTS = 4  # at a shard over which SUMO crashes
 SHORTEST = 40
 EPISODE_SECONDS = (18.0, 30.0)
 SPLITS = ("train", "validation", "test")
@@ -44,6 +45,7 @@ class Unit:
     frames: int
     folder: str
     town: str | None = None  # a network file instead of the split's towns
+    attempt: int = 0  # how often SUMO has crashed over it
 
 
 def make_shard(unit: Unit) -> int:
@@ -53,7 +55,8 @@ def make_shard(unit: Unit) -> int:
     from world.town.recorder import record
     from world.town.town import Town
 
-    rng = random.Random(f"shard-{VERSION}-{unit.seed}-{unit.split}-{unit.number}")
+    again = f"-{unit.attempt}" if unit.attempt else ""
+    rng = random.Random(f"shard-{VERSION}-{unit.seed}-{unit.split}-{unit.number}{again}")
     towns = (unit.town,) if unit.town else TOWNS[unit.split]
     town = Town(towns[unit.number % len(towns)], rng.randrange(2**31), Camera())
     done = 0
@@ -149,22 +152,47 @@ def collect(
 
 
 def _drive(units: list[Unit], workers: int) -> Iterator[int]:
-    """Makes shards in processes of their own; yields the frames of each as it is done."""
-    if not units:
-        return
+    """Makes shards in processes of their own; yields the frames of each as it is done.
+
+    SUMO crashes now and then. Shards that were begun when a process died are made again one by one, and the one that dies
+    again is driven in another way.
+    """
+    while units:
+        left = {unit.number: unit for unit in units}
+        try:
+            for unit, done in _processes(units, workers):
+                del left[unit.number]
+                yield done
+        except BrokenProcessPool:
+            for unit in [unit for unit in left.values() if Path(unit.folder).exists()]:
+                del left[unit.number]
+                yield _alone(unit)
+        units = list(left.values())
+
+
+def _processes(units: list[Unit], workers: int) -> Iterator[tuple[Unit, int]]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         min(workers, len(units)), mp_context=context, initializer=_follow_parent, max_tasks_per_child=1
     ) as pool:
-        futures = [pool.submit(make_shard, unit) for unit in units]
+        futures = {pool.submit(make_shard, unit): unit for unit in units}
         try:
             for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise SimulatorError("A process of the collection died; run the same command again to go on.") from error
+                yield futures[future], future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _alone(unit: Unit) -> int:
+    for attempt in range(ATTEMPTS):
+        try:
+            return next(_processes([replace(unit, attempt=attempt)], 1))[1]
+        except BrokenProcessPool:
+            continue
+    raise SimulatorError(
+        f"The processes that drove for {unit.folder} died {ATTEMPTS} times; collect with another --seed."
+    )
 
 
 def _claim(path: Path, request: dict[str, object]) -> None:

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world.anchor import Anchor, carry
+from world.anchor import carry
 from world.controls import FPS, NULL
 from world.data import DriveDataset
 from world.dynamics import FIELDS, Condition
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
 from world.inputs import Inputs
-from world.rollout import Past
+from world.rollout import Parts, Past
 from world.tokenizer import Tokenizer, to_float
 from world.train.compute import precision
 
@@ -119,29 +119,22 @@ class Drives:
 
 @dataclass(frozen=True)
 class Latents:
-    """float16 [T, N, C] each: the frame's latents, and, where wanted, those of the frame before it carried along."""
+    """clean: float16 [T, N, C], the frames' latents."""
 
     clean: Tensor
-    carried: Tensor | None = None
 
     def past(self, drives: Drives, index: Tensor, device: str) -> Past:
-        """The two frames before the frames `index`."""
-        pictures = drives.batch(index - 2, device), drives.batch(index - 1, device)
-        return Past(pictures, (self.clean[index - 2].to(device).float(), self.clean[index - 1].to(device).float()))
-
-    def condition(self, drives: Drives, index: Tensor, device: str = "cpu") -> Condition:
-        """What leads to the frames `index` (whose age is at least 1), their true past included."""
-        if self.carried is None:
-            raise ValueError("no carried latents have been made of these drives")
+        """The two frames before the frames `index` (whose age is at least 1; of a second one, the first twice)."""
         before = (index - 1) - (drives.age[index] > 1).long()
-        return Condition(
-            self.carried[index].to(device).float(),
-            self.clean[index - 1].to(device).float(),
-            self.clean[before].to(device).float(),
-            torch.ones(len(index), device=device),
-            drives.motions[index].to(device),
-            drives.fields[index].to(device),
-        )
+        pictures = drives.batch(before, device), drives.batch(index - 1, device)
+        return Past(pictures, (self.clean[before].to(device).float(), self.clean[index - 1].to(device).float()))
+
+    def condition(self, drives: Drives, index: Tensor, parts: Parts, device: str = "cpu") -> Condition:
+        """What leads to the frames `index` (whose age is at least 1), their true past included."""
+        past, motions = self.past(drives, index, device), drives.motions[index].to(device)
+        carried = parts.tokenizer.encode(carry(parts.anchor, past.pictures, motions))
+        one = torch.ones(len(index), device=device)
+        return Condition(carried, past.latents[1], past.latents[0], one, motions, drives.fields[index].to(device))
 
 
 def _check_bounds(action: Tensor, inputs: Inputs, root: Path) -> None:
@@ -182,61 +175,16 @@ def encode_all(
     drives: Drives, tokenizer: Tokenizer, device: str, cache: Path, hashes: Mapping[str, str], note: Note | None = None
 ) -> Latents:
     """The latents of all frames. `hashes`: of the files of weights; what is in `cache` is not done again."""
-
-    def encoded(index: Tensor) -> Tensor:
-        return tokenizer.encode(drives.batch(index, device))
-
-    key = cache_key(hashes, ("tokenizer",))
-    return Latents(_frame_by_frame(drives, tokenizer, encoded, cache / f"latents-{key}", "encoding frames", note))
-
-
-@torch.inference_mode()
-def carry_all(
-    drives: Drives,
-    latents: Latents,
-    tokenizer: Tokenizer,
-    anchor: Anchor,
-    device: str,
-    cache: Path,
-    key: str,
-    note: Note,
-) -> Latents:
-    """The same with the carried pasts of all frames. `key` stands for the weights of tokenizer and anchor.
-
-    A dream's pictures lie between true ones and those that latents decode to, so it is their mean that is carried.
-    """
-
-    def carried(index: Tensor) -> Tensor:
-        around = torch.arange(int(index[0]) - 2, int(index[-1]) + 1).clamp_min(0)
-        decoded = tokenizer.decode(latents.clean[around].to(device).float()).clamp(-1, 1)
-        pictures = (drives.batch(around, device) + decoded) / 2
-        first = (drives.age[index] == 1)[:, None, None, None].to(device)  # there is one picture before, not two
-        before = torch.where(first, pictures[1:-1], pictures[:-2])
-        return tokenizer.encode(carry(anchor, (before, pictures[1:-1]), drives.motions[index].to(device)))
-
-    found = _frame_by_frame(drives, tokenizer, carried, cache / f"carried-{key}", "carrying frames along", note)
-    return Latents(latents.clean, found)
-
-
-def _frame_by_frame(
-    drives: Drives,
-    tokenizer: Tokenizer,
-    latents: Callable[[Tensor], Tensor],
-    stem: Path,
-    what: str,
-    note: Note | None,
-) -> Tensor:
-    """float16 [T, N, C]: `latents` of every frame, ENCODED at a time, kept in a file whose name begins with `stem`."""
-    path = stem.with_name(f"{stem.name}-{fingerprint(drives.dataset, '')}.npy")
+    path = cache / f"latents-{cache_key(hashes, ('tokenizer',))}-{fingerprint(drives.dataset, '')}.npy"
     if not path.exists():
         out = np.empty((len(drives), tokenizer.config.tokens, tokenizer.config.channels), np.float16)
         for index in torch.arange(len(drives)).split(ENCODED):
-            with precision(str(tokenizer.latent_mean.device)):
-                out[index] = latents(index).cpu().half()
+            with precision(device):
+                out[index] = tokenizer.encode(drives.batch(index, device)).cpu().half()
             if note and int(index[0]) % (ENCODED * 80) == 0:
-                note(f"{what}, {int(index[0]) / len(drives):.0%}")
+                note(f"encoding frames, {int(index[0]) / len(drives):.0%}")
         save_array(path, out)
-    return torch.from_numpy(np.load(path, mmap_mode="r+"))
+    return Latents(torch.from_numpy(np.load(path, mmap_mode="r+")))
 
 
 def _cached_images(dataset: DriveDataset, size: tuple[int, int], cache: Path, note: Note | None) -> np.ndarray:

@@ -22,7 +22,7 @@ from world.errors import DataError
 from world.files import WorldConfig, go_on, save_part, seeded
 from world.rollout import Parts, rollout
 from world.train.compute import Compute, precision
-from world.train.drives import ENCODING, Drives, Latents, cache_key, carry_all, encode_all, trained_parts
+from world.train.drives import ENCODING, Drives, Latents, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.pool import Pool
 from world.train.recipe import Recipe
@@ -75,11 +75,9 @@ def train_dynamics(
         if report:
             report(0.0, text)
 
-    key = cache_key(hashes) + ("" if recipe.anchor else "-still")
     cache = out / "cache"
     with compute.main_first():
         latents, held = (encode_all(data, parts.tokenizer, device, cache, hashes, note) for data in (drives, held_out))
-        latents = carry_all(drives, latents, parts.tokenizer, parts.anchor, device, cache, key, note)
     trainer = DynamicsTrainer(parts, drives, latents, compute, seed, recipe)
 
     def validate(loop: TrainingLoop, time: bool) -> Callable[[], dict[str, float]]:
@@ -116,7 +114,7 @@ def still_anchor(config: WorldConfig) -> Anchor:
 
 
 class DynamicsTrainer:
-    """The losses of the three phases."""
+    """The losses of the two phases."""
 
     def __init__(
         self, parts: Parts, drives: Drives, latents: Latents, compute: Compute, seed: int, recipe: Recipe | None = None
@@ -138,7 +136,7 @@ class DynamicsTrainer:
     def pairs(self, step: int) -> Iterator[dict[str, Tensor]]:
         index = torch.multinomial(self.frames, PAIRS, True, generator=self.generator)
         clean = self.latents.clean[index].to(self.device).float()
-        given = self.noised(self.latents.condition(self.drives, index, self.device))
+        given = self.given(index)
         progress = self.loop.progress if self.loop else 1.0
         return self.forcing(clean, self.dropped(given), bootstrap=self.shortcut and progress > BOOTSTRAP_FROM)
 
@@ -146,11 +144,16 @@ class DynamicsTrainer:
         """Dreams one frame on, and true clips: what the model knows of the world must not be lost over its own dreams."""
         first = torch.multinomial(self.frames * self.starts, CLIPS, True, generator=self.generator)
         index = (first[:, None] + torch.arange(CLIP_FRAMES)).flatten()
-        given = self.dropped(self.noised(self.latents.condition(self.drives, index, self.device)))
+        given = self.dropped(self.given(index))
         clean = self.latents.clean[index].to(self.device).float()
         clips = self.forcing(clean, given, bootstrap=self.shortcut, frames=CLIP_FRAMES)
         for dreamt, true in zip(self._pool.step(self.loop.progress if self.loop else 0.0), clips, strict=True):
             yield true | dreamt | {"loss": true["loss"] + dreamt["loss"]}
+
+    def given(self, index: Tensor) -> Condition:
+        """What leads to true frames, a little noised."""
+        with torch.no_grad(), self.compute.autocast():
+            return self.noised(self.latents.condition(self.drives, index, self.parts, self.device))
 
     def forcing(
         self, clean: Tensor, given: Condition, *, bootstrap: bool, frames: int = 0
