@@ -91,6 +91,9 @@ def _future(part: dict[str, dict[int, float]], judge: dict[str, Any]) -> Iterato
         if frames == 10:
             name = "PSNR with true over shuffled motion, at 10 frames"
             yield _at_least(name, dream - other, 1.5, lambda v: f"{v:+.1f} dB", f"shuffled {other:.1f} dB")
+    if detail := part.get("detail"):
+        shown = " / ".join(f"{detail[frames]:.2f}" for frames in HORIZONS)
+        yield Row(f"detail over the truth's, at {', '.join(map(str, HORIZONS))} frames", shown, "", "1 is as sharp")
 
 
 def _steering(part: dict[str, float], judge: dict[str, Any]) -> Iterator[Row]:

@@ -29,14 +29,19 @@ def save_checkpoint(
     ema: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
     state: Mapping[str, Any],
+    beside: nn.Module | None = None,
 ) -> None:
-    """Writes aside, then swaps in; the last good checkpoint stands until the new one is whole."""
+    """Writes aside, then swaps in; the last good checkpoint stands until the new one is whole.
+
+    `beside`: what is trained against the model, and not shipped.
+    """
     _recover(folder)
     aside = folder.with_name(folder.name + ".new")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"ema.{name}": value for name, value in ema.items()}
+    tensors |= {f"beside.{name}": value for name, value in (beside.state_dict() if beside else {}).items()}
     for index, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in slots.items()}
     save_file(
@@ -56,7 +61,11 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, model: nn.Module, ema: dict[str, Tensor], optimizer: torch.optim.Optimizer
+    folder: Path,
+    model: nn.Module,
+    ema: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    beside: nn.Module | None = None,
 ) -> dict[str, Any] | None:
     """Restores everything in place from the last whole checkpoint; None where there is none, DataError where it is damaged."""
     place = next((place for place in _places(folder) if (place / MARKER).exists()), None)
@@ -67,12 +76,14 @@ def load_checkpoint(
         state = json.loads((place / "state.json").read_text())
     except (SafetensorError, ValueError, OSError) as error:
         raise DataError(f"The checkpoint {place} is damaged ({error}); delete that folder to begin anew.") from error
-    groups: dict[str, dict[str, Tensor]] = {"model": {}, "ema": {}, "optimizer": {}}
+    groups: dict[str, dict[str, Tensor]] = {"model": {}, "ema": {}, "optimizer": {}, "beside": {}}
     for name, value in tensors.items():
         group, rest = name.split(".", 1)
         groups[group][rest] = value
     try:
         model.load_state_dict(groups["model"])
+        if beside is not None:
+            beside.load_state_dict(groups["beside"])
     except RuntimeError as error:
         raise DataError(
             f"The checkpoint {place} belongs to another configuration; train into another folder."

@@ -18,7 +18,13 @@ WIDTHS = (32, 64, 96, 128)
 
 
 class Critic(nn.Module):
-    """Sees two pictures in a row, so that what flickers or creeps looks untrue too."""
+    """Sees two pictures in a row, so that what flickers or creeps looks untrue too.
+
+    `steps`: that it has taken; `pulls`: how hard the truth and it pull on a picture, averaged over steps.
+    """
+
+    steps: Tensor
+    pulls: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,6 +40,9 @@ class Critic(nn.Module):
         self.told = nn.ModuleDict(
             {name: spectral_norm(nn.Embedding(size + 1, WIDTHS[-1])) for name, size in FIELDS.items()}
         )
+
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+        self.register_buffer("pulls", torch.zeros(2))
 
     def forward(self, before: Tensor, picture: Tensor, fields_B6: Tensor) -> Tensor:
         """How true each patch of `picture` (float [B, 3, H, W], like the one `before` it) looks, small and large: [B, P]."""

@@ -40,10 +40,17 @@ class TrainingLoop:
     """Takes steps until the minutes are spent; a kill costs at most `checkpoint_minutes`, Ctrl+C nothing."""
 
     def __init__(
-        self, name: str, folder: Path, model: nn.Module, schedule: Schedule, compute: Compute | None = None
+        self,
+        name: str,
+        folder: Path,
+        model: nn.Module,
+        schedule: Schedule,
+        compute: Compute | None = None,
+        beside: nn.Module | None = None,
     ) -> None:
+        """`beside`: what is trained against the model by `loss_of` itself; it is kept in checkpoints too."""
         self.name, self.folder, self.model, self.schedule = name, folder, model, schedule
-        self.compute = compute or Compute()
+        self.compute, self.beside = compute or Compute(), beside
         folder.mkdir(parents=True, exist_ok=True)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -52,7 +59,7 @@ class TrainingLoop:
         self.compute.same(model)
         self.ema = {key: value.detach().clone() for key, value in model.state_dict().items()}
         self.step, self.seconds = 0, 0.0
-        state = load_checkpoint(self.checkpoint, model, self.ema, self.optimizer)
+        state = load_checkpoint(self.checkpoint, model, self.ema, self.optimizer, beside)
         if state:
             self.step, self.seconds = state["step"], state["seconds"]
 
@@ -108,7 +115,7 @@ class TrainingLoop:
                     saved = self.seconds
                     if compute.main:
                         state = {"step": self.step, "seconds": self.seconds}
-                        save_checkpoint(self.checkpoint, self.model, self.ema, self.optimizer, state)
+                        save_checkpoint(self.checkpoint, self.model, self.ema, self.optimizer, state, self.beside)
                 if stop and not last:
                     raise KeyboardInterrupt
 

@@ -67,7 +67,6 @@ class Pool:
             self.critic = Critic().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.criticism = torch.optim.AdamW(self.critic.parameters(), lr=1e-3, betas=(0.5, 0.95))
         self.groups: list[Group] = []
-        self.pulls = torch.zeros(2)  # of the truth and of the critic on a picture, averaged over steps
         self.steps = 0
 
     def step(self, progress: float) -> Iterator[dict[str, Tensor]]:
@@ -139,8 +138,8 @@ class Pool:
 
     def _heard(self) -> float:
         """The critic's weight: its pull stands in a fixed proportion to the truth's (as in VQGAN, arXiv 2012.09841)."""
-        truth, critic = self.pulls.tolist()
-        return self.doubt * min(1.0, self.steps / WARMUP) * truth / max(critic, 1e-8)
+        truth, critic = self.critic.pulls.tolist()
+        return self.doubt * min(1.0, int(self.critic.steps) / WARMUP) * truth / max(critic, 1e-8)
 
     def _criticise(self, true_before: Tensor, true: Tensor, before: Tensor, picture: Tensor, fields: Tensor) -> float:
         """Adds to the critic's gradients; gives its loss."""
@@ -157,8 +156,9 @@ class Pool:
         self.compute.average([p.grad for p in self.critic.parameters() if p.grad is not None])
         self.criticism.step()
         self.criticism.zero_grad()
-        pulls = torch.tensor(self.compute.agreed(*pulls.tolist()))
-        self.pulls = pulls if self.steps == 0 else self.pulls.lerp(pulls, 0.05)
+        agreed = self.critic.pulls.new_tensor(self.compute.agreed(*pulls.tolist()))
+        self.critic.pulls.lerp_(agreed, max(0.05, 1 / (int(self.critic.steps) + 1)))
+        self.critic.steps += 1
 
 
 def ahead(weights: Tensor, frames: int) -> Tensor:
