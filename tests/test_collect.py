@@ -20,7 +20,7 @@ if missing := [name for name in ("sumo", "libsumo", "panda3d") if find_spec(name
     pytest.skip(f"collecting needs the extra `sim` ({', '.join(missing)} missing)", allow_module_level=True)
 
 from world import collect as collecting
-from world.collect import Unit, collect
+from world.collect import Unit, collect, drive
 from world.data import DriveDataset, Episode, EpisodeWriter
 from world.data.schema import COLUMNS
 from world.data.writer import is_done
@@ -117,6 +117,25 @@ def test_another_collection_in_the_same_folder_is_refused(undisturbed: Path, tmp
     with pytest.raises(DataError, match=r"other shard frames"):
         collect(SHARD - 10, undisturbed, SEED)
     assert labels(undisturbed) == before
+
+
+def crash(unit: Unit) -> int:
+    """A shard's work: number 1 crashes twice, like SUMO, number 3 always."""
+    folder = Path(unit.folder)
+    folder.mkdir(exist_ok=True)
+    if unit.number == 3 or (unit.number == 1 and unit.attempt < 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+    (folder / "DONE").write_text(str(unit.attempt))
+    return unit.frames
+
+
+@pytest.mark.slow
+def test_a_crash_costs_no_more_than_a_shard(tmp_path: Path) -> None:
+    units = [Unit(number, SEED, "train", 100 + number, str(tmp_path / str(number))) for number in range(4)]
+    assert sorted(drive(units[:3], 2, crash)) == [100, 101, 102]
+    assert [(tmp_path / str(number) / "DONE").read_text() for number in range(3)] == ["0", "2", "0"]
+    with pytest.raises(SimulatorError, match="died 4 times"):
+        list(drive(units[3:], 2, crash))
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

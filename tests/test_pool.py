@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_dreams_of_a_group_go_on_together_and_begin_anew(tmp_path: Path, monkeyp
         (group,) = pool.groups
         seen.append((group.age, group.at.clone(), group.caches[0].keys.shape[-2]))
         lengths.append(group.length)
-    for (age, at, cached), (next_age, next_at, next_cached) in zip(seen, seen[1:], strict=False):
+    for (age, at, cached), (next_age, next_at, next_cached) in pairwise(seen):
         if next_age > 1:  # the same dreams, a frame on, that remember one frame more
             assert next_age == age + 1
             assert torch.equal(next_at, at + 1)

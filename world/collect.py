@@ -48,6 +48,9 @@ class Unit:
     attempt: int = 0  # how often SUMO has crashed over it
 
 
+Make = Callable[[Unit], int]  # one shard's frames
+
+
 def make_shard(unit: Unit) -> int:
     """Drive one shard; returns its frames. Runs in a process of its own: SUMO and the camera are one a process."""
     from world.town.camera import Camera
@@ -131,7 +134,7 @@ def collect(
     if progress:
         progress(min(finished, frames), frames)
     try:
-        for done in _drive(todo, workers):
+        for done in drive(todo, workers):
             finished += done
             if progress:
                 progress(min(finished, frames), frames)
@@ -151,7 +154,7 @@ def collect(
     return out
 
 
-def _drive(units: list[Unit], workers: int) -> Iterator[int]:
+def drive(units: list[Unit], workers: int, make: Make = make_shard) -> Iterator[int]:
     """Makes shards in processes of their own; yields the frames of each as it is done.
 
     SUMO crashes now and then. Shards that were begun when a process died are made again one by one, and the one that dies
@@ -160,22 +163,22 @@ def _drive(units: list[Unit], workers: int) -> Iterator[int]:
     while units:
         left = {unit.number: unit for unit in units}
         try:
-            for unit, done in _processes(units, workers):
+            for unit, done in _processes(units, workers, make):
                 del left[unit.number]
                 yield done
         except BrokenProcessPool:
             for unit in [unit for unit in left.values() if Path(unit.folder).exists()]:
                 del left[unit.number]
-                yield _alone(unit)
+                yield _alone(unit, make)
         units = list(left.values())
 
 
-def _processes(units: list[Unit], workers: int) -> Iterator[tuple[Unit, int]]:
+def _processes(units: list[Unit], workers: int, make: Make) -> Iterator[tuple[Unit, int]]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         min(workers, len(units)), mp_context=context, initializer=_follow_parent, max_tasks_per_child=1
     ) as pool:
-        futures = {pool.submit(make_shard, unit): unit for unit in units}
+        futures = {pool.submit(make, unit): unit for unit in units}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -184,10 +187,10 @@ def _processes(units: list[Unit], workers: int) -> Iterator[tuple[Unit, int]]:
             raise
 
 
-def _alone(unit: Unit) -> int:
+def _alone(unit: Unit, make: Make) -> int:
     for attempt in range(ATTEMPTS):
         try:
-            return next(_processes([replace(unit, attempt=attempt)], 1))[1]
+            return next(_processes([replace(unit, attempt=attempt)], 1, make))[1]
         except BrokenProcessPool:
             continue
     raise SimulatorError(

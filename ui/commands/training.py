@@ -52,7 +52,9 @@ HeldOut = Annotated[
 ]
 Begin = Annotated[
     Path | None,
-    typer.Option(exists=True, file_okay=False, help="Weights of the same shapes to go on with, instead of from nothing."),
+    typer.Option(
+        exists=True, file_okay=False, help="Weights of the same shapes to go on with, instead of from nothing."
+    ),
 ]
 StepSeconds = Annotated[
     float | None,

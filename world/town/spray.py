@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,7 @@ def puffs(others: list[Other], x: float, y: float, heading: float) -> list[Puff]
     return found
 
 
-def mist(found: list[Puff], depth: np.ndarray, grain: np.ndarray) -> np.ndarray:
+def mist(found: Sequence[Puff], depth: np.ndarray, grain: np.ndarray) -> np.ndarray:
     """How much of each pixel is mist, float32 [H, W]. `depth` (m) hides what is behind; `grain` [H, W] makes it uneven."""
     left = np.ones((HEIGHT, WIDTH), np.float32)
     for puff in found:
