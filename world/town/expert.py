@@ -21,6 +21,7 @@ SEEN_AHEAD = 60.0  # m
 ROOM = 4.5  # m left to what blocks the lane, to swing out
 ASTRAY = 1.9  # m from the path, from which on the way back is looked for
 BACK_SPEED = 7.0  # m/s on that way, less the further it is
+SECONDS_AHEAD = np.arange(0.3, 2.71, 0.3)  # in which others are foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ def advise(
         if light == "r" or line > speed * speed / (2 * 4.0):
             for_light = line < block
             block = min(block, line)
-    wish = min(target, _bend_speed(route))
+    bend = _bend_speed(route)
+    wish = min(target, bend)
     if solid is not None and fix and (off_road or abs(offset) > ASTRAY or abs(fix.heading_error) > 1.0):
         back = way_back(route, x, y, heading, speed, steer, solid, others)
         steer = back.steer
@@ -94,6 +96,7 @@ def advise(
         if back.free < REACH:
             wish = min(wish, math.sqrt(2 * 2.5 * max(0.0, back.free - 0.3)))
     accel = min(2.8, 1.3 * (wish - speed)) if wish > speed else max(-3.0, 1.1 * (wish - speed))
+    accel = min(accel, max(-4.5, 2.5 * (bend - speed)))
     if lead is not None:
         accel = min(accel, _idm(speed, max(wish, 1.0), lead_gap, lead_speed))
     if block < SEEN_AHEAD:
@@ -145,19 +148,22 @@ def _vehicle_in_way(other: Other, points: np.ndarray, s: np.ndarray, front: floa
 
 
 def _will_cross(other: Other, points: np.ndarray, s: np.ndarray, here: float, speed: float) -> float | None:
-    """Where a moving vehicle will be on the path about when we are, if it does."""
+    """Where a moving vehicle will be on the path about when we are, if it does; it goes on turning as it does now."""
     if other.speed < 1.0:
         return None
-    for time in (0.6, 1.2, 1.8, 2.4):
-        x = other.x + time * other.speed * math.cos(other.heading)
-        y = other.y + time * other.speed * math.sin(other.heading)
-        gap = np.hypot(points[:, 0] - x, points[:, 1] - y)
-        k = int(gap.argmin())
+    turn = max(-0.8, min(0.8, other.turn))
+    headings = other.heading + turn * SECONDS_AHEAD
+    x = other.x + other.speed * np.cumsum(np.cos(headings)) * SECONDS_AHEAD[0]
+    y = other.y + other.speed * np.cumsum(np.sin(headings)) * SECONDS_AHEAD[0]
+    gaps = np.hypot(points[None, :, 0] - x[:, None], points[None, :, 1] - y[:, None])
+    nearest = gaps.argmin(axis=1)
+    for n in np.flatnonzero(gaps.min(axis=1) < 2.0):
+        k = int(nearest[n])
         reach = float(s[k]) - here
-        if gap[k] < 2.0 and reach > REAR_AXLE_TO_FRONT + 0.5 and abs(reach / max(speed, 2.0) - time) < 1.2:
+        if reach > REAR_AXLE_TO_FRONT + 0.5 and abs(reach / max(speed, 2.0) - SECONDS_AHEAD[n]) < 1.2:
             k2 = min(k + 1, len(points) - 1)
             along = math.atan2(*(points[k2] - points[max(0, k2 - 1)])[::-1])
-            if 0.6 < abs(wrap(other.heading - along)) < 2.6:
+            if 0.6 < abs(wrap(float(headings[n]) - along)) < 2.6:
                 return float(s[k])
     return None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,16 +153,21 @@ class Route:
         at = self._behind + len(self.junctions)
         return self.wishes[at : at + 1]
 
-    def _make_way(self, direction: str) -> None:
-        """Where only another lane of the street goes there, lead the path's last piece over to it."""
-        begin, end, name = self._spans[-1]
+    def _onward(self, turn: Turn) -> bool:
+        """Does it lead to where one need not turn round?"""
+        return turn.direction in TURN_SHARES and turn.to not in self.network.dead_ends
+
+    def _make_way(self, fits: Callable[[Turn], bool], least: float) -> None:
+        """Where only another lane of the street has a turn that fits, lead the path's last piece (`least` m) over to it."""
+        start, end, name = self._spans[-1]
+        begin = max(start, self.s + 3.0)  # what lies behind us stays
         lane = self.network.lanes[name]
         goes = [
             other
             for other in self.network.edge_lanes[lane.edge]
-            if any(turn.direction == direction for turn in self.network.turns.get(other, ()))
+            if any(fits(turn) for turn in self.network.turns.get(other, ()))
         ]
-        if name in goes or not goes or end - begin < 30:
+        if name in goes or not goes or end - begin < least:
             return
         goal = min((self.network.lanes[other] for other in goes), key=lambda other: abs(other.index - lane.index))
         piece = np.flatnonzero((self._s > begin) & (self._s <= end))
@@ -176,12 +182,15 @@ class Route:
         middle, done = begin + 0.4 * (end - begin), begin + 0.7 * (end - begin)
         word = Command.LANE_LEFT if goal.index > lane.index else Command.LANE_RIGHT
         self._planned.append((begin + 0.15 * (end - begin), done, word))
-        self._spans[-1:] = [(begin, middle, name), (middle, end, goal.id)]
+        self._spans[-1:] = [(start, middle, name), (middle, end, goal.id)]
 
     def _extend(self) -> None:
         while self._s[-1] - self.s < AHEAD or (self._wish() and not self.refused):
-            if self._wish() and not self.network.lanes[self._spans[-1][2]].internal:
-                self._make_way(self._wish())
+            if not self.network.lanes[self._spans[-1][2]].internal:
+                if wish := self._wish():
+                    self._make_way(lambda turn, wish=wish: turn.direction == wish, 30.0)  # type: ignore[misc]
+                else:
+                    self._make_way(self._onward, 14.0)
             lane = self._spans[-1][2]
             turns = self.network.turns.get(lane, ())
             if self.network.lanes[lane].internal:  # began inside a junction: find the way out
@@ -256,6 +265,14 @@ class Route:
                 return lane
         return self._spans[-1][2]
 
+    def edges(self) -> tuple[str, ...]:
+        """The streets of the path, from the one that we are on (or have just left) on."""
+        lanes = [(start, self.network.lanes[name]) for start, _, name in self._spans]
+        streets = [(start, lane.edge) for start, lane in lanes if not lane.internal]
+        here = sum(start <= self.s for start, _ in streets[1:])
+        ahead = [edge for _, edge in streets[here:]]
+        return tuple(edge for k, edge in enumerate(ahead) if k == 0 or edge != ahead[k - 1])
+
     def next_junction(self, s: float) -> Junction | None:
         """The first junction not yet left behind at `s`."""
         return next((j for j in self.junctions if j.exit > s), None)
@@ -307,6 +324,8 @@ class Route:
         """Move to the lane on the left (+1) or right (-1), in `within` m; False where there is none or no room."""
         name = self.neighbour(side)
         if name is None or self.changing or self.swinging:
+            return False
+        if name in self.network.dead_ends and self.lane() not in self.network.dead_ends:
             return False
         lane, goal = self.network.lanes[self.lane()], self.network.lanes[name]
         here = self.index.nearest(*self.point(self.s), plain=True)

@@ -125,7 +125,7 @@ class Town:
         self.collision: Collision | None = None
         self.lead: str | None = None
         self.lead_distance = JUNCTION_CAP
-        self.traffic.place_ego(self.x, self.y, self.heading, self.speed)
+        self.traffic.place_ego(self.x, self.y, self.heading, self.speed, self.route.edges())
         self.traffic.step(self.x, self.y)
         self._settle()
 
@@ -322,7 +322,7 @@ class Town:
         self.x += mean * DT * math.cos(middle)
         self.y += mean * DT * math.sin(middle)
         self.heading = math.remainder(self.heading + turn, 2 * math.pi)
-        self.traffic.place_ego(self.x, self.y, self.heading, self.speed)
+        self.traffic.place_ego(self.x, self.y, self.heading, self.speed, self.route.edges())
         self.traffic.step(self.x, self.y)
         self.events.step(self)
         self.atmosphere.step(self.weather, self.time)

@@ -47,6 +47,7 @@ class Other:
     speed: float
     braking: bool
     look: str = ""  # a special model of its kind (world/town/props.py): "deer", "ambulance", "hazard", ...
+    turn: float = 0.0  # rad/s
 
 
 class Traffic:
@@ -154,16 +155,31 @@ class Traffic:
         libsumo.person.setSpeed(name, self._rng.uniform(1.0, 1.8))
         libsumo.person.appendWalkingStage(name, walk[0].edges, 0.5 * self.network.sidewalks[goal].length)
 
-    def place_ego(self, x: float, y: float, heading: float, speed: float) -> None:
-        """Put our car (its rear axle at x, y) where it is."""
+    def place_ego(self, x: float, y: float, heading: float, speed: float, way: tuple[str, ...] = ()) -> None:
+        """Put our car (its rear axle at x, y) where it is. `way`: the streets that it is on and will take.
+
+        Others give way to it only where SUMO knows that it is coming.
+        """
         if EGO not in libsumo.vehicle.getLoadedIDList():  # it may also wait at the roadside for its turn
             libsumo.route.add(f"ego-route-{self._count}", self.random_route(self._edges[0]))
             libsumo.vehicle.add(EGO, f"ego-route-{self._count}", typeID="ego", departPos="0", departSpeed="0")
             self._count += 1
+        self._tell_way(way)
         fx, fy = x + REAR_AXLE_TO_FRONT * math.cos(heading), y + REAR_AXLE_TO_FRONT * math.sin(heading)
         angle = (90.0 - math.degrees(heading)) % 360.0
         libsumo.vehicle.moveToXY(EGO, "", -1, fx, fy, angle, 2)
         libsumo.vehicle.setPreviousSpeed(EGO, speed)
+
+    def _tell_way(self, way: tuple[str, ...]) -> None:
+        at = libsumo.vehicle.getRouteIndex(EGO)
+        if at < 0:  # it has not entered yet
+            return
+        told = tuple(libsumo.vehicle.getRoute(EGO))[at:]
+        if told and told[0] in way and told != way[way.index(told[0]) :]:
+            with contextlib.suppress(
+                libsumo.TraCIException
+            ):  # streets that SUMO finds no way between: it keeps its own
+                libsumo.vehicle.setRoute(EGO, list(way[way.index(told[0]) :]))
 
     def step(self, x: float, y: float) -> None:
         """Advance 0.1 s; then see who is near (x, y)."""
@@ -189,7 +205,9 @@ class Traffic:
             braking = bool(vehicle.getSignals(name) & BRAKE_SIGNAL)
             kind = self._kinds.get(name, "car")
             look = self._looks.get(name, "")
-            found[name] = Other(name, kind, vx, vy, heading, vehicle.getSpeed(name), braking, look)
+            before = self.others.get(name)
+            turn = math.remainder(heading - before.heading, math.tau) / DT if before else 0.0
+            found[name] = Other(name, kind, vx, vy, heading, vehicle.getSpeed(name), braking, look, turn)
         person: Any = libsumo.person
         for name in person.getIDList():
             px, py = person.getPosition(name)
