@@ -7,17 +7,16 @@ words: a held-out text is made of held-out phrases and joints only, so it shares
 from __future__ import annotations
 
 import hashlib
-import json
 import random
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
 
 from brain.plan import Plan, Question, Refusal, Slot, Step, Utterance, When, parse_line, print_line
 from brain.prompt import Context
 from finetune import phrases_en, phrases_zh
+from finetune.cases import Case
 
 Split = Literal["train", "held_out"]
 HELD_OUT_SHARE = 0.15
@@ -47,17 +46,6 @@ CHINESE_DIGITS = "零一二三四五六七八九"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One example. `kind` says what sort of sentence it is, for reporting by kind; language is en or zh."""
-
-    text: str
-    context: str
-    plan: str
-    kind: str
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
 class Phrase:
     """A piece of a sentence and the steps it means. `imperative` ones take "please" and the like."""
 
@@ -83,11 +71,6 @@ def corpus(count: int, split: Split = "train", seed: int = 0) -> list[Case]:
             raise ValueError(f"the generator wrote a plan that is not canonical: {case.plan}")
         cases.setdefault((case.text, case.context), case)
     return list(cases.values())
-
-
-def write_cases(cases: Iterable[Case], path: Path) -> None:
-    """One JSON object a line."""
-    path.write_text("".join(json.dumps(asdict(case), ensure_ascii=False) + "\n" for case in cases))
 
 
 class Writer:

@@ -11,10 +11,10 @@ from typing import Any
 from brain.director import Director, Reply
 from brain.llm import ADAPTER
 from brain.plan import Plan, PlanError, parse_line, print_line
-from finetune.corpus import Case, corpus
+from finetune.cases import Case, bare, read_tsv
+from finetune.corpus import corpus
 from finetune.rules import by_rules
 from finetune.train import FinetuneConfig
-from world.errors import DataError
 
 HELD_OUT_SEED = 2  # not the one that training validates on
 Note = Callable[[float, str], None]
@@ -116,29 +116,8 @@ def compare(cases: Sequence[Case], lines: Sequence[str]) -> dict[str, Any]:
     return {"cases": len(exact), "exact": mean(exact), "valid": mean(valid)} | by
 
 
-def bare(text: str) -> str:
-    """The text without what makes no difference: capitals and punctuation at its end."""
-    return text.lower().strip(" .!?\u3002\uff01\uff1f")
-
-
 def mean(values: Sequence[bool]) -> float:
     return sum(values) / len(values) if values else 0.0
-
-
-def read_tsv(path: Path) -> list[Case]:
-    """Hand-written cases; DataError names the first bad line. Lines that begin with # are remarks."""
-    cases = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        parts = line.split("\t")
-        try:
-            text, context, plan = parts
-            plan = print_line(parse_line(plan))
-        except (ValueError, PlanError) as error:
-            raise DataError(f"Line {number} of {path} is not text TAB context TAB plan ({error}).") from error
-        cases.append(Case(text, context, plan, "hand-written", "zh" if any(c > "⺀" for c in text) else "en"))
-    return cases
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, str]]:

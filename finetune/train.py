@@ -14,11 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brain.llm import PACKAGE, PACKAGE_VERSION, base_model
-from brain.plan import PlanError, parse_line, print_line
 from brain.prompt import prompt_tokens
-from finetune.corpus import Case, corpus
+from finetune.cases import Case, read_cases
+from finetune.corpus import corpus
 from finetune.lora import fuse
-from world.errors import DataError
 from world.train.loop import Report, Schedule, TrainingLoop
 
 HELD_OUT_SEED = 1
@@ -156,29 +155,6 @@ def collate(examples: list[Example]) -> tuple[Tensor, Tensor, Tensor]:
         labels[row, item.prompt : length] = torch.tensor(item.tokens[item.prompt :])
         mask[row, :length] = 1
     return tokens, labels, mask
-
-
-def read_cases(path: Path) -> list[Case]:
-    """Cases from a jsonl file; DataError names the first bad line."""
-    cases = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            row = json.loads(line)
-            plan = print_line(parse_line(row["plan"]))
-            cases.append(
-                Case(
-                    str(row["text"]),
-                    str(row.get("context", "")),
-                    plan,
-                    row.get("kind", "own"),
-                    row.get("language", "en"),
-                )
-            )
-        except (ValueError, KeyError, TypeError, PlanError) as error:
-            raise DataError(
-                f"Line {number} of {path} is not a case ({error}); it needs text, context and plan."
-            ) from error
-    return cases
 
 
 def save_adapter(model: Any, out: Path, config: FinetuneConfig, cases: int, scores: dict[str, float]) -> Path:

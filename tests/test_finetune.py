@@ -10,11 +10,12 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from brain.plan import REASONS, SLOTS, STEPS, Plan, Question, Refusal, parse_line, print_line
+from finetune.cases import read_cases, read_tsv
 from finetune.corpus import corpus
-from finetune.evaluate import compare, read_tsv
+from finetune.evaluate import compare
 from finetune.lora import fuse
 from finetune.rules import by_rules
-from finetune.train import IGNORE, Batches, Example, collate, read_cases
+from finetune.train import IGNORE, Batches, Example, collate
 from world.errors import DataError
 
 HAND_WRITTEN = Path(__file__).parent / "data/brain_cases.tsv"

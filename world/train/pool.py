@@ -98,7 +98,9 @@ class Pool:
                 given = Condition(anchor, last, before, one, motions, fields)
             with self.compute.autocast():
                 drawn = sample(p.dynamics, start[rows].to(self.device), given, steps, cache, learning=True)
-                picture = p.blend(carried, p.tokenizer.decode(drawn).clamp(-1, 1))
+                dreamt = p.tokenizer.decode(drawn).clamp(-1, 1)
+                picture = p.blend(carried, dreamt)
+                judged = p.blend(carried.detach(), dreamt)  # an anchor that hears the critic makes detail by rippling
             error = ((drawn - clean).square() * self.weight_C).mean()
             missing = picture - wanted
             truth = 3 * missing.square().mean() + missing.abs().mean()
@@ -107,7 +109,7 @@ class Pool:
             pulls += torch.stack([pull_of_truth.norm().cpu(), pull.norm().cpu()]) / len(self.rows)
             doubts += self._criticise(drives.batch(at - 1, self.device), wanted, past.pictures[1], picture, fields)
             yield {
-                "loss": near * (error + truth) + self._heard() * (picture * pull).sum(),
+                "loss": near * (error + truth) + self._heard() * (judged * pull).sum(),
                 "error": error,
                 "truth": truth,
                 "doubt": doubt,
