@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from brain.plan import MAX_KMH
+
 RULES: tuple[tuple[str, str], ...] = (
     (r"left lane|lane.*left|左.*車道", "lane_left"),
     (r"right lane|lane.*right|右.*車道", "lane_right"),
@@ -49,7 +51,7 @@ def by_rules(text: str) -> str:
     for number, clause in enumerate(part for part in SEQUENCE.split(text.lower()) if part and part.strip(" ,。.")):
         side = "left" if re.search(r"left|左", clause) else "right"
         found = SPEED.search(clause)
-        names = [f"speed({found[1]})"] if found else []
+        names = [f"speed({found[1]})" if int(found[1]) <= MAX_KMH else "refuse(unsupported)"] if found else []
         names += [line.format(side=side) for pattern, line in RULES if re.search(pattern, clause)][
             : 1 if not found else 0
         ]
