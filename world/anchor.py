@@ -69,8 +69,8 @@ class Anchor(nn.Module):
         self.see = nn.Conv2d(2 * 3 * CELL**2, c.channels, 3, padding=1)
         self.place = nn.Parameter(torch.zeros(1, c.channels, c.height // CELL, c.width // CELL))
         self.body = nn.Sequential(*(Widening(c.channels, dilation) for dilation in (1, 2, 4, 1, 2, 4)))
-        self.depth = nn.Conv2d(c.channels, CELL**2, 3, padding=1)
-        self.drift = nn.Conv2d(c.channels, 2 * (CELL // 2) ** 2, 3, padding=1)
+        self.depth = nn.Conv2d(c.channels, (CELL // 2) ** 2, 3, padding=1)
+        self.drift = nn.Conv2d(c.channels, 2, 3, padding=1)
         self.told = nn.Linear(c.inputs, c.channels)
         for layer in (self.depth, self.drift, self.told):
             _zero(layer)
@@ -81,24 +81,22 @@ class Anchor(nn.Module):
         `before`: the picture before it, or the same one where there is none. motions_BM: the inputs that lead on, of a
         car steer, accel, speed (m/s) and yaw rate (rad/s, left positive); what is not known (NaN) counts as 0.
         """
-        grid = self.flow(image, before, motions_BM.nan_to_num())
-        sharp, soft = (  # cubic interpolation alone rings after ten frames, linear alone blurs after five
-            F.grid_sample(image, grid, mode=mode, padding_mode="border", align_corners=False)
-            for mode in ("bicubic", "bilinear")
-        )
-        return ((sharp + soft) / 2).clamp(-1, 1)
+        return moved(image, self.flow(image, before, motions_BM))
 
     def flow(self, image: Tensor, before: Tensor, motions_BM: Tensor) -> Tensor:
-        """Where every pixel of the next picture comes from, as `grid_sample` wants it: [B, H, W, 2]."""
+        """Where every pixel of the next picture comes from, as `grid_sample` wants it: [B, H, W, 2].
+
+        Depth has half the picture's resolution and a pixel's own motion a quarter of it: finer ones ripple.
+        """
+        motions_BM = motions_BM.nan_to_num()
         seen = torch.cat([F.pixel_unshuffle(image, CELL), F.pixel_unshuffle(before, CELL)], dim=1)
         seen = seen.contiguous(memory_format=torch.channels_last)
         features = self.body(F.silu(self.see(seen) + self.place + self.told(motions_BM)[..., None, None]))
-        drift = F.interpolate(F.pixel_shuffle(self.drift(features), CELL // 2), scale_factor=2.0, mode="bilinear")
-        drift = DRIFT * drift.float().permute(0, 2, 3, 1)
+        drift = DRIFT * _enlarged(self.drift(features), CELL).permute(0, 2, 3, 1)
         if not self.config.driving:
             return self.rays * self.to_grid + drift
         speed_B, yaw_rate_B = motions_BM[:, 2], motions_BM[:, 3]
-        nearer = F.pixel_shuffle(self.depth(features), CELL)[:, 0].float()
+        nearer = _enlarged(F.pixel_shuffle(self.depth(features), CELL // 2), 2)[:, 0]
         inverse_depth = (self.log_inverse_depth + nearer).clamp(-8, 1).exp()
         angle, forward = yaw_rate_B[:, None, None] * DT, speed_B[:, None, None] * DT
         right, down = self.rays.unbind(-1)
@@ -110,9 +108,22 @@ class Anchor(nn.Module):
         return grid + drift
 
 
+def moved(image: Tensor, grid: Tensor) -> Tensor:
+    """The picture [B, 3, H, W] with every pixel taken from where `grid` says."""
+    sharp, soft = (  # cubic interpolation alone rings after ten frames, linear alone blurs after five
+        F.grid_sample(image, grid, mode=mode, padding_mode="border", align_corners=False)
+        for mode in ("bicubic", "bilinear")
+    )
+    return ((sharp + soft) / 2).clamp(-1, 1)
+
+
 def carry(anchor: Anchor, pictures: tuple[Tensor, Tensor], motions_BM: Tensor) -> Tensor:
     """The newer of two pictures, carried along by the motion that led on from it."""
     return anchor(pictures[1], pictures[0], motions_BM)
+
+
+def _enlarged(field: Tensor, times: int) -> Tensor:
+    return F.interpolate(field.float(), scale_factor=float(times), mode="bilinear")
 
 
 def _zero(layer: nn.Conv2d | nn.Linear) -> None:

@@ -30,7 +30,7 @@ from world.train.recipe import Recipe
 from world.train.run import train
 from world.train.tokenizer import reconstruction
 
-BASE, ENCODED = "base", "encoding"  # folders: the base, and its tokenizer and anchor before the dynamics
+BASE = "base"
 FRAMES = (1, 5, 10)  # ahead
 TIMED = 15  # dreamt frames whose median is the time a frame, once the cache is full
 COLUMNS = ("name", "change", "minutes", "tokenizer_psnr", *(f"psnr_{n}" for n in FRAMES), "ms_a_frame")
@@ -131,8 +131,6 @@ def ablate(
                 report=note,
                 recipe=ablation.recipe,
             )
-            if part == "tokenizer" and ablation.name == BASE:  # the dynamics' training changes the anchor
-                _copy_encoding(folder, out / ENCODED)
         score = measure(folder, held_out, ablation, compute.device, seed)
         values = [score.tokenizer, *score.dream, score.milliseconds]
         rows[ablation.name] = dict(
@@ -195,15 +193,10 @@ def _prepared(out: Path, ablation: Ablation, config: WorldConfig) -> Path:
     if ablation.part == "dynamics":
         config, raw = read_config(out / BASE)
         trained = {"tokenizer": raw["trained"]["tokenizer"]}
-        _copy_encoding(out / ENCODED, folder)
+        for name in ENCODING:
+            shutil.copyfile(out / BASE / f"{name}.safetensors", folder / f"{name}.safetensors")
     write_config(folder, ablation.changed(config), trained)
     return folder
-
-
-def _copy_encoding(source: Path, to: Path) -> None:
-    to.mkdir(exist_ok=True)
-    for name in ENCODING:
-        shutil.copyfile(source / f"{name}.safetensors", to / f"{name}.safetensors")
 
 
 def _done(path: Path, minutes: float) -> dict[str, dict[str, str]]:

@@ -50,8 +50,7 @@ def train_dynamics(
     recipe: Recipe | None = None,
     begin: Path | None = None,
 ) -> None:
-    """Needs the tokenizer and the anchor in `out`; writes the dynamics and the blend beside them, and the anchor anew: in the
-    second phase it learns what a dream's pictures look like.
+    """Needs the tokenizer and the anchor in `out`; writes the dynamics and the blend beside them.
 
     `begin`: a folder of weights of the same shapes, whose dynamics and blend are gone on with.
     """
@@ -65,9 +64,7 @@ def train_dynamics(
         go_on(begin, name, part)
     for part in (trained, modules["tokenizer"]):
         compute.prepare(part)
-    if recipe.anchor:
-        trained["anchor"] = modules["anchor"].train().requires_grad_(True)
-    else:
+    if not recipe.anchor:
         modules["anchor"] = still_anchor(config).to(device)
     parts = Parts.of(modules | dict(trained.items()))
 

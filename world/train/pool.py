@@ -86,9 +86,8 @@ class Pool:
             past, cache, at = group.pasts[part], group.caches[part], group.at[rows]
             motions, fields = drives.motions[at].to(self.device), drives.fields[at].to(self.device)
             clean, wanted = self.latents.clean[at].to(self.device).float(), drives.batch(at, self.device)
-            with self.compute.autocast():
-                carried = carry(p.anchor, past.pictures, motions)
             with torch.no_grad(), self.compute.autocast():
+                carried = carry(p.anchor, past.pictures, motions)
                 known = (p.tokenizer.encode(carried), past.latents[1], past.latents[0])
                 anchor, last, before = (
                     latents + self.context_noise * noise[rows].to(self.device)
@@ -100,7 +99,6 @@ class Pool:
                 drawn = sample(p.dynamics, start[rows].to(self.device), given, steps, cache, learning=True)
                 dreamt = p.tokenizer.decode(drawn).clamp(-1, 1)
                 picture = p.blend(carried, dreamt)
-                judged = p.blend(carried.detach(), dreamt)  # an anchor that hears the critic makes detail by rippling
             error = ((drawn - clean).square() * self.weight_C).mean()
             missing = picture - wanted
             truth = 3 * missing.square().mean() + missing.abs().mean()
@@ -109,7 +107,7 @@ class Pool:
             pulls += torch.stack([pull_of_truth.norm().cpu(), pull.norm().cpu()]) / len(self.rows)
             doubts += self._criticise(drives.batch(at - 1, self.device), wanted, past.pictures[1], picture, fields)
             yield {
-                "loss": near * (error + truth) + self._heard() * (judged * pull).sum(),
+                "loss": near * (error + truth) + self._heard() * (picture * pull).sum(),
                 "error": error,
                 "truth": truth,
                 "doubt": doubt,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from world.anchor import moved
 from world.files import WorldConfig, go_on, save_part, seeded
 from world.tokenizer import Tokenizer
 from world.train.compute import Compute
@@ -134,13 +135,18 @@ def train_anchor(
     loop = TrainingLoop("anchor", out, anchor, Schedule(minutes, rate=2e-3, fall=0.4, ema=0.99), compute)
 
     def errors(data: Drives, index: Tensor, frames: int, noise: Tensor | float = 0.0) -> Tensor:
-        """What the carried pictures lack to the frames from `index` on, [T, B, 3, H, W]; noise [B, 6, H, W] on the two before."""
+        """What the carried pictures lack to the frames from `index` on, [T, B, 3, H, W], but for what comes in at the edge.
+
+        noise: [B, 6, H, W], on the two pictures before.
+        """
         pictures = torch.cat([data.batch(index - 2, device), data.batch(index - 1, device)], dim=1) + noise
         before, last = pictures.chunk(2, dim=1)
-        missing = []
+        missing, known = [], torch.ones_like(last[:, :1])
         for frame in range(frames):
-            before, last = last, anchor(last, before, data.motions[index + frame].to(device))
-            missing.append(last - data.batch(index + frame, device))
+            grid = anchor.flow(last, before, data.motions[index + frame].to(device))
+            known = F.grid_sample(known, grid.detach(), padding_mode="zeros", align_corners=False)
+            before, last = last, moved(last, grid)
+            missing.append(known * (last - data.batch(index + frame, device)))
         return torch.stack(missing)
 
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
