@@ -49,10 +49,20 @@ def resident() -> int:
     return _field(STATUS, "VmRSS") or peak()
 
 
+def mapped() -> int:
+    """Bytes of private memory that this process has asked for, resident or not; 0 where the system does not say."""
+    return _field(STATUS, "VmData") or 0
+
+
 def peak() -> int:
     """The most bytes this process ever had in RAM."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
+
+
+def high_water() -> int:
+    """The most that was resident since the system was last told to forget it; `peak` where it does not say."""
+    return _field(STATUS, "VmHWM") or peak()
 
 
 def total() -> int:

@@ -17,6 +17,10 @@ from ui.drive import Dreamer
 from ui.stream import MAX_MESSAGE
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "gpu: needs a CUDA device")
+
+
 @contextmanager
 def serving(dreamer: Dreamer, grace: float = 0.5) -> Iterator[str]:
     """The page's address while it is served from a thread."""
