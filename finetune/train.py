@@ -26,7 +26,7 @@ IGNORE = -100
 
 @dataclass(frozen=True, slots=True)
 class FinetuneConfig:
-    cases: int = 12_000
+    cases: int = 24_000
     held_out: int = 200
     rank: int = 16
     alpha: int = 32

@@ -1,4 +1,4 @@
-"""The corpus is what it says it is, the fused LoRA product is peft's, and batches cover every case once an epoch."""
+"""The fused LoRA product is peft's, batches cover every case once an epoch, and files of cases are read with care."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from brain.plan import REASONS, SLOTS, STEPS, Plan, Question, Refusal, parse_line, print_line
 from finetune.cases import read_cases, read_tsv
-from finetune.corpus import corpus
 from finetune.evaluate import compare
 from finetune.lora import fuse
 from finetune.rules import by_rules
@@ -19,46 +17,6 @@ from finetune.train import IGNORE, Batches, Example, collate
 from world.errors import DataError
 
 HAND_WRITTEN = Path(__file__).parent / "data/brain_cases.tsv"
-
-
-@pytest.fixture(scope="module")
-def cases() -> list:
-    return corpus(4000)
-
-
-def test_four_thousand_distinct_cases_in_two_languages(cases: list) -> None:
-    assert len({(case.text, case.context) for case in cases}) == 4000
-    chinese = sum(case.language == "zh" for case in cases)
-    assert 0.35 < chinese / len(cases) < 0.65
-
-
-def test_every_plan_is_canonical_and_the_whole_language_is_covered(cases: list) -> None:
-    seen: set[str] = set()
-    for case in cases:
-        utterance = parse_line(case.plan)
-        assert print_line(utterance) == case.plan
-        match utterance:
-            case Plan(steps):
-                for step in steps:
-                    seen |= {step.name, f"@{step.when.kind}", f"~{step.duration is not None}"}
-                    seen |= {f"{step.name}({argument})" for argument in step.args}
-            case Refusal(word) | Question(word):
-                seen.add(word)
-    levels = {f"{kind}({level})" for kind in ("rain", "snow", "fog") for level in (1, 2, 3)}
-    sides = {f"{event}({side})" for event in ("ped_cross", "cyclist", "cut_in", "animal") for side in ("left", "right")}
-    assert {*STEPS, *REASONS, *SLOTS, *levels, *sides, "@now", "@delay", "@next", "@junction", "~True"} <= seen
-
-
-def test_the_same_seed_gives_the_same_corpus(cases: list) -> None:
-    assert corpus(200) == corpus(200)
-    assert corpus(200) != corpus(200, seed=1)
-
-
-def test_held_out_texts_are_not_trained_on(cases: list) -> None:
-    held_out = corpus(500, "held_out", 2)
-    trained = {case.text.lower() for case in cases}
-    shared = sum(case.text.lower() in trained for case in held_out)
-    assert shared / len(held_out) < 0.02  # one-word sentences of two templates; evaluation leaves them out
 
 
 def test_fused_product_is_pefts_own() -> None:

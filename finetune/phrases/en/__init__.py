@@ -1,0 +1,37 @@
+"""How people speak in English."""
+
+from finetune.phrases.en import (
+    actors,
+    drive,
+    events,
+    injections,
+    joints,
+    nouns,
+    offtopic,
+    questions,
+    relative,
+    repair,
+    unsupported,
+    weather,
+)
+
+DO = drive.DO | weather.DO | events.DO
+SAY = drive.SAY | weather.SAY | events.SAY
+SLOTS = unsupported.SLOTS | offtopic.SLOTS | injections.SLOTS | questions.SLOTS
+
+__all__ = [
+    "DO",
+    "SAY",
+    "SLOTS",
+    "actors",
+    "events",
+    "injections",
+    "joints",
+    "nouns",
+    "offtopic",
+    "questions",
+    "relative",
+    "repair",
+    "unsupported",
+    "weather",
+]

@@ -1,0 +1,83 @@
+"""Texts as they are typed: capitals, full stops, chat spelling, slips of the finger, wrong characters."""
+
+from __future__ import annotations
+
+import random
+import re
+
+CHAT = (
+    ("please", ("pls", "plz")),
+    ("you", ("u",)),
+    ("want to", ("wanna",)),
+    ("okay", ("ok", "k")),
+    ("it's", ("its",)),
+    ("don't", ("dont",)),
+    ("there's", ("theres",)),
+    ("I", ("i",)),
+    ("let me", ("lemme",)),
+    ("give me", ("gimme",)),
+    ("and", ("n",)),
+    ("night", ("nite",)),
+    ("straight", ("strait",)),
+    ("brakes", ("breaks",)),
+    ("seconds", ("secs",)),
+)
+WRONG_CHARACTERS = {
+    "轉": "專", "讓": "嚷", "在": "再", "再": "在", "直": "值", "停": "亭", "慢": "漫", "速": "數", "道": "到",
+    "霧": "務", "後": "后", "邊": "便", "行": "型", "煞": "殺", "車": "車車", "請": "清", "換": "喚", "雪": "穴",
+}  # fmt: skip
+
+
+def worn(text: str, language: str, slips: bool, rng: random.Random) -> str:
+    """The text as somebody types it; with mistakes in `slips`, but for those that change no letter."""
+    text = re.sub(r"  +", " ", text).strip()
+    if language == "zh":
+        if slips and rng.random() < 0.06:
+            text = wrong_character(text, rng)
+        comma = rng.choice((",", ",", "\uff0c", "\uff0c", " "))
+        return text.replace(",", comma) + rng.choice(("", "", "", "。", "!", "~" if slips else ""))
+    if slips and rng.random() < 0.1:
+        text = chatty(text, rng)
+    if rng.random() < 0.35:
+        text = text[0].upper() + text[1:]
+    if rng.random() < 0.25 and text[-1].isalnum():
+        text += rng.choice((".", "!", "."))
+    if rng.random() < 0.04:
+        text = text.upper()
+    if slips and rng.random() < 0.1:
+        text = slip(text, rng)
+    return text
+
+
+def chatty(text: str, rng: random.Random) -> str:
+    """One or two words in the spelling of chats, where the text has such words."""
+    for word, others in rng.sample(CHAT, 6):
+        text = re.sub(rf"\b{word}\b(?!')", rng.choice(others), text)
+    return text
+
+
+def wrong_character(text: str, rng: random.Random) -> str:
+    places = [index for index, character in enumerate(text) if character in WRONG_CHARACTERS]
+    if not places:
+        return text
+    at = rng.choice(places)
+    return text[:at] + WRONG_CHARACTERS[text[at]] + text[at + 1 :]
+
+
+def slip(text: str, rng: random.Random) -> str:
+    """Two neighbouring letters swapped, one lost, or one doubled, within a word of at least five letters."""
+    words = text.split(" ")
+    long = [index for index, word in enumerate(words) if len(word) >= 5 and word.isalpha()]
+    if not long:
+        return text
+    index = rng.choice(long)
+    word = words[index]
+    at = rng.randrange(1, len(word) - 2)
+    words[index] = rng.choice(
+        (
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+        )
+    )
+    return " ".join(words)
