@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from ui.commands import checks, imports, plan, train, training, watch
+from ui.commands import checks, imports, memory, plan, train, training, watch
 from ui.console import INTERRUPTED, Sentences, complain, quiet
 
 app = typer.Typer(
@@ -48,6 +48,11 @@ app.command(
 )(train.finetune)
 app.add_typer(checks.evaluate, name="evaluate", rich_help_panel=CHECK)
 app.command("bench", rich_help_panel=CHECK, epilog="Example: lucidrive bench --json > bench.json")(checks.bench)
+app.command(
+    "memory",
+    rich_help_panel=CHECK,
+    epilog="Example: lucidrive memory --profile rtx5090 --capacity 32GiB --brain Qwen3-14B --world wide --sessions 4",
+)(memory.memory)
 app.command("doctor", rich_help_panel=CHECK, epilog="Example: lucidrive doctor --json")(checks.doctor)
 
 

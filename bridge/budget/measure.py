@@ -1,0 +1,146 @@
+"""What a drive's parts really take of RAM: measured once, kept by what it depends on, and used instead of the estimate.
+
+The measurement is that of `probe.py` with one dream and with three; other numbers of dreams are reckoned from those.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bridge.budget.setup import Setup
+from bridge.budget.sizes import BudgetError
+from bridge.doctor import cache_folder, cores
+from world.presets import preset
+
+FEW, MORE = 1, 3  # dreams
+PATIENCE = 1800.0  # seconds
+LIBRARIES = ("torch", "transformers", "peft", "lucidrive")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """All that a measurement depends on."""
+
+    world: str
+    brain: str
+    dtype: str
+    context: int
+    resolution: str
+    device: str
+    versions: str
+
+    @classmethod
+    def of(cls, setup: Setup) -> Fingerprint:
+        shape = preset(setup.world).tokenizer
+        versions = [f"python {platform.python_version()}", *(f"{name} {_version(name)}" for name in LIBRARIES)]
+        return cls(
+            setup.world,
+            setup.brain,
+            f"{setup.quant}, KV {setup.kv}",
+            setup.context,
+            f"{shape.height}x{shape.width}",
+            f"{setup.device} {platform.machine()}, {cores()} cores",
+            ", ".join(versions),
+        )
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """Bytes of RAM. brain: once it is there; loading: more than that, while it loads; dream: each, with its last minute
+    of pictures; tick: made and forgotten within one, whatever the number of dreams, and more_tick for each of them.
+    """
+
+    libraries: int
+    world: int
+    brain: int
+    loading: int
+    dream: int
+    tick: int
+    more_tick: int
+
+    def most(self, dreams: int) -> int:
+        """The most that a drive of so many dreams has resident: as its brain loads, or later."""
+        there = self.libraries + self.world + self.brain
+        return there + max(self.loading, dreams * (self.dream + self.more_tick) + self.tick)
+
+    @classmethod
+    def of(cls, stages: dict[str, tuple[int, int]]) -> Peaks:
+        """Out of what the probe printed: for every stage what was resident at its end, and the most within."""
+        (libraries, _), (world, _), (brain, loading) = (stages[name] for name in ("libraries", "world", "brain"))
+        (few, few_most), (more, more_most) = (stages[f"{number} dreams"] for number in (FEW, MORE))
+        dream = max(0, (more - few) // (MORE - FEW))
+        more_tick = max(0, (more_most - more - few_most + few) // (MORE - FEW))
+        tick = max(0, few_most - brain - FEW * (dream + more_tick))
+        return cls(libraries, world - libraries, brain - world, max(0, loading - brain), dream, tick, more_tick)
+
+
+def store() -> Path:
+    return cache_folder() / "lucidrive" / "memory"
+
+
+def recall(setup: Setup) -> Peaks | None:
+    """What was measured of this setup on this machine with these libraries; None where nothing was."""
+    asked = Fingerprint.of(setup)
+    path = store() / f"{asked.key}.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["fingerprint"] != asdict(asked) or set(found["peaks"]) != {item.name for item in fields(Peaks)}:
+            raise ValueError("another version")
+        return Peaks(**{name: int(value) for name, value in found["peaks"].items()})
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BudgetError(f"{path} is damaged ({error}); measure anew with `lucidrive memory --measure`.") from error
+
+
+def remember(setup: Setup, peaks: Peaks) -> Path:
+    """Kept aside, then renamed."""
+    asked = Fingerprint.of(setup)
+    store().mkdir(parents=True, exist_ok=True)
+    path = store() / f"{asked.key}.json"
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    aside.write_text(json.dumps({"fingerprint": asdict(asked), "peaks": asdict(peaks)}, indent=2) + "\n")
+    aside.replace(path)
+    return path
+
+
+def stages(world: Path | None, numbers: tuple[int, ...]) -> dict[str, tuple[int, int]]:
+    """The probe's, in a process of its own."""
+    command = [sys.executable, "-m", "bridge.budget.probe", str(world or ""), *map(str, numbers)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise BudgetError(f"The memory of a drive could not be measured ({reason}); try `lucidrive doctor`.")
+    return {name: (int(resident), int(most)) for name, (resident, most) in json.loads(done.stdout).items()}
+
+
+def measure(setup: Setup, world: Path | None = None) -> Peaks:
+    """Measures the setup here, now, and keeps it. BudgetError for one that this cannot be done with."""
+    if (setup.device, setup.brain, setup.quant) != ("cpu", "SmolLM2-135M", "int8"):
+        raise BudgetError(
+            "Only what runs on this machine's CPU can be measured: the embedded profile's brain and device."
+        )
+    peaks = Peaks.of(stages(world, (FEW, MORE)))
+    remember(setup, peaks)
+    return peaks
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"

@@ -1,0 +1,113 @@
+"""The itemised plan: what a setup takes of its device before anything of it is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bridge.budget.brains import brain, weight_bytes, working_bytes
+from bridge.budget.measure import Peaks, recall
+from bridge.budget.setup import Setup
+from bridge.budget.sizes import MIB, show_size
+from bridge.budget.worlds import world_size
+
+Source = Literal["estimated", "measured"]
+CUDA_CONTEXT = 600 * MIB  # the driver's context, kernels of torch, workspaces of cuBLAS and cuDNN
+LIBRARIES = 350 * MIB  # Python and torch
+TRANSFORMERS = 300 * MIB  # what it and peft bring along
+MARGIN = 0.05  # of all else: fragmentation, what the estimates miss
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a plan. per_session: whether it grows with the sessions; `size` is that of all together."""
+
+    part: str
+    size: int
+    source: Source = "estimated"
+    per_session: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """items: on the setup's device; host: in RAM beside a GPU, where the capacity does not count."""
+
+    setup: Setup
+    capacity: int
+    items: tuple[Item, ...]
+    host: tuple[Item, ...] = ()
+
+    @property
+    def needed(self) -> int:
+        return sum(item.size for item in self.items)
+
+    @property
+    def fits(self) -> bool:
+        return self.needed <= self.capacity
+
+
+def budget(setup: Setup, capacity: int) -> Budget:
+    """What the setup takes, item by item; of itself it loads nothing and asks no GPU."""
+    peaks = recall(setup) if setup.device == "cpu" else None
+    here, host = _estimated(setup) if peaks is None else (_measured(setup.sessions, peaks), [])
+    here.append(Item("margin", int(MARGIN * sum(item.size for item in here))))
+    return Budget(setup, capacity, tuple(here), tuple(host))
+
+
+def _estimated(setup: Setup) -> tuple[list[Item], list[Item]]:
+    """On the setup's device, and in RAM beside it."""
+    world, sessions = world_size(setup.world, setup.sessions), setup.sessions
+    here = [Item("CUDA context", CUDA_CONTEXT) if setup.device == "cuda" else Item("libraries", LIBRARIES)]
+    here += [Item("world: weights", world.weights), Item("world: activations", world.tick, per_session=True)]
+    here.append(Item("per session: dreams", sessions * world.dream, per_session=True))
+    host: list[Item] = []
+    (here if setup.brain_device == setup.device else host).extend(_brain(setup))
+    pictures = Item("per session: the last minute", sessions * world.pictures, per_session=True)
+    (here if setup.device == "cpu" else host).append(pictures)
+    return here, host
+
+
+def _measured(sessions: int, peaks: Peaks) -> list[Item]:
+    """Loading and dreaming take turns, so only what loading takes beyond all dreams counts."""
+    ticks, dreams = peaks.tick + sessions * peaks.more_tick, sessions * peaks.dream
+    return [
+        Item("libraries", peaks.libraries, "measured"),
+        Item("world: weights", peaks.world, "measured"),
+        Item("world: activations", ticks, "measured", per_session=True),
+        Item("per session: dreams and the last minute", dreams, "measured", per_session=True),
+        Item("brain: weights, KV cache, activations", peaks.brain, "measured"),
+        Item("brain: more as it loads", max(0, peaks.loading - dreams - ticks), "measured"),
+    ]
+
+
+def brain_bytes(setup: Setup) -> int:
+    """What the language model alone takes of its device."""
+    return sum(item.size for item in _brain(setup))
+
+
+def rows(plan: Budget) -> list[tuple[str, str, str]]:
+    """The plan for people: part, size, how it is known."""
+    s = plan.setup
+    of = f" ({s.sessions} of them)" if s.sessions > 1 else ""
+    found: list[tuple[str, str, str]] = [
+        (f"{item.part}{of if item.per_session else ''}", show_size(item.size), item.source) for item in plan.items
+    ]
+    found.append(("needed", show_size(plan.needed), ""))
+    found.append(("capacity", show_size(plan.capacity), ""))
+    left = plan.capacity - plan.needed
+    found.append(("left" if left >= 0 else "too much by", show_size(abs(left)), ""))
+    found += [(f"in RAM: {item.part}", show_size(item.size), item.source) for item in plan.host]
+    return found
+
+
+def _brain(setup: Setup) -> list[Item]:
+    config, device = brain(setup.brain), setup.brain_device
+    items = [
+        Item("brain: weights", weight_bytes(config, setup.quant, device)),
+        Item("brain: KV cache", setup.context * config.kv_bytes(setup.kv)),
+        Item("brain: activations", working_bytes(config, setup.quant, setup.kv, setup.context, device)),
+    ]
+    if device == "cpu":  # read from the file into float32, and only then quantised
+        loading = TRANSFORMERS + 2 * weight_bytes(config, "fp32", device)
+        items.append(Item("brain: more as it loads", max(0, loading - sum(item.size for item in items))))
+    return items

@@ -1,0 +1,87 @@
+"""What is asked to run together on one device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bridge.budget.brains import KV_TYPES, QUANTS, brain
+from bridge.budget.sizes import GIB, BudgetError
+from bridge.profiles import PROFILES, profile
+from world.presets import preset
+
+DEVICES = {"cpu": (("fp32",), ("fp32", "int8")), "cuda": (("bf16", "fp8"), ("bf16", "int8", "nf4", "nf4-double"))}
+MOST_SESSIONS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """device: cpu or cuda, of the world; brain_device: of the language model, which may be cpu beside a GPU.
+
+    context: tokens that the brain's KV cache has room for; kv: their type; sessions: dreams at a time.
+    """
+
+    device: str
+    world: str
+    brain: str
+    quant: str
+    kv: str
+    context: int
+    sessions: int
+    brain_device: str
+
+    def __post_init__(self) -> None:
+        preset(self.world)
+        config = brain(self.brain)
+        kvs, quants = DEVICES[self.brain_device]
+        for what, value, known, here in (
+            ("quantisation", self.quant, QUANTS, quants),
+            ("KV type", self.kv, KV_TYPES, kvs),
+        ):
+            if value not in known:
+                raise BudgetError(f"There is no {what} '{value[:40]}'; there are: {', '.join(known)}.")
+            if value not in here:
+                raise BudgetError(
+                    f"The {what} {value} does not run on {self.brain_device}; there you may have {' or '.join(here)}."
+                )
+        if not 1 <= self.context <= config.max_position_embeddings:
+            raise BudgetError(
+                f"{config.name} reads 1 to {config.max_position_embeddings:,} tokens of context, not {self.context:,}."
+            )
+        if not 1 <= self.sessions <= MOST_SESSIONS:
+            raise BudgetError(f"Sessions are 1 to {MOST_SESSIONS:,}, not {self.sessions:,}.")
+
+
+# A sentence, the drive's context and a plan take some 300 tokens; 1,024 is what a long one may need.
+SETUPS = {
+    "embedded": Setup("cpu", "embedded", "SmolLM2-135M", "int8", "fp32", 1024, PROFILES["embedded"].dreams, "cpu"),
+    "rtx5090": Setup("cuda", "rtx5090", "Qwen3-8B", "nf4", "bf16", 8192, PROFILES["rtx5090"].dreams, "cuda"),
+}
+
+
+def setup(
+    tier: str,
+    *,
+    world: str | None = None,
+    brain: str | None = None,
+    quant: str | None = None,
+    kv: str | None = None,
+    context: int | None = None,
+    sessions: int | None = None,
+) -> Setup:
+    """The tier's own, but for what is given. BudgetError, SessionError or DataError say what there is instead."""
+    profile(tier)
+    given: dict[str, Any] = {
+        "world": world,
+        "brain": brain,
+        "quant": quant,
+        "kv": kv,
+        "context": context,
+        "sessions": sessions,
+    }
+    return replace(SETUPS[tier], **{name: value for name, value in given.items() if value is not None})
+
+
+def capacity(tier: str) -> int:
+    """Bytes of the device that the tier is made for."""
+    return profile(tier).memory_gb * GIB

@@ -1,0 +1,118 @@
+"""What a world takes that is not loaded yet: its weights, each dream's state, and the most that a tick of many needs.
+
+The parts are built on torch's meta device and a tick is run there; every tensor that it makes is counted while it lives.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+from bridge.session import CLIP_SECONDS
+from world.anchor import carry
+from world.controls import FPS
+from world.dynamics import FIELDS, Cache, Condition, sample
+from world.files import WorldConfig
+from world.presets import preset
+from world.readout import FRAMES
+
+STEPS = 2  # K
+MINUTE = CLIP_SECONDS * FPS  # pictures kept for a clip
+SCENES = 24  # start scenes that come with a world, of FRAMES pictures each
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSize:
+    """Bytes. weights: in float32, as they are computed with, and the start scenes; dream: the state of one; tick: made
+    and forgotten within a tick of that many dreams; pictures: the last minute of one dream, always in RAM.
+    """
+
+    weights: int
+    dream: int
+    tick: int
+    pictures: int
+
+
+@cache
+def world_size(name: str, dreams: int) -> WorldSize:
+    """Of the preset of that name with so many dreams in a batch; DataError for an unknown one."""
+    config = preset(name)
+    with torch.device("meta"), torch.no_grad():
+        modules: dict[str, Any] = {name: part.eval().requires_grad_(False) for name, part in config.build().items()}
+        own = [value for part in modules.values() for value in (*part.parameters(), *part.buffers())]
+        dream, batch = _State(config, 1), _State(config, dreams)
+        with _Counting([*own, *batch.tensors]) as counting:
+            _tick(modules, batch)
+    t = config.tokenizer
+    picture = 3 * t.height * t.width
+    scenes = SCENES * FRAMES * picture
+    return WorldSize(sum(map(_bytes, own)) + scenes, sum(map(_bytes, dream.tensors)), counting.most, MINUTE * picture)
+
+
+class _State:
+    """What `dreams` dreams keep from frame to frame: pictures, latents, and the cache, which is full."""
+
+    def __init__(self, config: WorldConfig, dreams: int) -> None:
+        t = config.tokenizer
+        self.pictures = [torch.empty(dreams, 3, t.height, t.width) for _ in range(2)]
+        self.latents = [torch.empty(dreams, t.tokens, t.channels) for _ in range(FRAMES)]
+        cache = Cache(config.dynamics, dreams, "meta")
+        self.keys = cache.keys.new_empty((*cache.keys.shape[:-2], cache.context, cache.keys.shape[-1]))
+        self.config, self.dreams = config, dreams
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return [*self.pictures, *self.latents, self.keys]
+
+
+def _tick(modules: dict[str, Any], state: _State) -> object:
+    """What `world.dream.step_all` computes for one batch, without the numbers."""
+    config, size = state.config, state.dreams
+    motions = torch.zeros(size, len(config.dynamics.inputs))
+    pictures = [picture.clone() for picture in state.pictures]
+    carried = carry(modules["anchor"], (pictures[0], pictures[1]), motions)
+    known = (modules["tokenizer"].encode(carried), state.latents[-1].clone(), state.latents[-2].clone())
+    fields = torch.zeros(size, len(FIELDS), dtype=torch.long)
+    cache = Cache(config.dynamics, size, "meta")
+    cache.keys = state.keys.clone()
+    given = Condition(*known, torch.ones(size), motions, fields)
+    latents = sample(modules["dynamics"], torch.empty_like(known[0]), given, STEPS, cache)
+    cache.commit()
+    shown = modules["blend"](carried, modules["tokenizer"].decode(latents).clamp(-1, 1))
+    hidden = modules["readout"].trunk(torch.stack([*state.latents[1:], latents], dim=1))
+    parts = [one.clone() for one in cache.keys.chunk(size, dim=2)]  # each dream takes its own and drops the last one's
+    return parts, shown, hidden
+
+
+class _Counting(TorchDispatchMode):
+    """Counts the bytes of the tensors made meanwhile that are still alive; `most`: of all the time."""
+
+    def __init__(self, known: list[Tensor]) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self._seen = {value.untyped_storage()._cdata for value in known}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for value in tree_iter(out):
+            if isinstance(value, Tensor) and (storage := value.untyped_storage())._cdata not in self._seen:
+                self._seen.add(storage._cdata)
+                self.now += storage.nbytes()
+                self.most = max(self.most, self.now)
+                weakref.finalize(storage, self._gone, storage._cdata, storage.nbytes())
+        return out
+
+    def _gone(self, storage: int, size: int) -> None:
+        self._seen.discard(storage)
+        self.now -= size
+
+
+def _bytes(value: Tensor) -> int:
+    return value.numel() * value.element_size()

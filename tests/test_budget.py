@@ -1,0 +1,201 @@
+"""Plans of memory: sizes worked out from shapes alone, and what fits where the whole does not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from bridge.budget.brains import brain, brains, shape, weight_bytes
+from bridge.budget.ladder import RUNGS, choices, one_down
+from bridge.budget.plan import budget
+from bridge.budget.setup import SETUPS, setup
+from bridge.budget.sizes import GIB, KIB, MIB, BudgetError, parse_size, show_size
+from bridge.budget.worlds import world_size
+from tests.tiny_world import write_tiny_world
+from ui.cli import app
+from world.dream import Dream, WorldModel
+from world.errors import LucidriveError
+from world.presets import preset
+
+EMBEDDED = SETUPS["embedded"]
+TIGHT = ("--profile", "rtx5090", "--world", "embedded", "--sessions", "2", "--capacity", "6GiB")
+
+
+@pytest.fixture(autouse=True)
+def nothing_measured(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+# GiB as published or measured by others: Hugging Face model cards, bitsandbytes.
+KNOWN = [
+    ("Qwen3-8B", "bf16", 15.26),
+    ("Qwen3-8B", "nf4", 5.96),
+    ("Qwen3-8B", "nf4-double", 5.66),
+    ("Qwen3-14B", "bf16", 27.51),
+    ("Qwen3-14B", "nf4", 9.82),
+    ("Qwen3-32B", "bf16", 61.02),
+    ("Qwen3-32B", "nf4", 19.25),
+    ("Mistral-NeMo-12B", "bf16", 22.81),
+    ("Mistral-NeMo-12B", "nf4", 8.21),
+]
+
+
+@pytest.mark.parametrize(("name", "quant", "gib"), KNOWN)
+def test_weights_agree_with_known_sizes(name: str, quant: str, gib: float) -> None:
+    assert weight_bytes(brain(name), quant, "cuda") / GIB == pytest.approx(gib, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("name", "kib"), [("Qwen3-8B", 144), ("Qwen3-14B", 160), ("Qwen3-32B", 256), ("Mistral-NeMo-12B", 160)]
+)
+def test_a_token_takes_its_known_share_of_the_kv_cache(name: str, kib: int) -> None:
+    assert brain(name).kv_bytes("bf16") == kib * KIB
+    assert brain(name).kv_bytes("fp8") == kib * KIB / 2
+
+
+def test_every_brain_says_where_its_shape_is_from() -> None:
+    sizes = [shape(one).parameters for one in brains().values()]
+    assert sizes == sorted(sizes, reverse=True)
+    assert {"Qwen3-4B", "SmolLM2-135M"} < set(brains())
+    assert all(one.source.startswith("https://") and one.license for one in brains().values())
+    assert shape(brain("SmolLM2-135M")).parameters == 134_515_008
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "family"), [("Qwen3-4B", "qwen3"), ("SmolLM2-135M", "llama")])
+def test_the_shapes_are_those_of_transformers(name: str, family: str) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    c = brain(name)
+    told = {key: getattr(c, key) for key in ("hidden_size", "intermediate_size", "num_attention_heads", "head_dim")}
+    told |= {"num_key_value_heads": c.num_key_value_heads, "vocab_size": c.vocab_size, "num_hidden_layers": 1}
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, tie_word_embeddings=True, **told))
+    assert sum(value.numel() for value in model.parameters()) == shape(replace(c, num_hidden_layers=1)).parameters
+
+
+def test_a_worlds_state_is_what_a_dream_keeps(tmp_path: Path) -> None:
+    model = WorldModel.load(write_tiny_world(tmp_path, config=preset("embedded")))
+    dream = Dream(model)
+    dream.start(scene=model.scenes[0])
+    for _ in range(model.dynamics.config.context + 1):
+        frame = dream.step(dream.frame.control)  # type: ignore[union-attr]
+    tensors, _ = dream.state()
+    kept = ("images", "latents", "cache")
+    size = world_size("embedded", 1)
+    assert size.dream == sum(tensors[name].numel() * tensors[name].element_size() for name in kept)
+    assert size.pictures == 600 * frame.image.nbytes
+    loaded = sum(value.numel() * value.element_size() for part in model._parts.values() for value in part.parameters())
+    assert size.weights == pytest.approx(loaded, rel=0.05)
+    assert world_size("embedded", 3).tick > 2 * size.tick > 0
+
+
+def test_a_plan_is_the_sum_of_its_items_and_grows_with_what_is_asked() -> None:
+    plan = budget(EMBEDDED, 4 * GIB)
+    assert plan.fits
+    assert plan.needed == sum(item.size for item in plan.items)
+    assert {item.source for item in plan.items} == {"estimated"}
+    assert {"libraries", "margin", "brain: KV cache"} < {item.part for item in plan.items}
+    other = setup("rtx5090", world="embedded", sessions=2)
+    needed = budget(other, GIB).needed
+    for more in ({"sessions": 3}, {"context": 16384}, {"quant": "bf16"}, {"brain": "Qwen3-14B"}):
+        assert budget(replace(other, **more), GIB).needed > needed
+
+
+def test_a_brain_beside_the_gpu_takes_nothing_of_it() -> None:
+    small = replace(setup("rtx5090", world="embedded", sessions=2), brain="Qwen3-32B")
+    *_, last = choices(small, 4 * GIB)
+    assert last.rung == "CPU brain"
+    assert not [item for item in last.plan.items if item.part.startswith("brain")]
+    assert [item.part for item in last.plan.host if item.part.startswith("brain")]
+
+
+def test_what_fits_gives_up_the_least_first() -> None:
+    asked = setup("rtx5090", world="embedded", brain="Qwen3-14B", quant="bf16", context=16384, sessions=2)
+    whole = budget(asked, 32 * GIB).needed
+    by_kv, *_ = choices(asked, whole - MIB)
+    assert (by_kv.rung, by_kv.changes) == ("KV type", "KV cache in fp8")
+    found = choices(asked, 16 * GIB)
+    assert [one.rung for one in found] == ["quantisation", "smaller brain", "CPU brain"]
+    assert found[0].changes == "weights in nf4"
+    assert all(one.plan.fits and one.plan.setup.world == "embedded" for one in found)
+
+
+def test_the_world_is_given_up_only_where_nothing_else_helps() -> None:
+    asked = replace(EMBEDDED, world="wide", sessions=60)
+    (only,) = choices(asked, budget(asked, GIB).needed // 2)
+    assert (only.rung, only.plan.setup.world) == ("world", "embedded")
+    assert choices(EMBEDDED, 300 * MIB) == []
+
+
+def test_in_mid_drive_the_ladder_ends_on_the_cpu_with_the_world_untouched() -> None:
+    here, met = setup("rtx5090", world="embedded"), []
+    while lower := one_down(here):
+        met.append(lower)
+        assert lower.world == here.world
+        here = lower
+    assert len(met) == len(set(met)) > len(RUNGS)
+    assert (here.brain_device, here.brain) == ("cpu", "SmolLM2-135M")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("32GiB", 32 * GIB), ("32 gib", 32 * GIB), ("1.5GB", 1_500_000_000), (" 4096MiB ", 4 * GIB)]
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@given(st.text(max_size=20) | st.sampled_from(["", "32", "-1GiB", "0GiB", "nanGiB", "1e9GiB", "9999999999TiB", "٣GiB"]))
+def test_whatever_is_written_is_a_size_or_a_sentence(text: str) -> None:
+    try:
+        assert 0 < parse_size(text) <= 2**50
+    except BudgetError as error:
+        assert "such as 32GiB" in str(error)
+
+
+def test_sizes_are_shown() -> None:
+    assert show_size(32 * GIB) == "32.00 GiB"
+    assert show_size(20 * MIB) == "20.0 MiB"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"brain": "HAL-9000"}, "no brain 'HAL-9000'; there are: Qwen3-32B"),
+        ({"quant": "int3"}, "no quantisation 'int3'"),
+        ({"quant": "nf4"}, "does not run on cpu"),
+        ({"kv": "fp8"}, "does not run on cpu"),
+        ({"context": 0}, "reads 1 to 8,192 tokens"),
+        ({"sessions": 0}, "Sessions are 1 to 1,024, not 0"),
+        ({"world": "huge"}, "no config 'huge'"),
+    ],
+)
+def test_a_setup_that_cannot_be_is_a_sentence(options: dict[str, object], said: str) -> None:
+    with pytest.raises(LucidriveError, match=said):
+        setup("embedded", **options)  # type: ignore[arg-type]
+
+
+def test_the_command_prints_a_plan_or_one_sentence() -> None:
+    runner = CliRunner()
+    fits = runner.invoke(app, ["memory"])
+    assert fits.exit_code == 0
+    assert "per session: dreams" in fits.stdout
+    tight = runner.invoke(app, ["memory", *TIGHT, "--json"])
+    assert tight.exit_code == 1
+    found = json.loads(tight.stdout)
+    assert not found["fits"]
+    assert found["needed"] == sum(item["size"] for item in found["items"])
+    assert found["choices"]
+    assert all(one["needed"] <= found["capacity"] for one in found["choices"])
+    for wrong in (["--capacity", "32 bananas"], ["--profile", "toaster"], ["--brain", "HAL-9000"]):
+        refused = runner.invoke(app, ["memory", *wrong])
+        assert refused.exit_code == 1
+        assert refused.stdout == ""
+        assert len(refused.stderr.strip().splitlines()) == 1

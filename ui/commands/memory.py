@@ -1,0 +1,60 @@
+"""`lucidrive memory`: what a setup takes of a device, before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ui.console import print_json, print_table, say
+
+
+def memory(
+    profile: Annotated[str, typer.Option(help="embedded or rtx5090; the options below change single things of it.")] = (
+        "embedded"
+    ),
+    capacity: Annotated[str | None, typer.Option(help="Of the device, such as 32GiB; default: the profile's.")] = None,
+    world: Annotated[str | None, typer.Option(help="embedded, small, wide or rtx5090.")] = None,
+    brain: Annotated[str | None, typer.Option(help="SmolLM2-135M, Qwen3-8B, ...")] = None,
+    quant: Annotated[str | None, typer.Option(help="fp32, bf16, int8, nf4 or nf4-double.")] = None,
+    kv: Annotated[str | None, typer.Option(help="Type of the brain's KV cache: fp32, bf16 or fp8.")] = None,
+    context: Annotated[int | None, typer.Option(help="Tokens that the KV cache has room for.")] = None,
+    sessions: Annotated[int | None, typer.Option(help="Dreams at a time.")] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Load and run it once, here, and use from now on what it really takes.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+) -> None:
+    """What fits: an itemised plan of memory, without weights and without a GPU. Exit code 1 where it does not fit."""
+    from bridge.budget.ladder import advice, choices
+    from bridge.budget.measure import measure as take
+    from bridge.budget.plan import budget, rows
+    from bridge.budget.setup import capacity as usual
+    from bridge.budget.setup import setup
+    from bridge.budget.sizes import parse_size, show_size
+
+    asked = setup(profile, world=world, brain=brain, quant=quant, kv=kv, context=context, sessions=sessions)
+    room = usual(profile) if capacity is None else parse_size(capacity)
+    if measure:
+        say("Measuring in a process of its own; this takes a minute or two.")
+        take(asked)
+    plan = budget(asked, room)
+    lower = [] if plan.fits else choices(asked, room)
+    if as_json:
+        found = {"fits": plan.fits, "needed": plan.needed} | asdict(plan)
+        others = [{"needed": one.plan.needed, "rung": one.rung, "changes": one.changes} for one in lower]
+        setups = [{"setup": asdict(one.plan.setup)} for one in lower]
+        print_json(found | {"choices": [other | its for other, its in zip(others, setups, strict=True)]})
+    else:
+        print_table(f"{asked.world} world, {asked.brain} in {asked.quant}", rows(plan), ("part", "size", ""))
+        if not plan.fits:
+            say(advice(asked, room, lower))
+            if lower:
+                print_table(
+                    "What would fit, best first",
+                    [(one.rung, one.changes, show_size(one.plan.needed)) for one in lower],
+                    ("gives up", "instead", "needed"),
+                )
+    if not plan.fits:
+        raise typer.Exit(1)
