@@ -13,7 +13,8 @@ from world.rollout import Parts, rollout
 from world.train.compute import precision
 from world.train.drives import Drives, Latents, Note, fingerprint, save_array
 
-CLIP, EVERY = 12, 24  # frames of a dream, and from one's first frame to the next one's
+CLIP, EVERY = 12, 24  # frames of a dream, and from one's first frame to the next one's at least
+MOST = 1200  # dreams; spread over all drives
 BATCH = 64
 
 
@@ -27,14 +28,15 @@ def dream_clips(
     seed: int = 0,
     note: Note | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """All latents float16 [T, N, C] with half of them dreamt, and the numbers of the dreamt frames [M].
+    """All latents float16 [T, N, C] with some of them dreamt, and the numbers of the dreamt frames [M].
 
     A dream begins at true frames and goes on for CLIP frames; the labels stay those of the true drive. Kept in `cache`;
     `key` stands for the weights.
     """
     first = ((drives.age >= 2) & (drives.age % EVERY == 2) & (drives.left >= CLIP - 1)).nonzero()[:, 0]
+    first = first[torch.linspace(0, len(first) - 1, min(MOST, len(first))).long()]
     index = first[:, None] + torch.arange(CLIP)
-    path = cache / f"dreams-{key}-{fingerprint(drives.dataset, f'{CLIP} {EVERY} {seed}')}.npy"
+    path = cache / f"dreams-{key}-{fingerprint(drives.dataset, f'{CLIP} {EVERY} {MOST} {seed}')}.npy"
     if not path.exists():
         generator, out = seeded(seed, "cpu"), []
         for number, clips in enumerate(index.split(BATCH)):

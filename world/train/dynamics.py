@@ -91,7 +91,7 @@ def train_dynamics(
     shares = SHARES if begin is None else {"pool": 1.0}
     schedules = {
         "pairs": Schedule(minutes * shares.get("pairs", 0.0), rate=2e-3, ema=0.995),
-        "pool": Schedule(minutes * shares["pool"], rate=1e-3, warmup=50, fall=0.3, ema=0.99),
+        "pool": Schedule(minutes * shares["pool"], rate=5e-4, warmup=50, fall=0.3, ema=0.99),
     }
     for name in shares:
         loop = TrainingLoop(f"dynamics-{name}", out, trained, schedules[name], compute, trainer.beside(name))

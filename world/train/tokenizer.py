@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from world.anchor import moved
+from world.anchor import Anchor, moved
 from world.files import WorldConfig, go_on, save_part, seeded
 from world.tokenizer import Tokenizer
 from world.train.compute import Compute
@@ -127,6 +127,7 @@ def train_anchor(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         anchor = config.build()["anchor"]
+    assert isinstance(anchor, Anchor)
     go_on(begin, "anchor", anchor)
     anchor.to(device)
     generator = seeded(seed, "cpu")
