@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,15 +29,38 @@ class Context:
         return " ".join(f"{name}={value}" for name, value in parts.items() if value is not None)
 
 
-def messages(text: str, context: str) -> list[dict[str, str]]:
-    """The conversation, for the model's own chat template."""
-    user = f"{context}\n{text}" if context else text
-    return [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": user}]
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A sentence and its plan that is shown to a model which was not trained for the plan language."""
+
+    text: str
+    context: str
+    plan: str
 
 
-def prompt_tokens(tokenizer: Any, text: str, context: str) -> list[int]:
+def messages(
+    text: str, context: str, instruction: str = INSTRUCTION, shots: Sequence[Shot] = ()
+) -> list[dict[str, str]]:
+    """The conversation, for the model's own chat template; `shots` are turns that came before."""
+    turns = [{"role": "system", "content": instruction}]
+    for shot in shots:
+        turns += [
+            {"role": "user", "content": _asked(shot.text, shot.context)},
+            {"role": "assistant", "content": shot.plan},
+        ]
+    return [*turns, {"role": "user", "content": _asked(text, context)}]
+
+
+def prompt_tokens(
+    tokenizer: Any, text: str, context: str, instruction: str = INSTRUCTION, shots: Sequence[Shot] = ()
+) -> list[int]:
     """Token ids up to where the plan begins. Markers of the chat that a person types are words, not markers."""
     for marker in tokenizer.added_tokens_encoder:
         text = text.replace(marker, f"{marker[0]} {marker[1:]}")
-    written = tokenizer.apply_chat_template(messages(text, context), add_generation_prompt=True, tokenize=False)
+    turns = messages(text, context, instruction, shots)
+    written = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
     return list(tokenizer(written, add_special_tokens=False).input_ids)
+
+
+def _asked(text: str, context: str) -> str:
+    return f"{context}\n{text}" if context else text

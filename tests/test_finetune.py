@@ -10,9 +10,9 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from finetune.cases import read_cases, read_tsv
-from finetune.evaluate import compare
 from finetune.lora import fuse
 from finetune.rules import by_rules
+from finetune.scores import compare
 from finetune.train import IGNORE, Batches, Example, collate
 from world.errors import DataError
 

@@ -1,0 +1,55 @@
+"""What the brain is measured against: the base model under the grammar, told of the language, with examples or without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from brain.director import Director, Reply, clean
+from brain.plan import PlanError, parse_line, print_line
+from brain.prompt import Shot, prompt_tokens
+
+TOLD = """Write what the driver wants as one line of steps joined by ';'.
+Steps: follow left right straight lane_left lane_right stop go faster slower speed(km/h) clear rain(1-3) snow(1-3) \
+fog(1-3) dawn day dusk night ped_cross(side) cyclist(side) cut_in(side) animal(side) hard_brake stalled debris oncoming \
+emergency road_work.
+After a step: @next after the one before, @junction at the junction, @+N in N seconds, ~N for N seconds.
+Impossible: refuse(unsupported). Not about the drive: refuse(offtopic). Unclear: ask(direction), ask(side), \
+ask(event), ask(speed)."""
+
+# Written for this prompt: in no test and not of the generator.
+SHOTS = (
+    Shot("turn left here", "", "left"),
+    Shot("stop and afterwards make it night", "", "stop;night@next"),
+    Shot("右邊有行人", "", "ped_cross(right)"),
+    Shot("40 km/h in the snow", "", "snow(2);speed(40)"),
+    Shot("more", "weather=fog(1) time=day speed=30", "fog(2)"),
+    Shot("下雨五秒", "", "rain(2)~5"),
+    Shot("not right, left", "", "left"),
+    Shot("in 4 seconds a car breaks down ahead", "", "stalled@+4"),
+    Shot("開船", "", "refuse(unsupported)"),
+    Shot("who are you", "", "refuse(offtopic)"),
+    Shot("換線", "", "ask(direction)"),
+    Shot("先放晴再加速", "", "clear;faster@next"),
+)
+
+
+class Prompted:
+    """A director's model that is told of the language in its prompt. Answers like a director, at one go."""
+
+    def __init__(self, director: Director, instruction: str = TOLD, shots: Sequence[Shot] = ()) -> None:
+        self.director, self.instruction, self.shots = director, instruction, shots
+
+    def answer(self, text: str, context: str = "") -> Reply:
+        began = time.perf_counter()
+        model = self.director.model
+        prompt = prompt_tokens(model.tokenizer, clean(text), context, self.instruction, self.shots)
+        tokens = [token for token in model.decode(prompt, self.director.grammar) if token is not None]
+        line = model.tokenizer.decode([token.id for token in tokens])
+        try:
+            utterance = parse_line(line)
+        except PlanError:  # cut off at the token limit: what is whole of it
+            utterance = parse_line(line.rpartition(";")[0])
+        scores = [token.logprob for token in tokens if token.logprob is not None]
+        confidence = sum(scores) / len(scores) if scores else 0.0
+        return Reply(utterance, print_line(utterance), time.perf_counter() - began, len(tokens), confidence)
