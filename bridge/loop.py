@@ -24,6 +24,7 @@ from typing import Any, Protocol, TypeVar
 
 from brain.prompt import Context
 from bridge import memory
+from bridge.budget.rescue import Rescue
 from bridge.clips import Clip
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.session import Beginning, Heard, Session, Wish
@@ -55,11 +56,12 @@ class Loop:
     """Ticks all its sessions. `run` keeps real time until `stop`; `tick` alone is one tick, for any clock.
 
     With `step_all` (`world.dream.step_all`) the dreams of a tick are one batch, which is faster than one after another.
+    With `rescue` a tick that runs out of memory is tried once more, after something was given up for it.
     """
 
-    def __init__(self, brain: Brain | None, step_all: StepAll | None = None) -> None:
+    def __init__(self, brain: Brain | None, step_all: StepAll | None = None, rescue: Rescue | None = None) -> None:
         self.thinking = Thinking(brain)
-        self._step_all = step_all
+        self._step_all, self._rescue = step_all, rescue
         self.pulse = Pulse()
         self._sessions: dict[Session, Callable[[], None]] = {}
         self._lock = threading.Lock()
@@ -80,11 +82,16 @@ class Loop:
                 self._some.clear()
         self.thinking.forget(session)
 
+    def tell(self, text: str) -> None:
+        """A sentence to everyone: what they share has changed."""
+        for session in self._sessions:
+            session.tell(text)
+
     def tick(self, deadline: float) -> None:
         """Frames first, then thoughts. `deadline`: on the clock of `time.perf_counter`."""
         sessions = self._sessions
         begun = [session for session in sessions if _guarded(session, session.begin_tick)]
-        wishes = {session: wish for session in begun if (wish := _guarded(session, session.wish)) is not None}
+        wishes = {session: wish for session in begun if (wish := _guarded(session, partial(self._saved, session.wish)))}
         dreamt = self._frames(wishes)
         for changed in sessions.values():
             changed()
@@ -95,16 +102,22 @@ class Loop:
     def _frames(self, wishes: dict[Session, Wish]) -> bool:
         """The frames of a tick; whether there is any. Whatever keeps a batch back, each dream then steps alone."""
         if self._step_all is not None and len(wishes) > 1:
+            dreams, controls = [one.dream for one in wishes], [wish.control for wish in wishes.values()]
             try:
-                frames = self._step_all([one.dream for one in wishes], [wish.control for wish in wishes.values()])
+                frames = self._saved(partial(self._step_all, dreams, controls))
             except Exception as error:  # of one dream, or of the batch: stepping alone tells
                 log.warning("the dreams could not step as one batch, so each stepped alone: %s", error)
             else:
                 for (session, wish), frame in zip(wishes.items(), frames, strict=True):
                     session.take(wish, frame)
                 return True
-        done = [_guarded(session, partial(session.dream_on, wish)) for session, wish in wishes.items()]
+        done = [
+            _guarded(session, partial(self._saved, partial(session.dream_on, wish))) for session, wish in wishes.items()
+        ]
         return any(frame is not None for frame in done)
+
+    def _saved(self, call: Callable[[], Given]) -> Given:
+        return call() if self._rescue is None else self._rescue.run(call, self.tell)
 
     def run(self) -> None:
         """Ten ticks a second until `stop`. A late tick is not made up for: the next deadline counts from now."""
