@@ -186,7 +186,7 @@ def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 0, result.stderr
     assert given == {
         "part": "dynamics", "data": tmp_path, "held_out": tmp_path, "out": tmp_path / "out",
-        "minutes": 3.0, "seed": 5, "config": None, "compute": Compute(accumulate=2),
+        "minutes": 3.0, "seed": 5, "config": None, "compute": Compute(accumulate=2), "begin": None,
     }  # fmt: skip
     assert "50%" in result.stderr
 

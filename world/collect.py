@@ -134,7 +134,7 @@ def collect(
     if progress:
         progress(min(finished, frames), frames)
     try:
-        for done in drive(todo, workers):
+        for done in drive(todo, workers, make_shard):
             finished += done
             if progress:
                 progress(min(finished, frames), frames)
@@ -154,7 +154,7 @@ def collect(
     return out
 
 
-def drive(units: list[Unit], workers: int, make: Make = make_shard) -> Iterator[int]:
+def drive(units: list[Unit], workers: int, make: Make) -> Iterator[int]:
     """Makes shards in processes of their own; yields the frames of each as it is done.
 
     SUMO crashes now and then. Shards that were begun when a process died are made again one by one, and the one that dies
@@ -167,7 +167,8 @@ def drive(units: list[Unit], workers: int, make: Make = make_shard) -> Iterator[
                 del left[unit.number]
                 yield done
         except BrokenProcessPool:
-            for unit in [unit for unit in left.values() if Path(unit.folder).exists()]:
+            begun = [unit for unit in left.values() if Path(unit.folder).exists()]
+            for unit in begun or list(left.values())[:workers]:
                 del left[unit.number]
                 yield _alone(unit, make)
         units = list(left.values())
@@ -194,7 +195,8 @@ def _alone(unit: Unit, make: Make) -> int:
         except BrokenProcessPool:
             continue
     raise SimulatorError(
-        f"The processes that drove for {unit.folder} died {ATTEMPTS} times; collect with another --seed."
+        f"The processes that drove for {unit.folder} died {ATTEMPTS} times; run the same command again to go on, or "
+        "collect with another --seed."
     )
 
 

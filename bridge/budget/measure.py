@@ -128,10 +128,14 @@ def stages(world: Path | None, numbers: tuple[int, ...]) -> dict[str, tuple[int,
 
 
 def measure(setup: Setup, world: Path | None = None) -> Peaks:
-    """Measures the setup here, now, and keeps it. BudgetError for one that this cannot be done with."""
-    if (setup.device, setup.brain, setup.quant) != ("cpu", "SmolLM2-135M", "int8"):
+    """Measures the setup here, now, with the weights in `world` (default: the repository's), and keeps it.
+
+    BudgetError for a setup that this cannot be done with.
+    """
+    here = ("cpu", "SmolLM2-135M", "int8")
+    if (setup.device, setup.brain, setup.quant) != here or (world is None and setup.world != "embedded"):
         raise BudgetError(
-            "Only what runs on this machine's CPU can be measured: the embedded profile's brain and device."
+            "Only what runs on this machine's CPU can be measured: the embedded profile's brain, world and device."
         )
     peaks = Peaks.of(stages(world, (FEW, MORE)))
     remember(setup, peaks)
