@@ -164,7 +164,7 @@ def trained_parts(
     return config, to_device(parts, device), raw["files"]
 
 
-def cache_key(hashes: Mapping[str, str], names: Sequence[str] = ENCODING) -> str:
+def cache_key(hashes: Mapping[str, str], names: Sequence[str]) -> str:
     """Stands for the weights of the parts `names` in the names of cached files. `hashes`: file name -> sha256."""
     files = [f"{name}.safetensors" for name in names]
     return "".join(hashes[file][:8] for file in files if file in hashes)

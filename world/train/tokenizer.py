@@ -53,7 +53,7 @@ def train_tokenizer(
         tokenizer = Tokenizer(config.tokenizer)
     generator = seeded(seed, "cpu")
     sample = torch.randperm(len(drives), generator=generator)[: PCA_PATCHES // config.tokenizer.tokens]
-    if recipe.pca:
+    if recipe.pca and begin is None:
         tokenizer.init_pca(drives.batch(sample.sort().values))
     go_on(begin, "tokenizer", tokenizer)
     tokenizer.to(device)
@@ -131,11 +131,16 @@ def train_anchor(
     go_on(begin, "anchor", anchor)
     anchor.to(device)
     generator = seeded(seed, "cpu")
+
+    def usable(data: Drives) -> Tensor:
+        """bool [T]: frames with two before them and enough after them, in scenes that move."""
+        return (data.age > 1) & data.moving & (data.left >= ANCHOR_FRAMES - 1)
+
     turning = (drives.motions[:, -1].abs() > 0.1) & drives.driving
-    frames = ((drives.age > 1) & drives.moving & (drives.left >= ANCHOR_FRAMES - 1)).double() * (1.0 + turning)
+    frames = usable(drives).double() * (1.0 + turning)
     loop = TrainingLoop("anchor", out, anchor, Schedule(minutes, rate=2e-3, fall=0.4, ema=0.99), compute)
 
-    def errors(data: Drives, index: Tensor, frames: int, noise: Tensor | float = 0.0) -> Tensor:
+    def errors(data: Drives, index: Tensor, noise: Tensor | float = 0.0) -> Tensor:
         """What the carried pictures lack to the frames from `index` on, [T, B, 3, H, W], but for what comes in at the edge.
 
         noise: [B, 6, H, W], on the two pictures before.
@@ -143,7 +148,7 @@ def train_anchor(
         pictures = torch.cat([data.batch(index - 2, device), data.batch(index - 1, device)], dim=1) + noise
         before, last = pictures.chunk(2, dim=1)
         missing, known = [], torch.ones_like(last[:, :1])
-        for frame in range(frames):
+        for frame in range(ANCHOR_FRAMES):
             grid = anchor.flow(last, before, data.motions[index + frame].to(device))
             known = F.grid_sample(known, grid.detach(), padding_mode="zeros", align_corners=False)
             before, last = last, moved(last, grid)
@@ -156,13 +161,13 @@ def train_anchor(
         noise = IMAGE_NOISE * (step % 2) * torch.randn(shape, generator=generator)
         for rows in compute.shares(ANCHOR_BATCH):
             with compute.autocast():
-                missing = errors(drives, index[rows], ANCHOR_FRAMES, noise[rows].to(device))
+                missing = errors(drives, index[rows], noise[rows].to(device))
             yield {"loss": 3 * missing.square().mean() + missing.abs().mean()}
 
     def validate() -> dict[str, float]:
-        usable = ((held_out.age > 1) & held_out.moving & (held_out.left >= ANCHOR_FRAMES - 1)).nonzero()[:, 0]
+        first = usable(held_out).nonzero()[:, 0]
         with torch.inference_mode():
-            missing = errors(held_out, usable[torch.linspace(0, len(usable) - 1, 256).long()], ANCHOR_FRAMES)
+            missing = errors(held_out, first[torch.linspace(0, len(first) - 1, 256).long()])
         scores = psnr(missing.square().mean((2, 3, 4))).mean(1).tolist()
         return {"psnr": scores[0], f"psnr_{ANCHOR_FRAMES}": scores[-1]}
 
