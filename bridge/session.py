@@ -179,7 +179,7 @@ class Session:
 
         The new drive stands still only if `pause` is called while this waits.
         """
-        done, errors = threading.Event(), list[LucidriveError]()
+        done, errors = threading.Event(), list[Exception]()
         pauses = self._pauses
 
         def order() -> None:
@@ -187,7 +187,7 @@ class Session:
                 self._start(seed, scene, control)
                 if self._pauses == pauses:
                     self.pause(False)
-            except LucidriveError as error:
+            except Exception as error:  # whatever it was, it is the caller's
                 errors.append(error)
             finally:
                 done.set()

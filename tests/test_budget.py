@@ -89,12 +89,12 @@ def test_a_worlds_state_is_what_a_dream_keeps(tmp_path: Path) -> None:
         frame = dream.step(dream.frame.control)  # type: ignore[union-attr]
     tensors, _ = dream.state()
     kept = ("images", "latents", "cache")
-    size = world_size("embedded", 1)
+    size = world_size(preset("embedded"), 1)
     assert size.dream == sum(tensors[name].numel() * tensors[name].element_size() for name in kept)
     assert size.pictures == 600 * frame.image.nbytes
     loaded = sum(value.numel() * value.element_size() for part in model._parts.values() for value in part.parameters())
     assert size.weights == pytest.approx(loaded, rel=0.05)
-    assert world_size("embedded", 3).tick > 2 * size.tick > 0
+    assert world_size(preset("embedded"), 3).tick > 2 * size.tick > 0
 
 
 def test_a_plan_is_the_sum_of_its_items_and_grows_with_what_is_asked() -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bridge.budget.ledger import Ledger, NoRoomError
 from bridge.errors import BusyError, DataError
 from bridge.loop import Loop
 from tests.conftest import wait_until
+from tests.fake_device import FakeDevice
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.drive import Drive
-from ui.live import MAX_DREAMS, LateBrain, LiveDreamer
-from world.dream import WorldModel
+from ui.live import MAX_DREAMS, LiveDreamer
+from world.dream import Dream, WorldModel
 from world.errors import WeightsError
+from world.frame import Frame
 
 
 @pytest.fixture(scope="module")
@@ -114,27 +118,43 @@ def test_there_is_room_for_so_many(dreamer: LiveDreamer) -> None:
     dreamer.open(lambda: None).close()
 
 
-def test_sentences_wait_for_a_late_brain() -> None:
-    def slow() -> FakeDirector:
-        time.sleep(0.2)
-        return FakeDirector()
+def test_every_dream_holds_a_lease_and_gives_it_back(tmp_path: Path) -> None:
+    device = FakeDevice(100)
+    ledger = Ledger(device)
+    model = WorldModel.load(write_tiny_world(tmp_path / "world"))
+    dreamer = LiveDreamer(model, Loop(FakeDirector()), ledger=ledger, dream_size=60)
+    drive = dreamer.open(lambda: None)
+    assert [(held.owner, held.size, held.committed) for held in ledger.held()] == [("a dream", 60, True)]
+    with pytest.raises(NoRoomError, match="no room for a dream"):
+        dreamer.open(lambda: None)
+    drive.close()
+    assert ledger.held() == ()
+    dreamer.open(lambda: None).close()  # the refused one holds nothing
+    dreamer.close()
 
-    thought = LateBrain(slow).think("rain", None)  # type: ignore[arg-type]
-    began = time.monotonic()
-    with pytest.raises(StopIteration) as end:
-        while True:
-            next(thought)
-    assert end.value.value.line == "rain(2)" and time.monotonic() - began > 0.15
 
+def test_memory_that_runs_out_over_a_new_dream_is_freed_and_the_dream_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = FakeDevice(100)
+    model = WorldModel.load(write_tiny_world(tmp_path / "world"))
+    dreamer = LiveDreamer(model, Loop(FakeDirector()), ledger=Ledger(device), dream_size=10)
+    start, failing = Dream.start, [True]
 
-def test_a_brain_that_cannot_load_says_so() -> None:
-    def broken() -> FakeDirector:
-        raise WeightsError("The adapter is missing; get it back from the repository.")
+    def starting(dream: Dream, *given: Any, **named: Any) -> Frame:
+        if failing and failing.pop():
+            raise MemoryError
+        return start(dream, *given, **named)
 
-    thought = LateBrain(broken).think("rain", None)  # type: ignore[arg-type]
-    with pytest.raises(WeightsError, match="adapter is missing"):
-        for _ in thought:
-            pass
+    monkeypatch.setattr(Dream, "start", starting)
+    drive = dreamer.open(lambda: None)
+    assert device.frees == 1
+    failing.append(True)
+    drive.reset(3, "street")
+    assert device.frees == 2 and drive.seed == 3
+    assert any("Memory ran out" in note.text for note in drive.notes())
+    drive.close()
+    dreamer.close()
 
 
 def test_missing_weights_are_a_sentence(tmp_path: Path) -> None:

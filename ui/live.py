@@ -2,60 +2,33 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from brain.director import Director
-from brain.prompt import Context
-from bridge import memory
-from bridge.errors import BusyError, LucidriveError, SessionError
+from bridge.budget.device import Ram
+from bridge.budget.leased_brain import LeasedBrain
+from bridge.budget.ledger import Lease, Ledger
+from bridge.budget.plan import LIBRARIES
+from bridge.budget.rescue import Rescue
+from bridge.budget.setup import SETUPS
+from bridge.budget.worlds import world_size
+from bridge.errors import BusyError, SessionError
 from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop
 from bridge.profiles import EMBEDDED
-from bridge.session import Heard, Session
+from bridge.session import Session
 from ui.drive import Chip, Note, Saved, View
 from ui.words import NAMES, step_words
 from world.dream import Dream, WorldModel, step_all
-
-log = logging.getLogger(__name__)
+from world.files import EMBEDDED as WEIGHTS
+from world.files import read_config
 
 MAX_DREAMS = EMBEDDED.dreams  # each wants some 60 ms of every tenth of a second
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
-POLL_SECONDS = 0.01
 BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed
-
-
-class LateBrain:
-    """A brain that loads in the background, so that the first picture need not wait for it. Sentences wait instead."""
-
-    def __init__(self, load: Callable[[], Director]) -> None:
-        self._load = load
-        self._ready = threading.Event()
-        self._director: Director | None = None
-        self._error: LucidriveError | None = None
-        threading.Thread(target=self._run, name="lucidrive-brain", daemon=True).start()
-
-    def think(self, text: str, context: Context) -> Generator[Any, None, Heard]:
-        """Director.think, once there is one; raises in its place what kept it from loading."""
-        while not self._ready.wait(POLL_SECONDS):
-            yield
-        if self._director is None:
-            raise self._error or LucidriveError("The language model could not be loaded; the terminal says why.")
-        return (yield from self._director.think(text, context))
-
-    def _run(self) -> None:
-        try:
-            self._director = self._load()
-        except LucidriveError as error:
-            self._error = error
-            log.error("%s", error)
-        except Exception:  # whatever it was, sentences must not wait for ever
-            log.exception("the language model could not be loaded")
-        finally:
-            self._ready.set()
 
 
 def load_brain() -> Director:
@@ -69,11 +42,17 @@ class LiveDrive:
     """A `ui.drive.Drive` over one session."""
 
     def __init__(
-        self, session: Session, clips: Path, known: frozenset[str] | None, ended: Callable[[Session], None]
+        self,
+        session: Session,
+        clips: Path,
+        known: frozenset[str] | None,
+        rescue: Rescue,
+        ended: Callable[[Session], None],
     ) -> None:
         self.session = session
         self.clips = clips
         self.known = known
+        self.rescue = rescue
         self.ended = ended
         self._warned: set[str] = set()
         self._closed = False
@@ -114,7 +93,7 @@ class LiveDrive:
         self.session.step_once()
 
     def reset(self, seed: int, scene: str | None) -> None:
-        self.session.reset(seed, scene)
+        self.rescue.run(lambda: self.session.reset(seed, scene), self.session.tell)
 
     def save(self) -> Saved:
         return Saved(*self.session.save_clip(self.clips))
@@ -126,35 +105,58 @@ class LiveDrive:
 
 
 class LiveDreamer:
-    """A `ui.drive.Dreamer`: one world, one brain, one loop, and a session for every tab."""
+    """A `ui.drive.Dreamer`: one world, one brain, one loop, and a session for every tab, each under a lease.
+
+    dream_size: bytes that one dream takes; they are reserved in the ledger as long as its tab is open.
+    """
 
     def __init__(
-        self, model: WorldModel, loop: Loop, *, steps: int = 2, clips: Path = CLIPS, bindings: Bindings | None = None
+        self,
+        model: WorldModel,
+        loop: Loop,
+        *,
+        steps: int = 2,
+        clips: Path = CLIPS,
+        bindings: Bindings | None = None,
+        ledger: Ledger | None = None,
+        dream_size: int = 0,
+        rescue: Rescue | None = None,
     ) -> None:
         self.model = model
         self.loop = loop
+        self.ledger = ledger or Ledger(Ram())
+        self.dream_size = dream_size
+        self.rescue = rescue or Rescue(self.ledger.device, lambda: None)
         self.steps = steps
         self.clips = clips
         self.bindings = bindings
         self._lock = threading.Lock()
+        self._leases: dict[Session, Lease] = {}
         self._open = 0
         loop.start()
 
     @classmethod
     def load(cls, world: Path | None = None, *, steps: int = 2, clips: Path = CLIPS, keys: str = "") -> LiveDreamer:
-        """The world's weights now, the language model in the background. WeightsError, MemoryRoomError.
+        """The world's weights now, the language model in the background. WeightsError, NoRoomError.
 
         A world without a car gets no language model; `keys` says what the keys mean there.
         """
-        memory.check_drive(world, brain=False)
-        model = WorldModel.load(world)
-        if model.driving:
-            if keys:
-                raise SessionError("A car's keys are what they are; --keys is for worlds without one.")
-            memory.check_drive(world)
+        ledger = Ledger(Ram())
+        sizes = world_size(read_config(world or WEIGHTS)[0], MAX_DREAMS)
+        with ledger.loading("the world", LIBRARIES + sizes.weights + sizes.tick):
+            model = WorldModel.load(world)
+        if model.driving and keys:
+            raise SessionError("A car's keys are what they are; --keys is for worlds without one.")
         bindings = parse_keys(keys, model.dynamics.config.inputs) if keys else None
-        brain = LateBrain(load_brain) if model.driving else None
-        return cls(model, Loop(brain, step_all), steps=steps, clips=clips, bindings=bindings)
+        brain: LeasedBrain | None = None
+        rescue = Rescue(ledger.device, lambda: brain.down() if brain else None)
+        loop = Loop(None, step_all, rescue)
+        if model.driving:
+            brain = loop.thinking.brain = LeasedBrain(SETUPS["embedded"], ledger, lambda _: load_brain(), loop.tell)
+        size = sizes.dream + sizes.pictures
+        return cls(
+            model, loop, steps=steps, clips=clips, bindings=bindings, ledger=ledger, dream_size=size, rescue=rescue
+        )
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -172,28 +174,37 @@ class LiveDreamer:
         return seen | BY_SPEED if seen else None
 
     def open(self, changed: Callable[[], None]) -> LiveDrive:
-        """A new dream, on its first frame; BusyError when MAX_DREAMS are open."""
+        """A new dream, on its first frame; BusyError when MAX_DREAMS are open, NoRoomError when memory has no place for it."""
         with self._lock:
             if self._open >= MAX_DREAMS:
                 raise BusyError(f"{MAX_DREAMS} tabs are dreaming here already; close one and reload this one.")
             self._open += 1
             others = self._open - 1
         try:
-            session = Session(lambda seed: Dream(self.model, seed, self.steps), bindings=self.bindings)
+            with ExitStack() as undo:
+                lease = undo.enter_context(self.ledger.reserve("a dream", self.dream_size))
+                session = self.rescue.run(self._session, self.loop.tell)
+                lease.commit()
+                self._leases[session] = lease
+                undo.pop_all()
         except BaseException:
             self._ended()
             raise
         if others:
             session.tell(f"{others + 1} tabs share this machine now, and each dreams the slower for it.")
         self.loop.add(session, changed)
-        return LiveDrive(session, self.clips, self.known, self._close)
+        return LiveDrive(session, self.clips, self.known, self.rescue, self._close)
 
     def close(self) -> None:
         """Ends the loop, and with it every dream."""
         self.loop.stop()
 
+    def _session(self) -> Session:
+        return Session(lambda seed: Dream(self.model, seed, self.steps), bindings=self.bindings)
+
     def _close(self, session: Session) -> None:
         self.loop.remove(session)
+        self._leases.pop(session).release()
         self._ended()
 
     def _ended(self) -> None:

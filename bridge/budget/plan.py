@@ -10,6 +10,7 @@ from bridge.budget.measure import Peaks, recall
 from bridge.budget.setup import Setup
 from bridge.budget.sizes import MIB, show_size
 from bridge.budget.worlds import world_size
+from world.presets import preset
 
 Source = Literal["estimated", "measured"]
 CUDA_CONTEXT = 600 * MIB  # the driver's context, kernels of torch, workspaces of cuBLAS and cuDNN
@@ -56,7 +57,7 @@ def budget(setup: Setup, capacity: int) -> Budget:
 
 def _estimated(setup: Setup) -> tuple[list[Item], list[Item]]:
     """On the setup's device, and in RAM beside it."""
-    world, sessions = world_size(setup.world, setup.sessions), setup.sessions
+    world, sessions = world_size(preset(setup.world), setup.sessions), setup.sessions
     here = [Item("CUDA context", CUDA_CONTEXT) if setup.device == "cuda" else Item("libraries", LIBRARIES)]
     here += [Item("world: weights", world.weights), Item("world: activations", world.tick, per_session=True)]
     here.append(Item("per session: dreams", sessions * world.dream, per_session=True))

@@ -20,7 +20,6 @@ from world.anchor import carry
 from world.controls import FPS
 from world.dynamics import FIELDS, Cache, Condition, sample
 from world.files import WorldConfig
-from world.presets import preset
 from world.readout import FRAMES
 
 STEPS = 2  # K
@@ -41,9 +40,8 @@ class WorldSize:
 
 
 @cache
-def world_size(name: str, dreams: int) -> WorldSize:
-    """Of the preset of that name with so many dreams in a batch; DataError for an unknown one."""
-    config = preset(name)
+def world_size(config: WorldConfig, dreams: int) -> WorldSize:
+    """Of a world of these shapes with so many dreams in a batch."""
     with torch.device("meta"), torch.no_grad():
         modules: dict[str, Any] = {name: part.eval().requires_grad_(False) for name, part in config.build().items()}
         own = [value for part in modules.values() for value in (*part.parameters(), *part.buffers())]
@@ -86,7 +84,8 @@ def _tick(modules: dict[str, Any], state: _State) -> object:
     latents = sample(modules["dynamics"], torch.empty_like(known[0]), given, STEPS, cache)
     cache.commit()
     shown = modules["blend"](carried, modules["tokenizer"].decode(latents).clamp(-1, 1))
-    hidden = modules["readout"].trunk(torch.stack([*state.latents[1:], latents], dim=1))
+    seen = torch.stack([*state.latents[1:], latents], dim=1)
+    hidden = modules["readout"].trunk(seen) if config.dynamics.inputs.driving else None
     parts = [one.clone() for one in cache.keys.chunk(size, dim=2)]  # each dream takes its own and drops the last one's
     return parts, shown, hidden
 
