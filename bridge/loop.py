@@ -131,6 +131,11 @@ class Loop:
             self.tick(deadline)
             self._stopping.wait(max(0.0, deadline - time.perf_counter()))
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self.run, name="lucidrive-loop", daemon=True)
@@ -287,10 +292,13 @@ class Pulse:
 
     def rhythm(self, thinking: bool) -> Rhythm:
         gaps = sorted(self._gaps[thinking])
-        if not gaps:
-            return Rhythm(float("nan"), float("nan"), float("nan"), 0)
-        p50, p99 = gaps[len(gaps) // 2], gaps[min(len(gaps) - 1, int(0.99 * len(gaps)))]
-        return Rhythm(1 / p50 if p50 > 0 else float("inf"), p50, p99, len(gaps))
+        p50, p99 = percentile(gaps, 0.5), percentile(gaps, 0.99)
+        return Rhythm(1 / p50 if p50 else float("inf"), p50, p99, len(gaps))
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Of numbers in rising order, the one below which `share` of them lie; NaN of none."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
 def drive_headless(session: Session, seconds: float, brain: Brain | None, report: Report | None = None) -> Clip:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from brain.plan import Plan, parse_line
 from tests.fakes import FakeDream
-from ui.drive import Chip, Note, Saved, View
+from ui.drive import Chip, Measures, Note, Saved, View
 from ui.words import step_words
 from world.controls import Command, Control, Event, TimeOfDay, Weather
 from world.errors import LucidriveError
@@ -136,3 +137,14 @@ class FakeDreamer:
             raise LucidriveError("This machine dreams for three tabs at most; close one.")
         self.drives.append(FakeDrive(self.clips, changed))
         return self.drives[-1]
+
+    alive = True
+    ill: LucidriveError | None = None
+
+    def check(self) -> None:
+        if self.ill:
+            raise self.ill
+
+    def measures(self) -> Measures:
+        nothing = math.nan
+        return Measures(len(self.drives), 0, nothing, nothing, nothing, nothing, nothing, nothing, 100, 50, 0)

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from ui.drive import Dreamer
+from ui.monitor import watchable
 from ui.origin import LoopbackOnly, is_loopback
 from ui.page import ASSETS, HEAD, STATIC, build_page, theme
 from ui.stream import MAX_MESSAGE, Visits, serve_dream
@@ -42,6 +43,8 @@ def create_app(dreamer: Dreamer, grace: float | None = None) -> FastAPI:
     @app.websocket("/dream")
     async def dream(websocket: WebSocket) -> None:
         await serve_dream(visits, websocket)
+
+    watchable(app, dreamer)
 
     @app.get("/clips/{token}/{name}")
     async def clip(token: str, name: str) -> Response:

@@ -50,6 +50,25 @@ class Saved:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """How the page runs. Seconds: gaps between frames while the brain does not read and while it does, and what a sentence
+    took (medians and 99th percentiles; NaN before there are any). Bytes: lent to the parts, left, and missing.
+    """
+
+    tabs: int
+    frames: int
+    gap_p50: float
+    gap_p99: float
+    gap_thinking_p50: float
+    gap_thinking_p99: float
+    sentence_p50: float
+    sentence_p99: float
+    memory_lent: int
+    memory_room: int
+    memory_overrun: int
+
+
 class Drive(Protocol):
     """One person's dream. Every method may be called from any thread and returns soon, but for `reset` and `save`.
 
@@ -94,3 +113,14 @@ class Dreamer(Protocol):
         ...
 
     def open(self, changed: Callable[[], None]) -> Drive: ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread that dreams still runs."""
+        ...
+
+    def check(self) -> None:
+        """Dreams a real frame of its own; LucidriveError when it cannot."""
+        ...
+
+    def measures(self) -> Measures: ...

@@ -17,10 +17,10 @@ from bridge.budget.setup import SETUPS
 from bridge.budget.worlds import world_size
 from bridge.errors import BusyError, SessionError
 from bridge.keyboard import Bindings, parse_keys
-from bridge.loop import Loop
+from bridge.loop import Loop, percentile
 from bridge.profiles import EMBEDDED
 from bridge.session import Session
-from ui.drive import Chip, Note, Saved, View
+from ui.drive import Chip, Measures, Note, Saved, View
 from ui.words import NAMES, step_words
 from world.dream import Dream, WorldModel, step_all
 from world.files import EMBEDDED as WEIGHTS
@@ -194,6 +194,33 @@ class LiveDreamer:
             session.tell(f"{others + 1} tabs share this machine now, and each dreams the slower for it.")
         self.loop.add(session, changed)
         return LiveDrive(session, self.clips, self.known, self.rescue, self._close)
+
+    @property
+    def alive(self) -> bool:
+        return self.loop.alive
+
+    def check(self) -> None:
+        """A dream of its own, one frame long."""
+        dream = Dream(self.model, steps=1)
+        frame = self.rescue.run(dream.start, self.loop.tell)
+        self.rescue.run(lambda: dream.step(frame.control), self.loop.tell)
+
+    def measures(self) -> Measures:
+        idle, thinking = (self.loop.pulse.rhythm(busy) for busy in (False, True))
+        read, ledger = sorted(self.loop.thinking.seconds), self.ledger
+        return Measures(
+            tabs=self._open,
+            frames=idle.frames + thinking.frames,
+            gap_p50=idle.gap_p50,
+            gap_p99=idle.gap_p99,
+            gap_thinking_p50=thinking.gap_p50,
+            gap_thinking_p99=thinking.gap_p99,
+            sentence_p50=percentile(read, 0.5),
+            sentence_p99=percentile(read, 0.99),
+            memory_lent=ledger.taken,
+            memory_room=ledger.room,
+            memory_overrun=ledger.overrun,
+        )
 
     def close(self) -> None:
         """Ends the loop, and with it every dream."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,16 @@ def ui(
     from ui.app import serve
     from ui.live import LiveDreamer
 
-    serve(LiveDreamer.load(world, steps=steps, keys=keys), host, port, announce=say)
+    signal.signal(signal.SIGTERM, _stop)  # the server ends gracefully first, and raises it again
+    dreamer = LiveDreamer.load(world, steps=steps, keys=keys)
+    try:
+        serve(dreamer, host, port, announce=say)
+    finally:
+        dreamer.close()
+
+
+def _stop(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def dream(
