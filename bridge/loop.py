@@ -27,6 +27,7 @@ from bridge import memory
 from bridge.budget.rescue import Rescue
 from bridge.clips import Clip
 from bridge.errors import LucidriveError, SessionError, explain
+from bridge.pace import Pace
 from bridge.session import Beginning, Heard, Session, Wish
 from world.controls import DT, FPS, Control
 from world.dream import Dream
@@ -62,7 +63,7 @@ class Loop:
     def __init__(self, brain: Brain | None, step_all: StepAll | None = None, rescue: Rescue | None = None) -> None:
         self.thinking = Thinking(brain)
         self._step_all, self._rescue = step_all, rescue
-        self.pulse = Pulse()
+        self.pulse, self.pace = Pulse(), Pace()
         self._sessions: dict[Session, Callable[[], None]] = {}
         self._lock = threading.Lock()
         self._some = threading.Event()  # set while there are sessions
@@ -92,7 +93,10 @@ class Loop:
         sessions = self._sessions
         begun = [session for session in sessions if _guarded(session, session.begin_tick)]
         wishes = {session: wish for session in begun if (wish := _guarded(session, partial(self._saved, session.wish)))}
+        began = time.perf_counter()
         dreamt = self._frames(wishes)
+        if wishes:
+            self.pace.took(len(wishes), time.perf_counter() - began)
         for changed in sessions.values():
             changed()
         if dreamt:

@@ -13,12 +13,13 @@ import pytest
 from bridge.budget.ledger import Ledger, NoRoomError
 from bridge.errors import BusyError, DataError
 from bridge.loop import Loop
+from bridge.pace import Pace
 from tests.conftest import wait_until
 from tests.fake_device import FakeDevice
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.drive import Drive
-from ui.live import MAX_DREAMS, LiveDreamer
+from ui.live import LiveDreamer
 from world.dream import Dream, WorldModel
 from world.errors import WeightsError
 from world.frame import Frame
@@ -108,14 +109,33 @@ def test_keys_pause_step_reset_and_save(drive: Drive) -> None:
     assert drive.seed == 5
 
 
-def test_there_is_room_for_so_many(dreamer: LiveDreamer) -> None:
-    drives = [dreamer.open(lambda: None) for _ in range(MAX_DREAMS)]
-    assert "slower" in drives[1].notes()[0].text
-    with pytest.raises(BusyError, match="close one"):
+def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = Pace()
+    monkeypatch.setattr(dreamer.loop, "pace", pace)
+    monkeypatch.setattr(pace, "took", lambda dreams, seconds: None)
+    pace._known = {1: 0.05}  # 0.075 with two, 0.1 and more with three and four
+    first, second = dreamer.open(lambda: None), dreamer.open(lambda: None)
+    assert "slower" in second.notes()[0].text
+    pace._known[2] = 0.08
+    began = time.monotonic()
+    with pytest.raises(BusyError, match="try again"):
         dreamer.open(lambda: None)
-    for drive in drives:
-        drive.close()
+    assert time.monotonic() - began < 0.1
+    first.close()
     dreamer.open(lambda: None).close()
+    second.close()
+
+
+def test_the_pace_of_more_dreams_is_reckoned_from_fewer() -> None:
+    pace = Pace()
+    assert pace.expected(3) == 0
+    pace.took(1, 0.04)
+    assert pace.expected(2) == pytest.approx(0.06)
+    pace.took(2, 0.05)
+    assert (pace.expected(2), pace.expected(4)) == (pytest.approx(0.05), pytest.approx(0.09))
+    for _ in range(200):
+        pace.took(2, 0.07)
+    assert pace.expected(2) == pytest.approx(0.07)
 
 
 def test_every_dream_holds_a_lease_and_gives_it_back(tmp_path: Path) -> None:

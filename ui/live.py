@@ -22,11 +22,11 @@ from bridge.profiles import EMBEDDED
 from bridge.session import Session
 from ui.drive import Chip, Measures, Note, Saved, View
 from ui.words import NAMES, step_words
+from world.controls import DT
 from world.dream import Dream, WorldModel, step_all
 from world.files import EMBEDDED as WEIGHTS
 from world.files import read_config
 
-MAX_DREAMS = EMBEDDED.dreams  # each wants some 60 ms of every tenth of a second
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
 BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed
 
@@ -142,7 +142,7 @@ class LiveDreamer:
         A world without a car gets no language model; `keys` says what the keys mean there.
         """
         ledger = Ledger(Ram())
-        sizes = world_size(read_config(world or WEIGHTS)[0], MAX_DREAMS)
+        sizes = world_size(read_config(world or WEIGHTS)[0], EMBEDDED.dreams)
         with ledger.loading("the world", LIBRARIES + sizes.weights + sizes.tick):
             model = WorldModel.load(world)
         if model.driving and keys:
@@ -174,12 +174,17 @@ class LiveDreamer:
         return seen | BY_SPEED if seen else None
 
     def open(self, changed: Callable[[], None]) -> LiveDrive:
-        """A new dream, on its first frame; BusyError when MAX_DREAMS are open, NoRoomError when memory has no place for it."""
+        """A new dream, on its first frame; BusyError where it would slow all others down below ten frames a second,
+        NoRoomError where memory has no place for it.
+        """
         with self._lock:
-            if self._open >= MAX_DREAMS:
-                raise BusyError(f"{MAX_DREAMS} tabs are dreaming here already; close one and reload this one.")
+            others = self._open
+            if others and self.loop.pace.expected(others + 1) > DT:
+                raise BusyError(
+                    f"This machine is full: with one more than the {others} dreams that are open, none would keep its ten "
+                    "frames a second. Close a tab, or try again in a moment."
+                )
             self._open += 1
-            others = self._open - 1
         try:
             with ExitStack() as undo:
                 lease = undo.enter_context(self.ledger.reserve("a dream", self.dream_size))
