@@ -7,7 +7,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def write_clip(clip: Clip, out: Path) -> tuple[Path, Path]:
         raise ExportError("There is nothing to save yet; let the dream run for a moment.")
     size = enlarged(clip.moments[0].frame.image)
     text = json.dumps(sidecar(clip, size), ensure_ascii=False, allow_nan=False, indent=1)
-    picture = encode_video(clip)
+    picture = encode_pictures(enlarge(moment.frame.image) for moment in clip.moments)
     with refusing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with aside(out) as video, aside(beside) as description:
@@ -73,6 +73,19 @@ def free_name(folder: Path, stem: str) -> Path:
             number += 1
             path = folder / f"{stem}-{number}.mp4"
     return path
+
+
+def free_folder(parent: Path, stem: str) -> Path:
+    """A new folder `parent/stem`, or with a number. ExportError."""
+    number, path = 1, parent / stem
+    with refusing(path):
+        while True:
+            try:
+                path.mkdir(parents=True)
+                return path
+            except FileExistsError:
+                number += 1
+                path = parent / f"{stem}-{number}"
 
 
 @contextmanager
@@ -124,10 +137,10 @@ def enlarge(image: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def encode_video(clip: Clip) -> bytes:
-    """The mp4, made in memory (a minute is a few MB), so that only our own writing meets the disk."""
+def encode_pictures(pictures: Iterable[np.ndarray], crf: int = 18) -> bytes:
+    """The mp4 of pictures uint8 [H, W, 3], made in memory (a minute is a few MB), so that only our own writing meets the disk."""
     buffer = io.BytesIO()
-    with VideoWriter(buffer, FPS) as writer:
-        for moment in clip.moments:
-            writer.write(enlarge(moment.frame.image))
+    with VideoWriter(buffer, FPS, crf=crf) as writer:
+        for picture in pictures:
+            writer.write(picture)
     return buffer.getvalue()

@@ -211,11 +211,14 @@ class Session:
     def clip(self) -> Clip:
         """The last minute, to be written while the drive goes on."""
         with self._lock:
-            moments, said = tuple(self._recorder), tuple(self._said)
-            dream, scene = self._dream, self._scene
+            moments, clip = tuple(self._recorder), self._told()
         first = moments[0].frame.index if moments else 0
-        told = tuple(one for one in said if one.frame >= first)
-        return Clip(moments, told, dream.seed, scene, getattr(dream, "steps", 0), dict(dream.model.hashes))
+        return replace(clip, moments=moments, said=tuple(one for one in clip.said if one.frame >= first))
+
+    def newest(self) -> tuple[Moment | None, Clip]:
+        """The newest frame, and the clip that it belongs to without its moments."""
+        with self._lock:
+            return self._recorder[-1] if self._recorder else None, self._told()
 
     def save_clip(self, folder: Path) -> tuple[Path, Path, float]:
         """Writes the last minute to a new mp4 and JSON in `folder`: their paths and the seconds. ExportError."""
@@ -356,6 +359,12 @@ class Session:
             self._notices.append(Notice(text, kind))
 
     # -- within -------------------------------------------------------------------------------------------------------
+
+    def _told(self) -> Clip:
+        dream = self._dream
+        return Clip(
+            (), tuple(self._said), dream.seed, self._scene, getattr(dream, "steps", 0), dict(dream.model.hashes)
+        )
 
     def _refuse_plans(self) -> None:
         if self._keyboard is not None:

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from ui.commands import checks, imports, memory, plan, train, training, watch
+from ui.commands import checks, imports, memory, plan, recover, train, training, watch
 from ui.console import INTERRUPTED, Sentences, complain, quiet
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command(
     rich_help_panel=DREAM,
     epilog='Example: lucidrive dream --prompt "heavy rain, left, then a child runs out" --seconds 20 --out rain.mp4',
 )(watch.dream)
+app.command("recover", rich_help_panel=DREAM, epilog="Example: lucidrive recover clips --join last")(recover.recover)
 app.command(
     "plan",
     rich_help_panel=DREAM,

@@ -19,6 +19,7 @@ from bridge.errors import BusyError, SessionError
 from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop, percentile
 from bridge.profiles import EMBEDDED
+from bridge.recording import Recorder
 from bridge.session import Session
 from ui.drive import Chip, Measures, Note, Saved, View
 from ui.words import NAMES, step_words
@@ -132,6 +133,7 @@ class LiveDreamer:
         self.bindings = bindings
         self._lock = threading.Lock()
         self._leases: dict[Session, Lease] = {}
+        self._recorders: dict[Session, Recorder] = {}
         self._open = 0
         loop.start()
 
@@ -197,7 +199,15 @@ class LiveDreamer:
             raise
         if others:
             session.tell(f"{others + 1} tabs share this machine now, and each dreams the slower for it.")
-        self.loop.add(session, changed)
+        recorder = Recorder(session, self.clips)
+        recorder.see()
+
+        def ticked() -> None:
+            recorder.see()
+            changed()
+
+        self._recorders[session] = recorder
+        self.loop.add(session, ticked)
         return LiveDrive(session, self.clips, self.known, self.rescue, self._close)
 
     @property
@@ -236,6 +246,7 @@ class LiveDreamer:
 
     def _close(self, session: Session) -> None:
         self.loop.remove(session)
+        self._recorders.pop(session).close()
         self._leases.pop(session).release()
         self._ended()
 
