@@ -142,6 +142,17 @@ def measure(setup: Setup, world: Path | None = None) -> Peaks:
     return peaks
 
 
+def compare(
+    peaks: Peaks, numbers: tuple[int, ...] = (1, 4, 8), world: Path | None = None
+) -> list[tuple[int, int, int]]:
+    """Dreams, and the most bytes resident with so many: as `peaks` foretells, and as a drive of them really takes here, now."""
+    found = []
+    for number in numbers:
+        real = max(most for _, most in stages(world, (number,)).values())
+        found.append((number, peaks.most(number), real))
+    return found
+
+
 @cache
 def _version(package: str) -> str:
     try:

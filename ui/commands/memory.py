@@ -24,10 +24,14 @@ def memory(
     measure: Annotated[
         bool, typer.Option("--measure", help="Load and run it once, here, and use from now on what it really takes.")
     ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="After --measure: foretold beside real peaks of 1, 4 and 8 dreams.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """What fits: an itemised plan of memory, without weights and without a GPU. Exit code 1 where it does not fit."""
     from bridge.budget.ladder import advice, choices
+    from bridge.budget.measure import compare as compared
     from bridge.budget.measure import measure as take
     from bridge.budget.plan import budget, rows
     from bridge.budget.setup import capacity as usual
@@ -36,9 +40,18 @@ def memory(
 
     asked = setup(profile, world=world, brain=brain, quant=quant, kv=kv, context=context, sessions=sessions)
     room = usual(profile) if capacity is None else parse_size(capacity)
-    if measure:
+    if measure or compare:
         say("Measuring in a process of its own; this takes a minute or two.")
-        take(asked)
+        peaks = take(asked)
+        if compare:
+            say("Now with 1, 4 and 8 dreams, a process each.")
+            beside = compared(peaks)
+            if as_json:
+                print_json([{"dreams": n, "foretold": said, "measured": real} for n, said, real in beside])
+            else:
+                shown = [(str(n), show_size(s), show_size(m), f"{s / m - 1:+.1%}") for n, s, m in beside]
+                print_table("The most that is resident", shown, ("dreams", "foretold", "measured", "wrong by"))
+            return
     plan = budget(asked, room)
     lower = [] if plan.fits else choices(asked, room)
     if as_json:
