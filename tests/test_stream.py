@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from brain.plan import Plan, parse_line
+from bridge.loop import percentile
 from tests.conftest import serving, wait_until
 from tests.fake_page import FakeDreamer
 from tests.fakes import FakeDream
@@ -305,6 +308,35 @@ def test_too_many_tabs_is_a_sentence(tmp_path: Path) -> None:
             assert "close one" in other.next("note")["text"]
             with pytest.raises(ConnectionClosed):
                 other.next("hello")
+
+
+@pytest.mark.slow
+def test_a_crowd_is_let_in_or_told_so_and_nobody_is_cut_off(tmp_path: Path) -> None:
+    """Fifty at once where four may: prints how long a refusal took from the socket's opening."""
+    with serving(FakeDreamer(tmp_path, most=4)) as page:
+        gate, waits, inside = threading.Barrier(50), list[float](), list[bool]()
+
+        def come(_: int) -> None:
+            gate.wait()
+            with tab(page) as mine:
+                began = time.monotonic()
+                first = json.loads(mine.socket.recv(timeout=20))
+                inside.append(first["type"] == "hello")
+                if not inside[-1]:
+                    waits.append(time.monotonic() - began)
+                    assert first["type"] == "note" and "close one" in first["text"]
+                else:
+                    done.wait(20)
+
+        done = threading.Event()
+        with ThreadPoolExecutor(50) as crowd:
+            people = [crowd.submit(come, number) for number in range(50)]
+            wait_until(lambda: len(inside) == 50 or any(one.done() and one.exception() for one in people), 30)
+            done.set()
+            for one in people:
+                one.result()
+        assert (sum(inside), len(waits)) == (4, 46)
+        print(f"46 refusals, p99 {1000 * percentile(sorted(waits), 0.99):.0f} ms")
 
 
 def test_only_this_machine_and_a_free_port(page: str, fake_dreamer: FakeDreamer) -> None:
