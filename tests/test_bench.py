@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bridge import bench
-from bridge.bench import dream
+from bridge.bench import dream, long
 from bridge.bench.brain import bench_brain
 from bridge.bench.page import BenchError, Page, gaps
 from tests.fakes import FakeDirector
@@ -82,6 +82,17 @@ def test_the_bench_measures_a_dream_and_how_its_cost_grows(tmp_path: Path) -> No
     assert set(found["frame_ms_by_size"]) == {"72x128", "144x256"}
     assert set(found["1"]) == set(found["2"]) == {"alone", "batched"}
     assert all(milliseconds > 0 for part in found.values() for milliseconds in part.values())
+
+
+def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long, "SETTLED", 4)
+    monkeypatch.setattr(long, "WINDOW", 3)
+    sizes = iter([100, 150])
+    monkeypatch.setattr(long.memory, "resident", lambda: next(sizes))
+    found = long.long_run(WorldModel.load(write_tiny_world(tmp_path)), 9, 1)
+    assert (found["frames"], found["rss_growth"]) == (9, 50)
+    assert found["p99_ratio"] == pytest.approx(found["p99_last_ms"] / found["p99_first_ms"])
+    assert dict(long.table(found))["memory grown after 4 frames"] == "0.0 MiB"
 
 
 RESULT = {

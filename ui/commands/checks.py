@@ -156,12 +156,27 @@ def bench(
     seconds: Annotated[float, typer.Option(min=2, help="How long each part of the loop's measurement lasts.")] = 20.0,
     world: Annotated[Path | None, typer.Option(help="A folder of world weights.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw how the cost grows to this .png, too.")] = None,
+    long: Annotated[
+        int, typer.Option(min=0, help="Measure this alone: one dream of so many frames, does it grow or get slower?")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure this machine: frames a second, how a dream's cost grows, the brain's latency, the first frame."""
     from bridge.bench import run, table
     from bridge.bench.picture import check, draw
 
+    if long:
+        from bridge.bench.long import long_run
+        from bridge.bench.long import table as rows
+        from world.dream import WorldModel
+
+        with progress("bench") as report:
+            found = long_run(WorldModel.load(world), long, steps, report)
+        if as_json:
+            print_json(found)
+        else:
+            print_table("One long dream", rows(found))
+        return
     if picture is not None:
         check(picture)
     with progress("bench") as report:
