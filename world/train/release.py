@@ -20,6 +20,7 @@ from world.train.drives import Drives
 from world.train.dynamics import HORIZONS, SHARES
 
 SCENES_OF = {Weather.CLEAR: 3, Weather.RAIN_2: 1, Weather.SNOW_2: 1, Weather.FOG_2: 1}  # start scenes at every time
+OPEN_ROAD = 25.0  # m to the next junction: who begins right before one sees little road at first
 SCENES_SPREAD = 8  # start scenes of data without the labels to choose them by
 DREAMS = ("dream_5", "dream_10", "repeat_5", "repeat_10")
 CURVES = {  # what is shown of a part's validation, below its loss
@@ -50,7 +51,8 @@ def release(trained: Path, scenes_from: Path, out: Path, data: Path | None = Non
 
 
 def pick_scenes(drives: Drives) -> dict[str, Tensor]:
-    """Three frames and their state for scenes of every weather and time there is: on the road, moving, well settled.
+    """Three frames and their state for scenes of every weather and time there is: on the road, moving, well settled, and
+    with open road ahead where there are such.
 
     Of data without labels, scenes spread over all of it.
     """
@@ -63,12 +65,15 @@ def pick_scenes(drives: Drives) -> dict[str, Tensor]:
     good &= (column("label.lane_offset").abs() < 0.6) & (column("label.heading_error").abs() < 0.08)
     good &= (column("label.off_road") == 0) & (column("label.collision") == 0) & (fields[:, 3] == 0)
     good &= (fields[:, 1:3] == fields.roll(settled, 0)[:, 1:3]).all(1)
+    far = good & (column("label.junction_distance") > OPEN_ROAD)
     scenes: dict[str, Tensor] = {}
     for time in TimeOfDay:
         for weather, count in SCENES_OF.items():
-            index = (good & (fields[:, 1] == weather) & (fields[:, 2] == time)).nonzero()[:, 0]
-            if len(index) < count:
+            here = (fields[:, 1] == weather) & (fields[:, 2] == time)
+            mask = next((mask for mask in (far & here, good & here) if mask.sum() >= count), None)
+            if mask is None:
                 continue
+            index = mask.nonzero()[:, 0]
             for number in range(count):
                 frame = int(index[(2 * number + 1) * len(index) // (2 * count)])
                 name = f"{time.name.lower()}-{weather.name.lower().removesuffix('_2')}-{number + 1}"
