@@ -131,12 +131,14 @@ class FakeDreamer:
         self.clips = clips
         self.most = most
         self.drives: list[FakeDrive] = []
+        self.lock = threading.Lock()
 
     def open(self, changed: Callable[[], None]) -> FakeDrive:
-        if len(self.drives) >= self.most:
-            raise LucidriveError("This machine dreams for three tabs at most; close one.")
-        self.drives.append(FakeDrive(self.clips, changed))
-        return self.drives[-1]
+        with self.lock:  # tabs come from threads of their own
+            if len(self.drives) >= self.most:
+                raise LucidriveError("This machine dreams for three tabs at most; close one.")
+            self.drives.append(FakeDrive(self.clips, changed))
+            return self.drives[-1]
 
     alive = True
     ill: LucidriveError | None = None
