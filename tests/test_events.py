@@ -135,3 +135,36 @@ def test_nobody_cuts_in_where_there_is_no_lane_for_it(wide: Town) -> None:
                 assert lane[0 if wide.events.side == Side.LEFT else 1] is not None
             wide.step(wide.advice.steer, wide.advice.accel)
     assert onsets
+
+
+@pytest.mark.parametrize("event", [Event.PED_CROSS, Event.HARD_BRAKE, Event.DEBRIS])
+def test_the_box_around_an_actor_is_where_it_stands(wide: Town, event: Event) -> None:
+    """The camera is a pinhole of 90 degrees: what is so far ahead and so far to the left is seen in that column."""
+    seen = 0
+    for seed in range(3):
+        wide.restart(seed)
+        wide.reset(seed, Options(Weather.CLEAR, TimeOfDay.DAY, event, changes=False))
+        for _ in range(FRAMES // 2):
+            wide.choose()
+            _, shown = wide.render()
+            left, top, right, bottom = shown.box
+            if shown.event == 0:
+                assert shown.box == (0.0, 0.0, 0.0, 0.0)
+            else:
+                assert 0 <= left < right <= 1 and 0 <= top < bottom <= 1
+            ahead, aside = wide.event_place()
+            column = 0.5 - 0.5 * aside / ahead if ahead > 5 else -1.0
+            if shown.event > 40 and 0.1 < column < 0.9:
+                assert left - 0.06 <= column <= right + 0.06
+                seen += 1
+            wide.step(wide.advice.steer, wide.advice.accel)
+    assert seen > 10
+
+
+def test_the_road_ahead_is_labelled(wide: Town) -> None:
+    wide.reset(1, Options(Weather.CLEAR, TimeOfDay.DAY, events=0.0, changes=False))
+    labels = wide.labels()
+    assert labels["label.lanes_left"] + labels["label.lanes_right"] == 1  # two lanes a direction
+    lane = wide.network.lanes[wide.route.lane()]
+    leads = {turn.direction for name in wide.network.edge_lanes[lane.edge] for turn in wide.network.turns.get(name, ())}
+    assert [bool(labels["label.junction_arms"] & bit) for bit in (1, 2, 4)] == [way in leads for way in "lsr"]

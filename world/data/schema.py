@@ -40,6 +40,9 @@ COLUMNS: dict[str, Column] = {
     "control.side": Column("int64", (1,)),
     "control.level": Column("int64", (1,)),
     "label.junction_distance": Column("float32", (1,)),
+    "label.junction_arms": Column("int64", (1,)),
+    "label.lanes_left": Column("int64", (1,)),
+    "label.lanes_right": Column("int64", (1,)),
     "label.lane_offset": Column("float32", (1,)),
     "label.heading_error": Column("float32", (1,)),
     "label.lead_distance": Column("float32", (1,)),
@@ -54,6 +57,8 @@ COLUMNS: dict[str, Column] = {
     "label.dusk": Column("float32", (1,)),
     "event.onset": Column("int64", (1,)),
     "event.visible_pixels": Column("int64", (1,)),
+    "event.place": Column("float32", (2,), ("ahead", "left")),
+    "event.box": Column("float32", (4,), ("left", "top", "right", "bottom")),
     "label.visible_vehicles": Column("int64", (1,)),
     "label.visible_people": Column("int64", (1,)),
 }

@@ -22,13 +22,19 @@ DRAWN = 110.0  # m
 TRAFFIC_KINDS = frozenset(name for name, kind in models.KINDS.items() if kind.share > 0)
 
 
+NOWHERE = (0.0,) * 4
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Pixels of the picture (at 144x256) that show vehicles, people, and the event's actor."""
+    """Pixels of the picture (at 144x256) that show vehicles, people, and the event's actor; and the box around the last:
+    left, top, right, bottom as shares of the picture's width and height, zeros where nothing of it is seen.
+    """
 
     vehicles: int
     people: int
     event: int
+    box: tuple[float, float, float, float]
 
 
 def seen(raw: np.ndarray) -> Seen:
@@ -36,7 +42,14 @@ def seen(raw: np.ndarray) -> Seen:
     counts = np.bincount(raw[..., 3].reshape(-1), minlength=32) // 4
     event = int(sum(counts[s] for s in EVENT_SURFACES))
     vehicles = int(counts[Surface.VEHICLE] + counts[Surface.EVENT_VEHICLE])
-    return Seen(vehicles, int(counts[Surface.PERSON] + counts[Surface.EVENT_PERSON]), event)
+    people = int(counts[Surface.PERSON] + counts[Surface.EVENT_PERSON])
+    return Seen(vehicles, people, event, _box(np.isin(raw[..., 3], EVENT_SURFACES)) if event else NOWHERE)
+
+
+def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    height, width = mask.shape
+    return columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height
 
 
 _Key = tuple[str, bool, str]  # id, is it the event's, look

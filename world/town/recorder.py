@@ -33,6 +33,8 @@ def row(town: Town, shown: Seen, onset: bool) -> dict[str, object]:
         "control.level": int(town.events.level),
         "event.onset": int(onset),
         "event.visible_pixels": shown.event,
+        "event.place": town.event_place(),
+        "event.box": shown.box,
         "label.visible_vehicles": shown.vehicles,
         "label.visible_people": shown.people,
         **town.labels(),

@@ -18,6 +18,7 @@ from world.town.actors import Actors, Seen, Signals, seen
 from world.town.camera import Camera
 from world.town.detour import blocking, lane_free, swing
 from world.town.events import Events
+from world.town.events.base import relative
 from world.town.models import KINDS
 from world.town.network import Network, load, name_of
 from world.town.pilots import Situation
@@ -29,6 +30,7 @@ from world.town.traffic import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, Other,
 from world.town.weather import Atmosphere, Developer
 
 JUNCTION_CAP = 60.0
+ARMS = {"l": 1, "s": 2, "r": 4}  # bits of the directions that a junction leads to
 LIGHT_SEEN, ASKED = 40.0, 65.0  # m to the junction: a light is looked at, a green is asked for
 LIGHTS = {None: 0, "r": 1, "y": 2, "g": 3}
 WEATHERS = {weather: 3.5 if weather == Weather.CLEAR else 0.7 for weather in Weather}  # how often each is drawn
@@ -103,6 +105,7 @@ class Town:
         self._through = rng.random() < THROUGH
         self.route = Route(self.network, self.index, rng, self._through, self.options.turns)
         self._developer = Developer(rng.randrange(2**31))
+        self._ahead_of_us = {"label.junction_arms": 0, "label.lanes_left": 0, "label.lanes_right": 0}
         self._spawn()
         self.motion = Motion(rng.choice((0.0, *[rng.uniform(4, 12)] * 9)), 0.0)
         self.speed = self.motion.speed
@@ -328,6 +331,30 @@ class Town:
         self.atmosphere.step(self.weather, self.time)
         self._settle()
 
+    def _road(self) -> dict[str, int]:
+        """Lanes of our direction beside ours, and where the junction ahead leads: 1 for left, 2 straight on, 4 right, summed up.
+
+        Inside a junction, as before it.
+        """
+        lane = self.network.lanes[self.route.lane()]
+        if not lane.internal:
+            lanes = self.network.edge_lanes[lane.edge]  # right to left
+            leads = {turn.direction for one in lanes for turn in self.network.turns.get(one, ())}
+            right = lanes.index(lane.id)
+            self._ahead_of_us = {
+                "label.junction_arms": sum(bit for direction, bit in ARMS.items() if direction in leads),
+                "label.lanes_left": len(lanes) - 1 - right,
+                "label.lanes_right": right,
+            }
+        return self._ahead_of_us
+
+    def event_place(self) -> tuple[float, float]:
+        """Where the event's actor is, the nearest of it: m ahead of the camera and to the left; zeros where there is none."""
+        actor = self.events.actor
+        theirs = [other for other in self.others if actor is not None and other.id.split(".")[0] == actor]
+        found = [relative(self, other.x, other.y) for other in theirs]
+        return min(found, key=lambda place: math.hypot(*place), default=(0.0, 0.0))
+
     def labels(self) -> dict[str, float]:
         """What is true of this frame (names of the dataset's columns)."""
         front = self.fix.s + WHEELBASE
@@ -344,6 +371,7 @@ class Town:
                 offset = near[2]
         return {
             "label.junction_distance": distance,
+            **self._road(),
             "label.lane_offset": offset,
             "label.heading_error": error,
             "label.collision": int(self.collided),
