@@ -17,6 +17,7 @@ from world.blend import Blend
 from world.blocks import TimeAttention, rotate
 from world.dynamics import LIMIT, Cache, Condition, Dynamics, sample
 from world.kinematics import Motion
+from world.layout import unknown
 from world.tokenizer import Tokenizer, to_float, to_uint8
 from world.train.checkpoint import load_checkpoint, save_checkpoint
 
@@ -26,7 +27,9 @@ CONFIG = TINY.dynamics
 def given_nothing(batch: int) -> Condition:
     shape = (batch, CONFIG.tokens, CONFIG.channels)
     parts = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
-    return Condition(*parts, torch.ones(batch), torch.zeros(batch, 4), torch.zeros(batch, 6, dtype=torch.long))
+    return Condition(
+        *parts, torch.ones(batch), torch.zeros(batch, 4), torch.zeros(batch, 6, dtype=torch.long), unknown(batch)
+    )
 
 
 def test_a_dream_cannot_run_away() -> None:

@@ -27,6 +27,7 @@ from world.files import EMBEDDED, SCENES, load_part, load_tensors, read_config, 
 from world.frame import UNREAD, Frame, Readout
 from world.inputs import Inputs
 from world.kinematics import Motion
+from world.layout import unknown
 from world.readout import FRAMES, ReadoutHeads
 from world.tokenizer import Tokenizer, to_float, to_uint8
 
@@ -406,7 +407,7 @@ def condition(
         )
     fields = torch.tensor([[getattr(control, name) for name in FIELDS]], device=device)
     past = torch.full((1,), float(noise is not None), device=device)
-    return Condition(*known, past, motions_BM, fields.clamp_min(NULL))
+    return Condition(*known, past, motions_BM, fields.clamp_min(NULL), unknown(1, device))
 
 
 def told(inputs: Inputs, control: Control, motion: Motion) -> tuple[float, ...]:

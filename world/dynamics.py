@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from world.blocks import Block, TimeAttention, fourier
 from world.controls import Command, Event, Side, TimeOfDay, Weather
 from world.inputs import DRIVING, Inputs
+from world.layout import BOX, LAYOUT, ROAD, coverage
 
 # How many values each int of a Control can take; NULL (-1) is added in front.
 FIELDS: dict[str, int] = {
@@ -26,6 +27,8 @@ FIELDS: dict[str, int] = {
     "side": max(Side) + 1,
     "level": 4,
 }
+FIELD_EVENT = list(FIELDS).index("event")
+LAYOUT_PARTS = ("road_in.", "actor_in.", "unseen_in")  # of the model's state, where it is told a layout
 MOTION_BANDS = 5
 SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
 LIMIT = 6.0  # 99.9% of true frames' latents lie within; a dream that leaves the road would burn out beyond
@@ -43,6 +46,7 @@ class DynamicsConfig:
     shortcut: bool = False  # whether the model was bootstrapped, so that it may be told how far the sampler will jump
     velocity: bool = False  # whether the net predicts z_1 - z_0, not z_1
     inputs: Inputs = DRIVING  # the floats that lead to a frame
+    layout_rows: int = 0  # rows of the grid of tokens, where the model is told what is where (world/layout.py); else 0
 
 
 @dataclass(slots=True)
@@ -51,7 +55,7 @@ class Condition:
 
     anchor_BNC, last_BNC, before_BNC: the carried previous frame, the previous frame, the one before (zeros where
     has_past_B is 0); motions_B4: the config's inputs (four where a car is driven), NaN where not given;
-    fields_B6: int64 in the order of FIELDS, -1 where not given.
+    fields_B6: int64 in the order of FIELDS, -1 where not given; layout_BL: of LAYOUT, NaN where not given.
     """
 
     anchor_BNC: Tensor
@@ -60,6 +64,7 @@ class Condition:
     has_past_B: Tensor
     motions_B4: Tensor
     fields_B6: Tensor
+    layout_BL: Tensor
 
     def __getitem__(self, index: Tensor | slice) -> Condition:
         return self._each(lambda name: getattr(self, name)[index])
@@ -104,6 +109,12 @@ class Dynamics(nn.Module):
         nn.init.zeros_(self.residual.bias)
         for embedding in self.field_in.parameters():
             nn.init.normal_(embedding, std=0.3)
+        if c.layout_rows:  # begins as if it were told nothing
+            self.road_in = nn.Linear(2 * len(LAYOUT[ROAD]), c.dim)
+            self.actor_in = nn.Embedding(FIELDS["event"] + 1, c.dim)
+            self.unseen_in = nn.Parameter(torch.zeros(c.dim))
+            for value in (*self.road_in.parameters(), *self.actor_in.parameters()):
+                nn.init.zeros_(value)
         low, high = torch.tensor([c.inputs.low, c.inputs.high], dtype=torch.float64)
         self.register_buffer("motion_middle", ((high + low) / 2).float(), persistent=False)
         self.register_buffer("motion_scale", (2 / (high - low)).float(), persistent=False)
@@ -128,6 +139,8 @@ class Dynamics(nn.Module):
             torch.cat([given.anchor_BNC, given.last_BNC, given.before_BNC], dim=-1)
         )
         x = x + self.position.to(x.dtype) + (self.no_past * (1 - given.has_past_B)[:, None])[:, None].to(x.dtype)
+        if self.config.layout_rows:
+            x = x + self._actor(given).to(x.dtype)
         condition_BD = self.embed(tau_B, step_B, given).to(x.dtype)
         every = self.config.time_every
         fresh: list[tuple[Tensor, Tensor]] = []
@@ -147,6 +160,13 @@ class Dynamics(nn.Module):
         out = self.residual(x).float()
         return noised_BNC + (1 - tau_B)[:, None, None] * out if self.config.velocity else given.anchor_BNC + out
 
+    def _actor(self, given: Condition) -> Tensor:
+        """[B, N, D]: the event's actor, in the patches that its box covers; and everywhere, whether the box is known."""
+        box, rows = given.layout_BL[:, BOX], self.config.layout_rows
+        covered = coverage(box, rows, self.config.tokens // rows)
+        known = (~box.isnan().any(1)).float()[:, None, None] * self.unseen_in
+        return covered[..., None] * self.actor_in(given.fields_B6[:, FIELD_EVENT] + 1)[:, None] + known
+
     def embed(self, tau_B: Tensor, step_B: Tensor, given: Condition) -> Tensor:
         """The FiLM condition [B, D] out of signal level, step size and control."""
         signal = torch.cat([fourier(tau_B, 6, 16.0), fourier(step_B, 6, 16.0)], dim=-1)
@@ -155,6 +175,9 @@ class Dynamics(nn.Module):
         waves = fourier(scaled, MOTION_BANDS, 4.0) * known_B4[..., None]
         motion = torch.cat([scaled[..., None], known_B4[..., None].float(), waves], dim=-1).flatten(1)
         total = self.signal_in(signal) + self.motion_in(motion)
+        if self.config.layout_rows:
+            road = given.layout_BL[:, ROAD]
+            total = total + self.road_in(torch.cat([road.nan_to_num(0.0), (~road.isnan()).float()], dim=1))
         for column, name in enumerate(FIELDS):
             total = total + self.field_in[name](given.fields_B6[:, column] + 1)
         return self.condition(total)

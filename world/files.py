@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from world.anchor import Anchor, AnchorConfig
 from world.blend import Blend
 from world.driver import Driver, DriverConfig
-from world.dynamics import Dynamics, DynamicsConfig
+from world.dynamics import LAYOUT_PARTS, Dynamics, DynamicsConfig
 from world.errors import WeightsError
 from world.inputs import DRIVING, Inputs
 from world.readout import ReadoutConfig, ReadoutHeads
@@ -71,9 +71,9 @@ def strict(kind: type[Config], values: dict[str, Any], where: str) -> Config:
 
 
 def _dynamics(values: dict[str, Any], where: str) -> DynamicsConfig:
-    """Weights older than inputs other than a car's, or than velocities, do not name theirs."""
+    """Weights older than inputs other than a car's, than velocities or layouts do not name theirs."""
     inputs = strict(Inputs, values.get("inputs", asdict(DRIVING)), where)
-    return strict(DynamicsConfig, {"velocity": False} | values | {"inputs": inputs}, where)
+    return strict(DynamicsConfig, {"velocity": False, "layout_rows": 0} | values | {"inputs": inputs}, where)
 
 
 def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
@@ -117,9 +117,12 @@ def save_part(folder: Path, name: str, state: dict[str, Tensor]) -> None:
     aside.replace(folder / f"{name}.safetensors")
 
 
-def load_part(folder: Path, name: str, module: nn.Module, raw: dict[str, Any]) -> nn.Module:
-    """Fills `module` in float32 after its file's checksum has been checked."""
-    tensors = {
+def load_part(
+    folder: Path, name: str, module: nn.Module, raw: dict[str, Any], grown: tuple[str, ...] = ()
+) -> nn.Module:
+    """Fills `module` in float32 after its file's checksum has been checked. What begins with one of `grown` may be missing."""
+    tensors = {key: value for key, value in module.state_dict().items() if key.startswith(grown)} if grown else {}
+    tensors |= {
         key: value.float() if value.is_floating_point() else value
         for key, value in load_tensors(folder, name, raw).items()
     }
@@ -133,9 +136,12 @@ def load_part(folder: Path, name: str, module: nn.Module, raw: dict[str, Any]) -
 
 
 def go_on(folder: Path | None, name: str, module: nn.Module) -> None:
-    """Fills `module` with the part of that name in the weights `folder`, to be trained on; without one, leaves it as it is."""
+    """Fills `module` with the part of that name in the weights `folder`, to be trained on; without one, leaves it as it is.
+
+    Weights that were told no layout may be gone on with by a model that is.
+    """
     if folder is not None:
-        load_part(folder, name, module, read_config(folder)[1]).train().requires_grad_(True)
+        load_part(folder, name, module, read_config(folder)[1], LAYOUT_PARTS).train().requires_grad_(True)
 
 
 def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from world.anchor import carry
 from world.controls import FPS
 from world.dynamics import FIELDS, Cache, Condition, sample
 from world.files import WorldConfig
+from world.layout import unknown
 from world.readout import FRAMES
 
 STEPS = 2  # K
@@ -80,7 +81,7 @@ def _tick(modules: dict[str, Any], state: _State) -> object:
     fields = torch.zeros(size, len(FIELDS), dtype=torch.long)
     cache = Cache(config.dynamics, size, "meta")
     cache.keys = state.keys.clone()
-    given = Condition(*known, torch.ones(size), motions, fields)
+    given = Condition(*known, torch.ones(size), motions, fields, unknown(size))
     latents = sample(modules["dynamics"], torch.empty_like(known[0]), given, STEPS, cache)
     cache.commit()
     shown = modules["blend"](carried, modules["tokenizer"].decode(latents).clamp(-1, 1))

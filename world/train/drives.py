@@ -19,6 +19,7 @@ from world.dynamics import FIELDS, Condition
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
 from world.inputs import Inputs
+from world.layout import BOX, ROAD, road, unknown
 from world.rollout import Parts, Past
 from world.tokenizer import Tokenizer, to_float
 from world.train.compute import precision
@@ -39,6 +40,8 @@ LABELS = (
     "label.off_road",
     "event.visible_pixels",
 )
+SEEN = ("event.box",)
+ROADS = ("label.junction_distance", "label.junction_arms", "label.lanes_left", "label.lanes_right")
 CONTROLS = tuple(f"control.{name}" for name in FIELDS)
 
 
@@ -48,7 +51,8 @@ class Drives:
 
     images: uint8 [T, H, W, 3]; age: int64 [T], frames since the episode began; left: int64 [T], frames until it ends;
     motions: float32 [T, M], the dataset's inputs, and fields: int64 [T, 6], of the control that *led to* frame t (row
-    t - 1's action, frame t's motion), NaN and NULL where not given; meaningless where age is 0.
+    t - 1's action, frame t's motion), NaN and NULL where not given; meaningless where age is 0. layout: float32 [T, L], what
+    is where in frame t.
     """
 
     dataset: DriveDataset
@@ -57,6 +61,7 @@ class Drives:
     left: Tensor
     motions: Tensor
     fields: Tensor
+    layout: Tensor
 
     @classmethod
     def load(cls, root: Path, size: tuple[int, int], cache: Path, note: Note | None = None) -> Drives:
@@ -87,7 +92,7 @@ class Drives:
         motions = action.roll(1, 0)
         if dataset.inputs.driving:
             motions = torch.cat([motions, given("observation.state", 2).float()], dim=1)
-        return cls(dataset, images, age, left, motions, fields.roll(1, 0))
+        return cls(dataset, images, age, left, motions, fields.roll(1, 0), _layout(dataset))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -134,7 +139,25 @@ class Latents:
         past, motions = self.past(drives, index, device), drives.motions[index].to(device)
         carried = parts.tokenizer.encode(carry(parts.anchor, past.pictures, motions))
         one = torch.ones(len(index), device=device)
-        return Condition(carried, past.latents[1], past.latents[0], one, motions, drives.fields[index].to(device))
+        return Condition(
+            carried,
+            past.latents[1],
+            past.latents[0],
+            one,
+            motions,
+            drives.fields[index].to(device),
+            drives.layout[index].to(device),
+        )
+
+
+def _layout(dataset: DriveDataset) -> Tensor:
+    """[T, L]; NaN where the data do not tell."""
+    found = unknown(len(dataset))
+    if not {*SEEN, *ROADS} <= set(dataset.names):
+        return found
+    found[:, BOX] = torch.from_numpy(dataset.column(SEEN[0]).copy())
+    found[:, ROAD] = road(*(torch.from_numpy(dataset.column(name).copy()).reshape(-1) for name in ROADS))
+    return found
 
 
 def _check_bounds(action: Tensor, inputs: Inputs, root: Path) -> None:

@@ -20,6 +20,7 @@ from world.dream import CONTEXT_NOISE
 from world.dynamics import SMALLEST, Condition, Dynamics
 from world.errors import DataError
 from world.files import WorldConfig, go_on, save_part, seeded
+from world.layout import BOX, ROAD
 from world.rollout import Parts, rollout
 from world.train.compute import Compute, precision
 from world.train.drives import ENCODING, Drives, Latents, encode_all, trained_parts
@@ -32,6 +33,7 @@ from world.train.tokenizer import psnr
 PAIRS = 128  # frames a step in the first phase
 CLIPS, CLIP_FRAMES = 10, 4  # true clips beside the dreams in the second phase
 BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
+DROP_LAYOUT, DROP_PART = 0.2, 0.15  # all of what is where; the box, the road
 DROP_PAST, DROP_FIELD, DROP_ACTION, DROP_MOTION = 0.04, 0.1, 0.3, 0.05
 SHARES = {"pairs": 0.35, "pool": 0.65}  # of the minutes; weights that are gone on with spend all of them in the pool
 ONSET = 15  # frames after an event's trigger in which it has to come into view
@@ -225,6 +227,9 @@ class DynamicsTrainer:
             given.motions_B4[chance(DROP_MOTION), 2:] = torch.nan
         else:
             given.motions_B4[chance(DROP_MOTION)] = torch.nan
+        given.layout_BL[chance(DROP_LAYOUT)] = torch.nan
+        for part in (BOX, ROAD):
+            given.layout_BL[:, part] = torch.where(chance(DROP_PART)[:, None], torch.nan, given.layout_BL[:, part])
         for column in range(given.fields_B6.shape[1]):
             given.fields_B6[chance(DROP_FIELD), column] = NULL
         return given

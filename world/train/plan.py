@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from world.blocks import Block
 from world.dynamics import FIELDS, Condition
 from world.files import WorldConfig, parameters, seeded
+from world.layout import unknown
 from world.readout import FRAMES
 from world.rollout import Parts, Past, rollout
 from world.train import dynamics as dynamics_recipe
@@ -134,7 +135,9 @@ def _given(config: WorldConfig) -> Condition:
     shape = (1, config.dynamics.tokens, config.dynamics.channels)
     motions = torch.zeros(1, len(config.dynamics.inputs))
     fields = torch.zeros(1, len(FIELDS), dtype=torch.long)
-    return Condition(torch.empty(shape), torch.empty(shape), torch.empty(shape), torch.ones(1), motions, fields)
+    return Condition(
+        torch.empty(shape), torch.empty(shape), torch.empty(shape), torch.ones(1), motions, fields, unknown(1)
+    )
 
 
 def _flops(run: Callable[[], Any]) -> int:

@@ -85,7 +85,9 @@ class Pool:
         pulls, doubts = torch.zeros(2), 0.0
         for part, rows in enumerate(self.rows):
             past, cache, at = group.pasts[part], group.caches[part], group.at[rows]
-            motions, fields = drives.motions[at].to(self.device), drives.fields[at].to(self.device)
+            motions, fields, layout = (
+                part[at].to(self.device) for part in (drives.motions, drives.fields, drives.layout)
+            )
             clean, wanted = self.latents.clean[at].to(self.device).float(), drives.batch(at, self.device)
             with torch.no_grad(), self.compute.autocast():
                 carried = carry(p.anchor, past.pictures, motions)
@@ -95,7 +97,7 @@ class Pool:
                     for latents, noise in zip(known, noises, strict=True)
                 )
                 one = torch.ones(len(rows), device=self.device)
-                given = Condition(anchor, last, before, one, motions, fields)
+                given = Condition(anchor, last, before, one, motions, fields, layout)
             with self.compute.autocast():
                 drawn = sample(p.dynamics, start[rows].to(self.device), given, steps, cache, learning=True)
                 dreamt = p.tokenizer.decode(drawn).clamp(-1, 1)

@@ -1,0 +1,49 @@
+"""What is where: the box of an event's actor in the picture, and the road ahead. A world that is told shows them there.
+
+Told as numbers, NaN where not known: the box as shares of the picture's width and height (zeros: nobody is in sight),
+how close the junction is, where it leads, and the lanes of our direction beside ours.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LAYOUT = (
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "junction",
+    "to_left",
+    "straight_on",
+    "to_right",
+    "lanes_left",
+    "lanes_right",
+)
+BOX, ROAD = slice(0, 4), slice(4, len(LAYOUT))
+NEAR = 20.0  # m at which a junction's closeness is 1/e
+ARMS = (1, 2, 4)  # bits of `label.junction_arms`: left, straight on, right
+
+
+def unknown(rows: int, device: torch.device | str = "cpu") -> Tensor:
+    """[rows, L] of NaN."""
+    return torch.full((rows, len(LAYOUT)), torch.nan, device=device)
+
+
+def road(distance_B: Tensor, arms_B: Tensor, lanes_left_B: Tensor, lanes_right_B: Tensor) -> Tensor:
+    """The road's part of a layout [B, 6]. distance: m to the next junction, 0 inside it; arms: bits of ARMS."""
+    leads = [((arms_B & bit) > 0).float() for bit in ARMS]
+    return torch.stack([(-distance_B / NEAR).exp(), *leads, lanes_left_B.float(), lanes_right_B.float()], dim=1)
+
+
+def coverage(box_B4: Tensor, rows: int, columns: int) -> Tensor:
+    """How much of every patch the box covers, [B, rows * columns] in [0, 1]; 0 where the box is not known."""
+    left, top, right, bottom = box_B4.nan_to_num(0.0).unbind(1)
+
+    def share(low: Tensor, high: Tensor, parts: int) -> Tensor:
+        edges = torch.arange(parts, device=low.device) / parts
+        inside = torch.minimum(high[:, None], edges + 1 / parts) - torch.maximum(low[:, None], edges)
+        return inside.clamp_min(0.0) * parts
+
+    return (share(top, bottom, rows)[:, :, None] * share(left, right, columns)[:, None, :]).flatten(1)
