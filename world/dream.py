@@ -29,6 +29,7 @@ from world.inputs import Inputs
 from world.kinematics import Motion
 from world.layout import unknown
 from world.readout import FRAMES, ReadoutHeads
+from world.stage import COURSES, Courses, Stage, courses_of_tensors, plain, state_of
 from world.tokenizer import Tokenizer, to_float, to_uint8
 
 FIRST_STEPS = 8  # shortcut steps for a frame that has no past
@@ -45,7 +46,9 @@ class WorldModel:
         scenes: dict[str, Tensor],
         device: str,
         vocabulary: frozenset[str] = frozenset(),
+        courses: Courses | None = None,
     ) -> None:
+        self.courses = courses or {}
         self.tokenizer: Tokenizer = parts["tokenizer"]
         self.dynamics: Dynamics = parts["dynamics"]
         self.anchor: Anchor = parts["anchor"]
@@ -61,8 +64,9 @@ class WorldModel:
         config, raw = read_config(folder)
         parts = {name: load_part(folder, name, module, raw) for name, module in config.build().items()}
         scenes = load_tensors(folder, SCENES, raw) if (folder / f"{SCENES}.safetensors").exists() else {}
+        courses = load_tensors(folder, COURSES, raw) if (folder / f"{COURSES}.safetensors").exists() else {}
         vocabulary = frozenset(raw["trained"].get("vocabulary", ()))
-        return cls(to_device(parts, device), raw["files"], scenes, device, vocabulary)
+        return cls(to_device(parts, device), raw["files"], scenes, device, vocabulary, courses_of_tensors(courses))
 
     @property
     def driving(self) -> bool:
@@ -117,6 +121,7 @@ class Dream:
         self._latents: list[Tensor] = []  # the last FRAMES, oldest first, each [1, N, C]
         self._images: list[Tensor] = []  # the last two pictures, oldest first, each float [1, 3, H, W]
         self._hidden: Tensor | None = None
+        self._stage = Stage(model.courses, seed)
 
     @property
     def index(self) -> int:
@@ -146,6 +151,7 @@ class Dream:
         self._generator = seeded(self.seed, self.model.device)
         self._cache = Cache(self.model.dynamics.config, 1, self.model.device)
         self._latents, self._images = [], []
+        self._stage = Stage(self.model.courses, self.seed)
         if frames is None:
             if speed is None:
                 motion = Motion(7.0)
@@ -179,6 +185,7 @@ class Dream:
         other.frame, other._images, other._hidden = self.frame, list(self._images), self._hidden
         other._latents, other._cache = list(self._latents), self._cache.clone()
         other._generator.set_state(self._generator.get_state())
+        other._stage = self._stage.fork()
         return other
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -186,7 +193,7 @@ class Dream:
         if self.frame is None:
             raise DataError("There is no dream to save yet; start it first.")
         frame = self.frame
-        plain = {
+        values = {
             "index": frame.index,
             "control": asdict(frame.control),
             "motion": asdict(frame.motion),
@@ -194,6 +201,7 @@ class Dream:
             "seed": self.seed,
             "steps": self.steps,
             "weights": self.model.hashes,
+            "stage": plain(self._stage.now),
         }
         tensors = {
             "picture": torch.from_numpy(frame.image),
@@ -203,22 +211,23 @@ class Dream:
             "cache": self._cache.keys.contiguous(),
             "generator": self._generator.get_state(),
         }
-        return tensors, plain
+        return tensors, values
 
     @classmethod
-    def from_state(cls, model: WorldModel, tensors: dict[str, Tensor], plain: dict[str, Any]) -> Dream:
+    def from_state(cls, model: WorldModel, tensors: dict[str, Tensor], values: dict[str, Any]) -> Dream:
         """A dream that goes on exactly where the other was, on the device of `model`."""
-        dream = cls(model, plain["seed"], plain["steps"])
+        dream = cls(model, values["seed"], values["steps"])
         there = {name: tensor.to(model.device) for name, tensor in tensors.items()}
         dream._images, dream._hidden = list(there["images"]), there.get("hidden")
         dream._latents, dream._cache.keys = list(there["latents"]), there["cache"]
         dream._generator.set_state(tensors["generator"].cpu())
+        dream._stage.now = state_of(values["stage"])
         dream.frame = Frame(
             tensors["picture"].cpu().numpy(),
-            plain["index"],
-            Control(**plain["control"] | {"action": tuple(plain["control"].get("action", ()))}),
-            Motion(**plain["motion"]),
-            Readout(**plain["readout"]),
+            values["index"],
+            Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))}),
+            Motion(**values["motion"]),
+            Readout(**values["readout"]),
         )
         return dream
 
@@ -326,11 +335,13 @@ class _Drawn:
     picture: Tensor
     hidden: Tensor | None
     keys: Tensor
+    stage: Stage
 
     def commit(self, dream: Dream) -> Frame:
         dream._latents = [*dream._latents, self.latents][-FRAMES:]
         dream._images = [dream._images[-1], self.picture]
         dream._hidden, dream._cache.keys, dream.frame = self.hidden, self.keys, self.frame
+        dream._stage = self.stage
         return self.frame
 
 
@@ -357,6 +368,10 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
             for dream, new, control, lead in zip(dreams, latents.split(1), controls, motions_BM, strict=True)
         ]
     )
+    stages = [dream._stage.fork() for dream in dreams]
+    if model.dynamics.config.layout_rows:
+        layouts = [stage.step(to, motion) for stage, to, motion in zip(stages, controls, motions, strict=True)]
+        given.layout_BL = torch.cat(layouts).to(model.device)
     cache = Cache(model.dynamics.config, size, model.device)
     cache.keys = torch.cat([dream._cache.keys for dream in dreams], dim=2)
     noise = torch.cat([dream._noise() for dream in dreams])
@@ -377,6 +392,7 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
             pictures[row : row + 1].clone(),
             hidden[row],
             keys[row].clone(),
+            stages[row],
         )
         for row in range(size)
     ]

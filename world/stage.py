@@ -1,0 +1,200 @@
+"""Says what is where in a dream, frame by frame: an event's actor takes a course that was seen in the town, and a junction
+that a command asks for comes nearer as the car drives. The world model shows it (world/layout.py).
+
+Positions are seen from the camera, m ahead and m to the left; a course's are seen from where the camera was when it began.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from world.controls import DT, Command, Control, Event, Side
+from world.kinematics import WHEELBASE, Motion
+from world.layout import BOX, NEAR, ROAD, unknown
+
+HORIZON, CAMERA_HEIGHT, SLOPE = 0.5, 1.5, 128 / 144  # of the town's camera: 90 degrees across, 16:9
+COURSES = "courses"  # the file beside the weights
+NEAREST = 1.0  # m ahead: nearer, an actor is out of the picture
+AHEAD_SECONDS, LEAST_AHEAD = 3.0, 20.0  # of a junction that is asked for
+WIDTH, TURNED = 14.0, math.radians(70)  # m of a junction; what ends a turn
+BITS = {Command.LEFT: 5, Command.STRAIGHT: 6, Command.RIGHT: 7}  # columns of LAYOUT
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """places: float32 [T, 2], ahead and left; width, height: m, as the camera sees it; speed: our own when it began, m/s."""
+
+    places: Tensor
+    width: float
+    height: float
+    speed: float
+
+
+Courses = Mapping[tuple[int, int, int], tuple[Course, ...]]  # by event, side and level
+
+
+@dataclass(frozen=True, slots=True)
+class _Pose:
+    """Of the rear axle, since the event began."""
+
+    x: float = 0.0
+    y: float = 0.0
+    heading: float = 0.0
+
+    def on(self, motion: Motion) -> _Pose:
+        middle = self.heading + 0.5 * motion.yaw_rate * DT
+        step = motion.speed * DT
+        return _Pose(
+            self.x + step * math.cos(middle), self.y + step * math.sin(middle), self.heading + motion.yaw_rate * DT
+        )
+
+    def sees(self, ahead: float, left: float) -> tuple[float, float]:
+        """A point that was there when the pose was zero, as it is seen now."""
+        dx, dy = ahead + WHEELBASE - self.x, left - self.y
+        c, s = math.cos(self.heading), math.sin(self.heading)
+        return dx * c + dy * s - WHEELBASE, dy * c - dx * s
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the next frames depend on, as plain values."""
+
+    event: int = 0
+    course: int = -1
+    frame: int = 0
+    pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    command: int = 0
+    distance: float = math.nan  # to the junction, m; below 0 within it
+    turned: float = 0.0
+
+
+class Stage:
+    def __init__(self, courses: Courses, seed: int = 0) -> None:
+        self._courses, self._seed = courses, seed
+        self.now = State()
+
+    def fork(self) -> Stage:
+        other = Stage(self._courses, self._seed)
+        other.now = self.now
+        return other
+
+    def step(self, control: Control, motion: Motion) -> Tensor:
+        """The layout [1, L] of the next frame, to which `motion` leads under `control`."""
+        out = unknown(1)
+        if self._courses:
+            out[0, BOX] = torch.tensor(self._actor(control, motion))
+        road = self._junction(control, motion)
+        if road is not None:
+            out[0, ROAD] = torch.tensor(road)
+        return out
+
+    def _actor(self, control: Control, motion: Motion) -> tuple[float, float, float, float]:
+        now = self.now
+        if control.event != now.event:
+            now = self.now = replace(
+                now, event=control.event, course=self._chosen(control, motion.speed), frame=0, pose=(0.0, 0.0, 0.0)
+            )
+        courses = self._of(control)
+        if control.event <= Event.NONE or now.course < 0 or now.frame >= len(courses[now.course].places):
+            return (0.0,) * 4
+        course, pose = courses[now.course], _Pose(*now.pose).on(motion)
+        ahead, left = pose.sees(*course.places[now.frame].tolist())
+        self.now = replace(now, frame=now.frame + 1, pose=(pose.x, pose.y, pose.heading))
+        return box(ahead, left, course.width, course.height)
+
+    def _of(self, control: Control) -> tuple[Course, ...]:
+        """The courses of an event: of its side and level, or else of any level, or else of any side."""
+        for side in (control.side, None):
+            for level in (control.level, None):
+                found = [
+                    course
+                    for (event, its_side, its_level), courses in sorted(self._courses.items())
+                    if event == control.event and side in (None, its_side) and level in (None, its_level)
+                    for course in courses
+                ]
+                if found:
+                    return tuple(found)
+        return ()
+
+    def _chosen(self, control: Control, speed: float) -> int:
+        """One of those that began at a speed like ours."""
+        courses = self._of(control)
+        like = sorted(range(len(courses)), key=lambda number: abs(courses[number].speed - speed))[:3]
+        return random.Random(f"{self._seed} {control.event} {self.now.frame}").choice(like) if like else -1
+
+    def _junction(self, control: Control, motion: Motion) -> tuple[float, ...] | None:
+        """Of a junction that a command asks for; None where there is none and anything may come."""
+        command, now = control.command, self.now
+        if command not in BITS:
+            if math.isnan(now.distance) or now.distance > 0:  # taken back, or none was asked for
+                self.now = replace(now, command=int(max(command, 0)), distance=math.nan, turned=0.0)
+                return None
+        elif command != now.command or math.isnan(now.distance):
+            ahead = max(LEAST_AHEAD, AHEAD_SECONDS * motion.speed)
+            now = self.now = replace(now, command=int(command), distance=ahead, turned=0.0)
+        distance = now.distance - motion.speed * DT
+        turned = now.turned + abs(motion.yaw_rate) * DT * (distance <= 0)
+        done = distance < -WIDTH or (distance <= 0 and turned > TURNED)
+        self.now = replace(now, distance=math.nan if done else distance, turned=turned)
+        if done:
+            return None
+        arms = [float(column == BITS[Command(now.command)] or column == BITS[Command.STRAIGHT]) for column in (5, 6, 7)]
+        return (math.exp(-max(0.0, distance) / NEAR), *arms, math.nan, math.nan)
+
+
+def box(ahead: float, left: float, width: float, height: float) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of what stands there, as shares of the picture; zeros where it is out of it."""
+    if ahead < NEAREST:
+        return (0.0,) * 4
+    middle, half = 0.5 - 0.5 * left / ahead, 0.25 * width / ahead
+    bottom = HORIZON + SLOPE * CAMERA_HEIGHT / ahead
+    top = bottom - SLOPE * height / ahead
+    sides = [min(1.0, max(0.0, share)) for share in (middle - half, top, middle + half, bottom)]
+    return (sides[0], sides[1], sides[2], sides[3]) if sides[2] > sides[0] and sides[3] > sides[1] else (0.0,) * 4
+
+
+def plain(state: State) -> dict[str, Any]:
+    """For JSON."""
+    return {
+        "event": state.event,
+        "course": state.course,
+        "frame": state.frame,
+        "pose": list(state.pose),
+        "command": state.command,
+        "distance": None if math.isnan(state.distance) else state.distance,
+        "turned": state.turned,
+    }
+
+
+def state_of(values: Mapping[str, Any]) -> State:
+    distance = math.nan if values["distance"] is None else values["distance"]
+    return State(**{**values, "pose": tuple(values["pose"]), "distance": distance})
+
+
+def courses_to_tensors(courses: Courses) -> dict[str, Tensor]:
+    """One tensor a course, `EVENT/SIDE/LEVEL/NUMBER`: [T + 1, 3], the sizes and the speed first, then places and a zero."""
+    out = {}
+    for (event, side, level), several in courses.items():
+        for number, course in enumerate(several):
+            head = torch.tensor([[course.width, course.height, course.speed]])
+            rows = torch.cat([course.places, torch.zeros(len(course.places), 1)], dim=1)
+            name = f"{Event(event).name}/{Side(side).name}/{level}/{number}"
+            out[name.lower()] = torch.cat([head, rows])
+    return out
+
+
+def courses_of_tensors(tensors: Mapping[str, Tensor]) -> Courses:
+    found: dict[tuple[int, int, int], list[Course]] = {}
+    for name, rows in sorted(tensors.items()):
+        event, side, level, _ = name.upper().split("/")
+        width, height, speed = rows[0].tolist()
+        key = (int(Event[event]), int(Side[side]), int(level))
+        found.setdefault(key, []).append(Course(rows[1:, :2].contiguous(), width, height, speed))
+    return {key: tuple(several) for key, several in found.items()}

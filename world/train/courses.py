@@ -1,0 +1,66 @@
+"""The courses of events' actors out of recorded drives, for dreams to take (world/stage.py)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from world.controls import Event
+from world.kinematics import WHEELBASE
+from world.stage import SLOPE, Course, Courses
+from world.train.drives import Drives
+
+KEPT, FRAMES, FEWEST = 6, 100, 8  # courses of an event, side and level; frames of one, at most and at least
+MARGIN = 0.02  # of the picture: a box that touches its edge may be cut off
+
+
+def courses(drives: Drives) -> Courses:
+    """Up to KEPT courses of every event, side and level that the drives show, over all the speeds at which they began."""
+    column = {
+        name: drives.dataset.column(name).reshape(len(drives), -1)
+        for name in ("pose", "event.place", "event.box", "event.onset", "observation.state")
+    }
+    kinds = [drives.dataset.column(f"control.{name}").reshape(-1) for name in ("event", "side", "level")]
+    found: dict[tuple[int, int, int], list[Course]] = {}
+    for first in np.flatnonzero(column["event.onset"][:, 0] > 0):
+        key = tuple(int(kind[first]) for kind in kinds)
+        last = min(first + FRAMES, first + int(drives.left[first]) + 1)
+        while last > first and kinds[0][last - 1] != key[0]:
+            last -= 1
+        rows = slice(first, last)
+        pose, place, shown = (column[name][rows] for name in ("pose", "event.place", "event.box"))
+        course = _course(pose, place, shown, float(column["observation.state"][first, 0]))
+        if course is not None and key[0] != Event.NONE:
+            found.setdefault((key[0], key[1], key[2]), []).append(course)
+    return {key: _spread(several) for key, several in found.items()}
+
+
+def _course(pose: np.ndarray, place: np.ndarray, box: np.ndarray, speed: float) -> Course | None:
+    """From the frame of the onset on, as long as there is an actor; None where it is too short or never quite seen."""
+    there = (place != 0).any(1)
+    length = int(np.argmin(there)) if not there.all() else len(there)
+    pose, place, box = pose[:length], place[:length], box[:length]
+    inside = (box[:, 0] > MARGIN) & (box[:, 1] > MARGIN) & (box[:, 2] < 1 - MARGIN) & (box[:, 3] < 1 - MARGIN)
+    whole = inside & (box[:, 2] > box[:, 0]) & (place[:, 0] > 3)
+    if length < FEWEST or not whole.any():
+        return None
+    ahead = place[whole, 0]
+    width = float(np.median((box[whole, 2] - box[whole, 0]) * 2 * ahead))
+    height = float(np.median((box[whole, 3] - box[whole, 1]) * ahead / SLOPE))
+    c, s = np.cos(pose[:, 2]), np.sin(pose[:, 2])
+    x = pose[:, 0] + (place[:, 0] + WHEELBASE) * c - place[:, 1] * s
+    y = pose[:, 1] + (place[:, 0] + WHEELBASE) * s + place[:, 1] * c
+    dx, dy, turn = x - pose[0, 0], y - pose[0, 1], float(pose[0, 2])
+    seen = np.stack(
+        [dx * math.cos(turn) + dy * math.sin(turn) - WHEELBASE, dy * math.cos(turn) - dx * math.sin(turn)], 1
+    )
+    return Course(torch.from_numpy(seen.astype(np.float32)), width, height, speed)
+
+
+def _spread(several: list[Course]) -> tuple[Course, ...]:
+    """KEPT of them, over all speeds."""
+    ordered = sorted(several, key=lambda course: course.speed)
+    places = np.unique(np.linspace(0, len(ordered) - 1, KEPT).round().astype(int))
+    return tuple(ordered[place] for place in places)
