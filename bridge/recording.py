@@ -11,7 +11,6 @@ ends with a sentence and the dream goes on. `recover.py` looks through the folde
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import queue
@@ -26,6 +25,7 @@ from bridge.clips import Clip, Moment, Said, sidecar
 from bridge.errors import ExportError
 from bridge.export import aside, encode_pictures, flush, free_folder, refusing
 from bridge.session import Session
+from world.files import sha256
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,8 @@ def write_segment(clip: Clip, out: Path) -> None:
 
 def write_manifest(folder: Path, **more: object) -> Path:
     """Every segment's files with their sha256, written when they are all there."""
-    files = {path.name: sha256(path) for path in sorted(folder.glob("[0-9]*.*"))}
+    with refusing(folder):
+        files = {path.name: sha256(path) for path in sorted(folder.glob("[0-9]*.*"))}
     text = json.dumps({"format": 1, "files": files, **more}, indent=1)
     return write_whole(folder / MANIFEST, text.encode())
 
@@ -158,11 +159,6 @@ def write_whole(path: Path, data: bytes) -> Path:
             temporary.replace(path)
         flush(path.parent)
     return path
-
-
-def sha256(path: Path) -> str:
-    with refusing(path):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _begin(clips: Path, clip: Clip) -> Path:

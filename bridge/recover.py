@@ -13,9 +13,10 @@ import numpy as np
 
 from bridge.errors import ExportError
 from bridge.export import encode_pictures, enlarge, enlarged, free_name, refusing
-from bridge.recording import DRIVES, MANIFEST, sha256, write_manifest, write_whole
+from bridge.recording import DRIVES, MANIFEST, write_manifest, write_whole
 from world.controls import FPS
 from world.data.video import read_video
+from world.files import sha256
 
 State = Literal["whole", "cut off", "recovered", "damaged"]
 
@@ -99,8 +100,9 @@ def _look(folder: Path) -> Found:
             damaged.add(MANIFEST)
     for name, known in listed.items():
         path = folder / name
-        if not path.exists() or sha256(path) != known:
-            damaged.add(name)
+        with refusing(path):
+            if not path.exists() or sha256(path) != known:
+                damaged.add(name)
     frames = 0
     for beside in sorted(folder.glob("[0-9]*.json")):
         video = beside.with_suffix(".mp4")
