@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.tiny_world import write_tiny_world
-from world.controls import NULL, Command, Control, TimeOfDay
-from world.dream import Dream, WorldModel, drive_all, step_all
+from world.controls import NULL, Command, Control, TimeOfDay, Weather
+from world.dream import GUIDED_FRAMES, Dream, WorldModel, drive_all, step_all
 from world.errors import DataError, WeightsError
 from world.frame import Frame
 
@@ -70,6 +70,20 @@ def test_a_saved_dream_goes_on_where_it_was(model: WorldModel, tmp_path: Path) -
     assert dream.frame is not None
     assert loaded.frame.readout == dream.frame.readout
     assert same(drive(dream), drive(loaded))
+
+
+def test_other_weather_is_guided_to_for_a_while(model: WorldModel, tmp_path: Path) -> None:
+    dream = Dream(model, 1)
+    dream.start(scene="street")
+    assert dream._since == GUIDED_FRAMES
+    rain = Control(weather=int(Weather.RAIN_2))
+    for count in range(3):
+        dream.step(rain)
+        assert dream._since == dream.fork()._since == count
+    dream.save(tmp_path / "dream.safetensors")
+    assert Dream.load(model, tmp_path / "dream.safetensors")._since == 2
+    dream.start(rain, scene="street")
+    assert dream._since == 0
 
 
 def test_what_is_kept_does_not_grow(model: WorldModel) -> None:

@@ -75,6 +75,22 @@ def test_a_stream_sees_what_a_clip_sees() -> None:
         torch.testing.assert_close(out[0], clip[frame], atol=1e-5, rtol=1e-4)
 
 
+def test_guidance_goes_on_towards_what_was_asked_for() -> None:
+    model, conditions = filled(Dynamics(CONFIG)), given_nothing(2)
+    noise = torch.randn(2, CONFIG.tokens, CONFIG.channels, generator=torch.Generator().manual_seed(0))
+    drawn, caches = {}, {}
+    for strength in (0.0, 1.0):
+        caches[strength] = Cache(CONFIG, 2)
+        guidance = torch.tensor([strength, 0.0])
+        drawn[strength] = sample(model, noise, conditions, 1, caches[strength], guidance_B=guidance)
+        caches[strength].commit()
+    unasked = sample(model, noise, conditions.unasked(), 1, Cache(CONFIG, 2))
+    assert torch.allclose(drawn[1.0][0], 2 * drawn[0.0][0] - unasked[0], atol=1e-4)
+    assert not torch.allclose(drawn[1.0][0], drawn[0.0][0], atol=1e-3)
+    assert torch.allclose(drawn[1.0][1], drawn[0.0][1], atol=1e-5)
+    assert torch.allclose(caches[1.0].keys, caches[0.0].keys, atol=1e-4)
+
+
 def test_rotary_positions_are_relative() -> None:
     q, k = torch.randn(1, 16), torch.randn(1, 16)
     scores = [rotate(q, torch.tensor([at + 3])) @ rotate(k, torch.tensor([at])).T for at in (0, 7)]

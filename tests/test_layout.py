@@ -17,7 +17,7 @@ from world.data.schema import COLUMNS
 from world.dynamics import FIELD_EVENT, Dynamics
 from world.errors import WeightsError
 from world.files import go_on
-from world.layout import BOX, ROAD, coverage, road, unknown
+from world.layout import ATTENTION, BOX, ROAD, attention, coverage, road, unknown
 from world.train.drives import Drives
 
 TOLD = replace(TINY.dynamics, layout_rows=6)
@@ -29,6 +29,14 @@ def test_a_box_covers_patches_by_their_share() -> None:
     assert torch.allclose(whole, torch.ones(6, 8))
     assert torch.allclose(part[3:, :2], torch.tensor([[0.5, 1.0]] * 3)) and float(part.sum()) == pytest.approx(4.5)
     assert not nobody.any() and not not_known.any()
+
+
+def test_an_error_counts_more_where_the_actor_is() -> None:
+    told = unknown(2)
+    told[0, BOX] = torch.tensor([0.0, 0.0, 0.125, 1.0])
+    there, nowhere = attention(told, 6, 8).view(2, 6, 8)
+    assert torch.allclose(there[:, 0], torch.full((6,), ATTENTION)) and torch.equal(there[:, 1:], torch.ones(6, 7))
+    assert torch.equal(nowhere, torch.ones(6, 8))
 
 
 def test_the_road_in_numbers() -> None:

@@ -17,7 +17,7 @@ from world.controls import Command, Control, Event, Side
 from world.dream import Dream, WorldModel
 from world.files import read_config, write_config
 from world.kinematics import Motion
-from world.layout import BOX, ROAD
+from world.layout import BOX, JUNCTION, LANES
 from world.stage import (
     COURSES,
     Course,
@@ -64,13 +64,21 @@ def test_the_course_of_the_nearest_side_level_and_speed_is_taken() -> None:
 
 def test_a_junction_comes_where_a_turn_is_asked_for_and_goes_when_it_is_done() -> None:
     stage, left = Stage({}), Control(command=int(Command.LEFT))
-    assert stage.step(Control(), DRIVING)[0, ROAD].isnan().all()
-    told = [stage.step(left, DRIVING)[0, ROAD] for _ in range(30)]
-    assert told[0][:4].tolist() == pytest.approx([math.exp(-29 / 20), 1.0, 1.0, 0.0])
+    assert stage.step(Control(), DRIVING)[0, JUNCTION].isnan().all()
+    told = [stage.step(left, DRIVING)[0, JUNCTION] for _ in range(30)]
+    assert told[0][:4].tolist() == pytest.approx([math.exp(-29 / 20), 1.0, 1.0, 1.0])
     assert float(told[-1][0]) == pytest.approx(1.0, abs=0.06)
-    turned = [stage.step(left, Motion(5.0, 0.6))[0, ROAD] for _ in range(25)]
-    assert turned[0][0] == 1.0 and turned[-1].isnan().any()
-    assert stage.step(Control(), DRIVING)[0, ROAD].isnan().all()
+    turned = [stage.step(left, Motion(5.0, 0.6))[0, JUNCTION] for _ in range(25)]
+    done = next(frame for frame, told in enumerate(turned) if told.isnan().all())
+    assert turned[0][0] == 1.0 and 0 < float(turned[done + 1][0]) < 0.5  # who still asks gets the next one
+    assert stage.step(Control(), DRIVING)[0, JUNCTION].isnan().all()
+
+
+def test_there_is_a_lane_to_change_to() -> None:
+    stage = Stage({})
+    assert stage.step(Control(command=int(Command.LANE_LEFT)), DRIVING)[0, LANES].tolist() == [1.0, 0.0]
+    assert stage.step(Control(command=int(Command.LANE_RIGHT)), DRIVING)[0, LANES].tolist() == [0.0, 1.0]
+    assert stage.step(Control(), DRIVING)[0, LANES].isnan().all()
 
 
 def test_states_and_courses_are_kept_as_they_are() -> None:

@@ -33,6 +33,7 @@ from world.stage import COURSES, Courses, Stage, courses_of_tensors, plain, stat
 from world.tokenizer import Tokenizer, to_float, to_uint8
 
 FIRST_STEPS = 8  # shortcut steps for a frame that has no past
+GUIDANCE, GUIDED_FRAMES = 1.0, 40  # of weather and time of day, and for how long after others were asked for
 CONTEXT_NOISE = 0.05  # on the past, as in training (world/train/dynamics.py)
 
 
@@ -122,6 +123,7 @@ class Dream:
         self._images: list[Tensor] = []  # the last two pictures, oldest first, each float [1, 3, H, W]
         self._hidden: Tensor | None = None
         self._stage = Stage(model.courses, seed)
+        self._since = GUIDED_FRAMES  # frames since another weather or time was asked for, at most that many
 
     @property
     def index(self) -> int:
@@ -142,7 +144,7 @@ class Dream:
         """
         if scene is not None and frames is not None:
             raise DataError("Start a dream from a scene or from frames, not from both.")
-        motion = Motion(speed or 0.0)
+        motion, own = Motion(speed or 0.0), None
         if scene is not None:
             frames, motion, own = self.model.scene(scene)
             control = control or own
@@ -152,6 +154,7 @@ class Dream:
         self._cache = Cache(self.model.dynamics.config, 1, self.model.device)
         self._latents, self._images = [], []
         self._stage = Stage(self.model.courses, self.seed)
+        self._since = GUIDED_FRAMES if own is None or _same(own, control) else 0
         if frames is None:
             if speed is None:
                 motion = Motion(7.0)
@@ -185,7 +188,7 @@ class Dream:
         other.frame, other._images, other._hidden = self.frame, list(self._images), self._hidden
         other._latents, other._cache = list(self._latents), self._cache.clone()
         other._generator.set_state(self._generator.get_state())
-        other._stage = self._stage.fork()
+        other._stage, other._since = self._stage.fork(), self._since
         return other
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -202,6 +205,7 @@ class Dream:
             "steps": self.steps,
             "weights": self.model.hashes,
             "stage": plain(self._stage.now),
+            "since": self._since,
         }
         tensors = {
             "picture": torch.from_numpy(frame.image),
@@ -221,7 +225,7 @@ class Dream:
         dream._images, dream._hidden = list(there["images"]), there.get("hidden")
         dream._latents, dream._cache.keys = list(there["latents"]), there["cache"]
         dream._generator.set_state(tensors["generator"].cpu())
-        dream._stage.now = state_of(values["stage"])
+        dream._stage.now, dream._since = state_of(values["stage"]), values["since"]
         dream.frame = Frame(
             tensors["picture"].cpu().numpy(),
             values["index"],
@@ -336,12 +340,13 @@ class _Drawn:
     hidden: Tensor | None
     keys: Tensor
     stage: Stage
+    since: int
 
     def commit(self, dream: Dream) -> Frame:
         dream._latents = [*dream._latents, self.latents][-FRAMES:]
         dream._images = [dream._images[-1], self.picture]
         dream._hidden, dream._cache.keys, dream.frame = self.hidden, self.keys, self.frame
-        dream._stage = self.stage
+        dream._stage, dream._since = self.stage, self.since
         return self.frame
 
 
@@ -375,7 +380,9 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
     cache = Cache(model.dynamics.config, size, model.device)
     cache.keys = torch.cat([dream._cache.keys for dream in dreams], dim=2)
     noise = torch.cat([dream._noise() for dream in dreams])
-    latents = checked(sample(model.dynamics, noise, given, dreams[0].steps, cache))
+    since = [_since(dream, frame.control, to) for dream, frame, to in zip(dreams, frames, controls, strict=True)]
+    guidance = torch.tensor([GUIDANCE * (count < GUIDED_FRAMES) for count in since], device=model.device)
+    latents = checked(sample(model.dynamics, noise, given, dreams[0].steps, cache, guidance_B=guidance))
     cache.commit()
     pictures = model.blend(carried, model.tokenizer.decode(latents).clamp(-1, 1))
     hidden: list[Tensor | None] = [None] * size
@@ -393,9 +400,19 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
             hidden[row],
             keys[row].clone(),
             stages[row],
+            since[row],
         )
         for row in range(size)
     ]
+
+
+def _since(dream: Dream, before: Control, now: Control) -> int:
+    """Frames since another weather or time was asked for."""
+    return min(dream._since + 1, GUIDED_FRAMES) if _same(before, now) else 0
+
+
+def _same(one: Control, other: Control) -> bool:
+    return (one.weather, one.time) == (other.weather, other.time)
 
 
 def checked(latents: Tensor) -> Tensor:

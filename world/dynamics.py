@@ -8,13 +8,13 @@ see anchor.py) plus a residual that starts at zero. The step size d tells it how
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor, nn
 
 from world.blocks import Block, TimeAttention, fourier
-from world.controls import Command, Event, Side, TimeOfDay, Weather
+from world.controls import NULL, Command, Event, Side, TimeOfDay, Weather
 from world.inputs import DRIVING, Inputs
 from world.layout import BOX, LAYOUT, ROAD, coverage
 
@@ -28,6 +28,7 @@ FIELDS: dict[str, int] = {
     "level": 4,
 }
 FIELD_EVENT = list(FIELDS).index("event")
+GUIDED = [list(FIELDS).index(name) for name in ("weather", "time")]
 LAYOUT_PARTS = ("road_in.", "actor_in.", "unseen_in")  # of the model's state, where it is told a layout
 MOTION_BANDS = 5
 SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
@@ -78,6 +79,12 @@ class Condition:
     def joined(cls, first: Condition, second: Condition) -> Condition:
         """Two batches as one."""
         return cls._each(lambda name: torch.cat([getattr(first, name), getattr(second, name)]))
+
+    def unasked(self) -> Condition:
+        """The same with nothing said of weather and time of day."""
+        fields_B6 = self.fields_B6.clone()
+        fields_B6[:, GUIDED] = NULL
+        return replace(self, fields_B6=fields_B6)
 
     @classmethod
     def _each(cls, part: Callable[[str], Tensor]) -> Condition:
@@ -196,6 +203,12 @@ class Cache:
     def past(self, layer: int) -> tuple[Tensor, Tensor]:
         return self.keys[layer, 0], self.keys[layer, 1]
 
+    def doubled(self) -> Cache:
+        """For a batch twice as large, each half with this past."""
+        other = self.clone()
+        other.keys = torch.cat([self.keys, self.keys], dim=2)
+        return other
+
     def commit(self) -> None:
         """Takes in what the last forward pass left in `fresh`, and forgets the oldest frame when full."""
         fresh = torch.stack([torch.stack(pair) for pair in self.fresh]).detach().to(self.keys.dtype)
@@ -215,19 +228,40 @@ def sample(
     steps: int,
     cache: Cache | None = None,
     *,
+    guidance_B: Tensor | None = None,
     learning: bool = False,
 ) -> Tensor:
     """Draws the next latents from noise in `steps` Euler steps; shortcut steps (d = 1 / steps) where trained for them.
 
     `cache.commit()` then takes in the keys of the last step. They are those of a frame that is half noise yet, which the
     model knows from its training (every past frame has a tau of its own): it saves a pass over the finished frame.
-    `learning`: gradients flow back through the last step.
+    `guidance_B`: how far to go on from what would come unasked towards what comes with weather and time asked for
+    (classifier-free guidance, Ho and Salimans 2022, arXiv 2207.12598); it doubles the batch. `learning`: gradients flow back
+    through the last step.
     """
     z, size = noise_BNC, 1.0 / steps
+    guided = guidance_B is not None and bool(guidance_B.any())
     told = z.new_full((len(z),), size if model.config.shortcut else SMALLEST)
     for number in range(steps):
         tau = number * size
         with torch.set_grad_enabled(learning and number == steps - 1):
-            predicted = model(z, z.new_full((len(z),), tau), told, given, cache=cache)
+            at = z.new_full((len(z),), tau)
+            if guided:
+                assert guidance_B is not None
+                predicted = _guided(model, z, at, told, given, guidance_B, cache)
+            else:
+                predicted = model(z, at, told, given, cache=cache)
             z = z + (predicted - z) * (size / (1 - tau))
     return z.clamp(-LIMIT, LIMIT)
+
+
+def _guided(
+    model: Dynamics, z: Tensor, at_B: Tensor, told_B: Tensor, given: Condition, guidance_B: Tensor, cache: Cache | None
+) -> Tensor:
+    """What the model predicts, with and without the asking, as one batch."""
+    both = cache.doubled() if cache is not None else None
+    pair = Condition.joined(given, given.unasked())
+    asked, unasked = model(z.repeat(2, 1, 1), at_B.repeat(2), told_B.repeat(2), pair, cache=both).chunk(2)
+    if cache is not None and both is not None:
+        cache.fresh = [(key.chunk(2)[0], value.chunk(2)[0]) for key, value in both.fresh]
+    return asked + guidance_B[:, None, None] * (asked - unasked)

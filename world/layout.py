@@ -22,7 +22,10 @@ LAYOUT = (
     "lanes_right",
 )
 BOX, ROAD = slice(0, 4), slice(4, len(LAYOUT))
+JUNCTION, LANES = slice(4, 8), slice(8, len(LAYOUT))  # of the road
+PARTS = BOX, JUNCTION, LANES  # each of them is known or not
 NEAR = 20.0  # m at which a junction's closeness is 1/e
+ATTENTION = 5.0  # times that an error where an event's actor is counts as much as elsewhere
 ARMS = (1, 2, 4)  # bits of `label.junction_arms`: left, straight on, right
 
 
@@ -47,3 +50,8 @@ def coverage(box_B4: Tensor, rows: int, columns: int) -> Tensor:
         return inside.clamp_min(0.0) * parts
 
     return (share(top, bottom, rows)[:, :, None] * share(left, right, columns)[:, None, :]).flatten(1)
+
+
+def attention(layout_BL: Tensor, rows: int, columns: int) -> Tensor:
+    """How much an error in every patch counts in training, [B, rows * columns]: more where the actor asked for is."""
+    return 1 + (ATTENTION - 1) * coverage(layout_BL[:, BOX], rows, columns)

@@ -74,8 +74,9 @@ def rollout(
     steps: int = 2,
     time: bool = True,
     context_noise: float = CONTEXT_NOISE,
+    layouts_BTL: Tensor | None = None,
 ) -> Rollout:
-    """Dreams T frames on from `past`; nobody says what is where."""
+    """Dreams T frames on from `past`; without `layouts_BTL` nobody says what is where."""
     batch, frames = motions_BT4.shape[:2]
     device = motions_BT4.device
     cache = Cache(parts.dynamics.config, batch, device) if time else None
@@ -90,7 +91,8 @@ def rollout(
         carried = carry(parts.anchor, past.pictures, motions)
         known = (parts.tokenizer.encode(carried), past.latents[1], past.latents[0])
         anchor, last, before = (part + context_noise * noise() for part in known)
-        given = Condition(anchor, last, before, one, motions, fields_BT6[:, frame], unknown(batch, device))
+        layout = unknown(batch, device) if layouts_BTL is None else layouts_BTL[:, frame]
+        given = Condition(anchor, last, before, one, motions, fields_BT6[:, frame], layout)
         drawn = sample(parts.dynamics, noise(), given, steps, cache)
         if cache is not None:
             cache.commit()

@@ -1,5 +1,6 @@
-"""Says what is where in a dream, frame by frame: an event's actor takes a course that was seen in the town, and a junction
-that a command asks for comes nearer as the car drives. The world model shows it (world/layout.py).
+"""Says what is where in a dream, frame by frame: an event's actor takes a course that was seen in the town, crossroads that a
+command asks for come nearer as the car drives, and there is the lane that one is to change to. The world model shows it
+(world/layout.py).
 
 Positions are seen from the camera, m ahead and m to the left; a course's are seen from where the camera was when it began.
 """
@@ -17,14 +18,15 @@ from torch import Tensor
 
 from world.controls import DT, Command, Control, Event, Side
 from world.kinematics import WHEELBASE, Motion
-from world.layout import BOX, NEAR, ROAD, unknown
+from world.layout import BOX, JUNCTION, LANES, NEAR, unknown
 
 HORIZON, CAMERA_HEIGHT, SLOPE = 0.5, 1.5, 128 / 144  # of the town's camera: 90 degrees across, 16:9
 COURSES = "courses"  # the file beside the weights
 NEAREST = 1.0  # m ahead: nearer, an actor is out of the picture
 AHEAD_SECONDS, LEAST_AHEAD = 3.0, 20.0  # of a junction that is asked for
 WIDTH, TURNED = 14.0, math.radians(70)  # m of a junction; what ends a turn
-BITS = {Command.LEFT: 5, Command.STRAIGHT: 6, Command.RIGHT: 7}  # columns of LAYOUT
+CROSSING = Command.LEFT, Command.STRAIGHT, Command.RIGHT
+BESIDE = {Command.LANE_LEFT: (1.0, 0.0), Command.LANE_RIGHT: (0.0, 1.0)}  # lanes to the left and to the right
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,11 @@ class Stage:
         out = unknown(1)
         if self._courses:
             out[0, BOX] = torch.tensor(self._actor(control, motion))
-        road = self._junction(control, motion)
-        if road is not None:
-            out[0, ROAD] = torch.tensor(road)
+        closeness = self._junction(control, motion)
+        if closeness is not None:
+            out[0, JUNCTION] = torch.tensor((closeness, 1.0, 1.0, 1.0))
+        if control.command in BESIDE:
+            out[0, LANES] = torch.tensor(BESIDE[Command(control.command)])
         return out
 
     def _actor(self, control: Control, motion: Motion) -> tuple[float, float, float, float]:
@@ -129,10 +133,10 @@ class Stage:
         like = sorted(range(len(courses)), key=lambda number: abs(courses[number].speed - speed))[:3]
         return random.Random(f"{self._seed} {control.event} {self.now.frame}").choice(like) if like else -1
 
-    def _junction(self, control: Control, motion: Motion) -> tuple[float, ...] | None:
-        """Of a junction that a command asks for; None where there is none and anything may come."""
+    def _junction(self, control: Control, motion: Motion) -> float | None:
+        """How close the crossroads that a command asks for are; None where there is none and anything may come."""
         command, now = control.command, self.now
-        if command not in BITS:
+        if command not in CROSSING:
             if math.isnan(now.distance) or now.distance > 0:  # taken back, or none was asked for
                 self.now = replace(now, command=int(max(command, 0)), distance=math.nan, turned=0.0)
                 return None
@@ -145,8 +149,7 @@ class Stage:
         self.now = replace(now, distance=math.nan if done else distance, turned=turned)
         if done:
             return None
-        arms = [float(column == BITS[Command(now.command)] or column == BITS[Command.STRAIGHT]) for column in (5, 6, 7)]
-        return (math.exp(-max(0.0, distance) / NEAR), *arms, math.nan, math.nan)
+        return math.exp(-max(0.0, distance) / NEAR)
 
 
 def box(ahead: float, left: float, width: float, height: float) -> tuple[float, float, float, float]:

@@ -26,6 +26,7 @@ AFTER = 2 * FPS  # frames more, to see where it ends up
 TURN = math.radians(60), math.radians(120)
 BENT = math.radians(30)  # a car that goes straight on has not turned by more
 LANE = 2.4, 4.6  # m
+LANE_ROOM = 25.0  # m to the next junction, at least, where a dreamed lane change begins
 LANE_SEEN = 1.2  # m, of a lane change that the judge's own speeds and yaw rates make, with their errors summed up
 CROOKED = math.radians(15)  # a lane change ends along the road
 STANDING, GOING = 1.0, 2.0  # m/s
@@ -173,14 +174,21 @@ def _begins(bench: Bench, command: Command) -> Tensor:
     return now & ~now.roll(1, 0) & (drives.age >= bench.judge.config.window) & expert
 
 
-def _straight_road(bench: Bench, command: Command) -> Tensor:
-    """Where the town begins this lane change, so that there is a lane, and the road does not bend for 5 s."""
+def _straight_road(bench: Bench, lanes: str) -> Tensor:
+    """Where the town's labels have a lane on that side, no junction is near, and the road does not bend for 3 s."""
+    drives, column = bench.drives, bench.drives.column
+    heading_of = column("pose")[:, 2]
+    bend = torch.remainder(heading_of.roll(-3 * FPS, 0) - heading_of + math.pi, 2 * math.pi) - math.pi
+    room = (column(lanes) > 0) & (column("label.junction_distance") > LANE_ROOM)
+    return usable(bench) & room & (drives.left >= 3 * FPS) & (bend.abs() < 0.1)
+
+
+def _begins_to_change(bench: Bench, command: Command) -> Tensor:
+    """Where the town begins this lane change, with time to see its end."""
     drives = bench.drives
-    heading_of = drives.column("pose")[:, 2]
-    bend = torch.remainder(heading_of.roll(-5 * FPS, 0) - heading_of + math.pi, 2 * math.pi) - math.pi
     now = drives.column("control.command") == command
     begins = now & ~now.roll(1, 0) & (drives.motions[:, 2] > 3) & (drives.age >= bench.judge.config.window)
-    return begins & (drives.left >= 5 * FPS) & (bend.abs() < 0.1) & (drives.column("label.off_road") == 0)
+    return begins & (drives.left >= 5 * FPS) & (drives.column("label.off_road") == 0)
 
 
 def _off_again(bench: Bench) -> Tensor:
@@ -195,19 +203,22 @@ def _turn(command: Command, done: Callable[[Film], bool]) -> Manoeuvre:
     return Manoeuvre(command, TURN_SECONDS, _anywhere, lambda bench: _begins(bench, command), done)
 
 
-def _lane(command: Command, side: int) -> Manoeuvre:
-    def road(bench: Bench) -> Tensor:
-        return _straight_road(bench, command)
-
-    return Manoeuvre(command, LANE_SECONDS, road, road, lambda film: changed_lane(film, side))
+def _lane(command: Command, side: int, lanes: str) -> Manoeuvre:
+    return Manoeuvre(
+        command,
+        LANE_SECONDS,
+        lambda bench: _straight_road(bench, lanes),
+        lambda bench: _begins_to_change(bench, command),
+        lambda film: changed_lane(film, side),
+    )
 
 
 MANOEUVRES: dict[str, Manoeuvre] = {
     "left": _turn(Command.LEFT, lambda film: turned(film, 1)),
     "right": _turn(Command.RIGHT, lambda film: turned(film, -1)),
     "straight": _turn(Command.STRAIGHT, crossed),
-    "lane_left": _lane(Command.LANE_LEFT, 1),
-    "lane_right": _lane(Command.LANE_RIGHT, -1),
+    "lane_left": _lane(Command.LANE_LEFT, 1, "label.lanes_left"),
+    "lane_right": _lane(Command.LANE_RIGHT, -1, "label.lanes_right"),
     "stop": Manoeuvre(
         Command.STOP, PEDAL_SECONDS, lambda b: usable(b, 4.0), lambda b: _begins(b, Command.STOP), stopped, 0.0
     ),

@@ -33,6 +33,8 @@ JUNCTION_CAP = 60.0
 ARMS = {"l": 1, "s": 2, "r": 4}  # bits of the directions that a junction leads to
 LIGHT_SEEN, ASKED = 40.0, 65.0  # m to the junction: a light is looked at, a green is asked for
 LIGHTS = {None: 0, "r": 1, "y": 2, "g": 3}
+CHANGES = (5.0, 14.0), (2.0, 5.0)  # s between changes of weather or time: of ordinary drives, and of fickle ones
+FICKLE = 0.4  # of the drives
 WEATHERS = {weather: 3.5 if weather == Weather.CLEAR else 0.7 for weather in Weather}  # how often each is drawn
 TIMES = {TimeOfDay.DAY: 5.0, TimeOfDay.NIGHT: 2.2, TimeOfDay.DAWN: 1.4, TimeOfDay.DUSK: 1.4}
 SPAWNS = 500  # places tried to start from
@@ -119,7 +121,8 @@ class Town:
         self._stopping = 0.0  # s left of a STOP command's standstill; > 0 while the command is on
         self._stop = False
         self._until_stop = rng.uniform(12, 70)
-        self._until_change = rng.uniform(3, 12)
+        self._changes = CHANGES[rng.random() < FICKLE]
+        self._until_change = rng.uniform(2, self._changes[1])
         self._until_target = rng.uniform(3, 9)
         self._until_lane = rng.uniform(1, 8)
         self.off_road_seconds, self.waited = 0.0, 0.0
@@ -279,7 +282,7 @@ class Town:
             self.target, self._until_target = self._draw_target(), rng.uniform(3, 10)
         self._until_change -= DT
         if self._until_change <= 0 and self.options.changes:
-            self._until_change = rng.uniform(5, 14)
+            self._until_change = rng.uniform(*self._changes)
             if rng.random() < 0.62 and self.options.weather is None:
                 self.weather = _draw(rng, WEATHERS, self.weather)
             elif self.options.time is None:

@@ -41,9 +41,11 @@ def dream_clips(
         generator, out = seeded(seed, "cpu"), []
         for number, clips in enumerate(index.split(BATCH)):
             past = latents.past(drives, clips[:, 0], device)
-            motions, fields = drives.motions[clips].to(device), drives.fields[clips].to(device)
+            motions, fields, layouts = (
+                part[clips].to(device) for part in (drives.motions, drives.fields, drives.layout)
+            )
             with precision(device):
-                dreamt = rollout(parts, past, motions, fields, generator)
+                dreamt = rollout(parts, past, motions, fields, generator, layouts_BTL=layouts)
             out.append(dreamt.latents.cpu().half().numpy())
             if note:
                 note(f"dreaming clips, {number * BATCH / len(first):.0%}")

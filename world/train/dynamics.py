@@ -20,7 +20,7 @@ from world.dream import CONTEXT_NOISE
 from world.dynamics import SMALLEST, Condition, Dynamics
 from world.errors import DataError
 from world.files import WorldConfig, go_on, save_part, seeded
-from world.layout import BOX, ROAD
+from world.layout import PARTS, attention
 from world.rollout import Parts, rollout
 from world.train.compute import Compute, precision
 from world.train.drives import ENCODING, Drives, Latents, encode_all, trained_parts
@@ -33,7 +33,7 @@ from world.train.tokenizer import psnr
 PAIRS = 128  # frames a step in the first phase
 CLIPS, CLIP_FRAMES = 10, 4  # true clips beside the dreams in the second phase
 BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
-DROP_LAYOUT, DROP_PART = 0.2, 0.15  # all of what is where; the box, the road
+DROP_LAYOUT, DROP_PART = 0.2, 0.15  # all of what is where; each of its parts
 DROP_PAST, DROP_FIELD, DROP_ACTION, DROP_MOTION = 0.04, 0.1, 0.3, 0.05
 SHARES = {"pairs": 0.35, "pool": 0.65}  # of the minutes; weights that are gone on with spend all of them in the pool
 ONSET = 15  # frames after an event's trigger in which it has to come into view
@@ -128,6 +128,7 @@ class DynamicsTrainer:
         gain = parts.tokenizer.from_latents.weight.norm(dim=0) * parts.tokenizer.latent_std
         gain = gain if recipe.visible else torch.ones_like(gain)
         self.weight_C = (gain / gain.mean()).to(self.device)  # a latent counts as much as it shows in the picture
+        self.grid = parts.tokenizer.config.rows, parts.tokenizer.config.columns
         self.frames = ((drives.age >= 1) * weights(drives)).double()
         self.starts = (drives.left >= CLIP_FRAMES - 1) & (drives.age >= 2)
         self._pool = Pool(parts, drives, latents, self.frames, self.weight_C, compute, self.generator, recipe, seed)
@@ -187,7 +188,8 @@ class DynamicsTrainer:
                         steps = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
                         target[larger.nonzero()[:, 0]] = steps
                 predicted = model(noised[own], tau[own], size[own], given[own], frames=frames)
-            error = ((predicted - target).square() * self.weight_C).mean((1, 2))
+            error = ((predicted - target).square() * self.weight_C).mean(2)
+            error = (error * attention(given.layout_BL[own], *self.grid)).mean(1)
             weight = (1 - tau[own]).clamp_min(SMALLEST) ** -2 if model.config.velocity else 0.5 + 0.5 * tau[own]
             loss = (error * weight).mean()
             yield {"loss": loss, "plain": (error * smallest[own]).mean()}
@@ -228,7 +230,7 @@ class DynamicsTrainer:
         else:
             given.motions_B4[chance(DROP_MOTION)] = torch.nan
         given.layout_BL[chance(DROP_LAYOUT)] = torch.nan
-        for part in (BOX, ROAD):
+        for part in PARTS:
             given.layout_BL[:, part] = torch.where(chance(DROP_PART)[:, None], torch.nan, given.layout_BL[:, part])
         for column in range(given.fields_B6.shape[1]):
             given.fields_B6[chance(DROP_FIELD), column] = NULL
@@ -249,7 +251,7 @@ def weights(drives: Drives) -> Tensor:
     counts = torch.bincount(event, minlength=len(Event)).float()
     rarity = (counts[1:].mean() / counts.clamp_min(1)).sqrt().clamp(0.5, 4.0)[event]
     begun = (event > 0) & (event != event.roll(ONSET)) & (drives.age >= ONSET)
-    return weight + 2.0 * changed + (1.0 + begun) * 2.0 * rarity * (event > 0)
+    return weight + 4.0 * changed + (1.0 + begun) * 2.0 * rarity * (event > 0)
 
 
 def edges(picture: Tensor) -> Tensor:

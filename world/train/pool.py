@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call
 
 from world.anchor import carry
 from world.dynamics import Cache, Condition, sample
+from world.layout import LAYOUT, PARTS, attention
 from world.rollout import Parts, Past
 from world.train.compute import Compute
 from world.train.critic import Critic, hinge
@@ -28,14 +30,18 @@ LENGTHS = (8, 64)  # frames: dreams are no longer than the first when the traini
 STEPS = (2, 2, 2, 1, 4)  # K, by chance
 NEAR, LEAST = 12.0, 0.15  # frames after which the truth tells e times less; how much it tells in the end
 DOUBT, WARMUP = 0.8, 100  # the critic's weight: its pull on a picture over the truth's; steps until it is heard in full
+TOLD = 0.9, 0.6, 0.6  # how many dreams are told where the actor is, what junction comes, what lanes there are
 AHEAD = 20  # frames: a dream begins where something is to happen within them
 
 
 @dataclass
 class Group:
-    """at: the frames they dream next; pasts and caches: of each part of this process's rows."""
+    """at: the frames they dream next; told: bool [DREAMS, L], what of the layout they are told; pasts and caches: of each part
+    of this process's rows.
+    """
 
     at: Tensor
+    told: Tensor
     age: int
     length: int
     pasts: list[Past]
@@ -80,6 +86,7 @@ class Pool:
             group = self.groups[number] = self._begin(progress)
         p, drives, near = self.parts, self.drives, max(LEAST, float(torch.tensor(-group.age / NEAR).exp()))
         shape = (DREAMS, *self.latents.clean.shape[1:])
+        grid = p.tokenizer.config.rows, p.tokenizer.config.columns
         start, *noises = (torch.randn(shape, generator=self.generator) for _ in range(4))
         steps = STEPS[int(torch.randint(len(STEPS), (), generator=self.generator))]
         pulls, doubts = torch.zeros(2), 0.0
@@ -88,6 +95,7 @@ class Pool:
             motions, fields, layout = (
                 part[at].to(self.device) for part in (drives.motions, drives.fields, drives.layout)
             )
+            layout = layout.where(group.told[rows].to(self.device), torch.nan)
             clean, wanted = self.latents.clean[at].to(self.device).float(), drives.batch(at, self.device)
             with torch.no_grad(), self.compute.autocast():
                 carried = carry(p.anchor, past.pictures, motions)
@@ -105,9 +113,11 @@ class Pool:
                 # A blend that hears the critic adds a pattern that pleases it, to every frame again, until nothing else is left.
                 fixed = {name: value.detach() for name, value in p.blend.named_parameters()}
                 judged = functional_call(p.blend, fixed, (carried, dreamt))
-            error = ((drawn - clean).square() * self.weight_C).mean()
+            counts = attention(layout, *grid)
+            error = ((drawn - clean).square() * self.weight_C).mean(2).mul(counts).mean()
             missing = picture - wanted
-            truth = 3 * missing.square().mean() + missing.abs().mean()
+            seen = F.interpolate(counts.unflatten(1, grid)[:, None], picture.shape[-2:])
+            truth = ((3 * missing.square() + missing.abs()) * seen).mean()
             doubt, pull = self._doubt(past.pictures[1], picture, fields)
             (pull_of_truth,) = torch.autograd.grad(truth, picture, retain_graph=True)
             pulls += torch.stack([pull_of_truth.norm().cpu(), pull.norm().cpu()]) / len(self.rows)
@@ -132,7 +142,10 @@ class Pool:
         at = torch.multinomial(starts, DREAMS, True, generator=self.generator)
         pasts = [self.latents.past(self.drives, at[rows], self.device) for rows in self.rows]
         config = self.parts.dynamics.config
-        return Group(at, 0, length, pasts, [Cache(config, len(rows), self.device) for rows in self.rows])
+        told = torch.zeros(DREAMS, len(LAYOUT), dtype=torch.bool)
+        for part, chance in zip(PARTS, TOLD, strict=True):
+            told[:, part] = torch.rand(DREAMS, 1, generator=self.generator) < chance
+        return Group(at, told, 0, length, pasts, [Cache(config, len(rows), self.device) for rows in self.rows])
 
     def _doubt(self, before: Tensor, picture: Tensor, fields: Tensor) -> tuple[Tensor, Tensor]:
         """How untrue the pictures look, and which way they would look truer (the gradient)."""
