@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -28,6 +29,7 @@ from world.stage import (
     plain,
     state_of,
 )
+from world.train.courses import _course
 
 STILL, DRIVING = Motion(0.0, 0.0), Motion(10.0, 0.0)
 KEY = (int(Event.STALLED), int(Side.NONE), 2)
@@ -79,6 +81,21 @@ def test_there_is_a_lane_to_change_to() -> None:
     assert stage.step(Control(command=int(Command.LANE_LEFT)), DRIVING)[0, LANES].tolist() == [1.0, 0.0]
     assert stage.step(Control(command=int(Command.LANE_RIGHT)), DRIVING)[0, LANES].tolist() == [0.0, 1.0]
     assert stage.step(Control(), DRIVING)[0, LANES].isnan().all()
+
+
+def test_a_course_is_what_a_drive_saw() -> None:
+    driven = np.arange(
+        1, 21, dtype=float
+    )  # m, one a frame, towards a car that stands 30 m ahead and slides to the left
+    places = np.stack([30 - driven, 0.1 * driven], axis=1)
+    boxes = np.array([box(ahead, left, 2.0, 1.5) for ahead, left in places])
+    course = _course(np.zeros(3), np.stack([driven, 0 * driven, 0 * driven], axis=1), places, boxes, 10.0)
+    assert course is not None and (course.width, course.height) == pytest.approx((2.0, 1.5), abs=1e-3)
+    stage = Stage({KEY: (course,)})
+    told = [stage.step(ASKED, DRIVING)[0, BOX].numpy() for _ in driven]
+    assert np.allclose(told, boxes, atol=1e-4)
+    nobody = _course(np.zeros(3), np.zeros((20, 3)), np.zeros((20, 2)), np.zeros((20, 4)), 10.0)
+    assert nobody is None
 
 
 def test_states_and_courses_are_kept_as_they_are() -> None:

@@ -13,6 +13,7 @@ from world.stage import SLOPE, Course, Courses
 from world.train.drives import Drives
 
 KEPT, FRAMES, FEWEST = 6, 100, 8  # courses of an event, side and level; frames of one, at most and at least
+NEAR = 10.0  # m
 MARGIN = 0.02  # of the picture: a box that touches its edge may be cut off
 
 
@@ -29,16 +30,16 @@ def courses(drives: Drives) -> Courses:
         last = min(first + FRAMES, first + int(drives.left[first]) + 1)
         while last > first and kinds[0][last - 1] != key[0]:
             last -= 1
-        rows = slice(first, last)
+        rows = slice(first + 1, last)  # what was triggered shows in the next frame
         pose, place, shown = (column[name][rows] for name in ("pose", "event.place", "event.box"))
-        course = _course(pose, place, shown, float(column["observation.state"][first, 0]))
+        course = _course(column["pose"][first], pose, place, shown, float(column["observation.state"][first, 0]))
         if course is not None and key[0] != Event.NONE:
             found.setdefault((key[0], key[1], key[2]), []).append(course)
     return {key: _spread(several) for key, several in found.items()}
 
 
-def _course(pose: np.ndarray, place: np.ndarray, box: np.ndarray, speed: float) -> Course | None:
-    """From the frame of the onset on, as long as there is an actor; None where it is too short or never quite seen."""
+def _course(begun: np.ndarray, pose: np.ndarray, place: np.ndarray, box: np.ndarray, speed: float) -> Course | None:
+    """As long as there is an actor, seen from the pose `begun`; None where it is too short or never quite seen."""
     there = (place != 0).any(1)
     length = int(np.argmin(there)) if not there.all() else len(there)
     pose, place, box = pose[:length], place[:length], box[:length]
@@ -46,13 +47,15 @@ def _course(pose: np.ndarray, place: np.ndarray, box: np.ndarray, speed: float) 
     whole = inside & (box[:, 2] > box[:, 0]) & (place[:, 0] > 3)
     if length < FEWEST or not whole.any():
         return None
+    if (far := whole & (place[:, 0] > NEAR)).any():  # near, a long vehicle's face is much closer than its middle
+        whole = far
     ahead = place[whole, 0]
     width = float(np.median((box[whole, 2] - box[whole, 0]) * 2 * ahead))
     height = float(np.median((box[whole, 3] - box[whole, 1]) * ahead / SLOPE))
     c, s = np.cos(pose[:, 2]), np.sin(pose[:, 2])
     x = pose[:, 0] + (place[:, 0] + WHEELBASE) * c - place[:, 1] * s
     y = pose[:, 1] + (place[:, 0] + WHEELBASE) * s + place[:, 1] * c
-    dx, dy, turn = x - pose[0, 0], y - pose[0, 1], float(pose[0, 2])
+    dx, dy, turn = x - begun[0], y - begun[1], float(begun[2])
     seen = np.stack(
         [dx * math.cos(turn) + dy * math.sin(turn) - WHEELBASE, dy * math.cos(turn) - dx * math.sin(turn)], 1
     )
