@@ -17,18 +17,19 @@ from world.data.schema import COLUMNS
 from world.dynamics import FIELD_EVENT, Dynamics
 from world.errors import WeightsError
 from world.files import go_on
-from world.layout import ATTENTION, BOX, ROAD, attention, coverage, road, unknown
+from world.layout import ATTENTION, BOX, ROAD, attention, parts_of, road, unknown
 from world.train.drives import Drives
 
 TOLD = replace(TINY.dynamics, layout_rows=6)
 
 
-def test_a_box_covers_patches_by_their_share() -> None:
-    boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0625, 0.5, 0.25, 1.0], [0.0] * 4, [torch.nan] * 4])
-    whole, part, nobody, not_known = coverage(boxes, 6, 8).view(4, 6, 8)
-    assert torch.allclose(whole, torch.ones(6, 8))
-    assert torch.allclose(part[3:, :2], torch.tensor([[0.5, 1.0]] * 3)) and float(part.sum()) == pytest.approx(4.5)
-    assert not nobody.any() and not not_known.any()
+def test_a_box_touches_patches_and_has_its_sides_in_them() -> None:
+    boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0625, 0.55, 0.25, 0.6], [0.0] * 4, [torch.nan] * 4])
+    touched, within = parts_of(boxes, 6, 8)
+    assert touched[0].all() and torch.equal(within[0], torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(48, 4))
+    assert touched[1].nonzero()[:, 0].tolist() == [24, 25]
+    assert torch.allclose(within[1, 24:26], torch.tensor([[0.5, 0.3, 1.0, 0.6], [0.0, 0.3, 1.0, 0.6]]), atol=1e-6)
+    assert not touched[2:].any()
 
 
 def test_an_error_counts_more_where_the_actor_is() -> None:
@@ -56,7 +57,7 @@ def test_it_begins_as_if_told_nothing_and_learns_where_the_actor_is() -> None:
     given.layout_BL[:, BOX] = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]])
     given.layout_BL[:, ROAD] = 1.0
     assert torch.equal(model(noise, tau, step, given), silent)
-    wanted = given.anchor_BNC + coverage(given.layout_BL[:, BOX], 6, 8)[..., None]
+    wanted = given.anchor_BNC + parts_of(given.layout_BL[:, BOX], 6, 8)[0][..., None].float()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     errors = []
     for _ in range(60):

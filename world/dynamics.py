@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from world.blocks import Block, TimeAttention, fourier
 from world.controls import NULL, Command, Event, Side, TimeOfDay, Weather
 from world.inputs import DRIVING, Inputs
-from world.layout import BOX, LAYOUT, ROAD, coverage
+from world.layout import BOX, LAYOUT, ROAD, parts_of
 
 # How many values each int of a Control can take; NULL (-1) is added in front.
 FIELDS: dict[str, int] = {
@@ -29,7 +29,7 @@ FIELDS: dict[str, int] = {
 }
 FIELD_EVENT = list(FIELDS).index("event")
 GUIDED = [list(FIELDS).index(name) for name in ("weather", "time")]
-LAYOUT_PARTS = ("road_in.", "actor_in.", "unseen_in")  # of the model's state, where it is told a layout
+LAYOUT_PARTS = ("road_in.", "actor_in.", "sides_in.", "unseen_in")  # of the model's state, where it is told a layout
 MOTION_BANDS = 5
 SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
 LIMIT = 6.0  # 99.9% of true frames' latents lie within; a dream that leaves the road would burn out beyond
@@ -119,8 +119,9 @@ class Dynamics(nn.Module):
         if c.layout_rows:  # begins as if it were told nothing
             self.road_in = nn.Linear(2 * len(LAYOUT[ROAD]), c.dim)
             self.actor_in = nn.Embedding(FIELDS["event"] + 1, c.dim)
+            self.sides_in = nn.Linear(4, c.dim, bias=False)
             self.unseen_in = nn.Parameter(torch.zeros(c.dim))
-            for value in (*self.road_in.parameters(), *self.actor_in.parameters()):
+            for value in (*self.road_in.parameters(), *self.actor_in.parameters(), *self.sides_in.parameters()):
                 nn.init.zeros_(value)
         low, high = torch.tensor([c.inputs.low, c.inputs.high], dtype=torch.float64)
         self.register_buffer("motion_middle", ((high + low) / 2).float(), persistent=False)
@@ -168,11 +169,13 @@ class Dynamics(nn.Module):
         return noised_BNC + (1 - tau_B)[:, None, None] * out if self.config.velocity else given.anchor_BNC + out
 
     def _actor(self, given: Condition) -> Tensor:
-        """[B, N, D]: the event's actor, in the patches that its box covers; and everywhere, whether the box is known."""
+        """[B, N, D]: the event's actor and the sides of its box, in the patches that the box touches; and everywhere, whether
+        it is known."""
         box, rows = given.layout_BL[:, BOX], self.config.layout_rows
-        covered = coverage(box, rows, self.config.tokens // rows)
+        touched, within = parts_of(box, rows, self.config.tokens // rows)
+        actor = self.actor_in(given.fields_B6[:, FIELD_EVENT] + 1)[:, None] + self.sides_in(within)
         known = (~box.isnan().any(1)).float()[:, None, None] * self.unseen_in
-        return covered[..., None] * self.actor_in(given.fields_B6[:, FIELD_EVENT] + 1)[:, None] + known
+        return touched[..., None] * actor + known
 
     def embed(self, tau_B: Tensor, step_B: Tensor, given: Condition) -> Tensor:
         """The FiLM condition [B, D] out of signal level, step size and control."""

@@ -40,18 +40,26 @@ def road(distance_B: Tensor, arms_B: Tensor, lanes_left_B: Tensor, lanes_right_B
     return torch.stack([(-distance_B / NEAR).exp(), *leads, lanes_left_B.float(), lanes_right_B.float()], dim=1)
 
 
-def coverage(box_B4: Tensor, rows: int, columns: int) -> Tensor:
-    """How much of every patch the box covers, [B, rows * columns] in [0, 1]; 0 where the box is not known."""
+def parts_of(box_B4: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor]:
+    """Which patches the box touches, bool [B, rows * columns] (none where it is not known), and where its sides lie in every
+    patch, [B, rows * columns, 4] in [0, 1] of the patch's width and height.
+
+    Not how much of a patch it covers: someone far away covers little of one, and is there all the same.
+    """
     left, top, right, bottom = box_B4.nan_to_num(0.0).unbind(1)
 
-    def share(low: Tensor, high: Tensor, parts: int) -> Tensor:
-        edges = torch.arange(parts, device=low.device) / parts
-        inside = torch.minimum(high[:, None], edges + 1 / parts) - torch.maximum(low[:, None], edges)
-        return inside.clamp_min(0.0) * parts
+    def sides(low: Tensor, high: Tensor, parts: int) -> tuple[Tensor, Tensor]:
+        """[B, parts] each."""
+        number = torch.arange(parts, device=low.device)
+        return (low[:, None] * parts - number).clamp(0, 1), (high[:, None] * parts - number).clamp(0, 1)
 
-    return (share(top, bottom, rows)[:, :, None] * share(left, right, columns)[:, None, :]).flatten(1)
+    (above, below), (west, east) = sides(top, bottom, rows), sides(left, right, columns)
+    four = torch.broadcast_tensors(west[:, None], above[:, :, None], east[:, None], below[:, :, None])
+    within = torch.stack(four, dim=-1).flatten(1, 2)
+    touched = (within[..., 2] > within[..., 0]) & (within[..., 3] > within[..., 1])
+    return touched, within
 
 
 def attention(layout_BL: Tensor, rows: int, columns: int) -> Tensor:
     """How much an error in every patch counts in training, [B, rows * columns]: more where the actor asked for is."""
-    return 1 + (ATTENTION - 1) * coverage(layout_BL[:, BOX], rows, columns)
+    return 1 + (ATTENTION - 1) * parts_of(layout_BL[:, BOX], rows, columns)[0].float()
