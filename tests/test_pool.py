@@ -39,6 +39,7 @@ def test_a_critic_learns_what_is_true() -> None:
         return critic(pictures, pictures, fields)
 
     for _ in range(30):
+        critic.renew()
         loss = hinge(said(False), said(True))
         optimizer.zero_grad()
         loss.backward()

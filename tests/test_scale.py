@@ -39,6 +39,7 @@ from world.train.plan import plan, table
 
 LOGS = ("tokenizer", "anchor", "dynamics-pairs", "dynamics-pool", "driver")
 RELATIVE = 1e-3  # sums in another order, carried through a few steps of Adam
+OPPOSED = 5e-3  # likewise, of two networks that learn against each other
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +69,8 @@ def assert_alike(one: Path, other: Path) -> None:
     first, second = losses(one), losses(other)
     for name in LOGS:
         assert [step for step, _ in first[name]] == [step for step, _ in second[name]]
-        assert [loss for _, loss in second[name]] == pytest.approx([loss for _, loss in first[name]], rel=RELATIVE), (
-            name
-        )
+        near = OPPOSED if name == "dynamics-pool" else RELATIVE
+        assert [loss for _, loss in second[name]] == pytest.approx([loss for _, loss in first[name]], rel=near), name
         mean, its = (moments(folder / "checkpoints" / name) for folder in (one, other))
         assert (mean - its).norm() < 20 * RELATIVE * mean.norm(), name
 

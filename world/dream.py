@@ -123,6 +123,7 @@ class Dream:
         self._images: list[Tensor] = []  # the last two pictures, oldest first, each float [1, 3, H, W]
         self._hidden: Tensor | None = None
         self._stage = Stage(model.courses, seed)
+        self._layout = unknown(1, model.device)  # what the last frame was told of what is where
         self._since = GUIDED_FRAMES  # frames since another weather or time was asked for, at most that many
 
     @property
@@ -153,7 +154,7 @@ class Dream:
         self._generator = seeded(self.seed, self.model.device)
         self._cache = Cache(self.model.dynamics.config, 1, self.model.device)
         self._latents, self._images = [], []
-        self._stage = Stage(self.model.courses, self.seed)
+        self._stage, self._layout = Stage(self.model.courses, self.seed), unknown(1, self.model.device)
         self._since = GUIDED_FRAMES if own is None or _same(own, control) else 0
         if frames is None:
             if speed is None:
@@ -179,7 +180,8 @@ class Dream:
         with torch.inference_mode():
             speed = self._tensor(self.frame.motion.speed)
             commands = torch.tensor([max(0, command)], device=self.model.device)
-            steer, accel = self.model.driver(self._hidden, commands, self._tensor(target_speed), speed)[0].tolist()
+            target = self._tensor(target_speed)
+            steer, accel = self.model.driver(self._hidden, commands, target, speed, self._layout)[0].tolist()
         return Action(steer, accel)
 
     def fork(self) -> Dream:
@@ -188,7 +190,7 @@ class Dream:
         other.frame, other._images, other._hidden = self.frame, list(self._images), self._hidden
         other._latents, other._cache = list(self._latents), self._cache.clone()
         other._generator.set_state(self._generator.get_state())
-        other._stage, other._since = self._stage.fork(), self._since
+        other._stage, other._layout, other._since = self._stage.fork(), self._layout, self._since
         return other
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -212,6 +214,7 @@ class Dream:
             "images": torch.stack(self._images).contiguous(),
             **({} if self._hidden is None else {"hidden": self._hidden.contiguous()}),
             "latents": torch.stack(self._latents),
+            "layout": self._layout.contiguous(),
             "cache": self._cache.keys.contiguous(),
             "generator": self._generator.get_state(),
         }
@@ -224,6 +227,7 @@ class Dream:
         there = {name: tensor.to(model.device) for name, tensor in tensors.items()}
         dream._images, dream._hidden = list(there["images"]), there.get("hidden")
         dream._latents, dream._cache.keys = list(there["latents"]), there["cache"]
+        dream._layout = there["layout"]
         dream._generator.set_state(tensors["generator"].cpu())
         dream._stage.now, dream._since = state_of(values["stage"]), values["since"]
         dream.frame = Frame(
@@ -326,7 +330,8 @@ def drive_all(dreams: Sequence[Dream], commands: Sequence[int], target_speeds: S
     device = dreams[0].model.device
     told = torch.tensor([max(0, command) for command in commands], device=device)
     target, speed = torch.tensor([target_speeds, speeds], dtype=torch.float32, device=device)
-    actions: list[list[float]] = dreams[0].model.driver(torch.cat(hidden), told, target, speed).tolist()
+    layout = torch.cat([dream._layout for dream in dreams])
+    actions: list[list[float]] = dreams[0].model.driver(torch.cat(hidden), told, target, speed, layout).tolist()
     return [Action(steer, accel) for steer, accel in actions]
 
 
@@ -340,13 +345,14 @@ class _Drawn:
     hidden: Tensor | None
     keys: Tensor
     stage: Stage
+    layout: Tensor
     since: int
 
     def commit(self, dream: Dream) -> Frame:
         dream._latents = [*dream._latents, self.latents][-FRAMES:]
         dream._images = [dream._images[-1], self.picture]
         dream._hidden, dream._cache.keys, dream.frame = self.hidden, self.keys, self.frame
-        dream._stage, dream._since = self.stage, self.since
+        dream._stage, dream._layout, dream._since = self.stage, self.layout, self.since
         return self.frame
 
 
@@ -400,6 +406,7 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
             hidden[row],
             keys[row].clone(),
             stages[row],
+            given.layout_BL[row : row + 1].clone(),
             since[row],
         )
         for row in range(size)

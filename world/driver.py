@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from world.controls import Command
 from world.kinematics import MAX_ACCELERATION, MAX_BRAKING
+from world.layout import LAYOUT, ROAD, known
 
+ROAD_PART = "road."  # of the driver's state, where it is told the road
 GAIN, COMFORT_GAS, COMFORT_BRAKE = 1.1, 1.8, 3.0  # 1/s, m/s2, m/s2: those of the town's expert on a free road
 
 
@@ -30,6 +32,7 @@ class DriverConfig:
     hidden: int = 256  # of the readouts' trunk
     dim: int = 128
     speed_scale: float = 15.0  # m/s
+    told: bool = False  # whether it is told what road comes (world/layout.py), as a navigator would
 
 
 class Driver(nn.Module):
@@ -39,13 +42,22 @@ class Driver(nn.Module):
         commands = max(Command) + 1
         self.command = nn.Embedding(commands, config.dim)
         self.input = nn.Linear(config.hidden + 3, config.dim)
+        if config.told:
+            self.road = nn.Linear(2 * len(LAYOUT[ROAD]), config.dim)
+            for value in self.road.parameters():
+                nn.init.zeros_(value)
         self.net = nn.Sequential(nn.SiLU(), nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 2))
 
-    def forward(self, hidden_BD: Tensor, command_B: Tensor, target_B: Tensor, speed_B: Tensor) -> Tensor:
-        """Actions [B, 2] in [-1, 1]; target speed and own speed in m/s."""
+    def forward(
+        self, hidden_BD: Tensor, command_B: Tensor, target_B: Tensor, speed_B: Tensor, layout_BL: Tensor
+    ) -> Tensor:
+        """Actions [B, 2] in [-1, 1]; target speed and own speed in m/s; layout: what is where now, NaN where not known."""
         target, speed = target_B / self.config.speed_scale, speed_B / self.config.speed_scale
         x = self.input(torch.cat([hidden_BD.float(), torch.stack([target, speed, target - speed], dim=-1)], dim=-1))
-        learnt = self.net(x + self.command(command_B)).tanh()
+        x = x + self.command(command_B)
+        if self.config.told:
+            x = x + self.road(known(layout_BL[:, ROAD]))
+        learnt = self.net(x).tanh()
         return (learnt + cruise(target_B, speed_B)).clamp(-1, 1)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from world.blocks import Block, TimeAttention, fourier
 from world.controls import NULL, Command, Event, Side, TimeOfDay, Weather
 from world.inputs import DRIVING, Inputs
-from world.layout import BOX, LAYOUT, ROAD, parts_of
+from world.layout import BOX, LAYOUT, ROAD, known, parts_of
 
 # How many values each int of a Control can take; NULL (-1) is added in front.
 FIELDS: dict[str, int] = {
@@ -30,6 +30,7 @@ FIELDS: dict[str, int] = {
 FIELD_EVENT = list(FIELDS).index("event")
 GUIDED = [list(FIELDS).index(name) for name in ("weather", "time")]
 LAYOUT_PARTS = ("road_in.", "actor_in.", "sides_in.", "unseen_in")  # of the model's state, where it is told a layout
+GAIN = 8.0  # of what is told about an actor: it is rare, and has to be learnt from few frames
 MOTION_BANDS = 5
 SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
 LIMIT = 6.0  # 99.9% of true frames' latents lie within; a dream that leaves the road would burn out beyond
@@ -174,8 +175,8 @@ class Dynamics(nn.Module):
         box, rows = given.layout_BL[:, BOX], self.config.layout_rows
         touched, within = parts_of(box, rows, self.config.tokens // rows)
         actor = self.actor_in(given.fields_B6[:, FIELD_EVENT] + 1)[:, None] + self.sides_in(within)
-        known = (~box.isnan().any(1)).float()[:, None, None] * self.unseen_in
-        return touched[..., None] * actor + known
+        told = (~box.isnan().any(1)).float()[:, None, None] * self.unseen_in
+        return GAIN * (touched[..., None] * actor + told)
 
     def embed(self, tau_B: Tensor, step_B: Tensor, given: Condition) -> Tensor:
         """The FiLM condition [B, D] out of signal level, step size and control."""
@@ -186,8 +187,7 @@ class Dynamics(nn.Module):
         motion = torch.cat([scaled[..., None], known_B4[..., None].float(), waves], dim=-1).flatten(1)
         total = self.signal_in(signal) + self.motion_in(motion)
         if self.config.layout_rows:
-            road = given.layout_BL[:, ROAD]
-            total = total + self.road_in(torch.cat([road.nan_to_num(0.0), (~road.isnan()).float()], dim=1))
+            total = total + self.road_in(known(given.layout_BL[:, ROAD]))
         for column, name in enumerate(FIELDS):
             total = total + self.field_in[name](given.fields_B6[:, column] + 1)
         return self.condition(total)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from world.anchor import Anchor, AnchorConfig
 from world.blend import Blend
-from world.driver import Driver, DriverConfig
+from world.driver import ROAD_PART, Driver, DriverConfig
 from world.dynamics import LAYOUT_PARTS, Dynamics, DynamicsConfig
 from world.errors import WeightsError
 from world.inputs import DRIVING, Inputs
@@ -39,6 +39,8 @@ class WorldConfig:
 
     def __post_init__(self) -> None:
         shape = (self.tokenizer.tokens, self.tokenizer.channels)
+        if self.dynamics.layout_rows not in (0, self.tokenizer.rows):
+            raise ValueError(f"the layout has {self.dynamics.layout_rows} rows, the tokenizer {self.tokenizer.rows}")
         for part in (self.dynamics, self.readout):
             if (part.tokens, part.channels) != shape:
                 raise ValueError(
@@ -87,7 +89,7 @@ def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
                 strict(TokenizerConfig, parts["tokenizer"], str(path)),
                 _dynamics(parts["dynamics"], str(path)),
                 strict(ReadoutConfig, parts["readout"], str(path)),
-                strict(DriverConfig, parts["driver"], str(path)),
+                strict(DriverConfig, {"told": False} | parts["driver"], str(path)),
             ),
             raw,
         )
@@ -141,7 +143,7 @@ def go_on(folder: Path | None, name: str, module: nn.Module) -> None:
     Weights that were told no layout may be gone on with by a model that is.
     """
     if folder is not None:
-        load_part(folder, name, module, read_config(folder)[1], LAYOUT_PARTS).train().requires_grad_(True)
+        load_part(folder, name, module, read_config(folder)[1], (*LAYOUT_PARTS, ROAD_PART)).train().requires_grad_(True)
 
 
 def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tensor]:

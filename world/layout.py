@@ -29,9 +29,14 @@ ATTENTION = 5.0  # times that an error where an event's actor is counts as much 
 ARMS = (1, 2, 4)  # bits of `label.junction_arms`: left, straight on, right
 
 
-def unknown(rows: int, device: torch.device | str = "cpu") -> Tensor:
+def unknown(rows: int, device: torch.device | str | None = None) -> Tensor:
     """[rows, L] of NaN."""
     return torch.full((rows, len(LAYOUT)), torch.nan, device=device)
+
+
+def known(part_BN: Tensor) -> Tensor:
+    """A part of a layout for a layer to read, [B, 2 * N]: 0 where it is not known, then what is known."""
+    return torch.cat([part_BN.nan_to_num(0.0), (~part_BN.isnan()).float()], dim=1)
 
 
 def road(distance_B: Tensor, arms_B: Tensor, lanes_left_B: Tensor, lanes_right_B: Tensor) -> Tensor:
@@ -60,6 +65,6 @@ def parts_of(box_B4: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor]:
     return touched, within
 
 
-def attention(layout_BL: Tensor, rows: int, columns: int) -> Tensor:
-    """How much an error in every patch counts in training, [B, rows * columns]: more where the actor asked for is."""
-    return 1 + (ATTENTION - 1) * parts_of(layout_BL[:, BOX], rows, columns)[0].float()
+def attention(layout_BL: Tensor, rows: int, columns: int, elsewhere: float = 1.0) -> Tensor:
+    """How much an error in every patch counts in training, [B, rows * columns]: `elsewhere`, and more where the actor is."""
+    return elsewhere + (ATTENTION - 1) * parts_of(layout_BL[:, BOX], rows, columns)[0].float()

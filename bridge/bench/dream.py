@@ -56,7 +56,8 @@ def bench_sizes(config: WorldConfig, steps: int, frames: int = FRAMES, device: s
         tokenizer = replace(
             config.tokenizer, height=factor * config.tokenizer.height, width=factor * config.tokenizer.width
         )
-        dynamics = replace(config.dynamics, tokens=tokenizer.tokens)
+        rows = tokenizer.rows if config.dynamics.layout_rows else 0
+        dynamics = replace(config.dynamics, tokens=tokenizer.tokens, layout_rows=rows)
         shapes = replace(
             config, tokenizer=tokenizer, dynamics=dynamics, readout=replace(config.readout, tokens=tokenizer.tokens)
         )

@@ -119,7 +119,7 @@ def is_done(shard: Path) -> bool:
 def assemble(
     root: Path, shards: list[Path], *, split: str = "train", robot_type: str = "lucidrive-town", card: str = ""
 ) -> Path:
-    """Makes a LeRobotDataset v3 at `root` out of finished shards, in the order given. The shards' videos are moved.
+    """Makes a LeRobotDataset v3 at `root` out of finished shards, in the order given. The shards keep theirs.
 
     The old dataset at `root`, if any, stands until the new one is whole (info.json is written last).
     """

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 
 from world.dynamics import FIELDS
 
@@ -41,6 +42,7 @@ class Critic(nn.Module):
             {name: spectral_norm(nn.Embedding(size + 1, WIDTHS[-1])) for name, size in FIELDS.items()}
         )
 
+        self.eval()  # the norms are those of the last `renew`
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self.register_buffer("pulls", torch.zeros(2))
 
@@ -52,6 +54,14 @@ class Critic(nn.Module):
         wanted = torch.stack([self.told[name](fields_B6[:, column] + 1) for column, name in enumerate(FIELDS)]).sum(0)
         agrees = torch.einsum("bdhw,bd->bhw", far, wanted.to(far.dtype)) / WIDTHS[-1] ** 0.5
         return torch.cat([self.fine(near).flatten(1), self.coarse(far).flatten(1) + agrees.flatten(1)], dim=1).float()
+
+    def renew(self) -> None:
+        """Estimates the spectral norms once more; to be called once a step, however many parts its batch has."""
+        for layer in self.modules():
+            if is_parametrized(layer, "weight"):
+                layer.train()
+                _ = layer.weight
+        self.eval()
 
 
 def hinge(true: Tensor, dreamt: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from world.train.loop import Report, Schedule, TrainingLoop
 
 BATCH = 256  # half of it dreamt
 LATENT_NOISE = 0.15  # dreams are a little off the true latents
+DROP_LAYOUT = 0.4  # of the frames: on most ways nobody says what road comes
 VISIBLE = 12  # pixels of an event's actor at 144x256 from which on it counts as visible
 SETTLED = int(TRANSITION_SECONDS * FPS)
 
@@ -106,9 +107,11 @@ def train_driver(
         strength = LATENT_NOISE * torch.rand(len(past), 1, 1, 1, generator=generator)
         past = past + strength * torch.randn(past.shape, generator=generator)
         index = torch.cat([true, seen])
+        layout = data.layout[index]
+        layout[torch.rand(BATCH, generator=generator) < DROP_LAYOUT] = torch.nan
         settled, real = _weights(labels.settled[index]), _weights(torch.arange(BATCH) < len(true))
         for own in compute.shares(BATCH):
-            rows = index[own], settled[own].to(device), real[own].to(device)
+            rows = layout[own], index[own], settled[own].to(device), real[own].to(device)
             with compute.autocast():
                 losses = _losses(observer, past[own].to(device), data, labels, *rows)
             yield losses | {"loss": torch.stack(list(losses.values())).sum()}
@@ -133,7 +136,14 @@ def _past(latents: Tensor, index: Tensor) -> Tensor:
 
 
 def _losses(
-    observer: Observer, past: Tensor, drives: Drives, labels: Labels, index: Tensor, settled: Tensor, real: Tensor
+    observer: Observer,
+    past: Tensor,
+    drives: Drives,
+    labels: Labels,
+    layout: Tensor,
+    index: Tensor,
+    settled: Tensor,
+    real: Tensor,
 ) -> dict[str, Tensor]:
     """`settled` and `real` weigh rows and are 1 on average: neither a sky that changes has a right answer, nor has a dreamt
     frame as to events, for an actor that was there may be missing in it.
@@ -150,7 +160,8 @@ def _losses(
         each = F.cross_entropy(out[name], getattr(labels, name)[index].to(device), reduction="none")
         losses[name] = (each * settled).mean()
     speed = drives.motions[index, 2].to(device)
-    action = observer.driver(hidden, labels.command[index].to(device), labels.target[index].to(device), speed)
+    command, target = labels.command[index].to(device), labels.target[index].to(device)
+    action = observer.driver(hidden, command, target, speed, layout.to(device))
     miss = (action.float() - labels.expert[index].to(device)).abs()
     losses["steer"] = miss[:, 0].mean() * 4  # off the road too: the expert's way back is to be learnt
     losses["accel"] = miss[:, 1].mean() * 2
@@ -166,9 +177,8 @@ def scores(observer: Observer, drives: Drives, latents: Latents, labels: Labels,
     for part in index.split(500):
         past = _past(latents.clean, part).to(device)
         hidden = observer.readout.trunk(past)
-        action = observer.driver(
-            hidden, labels.command[part].to(device), labels.target[part].to(device), drives.motions[part, 2].to(device)
-        )
+        told = labels.command[part], labels.target[part], drives.motions[part, 2], drives.layout[part]
+        action = observer.driver(hidden, *(value.to(device) for value in told))
         rows.append((observer.readout(hidden), action.cpu()))
     out = {name: torch.cat([row[0][name] for row in rows]).cpu() for name in rows[0][0]}
     action = torch.cat([row[1] for row in rows])

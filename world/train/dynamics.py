@@ -17,7 +17,7 @@ from world.anchor import Anchor, AnchorConfig
 from world.blend import Blend
 from world.controls import NULL, Event
 from world.dream import CONTEXT_NOISE
-from world.dynamics import SMALLEST, Condition, Dynamics
+from world.dynamics import FIELDS, SMALLEST, Condition, Dynamics
 from world.errors import DataError
 from world.files import WorldConfig, go_on, save_part, seeded
 from world.layout import PARTS, attention
@@ -131,6 +131,8 @@ class DynamicsTrainer:
         self.grid = parts.tokenizer.config.rows, parts.tokenizer.config.columns
         self.frames = ((drives.age >= 1) * weights(drives)).double()
         self.starts = (drives.left >= CLIP_FRAMES - 1) & (drives.age >= 2)
+        self.entering = entering(drives).double() * self.frames * self.starts
+        self.entrances = CLIPS // 2 if self.entering.any() else 0
         self._pool = Pool(parts, drives, latents, self.frames, self.weight_C, compute, self.generator, recipe, seed)
 
     def beside(self, phase: str) -> nn.Module | None:
@@ -146,13 +148,21 @@ class DynamicsTrainer:
 
     def pool(self, step: int) -> Iterator[dict[str, Tensor]]:
         """Dreams one frame on, and true clips: what the model knows of the world must not be lost over its own dreams."""
-        first = torch.multinomial(self.frames * self.starts, CLIPS, True, generator=self.generator)
+        first = torch.cat(
+            [self.drawn(self.frames * self.starts, CLIPS - self.entrances), self.drawn(self.entering, self.entrances)]
+        )
         index = (first[:, None] + torch.arange(CLIP_FRAMES)).flatten()
         given = self.dropped(self.given(index))
         clean = self.latents.clean[index].to(self.device).float()
         clips = self.forcing(clean, given, bootstrap=self.shortcut, frames=CLIP_FRAMES)
         for dreamt, true in zip(self._pool.step(self.loop.progress if self.loop else 0.0), clips, strict=True):
             yield true | dreamt | {"loss": true["loss"] + dreamt["loss"]}
+
+    def drawn(self, weights: Tensor, count: int) -> Tensor:
+        """`count` frames by their weights."""
+        if not count:
+            return torch.zeros(0, dtype=torch.long)
+        return torch.multinomial(weights, count, True, generator=self.generator)
 
     def given(self, index: Tensor) -> Condition:
         """What leads to true frames, a little noised."""
@@ -252,6 +262,12 @@ def weights(drives: Drives) -> Tensor:
     rarity = (counts[1:].mean() / counts.clamp_min(1)).sqrt().clamp(0.5, 4.0)[event]
     begun = (event > 0) & (event != event.roll(ONSET)) & (drives.age >= ONSET)
     return weight + 4.0 * changed + (1.0 + begun) * 2.0 * rarity * (event > 0)
+
+
+def entering(drives: Drives) -> Tensor:
+    """bool [T]: an event's actor is there and was not a frame before; only here must it be drawn out of nothing."""
+    event = drives.fields[:, list(FIELDS).index("event")]
+    return (event > 0) & (event != event.roll(1)) & (drives.age >= 2)
 
 
 def edges(picture: Tensor) -> Tensor:

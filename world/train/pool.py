@@ -89,7 +89,8 @@ class Pool:
         grid = p.tokenizer.config.rows, p.tokenizer.config.columns
         start, *noises = (torch.randn(shape, generator=self.generator) for _ in range(4))
         steps = STEPS[int(torch.randint(len(STEPS), (), generator=self.generator))]
-        pulls, doubts = torch.zeros(2), 0.0
+        pulls = torch.zeros(2)
+        self.critic.renew()
         for part, rows in enumerate(self.rows):
             past, cache, at = group.pasts[part], group.caches[part], group.at[rows]
             motions, fields, layout = (
@@ -113,21 +114,22 @@ class Pool:
                 # A blend that hears the critic adds a pattern that pleases it, to every frame again, until nothing else is left.
                 fixed = {name: value.detach() for name, value in p.blend.named_parameters()}
                 judged = functional_call(p.blend, fixed, (carried, dreamt))
-            counts = attention(layout, *grid)
+            counts = attention(layout, *grid, near)  # an actor whose place is told is as sure late as it is early
             error = ((drawn - clean).square() * self.weight_C).mean(2).mul(counts).mean()
             missing = picture - wanted
             seen = F.interpolate(counts.unflatten(1, grid)[:, None], picture.shape[-2:])
-            truth = ((3 * missing.square() + missing.abs()) * seen).mean()
+            untrue = 3 * missing.square() + missing.abs()
+            truth = untrue.mean()
             doubt, pull = self._doubt(past.pictures[1], picture, fields)
             (pull_of_truth,) = torch.autograd.grad(truth, picture, retain_graph=True)
             pulls += torch.stack([pull_of_truth.norm().cpu(), pull.norm().cpu()]) / len(self.rows)
-            doubts += self._criticise(drives.batch(at - 1, self.device), wanted, past.pictures[1], picture, fields)
+            criticism = self._criticise(drives.batch(at - 1, self.device), wanted, past.pictures[1], picture, fields)
             yield {
-                "loss": near * (error + truth) + self._heard() * (judged * pull).sum(),
+                "loss": error + (untrue * seen).mean() + self._heard() * (judged * pull).sum(),
                 "error": error,
                 "truth": truth,
                 "doubt": doubt,
-                "critic": torch.tensor(doubts),
+                "critic": torch.tensor(criticism),
             }
             cache.commit()
             group.pasts[part] = past.then(picture.detach(), drawn.detach())
@@ -161,13 +163,13 @@ class Pool:
         return self.doubt * min(1.0, int(self.critic.steps) / WARMUP) * truth / max(critic, 1e-8)
 
     def _criticise(self, true_before: Tensor, true: Tensor, before: Tensor, picture: Tensor, fields: Tensor) -> float:
-        """Adds to the critic's gradients; gives its loss."""
+        """Adds to the critic's gradients; gives its loss on this part."""
         with self.compute.autocast():
             said = self.critic(
                 torch.cat([true_before, before]), torch.cat([true, picture.detach()]), fields.repeat(2, 1)
             )
-        loss = hinge(*said.chunk(2)) / len(self.rows)
-        loss.backward()
+        loss = hinge(*said.chunk(2))
+        (loss / len(self.rows)).backward()
         return float(loss.detach())
 
     def _learn(self, pulls: Tensor) -> None:
