@@ -74,6 +74,10 @@ class WorldModel:
         """Whether a car is driven. If not, there is no readout and no driver, and `Control.action` counts."""
         return self.dynamics.config.inputs.driving
 
+    def painted(self, pictures: Tensor, layouts: Tensor, before: Tensor, fields_B6: Tensor) -> Tensor:
+        """The pictures with the actors in them that `layouts` tell of (world/actor.py), where the world has such a part."""
+        return self._parts["actor"](pictures, layouts, before, fields_B6) if "actor" in self._parts else pictures
+
     @property
     def readout(self) -> ReadoutHeads:
         return self._part("readout")
@@ -371,7 +375,14 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
     leads = [told(inputs, control, motion) for control, motion in zip(controls, motions, strict=True)]
     motions_BM = torch.tensor(leads, device=model.device)
     before, last = (torch.cat([dream._images[age] for dream in dreams]) for age in (-2, -1))
+    stages = [dream._stage.fork() for dream in dreams]
+    layouts = unknown(size, model.device)
     carried = carry(model.anchor, (before, last), motions_BM)
+    if model.dynamics.config.layout_rows:
+        told_each = [stage.step(to, motion) for stage, to, motion in zip(stages, controls, motions, strict=True)]
+        layouts = torch.cat(told_each).to(model.device)
+    seen_as = layouts, torch.cat([dream._layout for dream in dreams]), fields_of(controls, model.device)
+    carried = model.painted(carried, *seen_as)
     latents = model.tokenizer.encode(carried)
     given = Condition.stack(
         [
@@ -379,10 +390,7 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
             for dream, new, control, lead in zip(dreams, latents.split(1), controls, motions_BM, strict=True)
         ]
     )
-    stages = [dream._stage.fork() for dream in dreams]
-    if model.dynamics.config.layout_rows:
-        layouts = [stage.step(to, motion) for stage, to, motion in zip(stages, controls, motions, strict=True)]
-        given.layout_BL = torch.cat(layouts).to(model.device)
+    given.layout_BL = layouts
     cache = Cache(model.dynamics.config, size, model.device)
     cache.keys = torch.cat([dream._cache.keys for dream in dreams], dim=2)
     noise = torch.cat([dream._noise() for dream in dreams])
@@ -391,6 +399,7 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
     latents = checked(sample(model.dynamics, noise, given, dreams[0].steps, cache, guidance_B=guidance))
     cache.commit()
     pictures = model.blend(carried, model.tokenizer.decode(latents).clamp(-1, 1))
+    pictures = model.painted(pictures, *seen_as)
     hidden: list[Tensor | None] = [None] * size
     readouts = [UNREAD] * size
     if model.driving:
@@ -406,7 +415,7 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
             hidden[row],
             keys[row].clone(),
             stages[row],
-            given.layout_BL[row : row + 1].clone(),
+            layouts[row : row + 1].clone(),
             since[row],
         )
         for row in range(size)
@@ -445,9 +454,15 @@ def condition(
             known[1] + CONTEXT_NOISE * noise(),
             known[2] + CONTEXT_NOISE * noise(),
         )
-    fields = torch.tensor([[getattr(control, name) for name in FIELDS]], device=device)
+    fields = fields_of([control], device)
     past = torch.full((1,), float(noise is not None), device=device)
-    return Condition(*known, past, motions_BM, fields.clamp_min(NULL), unknown(1, device))
+    return Condition(*known, past, motions_BM, fields, unknown(1, device))
+
+
+def fields_of(controls: Sequence[Control], device: torch.device | str) -> Tensor:
+    """int64 [B, 6], as `Condition` has them."""
+    rows = [[getattr(control, name) for name in FIELDS] for control in controls]
+    return torch.tensor(rows, device=device).clamp_min(NULL)
 
 
 def told(inputs: Inputs, control: Control, motion: Motion) -> tuple[float, ...]:

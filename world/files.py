@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from world.actor import Actor, ActorConfig
 from world.anchor import Anchor, AnchorConfig
 from world.blend import Blend
 from world.driver import ROAD_PART, Driver, DriverConfig
@@ -36,6 +37,7 @@ class WorldConfig:
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     readout: ReadoutConfig = field(default_factory=ReadoutConfig)
     driver: DriverConfig = field(default_factory=DriverConfig)
+    actor: ActorConfig = field(default_factory=ActorConfig)
 
     def __post_init__(self) -> None:
         shape = (self.tokenizer.tokens, self.tokenizer.channels)
@@ -56,6 +58,8 @@ class WorldConfig:
             "blend": Blend(),
             "dynamics": Dynamics(self.dynamics),
         }
+        if self.dynamics.layout_rows:
+            parts["actor"] = Actor(self.actor)
         if inputs.driving:
             parts["readout"], parts["driver"] = ReadoutHeads(self.readout), Driver(self.driver)
         return parts
@@ -90,6 +94,7 @@ def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
                 _dynamics(parts["dynamics"], str(path)),
                 strict(ReadoutConfig, parts["readout"], str(path)),
                 strict(DriverConfig, {"told": False} | parts["driver"], str(path)),
+                strict(ActorConfig, parts.get("actor", asdict(ActorConfig())), str(path)),
             ),
             raw,
         )

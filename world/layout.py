@@ -1,7 +1,7 @@
 """What is where: the box of an event's actor in the picture, and the road ahead. A world that is told shows them there.
 
 Told as numbers, NaN where not known: the box as shares of the picture's width and height (zeros: nobody is in sight),
-how close the junction is, where it leads, and the lanes of our direction beside ours.
+how close the junction is, where it leads, the lanes of our direction beside ours, and how bright the actor is (world/actor.py).
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ LAYOUT = (
     "to_right",
     "lanes_left",
     "lanes_right",
+    "red",
+    "green",
+    "blue",
 )
-BOX, ROAD = slice(0, 4), slice(4, len(LAYOUT))
-JUNCTION, LANES = slice(4, 8), slice(8, len(LAYOUT))  # of the road
+BOX, ROAD, LOOK = slice(0, 4), slice(4, 10), slice(10, 13)
+JUNCTION, LANES = slice(4, 8), slice(8, 10)  # of the road
 PARTS = BOX, JUNCTION, LANES  # each of them is known or not
 NEAR = 20.0  # m at which a junction's closeness is 1/e
 ATTENTION = 5.0  # times that an error where an event's actor is counts as much as elsewhere

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from world.actor import Actor
 from world.anchor import Anchor, carry
 from world.blend import Blend
 from world.dream import CONTEXT_NOISE
@@ -15,7 +16,7 @@ from world.dynamics import Cache, Condition, Dynamics, sample
 from world.layout import unknown
 from world.tokenizer import Tokenizer
 
-DREAMING = ("tokenizer", "anchor", "blend", "dynamics")
+DREAMING = ("tokenizer", "anchor", "blend", "dynamics")  # and an actor, where the world is told where actors are
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,15 @@ class Parts:
     anchor: Anchor
     blend: Blend
     dynamics: Dynamics
+    actor: Actor | None = None
 
     @classmethod
     def of(cls, modules: dict[str, Any]) -> Parts:
-        return cls(*(modules[name] for name in DREAMING))
+        return cls(**{name: modules[name] for name in DREAMING}, actor=modules.get("actor"))
+
+    def painted(self, pictures: Tensor, layouts: Tensor, before: Tensor, fields_B6: Tensor) -> Tensor:
+        """The pictures with the actors in them that `layouts` [B, L] tell of; `before`: those of the frame before."""
+        return pictures if self.actor is None else self.actor(pictures, layouts, before, fields_B6)
 
 
 @dataclass(frozen=True)
@@ -88,15 +94,18 @@ def rollout(
     latents, pictures, conditions = [], [], []
     for frame in range(frames):
         motions = motions_BT4[:, frame]
-        carried = carry(parts.anchor, past.pictures, motions)
+        layout = unknown(batch, device) if layouts_BTL is None else layouts_BTL[:, frame]
+        earlier = layout if frame == 0 or layouts_BTL is None else layouts_BTL[:, frame - 1]
+        seen_as = layout, earlier, fields_BT6[:, frame]
+        carried = parts.painted(carry(parts.anchor, past.pictures, motions), *seen_as)
         known = (parts.tokenizer.encode(carried), past.latents[1], past.latents[0])
         anchor, last, before = (part + context_noise * noise() for part in known)
-        layout = unknown(batch, device) if layouts_BTL is None else layouts_BTL[:, frame]
         given = Condition(anchor, last, before, one, motions, fields_BT6[:, frame], layout)
         drawn = sample(parts.dynamics, noise(), given, steps, cache)
         if cache is not None:
             cache.commit()
-        past = past.then(parts.blend(carried, parts.tokenizer.decode(drawn).clamp(-1, 1)), drawn)
+        picture = parts.blend(carried, parts.tokenizer.decode(drawn).clamp(-1, 1))
+        past = past.then(parts.painted(picture, *seen_as), drawn)
         latents.append(drawn)
         pictures.append(past.pictures[1])
         conditions.append(given)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from world.controls import DT, Command, Control, Event, Side
 from world.kinematics import WHEELBASE, Motion
-from world.layout import BOX, JUNCTION, LANES, NEAR, unknown
+from world.layout import BOX, JUNCTION, LANES, LOOK, NEAR, unknown
 
 HORIZON, CAMERA_HEIGHT, SLOPE = 0.5, 1.5, 128 / 144  # of the town's camera: 90 degrees across, 16:9
 COURSES = "courses"  # the file beside the weights
@@ -31,12 +31,15 @@ BESIDE = {Command.LANE_LEFT: (1.0, 0.0), Command.LANE_RIGHT: (0.0, 1.0)}  # lane
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """places: float32 [T, 2], ahead and left; width, height: m, as the camera sees it; speed: our own when it began, m/s."""
+    """places: float32 [T, 2], ahead and left; width, height: m, as the camera sees it; speed: our own when it began, m/s;
+    look: how bright it is (world/actor.py).
+    """
 
     places: Tensor
     width: float
     height: float
     speed: float
+    look: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 Courses = Mapping[tuple[int, int, int], tuple[Course, ...]]  # by event, side and level
@@ -92,6 +95,8 @@ class Stage:
         out = unknown(1)
         if self._courses:
             out[0, BOX] = torch.tensor(self._actor(control, motion))
+            if out[0, BOX].any():
+                out[0, LOOK] = torch.tensor(self._of(control)[self.now.course].look)
         closeness = self._junction(control, motion)
         if closeness is not None:
             out[0, JUNCTION] = torch.tensor((closeness, 1.0, 1.0, 1.0))
@@ -182,11 +187,11 @@ def state_of(values: Mapping[str, Any]) -> State:
 
 
 def courses_to_tensors(courses: Courses) -> dict[str, Tensor]:
-    """One tensor a course, `EVENT/SIDE/LEVEL/NUMBER`: [T + 1, 3], the sizes and the speed first, then places and a zero."""
+    """One tensor a course, `EVENT/SIDE/LEVEL/NUMBER`: [T + 2, 3], sizes and speed, its look, then places and a zero."""
     out = {}
     for (event, side, level), several in courses.items():
         for number, course in enumerate(several):
-            head = torch.tensor([[course.width, course.height, course.speed]])
+            head = torch.tensor([[course.width, course.height, course.speed], course.look])
             rows = torch.cat([course.places, torch.zeros(len(course.places), 1)], dim=1)
             name = f"{Event(event).name}/{Side(side).name}/{level}/{number}"
             out[name.lower()] = torch.cat([head, rows])
@@ -198,6 +203,7 @@ def courses_of_tensors(tensors: Mapping[str, Tensor]) -> Courses:
     for name, rows in sorted(tensors.items()):
         event, side, level, _ = name.upper().split("/")
         width, height, speed = rows[0].tolist()
+        red, green, blue = rows[1].tolist()
         key = (int(Event[event]), int(Side[side]), int(level))
-        found.setdefault(key, []).append(Course(rows[1:, :2].contiguous(), width, height, speed))
+        found.setdefault(key, []).append(Course(rows[2:, :2].contiguous(), width, height, speed, (red, green, blue)))
     return {key: tuple(several) for key, several in found.items()}

@@ -115,6 +115,7 @@ def _command(part: str, help: str) -> None:
 
 
 _command("tokenizer", "Frames to latents and back. The first part.")
+_command("actor", "What paints the actors of events, where the data say where they are. Needs the tokenizer.")
 _command("dynamics", "The next latents under a control, by shortcut forcing. Needs the tokenizer.")
 _command("driver", "Readouts and the driver, on the tokenizer's latents and the dynamics' dreams.")
 

@@ -20,6 +20,7 @@ CARD = "README.md"
 WHAT = {
     "tokenizer": "picture <-> latents",
     "anchor": "carries the last picture along by the motion",
+    "actor": "paints an event's actor where it is said to be",
     "dynamics": "the next latents",
     "blend": "puts the carried and the decoded picture together",
     "readout": "what the dream says of itself",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from world.controls import Event
 from world.kinematics import WHEELBASE
+from world.layout import LOOK
 from world.stage import SLOPE, Course, Courses
 from world.train.drives import Drives
 
@@ -33,7 +35,11 @@ def courses(drives: Drives) -> Courses:
         rows = slice(first + 1, last)  # what was triggered shows in the next frame
         pose, place, shown = (column[name][rows] for name in ("pose", "event.place", "event.box"))
         course = _course(column["pose"][first], pose, place, shown, float(column["observation.state"][first, 0]))
-        if course is not None and key[0] != Event.NONE:
+        looks = drives.layout[first + 1 : last, LOOK]
+        looks = looks[~looks.isnan().any(1)]
+        if course is not None and len(looks) and key[0] != Event.NONE:
+            red, green, blue = looks.median(0).values.tolist()
+            course = replace(course, look=(red, green, blue))
             found.setdefault((key[0], key[1], key[2]), []).append(course)
     return {key: _spread(several) for key, several in found.items()}
 

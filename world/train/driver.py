@@ -16,7 +16,7 @@ from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
 from world.rollout import DREAMING, Parts
 from world.train.compute import Compute
 from world.train.dreamt import dream_clips
-from world.train.drives import Drives, Latents, cache_key, encode_all, trained_parts
+from world.train.drives import PAINTING, Drives, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
 
 BATCH = 256  # half of it dreamt
@@ -84,7 +84,7 @@ def train_driver(
             for data in (drives, held_out)
         ]
         mixed, dreamt = dream_clips(
-            drives, sets[0][1], parts, device, out / "cache", cache_key(hashes, DREAMING), seed, note
+            drives, sets[0][1], parts, device, out / "cache", cache_key(hashes, (*DREAMING, *PAINTING)), seed, note
         )
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from world.actor import look, seen
 from world.anchor import carry
 from world.controls import FPS, NULL
 from world.data import DriveDataset
@@ -19,7 +20,7 @@ from world.dynamics import FIELDS, Condition
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
 from world.inputs import Inputs
-from world.layout import BOX, ROAD, road, unknown
+from world.layout import BOX, LOOK, ROAD, road, unknown
 from world.rollout import Parts, Past
 from world.tokenizer import Tokenizer, to_float
 from world.train.compute import precision
@@ -29,6 +30,7 @@ MOVING = 2.0  # m/s
 ROUNDING = 1e-3  # of an action's range: that far out of bounds is no fault
 ENCODED = 32  # frames at a time; more would thrash a CPU's caches
 ENCODING = ("tokenizer", "anchor")  # the parts that make latents
+PAINTING = ("actor",)
 LABELS = (
     "observation.state",
     "expert.action",
@@ -92,7 +94,7 @@ class Drives:
         motions = action.roll(1, 0)
         if dataset.inputs.driving:
             motions = torch.cat([motions, given("observation.state", 2).float()], dim=1)
-        return cls(dataset, images, age, left, motions, fields.roll(1, 0), _layout(dataset))
+        return cls(dataset, images, age, left, motions, fields.roll(1, 0), _layout(dataset, images, cache))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -150,14 +152,26 @@ class Latents:
         )
 
 
-def _layout(dataset: DriveDataset) -> Tensor:
+def _layout(dataset: DriveDataset, images: np.ndarray, cache: Path) -> Tensor:
     """[T, L]; NaN where the data do not tell."""
     found = unknown(len(dataset))
     if not {*SEEN, *ROADS} <= set(dataset.names):
         return found
     found[:, BOX] = torch.from_numpy(dataset.column(SEEN[0]).copy())
     found[:, ROAD] = road(*(torch.from_numpy(dataset.column(name).copy()).reshape(-1) for name in ROADS))
+    path = cache / f"looks-{fingerprint(dataset, str(images.shape[1:]))}.npy"
+    if not path.exists():
+        save_array(path, _looks(found[:, BOX], images))
+    found[:, LOOK] = torch.from_numpy(np.load(path))
     return found
+
+
+def _looks(boxes: Tensor, images: np.ndarray) -> np.ndarray:
+    """float32 [T, 3], how bright the actors are; NaN where none is seen."""
+    out = np.full((len(boxes), 3), np.nan, np.float32)
+    for index in seen(boxes, *images.shape[1:3]).nonzero()[:, 0].split(ENCODED):
+        out[index] = look(to_float(torch.from_numpy(images[index.numpy()])), boxes[index]).numpy()
+    return out
 
 
 def _check_bounds(action: Tensor, inputs: Inputs, root: Path) -> None:
@@ -180,9 +194,12 @@ def labelled(dataset: DriveDataset) -> bool:
 def trained_parts(
     folder: Path, names: Sequence[str], device: str
 ) -> tuple[WorldConfig, dict[str, Any], dict[str, str]]:
-    """What is trained already: the configuration, the parts `names` on the device, and every file's sha256."""
+    """What is trained already: the configuration, the parts `names` (and PAINTING's, where they are) on the device, and every
+    file's sha256.
+    """
     config, raw = read_config(folder)
     modules = config.build()
+    names = (*names, *(name for name in PAINTING if (folder / f"{name}.safetensors").exists()))
     parts = {name: load_part(folder, name, modules[name], raw) for name in names if name in modules}
     return config, to_device(parts, device), raw["files"]
 

@@ -28,6 +28,7 @@ DREAMS = ("dream_5", "dream_10", "repeat_5", "repeat_10")
 CURVES = {  # what is shown of a part's validation, below its loss
     "tokenizer": (("psnr",), "PSNR, dB"),
     "anchor": (("psnr",), "PSNR, dB"),
+    "actor": (("error",), "error"),
     **{f"dynamics-{phase}": (DREAMS, "PSNR, dB") for phase in SHARES},
     "driver": (("steer_correlation", "accel_correlation", "weather_accuracy"), "correlation, accuracy"),
 }
