@@ -64,6 +64,16 @@ def test_the_course_of_the_nearest_side_level_and_speed_is_taken() -> None:
     assert Stage({}).step(ASKED, STILL)[0, BOX].isnan().all()
 
 
+def test_another_level_of_an_event_is_another_actor() -> None:
+    one, other = Course(CAR.places, 2.0, 1.5, 8.0), Course(CAR.places + 10, 2.0, 1.5, 8.0)
+    stage = Stage({KEY: (one, one), (KEY[0], KEY[1], 3): (other,)})
+    widths = [
+        float(told[0, 2] - told[0, 0])
+        for told in (stage.step(replace(ASKED, level=level), STILL) for level in (2, 3, 2))
+    ]
+    assert widths == pytest.approx([0.05, 1 / 30, 0.05])
+
+
 def test_a_junction_comes_where_a_turn_is_asked_for_and_goes_when_it_is_done() -> None:
     stage, left = Stage({}), Control(command=int(Command.LEFT))
     assert stage.step(Control(), DRIVING)[0, JUNCTION].isnan().all()

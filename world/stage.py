@@ -71,7 +71,7 @@ class _Pose:
 class State:
     """All that the next frames depend on, as plain values."""
 
-    event: int = 0
+    asked: tuple[int, int, int] = (0, 0, 0)  # event, side and level
     course: int = -1
     frame: int = 0
     pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -106,9 +106,10 @@ class Stage:
 
     def _actor(self, control: Control, motion: Motion) -> tuple[float, float, float, float]:
         now = self.now
-        if control.event != now.event:
+        asked = int(control.event), int(control.side), int(control.level)
+        if asked != now.asked:
             now = self.now = replace(
-                now, event=control.event, course=self._chosen(control, motion.speed), frame=0, pose=(0.0, 0.0, 0.0)
+                now, asked=asked, course=self._chosen(control, motion.speed), frame=0, pose=(0.0, 0.0, 0.0)
             )
         courses = self._of(control)
         if control.event <= Event.NONE or now.course < 0 or now.frame >= len(courses[now.course].places):
@@ -171,7 +172,7 @@ def box(ahead: float, left: float, width: float, height: float) -> tuple[float, 
 def plain(state: State) -> dict[str, Any]:
     """For JSON."""
     return {
-        "event": state.event,
+        "asked": list(state.asked),
         "course": state.course,
         "frame": state.frame,
         "pose": list(state.pose),
@@ -183,7 +184,8 @@ def plain(state: State) -> dict[str, Any]:
 
 def state_of(values: Mapping[str, Any]) -> State:
     distance = math.nan if values["distance"] is None else values["distance"]
-    return State(**{**values, "pose": tuple(values["pose"]), "distance": distance})
+    tuples = {name: tuple(values[name]) for name in ("asked", "pose")}
+    return State(**{**values, **tuples, "distance": distance})
 
 
 def courses_to_tensors(courses: Courses) -> dict[str, Tensor]:
