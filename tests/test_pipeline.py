@@ -71,6 +71,13 @@ def test_all_stages_in_order_and_none_twice(done: list[str], tmp_path: Path) -> 
     assert done == work + work[2:]
 
 
+def test_a_world_that_is_told_where_actors_are_learns_to_paint_them(done: list[str], tmp_path: Path) -> None:
+    told = replace(TINY, dynamics=replace(TINY.dynamics, layout_rows=6))
+    stages = train_all(told, tmp_path, silence, data=tmp_path, held_out=tmp_path, minutes=10)
+    assert done[:3] == ["train tokenizer", "train actor", "train dynamics"]
+    assert sum(stage.amount for stage in stages.values()) == pytest.approx(10)
+
+
 def test_an_interrupted_stage_goes_on(done: list[str], tmp_path: Path) -> None:
     done.append("!train dynamics")
     with pytest.raises(KeyboardInterrupt):

@@ -71,10 +71,12 @@ def train_all(
     held_out = held_out or collected("validation", max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * frames)))
     grown = False
     observed = labelled(DriveDataset.open(trained_on))  # if not, there is nothing for a driver and a judge to learn
-    for part, usual in MINUTES.items():
+    parts = {part: usual for part, usual in MINUTES.items() if part != "actor" or config.dynamics.layout_rows}
+    total = sum(parts.values()) + JUDGE_MINUTES
+    for part, usual in parts.items():
         if part == "driver" and not observed:
             continue
-        amount = minutes * usual / TOTAL
+        amount = minutes * usual / total
 
         def work(report: Report, part: str = part, amount: float = amount) -> None:
             train(
@@ -91,7 +93,7 @@ def train_all(
             )
 
         run(part, amount, work)
-    judging = minutes * JUDGE_MINUTES / TOTAL
+    judging = minutes * JUDGE_MINUTES / total
 
     def judge(report: Report) -> None:
         folder = out / "judge"
