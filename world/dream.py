@@ -33,7 +33,7 @@ from world.stage import COURSES, Courses, Stage, courses_of_tensors, plain, stat
 from world.tokenizer import Tokenizer, to_float, to_uint8
 
 FIRST_STEPS = 8  # shortcut steps for a frame that has no past
-GUIDANCE, GUIDED_FRAMES = 1.0, 40  # of weather and time of day, and for how long after others were asked for
+GUIDANCE, GUIDED_FRAMES = 0.5, 40  # of weather and time of day, and for how long after others were asked for
 CONTEXT_NOISE = 0.05  # on the past, as in training (world/train/dynamics.py)
 
 
