@@ -33,9 +33,9 @@ class Parts:
     def of(cls, modules: dict[str, Any]) -> Parts:
         return cls(**{name: modules[name] for name in DREAMING}, actor=modules.get("actor"))
 
-    def painted(self, pictures: Tensor, layouts: Tensor, before: Tensor, fields_B6: Tensor) -> Tensor:
-        """The pictures with the actors in them that `layouts` [B, L] tell of; `before`: those of the frame before."""
-        return pictures if self.actor is None else self.actor(pictures, layouts, before, fields_B6)
+    def painted(self, pictures: Tensor, seen_as: tuple[Tensor, Tensor, Tensor] | None) -> Tensor:
+        """The pictures with the actors in them; `seen_as`: the layouts [B, L] of now and of the frame before, and the fields."""
+        return pictures if self.actor is None or seen_as is None else self.actor(pictures, *seen_as)
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,11 @@ def rollout(
     latents, pictures, conditions = [], [], []
     for frame in range(frames):
         motions = motions_BT4[:, frame]
-        layout = unknown(batch, device) if layouts_BTL is None else layouts_BTL[:, frame]
-        earlier = layout if frame == 0 or layouts_BTL is None else layouts_BTL[:, frame - 1]
-        seen_as = layout, earlier, fields_BT6[:, frame]
-        carried = parts.painted(carry(parts.anchor, past.pictures, motions), *seen_as)
+        layout, seen_as = unknown(batch, device), None
+        if layouts_BTL is not None:
+            layout = layouts_BTL[:, frame]
+            seen_as = layout, layouts_BTL[:, max(0, frame - 1)], fields_BT6[:, frame]
+        carried = parts.painted(carry(parts.anchor, past.pictures, motions), seen_as)
         known = (parts.tokenizer.encode(carried), past.latents[1], past.latents[0])
         anchor, last, before = (part + context_noise * noise() for part in known)
         given = Condition(anchor, last, before, one, motions, fields_BT6[:, frame], layout)
@@ -105,7 +106,7 @@ def rollout(
         if cache is not None:
             cache.commit()
         picture = parts.blend(carried, parts.tokenizer.decode(drawn).clamp(-1, 1))
-        past = past.then(parts.painted(picture, *seen_as), drawn)
+        past = past.then(parts.painted(picture, seen_as), drawn)
         latents.append(drawn)
         pictures.append(past.pictures[1])
         conditions.append(given)

@@ -100,7 +100,7 @@ class Pool:
             clean, wanted = self.latents.clean[at].to(self.device).float(), drives.batch(at, self.device)
             with torch.no_grad(), self.compute.autocast():
                 seen_as = layout, drives.layout[at - 1].to(self.device), fields
-                carried = p.painted(carry(p.anchor, past.pictures, motions), *seen_as)
+                carried = p.painted(carry(p.anchor, past.pictures, motions), seen_as)
                 known = (p.tokenizer.encode(carried), past.latents[1], past.latents[0])
                 anchor, last, before = (
                     latents + self.context_noise * noise[rows].to(self.device)
