@@ -13,6 +13,7 @@ import torch
 
 from world.controls import Control
 from world.dream import Dream, WorldModel, condition, drive_all, step_all, told
+from world.driver import Action
 from world.dynamics import Cache, Condition
 from world.files import WorldConfig, to_device
 from world.kinematics import Motion
@@ -120,17 +121,23 @@ def started(model: WorldModel, number: int, steps: int) -> list[Dream]:
     return dreams
 
 
+def onward(dream: Dream, action: Action) -> Control:
+    """The dream's own weather and time go on: another one asked for would be guided to, which takes longer."""
+    assert dream.frame is not None
+    return dream.frame.control.with_(steer=action.steer, accel=action.accel)
+
+
 def one_by_one(dreams: list[Dream]) -> None:
     """A tick: the driver drives, the dream goes on; one after another."""
     for dream in dreams:
         action = dream.drive(0, 8.0)
-        dream.step(Control(steer=action.steer, accel=action.accel))
+        dream.step(onward(dream, action))
 
 
 def as_one(dreams: list[Dream]) -> None:
     """The same as one batch."""
     actions = drive_all(dreams, [0] * len(dreams), [8.0] * len(dreams))
-    step_all(dreams, [Control(steer=action.steer, accel=action.accel) for action in actions])
+    step_all(dreams, [onward(*pair) for pair in zip(dreams, actions, strict=True)])
 
 
 def seconds(call: Callable[[], Any]) -> float:
