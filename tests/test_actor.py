@@ -11,9 +11,10 @@ import torch
 
 from tests.drives import made_up_dataset
 from tests.tiny_world import TINY, write_tiny_world
-from world.actor import EVENT, Actor, ActorConfig, covered, look
+from world.actor import Actor, ActorConfig, covered, look
 from world.controls import Event
 from world.dream import WorldModel
+from world.dynamics import FIELD_EVENT
 from world.layout import BOX, LOOK, unknown
 from world.train import train
 
@@ -23,7 +24,7 @@ PIXELS = slice(18, 54), slice(32, 64)  # of 72x128
 
 def asked(event: Event, rows: int = 1) -> torch.Tensor:
     fields = torch.full((rows, 6), -1)
-    fields[:, EVENT] = int(event)
+    fields[:, FIELD_EVENT] = int(event)
     return fields
 
 
@@ -56,7 +57,7 @@ def test_a_look_is_how_much_brighter_the_actor_is() -> None:
 def test_only_the_box_of_who_is_asked_for_is_painted(actor: Actor) -> None:
     picture = torch.rand(3, 3, 72, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
     layout, fields = told(3), asked(Event.ANIMAL, 3)
-    fields[1, EVENT] = int(Event.NONE)
+    fields[1, FIELD_EVENT] = int(Event.NONE)
     layout[2, BOX] = torch.nan
     with torch.no_grad():
         painted = actor(picture, layout, unknown(3), fields)

@@ -13,15 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from world.controls import Event, Side, TimeOfDay, Weather
+from world.controls import Event
+from world.dynamics import FIELD_EVENT, FIELDS
 from world.layout import BOX, LOOK, known
 
 AROUND = 2.0  # the crop's sides over the box's
 SMALLEST = 8.0  # pixels a side of a crop, at least
 SEEN = 1.0  # pixels a side of a box, at least: smaller ones are left alone
-# The fields of a control that say what an actor looks like, by their place among `FIELDS`, and how many values each has.
-WEATHER, TIME, EVENT, SIDE = 1, 2, 3, 4
-TOLD = {WEATHER: len(Weather), TIME: len(TimeOfDay), EVENT: len(Event), SIDE: len(Side)}
+# The fields of a control that say what an actor looks like, by their place among FIELDS, and how many values each has.
+TOLD = {list(FIELDS).index(name): FIELDS[name] for name in ("weather", "time", "event", "side")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Actor(nn.Module):
         """
         box = layout_BL[:, BOX].nan_to_num(0.0)
         height, width = picture.shape[-2:]
-        rows = (seen(box, height, width) & (fields_B6[:, EVENT] > Event.NONE)).nonzero()[:, 0]
+        rows = (seen(box, height, width) & (fields_B6[:, FIELD_EVENT] > Event.NONE)).nonzero()[:, 0]
         if not len(rows):
             return picture
         painted, cover = self._painted(picture[rows], layout_BL[rows], before_BL[rows], fields_B6[rows])

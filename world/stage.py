@@ -111,10 +111,11 @@ class Stage:
             now = self.now = replace(
                 now, asked=asked, course=self._chosen(control, motion.speed), frame=0, pose=(0.0, 0.0, 0.0)
             )
-        courses = self._of(control)
-        if control.event <= Event.NONE or now.course < 0 or now.frame >= len(courses[now.course].places):
+        if control.event <= Event.NONE or now.course < 0:
             return (0.0,) * 4
-        course, pose = courses[now.course], _Pose(*now.pose).on(motion)
+        course, pose = self._of(control)[now.course], _Pose(*now.pose).on(motion)
+        if now.frame >= len(course.places):
+            return (0.0,) * 4
         ahead, left = pose.sees(*course.places[now.frame].tolist())
         self.now = replace(now, frame=now.frame + 1, pose=(pose.x, pose.y, pose.heading))
         return box(ahead, left, course.width, course.height)

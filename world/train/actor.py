@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from world.actor import EVENT, TOLD, Actor, covered, seen
+from world.actor import TOLD, Actor, covered, seen
 from world.controls import NULL, Event
+from world.dynamics import FIELD_EVENT
 from world.files import WorldConfig, go_on, save_part, seeded
 from world.layout import BOX, LOOK
 from world.train.compute import Compute
@@ -67,7 +68,7 @@ def train_actor(
             before = before.where(chance[3][:, None] > DROP_BEFORE, torch.nan)
             dropped = torch.rand(len(index), generator=generator) < DROP_FIELD
             for column in TOLD:
-                if column != EVENT:
+                if column != FIELD_EVENT:
                     fields[dropped, column] = NULL
         layout = layout.to(device)
         painted = actor(given, layout, before.to(device), fields.to(device))
@@ -97,11 +98,11 @@ def train_actor(
 def there(drives: Drives) -> Tensor:
     """bool [T]: an event's actor is seen, large enough to be painted."""
     box = drives.layout[:, BOX].nan_to_num(0.0)
-    return seen(box, *drives.images.shape[1:3]) & (drives.fields[:, EVENT] > Event.NONE) & (drives.age >= 1)
+    return seen(box, *drives.images.shape[1:3]) & (drives.fields[:, FIELD_EVENT] > Event.NONE) & (drives.age >= 1)
 
 
 def rarity(drives: Drives) -> Tensor:
     """How often a frame is drawn: rare events more."""
-    event = drives.fields[:, EVENT].clamp_min(0)
+    event = drives.fields[:, FIELD_EVENT].clamp_min(0)
     counts = torch.bincount(event[there(drives)], minlength=len(Event)).double()
     return (counts.max() / counts.clamp_min(1)).sqrt()[event]

@@ -17,7 +17,7 @@ from world.anchor import Anchor, AnchorConfig
 from world.blend import Blend
 from world.controls import NULL, Event
 from world.dream import CONTEXT_NOISE
-from world.dynamics import FIELDS, SMALLEST, Condition, Dynamics
+from world.dynamics import FIELD_EVENT, SMALLEST, Condition, Dynamics
 from world.errors import DataError
 from world.files import WorldConfig, go_on, save_part, seeded
 from world.layout import PARTS, attention
@@ -266,7 +266,7 @@ def weights(drives: Drives) -> Tensor:
 
 def entering(drives: Drives) -> Tensor:
     """bool [T]: an event's actor is there and was not a frame before; only here must it be drawn out of nothing."""
-    event = drives.fields[:, list(FIELDS).index("event")]
+    event = drives.fields[:, FIELD_EVENT]
     return (event > 0) & (event != event.roll(1)) & (drives.age >= 2)
 
 
