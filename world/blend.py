@@ -1,7 +1,8 @@
 """Lays the dreamt picture over the carried one: what is known stays sharp, what is new is dreamt.
 
 The tokenizer costs every picture some detail, and a dream goes through it again with every frame. What was carried
-along rightly need not pay that: a few convolutions see both pictures and say, pixel by pixel, which one to keep.
+along rightly need not pay that: a few convolutions see both pictures and say, pixel by pixel, which one to keep. They add
+nothing of their own: that would be carried along too, added again, and burn edges out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Blend(nn.Module):
         self.compare = nn.Sequential(
             nn.Conv2d(3 * 12, CHANNELS, 3, padding=1), nn.SiLU(), nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1), nn.SiLU()
         )
-        self.decide = nn.Conv2d(CHANNELS, 4 + 12, 3, padding=1)
+        self.decide = nn.Conv2d(CHANNELS, 4, 3, padding=1)
         for value in self.decide.parameters():
             nn.init.zeros_(value)
 
@@ -29,6 +30,4 @@ class Blend(nn.Module):
         """Both float [B, 3, H, W] in [-1, 1]; so is the result."""
         half = F.pixel_unshuffle(torch.cat([carried, dreamt, carried - dreamt], dim=1), 2)
         decided = self.decide(self.compare(half.contiguous(memory_format=torch.channels_last))).float()
-        keep = F.pixel_shuffle(decided[:, :4], 2).sigmoid()
-        touch = F.pixel_shuffle(decided[:, 4:], 2)
-        return (dreamt + keep * (carried - dreamt) + touch).clamp(-1, 1)
+        return torch.lerp(dreamt, carried, F.pixel_shuffle(decided, 2).sigmoid())

@@ -158,7 +158,8 @@ class Dream:
         self._generator = seeded(self.seed, self.model.device)
         self._cache = Cache(self.model.dynamics.config, 1, self.model.device)
         self._latents, self._images = [], []
-        self._stage, self._layout = Stage(self.model.courses, self.seed), unknown(1, self.model.device)
+        self._stage = Stage(self.model.courses, self.seed, own or control)
+        self._layout = unknown(1, self.model.device)
         self._since = GUIDED_FRAMES if own is None or _same(own, control) else 0
         if frames is None:
             if speed is None:
@@ -187,6 +188,13 @@ class Dream:
             target = self._tensor(target_speed)
             steer, accel = self.model.driver(self._hidden, commands, target, speed, self._layout)[0].tolist()
         return Action(steer, accel)
+
+    def way(self) -> list[float] | None:
+        """Where the way leads that the last frame shows (world/way.py); None where no car is driven."""
+        if self._hidden is None:
+            return None
+        led: list[float] = self.model.readout.led(self._hidden)[0].tolist()
+        return led
 
     def fork(self) -> Dream:
         """A second dream with the same past and the same random state; neither feels what the other does."""
@@ -379,7 +387,10 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
     layouts = unknown(size, model.device)
     carried = carry(model.anchor, (before, last), motions_BM)
     if model.dynamics.config.layout_rows:
-        told_each = [stage.step(to, motion) for stage, to, motion in zip(stages, controls, motions, strict=True)]
+        told_each = [
+            stage.step(to, motion, dream.way())
+            for dream, stage, to, motion in zip(dreams, stages, controls, motions, strict=True)
+        ]
         layouts = torch.cat(told_each).to(model.device)
     seen_as = layouts, torch.cat([dream._layout for dream in dreams]), fields_of(controls, model.device)
     carried = model.painted(carried, *seen_as)

@@ -1,7 +1,8 @@
 """The autopilot: hidden state + command + target speed -> steer and accel, imitating the town's expert.
 
-What is learnt is added to a proportional speed controller, so that an untrained driver already keeps its speed and the
-training is left with what needs eyes: lanes, junctions, lights, whoever is in the way.
+What is learnt is added to a proportional speed controller and to the pursuit of the way that it is told, so that an untrained
+driver already keeps its speed and takes its turns, and the training is left with what needs eyes: lanes, lights, whoever is
+in the way.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from torch import Tensor, nn
 
 from world.controls import Command
 from world.kinematics import MAX_ACCELERATION, MAX_BRAKING
-from world.layout import LAYOUT, ROAD, known
+from world.layout import LAYOUT, REACH, ROAD, WAY, known
+from world.way import pursued
 
-ROAD_PART = "road."  # of the driver's state, where it is told the road
+TOLD_PARTS = ("road.", "way.")  # of the driver's state, where it is told the road
 GAIN, COMFORT_GAS, COMFORT_BRAKE = 1.1, 1.8, 3.0  # 1/s, m/s2, m/s2: those of the town's expert on a free road
 
 
@@ -44,7 +46,8 @@ class Driver(nn.Module):
         self.input = nn.Linear(config.hidden + 3, config.dim)
         if config.told:
             self.road = nn.Linear(2 * len(LAYOUT[ROAD]), config.dim)
-            for value in self.road.parameters():
+            self.way = nn.Linear(2 * len(LAYOUT[WAY]), config.dim)
+            for value in (*self.road.parameters(), *self.way.parameters()):
                 nn.init.zeros_(value)
         self.net = nn.Sequential(nn.SiLU(), nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 2))
 
@@ -56,13 +59,16 @@ class Driver(nn.Module):
         x = self.input(torch.cat([hidden_BD.float(), torch.stack([target, speed, target - speed], dim=-1)], dim=-1))
         x = x + self.command(command_B)
         if self.config.told:
-            x = x + self.road(known(layout_BL[:, ROAD]))
-        learnt = self.net(x).tanh()
-        return (learnt + cruise(target_B, speed_B)).clamp(-1, 1)
+            way = layout_BL[:, WAY]
+            x = x + self.road(known(layout_BL[:, ROAD])) + self.way(known(way / REACH[-1]))
+            steer, most = pursued(way, speed_B)
+            base = torch.stack([steer, cruise(torch.minimum(target_B, most), speed_B)], dim=-1)
+        else:
+            base = torch.stack([torch.zeros_like(speed_B), cruise(target_B, speed_B)], dim=-1)
+        return (self.net(x).tanh() + base).clamp(-1, 1)
 
 
 def cruise(target_B: Tensor, speed_B: Tensor) -> Tensor:
-    """Actions [B, 2] of a proportional controller: no steer, and the pedals for the target speed (m/s)."""
+    """The pedals [B] of a proportional controller for the target speed (m/s)."""
     wish = (GAIN * (target_B - speed_B)).clamp(-COMFORT_BRAKE, COMFORT_GAS)
-    accel = torch.where(wish > 0, wish / MAX_ACCELERATION, wish / MAX_BRAKING)
-    return torch.stack([torch.zeros_like(accel), accel], dim=-1)
+    return torch.where(wish > 0, wish / MAX_ACCELERATION, wish / MAX_BRAKING)

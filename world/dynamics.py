@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from world.blocks import Block, TimeAttention, fourier
 from world.controls import NULL, Command, Event, Side, TimeOfDay, Weather
 from world.inputs import DRIVING, Inputs
-from world.layout import BOX, LAYOUT, ROAD, known, parts_of
+from world.layout import AIR, BOX, LAYOUT, ROAD, known, parts_of
 
 # How many values each int of a Control can take; NULL (-1) is added in front.
 FIELDS: dict[str, int] = {
@@ -29,8 +29,9 @@ FIELDS: dict[str, int] = {
 }
 FIELD_EVENT = list(FIELDS).index("event")
 GUIDED = [list(FIELDS).index(name) for name in ("weather", "time")]
-LAYOUT_PARTS = ("road_in.", "actor_in.", "sides_in.", "unseen_in")  # of the model's state, where it is told a layout
-GAIN = 8.0  # of what is told about an actor: it is rare, and has to be learnt from few frames
+# Of the model's state, where it is told a layout.
+LAYOUT_PARTS = ("road_in.", "actor_in.", "sides_in.", "unseen_in", "air_in.")
+GAIN = 8.0  # of what is told: the past says nearly as much, and would be listened to alone
 MOTION_BANDS = 5
 SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
 LIMIT = 6.0  # 99.9% of true frames' latents lie within; a dream that leaves the road would burn out beyond
@@ -83,9 +84,10 @@ class Condition:
 
     def unasked(self) -> Condition:
         """The same with nothing said of weather and time of day."""
-        fields_B6 = self.fields_B6.clone()
+        fields_B6, layout_BL = self.fields_B6.clone(), self.layout_BL.clone()
         fields_B6[:, GUIDED] = NULL
-        return replace(self, fields_B6=fields_B6)
+        layout_BL[:, AIR] = torch.nan
+        return replace(self, fields_B6=fields_B6, layout_BL=layout_BL)
 
     @classmethod
     def _each(cls, part: Callable[[str], Tensor]) -> Condition:
@@ -122,8 +124,10 @@ class Dynamics(nn.Module):
             self.actor_in = nn.Embedding(FIELDS["event"] + 1, c.dim)
             self.sides_in = nn.Linear(4, c.dim, bias=False)
             self.unseen_in = nn.Parameter(torch.zeros(c.dim))
-            for value in (*self.road_in.parameters(), *self.actor_in.parameters(), *self.sides_in.parameters()):
-                nn.init.zeros_(value)
+            self.air_in = nn.Linear(2 * len(LAYOUT[AIR]), c.dim)
+            for layer in (self.road_in, self.actor_in, self.sides_in, self.air_in):
+                for value in layer.parameters():
+                    nn.init.zeros_(value)
         low, high = torch.tensor([c.inputs.low, c.inputs.high], dtype=torch.float64)
         self.register_buffer("motion_middle", ((high + low) / 2).float(), persistent=False)
         self.register_buffer("motion_scale", (2 / (high - low)).float(), persistent=False)
@@ -188,6 +192,7 @@ class Dynamics(nn.Module):
         total = self.signal_in(signal) + self.motion_in(motion)
         if self.config.layout_rows:
             total = total + self.road_in(known(given.layout_BL[:, ROAD]))
+            total = total + GAIN * self.air_in(known(given.layout_BL[:, AIR]))
         for column, name in enumerate(FIELDS):
             total = total + self.field_in[name](given.fields_B6[:, column] + 1)
         return self.condition(total)
@@ -244,27 +249,34 @@ def sample(
     """
     z, size = noise_BNC, 1.0 / steps
     guided = guidance_B is not None and bool(guidance_B.any())
-    told = z.new_full((len(z),), size if model.config.shortcut else SMALLEST)
+    jump = z.new_full((len(z),), size if model.config.shortcut else SMALLEST)
     for number in range(steps):
         tau = number * size
         with torch.set_grad_enabled(learning and number == steps - 1):
             at = z.new_full((len(z),), tau)
             if guided:
                 assert guidance_B is not None
-                predicted = _guided(model, z, at, told, given, guidance_B, cache)
+                predicted = _guided(model, z, at, jump, given, guidance_B, cache)
             else:
-                predicted = model(z, at, told, given, cache=cache)
+                predicted = model(z, at, jump, given, cache=cache)
             z = z + (predicted - z) * (size / (1 - tau))
     return z.clamp(-LIMIT, LIMIT)
 
 
 def _guided(
-    model: Dynamics, z: Tensor, at_B: Tensor, told_B: Tensor, given: Condition, guidance_B: Tensor, cache: Cache | None
+    model: Dynamics,
+    z: Tensor,
+    at_B: Tensor,
+    jump_B: Tensor,
+    given: Condition,
+    guidance_B: Tensor,
+    cache: Cache | None,
 ) -> Tensor:
     """What the model predicts, with and without the asking, as one batch."""
     both = cache.doubled() if cache is not None else None
     pair = Condition.joined(given, given.unasked())
-    asked, unasked = model(z.repeat(2, 1, 1), at_B.repeat(2), told_B.repeat(2), pair, cache=both).chunk(2)
+    halves = model(z.repeat(2, 1, 1), at_B.repeat(2), jump_B.repeat(2), pair, cache=both)
+    asked, unasked = halves.chunk(2)
     if cache is not None and both is not None:
         cache.fresh = [(key.chunk(2)[0], value.chunk(2)[0]) for key, value in both.fresh]
     return asked + guidance_B[:, None, None] * (asked - unasked)

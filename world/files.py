@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from world.actor import Actor, ActorConfig
 from world.anchor import Anchor, AnchorConfig
 from world.blend import Blend
-from world.driver import ROAD_PART, Driver, DriverConfig
+from world.driver import TOLD_PARTS, Driver, DriverConfig
 from world.dynamics import LAYOUT_PARTS, Dynamics, DynamicsConfig
 from world.errors import WeightsError
 from world.inputs import DRIVING, Inputs
@@ -148,7 +148,9 @@ def go_on(folder: Path | None, name: str, module: nn.Module) -> None:
     Weights that were told no layout may be gone on with by a model that is.
     """
     if folder is not None:
-        load_part(folder, name, module, read_config(folder)[1], (*LAYOUT_PARTS, ROAD_PART)).train().requires_grad_(True)
+        load_part(folder, name, module, read_config(folder)[1], (*LAYOUT_PARTS, *TOLD_PARTS)).train().requires_grad_(
+            True
+        )
 
 
 def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tensor]:

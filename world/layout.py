@@ -1,7 +1,8 @@
 """What is where: the box of an event's actor in the picture, and the road ahead. A world that is told shows them there.
 
 Told as numbers, NaN where not known: the box as shares of the picture's width and height (zeros: nobody is in sight),
-how close the junction is, where it leads, the lanes of our direction beside ours, and how bright the actor is (world/actor.py).
+how close the junction is, where it leads, the lanes of our direction beside ours, how bright the actor is (world/actor.py),
+how much of each weather and light there is now (world/air.py), and where the way leads (world/way.py).
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from world.air import AMOUNTS
+
+REACH = 4.0, 8.0, 14.0, 22.0  # m along the way
 LAYOUT = (
     "left",
     "top",
@@ -23,10 +27,13 @@ LAYOUT = (
     "red",
     "green",
     "blue",
+    *AMOUNTS,
+    *(f"{axis}_{reach:g}" for reach in REACH for axis in ("ahead", "left")),  # m, of the rear axle
 )
-BOX, ROAD, LOOK = slice(0, 4), slice(4, 10), slice(10, 13)
+BOX, ROAD, LOOK, AIR, WAY = slice(0, 4), slice(4, 10), slice(10, 13), slice(13, 19), slice(19, 27)
 JUNCTION, LANES = slice(4, 8), slice(8, 10)  # of the road
-PARTS = BOX, JUNCTION, LANES  # each of them is known or not
+PARTS = BOX, JUNCTION, LANES, AIR  # what a world is shown; each of them is known or not
+HORIZON, CAMERA_HEIGHT, SLOPE = 0.5, 1.5, 128 / 144  # of the town's camera: 90 degrees across, 16:9
 NEAR = 20.0  # m at which a junction's closeness is 1/e
 ATTENTION = 5.0  # times that an error where an event's actor is counts as much as elsewhere
 ARMS = (1, 2, 4)  # bits of `label.junction_arms`: left, straight on, right

@@ -1,6 +1,6 @@
 """Says what is where in a dream, frame by frame: an event's actor takes a course that was seen in the town, crossroads that a
-command asks for come nearer as the car drives, and there is the lane that one is to change to. The world model shows it
-(world/layout.py).
+command asks for come nearer as the car drives, there is the lane that one is to change to, and the way that leads there; and
+how much there is of each weather. The world model shows it (world/layout.py).
 
 Positions are seen from the camera, m ahead and m to the left; a course's are seen from where the camera was when it began.
 """
@@ -9,22 +9,37 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from world.controls import DT, Command, Control, Event, Side
+from world import way
+from world.air import AMOUNTS, Atmosphere, goal
+from world.controls import DT, NULL, Command, Control, Event, Side
 from world.kinematics import WHEELBASE, Motion
-from world.layout import BOX, JUNCTION, LANES, LOOK, NEAR, unknown
+from world.layout import (
+    AIR,
+    BOX,
+    CAMERA_HEIGHT,
+    HORIZON,
+    JUNCTION,
+    LANES,
+    LOOK,
+    NEAR,
+    SLOPE,
+    WAY,
+    unknown,
+)
 
-HORIZON, CAMERA_HEIGHT, SLOPE = 0.5, 1.5, 128 / 144  # of the town's camera: 90 degrees across, 16:9
 COURSES = "courses"  # the file beside the weights
 NEAREST = 1.0  # m ahead: nearer, an actor is out of the picture
 AHEAD_SECONDS, LEAST_AHEAD = 3.0, 20.0  # of a junction that is asked for
-WIDTH, TURNED = 14.0, math.radians(70)  # m of a junction; what ends a turn
+TURNED = math.radians(70)  # what ends a turn
+TRUST = 0.15  # in a way that is seen, over one that was told before
+LAID = 20.0  # m ahead of a junction from which on the way through it is laid
 CROSSING = Command.LEFT, Command.STRAIGHT, Command.RIGHT
 BESIDE = {Command.LANE_LEFT: (1.0, 0.0), Command.LANE_RIGHT: (0.0, 1.0)}  # lanes to the left and to the right
 
@@ -60,6 +75,9 @@ class _Pose:
             self.x + step * math.cos(middle), self.y + step * math.sin(middle), self.heading + motion.yaw_rate * DT
         )
 
+    def plain(self) -> tuple[float, float, float]:
+        return self.x, self.y, self.heading
+
     def sees(self, ahead: float, left: float) -> tuple[float, float]:
         """A point that was there when the pose was zero, as it is seen now."""
         dx, dy = ahead + WHEELBASE - self.x, left - self.y
@@ -78,21 +96,34 @@ class State:
     command: int = 0
     distance: float = math.nan  # to the junction, m; below 0 within it
     turned: float = 0.0
+    air: tuple[float, ...] = (0.0,) * len(AMOUNTS)  # how much there is of each
+    way: tuple[int, float, float] | None = (
+        None  # the command that it was laid for, m to the junction and m/s at that time
+    )
+    gone: tuple[float, float, float] = (0.0, 0.0, 0.0)  # the pose since
+    told: tuple[float, ...] | None = None  # the way, as it was told last
+    lane: int = 0  # the lane change that is asked for, and has had its way
 
 
 class Stage:
-    def __init__(self, courses: Courses, seed: int = 0) -> None:
+    def __init__(self, courses: Courses, seed: int = 0, begun: Control | None = None) -> None:
+        """`begun`: the weather and light in which the dream begins."""
         self._courses, self._seed = courses, seed
-        self.now = State()
+        begun = begun or Control()
+        self.now = State(air=tuple(goal(begun.weather, begun.time).values()))
 
     def fork(self) -> Stage:
         other = Stage(self._courses, self._seed)
         other.now = self.now
         return other
 
-    def step(self, control: Control, motion: Motion) -> Tensor:
-        """The layout [1, L] of the next frame, to which `motion` leads under `control`."""
+    def step(self, control: Control, motion: Motion, seen: Sequence[float] | None = None) -> Tensor:
+        """The layout [1, L] of the next frame, to which `motion` leads under `control`.
+
+        `seen`: the way that the last frame showed (world/readout.py); it is followed where no command asks for another.
+        """
         out = unknown(1)
+        out[0, AIR] = torch.tensor(self._air(control))
         if self._courses:
             out[0, BOX] = torch.tensor(self._actor(control, motion))
             if out[0, BOX].any():
@@ -102,7 +133,47 @@ class Stage:
             out[0, JUNCTION] = torch.tensor((closeness, 1.0, 1.0, 1.0))
         if control.command in BESIDE:
             out[0, LANES] = torch.tensor(BESIDE[Command(control.command)])
+        told = self._way(control, motion) or self._kept(motion, seen)
+        self.now = replace(self.now, told=tuple(told) if told else None)
+        if told:
+            out[0, WAY] = torch.tensor(told)
         return out
+
+    def _kept(self, motion: Motion, seen: Sequence[float] | None) -> list[float] | None:
+        """The way that was told goes on, and bends slowly to what is seen: a dream forgets its road sooner than it should."""
+        before = self.now.told
+        if seen is None:
+            return way.moved(before, motion) if before else None
+        new = way.moved(seen, motion)
+        if before is None:
+            return new
+        return [old + TRUST * (one - old) for old, one in zip(way.moved(before, motion), new, strict=True)]
+
+    def _air(self, control: Control) -> list[float]:
+        """Every amount, on its way to what is asked for; NaN where nothing is asked."""
+        air = Atmosphere(dict(zip(AMOUNTS, self.now.air, strict=True)))
+        air.step(control.weather, control.time)
+        self.now = replace(self.now, air=tuple(air.amounts.values()))
+        said = [control.weather != NULL] * 3 + [control.time != NULL] * 3
+        return [amount if known else math.nan for amount, known in zip(self.now.air, said, strict=True)]
+
+    def _way(self, control: Control, motion: Motion) -> list[float] | None:
+        """Where the way leads that a command asks for, until it has been driven; None where one is to follow the road."""
+        now, command = self.now, int(control.command)
+        if now.way is not None:
+            other = command != now.way[0] and (command in CROSSING or command in BESIDE)
+            gone = _Pose(*now.gone).on(motion).plain()
+            now = replace(now, gone=gone, way=None if other else now.way)
+        begins = command != now.lane if command in BESIDE else command in CROSSING and 0 < now.distance <= LAID
+        if now.way is None and begins:
+            now = replace(now, way=(command, now.distance, motion.speed), gone=(0.0, 0.0, 0.0))
+        self.now = now = replace(now, lane=command if command in BESIDE else 0)
+        if now.way is None:
+            return None
+        led = way.ahead(way.laid(*now.way), now.gone)
+        if led is None:
+            self.now = replace(now, way=None)
+        return led
 
     def _actor(self, control: Control, motion: Motion) -> tuple[float, float, float, float]:
         now = self.now
@@ -117,7 +188,7 @@ class Stage:
         if now.frame >= len(course.places):
             return (0.0,) * 4
         ahead, left = pose.sees(*course.places[now.frame].tolist())
-        self.now = replace(now, frame=now.frame + 1, pose=(pose.x, pose.y, pose.heading))
+        self.now = replace(now, frame=now.frame + 1, pose=pose.plain())
         return box(ahead, left, course.width, course.height)
 
     def _of(self, control: Control) -> tuple[Course, ...]:
@@ -145,6 +216,8 @@ class Stage:
         command, now = control.command, self.now
         if command not in CROSSING:
             if math.isnan(now.distance) or now.distance > 0:  # taken back, or none was asked for
+                if now.distance > 0 and now.way is not None:
+                    now = replace(now, way=None, told=None)
                 self.now = replace(now, command=int(max(command, 0)), distance=math.nan, turned=0.0)
                 return None
         elif command != now.command or math.isnan(now.distance):
@@ -152,7 +225,7 @@ class Stage:
             now = self.now = replace(now, command=int(command), distance=ahead, turned=0.0)
         distance = now.distance - motion.speed * DT
         turned = now.turned + abs(motion.yaw_rate) * DT * (distance <= 0)
-        done = distance < -WIDTH or (distance <= 0 and turned > TURNED)
+        done = distance < -way.CROSSING or (distance <= 0 and turned > TURNED)
         self.now = replace(now, distance=math.nan if done else distance, turned=turned)
         if done:
             return None
@@ -180,13 +253,20 @@ def plain(state: State) -> dict[str, Any]:
         "command": state.command,
         "distance": None if math.isnan(state.distance) else state.distance,
         "turned": state.turned,
+        "air": list(state.air),
+        "way": state.way and [None if math.isnan(value) else value for value in state.way],
+        "gone": list(state.gone),
+        "told": state.told and list(state.told),
+        "lane": state.lane,
     }
 
 
 def state_of(values: Mapping[str, Any]) -> State:
     distance = math.nan if values["distance"] is None else values["distance"]
-    tuples = {name: tuple(values[name]) for name in ("asked", "pose")}
-    return State(**{**values, **tuples, "distance": distance})
+    tuples = {name: tuple(values[name]) for name in ("asked", "pose", "air", "gone")}
+    told = values["told"] and tuple(values["told"])
+    way = values["way"] and tuple(math.nan if value is None else value for value in values["way"])
+    return State(**{**values, **tuples, "distance": distance, "way": way, "told": told})
 
 
 def courses_to_tensors(courses: Courses) -> dict[str, Tensor]:

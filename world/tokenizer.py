@@ -108,6 +108,12 @@ class Tokenizer(nn.Module):
         half = F.pixel_unshuffle(image, 2).contiguous(memory_format=torch.channels_last)
         return (image + F.pixel_shuffle(self.smooth(half), 2)).float()
 
+    def keep_encoder(self) -> None:
+        """Only what decodes is trained from now on."""
+        for part in (self.to_latents, self.encoder_in, self.encoder, self.encoder_out):
+            part.requires_grad_(False)
+        self.encoder_position.requires_grad_(False)
+
     def patchify(self, image: Tensor) -> Tensor:
         """[B, 3, height, width] -> [B, N, patch size]"""
         c = self.config

@@ -129,6 +129,7 @@ def judge(
     device: Device = "cpu",
     mixed_precision: Mixed = Precision.auto,
     seed: Seed = 0,
+    begin: Begin = None,
     step_seconds: StepSeconds = None,
 ) -> None:
     """The judge that measures dreams: trained on real frames of the town alone, it shares nothing with the world."""
@@ -136,7 +137,7 @@ def judge(
 
     compute = _compute(device, mixed_precision, False, False, 1, step_seconds)
     with _talk("train judge", compute) as report:
-        train_judge(data, held_out, out, minutes=minutes, compute=compute, seed=seed, report=report)
+        train_judge(data, held_out, out, minutes=minutes, compute=compute, seed=seed, report=report, begin=begin)
 
 
 @app.command("all", epilog="Example: lucidrive train all --config embedded --frames 150000 --out runs/embedded")

@@ -1,24 +1,20 @@
 """Weather and time of day: from the camera's colours and surface classes to the picture, in numpy.
 
-The renderer knows only noon. Every amount (rain, snow, fog, night, dawn, dusk) moves towards what was asked for in
-TRANSITION_SECONDS, so that a change is seen to come.
+The renderer knows only noon; how much there is of rain, snow, fog, night, dawn and dusk, `world/air.py` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from world.controls import DT, TRANSITION_SECONDS, TimeOfDay, Weather
 from world.town.mesh import GROUND, Surface
 from world.town.spray import Puff, mist
 
 HEIGHT, WIDTH = 144, 256
 FOCAL, CAMERA_HEIGHT, FAR = WIDTH / 2, 1.5, 170.0
-AMOUNTS = ("rain", "snow", "fog", "night", "dawn", "dusk")
 
 _Z = {  # sky colour at the zenith, at the horizon; light on everything
     "day": ((88, 148, 216), (206, 224, 238), (1.0, 1.0, 1.0)),
@@ -30,35 +26,6 @@ _CLOUD = (np.array([118, 126, 136], np.float32), np.array([170, 176, 182], np.fl
 _SNOW_CLOUD = (np.array([176, 182, 190], np.float32), np.array([214, 218, 222], np.float32))
 _FOG_REACH = (70.0, 30.0, 13.0)  # m at levels 1, 2, 3
 _DUSK_DARK, _DAWN_DARK = 0.55, 0.12  # how much of the night's lamps and beams are lit
-
-
-def goal(weather: int, time: int) -> dict[str, float]:
-    """The amounts that a Weather and a TimeOfDay ask for."""
-    want = dict.fromkeys(AMOUNTS, 0.0)
-    for name, first in (("rain", Weather.RAIN_1), ("snow", Weather.SNOW_1), ("fog", Weather.FOG_1)):
-        if first <= weather <= first + 2:
-            want[name] = (weather - first + 1) / 3
-    dark = {TimeOfDay.NIGHT: "night", TimeOfDay.DAWN: "dawn", TimeOfDay.DUSK: "dusk"}.get(TimeOfDay(time))
-    if dark:
-        want[dark] = 1.0
-    return want
-
-
-@dataclass
-class Atmosphere:
-    """How much of each is seen now (0..1)."""
-
-    amounts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(AMOUNTS, 0.0))
-
-    def set(self, weather: int, time: int) -> None:
-        """Jump to the goal (at the start of an episode)."""
-        self.amounts = goal(weather, time)
-
-    def step(self, weather: int, time: int) -> None:
-        """One frame's move towards the goal."""
-        for name, want in goal(weather, time).items():
-            have = self.amounts[name]
-            self.amounts[name] = have + max(-DT / TRANSITION_SECONDS, min(DT / TRANSITION_SECONDS, want - have))
 
 
 def _table(*surfaces: int) -> np.ndarray:

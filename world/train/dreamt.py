@@ -13,8 +13,8 @@ from world.rollout import Parts, rollout
 from world.train.compute import precision
 from world.train.drives import Drives, Latents, Note, fingerprint, save_array
 
-CLIP, EVERY = 12, 24  # frames of a dream, and from one's first frame to the next one's at least
-MOST = 1200  # dreams; spread over all drives
+CLIP, EVERY = 32, 40  # frames of a dream, and from one's first frame to the next one's at least
+MOST = 300  # dreams; spread over all drives
 BATCH = 64
 
 

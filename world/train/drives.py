@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from world.actor import look, seen
+from world.air import AMOUNTS
 from world.anchor import carry
 from world.controls import FPS, NULL
 from world.data import DriveDataset
@@ -20,10 +21,11 @@ from world.dynamics import FIELDS, Condition
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
 from world.inputs import Inputs
-from world.layout import BOX, LOOK, ROAD, road, unknown
+from world.layout import AIR, BOX, LOOK, ROAD, WAY, road, unknown
 from world.rollout import Parts, Past
 from world.tokenizer import Tokenizer, to_float
 from world.train.compute import precision
+from world.way import driven
 
 Note = Callable[[str], None]
 MOVING = 2.0  # m/s
@@ -44,6 +46,7 @@ LABELS = (
 )
 SEEN = ("event.box",)
 ROADS = ("label.junction_distance", "label.junction_arms", "label.lanes_left", "label.lanes_right")
+AMOUNT_LABELS = tuple(f"label.{name}" for name in AMOUNTS)
 CONTROLS = tuple(f"control.{name}" for name in FIELDS)
 
 
@@ -94,7 +97,7 @@ class Drives:
         motions = action.roll(1, 0)
         if dataset.inputs.driving:
             motions = torch.cat([motions, given("observation.state", 2).float()], dim=1)
-        return cls(dataset, images, age, left, motions, fields.roll(1, 0), _layout(dataset, images, cache))
+        return cls(dataset, images, age, left, motions, fields.roll(1, 0), _layout(dataset, images, cache, left))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -152,10 +155,14 @@ class Latents:
         )
 
 
-def _layout(dataset: DriveDataset, images: np.ndarray, cache: Path) -> Tensor:
+def _layout(dataset: DriveDataset, images: np.ndarray, cache: Path, left: Tensor) -> Tensor:
     """[T, L]; NaN where the data do not tell."""
-    found = unknown(len(dataset))
-    if not {*SEEN, *ROADS} <= set(dataset.names):
+    found, names = unknown(len(dataset)), set(dataset.names)
+    if names.issuperset(AMOUNT_LABELS):
+        found[:, AIR] = torch.from_numpy(np.column_stack([dataset.column(name) for name in AMOUNT_LABELS])).float()
+    if "pose" in names:
+        found[:, WAY] = torch.from_numpy(driven(dataset.column("pose"), left.numpy()))
+    if not names.issuperset((*SEEN, *ROADS)):
         return found
     found[:, BOX] = torch.from_numpy(dataset.column(SEEN[0]).copy())
     found[:, ROAD] = road(*(torch.from_numpy(dataset.column(name).copy()).reshape(-1) for name in ROADS))

@@ -14,7 +14,7 @@ from torch import Tensor
 from world.controls import Event, Side, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import seeded
-from world.judge import CLASSES, PART, SCALES, Judge, JudgeConfig, as_input, save
+from world.judge import CLASSES, PART, SCALES, Judge, JudgeConfig, as_input, card, save
 from world.train.compute import Compute
 from world.train.driver import Labels
 from world.train.drives import Drives
@@ -73,9 +73,11 @@ def train_judge(
     compute: Compute | None = None,
     seed: int = 0,
     report: Report | None = None,
+    begin: Path | None = None,
 ) -> None:
     """Trains on the dataset `data` into the folder `out`; `held_out` is a dataset of other towns, for validation alone.
 
+    `begin`: the folder of a judge of the same shape to go on with, whose minutes count as its own.
     A killed run goes on from its last checkpoint when the same command is given again.
     """
     compute = (compute or Compute()).joined()
@@ -91,7 +93,12 @@ def train_judge(
             )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        judge = Judge(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        judge = Judge(config)
+    before = 0.0
+    if begin is not None:
+        judge.load_state_dict(Judge.load(begin).state_dict())
+        before = float(card(begin)["trained"]["minutes"])
+    judge = judge.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     truth, generator = Truth(drives), seeded(seed, "cpu")
     loop = TrainingLoop(PART, out, judge, Schedule(minutes=minutes, rate=1.5e-3, fall=0.3, weight_decay=0.05), compute)
     loop.reseed(generator)
@@ -114,7 +121,11 @@ def train_judge(
     judge.load_state_dict(loop.ema)
     judge.eval()
     said = accuracy(judge, held)
-    save(judge, out, {"minutes": minutes, "frames": len(drives), "steps": loop.step, "seed": seed, "held_out": said})
+    save(
+        judge,
+        out,
+        {"minutes": before + minutes, "frames": len(drives), "steps": loop.step, "seed": seed, "held_out": said},
+    )
 
 
 def losses(answers: dict[str, Tensor], truth: Truth, index: Tensor) -> dict[str, Tensor]:

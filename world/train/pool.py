@@ -30,7 +30,14 @@ LENGTHS = (8, 64)  # frames: dreams are no longer than the first when the traini
 STEPS = (2, 2, 2, 1, 4)  # K, by chance
 NEAR, LEAST = 12.0, 0.15  # frames after which the truth tells e times less; how much it tells in the end
 DOUBT, WARMUP = 0.8, 100  # the critic's weight: its pull on a picture over the truth's; steps until it is heard in full
-TOLD = 0.9, 0.6, 0.6  # how many dreams are told where the actor is, what junction comes, what lanes there are
+BANDS = 6  # of a picture, from top to bottom, whose tones are compared
+TOLD = (
+    0.9,
+    0.6,
+    0.6,
+    0.9,
+    0.6,
+)  # how many dreams are told each of PARTS: the actor, the junction, lanes, weather, the way
 AHEAD = 20  # frames: a dream begins where something is to happen within them
 
 
@@ -121,12 +128,13 @@ class Pool:
             seen = F.interpolate(counts.unflatten(1, grid)[:, None], picture.shape[-2:])
             untrue = 3 * missing.square() + missing.abs()
             truth = untrue.mean()
+            off = tones(judged) - tones(wanted)  # weather and light are as sure late as they are early
             doubt, pull = self._doubt(past.pictures[1], picture, fields)
             (pull_of_truth,) = torch.autograd.grad(truth, picture, retain_graph=True)
             pulls += torch.stack([pull_of_truth.norm().cpu(), pull.norm().cpu()]) / len(self.rows)
             criticism = self._criticise(drives.batch(at - 1, self.device), wanted, past.pictures[1], picture, fields)
             yield {
-                "loss": error + (untrue * seen).mean() + self._heard() * (judged * pull).sum(),
+                "loss": error + (untrue * seen).mean() + off.abs().mean() + self._heard() * (judged * pull).sum(),
                 "error": error,
                 "truth": truth,
                 "doubt": doubt,
@@ -181,6 +189,12 @@ class Pool:
         agreed = self.critic.pulls.new_tensor(self.compute.agreed(*pulls.tolist()))
         self.critic.pulls.lerp_(agreed, max(0.05, 1 / (int(self.critic.steps) + 1)))
         self.critic.steps += 1
+
+
+def tones(picture: Tensor) -> Tensor:
+    """How bright each band of pictures [B, 3, H, W] is in red, green and blue, and how much that varies, [B, BANDS, 2, 3]."""
+    bands = [band.flatten(2) for band in picture.tensor_split(BANDS, dim=2)]
+    return torch.stack([torch.stack([band.mean(2), band.std(2)], dim=1) for band in bands], dim=1)
 
 
 def ahead(weights: Tensor, frames: int) -> Tensor:

@@ -44,7 +44,8 @@ def train_tokenizer(
 ) -> None:
     """Loss: MSE + 0.1 L1 + 0.1 L1 of the image gradients, with noise on the latents. Writes tokenizer and anchor.
 
-    `begin`: a folder of weights of the same shapes whose tokenizer and anchor are gone on with; latents keep their scale.
+    `begin`: a folder of weights of the same shapes whose tokenizer is gone on with, but for its encoder: that stays, as does
+    the anchor, for all other parts were trained on what they give.
     """
     recipe = recipe or Recipe()
     device = compute.device
@@ -56,11 +57,12 @@ def train_tokenizer(
     if recipe.pca and begin is None:
         tokenizer.init_pca(drives.batch(sample.sort().values))
     go_on(begin, "tokenizer", tokenizer)
+    if begin is not None:
+        tokenizer.keep_encoder()
     tokenizer.to(device)
     compute.prepare(tokenizer)
-    loop = TrainingLoop(
-        "tokenizer", out, tokenizer, Schedule((1 - ANCHOR_SHARE) * minutes, rate=1e-3, fall=0.3), compute
-    )
+    own = minutes * (1 - ANCHOR_SHARE * (begin is None))
+    loop = TrainingLoop("tokenizer", out, tokenizer, Schedule(own, rate=1e-3, fall=0.3), compute)
     shape = (BATCH, config.tokenizer.tokens, config.tokenizer.channels)
 
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
@@ -91,7 +93,12 @@ def train_tokenizer(
             tokenizer.set_latent_scale(tokenizer.encode(drives.batch(sample[:1000], device)))
     if compute.main:
         save_part(out, "tokenizer", tokenizer.state_dict())
-    train_anchor(drives, held_out, config, out, ANCHOR_SHARE * minutes, compute, seed, report, begin)
+    if begin is None:
+        train_anchor(drives, held_out, config, out, minutes - own, compute, seed, report)
+    elif compute.main:
+        anchor = config.build()["anchor"]
+        go_on(begin, "anchor", anchor)
+        save_part(out, "anchor", anchor.state_dict())
 
 
 @torch.inference_mode()
@@ -118,7 +125,6 @@ def train_anchor(
     compute: Compute,
     seed: int = 0,
     report: Report | None = None,
-    begin: Path | None = None,
 ) -> None:
     """Loss: 3 MSE + L1 between carried pictures and the next ones, which are carried on in turn for ANCHOR_FRAMES frames, as
     a dream does it. Half of the pictures are noised, as dreams are.
@@ -128,7 +134,6 @@ def train_anchor(
         torch.manual_seed(seed)
         anchor = config.build()["anchor"]
     assert isinstance(anchor, Anchor)
-    go_on(begin, "anchor", anchor)
     anchor.to(device)
     generator = seeded(seed, "cpu")
 
