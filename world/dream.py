@@ -33,7 +33,7 @@ from world.stage import COURSES, Courses, Stage, courses_of_tensors, plain, stat
 from world.tokenizer import Tokenizer, to_float, to_uint8
 
 FIRST_STEPS = 8  # shortcut steps for a frame that has no past
-GUIDANCE, GUIDED_FRAMES = 0.5, 40  # of weather and time of day, and for how long after others were asked for
+GUIDANCE, GUIDED_FRAMES = 1.0, 40  # of weather and time of day, and for how long after others were asked for
 CONTEXT_NOISE = 0.05  # on the past, as in training (world/train/dynamics.py)
 
 
@@ -188,13 +188,6 @@ class Dream:
             target = self._tensor(target_speed)
             steer, accel = self.model.driver(self._hidden, commands, target, speed, self._layout)[0].tolist()
         return Action(steer, accel)
-
-    def way(self) -> list[float] | None:
-        """Where the way leads that the last frame shows (world/way.py); None where no car is driven."""
-        if self._hidden is None:
-            return None
-        led: list[float] = self.model.readout.led(self._hidden)[0].tolist()
-        return led
 
     def fork(self) -> Dream:
         """A second dream with the same past and the same random state; neither feels what the other does."""
@@ -387,10 +380,7 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
     layouts = unknown(size, model.device)
     carried = carry(model.anchor, (before, last), motions_BM)
     if model.dynamics.config.layout_rows:
-        told_each = [
-            stage.step(to, motion, dream.way())
-            for dream, stage, to, motion in zip(dreams, stages, controls, motions, strict=True)
-        ]
+        told_each = [stage.step(to, motion) for stage, to, motion in zip(stages, controls, motions, strict=True)]
         layouts = torch.cat(told_each).to(model.device)
     seen_as = layouts, torch.cat([dream._layout for dream in dreams]), fields_of(controls, model.device)
     carried = model.painted(carried, *seen_as)

@@ -1,8 +1,8 @@
 """The autopilot: hidden state + command + target speed -> steer and accel, imitating the town's expert.
 
-What is learnt is added to a proportional speed controller and to the pursuit of the way that it is told, so that an untrained
-driver already keeps its speed and takes its turns, and the training is left with what needs eyes: lanes, lights, whoever is
-in the way.
+What is learnt of the pedals is added to a proportional speed controller, so that an untrained driver already keeps its speed;
+where it is told a way it steers along that, and elsewhere by what it has learnt. So the training is left with what needs eyes:
+lanes, lights, whoever is in the way.
 """
 
 from __future__ import annotations
@@ -62,10 +62,11 @@ class Driver(nn.Module):
             way = layout_BL[:, WAY]
             x = x + self.road(known(layout_BL[:, ROAD])) + self.way(known(way / REACH[-1]))
             steer, most = pursued(way, speed_B)
-            base = torch.stack([steer, cruise(torch.minimum(target_B, most), speed_B)], dim=-1)
-        else:
-            base = torch.stack([torch.zeros_like(speed_B), cruise(target_B, speed_B)], dim=-1)
-        return (self.net(x).tanh() + base).clamp(-1, 1)
+            target_B = torch.minimum(target_B, most)
+        learnt_steer, learnt_accel = self.net(x).tanh().unbind(1)
+        if self.config.told:
+            learnt_steer = torch.where(way.isnan().any(1), learnt_steer, steer)
+        return torch.stack([learnt_steer, learnt_accel + cruise(target_B, speed_B)], dim=1).clamp(-1, 1)
 
 
 def cruise(target_B: Tensor, speed_B: Tensor) -> Tensor:

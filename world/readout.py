@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from world.blocks import Block
 from world.controls import TimeOfDay, Weather
 from world.frame import Readout
-from world.layout import REACH
 
 FRAMES = 3
 FAR = 60.0  # m; junction distances are capped here
@@ -46,7 +45,6 @@ class ReadoutHeads(nn.Module):
         )
         self.values = nn.Linear(c.hidden, len(SCALES))
         self.flags = nn.Linear(c.hidden, len(FLAGS))
-        self.way = nn.Linear(c.hidden, 2 * len(REACH))
         self.classes = nn.ModuleDict({name: nn.Linear(c.hidden, size) for name, size in CLASSES.items()})
 
     def trunk(self, latents_BFNC: Tensor) -> Tensor:
@@ -59,17 +57,9 @@ class ReadoutHeads(nn.Module):
         return self.hidden(self.squeeze(x).flatten(1))
 
     def forward(self, hidden_BD: Tensor) -> dict[str, Tensor]:
-        """Raw outputs: `values` [B, 4] (scaled), `flags` [B, 3] (logits), `way` [B, 8] (m), `weather` and `time` logits."""
-        out = {
-            "values": self.values(hidden_BD).float(),
-            "flags": self.flags(hidden_BD).float(),
-            "way": self.led(hidden_BD),
-        }
+        """Raw outputs: `values` [B, 4] (scaled), `flags` [B, 3] (logits), `weather` and `time` logits."""
+        out = {"values": self.values(hidden_BD).float(), "flags": self.flags(hidden_BD).float()}
         return out | {name: head(hidden_BD).float() for name, head in self.classes.items()}
-
-    def led(self, hidden_BD: Tensor) -> Tensor:
-        """The way on from here (world/way.py), as far as it is seen, [B, 8]."""
-        return REACH[-1] * self.way(hidden_BD).float()
 
     def read(self, hidden_BD: Tensor) -> list[Readout]:
         out = self(hidden_BD)

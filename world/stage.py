@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +38,6 @@ COURSES = "courses"  # the file beside the weights
 NEAREST = 1.0  # m ahead: nearer, an actor is out of the picture
 AHEAD_SECONDS, LEAST_AHEAD = 3.0, 20.0  # of a junction that is asked for
 TURNED = math.radians(70)  # what ends a turn
-TRUST = 0.15  # in a way that is seen, over one that was told before
 LAID = 20.0  # m ahead of a junction from which on the way through it is laid
 CROSSING = Command.LEFT, Command.STRAIGHT, Command.RIGHT
 BESIDE = {Command.LANE_LEFT: (1.0, 0.0), Command.LANE_RIGHT: (0.0, 1.0)}  # lanes to the left and to the right
@@ -101,7 +100,6 @@ class State:
         None  # the command that it was laid for, m to the junction and m/s at that time
     )
     gone: tuple[float, float, float] = (0.0, 0.0, 0.0)  # the pose since
-    told: tuple[float, ...] | None = None  # the way, as it was told last
     lane: int = 0  # the lane change that is asked for, and has had its way
 
 
@@ -117,11 +115,8 @@ class Stage:
         other.now = self.now
         return other
 
-    def step(self, control: Control, motion: Motion, seen: Sequence[float] | None = None) -> Tensor:
-        """The layout [1, L] of the next frame, to which `motion` leads under `control`.
-
-        `seen`: the way that the last frame showed (world/readout.py); it is followed where no command asks for another.
-        """
+    def step(self, control: Control, motion: Motion) -> Tensor:
+        """The layout [1, L] of the next frame, to which `motion` leads under `control`."""
         out = unknown(1)
         out[0, AIR] = torch.tensor(self._air(control))
         if self._courses:
@@ -133,21 +128,9 @@ class Stage:
             out[0, JUNCTION] = torch.tensor((closeness, 1.0, 1.0, 1.0))
         if control.command in BESIDE:
             out[0, LANES] = torch.tensor(BESIDE[Command(control.command)])
-        told = self._way(control, motion) or self._kept(motion, seen)
-        self.now = replace(self.now, told=tuple(told) if told else None)
-        if told:
-            out[0, WAY] = torch.tensor(told)
+        if (led := self._way(control, motion)) is not None:
+            out[0, WAY] = torch.tensor(led)
         return out
-
-    def _kept(self, motion: Motion, seen: Sequence[float] | None) -> list[float] | None:
-        """The way that was told goes on, and bends slowly to what is seen: a dream forgets its road sooner than it should."""
-        before = self.now.told
-        if seen is None:
-            return way.moved(before, motion) if before else None
-        new = way.moved(seen, motion)
-        if before is None:
-            return new
-        return [old + TRUST * (one - old) for old, one in zip(way.moved(before, motion), new, strict=True)]
 
     def _air(self, control: Control) -> list[float]:
         """Every amount, on its way to what is asked for; NaN where nothing is asked."""
@@ -217,7 +200,7 @@ class Stage:
         if command not in CROSSING:
             if math.isnan(now.distance) or now.distance > 0:  # taken back, or none was asked for
                 if now.distance > 0 and now.way is not None:
-                    now = replace(now, way=None, told=None)
+                    now = replace(now, way=None)
                 self.now = replace(now, command=int(max(command, 0)), distance=math.nan, turned=0.0)
                 return None
         elif command != now.command or math.isnan(now.distance):
@@ -256,7 +239,6 @@ def plain(state: State) -> dict[str, Any]:
         "air": list(state.air),
         "way": state.way and [None if math.isnan(value) else value for value in state.way],
         "gone": list(state.gone),
-        "told": state.told and list(state.told),
         "lane": state.lane,
     }
 
@@ -264,9 +246,8 @@ def plain(state: State) -> dict[str, Any]:
 def state_of(values: Mapping[str, Any]) -> State:
     distance = math.nan if values["distance"] is None else values["distance"]
     tuples = {name: tuple(values[name]) for name in ("asked", "pose", "air", "gone")}
-    told = values["told"] and tuple(values["told"])
     way = values["way"] and tuple(math.nan if value is None else value for value in values["way"])
-    return State(**{**values, **tuples, "distance": distance, "way": way, "told": told})
+    return State(**{**values, **tuples, "distance": distance, "way": way})
 
 
 def courses_to_tensors(courses: Courses) -> dict[str, Tensor]:

@@ -1,8 +1,7 @@
 """The way that the car takes: where it will be REACH m on, seen from its rear axle. A navigator tells it to the driver,
 who steers along it.
 
-In recorded drives it is the way that was driven then; in a dream it is laid out where a command asks for one, and kept from
-what was seen of it before where none does.
+In recorded drives it is the way that was driven then; in a dream it is laid out where a command asks for one.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world.controls import DT, FPS, Command
-from world.kinematics import MAX_WHEEL_ANGLE, WHEELBASE, Motion
+from world.controls import FPS, Command
+from world.kinematics import MAX_WHEEL_ANGLE, WHEELBASE
 from world.layout import REACH
 
 Point = tuple[float, float]  # m ahead of the rear axle, m to the left
@@ -88,22 +87,6 @@ def ahead(points: Sequence[Point], pose: tuple[float, float, float]) -> list[flo
     for reach in REACH:
         dx, dy = points[nearest + int(reach)][0] - x, points[nearest + int(reach)][1] - y
         out += [dx * cos + dy * sin, dy * cos - dx * sin]
-    return out
-
-
-def moved(told: Sequence[float], motion: Motion) -> list[float]:
-    """The way's 8 numbers a frame later, after `motion`; where it is not known yet, it goes straight on."""
-    points = [(0.0, 0.0), *zip(told[::2], told[1::2], strict=True)]
-    lengths, gone = (0.0, *REACH), motion.speed * DT
-    turn = motion.yaw_rate * DT
-    dx, dy = gone * math.cos(turn / 2), gone * math.sin(turn / 2)
-    cos, sin, out = math.cos(turn), math.sin(turn), []
-    for reach in REACH:
-        piece = next((at for at in range(len(REACH)) if reach + gone <= lengths[at + 1]), len(REACH) - 1)
-        share = (reach + gone - lengths[piece]) / (lengths[piece + 1] - lengths[piece])
-        (x0, y0), (x1, y1) = points[piece : piece + 2]
-        x, y = x0 + share * (x1 - x0) - dx, y0 + share * (y1 - y0) - dy
-        out += [x * cos + y * sin, y * cos - x * sin]
     return out
 
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from world.controls import FPS, TRANSITION_SECONDS
 from world.driver import Driver
 from world.files import go_on, save_part, seeded
-from world.layout import REACH, WAY
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
 from world.rollout import DREAMING, Parts
 from world.train.compute import Compute
@@ -157,10 +156,6 @@ def _losses(
         "values": F.smooth_l1_loss(out["values"], labels.values[index].to(device), beta=0.1) * 4,
         "flags": (flags[:, :2].mean() * 2 + (flags[:, 2] * real).mean()) / 3,
     }
-    way = drives.layout[index, WAY].to(device)
-    told = ~way.isnan().any(1)
-    away = F.smooth_l1_loss(out["way"], way.nan_to_num(), beta=0.5, reduction="none").mean(1) / REACH[-1]
-    losses["way"] = 4 * (away * told).sum() / told.sum().clamp_min(1)
     for name in ("weather", "time"):
         each = F.cross_entropy(out[name], getattr(labels, name)[index].to(device), reduction="none")
         losses[name] = (each * settled).mean()
@@ -187,12 +182,8 @@ def scores(observer: Observer, drives: Drives, latents: Latents, labels: Labels,
         rows.append((observer.readout(hidden), action.cpu()))
     out = {name: torch.cat([row[0][name] for row in rows]).cpu() for name in rows[0][0]}
     action = torch.cat([row[1] for row in rows])
-    way = drives.layout[index, WAY]
-    known = ~way.isnan().any(1)
-    off = (out["way"] - way)[known, -2:].norm(dim=1).mean()
     miss = (out["values"] - labels.values[index]).abs().mean(0) * torch.tensor(list(SCALES.values()))
     result = {f"{name}_error": float(value) for name, value in zip(SCALES, miss, strict=True)}
-    result["way_error"] = float(off)
     for name in ("weather", "time"):
         result[f"{name}_accuracy"] = float((out[name].argmax(1) == getattr(labels, name)[index]).float().mean())
     right = ((out["flags"] > 0).float() == labels.flags[index]).float().mean(0)

@@ -31,13 +31,7 @@ STEPS = (2, 2, 2, 1, 4)  # K, by chance
 NEAR, LEAST = 12.0, 0.15  # frames after which the truth tells e times less; how much it tells in the end
 DOUBT, WARMUP = 0.8, 100  # the critic's weight: its pull on a picture over the truth's; steps until it is heard in full
 BANDS = 6  # of a picture, from top to bottom, whose tones are compared
-TOLD = (
-    0.9,
-    0.6,
-    0.6,
-    0.9,
-    0.6,
-)  # how many dreams are told each of PARTS: the actor, the junction, lanes, weather, the way
+TOLD = 0.9, 0.6, 0.6, 0.9  # how many dreams are told each of PARTS: the actor, the junction, lanes, weather
 AHEAD = 20  # frames: a dream begins where something is to happen within them
 
 
