@@ -79,6 +79,16 @@ def test_a_finished_training_goes_on_from_its_checkpoint(trained: Path, dataset:
     assert before < json.loads((trained / "config.json").read_text())["trained"]["steps"] <= before + 9
 
 
+@pytest.mark.slow
+def test_a_judge_can_be_gone_on_with_and_keeps_what_it_knows(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "on"
+    few = Compute(step_seconds=0.15)
+    train_judge(dataset, dataset, out, config=SMALL, minutes=0.02, compute=few, begin=trained)  # 8 steps
+    trained_as, before = (json.loads((folder / "config.json").read_text())["trained"] for folder in (out, trained))
+    assert trained_as["minutes"] == pytest.approx(before["minutes"] + 0.02)
+    assert trained_as["held_out"]["event"]["animal"] > 0.9
+
+
 def test_nothing_is_learnt_of_what_can_hardly_be_seen(dataset: Path, tmp_path: Path) -> None:
     drives = Drives.load(dataset, (72, 128), tmp_path)
     pixels = drives.dataset.column("event.visible_pixels").copy()

@@ -10,12 +10,14 @@ import torch
 from PIL import Image
 
 from tests.drives import FRAMES, made_up_dataset
-from tests.tiny_world import TINY
+from tests.tiny_world import TINY, write_tiny_world
 from world.controls import Control
 from world.dream import Dream, WorldModel
 from world.errors import DataError
-from world.files import write_config
+from world.files import load_part, read_config, write_config
+from world.tokenizer import Tokenizer
 from world.train import train
+from world.train.compute import Compute
 from world.train.drives import Drives
 from world.train.dynamics import HORIZONS
 from world.train.release import release
@@ -32,6 +34,24 @@ def progress(path: Path) -> tuple[int, float]:
     with path.open() as file:
         last = list(csv.DictReader(file))[-1]
     return int(last["step"]), float(last["seconds"])
+
+
+def test_a_tokenizer_that_is_gone_on_with_keeps_its_latents_and_its_anchor(dataset: Path, tmp_path: Path) -> None:
+    begin, out = write_tiny_world(tmp_path / "begin"), tmp_path / "run"
+    out.mkdir()
+    write_config(out, TINY, {})
+    few = Compute(mixed_precision="fp32", step_seconds=0.1)
+    train("tokenizer", dataset, dataset, out, minutes=0.01, compute=few, begin=begin)  # 6 steps
+    before, after = (
+        load_part(folder, "tokenizer", Tokenizer(TINY.tokenizer), read_config(folder)[1]) for folder in (begin, out)
+    )
+    assert isinstance(before, Tokenizer)
+    assert isinstance(after, Tokenizer)
+    picture, latents = torch.rand(2, 3, 72, 128), torch.randn(2, TINY.tokenizer.tokens, TINY.tokenizer.channels)
+    with torch.no_grad():
+        assert torch.equal(before.encode(picture), after.encode(picture))
+        assert not torch.equal(before.decode(latents), after.decode(latents))
+    assert (out / "anchor.safetensors").read_bytes() == (begin / "anchor.safetensors").read_bytes()
 
 
 @pytest.mark.slow

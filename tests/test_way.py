@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from world.controls import FPS, Command, Control
+from world.driver import Driver, DriverConfig
 from world.kinematics import Motion, step
-from world.layout import REACH, WAY
+from world.layout import REACH, WAY, unknown
 from world.stage import Stage, plain, state_of
 from world.way import LANE, SOON, ahead, driven, laid, pursued
 
@@ -69,6 +70,22 @@ def test_who_pursues_a_turn_that_was_laid_takes_it() -> None:
             heading += motion.yaw_rate / FPS
             assert min(math.dist((x, y), point) for point in points) < 1.2
         assert side * heading == pytest.approx(math.pi / 2, abs=0.15)
+
+
+@torch.no_grad()
+def test_the_driver_steers_along_a_way_that_it_is_told_and_by_what_it_learnt_elsewhere() -> None:
+    torch.manual_seed(0)
+    driver, layout = Driver(DriverConfig(hidden=8, dim=16, told=True)), unknown(2)
+    bend = [4.0, 1.0, 7.0, 3.5, 10.0, 9.0, 10.0, 17.0]
+    layout[0, WAY] = torch.tensor(bend)
+    hidden, command = torch.randn(2, 8), torch.full((2,), int(Command.LEFT))
+    speed = torch.full((2,), 8.0)
+    action = driver(hidden, command, speed, speed, layout)
+    steer, most = pursued(layout[:1, WAY], speed[:1])
+    assert float(action[0, 0]) == pytest.approx(float(steer))
+    assert float(action[1, 0]) != pytest.approx(0.0, abs=1e-4)
+    assert float(most) < 8.0
+    assert float(action[0, 1]) != pytest.approx(float(action[1, 1]))  # it brakes for the bend
 
 
 def test_nobody_is_led_where_no_way_is_known() -> None:
