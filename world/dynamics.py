@@ -264,19 +264,12 @@ def sample(
 
 
 def _guided(
-    model: Dynamics,
-    z: Tensor,
-    at_B: Tensor,
-    jump_B: Tensor,
-    given: Condition,
-    guidance_B: Tensor,
-    cache: Cache | None,
+    model: Dynamics, z: Tensor, at_B: Tensor, jump_B: Tensor, given: Condition, guidance_B: Tensor, cache: Cache | None
 ) -> Tensor:
     """What the model predicts, with and without the asking, as one batch."""
     both = cache.doubled() if cache is not None else None
     pair = Condition.joined(given, given.unasked())
-    halves = model(z.repeat(2, 1, 1), at_B.repeat(2), jump_B.repeat(2), pair, cache=both)
-    asked, unasked = halves.chunk(2)
+    asked, unasked = model(z.repeat(2, 1, 1), at_B.repeat(2), jump_B.repeat(2), pair, cache=both).chunk(2)
     if cache is not None and both is not None:
         cache.fresh = [(key.chunk(2)[0], value.chunk(2)[0]) for key, value in both.fresh]
     return asked + guidance_B[:, None, None] * (asked - unasked)

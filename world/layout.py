@@ -33,7 +33,6 @@ LAYOUT = (
 BOX, ROAD, LOOK, AIR, WAY = slice(0, 4), slice(4, 10), slice(10, 13), slice(13, 19), slice(19, 27)
 JUNCTION, LANES = slice(4, 8), slice(8, 10)  # of the road
 PARTS = BOX, JUNCTION, LANES, AIR  # what a world is shown; each of them is known or not
-HORIZON, CAMERA_HEIGHT, SLOPE = 0.5, 1.5, 128 / 144  # of the town's camera: 90 degrees across, 16:9
 NEAR = 20.0  # m at which a junction's closeness is 1/e
 ATTENTION = 5.0  # times that an error where an event's actor is counts as much as elsewhere
 ARMS = (1, 2, 4)  # bits of `label.junction_arms`: left, straight on, right

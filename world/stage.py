@@ -20,20 +20,9 @@ from world import way
 from world.air import AMOUNTS, Atmosphere, goal
 from world.controls import DT, NULL, Command, Control, Event, Side
 from world.kinematics import WHEELBASE, Motion
-from world.layout import (
-    AIR,
-    BOX,
-    CAMERA_HEIGHT,
-    HORIZON,
-    JUNCTION,
-    LANES,
-    LOOK,
-    NEAR,
-    SLOPE,
-    WAY,
-    unknown,
-)
+from world.layout import AIR, BOX, JUNCTION, LANES, LOOK, NEAR, WAY, unknown
 
+HORIZON, CAMERA_HEIGHT, SLOPE = 0.5, 1.5, 128 / 144  # of the town's camera: 90 degrees across, 16:9
 COURSES = "courses"  # the file beside the weights
 NEAREST = 1.0  # m ahead: nearer, an actor is out of the picture
 AHEAD_SECONDS, LEAST_AHEAD = 3.0, 20.0  # of a junction that is asked for
@@ -96,9 +85,7 @@ class State:
     distance: float = math.nan  # to the junction, m; below 0 within it
     turned: float = 0.0
     air: tuple[float, ...] = (0.0,) * len(AMOUNTS)  # how much there is of each
-    way: tuple[int, float, float] | None = (
-        None  # the command that it was laid for, m to the junction and m/s at that time
-    )
+    way: tuple[int, float, float] | None = None  # as laid: command, m to the junction, m/s
     gone: tuple[float, float, float] = (0.0, 0.0, 0.0)  # the pose since
     lane: int = 0  # the lane change that is asked for, and has had its way
 
@@ -199,7 +186,7 @@ class Stage:
         command, now = control.command, self.now
         if command not in CROSSING:
             if math.isnan(now.distance) or now.distance > 0:  # taken back, or none was asked for
-                if now.distance > 0 and now.way is not None:
+                if now.distance > 0:
                     now = replace(now, way=None)
                 self.now = replace(now, command=int(max(command, 0)), distance=math.nan, turned=0.0)
                 return None

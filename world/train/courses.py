@@ -10,8 +10,8 @@ import torch
 
 from world.controls import Event
 from world.kinematics import WHEELBASE
-from world.layout import LOOK, SLOPE
-from world.stage import Course, Courses
+from world.layout import LOOK
+from world.stage import SLOPE, Course, Courses
 from world.train.drives import Drives
 
 KEPT, FRAMES, FEWEST = 6, 100, 8  # courses of an event, side and level; frames of one, at most and at least
