@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,13 +15,15 @@ import torch
 from safetensors.torch import save_file
 
 from tests.tiny_world import TINY, write_tiny_world
-from world.controls import Command, Control, Event, Side
+from world.controls import FPS, Command, Control, Event, Side
 from world.dream import Dream, WorldModel
 from world.files import read_config, write_config
 from world.kinematics import Motion
-from world.layout import BOX, JUNCTION, LANES
+from world.layout import BOX, JUNCTION, LANES, NEAR
 from world.stage import (
+    AHEAD_SECONDS,
     COURSES,
+    LEAST_AHEAD,
     Course,
     Stage,
     box,
@@ -77,13 +80,29 @@ def test_another_level_of_an_event_is_another_actor() -> None:
 def test_a_junction_comes_where_a_turn_is_asked_for_and_goes_when_it_is_done() -> None:
     stage, left = Stage({}), Control(command=int(Command.LEFT))
     assert stage.step(Control(), DRIVING)[0, JUNCTION].isnan().all()
-    told = [stage.step(left, DRIVING)[0, JUNCTION] for _ in range(30)]
-    assert told[0][:4].tolist() == pytest.approx([math.exp(-29 / 20), 1.0, 1.0, 1.0])
+    told = [stage.step(left, DRIVING)[0, JUNCTION] for _ in range(round(AHEAD_SECONDS * FPS))]
+    assert told[0][:4].tolist() == pytest.approx([math.exp(-(AHEAD_SECONDS * FPS - 1) / NEAR), 1.0, 1.0, 1.0])
     assert float(told[-1][0]) == pytest.approx(1.0, abs=0.06)
-    turned = [stage.step(left, Motion(5.0, 0.6))[0, JUNCTION] for _ in range(25)]
-    done = next(frame for frame, told in enumerate(turned) if told.isnan().all())
-    assert turned[0][0] == 1.0 and 0 < float(turned[done + 1][0]) < 0.5  # who still asks gets the next one
+    turned = [float(stage.step(left, Motion(5.0, 0.6))[0, JUNCTION][0]) for _ in range(25)]
+    assert turned[0] == 1.0
+    assert turned[-1] == pytest.approx(0.0, abs=0.1)  # who still asks gets the next one, a block away
     assert stage.step(Control(), DRIVING)[0, JUNCTION].isnan().all()
+
+
+def test_the_junction_that_is_in_sight_is_the_one_that_is_meant() -> None:
+    left, slow = Control(command=int(Command.LEFT)), Motion(5.0, 0.0)
+
+    def driven(sights: Callable[[float], float]) -> float:
+        """m until one is there."""
+        stage = Stage({})
+        for frame in range(1, 200):
+            if float(stage.step(left, slow, sights(0.5 * frame))[0, JUNCTION][0]) == 1.0:
+                return 0.5 * frame
+        raise AssertionError("never there")
+
+    assert driven(lambda metres: 60.0) == driven(lambda metres: math.nan) == LEAST_AHEAD
+    assert driven(lambda metres: 24 - metres) == pytest.approx(24, abs=2)
+    assert LEAST_AHEAD < driven(lambda metres: 30.0) < 2 * LEAST_AHEAD  # a mirage stays as far off as it was
 
 
 def test_there_is_a_lane_to_change_to() -> None:

@@ -25,9 +25,11 @@ from world.layout import AIR, BOX, JUNCTION, LANES, LOOK, NEAR, WAY, unknown
 HORIZON, CAMERA_HEIGHT, SLOPE = 0.5, 1.5, 128 / 144  # of the town's camera: 90 degrees across, 16:9
 COURSES = "courses"  # the file beside the weights
 NEAREST = 1.0  # m ahead: nearer, an actor is out of the picture
-AHEAD_SECONDS, LEAST_AHEAD = 3.0, 20.0  # of a junction that is asked for
+AHEAD_SECONDS, LEAST_AHEAD = 5.0, 36.0  # of a junction that is asked for
+BLOCK = 60.0  # m from one junction to the next, where the command stays
 TURNED = math.radians(70)  # what ends a turn
-LAID = 20.0  # m ahead of a junction from which on the way through it is laid
+SIGHT, TRUST = 36.0, 0.3  # m: a junction that is read to be nearer is believed in; how much of it in a frame
+LAID = 16.0  # m ahead of a junction from which on the way through it is laid
 CROSSING = Command.LEFT, Command.STRAIGHT, Command.RIGHT
 BESIDE = {Command.LANE_LEFT: (1.0, 0.0), Command.LANE_RIGHT: (0.0, 1.0)}  # lanes to the left and to the right
 
@@ -102,15 +104,17 @@ class Stage:
         other.now = self.now
         return other
 
-    def step(self, control: Control, motion: Motion) -> Tensor:
-        """The layout [1, L] of the next frame, to which `motion` leads under `control`."""
+    def step(self, control: Control, motion: Motion, sight: float = math.nan) -> Tensor:
+        """The layout [1, L] of the next frame, to which `motion` leads under `control`. sight: m to the junction that the last
+        frame shows, by the world's readouts.
+        """
         out = unknown(1)
         out[0, AIR] = torch.tensor(self._air(control))
         if self._courses:
             out[0, BOX] = torch.tensor(self._actor(control, motion))
             if out[0, BOX].any():
                 out[0, LOOK] = torch.tensor(self._of(control)[self.now.course].look)
-        closeness = self._junction(control, motion)
+        closeness = self._junction(control, motion, sight)
         if closeness is not None:
             out[0, JUNCTION] = torch.tensor((closeness, 1.0, 1.0, 1.0))
         if control.command in BESIDE:
@@ -181,24 +185,26 @@ class Stage:
         like = sorted(range(len(courses)), key=lambda number: abs(courses[number].speed - speed))[:3]
         return random.Random(f"{self._seed} {control.event} {self.now.frame}").choice(like) if like else -1
 
-    def _junction(self, control: Control, motion: Motion) -> float | None:
+    def _junction(self, control: Control, motion: Motion, sight: float) -> float | None:
         """How close the crossroads that a command asks for are; None where there is none and anything may come."""
         command, now = control.command, self.now
         if command not in CROSSING:
             if math.isnan(now.distance) or now.distance > 0:  # taken back, or none was asked for
-                if now.distance > 0:
+                if 0 < now.distance <= LAID:
                     now = replace(now, way=None)
                 self.now = replace(now, command=int(max(command, 0)), distance=math.nan, turned=0.0)
                 return None
         elif command != now.command or math.isnan(now.distance):
             ahead = max(LEAST_AHEAD, AHEAD_SECONDS * motion.speed)
             now = self.now = replace(now, command=int(command), distance=ahead, turned=0.0)
-        distance = now.distance - motion.speed * DT
+        driven = motion.speed * DT
+        distance = now.distance - driven
+        if now.distance > LAID and sight < SIGHT:  # where the picture shows one, it is that one
+            distance = min(distance + TRUST * (sight - distance), now.distance - driven / 2)
         turned = now.turned + abs(motion.yaw_rate) * DT * (distance <= 0)
         done = distance < -way.CROSSING or (distance <= 0 and turned > TURNED)
-        self.now = replace(now, distance=math.nan if done else distance, turned=turned)
-        if done:
-            return None
+        distance, turned = (BLOCK, 0.0) if done else (distance, turned)
+        self.now = replace(now, distance=distance, turned=turned)
         return math.exp(-max(0.0, distance) / NEAR)
 
 

@@ -21,11 +21,11 @@ Point = tuple[float, float]  # m ahead of the rear axle, m to the left
 
 SOON = 6 * FPS  # frames within which the last of the REACH is driven: a way along which one stands is none
 LANE, CROSSING = 3.2, 14.0  # m: the width of a lane; of a junction
-BEFORE_TURN = 4.0  # m that the rear axle goes on into a junction before the wheel is turned
-RADIUS = {Command.LEFT: 8.6, Command.RIGHT: 7.0}  # m, of the town's turns
+BEFORE_TURN = 2.0  # m that the rear axle goes on into a junction before the wheel is turned
+RADIUS = {Command.LEFT: 10.5, Command.RIGHT: 10.0}  # m, of the turns that the town's expert drives
 SHIFT = {Command.LANE_LEFT: LANE, Command.LANE_RIGHT: -LANE}  # m to the left
-SHIFT_SECONDS, SHIFT_LEAST = 3.5, 15.0  # of a lane change; m
-AFTERWARDS = 30.0  # m that a way goes on straight
+SHIFT_SECONDS, SHIFT_LEAST = 2.2, 12.0  # of a lane change, as the town drives them; m
+AFTERWARDS = 40.0  # m that a way goes on straight, for the pursuer to come to it
 SIDEWAYS = 2.5  # m/s2 that a bend is driven with
 
 
@@ -49,7 +49,7 @@ def driven(pose: np.ndarray, left: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(out).any(1, keepdims=True), np.float32(np.nan), out)
 
 
-def laid(command: int, speed: float, entry: float) -> list[Point]:
+def laid(command: int, entry: float, speed: float) -> list[Point]:
     """The way that a command asks for, a point every metre. entry: m to the junction; speed: m/s, for a lane change."""
     points = [(0.0, 0.0)]
 
