@@ -14,9 +14,11 @@ from typing import Any, Literal
 from brain.plan import Step, When
 from finetune import numbers
 
-Split = Literal["train", "held_out"]
+Split = Literal["train", "validation", "held_out"]
 HELD_OUT_SHARE = 0.15
+VALIDATION_SHARE = 0.08
 FEWEST = 3  # options that a list must have to be split; a shorter one is shared, so it may hold nothing but slots
+FEWEST_VALIDATED = 8  # options that a list must have to keep some for validation; a shorter one lends those of training
 EVENT_SIDES = ("ped_cross", "cyclist", "cut_in", "animal")
 PLAIN_EVENTS = ("hard_brake", "stalled", "debris", "oncoming", "emergency", "road_work")
 EVENTS = (*EVENT_SIDES, *PLAIN_EVENTS)
@@ -156,7 +158,10 @@ class Pieces:
         drive = ("stop", "go", "faster", "slower", "lane_left", "lane_right", "left", "right")
         names = self.rng.choice((drive, WEATHER, TIME, EVENT_SIDES, PLAIN_EVENTS, ("speed",)))
         phrase, (value, written) = self.phrase(self.rng.choice(names)), numbers.seconds(self.language, self.rng)
-        text = self.fill(self.pick(self.words.joints.DELAY), a=phrase.text, seconds=written)
+        frame = self.pick(self.words.joints.DELAY)
+        while phrase.steps[0].name == "go" and any(word in frame for word in self.words.joints.WAITING):
+            frame = self.pick(self.words.joints.DELAY)  # "wait five seconds, then go" is an idiom: it stops first
+        text = self.fill(frame, a=phrase.text, seconds=written)
         return Phrase(text, (replace(phrase.steps[0], when=When("delay", value)),), False)
 
     def lasting(self) -> Phrase:
@@ -200,9 +205,18 @@ def later(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 @cache
 def of_split(options: tuple[Any, ...], split: Split) -> tuple[Any, ...]:
-    """The options that belong to a split, by a hash of their words: a share of every list, so that none is left out."""
+    """The options that belong to a split, by a hash of their words: a share of every list, so that none is left out.
+
+    No split shares an option with what is held out. Validation, which chooses among trainings, shares those of lists
+    too short to be cut in three with training.
+    """
     if len(options) < FEWEST:
         return options
     ranked = sorted(options, key=lambda option: hashlib.sha256(repr(option).encode()).hexdigest())
-    cut = max(1, round(len(ranked) * HELD_OUT_SHARE))
-    return tuple(ranked[:cut] if split == "held_out" else ranked[cut:])
+    held_out = max(1, round(len(ranked) * HELD_OUT_SHARE))
+    if split == "held_out":
+        return tuple(ranked[:held_out])
+    if len(options) < FEWEST_VALIDATED:
+        return tuple(ranked[held_out:])
+    cut = held_out + max(1, round(len(ranked) * VALIDATION_SHARE))
+    return tuple(ranked[held_out:cut] if split == "validation" else ranked[cut:])

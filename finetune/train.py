@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brain.llm import PACKAGE, PACKAGE_VERSION, base_model
-from brain.prompt import prompt_tokens
-from finetune.cases import Case, read_cases
+from finetune.batches import IGNORE, Batch, Batches, example, pack
+from finetune.best import Best
+from finetune.cases import read_cases
 from finetune.corpus import corpus
 from finetune.lora import fuse
 from world.train.loop import Report, Schedule, TrainingLoop
 
-HELD_OUT_SEED = 1
-IGNORE = -100
+VALIDATION_SEED = 1
+Method = Literal["lora", "qlora"]
+TARGETS: dict[str, str | list[str]] = {
+    "all-linear": "all-linear",
+    "attention": ["q_proj", "k_proj", "v_proj", "o_proj"],
+    "mlp": ["gate_proj", "up_proj", "down_proj"],
+}
 
 
 @dataclass(frozen=True, slots=True)
 class FinetuneConfig:
-    cases: int = 24_000
-    held_out: int = 200
+    """alpha is twice the rank; targets: a key of TARGETS; patience: validations without a better one that end it."""
+
+    cases: int = 30_000
+    validation: int = 400
     rank: int = 16
-    alpha: int = 32
+    targets: str = "all-linear"
+    method: Method = "lora"
     rate: float = 1e-3
     batch: int = 16
     minutes: float = 20.0
+    validate_minutes: float = 6.0
+    patience: int = 5
     seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """Token ids of prompt and plan; the loss counts from `prompt` on."""
-
-    tokens: list[int]
-    prompt: int
 
 
 def finetune(
@@ -52,113 +56,122 @@ def finetune(
     config: FinetuneConfig | None = None,
     report: Report | None = None,
 ) -> Path:
-    """Trains a LoRA on every linear layer and writes the adapter to `out / "adapter"`; goes on where it was killed.
+    """Trains a LoRA and writes the adapter to `out / "adapter"`; goes on where it was killed.
 
-    base: a folder of safetensors with its tokenizer (default: SmolLM2-135M-Instruct); data: a jsonl file of cases
+    Of the averaged weights at every validation those with the most exact plans are kept. base: a folder of safetensors
+    with its tokenizer (default: SmolLM2-135M-Instruct), whose own chat template is used; data: a jsonl file of cases
     (`text`, `context`, `plan`) added to the synthesised corpus.
     """
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     config = config or FinetuneConfig()
     folder = Path(base) if base else base_model()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
-        lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
-        model = get_peft_model(plain, lora)
-    if _bf16():
-        model.to(torch.bfloat16)
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.data = parameter.data.float()
-    fuse(model)
+    model = adapted(folder, config)
 
     cases = corpus(config.cases, seed=config.seed) + (read_cases(data) if data else [])
-    examples = [example(tokenizer, case) for case in cases]
-    batches = Batches(examples, config.batch, config.seed)
-    held_out = [example(tokenizer, case) for case in corpus(config.held_out, "held_out", HELD_OUT_SEED)]
+    batches = Batches([example(tokenizer, case) for case in cases], config.batch, config.seed)
+    unseen = [example(tokenizer, case) for case in corpus(config.validation, "validation", VALIDATION_SEED)]
 
     trained = {name.replace(".", "/"): value for name, value in model.named_parameters() if value.requires_grad}
-    schedule = Schedule(minutes=config.minutes, rate=config.rate, warmup=60, fall=0.1, ema=0.98, weight_decay=0.0)
+    schedule = Schedule(
+        minutes=config.minutes,
+        rate=config.rate,
+        warmup=30,
+        fall=0.1,
+        ema=0.98,
+        weight_decay=0.0,
+        validate_minutes=config.validate_minutes,
+    )
     loop = TrainingLoop("lora", out, nn.ParameterDict(trained), schedule)
+    best = Best(out, config.patience)
+    began, tokens = time.perf_counter(), 0
 
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
-        tokens, labels, mask = batches.batch(step)
-        loss, exact = completion_loss(model, tokens, labels, mask)
-        yield {"loss": loss, "exact": exact, "epoch": torch.tensor(step / len(batches))}
+        nonlocal tokens
+        batch = batches.batch(step)
+        loss, exact = completion_loss(model, batch)
+        yield {
+            "loss": loss,
+            "exact": exact,
+            "epoch": torch.tensor(step / len(batches)),
+            "tokens_per_second": torch.tensor(tokens / (time.perf_counter() - began)),
+        }
+        tokens += batch.size
 
     def validate() -> dict[str, float]:
         with torch.no_grad():
-            scores = [
-                completion_loss(model, *collate(held_out[start : start + 50])) for start in range(0, len(held_out), 50)
-            ]
-        return {
-            "loss": float(sum(loss for loss, _ in scores)) / len(scores),
-            "exact": float(sum(right for _, right in scores)) / len(scores),
+            parts = [unseen[start : start + config.batch] for start in range(0, len(unseen), config.batch)]
+            scores = [(len(part), *completion_loss(model, pack(part, batches.shared))) for part in parts]
+        found = {
+            "loss": float(sum(count * loss for count, loss, _ in scores)) / len(unseen),
+            "exact": float(sum(count * exact for count, _, exact in scores)) / len(unseen),
         }
+        if best.is_better(found["exact"]):
+            base_name = Path(base).name if base else f"{PACKAGE}=={PACKAGE_VERSION}"
+            save_adapter(model, best.adapter, config, base_name, len(cases), found | {"step": loop.step})
+            best.note(loop.step, found["exact"])
+        return found
 
-    loop.run(loss_of, validate, report)
-    with loop.averaged():
-        return save_adapter(model, out / "adapter", config, len(cases), validate())
+    if not best.is_over:
+        loop.run(loss_of, validate, report, lambda: best.is_over)
+    return best.adapter
 
 
-def completion_loss(model: Any, tokens: Tensor, labels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross entropy of the plan's tokens, and the share of rows in which every one of them is the likeliest.
+def adapted(folder: Path, config: FinetuneConfig) -> Any:
+    """The base model with a LoRA that changes nothing yet; the base in bf16 where the machine computes in it, or nf4."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    dtype = torch.bfloat16 if _bf16() else torch.float32
+    settings: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": "eager"}
+    if config.method == "qlora":
+        settings |= {"dtype": dtype, "quantization_config": nf4(dtype)}
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        plain = AutoModelForCausalLM.from_pretrained(folder, **settings)
+        lora = LoraConfig(
+            r=config.rank, lora_alpha=2 * config.rank, target_modules=TARGETS[config.targets], task_type="CAUSAL_LM"
+        )
+        model = get_peft_model(plain, lora)
+    if config.method == "lora":
+        model.to(dtype)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    fuse(model)
+    return model
+
+
+def nf4(dtype: torch.dtype) -> Any:
+    """QLoRA's base (Dettmers et al. 2023, arXiv 2305.14314): 4-bit NormalFloat, the scales quantised too."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+
+
+def completion_loss(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Cross entropy of the plans' tokens, and the share of examples in which every one of them is the likeliest.
 
     The vocabulary's logits are made only where there is something to predict: they would dominate the cost.
     """
     inner = model.base_model.model
-    hidden = inner.model(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state
-    rows, columns = (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
+    hidden = inner.model(
+        input_ids=batch.tokens, attention_mask=batch.mask(inner.dtype), position_ids=batch.places, use_cache=False
+    ).last_hidden_state
+    rows, columns = (batch.labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
     logits = inner.lm_head(hidden[rows, columns]).float()
-    target = labels[rows, columns + 1]
-    wrong = torch.zeros(len(tokens)).index_add_(0, rows, (logits.argmax(-1) != target).float())
+    target, owner = batch.labels[rows, columns + 1], batch.owner[rows, columns + 1] - 1
+    wrong = torch.zeros(int(owner.max()) + 1).index_add_(0, owner, (logits.argmax(-1) != target).float())
     return F.cross_entropy(logits, target), (wrong == 0).float().mean()
 
 
-def example(tokenizer: Any, case: Case) -> Example:
-    prompt = prompt_tokens(tokenizer, case.text, case.context)
-    plan = list(tokenizer(case.plan, add_special_tokens=False).input_ids)
-    return Example([*prompt, *plan, tokenizer.eos_token_id], len(prompt))
-
-
-class Batches:
-    """Batches of examples of like length, in a new order every epoch; `batch(step)` depends on the step alone."""
-
-    def __init__(self, examples: list[Example], size: int, seed: int) -> None:
-        self.examples, self.size, self.seed = examples, size, seed
-
-    def __len__(self) -> int:
-        return max(1, len(self.examples) // self.size)
-
-    def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        epoch, number = divmod(step, len(self))
-        generator = torch.Generator().manual_seed(self.seed * 1000 + epoch)
-        order = torch.randperm(len(self.examples), generator=generator).tolist()
-        pools = [order[start : start + 40 * self.size] for start in range(0, len(order), 40 * self.size)]
-        sorted_order = [index for pool in pools for index in sorted(pool, key=lambda i: len(self.examples[i].tokens))]
-        starts = torch.randperm(len(self), generator=generator).tolist()
-        first = starts[number] * self.size
-        return collate([self.examples[index] for index in sorted_order[first : first + self.size]])
-
-
-def collate(examples: list[Example]) -> tuple[Tensor, Tensor, Tensor]:
-    """Tokens, labels and mask [B, L], padded on the right."""
-    longest = max(len(item.tokens) for item in examples)
-    tokens = torch.zeros(len(examples), longest, dtype=torch.long)
-    labels, mask = torch.full_like(tokens, IGNORE), torch.zeros_like(tokens)
-    for row, item in enumerate(examples):
-        length = len(item.tokens)
-        tokens[row, :length] = torch.tensor(item.tokens)
-        labels[row, item.prompt : length] = torch.tensor(item.tokens[item.prompt :])
-        mask[row, :length] = 1
-    return tokens, labels, mask
-
-
-def save_adapter(model: Any, out: Path, config: FinetuneConfig, cases: int, scores: dict[str, float]) -> Path:
-    """The adapter as fp16 safetensors with its configuration; written aside, then renamed."""
+def save_adapter(
+    model: Any, out: Path, config: FinetuneConfig, base: str, cases: int, scores: dict[str, float]
+) -> None:
+    """The adapter as fp16 safetensors with its configuration; written aside, then renamed. `base`: no path."""
     from safetensors.torch import load_file, save_file
 
     aside = out.with_name(out.name + ".new")
@@ -167,14 +180,13 @@ def save_adapter(model: Any, out: Path, config: FinetuneConfig, cases: int, scor
     weights = aside / "adapter_model.safetensors"
     save_file({name: value.half() for name, value in load_file(weights).items()}, weights)
     settings = json.loads((aside / "adapter_config.json").read_text())
-    settings["base_model_name_or_path"] = f"{PACKAGE}=={PACKAGE_VERSION}"  # not a path of the machine it was trained on
+    settings["base_model_name_or_path"] = base
     (aside / "adapter_config.json").write_text(json.dumps(settings, indent=2) + "\n")
-    record = {"config": asdict(config), "cases": cases, "held_out_teacher_forced": scores}
+    record = {"config": asdict(config), "cases": cases, "validation_teacher_forced": scores}
     (aside / "training.json").write_text(json.dumps(record, indent=2) + "\n")
     (aside / "README.md").unlink(missing_ok=True)
     shutil.rmtree(out, ignore_errors=True)
     aside.rename(out)
-    return out
 
 
 def _bf16() -> bool:

@@ -15,7 +15,7 @@ from finetune import numbers, reserved
 from finetune.cases import Case, bare, read_tsv, template
 from finetune.corpus import apart, corpus
 from finetune.phrases import en, zh
-from finetune.pieces import FEWEST, of_split
+from finetune.pieces import FEWEST, FEWEST_VALIDATED, of_split
 
 DATA = Path(__file__).parent / "data"
 COUNT = 20_000
@@ -96,16 +96,19 @@ def lists(words: object) -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("words", [en, zh])
-def test_both_splits_have_their_own_share_of_every_list(words: ModuleType) -> None:
+def test_every_split_has_its_own_share_of_every_list(words: ModuleType) -> None:
     found = list(lists(words))
     assert len(found) > 150
     for options in found:
         assert len(set(options)) == len(options)
         if len(options) < FEWEST:
-            assert len(options) == 1 and options[0] in ("rain", "snow", "fog", "雨", "雪", "霧")
+            assert len(options) == 1 and options[0] in ("rain", "snow", "fog", "雨", "雪", "霧", "等")
             continue
-        train, tested = of_split(options, "train"), of_split(options, "held_out")
-        assert tested and not set(train) & set(tested) and len(train) + len(tested) == len(options)
+        train, tested = set(of_split(options, "train")), set(of_split(options, "held_out"))
+        validated = set(of_split(options, "validation"))
+        assert train and tested and validated and not tested & (train | validated)
+        assert tested | train | validated == set(options)
+        assert not train & validated or len(options) < FEWEST_VALIDATED
 
 
 def test_no_hand_written_text_nor_its_template_is_trained_on(cases: list[Case]) -> None:

@@ -9,11 +9,15 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
+from finetune.batches import IGNORE, Batches, Example, example, pack, shared_beginning
+from finetune.best import Best
 from finetune.cases import read_cases, read_tsv
+from finetune.corpus import corpus
 from finetune.lora import fuse
 from finetune.rules import by_rules
 from finetune.scores import compare
-from finetune.train import IGNORE, Batches, Example, collate
+from finetune.train import completion_loss
+from tests.tiny_brain import tiny_model
 from world.errors import DataError
 
 HAND_WRITTEN = Path(__file__).parent / "data/brain_cases.tsv"
@@ -45,18 +49,48 @@ def test_fused_product_is_pefts_own() -> None:
 
 
 def test_batches_cover_an_epoch_and_depend_on_the_step_alone() -> None:
-    examples = [Example([10 + i] * (3 + i % 7), 2) for i in range(64)]
+    examples = [Example([1, 2, 10 + i, *[3] * (i % 7), 4], 3) for i in range(64)]
     batches = Batches(examples, 8, seed=3)
-    seen = [int(row[0]) for step in range(len(batches)) for row in batches.batch(step)[0]]
+    seen = [int(token) for step in range(len(batches)) for token in batches.batch(step).tokens.flatten() if token >= 10]
     assert sorted(seen) == [10 + i for i in range(64)]
-    assert torch.equal(batches.batch(5)[0], Batches(examples, 8, seed=3).batch(5)[0])
+    assert torch.equal(batches.batch(5).tokens, Batches(examples, 8, seed=3).batch(5).tokens)
 
 
-def test_only_the_plan_is_learnt() -> None:
-    tokens, labels, mask = collate([Example([1, 2, 3, 4], 2), Example([5, 6], 1)])
-    assert labels.tolist() == [[IGNORE, IGNORE, 3, 4], [IGNORE, 6, IGNORE, IGNORE]]
-    assert mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
-    assert tokens.shape == (2, 4)
+def test_only_the_plan_is_learnt_and_no_example_sees_another() -> None:
+    batch = pack([Example([7, 1, 2, 3], 2), Example([7, 5, 6], 2)], shared=1)
+    assert batch.tokens.tolist() == [[7, 1, 2, 3, 5, 6]]
+    assert batch.labels.tolist() == [[IGNORE, IGNORE, 2, 3, IGNORE, 6]]
+    assert batch.places.tolist() == [[0, 1, 2, 3, 1, 2]]
+    assert batch.size == 6
+    seen = (batch.mask(torch.float32)[0, 0] == 0).tolist()
+    assert [[place for place, sees in enumerate(row) if sees] for row in seen] == [
+        [0],
+        [0, 1],
+        [0, 1, 2],
+        [0, 1, 2, 3],
+        [0, 4],
+        [0, 4, 5],
+    ]
+
+
+def test_shared_beginning_leaves_every_prompt_a_token_of_its_own() -> None:
+    assert shared_beginning([Example([1, 2, 3, 9], 3), Example([1, 2, 4, 9], 3)]) == 2
+    assert shared_beginning([Example([1, 2, 9], 2), Example([1, 2, 9], 2)]) == 1
+    assert shared_beginning([Example([1, 9], 1), Example([2, 9], 1)]) == 0
+
+
+def test_packed_loss_is_that_of_the_examples_one_by_one() -> None:
+    """A real language model: what stands beside an example in a row changes nothing."""
+    local = tiny_model()
+    model = get_peft_model(local.model, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    examples = [example(local.tokenizer, case) for case in corpus(11)]
+    with torch.no_grad():
+        together, exact = completion_loss(model, pack(examples, shared_beginning(examples)))
+        apart = [completion_loss(model, pack([item], 0)) for item in examples]
+    learnt = torch.tensor([len(item.tokens) - item.prompt for item in examples])
+    losses = torch.stack([loss for loss, _ in apart])
+    torch.testing.assert_close(together, (losses * learnt).sum() / learnt.sum())
+    assert float(exact) == pytest.approx(float(torch.stack([right for _, right in apart]).mean()))
 
 
 def test_own_cases_are_read_and_bad_ones_named(tmp_path: Path) -> None:
@@ -80,3 +114,16 @@ def test_scores_count_what_is_exact() -> None:
     assert compare(own, ["nonsense"] * len(own))["valid"] == 0.0
     by_keywords = compare(own, [by_rules(case.text) for case in own])
     assert 0.1 < by_keywords["exact"] < 1.0 and by_keywords["valid"] == 1.0
+
+
+def test_the_best_adapter_is_remembered_and_too_long_without_a_better_one_ends_it(tmp_path: Path) -> None:
+    best = Best(tmp_path, patience=2)
+    for step, exact in enumerate((0.5, 0.7, 0.6)):
+        if best.is_better(exact):
+            best.adapter.mkdir(exist_ok=True)
+            best.note(step, exact)
+    assert (best.step, best.exact, best.worse, best.is_over) == (1, 0.7, 1, False)
+    again = Best(tmp_path, patience=2)
+    assert (again.step, again.exact, again.worse) == (1, 0.7, 1)
+    assert not again.is_better(0.65) and again.is_over
+    assert Best(tmp_path, patience=2).is_over

@@ -71,7 +71,7 @@ def finetune(
         Path | None, typer.Option(exists=True, dir_okay=False, help="Own cases, jsonl: text, context, plan.")
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 20.0,
-    cases: Annotated[int, typer.Option(min=64, help="Synthesised cases.")] = 12_000,
+    cases: Annotated[int, typer.Option(min=64, help="Synthesised cases.")] = 30_000,
     seed: Seed = 0,
     base: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="Another base model's folder.")

@@ -81,9 +81,11 @@ class TrainingLoop:
         loss_of: LossOf,
         validate: Callable[[], dict[str, float]] | None = None,
         report: Report | None = None,
+        enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """`loss_of(step)` yields, for each part of this process's share of the batch, named losses, of which `loss` is
-        descended; `validate` is called with the EMA in place, by the main process."""
+        descended; `validate` is called with the EMA in place, by the main process; `enough`, after a validation, says
+        whether to end before the minutes are spent (one process only)."""
         schedule, compute, log = self.schedule, self.compute, _Log(self.folder / f"{self.name}.csv")
         say = report if report and compute.main else lambda fraction, text: None
         saved = validated = self.seconds
@@ -111,6 +113,7 @@ class TrainingLoop:
                         row = {f"validation_{key}": value for key, value in scores.items()}
                         log.write({"step": self.step, "seconds": round(self.seconds, 1)} | row)
                         say(self.progress, ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
+                    last = last or enough()
                 if last or stop or self.seconds - saved > 60 * schedule.checkpoint_minutes:
                     saved = self.seconds
                     if compute.main:
@@ -118,6 +121,8 @@ class TrainingLoop:
                         save_checkpoint(self.checkpoint, self.model, self.ema, self.optimizer, state, self.beside)
                 if stop and not last:
                     raise KeyboardInterrupt
+                if last:
+                    break
 
     def _take_step(self, parts: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
         """One step of the optimiser down the mean of the parts' losses, which it gives."""
