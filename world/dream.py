@@ -381,7 +381,8 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
     carried = carry(model.anchor, (before, last), motions_BM)
     if model.dynamics.config.layout_rows:
         sights = [frame.readout.junction_distance for frame in frames]
-        told_each = [stage.step(*leads) for stage, *leads in zip(stages, controls, motions, sights, strict=True)]
+        rows = zip(stages, controls, motions, sights, strict=True)
+        told_each = [stage.step(to, motion, sight) for stage, to, motion, sight in rows]
         layouts = torch.cat(told_each).to(model.device)
     seen_as = layouts, torch.cat([dream._layout for dream in dreams]), fields_of(controls, model.device)
     carried = model.painted(carried, *seen_as)
