@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import time
 import unicodedata
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from brain.files import ADAPTER
 from brain.grammar import grammar
-from brain.llm import ADAPTER, LocalModel
+from brain.llm import LocalModel, Token
 from brain.plan import PlanError, Utterance, parse_line, print_line
 from brain.prompt import MAX_TEXT, Context, prompt_tokens
+from brain.quant import Quant
 from world.errors import LucidriveError
 
 Thought = Generator[None, None, "Reply"]
+CONFIDENCE = "confidence.json"  # beside an adapter: how sure it has to be
+FORKS = 2  # choices that are made otherwise in search of a second best line
+DONE: Any = object()
 
 
 class BrainInputError(LucidriveError):
@@ -26,7 +33,7 @@ class Reply:
     """What the brain made of a sentence.
 
     seconds: computing time; tokens: decoded; confidence: mean log-probability over the tokens it chose (not those
-    the grammar forced), 0 being certain.
+    the grammar forced), 0 being certain; instead: where it was not sure, the line that it would have given otherwise.
     """
 
     utterance: Utterance
@@ -34,40 +41,43 @@ class Reply:
     seconds: float
     tokens: int
     confidence: float
+    instead: str | None = None
 
 
 class Director:
-    """Keeps the model and the grammar. `think` leaves the pace to its caller, `answer` does not."""
+    """Keeps the model and the grammar. `think` leaves the pace to its caller, `answer` does not.
 
-    def __init__(self, model: LocalModel) -> None:
-        self.model = model
+    A reply whose confidence is below `unsure` has a second best line; without that threshold none has.
+    """
+
+    def __init__(self, model: LocalModel, unsure: float | None = None) -> None:
+        self.model, self.unsure = model, unsure
         self.grammar = grammar()
 
     @classmethod
-    def load(cls, adapter: Path | None = ADAPTER, *, quantise: bool = True) -> Director:
-        return cls(LocalModel.load(adapter, quantise=quantise))
+    def load(
+        cls,
+        adapter: Path | None = ADAPTER,
+        *,
+        base: str | Path | None = None,
+        quant: Quant = "int8",
+        device: str = "cpu",
+    ) -> Director:
+        model = LocalModel.load(adapter, base=base, quant=quant, device=device)
+        return cls(model, threshold(adapter) if adapter else None)
 
     def think(self, text: str, context: Context | str = "") -> Thought:
         """Yields after every forward pass; the generator's return value is the reply. BrainInputError on unusable text."""
         prompt = prompt_tokens(self.model.tokenizer, clean(text), str(context))
-        spent, ids, scores = 0.0, [], []
-        decoding = self.model.decode(prompt, self.grammar)
-        while True:
-            began = time.perf_counter()
-            try:
-                token = next(decoding)
-            except StopIteration:
-                spent += time.perf_counter() - began
-                break
-            spent += time.perf_counter() - began
-            if token is not None:
-                ids.append(token.id)
-                if token.logprob is not None:
-                    scores.append(token.logprob)
-            yield
-        utterance = self._parse(ids)
-        confidence = sum(scores) / len(scores) if scores else 0.0
-        return Reply(utterance, print_line(utterance), spent, len(ids), confidence)
+        stopwatch = Stopwatch()
+        tokens = yield from self._decoded(prompt, (), stopwatch)
+        utterance = self._parse([token.id for token in tokens if not token.end])
+        line, confidence = print_line(utterance), mean_logprob(tokens)
+        instead = None
+        if self.unsure is not None and confidence < self.unsure:
+            instead = yield from self._instead(prompt, tokens, line, stopwatch)
+        count = sum(not token.end for token in tokens)
+        return Reply(utterance, line, stopwatch.seconds, count, confidence, instead)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
         """Thinks to the end."""
@@ -78,6 +88,35 @@ class Director:
             except StopIteration as done:
                 return done.value
 
+    def _decoded(
+        self, prompt: list[int], begin: Sequence[int], stopwatch: Stopwatch
+    ) -> Generator[None, None, list[Token]]:
+        tokens: list[Token] = []
+        decoding = self.model.decode(prompt, self.grammar, begin=begin)
+        while True:
+            with stopwatch:
+                token = next(decoding, DONE)
+            if token is DONE:
+                return tokens
+            if token is not None:
+                tokens.append(token)
+            yield
+
+    def _instead(
+        self, prompt: list[int], tokens: list[Token], line: str, stopwatch: Stopwatch
+    ) -> Generator[None, None, str | None]:
+        """The line that another choice leads to where the choice was least sure."""
+        choices = [(token.logprob, place, token.other) for place, token in enumerate(tokens) if token.other is not None]
+        for _, place, other in sorted(choices)[:FORKS]:
+            begin = [token.id for token in tokens[:place]]
+            if other not in self.model.ends:
+                begin.append(other)
+                begin += [token.id for token in (yield from self._decoded(prompt, begin, stopwatch)) if not token.end]
+            found = print_line(self._parse(begin))
+            if found != line:
+                return found
+        return None
+
     def _parse(self, ids: list[int]) -> Utterance:
         line = self.model.tokenizer.decode(ids)
         try:
@@ -85,6 +124,31 @@ class Director:
         except PlanError:  # cut off at the token limit: what is whole of it
             whole, _, _ = line.rpartition(";")
             return parse_line(whole)
+
+
+class Stopwatch:
+    """Adds up the seconds spent within it."""
+
+    def __init__(self) -> None:
+        self.seconds, self._began = 0.0, 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+
+def mean_logprob(tokens: Sequence[Token]) -> float:
+    """Over the tokens that were chosen; 0 where the grammar left no choice at all."""
+    chosen = [token.logprob for token in tokens if token.logprob is not None]
+    return sum(chosen) / len(chosen) if chosen else 0.0
+
+
+def threshold(adapter: Path) -> float | None:
+    """Below which confidence the adapter is unsure, as it was measured; None where it was not."""
+    file = adapter / CONFIDENCE
+    return float(json.loads(file.read_text())["unsure"]) if file.exists() else None
 
 
 def clean(text: str) -> str:

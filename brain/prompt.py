@@ -58,7 +58,8 @@ def prompt_tokens(
     for marker in tokenizer.added_tokens_encoder:
         text = text.replace(marker, f"{marker[0]} {marker[1:]}")
     turns = messages(text, context, instruction, shots)
-    written = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+    # a model that may think aloud before it answers (Qwen3) is told not to: other templates know no such switch
+    written = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False, enable_thinking=False)
     return list(tokenizer(written, add_special_tokens=False).input_ids)
 
 

