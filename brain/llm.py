@@ -124,6 +124,10 @@ class LocalModel:
     def _choose(self, logits: torch.Tensor, matcher: Any, mask: np.ndarray) -> Token:
         import llguidance.numpy
 
+        if not torch.isfinite(logits).all():
+            raise WeightsError(
+                "The language model gave numbers that are not finite; say it again, and if it stays so restore brain/weights."
+            )
         llguidance.numpy.fill_next_token_bitmask(matcher, mask, 0)
         allowed = np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little"))
         scores = logits[torch.from_numpy(allowed)].float().log_softmax(-1)

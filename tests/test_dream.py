@@ -159,6 +159,10 @@ def test_damaged_weights_are_refused_before_use(tmp_path: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     config["parts"]["dynamics"]["colour"] = 3
     (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="checksum"):
+        WorldModel.load(folder)
+    config["format"] = 1  # the old one, which has none
+    (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(WeightsError, match="colour"):
         WorldModel.load(folder)
     with pytest.raises(WeightsError, match="no world weights"):

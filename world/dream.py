@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,7 @@ class Dream:
             to_float(torch.from_numpy(fit(image, self.model.size))[None]).to(self.model.device)
             for image in check(frames)
         ]
-        self._latents = [self.model.tokenizer.encode(image) for image in images[-FRAMES:]]
+        self._latents = [checked(self.model.tokenizer.encode(image), "tokenizer") for image in images[-FRAMES:]]
         self._latents = [self._latents[0]] * (FRAMES - len(self._latents)) + self._latents
         self._images = [images[max(-2, -len(images))], images[-1]]
         return self._publish(control, motion, 0)
@@ -279,14 +279,14 @@ class Dream:
         latents = checked(sample(model.dynamics, self._noise(), given, FIRST_STEPS, self._cache))
         self._cache.commit()
         self._latents = [latents] * FRAMES
-        self._images = [model.tokenizer.decode(latents).clamp(-1, 1)] * 2
+        self._images = [checked(model.tokenizer.decode(latents), "tokenizer").clamp(-1, 1)] * 2
         return self._publish(control, motion, 0)
 
     def _publish(self, control: Control, motion: Motion, index: int) -> Frame:
         readout = UNREAD
         if self.model.driving:
             self._hidden = self.model.readout.trunk(torch.stack(self._latents, dim=1))
-            readout = self.model.readout.read(self._hidden)[0]
+            readout = read(self.model, self._hidden)[0]
         self.frame = Frame(to_uint8(self._images[-1])[0].cpu().numpy(), index, control, motion, readout)
         return self.frame
 
@@ -385,8 +385,8 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
         told_each = [stage.step(to, motion, sight) for stage, to, motion, sight in rows]
         layouts = torch.cat(told_each).to(model.device)
     seen_as = layouts, torch.cat([dream._layout for dream in dreams]), fields_of(controls, model.device)
-    carried = model.painted(carried, *seen_as)
-    latents = model.tokenizer.encode(carried)
+    carried = checked(model.painted(checked(carried, "anchor"), *seen_as), "actor")
+    latents = checked(model.tokenizer.encode(carried), "tokenizer")
     given = Condition.stack(
         [
             condition((new, dream._latents[-1], dream._latents[-2]), control, lead[None], dream._noise)
@@ -401,14 +401,14 @@ def _draw(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[_Drawn]:
     guidance = torch.tensor([GUIDANCE * (count < GUIDED_FRAMES) for count in since], device=model.device)
     latents = checked(sample(model.dynamics, noise, given, dreams[0].steps, cache, guidance_B=guidance))
     cache.commit()
-    pictures = model.blend(carried, model.tokenizer.decode(latents).clamp(-1, 1))
-    pictures = model.painted(pictures, *seen_as)
+    decoded = checked(model.tokenizer.decode(latents), "tokenizer").clamp(-1, 1)
+    pictures = checked(model.painted(checked(model.blend(carried, decoded), "blend"), *seen_as), "actor")
     hidden: list[Tensor | None] = [None] * size
     readouts = [UNREAD] * size
     if model.driving:
         seen = [torch.cat([dream._latents[age] for dream in dreams]) for age in range(1 - FRAMES, 0)]
         hidden_BD = model.readout.trunk(torch.stack([*seen, latents], dim=1))
-        hidden, readouts = [one.clone() for one in hidden_BD.split(1)], model.readout.read(hidden_BD)
+        hidden, readouts = [one.clone() for one in hidden_BD.split(1)], read(model, hidden_BD)
     images, keys = to_uint8(pictures).cpu().numpy(), cache.keys.chunk(size, dim=2)
     return [  # copies: a part of a batch would keep the whole of it in memory
         _Drawn(
@@ -434,12 +434,25 @@ def _same(one: Control, other: Control) -> bool:
     return (one.weather, one.time) == (other.weather, other.time)
 
 
-def checked(latents: Tensor) -> Tensor:
-    if not torch.isfinite(latents).all():
-        raise DataError(
-            "The dream fell apart (numbers that are not finite); go back to the last good frame or reset it."
-        )
-    return latents
+def checked(value: Tensor, part: str = "dynamics") -> Tensor:
+    """What a part of the world gave; DataError where that is not finite."""
+    if not torch.isfinite(value).all():
+        raise fallen_apart(part)
+    return value
+
+
+def read(model: WorldModel, hidden_BD: Tensor) -> list[Readout]:
+    """What the readout says, checked likewise."""
+    readouts = model.readout.read(hidden_BD)
+    if not all(math.isfinite(value) for readout in readouts for value in astuple(readout)):
+        raise fallen_apart("readout")
+    return readouts
+
+
+def fallen_apart(part: str) -> DataError:
+    return DataError(
+        f"The dream fell apart in its {part} (numbers that are not finite); go back to the last good frame or reset it."
+    )
 
 
 def condition(

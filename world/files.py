@@ -25,6 +25,7 @@ from world.tokenizer import Tokenizer, TokenizerConfig
 
 EMBEDDED = Path(__file__).parent / "weights" / "embedded"
 SCENES = "scenes"
+FORMAT, OLD_FORMAT = 2, 1  # of config.json; the old one has no checksum of its own
 
 Config = TypeVar("Config")
 
@@ -86,7 +87,10 @@ def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
     """The shapes, and the whole of config.json."""
     path = folder / "config.json"
     try:
-        raw = json.loads(path.read_text())
+        text = path.read_text()
+        raw = json.loads(text)
+        if raw["format"] != OLD_FORMAT and _text(raw) != text:
+            raise ValueError("its checksum is another")
         parts = raw["parts"]
         return (
             WorldConfig(
@@ -109,10 +113,16 @@ def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
 def write_config(folder: Path, config: WorldConfig, trained: dict[str, Any]) -> None:
     """config.json with a sha256 for every weight file present; `trained` says how they came about."""
     files = {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
-    text = json.dumps({"format": 1, "parts": asdict(config), "files": files, "trained": trained}, indent=2)
     aside = folder / "config.json.tmp"
-    aside.write_text(text + "\n")
+    aside.write_text(_text({"format": FORMAT, "parts": asdict(config), "files": files, "trained": trained}))
     aside.replace(folder / "config.json")
+
+
+def _text(raw: dict[str, Any]) -> str:
+    """config.json with its own checksum, whatever it says of that itself."""
+    plain = {name: value for name, value in raw.items() if name != "sha256"}
+    text = json.dumps(plain, indent=2)
+    return json.dumps(plain | {"sha256": hashlib.sha256(text.encode()).hexdigest()}, indent=2) + "\n"
 
 
 def save_part(folder: Path, name: str, state: dict[str, Tensor]) -> None:

@@ -68,9 +68,9 @@ class ReadoutHeads(nn.Module):
         weather, time = (out[name].softmax(-1).max(-1) for name in CLASSES)
         return [
             Readout(
-                speed=max(0.0, values[row][0]),
+                speed=max(values[row][0], 0.0),  # so ordered, NaN stays NaN
                 yaw_rate=values[row][1],
-                junction_distance=min(FAR, max(0.0, values[row][2])),
+                junction_distance=min(max(values[row][2], 0.0), FAR),
                 lane_offset=values[row][3],
                 collision=flags[row][0],
                 off_road=flags[row][1],
