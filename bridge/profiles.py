@@ -27,7 +27,8 @@ class Profile:
 
 
 EMBEDDED = Profile("embedded", "cpu", 72, 128, 2, 2, "in the repository", "SmolLM2-135M-Instruct, int8", 4)
-RTX5090 = Profile("rtx5090", "cuda", 288, 512, 2, 8, "trained by you", "Qwen3-8B, nf4", 32)
+# Four dreams: a fifth would not fit beside Qwen3-8B while all of them are guided to other weather (`lucidrive memory`).
+RTX5090 = Profile("rtx5090", "cuda", 288, 512, 2, 4, "trained by you", "Qwen3-8B, nf4", 32)
 PROFILES = {profile.name: profile for profile in (EMBEDDED, RTX5090)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,14 +13,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bridge.budget.brains import brain, brains, shape, weight_bytes
-from bridge.budget.ladder import RUNGS, choices, one_down
+from bridge.budget.ladder import RUNGS, advice, choices, one_down
 from bridge.budget.plan import budget
-from bridge.budget.setup import SETUPS, setup
+from bridge.budget.serving import kv_budget, serve_command
+from bridge.budget.setup import SETUPS, capacity, setup
 from bridge.budget.sizes import GIB, KIB, MIB, BudgetError, parse_size, show_size
-from bridge.budget.worlds import world_size
+from bridge.budget.worlds import _Counting, world_size
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
-from world.dream import Dream, WorldModel
+from world.controls import Control, Weather
+from world.dream import Dream, WorldModel, step_all
 from world.errors import LucidriveError
 from world.presets import preset
 
@@ -199,3 +202,40 @@ def test_the_command_prints_a_plan_or_one_sentence() -> None:
         assert refused.exit_code == 1
         assert refused.stdout == ""
         assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_every_tier_fits_the_device_that_it_is_made_for() -> None:
+    for tier, asked in SETUPS.items():
+        plan = budget(asked, capacity(tier))
+        assert plan.fits, advice(asked, capacity(tier), choices(asked, capacity(tier)))
+
+
+def test_a_tick_is_reckoned_as_dear_as_a_real_one_gets() -> None:
+    """Both dreams are guided to other weather, with a full cache, on the CPU."""
+    config = preset("embedded")
+    parts: dict[str, Any] = {name: part.eval().requires_grad_(False) for name, part in config.build().items()}
+    model = WorldModel(parts, {}, {}, "cpu")
+    dreams = [Dream(model, seed) for seed in range(2)]
+    for dream in dreams:
+        dream.start()
+    told = [Control(steer=0.0, accel=0.0)] * 2
+    for _ in range(config.dynamics.context + 1):
+        step_all(dreams, told)
+    known = [value for part in parts.values() for value in (*part.parameters(), *part.buffers())]
+    known += [value for dream in dreams for value in dream.state()[0].values()]
+    known += [value for dream in dreams for value in (*dream._images, *dream._latents, dream._cache.keys)]
+    with _Counting(known) as counting:
+        step_all(dreams, [one.with_(weather=Weather.RAIN_2) for one in told])
+    assert world_size(config, 2).tick == pytest.approx(counting.most, rel=0.02)
+
+
+def test_vllm_is_told_how_many_bytes_its_cache_may_have() -> None:
+    asked = setup("rtx5090", kv="fp8", context=4096)
+    command = serve_command(asked)
+    assert command is not None
+    assert command[:3] == ["vllm", "serve", "Qwen/Qwen3-8B"]
+    assert command[command.index("--kv-cache-memory-bytes") + 1] == str(4096 * 72 * KIB)
+    assert command[command.index("--max-model-len") + 1] == "4096"
+    (cache,) = [item for item in budget(asked, 32 * GIB).items if item.part == "brain: KV cache"]
+    assert cache.size == kv_budget(asked)
+    assert serve_command(EMBEDDED) is None

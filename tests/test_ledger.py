@@ -14,9 +14,14 @@ from hypothesis import strategies as st
 
 from bridge import memory
 from bridge.budget.device import Cuda, Device, Ram, out_of_memory
+from bridge.budget.fake import FakeDevice
 from bridge.budget.ledger import Instead, Lease, Ledger, NoRoomError
 from bridge.budget.sizes import GIB, MIB
-from tests.fake_device import FakeDevice
+from bridge.budget.worlds import world_size
+from world.controls import Control, Weather
+from world.dream import Dream, WorldModel, step_all
+from world.files import to_device
+from world.presets import preset
 
 OPERATIONS = 1000
 
@@ -217,3 +222,28 @@ def test_a_gpu_under_a_cap_behaves_like_a_smaller_one() -> None:
     kept.clear()
     device.free()
     assert device.used() < GIB
+
+
+@pytest.mark.gpu
+def test_a_world_on_a_gpu_takes_what_was_foretold_under_a_cap() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    config, number = preset("wide"), 4
+    parts = {name: part.eval().requires_grad_(False) for name, part in config.build().items()}
+    device, before = Cuda(), torch.cuda.memory_allocated()
+    Ledger(device, min(32 * GIB, device.total()), enforce=True)
+    model = WorldModel(to_device(parts, "cuda"), {}, {}, "cuda")
+    dreams = [Dream(model, seed) for seed in range(number)]
+    for dream in dreams:
+        dream.start()
+    torch.cuda.reset_peak_memory_stats()
+    for weather in (Weather.CLEAR, Weather.RAIN_2):
+        for _ in range(config.dynamics.context + 1):
+            step_all(dreams, [Control(steer=0.0, accel=0.0, weather=weather)] * number)
+    size, measured = world_size(config, number), torch.cuda.max_memory_allocated() - before
+    foretold = size.weights + number * size.dream + size.tick
+    print(
+        f"foretold {foretold / MIB:,.0f} MiB, measured {measured / MIB:,.0f} MiB, device-wide {device.foreign() / MIB:,.0f}"
+    )
+    assert measured <= 1.1 * foretold

@@ -248,7 +248,7 @@ def sample(
     through the last step.
     """
     z, size = noise_BNC, 1.0 / steps
-    guided = guidance_B is not None and bool(guidance_B.any())
+    guided = guidance_B is not None and (guidance_B.is_meta or bool(guidance_B.any()))
     jump = z.new_full((len(z),), size if model.config.shortcut else SMALLEST)
     for number in range(steps):
         tau = number * size

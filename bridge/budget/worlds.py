@@ -1,6 +1,7 @@
 """What a world takes that is not loaded yet: its weights, each dream's state, and the most that a tick of many needs.
 
-The parts are built on torch's meta device and a tick is run there; every tensor that it makes is counted while it lives.
+The parts are built on torch's meta device and a tick is run there, the dearest that there is: every dream is guided to other
+weather and has an actor in sight. Every tensor that it makes is counted while it lives.
 """
 
 from __future__ import annotations
@@ -72,23 +73,32 @@ class _State:
 
 
 def _tick(modules: dict[str, Any], state: _State) -> object:
-    """What `world.dream.step_all` computes for one batch, without the numbers."""
+    """What `world.dream.step_all` computes for one batch, without the numbers; all are guided, all have an actor painted."""
     config, size = state.config, state.dreams
     motions = torch.zeros(size, len(config.dynamics.inputs))
     pictures = [picture.clone() for picture in state.pictures]
-    carried = carry(modules["anchor"], (pictures[0], pictures[1]), motions)
-    known = (modules["tokenizer"].encode(carried), state.latents[-1].clone(), state.latents[-2].clone())
     fields = torch.zeros(size, len(FIELDS), dtype=torch.long)
+    carried = _painted(modules, carry(modules["anchor"], (pictures[0], pictures[1]), motions), fields)
+    known = (modules["tokenizer"].encode(carried), state.latents[-1].clone(), state.latents[-2].clone())
     cache = Cache(config.dynamics, size, "meta")
     cache.keys = state.keys.clone()
     given = Condition(*known, torch.ones(size), motions, fields, unknown(size))
-    latents = sample(modules["dynamics"], torch.empty_like(known[0]), given, STEPS, cache)
+    latents = sample(modules["dynamics"], torch.empty_like(known[0]), given, STEPS, cache, guidance_B=torch.ones(size))
     cache.commit()
-    shown = modules["blend"](carried, modules["tokenizer"].decode(latents).clamp(-1, 1))
+    shown = _painted(modules, modules["blend"](carried, modules["tokenizer"].decode(latents).clamp(-1, 1)), fields)
     seen = torch.stack([*state.latents[1:], latents], dim=1)
     hidden = modules["readout"].trunk(seen) if config.dynamics.inputs.driving else None
     parts = [one.clone() for one in cache.keys.chunk(size, dim=2)]  # each dream takes its own and drops the last one's
     return parts, shown, hidden
+
+
+def _painted(modules: dict[str, Any], pictures: Tensor, fields: Tensor) -> Tensor:
+    """As `Actor.forward` where every picture has an actor in it; which ones have is not asked without numbers."""
+    if "actor" not in modules:
+        return pictures
+    where = unknown(len(pictures))
+    painted, cover = modules["actor"]._painted(pictures, where, where, fields)
+    return torch.lerp(pictures, painted, cover[:, None])
 
 
 class _Counting(TorchDispatchMode):

@@ -34,6 +34,7 @@ def memory(
     from bridge.budget.measure import compare as compared
     from bridge.budget.measure import measure as take
     from bridge.budget.plan import budget, rows
+    from bridge.budget.serving import serve_command
     from bridge.budget.setup import capacity as usual
     from bridge.budget.setup import setup
     from bridge.budget.sizes import parse_size, show_size
@@ -61,6 +62,8 @@ def memory(
         print_json(found | {"choices": [other | its for other, its in zip(others, setups, strict=True)]})
     else:
         print_table(f"{asked.world} world, {asked.brain} in {asked.quant}", rows(plan), ("part", "size", ""))
+        if command := serve_command(asked):
+            say(f"With vLLM, the brain keeps to that by: {' '.join(command)}")
         if not plan.fits:
             say(advice(asked, room, lower))
             if lower:
