@@ -13,7 +13,7 @@ from bridge.timeline import StepState
 from world.controls import FPS, Command, Event, Side, TimeOfDay, Weather
 from world.frame import Frame
 
-FORMAT = 1
+FORMAT = 2  # 1: without checksums
 PARTS = ("lucidrive", "torch", "numpy", "transformers", "av")
 NAMES = {"command": Command, "weather": Weather, "time": TimeOfDay, "event": Event, "side": Side}
 

@@ -17,13 +17,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from brain.prompt import Context
-from bridge import memory
 from bridge.budget.rescue import Rescue
 from bridge.clips import Clip
 from bridge.errors import LucidriveError, SessionError, explain
@@ -334,25 +334,36 @@ def headless(
     steps: int = 2,
     world: Path | None = None,
     report: Report | None = None,
+    load: Path | None = None,
+    save: Path | None = None,
 ) -> Clip:
-    """`lucidrive dream`: loads the models, says `prompt` at the first frame, and drives for `seconds`.
+    """`lucidrive dream`: loads the models, says `prompt` at the first frame, and drives for `seconds`, all under leases.
 
-    SessionError when the brain refuses the prompt or asks back: there is nobody to answer.
+    load: a saved drive to go on with; save: where it is saved at its end. SessionError when the brain refuses the prompt or
+    asks back: there is nobody to answer.
     """
     from brain.director import Director
-    from world.dream import WorldModel
+    from bridge.budget.opening import CLIP, CLIP_JOB, DREAM, lease_brain, open_world, ram
+    from bridge.state import load_state, save_state
 
     tell = report or (lambda fraction, text: None)
-    memory.check_drive(world, brain=bool(prompt.strip()))
+    ledger, speaks = ram(), bool(prompt.strip())
     tell(0.0, "waking the world")
-    model = WorldModel.load(world)
-    session = Session(lambda number: Dream(model, number, steps), seed, scene, beginning=beginning)
-    brain = None
-    if prompt.strip():
-        tell(0.0, "waking the brain (half a minute the first time)")
-        brain = Director.load()
-        session.say(prompt)
-        Thinking(brain).finish(session)
-        if troubles := [notice.text for notice in session.notes() if notice.kind != "news"]:
-            raise SessionError(" ".join(troubles))
-    return drive_headless(session, seconds, brain, report)
+    with lease_brain(ledger) if speaks else nullcontext():
+        opened = open_world(ledger, world, 1)
+        with ledger.reserve(CLIP_JOB, CLIP), ledger.reserve(DREAM, opened.dream_of(seconds)):
+            session = Session(lambda number: Dream(opened.model, number, steps), seed, scene, beginning=beginning)
+            if load is not None:
+                load_state(session, load)
+            brain = None
+            if speaks:
+                tell(0.0, "waking the brain (half a minute the first time)")
+                brain = Director.load()
+                session.say(prompt)
+                Thinking(brain).finish(session)
+                if troubles := [notice.text for notice in session.notes() if notice.kind != "news"]:
+                    raise SessionError(" ".join(troubles))
+            clip = drive_headless(session, seconds, brain, report)
+            if save is not None:
+                save_state(session, save)
+    return clip

@@ -9,16 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import LucidriveError
-
 MIB = 1024**2
 LIBRARIES, BRAIN = 350 * MIB, 1350 * MIB  # measured (x86-64, Linux): Python and torch; the brain's peak as it is loaded
 WORKING = 150 * MIB  # estimated: activations, the cache, a minute of pictures
 STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")
-
-
-class MemoryRoomError(LucidriveError):
-    """Less memory is free than what is about to be loaded needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +31,6 @@ def planned(world: Path | None = None, *, brain: bool = True) -> tuple[Need, ...
     weights = 2 * sum(path.stat().st_size for path in (world or EMBEDDED).glob("*.safetensors"))
     needs = (Need("libraries", LIBRARIES, True), Need("world", weights, False), Need("working memory", WORKING, False))
     return (*needs, Need("brain", BRAIN, True)) if brain else needs
-
-
-def check_drive(world: Path | None = None, *, brain: bool = True) -> None:
-    """MemoryRoomError when a drive does not fit. What this process has already is not asked for again."""
-    check_room(sum(need.size for need in planned(world, brain=brain)) - resident())
 
 
 def resident() -> int:
@@ -90,15 +79,6 @@ def size_of(module: Any) -> int:
         return sum(sizes(item) for item in value) if isinstance(value, (tuple, list)) else 0
 
     return sizes(dict(module.state_dict()))
-
-
-def check_room(needed: int, what: str = "the dream") -> None:
-    """MemoryRoomError when fewer than `needed` bytes are free. Silent where the system does not tell what is free."""
-    free = available()
-    if free is not None and free < needed:
-        raise MemoryRoomError(
-            f"There are {free // MIB:,} MiB of memory free, and {what} needs {needed // MIB:,}; close other programs."
-        )
 
 
 def _field(path: Path, name: str) -> int | None:

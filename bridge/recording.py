@@ -1,8 +1,9 @@
 """A drive on the disk as it grows: nothing of it is lost but the last two seconds, whatever happens to the process.
 
     clips/.drives/20261121-171500-seed7/
-        00000.mp4 00000.json    ten frames each, a clip of their own; written aside, flushed, then renamed
+        00000.mp4 00000.json    ten frames each, a clip of their own; both are there or none (bridge/disk.py)
         00001.mp4 00001.json
+        .process                whose drive it is, as long as it is recorded
         manifest.json           last of all: every file with its sha256. A drive without one was cut off
 
 The dreaming thread only hands frames over; a thread of the recording's own writes. Where the disk refuses, the recording
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
 import shutil
 import threading
@@ -22,15 +24,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bridge.clips import Clip, Moment, Said, sidecar
+from bridge.disk import DISK, Disk, free_folder, refusing, write_whole
 from bridge.errors import ExportError
-from bridge.export import aside, encode_pictures, flush, free_folder, refusing
+from bridge.export import encode_pictures, write_described
 from bridge.session import Session
 from world.files import sha256
 
 log = logging.getLogger(__name__)
 
 DRIVES = ".drives"  # below the folder for clips
-MANIFEST = "manifest.json"
+MANIFEST, PROCESS = "manifest.json", ".process"
 FRAMES = 10  # of a segment
 KEPT = 3  # whole drives; older ones make room
 CRF = 10  # near lossless: a segment is encoded once more when it becomes a clip
@@ -42,9 +45,9 @@ Tell = Callable[[str], None]
 class Recording:
     """One drive's. `add` never waits; `tell` gets the sentence of a disk that refuses, once."""
 
-    def __init__(self, clips: Path, told: Clip, tell: Tell) -> None:
+    def __init__(self, clips: Path, told: Clip, tell: Tell, disk: Disk = DISK) -> None:
         """told: what there is to say of the drive, its moments left out. The folder is made with the first segment."""
-        self._clips, self._told, self._tell = clips, replace(told, moments=()), tell
+        self._clips, self._told, self._tell, self._disk = clips, replace(told, moments=()), tell, disk
         self.folder: Path | None = None
         self._moments: list[Moment] = []
         self._said: tuple[Said, ...] = ()  # of the segments before
@@ -89,7 +92,7 @@ class Recording:
             try:
                 if self.folder is None:
                     self.folder = _begin(self._clips, clip)
-                write_segment(clip, self.folder / f"{number:05d}.mp4")
+                write_segment(clip, self.folder / f"{number:05d}.mp4", self._disk)
                 number += 1
             except ExportError as error:
                 self._refuse(error)
@@ -98,9 +101,10 @@ class Recording:
                 self._refuse(ExportError(f"The drive is not recorded any more ({type(error).__name__})."))
         if self.folder is not None:
             try:
-                write_manifest(self.folder)
+                write_manifest(self.folder, self._disk)
             except ExportError as error:
                 self._refuse(error)
+            (self.folder / PROCESS).unlink(missing_ok=True)
 
     def _refuse(self, error: ExportError) -> None:
         if not self._failed:
@@ -111,20 +115,22 @@ class Recording:
 class Recorder:
     """Records whatever a session dreams, drive after drive: a reset begins another one. `see` belongs after every tick."""
 
-    def __init__(self, session: Session, clips: Path) -> None:
-        self._session, self._clips = session, clips
+    def __init__(self, session: Session, clips: Path, disk: Disk = DISK) -> None:
+        self._session, self._clips, self._disk = session, clips, disk
         self._recording: Recording | None = None
-        self._index = -1
+        self._dream, self._index = session.dream, -1
 
     def see(self) -> None:
         moment, told = self._session.newest()
-        if moment is None or moment.frame.index == self._index:
+        other = self._session.dream is not self._dream
+        if moment is None or (moment.frame.index == self._index and not other):
             return
-        if moment.frame.index < self._index and self._recording is not None:
+        if other and self._recording is not None:
             self._recording.end()
             self._recording = None
+        self._dream = self._session.dream
         if self._recording is None:
-            self._recording = Recording(self._clips, told, lambda text: self._session.tell(text, "error"))
+            self._recording = Recording(self._clips, told, lambda text: self._session.tell(text, "error"), self._disk)
         self._index = moment.frame.index
         self._recording.add(moment, told)
 
@@ -133,32 +139,19 @@ class Recorder:
             self._recording.close()
 
 
-def write_segment(clip: Clip, out: Path) -> None:
-    """The pictures as they are, unenlarged, and what led to them; the JSON gets its name last. ExportError."""
+def write_segment(clip: Clip, out: Path, disk: Disk = DISK) -> None:
+    """The pictures as they are, unenlarged, and what led to them. ExportError."""
     video = encode_pictures((moment.frame.image for moment in clip.moments), CRF)
     height, width = clip.moments[0].frame.image.shape[:2]
-    text = json.dumps(sidecar(clip, (height, width)), ensure_ascii=False, allow_nan=False)
-    write_whole(out, video)
-    write_whole(out.with_suffix(".json"), text.encode())
+    write_described(out, video, sidecar(clip, (height, width)), disk)
 
 
-def write_manifest(folder: Path, **more: object) -> Path:
+def write_manifest(folder: Path, disk: Disk = DISK, **more: object) -> Path:
     """Every segment's files with their sha256, written when they are all there."""
     with refusing(folder):
         files = {path.name: sha256(path) for path in sorted(folder.glob("[0-9]*.*"))}
     text = json.dumps({"format": 1, "files": files, **more}, indent=1)
-    return write_whole(folder / MANIFEST, text.encode())
-
-
-def write_whole(path: Path, data: bytes) -> Path:
-    """Aside, flushed, renamed, and the folder flushed. ExportError."""
-    with refusing(path):
-        with aside(path) as temporary:
-            temporary.write_bytes(data)
-            flush(temporary)
-            temporary.replace(path)
-        flush(path.parent)
-    return path
+    return write_whole(folder / MANIFEST, text.encode(), disk)
 
 
 def _begin(clips: Path, clip: Clip) -> Path:
@@ -167,4 +160,7 @@ def _begin(clips: Path, clip: Clip) -> Path:
     whole = sorted(path.parent for path in drives.glob(f"*/{MANIFEST}"))
     for old in whole[: max(0, len(whole) - KEPT + 1)]:
         shutil.rmtree(old, ignore_errors=True)
-    return free_folder(drives, f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{clip.seed}")
+    folder = free_folder(drives, f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{clip.seed}")
+    with refusing(folder):
+        (folder / PROCESS).write_text(str(os.getpid()))
+    return folder

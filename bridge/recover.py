@@ -8,22 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import av
 import numpy as np
 
-from bridge.errors import ExportError
-from bridge.export import encode_pictures, enlarge, enlarged, free_name, refusing
-from bridge.recording import DRIVES, MANIFEST, write_manifest, write_whole
+from bridge.disk import DISK, Disk, free_name, lives, mend, refusing
+from bridge.errors import DataError, ExportError
+from bridge.export import check_clip, encode_pictures, enlarge, enlarged, write_described
+from bridge.recording import DRIVES, MANIFEST, PROCESS, write_manifest
 from world.controls import FPS
 from world.data.video import read_video
 from world.files import sha256
 
-State = Literal["whole", "cut off", "recovered", "damaged"]
+State = Literal["whole", "recording", "cut off", "recovered", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A recorded drive. damaged: names of files that are not what was written, or cannot be read."""
+    """A recorded drive. damaged: names of files that are not what was written, or cannot be read. `recording`: a process
+    that still runs is at it.
+    """
 
     folder: Path
     state: State
@@ -42,18 +44,36 @@ def look(clips: Path) -> list[Found]:
     return [_look(folder) for folder in folders]
 
 
-def repair(found: Found) -> Found:
-    """Of a drive that was cut off: what was half written is removed, and a manifest says what there is. ExportError."""
+def repair(found: Found, disk: Disk = DISK) -> Found:
+    """Of a drive that was cut off: what was half written is finished or removed, and a manifest says what there is.
+
+    ExportError.
+    """
     if found.state != "cut off":
         return found
     with refusing(found.folder):
-        for path in found.folder.glob(".*.part*"):
-            path.unlink(missing_ok=True)
+        mend(found.folder)
         for video in found.folder.glob("[0-9]*.mp4"):
             if not video.with_suffix(".json").exists():
                 video.unlink()
-    write_manifest(found.folder, recovered=True)
+    write_manifest(found.folder, disk, recovered=True)
+    with refusing(found.folder):
+        (found.folder / PROCESS).unlink(missing_ok=True)
     return _look(found.folder)
+
+
+def check_clips(clips: Path) -> tuple[int, list[Path]]:
+    """How many saved clips there are, and those that are damaged. What was being saved when its process ended is finished."""
+    with refusing(clips):
+        mend(clips)
+        saved = [path for path in sorted(clips.glob("*.mp4")) if path.with_suffix(".json").exists()]
+    damaged = []
+    for video in saved:
+        try:
+            check_clip(video)
+        except DataError:
+            damaged.append(video)
+    return len(saved), damaged
 
 
 def join(found: Found, clips: Path) -> tuple[Path, Path]:
@@ -72,10 +92,10 @@ def join(found: Found, clips: Path) -> tuple[Path, Path]:
         raise ExportError(f"Nothing of {found.folder.name} can be read; there is no clip to make of it.")
     height, width = enlarged(pictures[0])
     whole["text"] = " ".join(one["text"] for one in whole["said"] if one["text"])
+    whole.pop("sha256", None)
     whole |= {"frames": len(pictures), "video": {"height": height, "width": width}}
     out = free_name(clips, found.folder.name)
-    write_whole(out, encode_pictures(enlarge(picture) for picture in pictures))
-    return out, write_whole(out.with_suffix(".json"), json.dumps(whole, ensure_ascii=False, indent=1).encode())
+    return write_described(out, encode_pictures(enlarge(picture) for picture in pictures), whole)
 
 
 def _segments(found: Found) -> list[Path]:
@@ -90,7 +110,7 @@ def _bad(sidecar: Path, found: Found) -> bool:
 def _look(folder: Path) -> Found:
     damaged: set[str] = set()
     listed: dict[str, str] = {}
-    state: State = "cut off"
+    state: State = "recording" if _process(folder) else "cut off"
     if (folder / MANIFEST).exists():
         try:
             manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
@@ -115,10 +135,17 @@ def _look(folder: Path) -> Found:
     return Found(folder, "damaged" if damaged else state, frames, tuple(sorted(damaged)))
 
 
+def _process(folder: Path) -> bool:
+    """Whether the process that records there still runs."""
+    with suppress(OSError):
+        return lives((folder / PROCESS).read_text())
+    return False
+
+
 def _frames(beside: Path, video: Path) -> int | None:
-    """As many as both files have; None where they disagree or cannot be read."""
-    with suppress(ValueError, KeyError, TypeError, OSError, av.error.FFmpegError):
-        told = int(json.loads(beside.read_text("utf-8"))["frames"])
-        if sum(1 for _ in read_video(video)) == told:
-            return told
+    """As many as were written; None where the files are not what was written."""
+    with suppress(ValueError, KeyError, TypeError, OSError, DataError):
+        check_clip(video)
+        told = json.loads(beside.read_text("utf-8"))
+        return int(told["frames"]) if "sha256" in told else sum(1 for _ in read_video(video))
     return None

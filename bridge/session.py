@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -25,8 +25,10 @@ from brain.director import clean
 from brain.plan import Plan, Question, Refusal, Utterance, parse_line, print_line, sentence
 from brain.prompt import Context
 from bridge.clips import Clip, Moment, Said
+from bridge.corrections import Correction
+from bridge.disk import free_name
 from bridge.errors import DataError, LucidriveError, SessionError, explain
-from bridge.export import free_name, write_clip
+from bridge.export import write_clip
 from bridge.keyboard import Bindings, Keyboard
 from bridge.timeline import StepState, Timeline, TimelineState
 from world.controls import FPS, NULL, Control
@@ -45,6 +47,7 @@ ACCEL, BRAKE, PEDAL = 0.8, 1.0, 0.35
 
 NoteKind = Literal["news", "question", "refusal", "error"]
 Order = Callable[[], None]
+Given = TypeVar("Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Notice:
 
     text: str
     kind: NoteKind = "news"
+    choices: tuple[str, ...] = ()  # plan lines, one of which was meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class Heard(Protocol):
     def line(self) -> str: ...
     @property
     def seconds(self) -> float: ...
+    @property
+    def instead(self) -> str | None: ...
 
 
 class Session:
@@ -128,6 +134,9 @@ class Session:
         self._said: deque[Said] = deque(maxlen=200)
         self._keys: frozenset[str] = frozenset()
         self._reading: str | None = None
+        self._situation = Context()  # when the sentence began to be read
+        self._unclear: tuple[str, str] | None = None  # a sentence that the brain did not get, and its context
+        self.remember: Callable[[Correction], None] | None = None  # given where somebody is there to be asked
         self._paused = False
         self._pauses = 0  # how often a person paused or went on
         self._once = 0
@@ -161,6 +170,11 @@ class Session:
             raise SessionError("That was too much at once; press one button after another.")
         self._inbox.append(lambda: self._schedule(plan, "", 0.0))
 
+    def choose(self, line: str) -> None:
+        """Schedules the plan that was meant by the sentence asked about, and remembers it as its meaning. As of `do`."""
+        self.do(line)
+        self._learn(print_line(parse_line(line)))
+
     def press(self, keys: frozenset[str]) -> None:
         """The keys held now, of up, down, left, right; an empty set hands back to the driver."""
         self._keys = keys & frozenset({"up", "down", "left", "right"})
@@ -179,14 +193,22 @@ class Session:
 
         The new drive stands still only if `pause` is called while this waits.
         """
-        done, errors = threading.Event(), list[Exception]()
         pauses = self._pauses
+
+        def anew() -> None:
+            self._start(seed, scene, control)
+            if self._pauses == pauses:
+                self.pause(False)
+
+        self.between_frames(anew, wait)
+
+    def between_frames(self, call: Callable[[], Given], wait: float = 10.0) -> Given:
+        """What `call` gives, made by the loop while no frame is under way; its error is raised here."""
+        done, errors, given = threading.Event(), list[Exception](), list[Given]()
 
         def order() -> None:
             try:
-                self._start(seed, scene, control)
-                if self._pauses == pauses:
-                    self.pause(False)
+                given.append(call())
             except Exception as error:  # whatever it was, it is the caller's
                 errors.append(error)
             finally:
@@ -194,9 +216,10 @@ class Session:
 
         self._inbox.append(order)
         if not done.wait(wait):
-            raise SessionError("The dream is too busy to start anew; try again in a moment.")
+            raise SessionError("The dream is too busy for that now; try again in a moment.")
         if errors:
             raise errors[0]
+        return given[0]
 
     def snapshot(self) -> Snapshot:
         return self._snapshot
@@ -223,8 +246,7 @@ class Session:
     def save_clip(self, folder: Path) -> tuple[Path, Path, float]:
         """Writes the last minute to a new mp4 and JSON in `folder`: their paths and the seconds. ExportError."""
         clip = self.clip()
-        stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{clip.seed}-{secrets.token_hex(2)}"  # tabs may share a second
-        video, beside = write_clip(clip, free_name(folder, stem))
+        video, beside = write_clip(clip, free_name(folder, stem(clip.seed)))
         return video, beside, clip.seconds
 
     def fork(self) -> Session:
@@ -260,6 +282,19 @@ class Session:
     @property
     def timeline(self) -> Timeline:
         return self._timeline
+
+    @property
+    def pedals(self) -> tuple[float, float]:
+        """How far keys have turned the wheel and pressed the pedals."""
+        return self._pedals.steer, self._pedals.accel
+
+    def go_on_from(self, dream: Dream, timeline: Timeline, pedals: tuple[float, float], scene: str | None) -> None:
+        """Another drive's dream and plan take the place of this one's."""
+        assert dream.frame is not None
+        keyboard = None if dream.model.driving else Keyboard(dream.model.dynamics.config.inputs, self._bindings)
+        self._take_over(dream, dream.frame, timeline, keyboard, scene)
+        self._pedals.steer, self._pedals.accel = pedals
+        self.pause(False)
 
     def begin_tick(self) -> bool:
         """Takes what came in since the last tick; says whether this tick is to dream a frame."""
@@ -322,7 +357,8 @@ class Session:
             if not self._texts:
                 return None
             self._reading = self._texts.popleft()
-        return self._reading, self._timeline.context()
+        self._situation = self._timeline.context()
+        return self._reading, self._situation
 
     def heard(self, reply: Heard) -> None:
         """The brain has read the sentence: a plan is scheduled, a refusal or a question becomes a sentence."""
@@ -330,7 +366,12 @@ class Session:
             return  # the drive was reset meanwhile
         text, self._reading = self._reading, None
         utterance = reply.utterance
-        if isinstance(utterance, Plan):
+        if reply.instead is not None and self.remember is not None:
+            self._unclear = (text, str(self._situation))
+            self._note_said(text, "", reply.seconds)
+            with self._lock:
+                self._notices.append(Notice("Did you mean", "question", (reply.line, reply.instead)))
+        elif isinstance(utterance, Plan):
             try:
                 self._schedule(utterance, text, reply.seconds)
             except LucidriveError as error:
@@ -340,6 +381,11 @@ class Session:
             kinds: dict[type, NoteKind] = {Refusal: "refusal", Question: "question"}
             self.tell(sentence(utterance), kinds[type(utterance)])
         self._publish()
+
+    def _learn(self, line: str) -> None:
+        unclear, self._unclear = self._unclear, None
+        if unclear is not None and self.remember is not None:
+            self.remember(Correction(*unclear, line))
 
     def misheard(self, error: BaseException) -> None:
         """The brain failed on the sentence; the drive goes on."""
@@ -383,9 +429,15 @@ class Session:
             frame = dream.start(control, frames=film.frames, speed=film.speed)
         else:
             frame = dream.start(control, scene=scene)
+        timeline = Timeline(max(0, frame.control.weather), _time(frame.control.time))
+        self._take_over(dream, frame, timeline, keyboard, scene)
+
+    def _take_over(
+        self, dream: Dream, frame: Frame, timeline: Timeline, keyboard: Keyboard | None, scene: str | None
+    ) -> None:
         with self._lock:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
-            self._timeline = Timeline(max(0, frame.control.weather), _time(frame.control.time))
+            self._timeline = timeline
             self._pedals, self._keyboard = Pedals(), keyboard
             self._once, self._reading = 0, None
             self._texts.clear()
@@ -454,6 +506,11 @@ class Pedals:
             side=state.side,
             level=state.level,
         )
+
+
+def stem(seed: int) -> str:
+    """A name for what is saved now."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{seed}-{secrets.token_hex(2)}"  # tabs may share a second
 
 
 def _towards(value: float, target: float, step: float) -> float:

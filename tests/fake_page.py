@@ -116,6 +116,18 @@ class FakeDrive:
         sidecar.write_text("{}", encoding="utf-8")
         return Saved(video, sidecar, self.frame.index / 10)
 
+    most_bytes = 1000
+
+    def keep(self) -> Path:
+        path = self.clips / "drive.dream"
+        path.write_bytes(b"a drive")
+        return path
+
+    def take_up(self, data: bytes) -> None:
+        if data != b"a drive":
+            raise LucidriveError("That is no saved drive; save it again.")
+        self.calls.append(("take_up",))
+
     def close(self) -> None:
         self.calls.append(("close",))
         self.stopped.set()
@@ -132,16 +144,22 @@ class FakeDreamer:
         self.most = most
         self.drives: list[FakeDrive] = []
         self.lock = threading.Lock()
+        self.places = 0
 
-    def open(self, changed: Callable[[], None]) -> FakeDrive:
-        with self.lock:  # tabs come from threads of their own
-            if len(self.drives) >= self.most:
-                raise LucidriveError("This machine dreams for three tabs at most; close one.")
-            self.drives.append(FakeDrive(self.clips, changed))
-            return self.drives[-1]
+    def admit(self) -> Callable[[Callable[[], None]], FakeDrive]:
+        with self.lock:
+            if self.places >= self.most:
+                raise LucidriveError("This machine is full: it dreams for three tabs at most; close one.")
+            self.places += 1
+        return self._begin
+
+    def _begin(self, changed: Callable[[], None]) -> FakeDrive:
+        self.drives.append(FakeDrive(self.clips, changed))
+        return self.drives[-1]
 
     alive = True
     ill: LucidriveError | None = None
+    overrun = 0
 
     def check(self) -> None:
         if self.ill:
@@ -149,4 +167,6 @@ class FakeDreamer:
 
     def measures(self) -> Measures:
         nothing = math.nan
-        return Measures(len(self.drives), 0, nothing, nothing, nothing, nothing, nothing, nothing, 100, 50, 0)
+        return Measures(
+            len(self.drives), 0, nothing, nothing, nothing, nothing, nothing, nothing, 100, 50, self.overrun
+        )

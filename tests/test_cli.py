@@ -29,7 +29,7 @@ def run(*arguments: str, text: str | bytes | None = None) -> Result:
 @pytest.fixture
 def brain(monkeypatch: pytest.MonkeyPatch) -> FakeDirector:
     director = FakeDirector()
-    monkeypatch.setattr(plan_command, "load_director", lambda adapter: director)
+    monkeypatch.setattr(plan_command, "load_director", lambda *_: director)
     return director
 
 
@@ -46,7 +46,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(
     "command",
     ["", "ui", "dream", "plan", "collect", "train", "train tokenizer", "train all", "train release", "finetune",
-     "evaluate", "evaluate world", "evaluate brain", "bench", "doctor"],
+     "evaluate", "evaluate world", "evaluate brain", "bench", "bench faults", "doctor"],
 )  # fmt: skip
 def test_every_command_explains_itself(command: str) -> None:
     result = run(*command.split(), "--help")
@@ -130,7 +130,7 @@ def test_plan_wants_one_of_text_and_file(brain: FakeDirector) -> None:
     ],
 )
 def test_errors_are_one_sentence(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str) -> None:
-    def fail(adapter: object) -> None:
+    def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(plan_command, "load_director", fail)
@@ -224,13 +224,9 @@ def test_doctor_sees_missing_and_damaged_weights(tmp_path: Path) -> None:
     assert not doctor.check_package("extra x", ("no-such-package-here",), "pip install x").found
 
 
-def test_memory_is_refused_before_it_runs_out() -> None:
+def test_what_is_resident_is_known() -> None:
     assert memory.peak() >= 10 * memory.MIB
     assert 0 < memory.resident() <= memory.total()
-    memory.check_room(1)
-    if memory.available() is not None:
-        with pytest.raises(memory.MemoryRoomError, match="close other programs"):
-            memory.check_room(2**60)
 
 
 def test_a_drive_is_planned_item_by_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,4 +239,4 @@ def test_a_drive_is_planned_item_by_item(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(memory, "resident", lambda: 100 * memory.MIB)
     result = run("dream", "--prompt", "left", "--world", str(world), "--out", str(tmp_path / "x.mp4"))
     assert result.exit_code == 1
-    assert "200 MiB of memory free" in result.stderr
+    assert "no room for the language model" in result.stderr

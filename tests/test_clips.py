@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,9 +10,11 @@ import numpy as np
 import pytest
 
 from bridge import export
+from bridge.bench.faults.disk import FailingDisk, Fault
 from bridge.clips import Clip
-from bridge.errors import ExportError
-from bridge.export import free_name, write_clip
+from bridge.disk import Disk, free_name
+from bridge.errors import DataError, ExportError
+from bridge.export import check_clip, write_clip
 from bridge.loop import drive_headless
 from bridge.session import Session
 from tests.fakes import FakeDirector, FakeDream
@@ -57,33 +57,54 @@ def test_the_sidecar_tells_how_it_was_made(clip: Clip, tmp_path: Path) -> None:
     assert {step["status"] for step in row["plan"]} <= {"pending", "running", "done", "timed_out", "cancelled"}
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO])
-def test_a_refused_write_leaves_the_old_clip_and_no_trace(
-    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
+@pytest.mark.parametrize("fault", ["ENOSPC", "EIO", "short"])
+def test_a_refused_write_leaves_the_old_clip_and_no_trace(clip: Clip, tmp_path: Path, fault: Fault) -> None:
     video, beside = write_clip(clip, tmp_path / "drive.mp4")
     before = video.read_bytes(), beside.read_bytes()
-
-    def full(*_: object) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(export, "flush", full)
-    with pytest.raises(ExportError, match="not saved"):
-        write_clip(clip, video)
-    assert (video.read_bytes(), beside.read_bytes()) == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["drive.json", "drive.mp4"]
+    counted = FailingDisk()
+    write_clip(clip, tmp_path / "other" / "drive.mp4", counted)
+    for at in counted.writes if fault == "short" else range(counted.done):
+        with pytest.raises(ExportError, match="not saved"):
+            write_clip(clip, video, FailingDisk(at, fault))
+        assert (video.read_bytes(), beside.read_bytes()) == before
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["drive.json", "drive.mp4", "other"]
 
 
-def test_a_full_device_is_one_sentence(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_device_is_one_sentence(clip: Clip, tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("this system has no /dev/full")
-    write = Path.write_bytes
-    monkeypatch.setattr(Path, "write_bytes", lambda _, data: write(full, data))
+
+    class Full(Disk):
+        def write(self, path: Path, data: bytes) -> None:
+            with full.open("wb", buffering=0) as file:
+                file.write(data)
+
     with pytest.raises(ExportError) as caught:
-        write_clip(clip, tmp_path / "drive.mp4")
+        write_clip(clip, tmp_path / "drive.mp4", Full())
     assert "disk is full" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clip_that_is_not_what_was_saved_is_refused(clip: Clip, tmp_path: Path) -> None:
+    video, beside = write_clip(clip, tmp_path / "drive.mp4")
+    check_clip(video)
+    text = beside.read_text()
+    for path, made in (
+        (video, video.read_bytes() + b"\0"),
+        (beside, text.replace('"seed": 3', '"seed": 4').encode()),
+        (beside, text.encode() + b" "),
+        (beside, b"[]"),
+    ):
+        before = path.read_bytes()
+        path.write_bytes(made)
+        with pytest.raises(DataError, match="checksums"):
+            check_clip(video)
+        path.write_bytes(before)
+    beside.write_text('{"format": 1, "per_frame": []}')  # from before there were checksums
+    check_clip(video)
+    beside.unlink()
+    check_clip(video)
 
 
 def test_paths_that_cannot_be(clip: Clip, tmp_path: Path) -> None:

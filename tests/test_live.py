@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bridge.budget.fake import FakeDevice
 from bridge.budget.ledger import Ledger, NoRoomError
+from bridge.budget.opening import CLIP
 from bridge.errors import BusyError, DataError
 from bridge.loop import Loop
 from bridge.pace import Pace
 from tests.conftest import wait_until
-from tests.fake_device import FakeDevice
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.drive import Drive
@@ -180,3 +181,53 @@ def test_memory_that_runs_out_over_a_new_dream_is_freed_and_the_dream_begins(
 def test_missing_weights_are_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WeightsError):
         LiveDreamer.load(tmp_path)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is, it is not full."""
+    monkeypatch.setattr(Pace, "expected", lambda pace, dreams: 0.0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_no_more_tabs_than_may_be(tmp_path: Path) -> None:
+    model = WorldModel.load(write_tiny_world(tmp_path / "world"))
+    dreamer = LiveDreamer(model, Loop(FakeDirector()), ledger=Ledger(FakeDevice(100)), dream_size=10, tabs=2)
+    begin = [dreamer.admit(), dreamer.admit()]
+    with pytest.raises(BusyError, match="full"):
+        dreamer.admit()
+    drives = [one(lambda: None) for one in begin]
+    drives[0].close()
+    dreamer.open(lambda: None).close()
+    drives[1].close()
+    dreamer.close()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_drive_goes_on_in_another_tab(dreamer: LiveDreamer, drive: Drive) -> None:
+    wait_until(lambda: index(drive) >= 3)
+    drive.event("left")
+    wait_until(lambda: drive.view().plan)
+    drive.pause(True)
+    time.sleep(0.3)
+    kept = drive.keep()
+    other = dreamer.open(lambda: None)
+    other.take_up(kept.read_bytes())
+    wait_until(lambda: index(other) > index(drive))
+    assert other.seed == drive.seed and [chip.line for chip in other.view().plan] == ["left"]
+    with pytest.raises(DataError, match="no saved drive"):
+        other.take_up(b"something else")
+    other.close()
+
+
+def test_a_clip_is_saved_under_a_lease(tmp_path: Path) -> None:
+    device = FakeDevice(CLIP + 10)
+    model = WorldModel.load(write_tiny_world(tmp_path / "world"))
+    dreamer = LiveDreamer(model, Loop(None), ledger=Ledger(device), dream_size=10, clips=tmp_path)
+    drive = dreamer.open(lambda: None)
+    drive.save()
+    device.tenant = 1
+    with pytest.raises(NoRoomError, match="no room for a clip"):
+        drive.save()
+    drive.close()
+    dreamer.close()

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import multiprocessing
 import os
 import random
-import shutil
-import signal
-import time
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
 
-from bridge import export, recording
+from bridge.bench.faults import damage, disk, kills
+from bridge.bench.faults.disk import FailingDisk
+from bridge.clips import Clip, Moment
+from bridge.disk import SAVING, mend
 from bridge.errors import ExportError
-from bridge.recording import DRIVES, FRAMES, KEPT, MANIFEST, Recorder
+from bridge.recording import FRAMES, KEPT, MANIFEST, Recorder
 from bridge.recover import join, look, repair
 from bridge.session import Session
 from tests.conftest import wait_until
 from tests.fakes import FakeDream
+from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from world.data.video import read_video
+from world.dream import WorldModel
 
 KILLS = int(os.environ.get("LUCIDRIVE_KILLS", "20"))
-LOST = 20  # frames, two seconds of a drive
 
 
 def session(seed: int = 7) -> Session:
@@ -79,7 +78,7 @@ def test_what_was_cut_off_is_repaired(recorded: Path) -> None:
     (found,) = look(recorded)
     (found.folder / MANIFEST).unlink()
     (found.folder / "00002.json").unlink()  # killed between the video's name and the sidecar's
-    (found.folder / ".00003-abc.part.mp4").write_bytes(b"half")
+    (found.folder / f"{SAVING}1999999999-ab" / "new").mkdir(parents=True)
     (cut,) = look(recorded)
     assert cut.state == "cut off"
     mended = repair(cut)
@@ -114,64 +113,77 @@ def test_every_flip_and_truncation_is_found(recorded: Path) -> None:
     assert look(recorded) == [found]
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("write", range(8))
-def test_a_disk_that_refuses_ends_the_recording_with_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, write: int
-) -> None:
-    done, flush = 0, export.flush
-
-    def failing(path: Path) -> None:
-        nonlocal done
-        done += 1
-        if done > write:
-            raise OSError(code, os.strerror(code))
-        flush(path)
-
-    monkeypatch.setattr(recording, "flush", failing)
+def made(frames: int = 30) -> tuple[list[Moment], Clip]:
     one = session()
-    recorder = Recorder(one, tmp_path)
+    one.record_all()
+    for _ in range(frames - 1):
+        one.begin_tick()
+        one.tick()
+    return list(one.clip().moments), one.newest()[1]
+
+
+@pytest.mark.slow
+def test_a_disk_that_refuses_at_any_operation_changes_nothing_and_is_told_of(tmp_path: Path) -> None:
+    found = disk.measure(WorldModel.load(write_tiny_world(tmp_path / "world")), *made(), tmp_path)
+    assert found.met, found.measured
+    assert found.numbers["faults"] > 100
+
+
+def test_a_recording_on_a_full_disk_ends_with_a_sentence_and_the_dream_goes_on(tmp_path: Path) -> None:
+    one = session()
+    recorder = Recorder(one, tmp_path, FailingDisk(9, "ENOSPC"))
     drive(one, recorder, 2 * FRAMES + 5)
     recorder.close()
     said = [note.text for note in one.notes() if note.kind == "error"]
-    assert len(said) == 1 and "the dream goes on" in said[0]
+    assert len(said) == 1 and "the disk is full" in said[0] and "the dream goes on" in said[0]
     assert one.tick() is not None
-    monkeypatch.undo()
-    assert all(found.state in ("recovered", "whole") for found in map(repair, look(tmp_path)))
-    assert not list(tmp_path.glob(f"{DRIVES}/*/.*"))
-
-
-def _dreaming(folder: str, ticks: Any) -> None:
-    one = session()
-    recorder = Recorder(one, Path(folder))
-    while True:
-        drive(one, recorder, 1)
-        ticks.value += 1
-        time.sleep(0.01)
+    assert [repair(found).state for found in look(tmp_path)] == ["recovered"]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 def test_killed_at_any_moment_it_loses_two_seconds_at_most(tmp_path: Path) -> None:
-    """LUCIDRIVE_KILLS says how often; prints what was lost at the worst."""
-    context, chance, worst = multiprocessing.get_context("fork"), random.Random(1), 0
-    for number in range(KILLS):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        ticks = context.Value("i", 0)
-        child = context.Process(target=_dreaming, args=(str(folder), ticks), daemon=True)
-        child.start()
-        wait_until(lambda ticks=ticks: ticks.value >= 1, 20)  # type: ignore[misc]
-        time.sleep(chance.uniform(0.0, 0.6))
-        child.kill()
-        child.join()
-        assert child.exitcode == -signal.SIGKILL
-        mended = [repair(found) for found in look(folder)]
-        assert all(found.state == "recovered" and not found.damaged for found in mended)
-        worst = max(worst, ticks.value - sum(found.frames for found in mended))
-        shutil.rmtree(folder)
-    print(f"{KILLS} kills, {worst} frames lost at the worst")
-    assert worst <= LOST
+    """LUCIDRIVE_KILLS says how often."""
+    moments, told = made()
+    at_random, at_points = kills.measure(moments, told, tmp_path, KILLS)
+    assert at_random.met, at_random.measured
+    assert at_points.met, at_points.measured
+    assert at_points.numbers["kills"] > 30
+
+
+def test_what_was_being_written_is_finished_or_taken_back(tmp_path: Path) -> None:
+    old, new = tmp_path / "a.txt", tmp_path / f"{SAVING}1999999999-ab"
+    old.write_text("old")
+    (new / "new").mkdir(parents=True)
+    (new / "new" / "a.txt").write_text("ne")
+    mend(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"] and old.read_text() == "old"
+    (new / "ready").mkdir(parents=True)
+    (new / "ready" / "a.txt").write_text("new")
+    mend(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"] and old.read_text() == "new"
+    mine = tmp_path / f"{SAVING}{os.getpid()}-ab"
+    mine.mkdir()
+    mend(tmp_path)
+    assert mine.exists()  # of a process that runs
+
+
+def test_a_drive_that_is_being_recorded_is_left_alone(tmp_path: Path) -> None:
+    one = session()
+    recorder = Recorder(one, tmp_path)
+    drive(one, recorder, FRAMES)
+    wait_until(lambda: [found.frames for found in look(tmp_path)] == [FRAMES])
+    (found,) = look(tmp_path)
+    assert (repair(found).state, found.state) == ("recording", "recording")
+    recorder.close()
+    assert [found.state for found in look(tmp_path)] == ["whole"]
+
+
+@pytest.mark.slow
+def test_damaged_weights_states_and_clips_are_refused(tmp_path: Path) -> None:
+    world = write_tiny_world(tmp_path / "world")
+    found = damage.measure(WorldModel.load(world), world, *made(), tmp_path, 80)
+    assert all(one.met for one in found), [one.measured for one in found]
 
 
 def test_the_command_lists_repairs_and_joins(recorded: Path) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from brain.plan import Plan, parse_line
-from bridge.loop import percentile
 from tests.conftest import serving, wait_until
 from tests.fake_page import FakeDreamer
 from tests.fakes import FakeDream
@@ -276,6 +273,34 @@ def test_a_saved_clip_can_be_fetched_and_nothing_else(page: str) -> None:
             assert httpx.get(f"{page}/clips/{path}").status_code == 404
 
 
+def test_a_drive_is_saved_and_gone_on_with(page: str, fake_dreamer: FakeDreamer) -> None:
+    with tab(page) as mine:
+        token = mine.next("hello")["token"]
+        mine.send(type="keep")
+        kept = mine.next("kept")
+        data = httpx.get(f"{page}/{kept['file']}").content
+        assert data == b"a drive"
+        assert httpx.post(f"{page}/drives/{token}", content=data).status_code == 204
+        assert fake_dreamer.drives[-1].calls[-1] == ("take_up",)
+        for wrong, said in ((b"no drive", "no saved drive"), (b"x" * 2000, "larger than any")):
+            answer = httpx.post(f"{page}/drives/{token}", content=wrong)
+            assert answer.status_code == 400 and said in answer.text
+        assert httpx.post(f"{page}/drives/nobody", content=data).status_code == 404
+        assert mine.next("picture")
+
+
+def test_a_page_is_told_how_it_runs_and_when_others_take_its_memory(
+    page: str, fake_dreamer: FakeDreamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.stream.MEASURES_SECONDS", 0.0)
+    with tab(page) as mine:
+        told = mine.next("measures")
+        assert (told["memory_lent"], told["gap_p50"]) == (100, None)
+        monkeypatch.setattr(fake_dreamer, "overrun", 5 * 2**20)
+        note = mine.next("note")
+        assert note["kind"] == "error" and "Other programs have taken 5 MiB" in note["text"]
+
+
 @pytest.mark.parametrize(
     "origin", ["https://example.com", "http://127.0.0.1:1", "null", "http://localhost.example.com"]
 )
@@ -308,35 +333,6 @@ def test_too_many_tabs_is_a_sentence(tmp_path: Path) -> None:
             assert "close one" in other.next("note")["text"]
             with pytest.raises(ConnectionClosed):
                 other.next("hello")
-
-
-@pytest.mark.slow
-def test_a_crowd_is_let_in_or_told_so_and_nobody_is_cut_off(tmp_path: Path) -> None:
-    """Fifty at once where four may: prints how long a refusal took from the socket's opening."""
-    with serving(FakeDreamer(tmp_path, most=4)) as page:
-        gate, waits, inside = threading.Barrier(50), list[float](), list[bool]()
-
-        def come(_: int) -> None:
-            gate.wait()
-            with tab(page) as mine:
-                began = time.monotonic()
-                first = json.loads(mine.socket.recv(timeout=20))
-                inside.append(first["type"] == "hello")
-                if not inside[-1]:
-                    waits.append(time.monotonic() - began)
-                    assert first["type"] == "note" and "close one" in first["text"]
-                else:
-                    done.wait(20)
-
-        done = threading.Event()
-        with ThreadPoolExecutor(50) as crowd:
-            people = [crowd.submit(come, number) for number in range(50)]
-            wait_until(lambda: len(inside) == 50 or any(one.done() and one.exception() for one in people), 30)
-            done.set()
-            for one in people:
-                one.result()
-        assert (sum(inside), len(waits)) == (4, 46)
-        print(f"46 refusals, p99 {1000 * percentile(sorted(waits), 0.99):.0f} ms")
 
 
 def test_only_this_machine_and_a_free_port(page: str, fake_dreamer: FakeDreamer) -> None:

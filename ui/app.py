@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -52,6 +52,16 @@ def create_app(dreamer: Dreamer, grace: float | None = None) -> FastAPI:
         if path is None or not path.is_file():
             return PlainTextResponse("There is no such clip here any more; save it again.\n", status_code=404)
         return FileResponse(path, filename=path.name)
+
+    @app.post("/drives/{token}")
+    async def take_up(token: str, request: Request) -> Response:
+        try:
+            await visits.take_up(token, request.stream())
+        except KeyError:
+            return PlainTextResponse("That tab's dream is over; reload the page.\n", status_code=404)
+        except LucidriveError as error:
+            return PlainTextResponse(f"{error}\n", status_code=400)
+        return Response(status_code=204)
 
     return gr.mount_gradio_app(
         app,

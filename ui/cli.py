@@ -48,7 +48,7 @@ app.command(
     epilog="Example: lucidrive finetune --minutes 20 --data my-cases.jsonl --out runs/brain",
 )(train.finetune)
 app.add_typer(checks.evaluate, name="evaluate", rich_help_panel=CHECK)
-app.command("bench", rich_help_panel=CHECK, epilog="Example: lucidrive bench --json > bench.json")(checks.bench)
+app.add_typer(checks.bench, name="bench", rich_help_panel=CHECK)
 app.command(
     "memory",
     rich_help_panel=CHECK,

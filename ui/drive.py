@@ -70,7 +70,8 @@ class Measures:
 
 
 class Drive(Protocol):
-    """One person's dream. Every method may be called from any thread and returns soon, but for `reset` and `save`.
+    """One person's dream. Every method may be called from any thread and returns soon, but for `reset`, `save`, `keep` and
+    `take_up`.
 
     What goes wrong is a LucidriveError, or a Note where it is found out later.
     """
@@ -93,6 +94,16 @@ class Drive(Protocol):
     def step(self) -> None: ...
     def reset(self, seed: int, scene: str | None) -> None: ...
     def save(self) -> Saved: ...
+    def keep(self) -> Path:
+        """The drive as a file that `take_up` goes on with, here or elsewhere."""
+        ...
+
+    def take_up(self, data: bytes) -> None: ...
+    @property
+    def most_bytes(self) -> int:
+        """More than such a file takes."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -112,7 +123,11 @@ class Dreamer(Protocol):
         """Plan words that the weights have learnt; None when they do not say."""
         ...
 
-    def open(self, changed: Callable[[], None]) -> Drive: ...
+    def admit(self) -> Callable[[Callable[[], None]], Drive]:
+        """A place for one more dream, at once, and a LucidriveError where there is none. Calling it with `changed` begins the
+        dream, which takes a while; it must be called.
+        """
+        ...
 
     @property
     def alive(self) -> bool:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from brain.director import Director
-from bridge.budget.device import Ram
 from bridge.budget.leased_brain import LeasedBrain
 from bridge.budget.ledger import Lease, Ledger
-from bridge.budget.plan import LIBRARIES
+from bridge.budget.opening import CLIP, CLIP_JOB, DREAM, open_world, ram
 from bridge.budget.rescue import Rescue
 from bridge.budget.setup import SETUPS
-from bridge.budget.worlds import world_size
+from bridge.disk import write_whole
 from bridge.errors import BusyError, SessionError
 from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop, percentile
 from bridge.profiles import EMBEDDED
 from bridge.recording import Recorder
-from bridge.session import Session
+from bridge.session import Session, stem
+from bridge.state import SUFFIX, most_bytes, pack, unpack
 from ui.drive import Chip, Measures, Note, Saved, View
 from ui.words import NAMES, step_words
 from world.controls import DT
 from world.dream import Dream, WorldModel, step_all
-from world.files import EMBEDDED as WEIGHTS
-from world.files import read_config
 
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
 BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed
@@ -47,12 +46,14 @@ class LiveDrive:
         session: Session,
         clips: Path,
         known: frozenset[str] | None,
+        ledger: Ledger,
         rescue: Rescue,
         ended: Callable[[Session], None],
     ) -> None:
         self.session = session
         self.clips = clips
         self.known = known
+        self.ledger = ledger
         self.rescue = rescue
         self.ended = ended
         self._warned: set[str] = set()
@@ -97,7 +98,20 @@ class LiveDrive:
         self.rescue.run(lambda: self.session.reset(seed, scene), self.session.tell)
 
     def save(self) -> Saved:
-        return Saved(*self.session.save_clip(self.clips))
+        with self.ledger.reserve(CLIP_JOB, CLIP):
+            return Saved(*self.session.save_clip(self.clips))
+
+    def keep(self) -> Path:
+        data = self.session.between_frames(lambda: pack(self.session))
+        self.clips.mkdir(parents=True, exist_ok=True)
+        return write_whole(self.clips / f"{stem(self.seed)}{SUFFIX}", data)
+
+    def take_up(self, data: bytes) -> None:
+        self.session.between_frames(lambda: unpack(self.session, data))
+
+    @property
+    def most_bytes(self) -> int:
+        return most_bytes(self.session.dream)
 
     def close(self) -> None:
         if not self._closed:
@@ -108,7 +122,8 @@ class LiveDrive:
 class LiveDreamer:
     """A `ui.drive.Dreamer`: one world, one brain, one loop, and a session for every tab, each under a lease.
 
-    dream_size: bytes that one dream takes; they are reserved in the ledger as long as its tab is open.
+    dream_size: bytes that one dream takes; they are reserved in the ledger as long as its tab is open. tabs: at most; else
+    as many as memory and real time allow.
     """
 
     def __init__(
@@ -122,10 +137,12 @@ class LiveDreamer:
         ledger: Ledger | None = None,
         dream_size: int = 0,
         rescue: Rescue | None = None,
+        tabs: int | None = None,
     ) -> None:
         self.model = model
         self.loop = loop
-        self.ledger = ledger or Ledger(Ram())
+        self.ledger = ledger or ram()
+        self.tabs = tabs
         self.dream_size = dream_size
         self.rescue = rescue or Rescue(self.ledger.device, lambda: None)
         self.steps = steps
@@ -138,15 +155,24 @@ class LiveDreamer:
         loop.start()
 
     @classmethod
-    def load(cls, world: Path | None = None, *, steps: int = 2, clips: Path = CLIPS, keys: str = "") -> LiveDreamer:
+    def load(
+        cls,
+        world: Path | None = None,
+        *,
+        steps: int = 2,
+        clips: Path = CLIPS,
+        keys: str = "",
+        tabs: int | None = None,
+        capacity: int | None = None,
+    ) -> LiveDreamer:
         """The world's weights now, the language model in the background. WeightsError, NoRoomError.
 
-        A world without a car gets no language model; `keys` says what the keys mean there.
+        A world without a car gets no language model; `keys` says what the keys mean there. capacity: bytes of RAM that this
+        process may have.
         """
-        ledger = Ledger(Ram())
-        sizes = world_size(read_config(world or WEIGHTS)[0], EMBEDDED.dreams)
-        with ledger.loading("the world", LIBRARIES + sizes.weights + sizes.tick):
-            model = WorldModel.load(world)
+        ledger = ram(capacity)
+        opened = open_world(ledger, world, tabs or EMBEDDED.dreams)
+        model = opened.model
         if model.driving and keys:
             raise SessionError("A car's keys are what they are; --keys is for worlds without one.")
         bindings = parse_keys(keys, model.dynamics.config.inputs) if keys else None
@@ -155,9 +181,16 @@ class LiveDreamer:
         loop = Loop(None, step_all, rescue)
         if model.driving:
             brain = loop.thinking.brain = LeasedBrain(SETUPS["embedded"], ledger, lambda _: load_brain(), loop.tell)
-        size = sizes.dream + sizes.pictures
         return cls(
-            model, loop, steps=steps, clips=clips, bindings=bindings, ledger=ledger, dream_size=size, rescue=rescue
+            model,
+            loop,
+            steps=steps,
+            clips=clips,
+            bindings=bindings,
+            ledger=ledger,
+            dream_size=opened.dream_size,
+            rescue=rescue,
+            tabs=tabs,
         )
 
     @property
@@ -175,21 +208,33 @@ class LiveDreamer:
         seen = self.model.vocabulary
         return seen | BY_SPEED if seen else None
 
-    def open(self, changed: Callable[[], None]) -> LiveDrive:
-        """A new dream, on its first frame; BusyError where it would slow all others down below ten frames a second,
+    def admit(self) -> Callable[[Callable[[], None]], LiveDrive]:
+        """BusyError where one more dream would be too many, or would slow all others down below ten frames a second;
         NoRoomError where memory has no place for it.
         """
         with self._lock:
             others = self._open
+            if self.tabs is not None and others >= self.tabs:
+                raise BusyError(
+                    f"This page is full: {others} dreams are open, and no more may be. Close a tab, or try again."
+                )
             if others and self.loop.pace.expected(others + 1) > DT:
                 raise BusyError(
                     f"This machine is full: with one more than the {others} dreams that are open, none would keep its ten "
                     "frames a second. Close a tab, or try again in a moment."
                 )
+            lease = self.ledger.reserve(DREAM, self.dream_size)
             self._open += 1
+        return partial(self._begin, lease, others)
+
+    def open(self, changed: Callable[[], None]) -> LiveDrive:
+        """A new dream, on its first frame; errors as of `admit`."""
+        return self.admit()(changed)
+
+    def _begin(self, lease: Lease, others: int, changed: Callable[[], None]) -> LiveDrive:
         try:
             with ExitStack() as undo:
-                lease = undo.enter_context(self.ledger.reserve("a dream", self.dream_size))
+                undo.enter_context(lease)
                 session = self.rescue.run(self._session, self.loop.tell)
                 lease.commit()
                 self._leases[session] = lease
@@ -208,7 +253,7 @@ class LiveDreamer:
 
         self._recorders[session] = recorder
         self.loop.add(session, ticked)
-        return LiveDrive(session, self.clips, self.known, self.rescue, self._close)
+        return LiveDrive(session, self.clips, self.known, self.ledger, self.rescue, self._close)
 
     @property
     def alive(self) -> bool:

@@ -1,6 +1,6 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, keys, pause, step, reset, save, seen. Down (JSON): hello, state, note, clip. Down (binary):
+Up (JSON): say, plan, keys, pause, step, reset, save, keep, seen. Down (JSON): hello, state, note, clip, kept, measures. Down (binary):
 a picture, a 28-byte little-endian header and a JPEG.
 
     uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | 2 x 0
@@ -75,13 +75,18 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """The drive itself is to be saved, to be gone on with later."""
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The page has received the picture with this index; the next may be sent."""
 
     index: int
 
 
-Message = Say | Line | Keys | Pause | StepOnce | Reset | Save | Seen
+Message = Say | Line | Keys | Pause | StepOnce | Reset | Save | Keep | Seen
 
 
 def parse_message(text: str) -> Message:
@@ -110,6 +115,8 @@ def parse_message(text: str) -> Message:
             return Reset(seed, scene)
         case "save", {**rest} if not rest:
             return Save()
+        case "keep", {**rest} if not rest:
+            return Keep()
         case "seen", {"index": int(index), **rest} if not rest and not isinstance(index, bool):
             return Seen(index)
     raise MessageError("That message is not one the dream understands; reload the page.")

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
 import time
 from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ GRACE_SECONDS = 20.0  # how long a dream waits for its tab to come back
 KEYS_SECONDS = 2.0  # held keys that are not told again within this are let go (the page tells every 0.5 s)
 IN_FLIGHT = 2  # pictures sent and not yet received by the page
 LOST_SECONDS = 2.0  # a page that has received nothing for this long is sent one more picture
+MEASURES_SECONDS = 2.0  # how often the page is told how it runs
 RATE, BURST = 20.0, 40.0  # messages a second besides keys and receipts
 MAX_MESSAGE = 64 * 1024  # bytes; the server closes the socket on more
 
@@ -72,7 +75,8 @@ class Visits:
             with contextlib.suppress(RuntimeError):  # the server has stopped: nobody is left to tell
                 loop.call_soon_threadsafe(wake.set)
 
-        drive = await asyncio.to_thread(self.dreamer.open, changed)
+        begin = self.dreamer.admit()  # here and not in a thread: who is refused waits for nobody
+        drive = await asyncio.to_thread(begin, changed)
         visit = Visit(secrets.token_urlsafe(16), drive, wake)
         self.by_token[visit.token] = visit
         return visit
@@ -90,6 +94,18 @@ class Visits:
         """The file of a clip that this visit saved; its names are kept here and never become paths."""
         visit = self.by_token.get(token)
         return visit.clips.get(name) if visit else None
+
+    async def take_up(self, token: str, chunks: AsyncIterator[bytes]) -> None:
+        """Goes on in that tab's drive with a saved one. LucidriveError, KeyError where there is no such tab."""
+        drive, data = self.by_token[token].drive, bytearray()
+        most = drive.most_bytes
+        async for chunk in chunks:
+            data += chunk
+            if len(data) > most:
+                raise messages.MessageError(
+                    "That file is larger than any drive of this world; choose one that was saved here."
+                )
+        await asyncio.to_thread(drive.take_up, bytes(data))
 
     async def close(self) -> None:
         for visit in list(self.by_token.values()):
@@ -139,6 +155,7 @@ class Stream:
         self.flying: deque[int] = deque()  # indices sent and not yet received
         self.sent_at = 0.0
         self.state: str | None = None
+        self.measured_at, self.overrun = 0.0, False
 
     # -- up -----------------------------------------------------------------------------------------------------------
 
@@ -187,7 +204,7 @@ class Stream:
                 self.drive.pause(on)
             case messages.StepOnce():
                 self.drive.step()
-            case messages.Reset() | messages.Save():
+            case messages.Reset() | messages.Save() | messages.Keep():
                 if self.works:
                     raise messages.MessageError("The last order is still under way; wait for it.")
                 work = asyncio.create_task(self.work(message))
@@ -195,11 +212,15 @@ class Stream:
                 work.add_done_callback(self.works.discard)
         self.visit.wake.set()
 
-    async def work(self, message: messages.Reset | messages.Save) -> None:
+    async def work(self, message: messages.Reset | messages.Save | messages.Keep) -> None:
         """What takes longer than a message may: off the event loop."""
         try:
             if isinstance(message, messages.Reset):
                 await asyncio.to_thread(self.drive.reset, message.seed, message.scene)
+            elif isinstance(message, messages.Keep):
+                path = await asyncio.to_thread(self.drive.keep)
+                self.visit.clips[path.name] = path
+                self.news.append(messages.encode_json("kept", file=f"clips/{self.visit.token}/{path.name}"))
             else:
                 saved = await asyncio.to_thread(self.drive.save)
                 for path in (saved.video, saved.sidecar):
@@ -211,7 +232,7 @@ class Stream:
                 self.news.append(messages.encode_json("clip", seconds=saved.seconds, **links))
         except LucidriveError as error:
             self.tell(Note(str(error), "error"))
-            if isinstance(message, messages.Save):
+            if not isinstance(message, messages.Reset):
                 self.news.append(messages.encode_json("clip", seconds=0, video="", sidecar=""))
         except Exception:
             log.exception("a %s failed", type(message).__name__)
@@ -257,6 +278,7 @@ class Stream:
                 self.state = state
                 await self.socket.send_text(state)
             await self.send_picture(view)
+            await self.send_measures()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.visit.wake.wait(), 0.25)
 
@@ -269,6 +291,21 @@ class Stream:
         self.picture, self.sent_at = view.frame, now
         self.flying.append(view.frame.index)
         await self.socket.send_bytes(messages.encode_picture(view.frame, view.by_keys))
+
+    async def send_measures(self) -> None:
+        """Now and then; and when other programs begin to take what dreams hold."""
+        now = time.monotonic()
+        if now - self.measured_at < MEASURES_SECONDS:
+            return
+        self.measured_at, measures = now, self.dreamer.measures()
+        if measures.memory_overrun and not self.overrun:
+            taken = f"{measures.memory_overrun / 2**20:,.0f} MiB"
+            self.tell(
+                Note(f"Other programs have taken {taken} of the memory that dreams hold here; close some.", "error")
+            )
+        self.overrun = measures.memory_overrun > 0
+        known = {name: None if math.isnan(value) else value for name, value in asdict(measures).items()}
+        await self.socket.send_text(messages.encode_json("measures", **known))
 
     def let_go(self) -> None:
         if self.keys_until is not None and time.monotonic() > self.keys_until:

@@ -139,10 +139,11 @@ def gaps(rows: list[list[float]]) -> Gaps | None:
 
 
 @contextmanager
-def page_server(world: Path | None, steps: int) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def page_server(world: Path | None, steps: int, tabs: int | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`lucidrive ui` on a free port, as a process of its own: its address and it. BenchError when it ends first."""
     command = [sys.executable, "-m", "ui.cli", "ui", "--port", "0", "--steps", str(steps)]
     command += ["--world", str(world.resolve())] if world else []
+    command += ["--tabs", str(tabs)] if tabs else []
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path[1:]])}
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8", env=environment

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.bench.page import BenchError
-from bridge.export import aside
+from bridge.disk import aside
 
 REAL_TIME = 10.0  # frames a second
 BLUE, RED = "#2b6cb0", "#c05621"

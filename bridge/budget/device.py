@@ -1,4 +1,4 @@
-"""The memory that a ledger shares out: this machine's RAM, or one GPU's. Tests have a third with exact accounting."""
+"""The memory that a ledger shares out: this machine's RAM, or one GPU's. fake.py has a third with exact accounting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A device with exact accounting: allocations fail when it is full, or when a test says so."""
+"""A device with exact accounting, for tests and measurements: allocations fail when it is full, or when told to."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ui.commands.brain import brain
 from ui.console import print_json, print_table, progress
 from world.errors import SimulatorError
 
@@ -101,25 +102,7 @@ def future(
         print_table("The dream, on data it never saw", table(result))
 
 
-@evaluate.command(epilog="Example: lucidrive evaluate brain --json")
-def brain(
-    adapter: Annotated[
-        Path | None, typer.Option(help="Another LoRA's folder; default: the one that came along.")
-    ] = None,
-    hand_written: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Own cases: text TAB context TAB plan.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Plans against the right ones, on sentences the brain never saw."""
-    from finetune.evaluate import evaluate_brain, table
-
-    with progress("evaluate brain") as report:
-        result = evaluate_brain(adapter, hand_written=hand_written, report=report)
-    if as_json:
-        print_json(result)
-    else:
-        print_table("The brain, on sentences it never saw", table(result))
+evaluate.command(epilog="Example: lucidrive evaluate brain --only brain --only rules --json")(brain)
 
 
 @evaluate.command(epilog="Examples: lucidrive evaluate town --routes 200 --json; lucidrive evaluate town --minutes 10")
@@ -151,7 +134,12 @@ def town(
         print_table("The town's expert, in test towns", rows(result))
 
 
-def bench(
+bench = typer.Typer(invoke_without_command=True, epilog="Example: lucidrive bench --json > bench.json")
+
+
+@bench.callback()
+def speed(
+    context: typer.Context,
     steps: Annotated[int, typer.Option(help="K of the loop's measurement.")] = 2,
     seconds: Annotated[float, typer.Option(min=2, help="How long each part of the loop's measurement lasts.")] = 20.0,
     world: Annotated[Path | None, typer.Option(help="A folder of world weights.")] = None,
@@ -162,6 +150,8 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure this machine: frames a second, how a dream's cost grows, the brain's latency, the first frame."""
+    if context.invoked_subcommand is not None:
+        return
     from bridge.bench import run, table
     from bridge.bench.picture import check, draw
 
@@ -187,6 +177,31 @@ def bench(
         print_json(result)
     else:
         print_table("This machine", table(result))
+
+
+@bench.command(epilog="Example: lucidrive bench faults --only kills --only disk --json > faults.json")
+def faults(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="kills, disk, damage, nans, ooms, crosstalk, crowd, peaks or long; may be repeated."),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth as much of everything, in minutes.")] = False,
+    world: Annotated[Path | None, typer.Option(help="A folder of world weights.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is promised for when things go wrong, tried on purpose and counted. Exit code 1 where one is missed. An hour or two."""
+    from dataclasses import asdict
+
+    from bridge.bench.faults import FULL, QUICK, run, table
+
+    with progress("bench faults") as report:
+        found = run(tuple(only or ()), QUICK if quick else FULL, world, report)
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        print_table("When things go wrong", table(found), ("what", "measured", "aimed at"))
+    if not all(one.met for one in found):
+        raise typer.Exit(1)
 
 
 def doctor(as_json: AsJson = False) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ui.console import print_json, print_table, say
+from ui.console import complain, print_json, print_table, say
 
 
 def recover(
@@ -15,10 +15,11 @@ def recover(
     join: Annotated[str | None, typer.Option(help="Make a clip of this drive; `last` for the newest of them.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
-    """List recorded drives and repair those that were cut off. Exit code 1 where one is damaged."""
+    """List recorded drives, repair those that were cut off, check saved clips. Exit code 1 where one is damaged."""
     from bridge import recover as recovery
     from bridge.errors import SessionError
 
+    saved, broken = recovery.check_clips(clips)
     found = [recovery.repair(one) for one in recovery.look(clips)]
     if join is not None:
         chosen = [one for one in found if join in (one.folder.name, "last")]
@@ -39,5 +40,9 @@ def recover(
         print_table("Recorded drives", rows, ("drive", "state", "length", "damaged"))
     else:
         say(f"No drive has been recorded in {clips}.")
-    if any(one.state == "damaged" for one in found):
+    for video in broken:
+        complain(f"The clip {video} or its labels are not what was saved; use another copy of both.")
+    if saved and not broken:
+        say(f"{saved} saved clips are as they were saved.")
+    if broken or any(one.state == "damaged" for one in found):
         raise typer.Exit(1)

@@ -23,14 +23,22 @@ def ui(
     keys: Annotated[
         str, typer.Option(help="For a world without a car: left=steer:-1,right=steer:1,up=gas,down=brake:0.8.")
     ] = "",
+    tabs: Annotated[
+        int | None, typer.Option(min=1, help="Dreams at a time, at most; default: what memory and real time allow.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="RAM that all of it may have, such as 4GiB; default: what there is.")
+    ] = None,
 ) -> None:
     """Open the dream as a page in your browser: say what should happen, or drive with the arrow keys."""
     say("Waking the dream ...")
+    from bridge.budget.sizes import parse_size
     from ui.app import serve
     from ui.live import LiveDreamer
 
     signal.signal(signal.SIGTERM, _stop)  # the server ends gracefully first, and raises it again
-    dreamer = LiveDreamer.load(world, steps=steps, keys=keys)
+    capacity = None if memory is None else parse_size(memory)
+    dreamer = LiveDreamer.load(world, steps=steps, keys=keys, tabs=tabs, capacity=capacity)
     try:
         serve(dreamer, host, port, announce=say)
     finally:
@@ -57,6 +65,12 @@ def dream(
         Path, typer.Option(help="The video; a JSON beside it tells plan, controls, seed and hashes.")
     ] = Path("drive.mp4"),
     world: World = None,
+    load_state: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A saved drive (.dream) to go on with.")
+    ] = None,
+    save_state: Annotated[
+        Path | None, typer.Option(help="Save the drive there at its end, to go on with or to send to somebody.")
+    ] = None,
 ) -> None:
     """Dream a drive and write it as a video with its JSON sidecar."""
     from bridge.errors import ExportError
@@ -65,11 +79,15 @@ def dream(
         raise ExportError(f"The clip {out.name} cannot be written: give it a name that ends in .mp4.")
     if film is not None and scene is not None:
         raise DataError("Begin the dream in a scene or in a video, not in both.")
-    from bridge.export import write_clip
+    if load_state is not None and (film is not None or scene is not None):
+        raise DataError("A saved drive goes on where it was; give no scene and no video with --load-state.")
+    from bridge.export import check_clip, write_clip
     from bridge.loop import headless
     from bridge.session import Beginning
     from world.data.footage import first_frames
 
+    if film:
+        check_clip(film)
     beginning = Beginning(first_frames(film, at), speed / 3.6) if film else None
     with progress("dream") as report:
         clip = headless(
@@ -81,6 +99,8 @@ def dream(
             steps=steps,
             world=world,
             report=report,
+            load=load_state,
+            save=save_state,
         )
         write_clip(clip, out)
     say(f"{out}: {seconds:g} s; {out.with_suffix('.json')} says how it was made.")

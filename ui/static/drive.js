@@ -52,6 +52,19 @@ function segments(group) {
   return () => group.querySelector('[aria-pressed="true"]').dataset.value;
 }
 
+/** How the machine keeps up: medians and 99th percentiles, as far as they are known. */
+function meter(measures) {
+  const pair = (name, scale, digits) =>
+    [`${name}_p50`, `${name}_p99`].map((key) => (measures[key] === null ? "–" : (measures[key] * scale).toFixed(digits))).join(" / ");
+  const gib = (bytes) => (bytes / 2 ** 30).toFixed(1);
+  return [
+    `gap between pictures ${pair("gap", 1000, 0)} ms`,
+    `while reading ${pair("gap_thinking", 1000, 0)} ms`,
+    `a sentence ${pair("sentence", 1, 1)} s (median / 99%)`,
+    `${gib(measures.memory_lent)} GiB lent, ${gib(measures.memory_room)} left`,
+  ].join(" · ");
+}
+
 function mount(root) {
   const find = (id) => root.querySelector(`#lr-${id}`);
   const picture = new Picture(root);
@@ -59,6 +72,7 @@ function mount(root) {
   const side = segments(find("side"));
   const level = segments(find("level"));
   let paused = false;
+  let token = "";
 
   const socket = new DreamSocket({
     picture: (shown) => picture.show(shown).catch(() => note.say("One picture could not be read; the next one will do.", "error")),
@@ -70,6 +84,7 @@ function mount(root) {
 
   const handlers = {
     hello(message) {
+      token = message.token;
       const scene = find("scene");
       scene.length = 1;
       for (const name of message.scenes) scene.add(new Option(name.replaceAll("_", " "), name));
@@ -94,13 +109,29 @@ function mount(root) {
     note(message) {
       note.say(message.text, message.kind);
     },
+    kept(message) {
+      find("clip").replaceChildren("The drive is saved: ", link(message.file, "file"));
+    },
+    measures(message) {
+      find("meter").textContent = meter(message);
+    },
     clip(message) {
       const clip = find("clip");
       if (!message.video) return clip.replaceChildren();
-      const link = (href, text) => Object.assign(document.createElement("a"), { href, textContent: text, download: "" });
       clip.replaceChildren(`${message.seconds.toFixed(1)} s saved: `, link(message.video, "video"), " and ", link(message.sidecar, "labels"));
     },
   };
+
+  const link = (href, text) => Object.assign(document.createElement("a"), { href, textContent: text, download: "" });
+
+  /** A saved drive takes the place of this one. */
+  async function load(file) {
+    const answer = await fetch(`drives/${token}`, { method: "POST", body: file }).catch(() => null);
+    if (!answer) return note.say("The dream is not connected yet; try again in a moment.", "error");
+    if (!answer.ok) return note.say((await answer.text()).trim(), "error");
+    picture.drawn = -1;
+    note.say(`It goes on where ${file.name} was saved.`);
+  }
 
   /** Buttons for what these weights have not learnt stay visible, and say so. */
   function offer(known) {
@@ -132,6 +163,16 @@ function mount(root) {
   find("save").addEventListener("click", () => {
     find("clip").textContent = "Saving …";
     send({ type: "save" });
+  });
+  find("keep").addEventListener("click", () => {
+    find("clip").textContent = "Saving …";
+    send({ type: "keep" });
+  });
+  find("load").addEventListener("click", () => find("file").click());
+  find("file").addEventListener("change", (event) => {
+    const [file] = event.target.files;
+    event.target.value = "";
+    if (file) load(file);
   });
   find("reset").addEventListener("submit", (event) => {
     event.preventDefault();

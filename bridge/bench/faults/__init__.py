@@ -1,0 +1,68 @@
+"""`lucidrive bench faults`: what is promised for when things go wrong, tried on purpose and counted.
+
+damage.py   bytes flipped, cut off, appended            disk.py     a disk that refuses at every single operation
+kills.py    SIGKILL at random moments and at each of them    crowd.py    more tabs than there is room for, all at once
+nans.py     numbers that are none, in each part         ooms.py     memory that runs out, at every allocation
+crosstalk.py  many drives in one process                result.py   a line of the table, and how much is tried
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bridge.bench.faults.result import FULL, QUICK, Amounts, Found
+from bridge.errors import SessionError
+
+__all__ = ["FULL", "NAMES", "QUICK", "Amounts", "Found", "run", "table"]
+
+NAMES = ("kills", "disk", "damage", "nans", "ooms", "crosstalk", "crowd", "peaks", "long")
+Report = Callable[[float, str], None]
+
+
+def run(
+    only: tuple[str, ...] = (), amounts: Amounts = FULL, world: Path | None = None, report: Report | None = None
+) -> list[Found]:
+    """Each of NAMES, or `only` those. SessionError for a name that there is not."""
+    if odd := [name for name in only if name not in NAMES]:
+        raise SessionError(f"There is no measurement '{odd[0][:40]}'; there are: {', '.join(NAMES)}.")
+    chosen = [name for name in NAMES if name in only or not only]
+    found: list[Found] = []
+    for number, name in enumerate(chosen):
+        if report is not None:
+            report(number / len(chosen), name)
+        with tempfile.TemporaryDirectory(prefix="lucidrive-") as folder:
+            found += _measure(name, amounts, world, Path(folder))
+    return found
+
+
+def table(found: list[Found]) -> list[tuple[str, str, str]]:
+    """Rows for people: what, measured, aimed at."""
+    return [(one.what, one.measured if one.met else f"{one.measured} (missed)", one.aim) for one in found]
+
+
+def _measure(name: str, amounts: Amounts, world: Path | None, folder: Path) -> list[Found]:
+    from brain.director import Director
+    from bridge.bench.faults import crosstalk, crowd, damage, disk, growth, kills, nans, ooms
+    from bridge.bench.faults.made import made_moments
+    from world.dream import WorldModel
+    from world.files import EMBEDDED
+
+    if name == "crowd":  # processes of their own
+        return [crowd.measure(amounts.clients, amounts.tabs, world)]
+    if name == "peaks":
+        return [growth.peaks(amounts.dreams, world)]
+    model = WorldModel.load(world)
+    calls: dict[str, Callable[[], Any]] = {
+        "kills": lambda: kills.measure(*made_moments(model), folder, amounts.kills),
+        "disk": lambda: [disk.measure(model, *made_moments(model), folder)],
+        "damage": lambda: damage.measure(model, world or EMBEDDED, *made_moments(model), folder, amounts.damages),
+        "nans": lambda: [nans.measure(model, folder, Director.load())],
+        "ooms": lambda: [ooms.measure(model, amounts.ooms)],
+        "crosstalk": lambda: crosstalk.measure(model, amounts.sessions, amounts.steps),
+        "long": lambda: [growth.long(model, amounts.frames)],
+    }
+    found: list[Found] = calls[name]()
+    return found

@@ -1,0 +1,91 @@
+"""Many drives in one process, in any order: is each, to the last bit, what it would be alone? And as a batch?"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from functools import partial
+
+import numpy as np
+
+from bridge.bench.faults.result import Found
+from bridge.session import Session
+from world.controls import Control, Weather
+from world.dream import Dream, WorldModel, step_all
+
+ORDERS = ("rain(2)", "left", "speed(20)", "night", "stop", "clear;day", "ped_cross(left)", "right;snow(1)")
+BATCH, FRAMES = 4, 10  # dreams as one batch, so many frames long
+TOLERANCE = 2  # of 255, a pixel of a batched dream beside its own alone, in the first frame
+
+
+class Drive:
+    """A session with a person whose doings follow from its seed alone, and a fingerprint of all that was shown."""
+
+    def __init__(self, model: WorldModel, seed: int, steps: int = 1) -> None:
+        self.session = Session(partial(Dream, model, steps=steps), seed)
+        self.person = random.Random(seed)
+        self.print = hashlib.sha256()
+        self.frames = 0
+
+    def go_on(self) -> None:
+        if self.person.random() < 0.05:
+            self.session.do(self.person.choice(ORDERS))
+        if self.person.random() < 0.05:
+            keys = self.person.sample(["up", "down", "left", "right"], self.person.randrange(3))
+            self.session.press(frozenset(keys))
+        self.session.begin_tick()
+        frame = self.session.tick()
+        assert frame is not None
+        self.print.update(frame.image.tobytes())
+        self.print.update(repr((frame.control, frame.motion, self.session.snapshot().steps)).encode())
+        self.frames += 1
+
+
+def measure(model: WorldModel, sessions: int, steps: int) -> list[Found]:
+    """`steps` frames of so many drives, a drive at a time by chance; then each alone. And batches beside single dreams."""
+    together = [Drive(model, seed) for seed in range(sessions)]
+    chance = random.Random(0)
+    for _ in range(steps):
+        chance.choice(together).go_on()
+    other = sum(_alone(model, seed, drive.frames) != drive.print.digest() for seed, drive in enumerate(together))
+    unlike = len({drive.print.digest() for drive in together})
+    first, mean = _batched(model)
+    return [
+        Found(
+            f"{sessions} sessions, {steps:,} interleaved steps",
+            f"{other} of them other than alone; {unlike} unlike each other",
+            "0 cross-talk",
+            other == 0 and unlike == sessions,
+            {"sessions": sessions, "steps": steps, "other": other, "unlike": unlike},
+        ),
+        Found(
+            f"{BATCH} dreams as one batch beside the same alone",
+            f"the first frame differs by at most {first} of 255 a pixel; frame {FRAMES} by {mean:.2f} in the mean",
+            f"at most {TOLERANCE} in the first",
+            first <= TOLERANCE,
+            {"first": first, "mean": mean},
+        ),
+    ]
+
+
+def _alone(model: WorldModel, seed: int, frames: int) -> bytes:
+    alone = Drive(model, seed)
+    for _ in range(frames):
+        alone.go_on()
+    return alone.print.digest()
+
+
+def _batched(model: WorldModel) -> tuple[int, float]:
+    """The largest difference of a pixel in the first frame, and the mean one in the last: rounding grows in a dream."""
+    dreams = [Dream(model, seed) for seed in range(BATCH)]
+    for dream in dreams:
+        dream.start(scene=model.scenes[dream.seed % len(model.scenes)] if model.scenes else None)
+    single = [dream.fork() for dream in dreams]
+    told = [Control(steer=0.02 * seed, accel=0.1, weather=Weather.CLEAR) for seed in range(BATCH)]
+    first, last = 0, 0.0
+    for number in range(FRAMES):
+        frames = step_all(dreams, told)
+        pairs = [(frame.image, dream.step(to).image) for frame, dream, to in zip(frames, single, told, strict=True)]
+        apart = np.stack([np.abs(one.astype(int) - other) for one, other in pairs])
+        first, last = (int(apart.max()) if number == 0 else first), float(apart.mean())
+    return first, last

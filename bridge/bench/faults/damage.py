@@ -1,0 +1,95 @@
+"""Files whose bytes are not those that were written: one bit flipped, the end cut off, or something appended."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from bridge.bench.faults.result import Found
+from bridge.clips import Clip, Moment
+from bridge.errors import LucidriveError
+from bridge.export import check_clip, write_clip
+from bridge.recording import MANIFEST, Recording
+from bridge.recover import look
+from bridge.session import Session
+from bridge.state import load_state, save_state
+from world.dream import Dream, WorldModel
+
+KINDS = ("flip", "cut", "append")
+
+
+def damaged(data: bytes, kind: str, chance: random.Random) -> bytes:
+    """`data` with one thing done to it."""
+    place = chance.randrange(len(data))
+    if kind == "flip":
+        return data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1 :]
+    return data[:place] if kind == "cut" else data + chance.randbytes(chance.randrange(1, 64))
+
+
+def measure(model: WorldModel, world: Path, moments: list[Moment], told: Clip, folder: Path, times: int) -> list[Found]:
+    """A third of the times each: weights, saved drives, clips. Refused: a typed error before anything of them is used."""
+    weights = _linked(world, folder / "weights")
+    session = Session(partial(Dream, model), 3)
+    save_state(session, folder / "a.dream")
+    clip = replace(told, moments=tuple(moments[:10]))
+    video, beside = write_clip(clip, folder / "clips" / "a.mp4")
+    recording = Recording(folder / "clips", told, lambda text: None)
+    for moment in moments[:20]:
+        recording.add(moment, told)
+    recording.close()
+    (drive,) = look(folder / "clips")
+    segments = [path for path in drive.folder.iterdir() if path.name != MANIFEST]
+    own = {path.name for path in (*weights.glob("*.safetensors"), weights / "config.json")}
+    kinds: list[tuple[str, list[Path], Callable[[], object]]] = [
+        ("weights", sorted(weights / name for name in own), partial(WorldModel.load, weights)),
+        ("saved drives", [folder / "a.dream"], lambda: load_state(session, folder / "a.dream")),
+        ("clips", [video, beside], partial(check_clip, video)),
+        ("recordings", segments, partial(_check_drive, folder / "clips")),
+    ]
+    chance, share = random.Random(0), -(-times // len(kinds))
+    return [_found(what, files, use, chance, share) for what, files, use in kinds]
+
+
+def _found(what: str, files: list[Path], use: Callable[[], object], chance: random.Random, times: int) -> Found:
+    use()  # whole, it is taken
+    refused = 0
+    for number in range(times):
+        path = chance.choice(files)
+        whole = path.read_bytes()
+        _put(path, damaged(whole, KINDS[number % len(KINDS)], chance))
+        try:
+            use()
+        except LucidriveError:
+            refused += 1
+        finally:
+            _put(path, whole)
+    return Found(
+        f"{what}: flips, cuts, appends",
+        f"{refused} of {times} refused before use",
+        "all",
+        refused == times,
+        {"damaged": times, "refused": refused},
+    )
+
+
+def _check_drive(clips: Path) -> None:
+    (found,) = look(clips)
+    if found.damaged:
+        raise LucidriveError("damaged")
+
+
+def _linked(world: Path, folder: Path) -> Path:
+    """The weights under names of their own, so that damage is done to a copy of one file at a time."""
+    folder.mkdir()
+    for path in world.iterdir():
+        if path.is_file():
+            (folder / path.name).symlink_to(path.resolve())
+    return folder
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.unlink()
+    path.write_bytes(data)

@@ -1,0 +1,163 @@
+"""Memory that runs out: at every allocation of a drive in turn, and at a hundred in a row.
+
+The world is the real one. The device is a fake with exact accounting, the brain one that answers at once: what is tried is
+how allocations fail, and on this machine's own memory they cannot be made to, one by one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from brain.plan import Utterance, parse_line
+from bridge.bench.faults.result import Found
+from bridge.budget.fake import FakeDevice
+from bridge.budget.leased_brain import LeasedBrain
+from bridge.budget.ledger import Ledger
+from bridge.budget.rescue import Rescue
+from bridge.budget.setup import SETUPS, Setup
+from bridge.budget.sizes import GIB, MIB
+from bridge.loop import Loop
+from bridge.session import Session
+from world.controls import Control
+from world.dream import Dream, WorldModel, step_all
+from world.driver import Action
+from world.frame import Frame
+
+SETUP = replace(SETUPS["rtx5090"], world="embedded", sessions=2)  # its ladder is the longest
+TICKS = 4
+LATER = 1e9  # s; a deadline that leaves all the time
+LONGEST = 1.0  # s
+PASSES = 3  # of the brain over a sentence
+
+
+class HungryDream(Dream):
+    """Allocates its state when it starts, and working memory in every step."""
+
+    device: FakeDevice
+
+    def start(self, *given: Any, **named: Any) -> Frame:
+        self.device.allocate(10 * MIB)
+        return super().start(*given, **named)
+
+    def drive(self, command: int, target_speed: float) -> Action:
+        with self.device.block(MIB):
+            return super().drive(command, target_speed)
+
+    def step(self, control: Control) -> Frame:
+        with self.device.block(5 * MIB):
+            return super().step(control)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """As `brain.director.Reply`."""
+
+    utterance: Utterance
+    line: str
+    seconds: float = 0.0
+
+
+class HungryBrain:
+    """Makes `left` of any sentence. Allocates its weights, and working memory in every pass."""
+
+    def __init__(self, device: FakeDevice, setup: Setup) -> None:
+        self.device, self.setup = device, setup
+        self.weights = device.allocate(GIB)
+
+    def think(self, text: str, context: object) -> Generator[None, None, Said]:
+        for _ in range(PASSES):
+            with self.device.block(MIB):
+                pass
+            yield
+        return Said(parse_line("left"), "left")
+
+    def __del__(self) -> None:
+        if hasattr(self, "weights"):
+            self.device.give_back(self.weights)
+
+
+class Drive:
+    """Two dreams and a brain on one fake device, all of it under a ledger. `open_dream` makes the dreams."""
+
+    def __init__(
+        self,
+        open_dream: Callable[[FakeDevice, int], Any],
+        failing: frozenset[int] = frozenset(),
+        *,
+        batched: Callable[..., list[Frame]] | None = step_all,
+    ) -> None:
+        self.device = FakeDevice(32 * GIB, failing)
+        self.ledger = Ledger(self.device)
+        self.sentences: list[str] = []
+        self._batched = batched
+        tell = self.sentences.append
+        self.brain = LeasedBrain(SETUP, self.ledger, lambda setup: HungryBrain(self.device, setup), tell)
+        self.rescue = Rescue(self.device, self.brain.down)
+        self.loop = Loop(self.brain, self._step_all if batched else None, self.rescue)
+        opened = partial(open_dream, self.device)
+        self.sessions = [self.rescue.run(partial(Session, opened, seed), tell) for seed in (1, 2)]
+        for session in self.sessions:
+            self.loop.add(session)
+
+    def go(self, ticks: int) -> float:
+        """Says a sentence and goes on; the longest tick, in seconds."""
+        self.sessions[0].say("left")
+        longest = max(self.tick() for _ in range(ticks))
+        self.sentences += [notice.text for session in self.sessions for notice in session.notes()]
+        return longest
+
+    def tick(self) -> float:
+        began = time.perf_counter()
+        self.loop.tick(began + LATER)
+        return time.perf_counter() - began
+
+    @property
+    def goes_on(self) -> bool:
+        """No drive stands, no plan was lost, the world is the one that it was."""
+        standing = any(session.snapshot().paused for session in self.sessions)
+        planned = [step.line for step in self.sessions[0].snapshot().steps] == ["left"]
+        return planned and not standing and self.brain.setup.world == SETUP.world
+
+    def _step_all(self, dreams: Sequence[Any], controls: Sequence[Control]) -> list[Frame]:
+        assert self._batched is not None
+        with self.device.block(8 * MIB):
+            return self._batched(dreams, controls)
+
+
+def hungry(model: WorldModel, device: FakeDevice, seed: int) -> HungryDream:
+    dream = HungryDream(model, seed)
+    dream.device = device
+    return dream
+
+
+def measure(model: WorldModel, row: int) -> Found:
+    """Each allocation of a drive of TICKS ticks, then `row` allocations in a row."""
+    quiet = Drive(partial(hungry, model))
+    quiet.go(TICKS)
+    points = quiet.device.allocations
+    recovered, longest = 0, 0.0
+    for at in range(points):
+        drive = Drive(partial(hungry, model), frozenset({at}))
+        longest = max(longest, drive.go(TICKS))
+        frames = [session.frame.index for session in drive.sessions]
+        told = any("Memory ran out" in text for text in drive.sentences)
+        recovered += drive.goes_on and told and frames == [TICKS] * 2
+        drive.brain.close()
+    in_a_row = 0
+    for _ in range(row):
+        quiet.device.failing = frozenset({quiet.device.allocations})
+        before = quiet.sessions[0].frame.index
+        longest = max(longest, quiet.tick())
+        in_a_row += quiet.goes_on and quiet.sessions[0].frame.index == before + 1
+    quiet.brain.close()
+    return Found(
+        f"memory runs out at each of {points} allocations, then {row} in a row",
+        f"{recovered} + {in_a_row} recovered, the longest tick {longest:.2f} s",
+        f"all, each within {LONGEST:g} s",
+        (recovered, in_a_row) == (points, row) and longest <= LONGEST,
+        {"points": points, "recovered": recovered, "row": row, "row_recovered": in_a_row, "longest": longest},
+    )

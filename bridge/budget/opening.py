@@ -1,0 +1,54 @@
+"""Loads a world under a lease: what the page, a drive without one and a clip job begin with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.budget.device import Ram
+from bridge.budget.ledger import Lease, Ledger
+from bridge.budget.plan import LIBRARIES, brain_bytes
+from bridge.budget.setup import SETUPS
+from bridge.budget.sizes import MIB
+from bridge.budget.worlds import WorldSize, world_size
+from bridge.session import CLIP_SECONDS
+from world.dream import WorldModel
+from world.files import EMBEDDED, read_config
+
+# A minute encoded to an mp4 at 288x512: 41 MiB more were resident at the most (x86-64, PyAV 18); half as much again.
+CLIP = 64 * MIB
+DREAM, CLIP_JOB, BRAIN = "a dream", "a clip", "the language model"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A world that is there. dream_size: bytes to reserve for each dream."""
+
+    model: WorldModel
+    lease: Lease
+    sizes: WorldSize
+
+    @property
+    def dream_size(self) -> int:
+        return self.sizes.dream + self.sizes.pictures
+
+    def dream_of(self, seconds: float) -> int:
+        """Bytes of one whose pictures are all kept, not the last minute's."""
+        return self.sizes.dream + int(self.sizes.pictures * max(1.0, seconds / CLIP_SECONDS))
+
+
+def ram(capacity: int | None = None) -> Ledger:
+    """The ledger of this machine's RAM; with a `capacity` this process gets no more than that, whatever there is."""
+    return Ledger(Ram(), capacity, enforce=capacity is not None)
+
+
+def open_world(ledger: Ledger, world: Path | None, dreams: int) -> Opened:
+    """The weights in `world` (default: the repository's) for so many dreams at a time. WeightsError, NoRoomError."""
+    sizes = world_size(read_config(world or EMBEDDED)[0], dreams)
+    with ledger.loading("the world", LIBRARIES + sizes.weights + sizes.tick) as lease:
+        return Opened(WorldModel.load(world), lease, sizes)
+
+
+def lease_brain(ledger: Ledger) -> Lease:
+    """For the language model of the embedded tier, with its context."""
+    return ledger.reserve(BRAIN, brain_bytes(SETUPS["embedded"]))

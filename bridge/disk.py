@@ -1,0 +1,193 @@
+"""Durable writes: files are on the disk whole and all of them, or none, and what was there before stays until then.
+
+clips/.saving-4711-9f3a/new/      everything is written and flushed here first
+                        ready/    new, renamed: from now on whoever finds it finishes the work (`mend`)
+                        old/      what is about to be replaced, should the disk refuse half-way
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bridge.errors import ExportError
+
+SAVING, NEW, READY, OLD = ".saving-", "new", "ready", "old"
+
+REASONS = {
+    errno.ENOSPC: "the disk is full: free some room",
+    errno.EDQUOT: "your share of the disk is used up: free some room",
+    errno.EACCES: "it may not be written: choose a folder of your own",
+    errno.EPERM: "it may not be written: choose a folder of your own",
+    errno.EROFS: "its disk is read-only: choose another folder",
+    errno.ENOTDIR: "a part of its path is a file: choose another folder",
+    errno.EISDIR: "it is a folder: choose a file's name",
+    errno.ENAMETOOLONG: "its name is too long: choose a shorter one",
+    errno.ENOENT: "its folder does not exist and cannot be made: choose another",
+}
+
+
+class Disk:
+    """What durable writes are made of. `bridge.bench.faults` has one that fails, or is killed, at any of these."""
+
+    def folder(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+
+    def write(self, path: Path, data: bytes) -> None:
+        """A new file."""
+        with path.open("xb", buffering=0) as file:
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) :]
+
+    def flush(self, path: Path) -> None:
+        """Waits until the file or folder is on the disk. Folders cannot be flushed everywhere, and need not be."""
+        if path.is_dir() and os.name == "nt":
+            return
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def keep(self, path: Path, kept: Path) -> None:
+        """The same file under a second name; a copy where there are no such names."""
+        try:
+            os.link(path, kept)
+        except OSError:
+            shutil.copyfile(path, kept)
+
+    def rename(self, old: Path, new: Path) -> None:
+        old.replace(new)
+
+
+DISK = Disk()
+
+
+def write_files(files: Mapping[Path, bytes], disk: Disk = DISK) -> None:
+    """All of them, in one folder and by these names, or none. ExportError; then everything is as it was before."""
+    first = next(iter(files))
+    with refusing(first):
+        if any(path.is_dir() for path in files):
+            raise IsADirectoryError(errno.EISDIR, "is a folder")
+        room = first.parent / f"{SAVING}{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            _prepare(room, files, disk)
+            for path in files:
+                disk.rename(room / READY / path.name, path)
+            disk.flush(first.parent)
+        except BaseException:
+            _undo(room, files)
+            raise
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+
+
+def write_whole(path: Path, data: bytes, disk: Disk = DISK) -> Path:
+    """One file, likewise."""
+    write_files({path: data}, disk)
+    return path
+
+
+def mend(folder: Path) -> None:
+    """Finishes or takes back what was being written in `folder` by processes that are no more."""
+    for room in folder.glob(f"{SAVING}*"):
+        if lives(room.name.removeprefix(SAVING).partition("-")[0]):
+            continue
+        for path in sorted((room / READY).glob("*")):
+            path.replace(folder / path.name)
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def lives(pid: str) -> bool:
+    """Whether a process of this number runs here."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def free_name(folder: Path, stem: str) -> Path:
+    """`folder/stem.mp4`, or with a number when there is one already. ExportError where nobody may look."""
+    number, path = 1, folder / f"{stem}.mp4"
+    with refusing(path):
+        while path.exists() or path.with_suffix(".json").exists():
+            number += 1
+            path = folder / f"{stem}-{number}.mp4"
+    return path
+
+
+def free_folder(parent: Path, stem: str) -> Path:
+    """A new folder `parent/stem`, or with a number. ExportError."""
+    number, path = 1, parent / stem
+    with refusing(path):
+        while True:
+            try:
+                path.mkdir(parents=True)
+                return path
+            except FileExistsError:
+                number += 1
+                path = parent / f"{stem}-{number}"
+
+
+@contextmanager
+def refusing(out: Path) -> Iterator[None]:
+    """Makes an ExportError, one sentence, of what the system refuses."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+        raise ExportError(f"{out} was not saved: {reason(error)}; the dream goes on.") from error
+
+
+def reason(error: OSError | ValueError) -> str:
+    code, text = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
+    return REASONS.get(code or 0) or f"the system refused ({(text or str(error)).lower()}): try another folder"
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A hidden file beside `path`, of the same ending, for libraries that write by themselves; gone afterwards."""
+    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        temporary.open("xb").close()
+        yield temporary
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _prepare(room: Path, files: Mapping[Path, bytes], disk: Disk) -> None:
+    disk.folder(room / NEW)
+    disk.folder(room / OLD)
+    for path, data in files.items():
+        new = room / NEW / path.name
+        disk.write(new, data)
+        disk.flush(new)
+        if new.stat().st_size != len(data):
+            raise OSError(errno.EIO, "only a part of it was written")
+        if path.exists():
+            disk.keep(path, room / OLD / path.name)
+    disk.flush(room / NEW)
+    disk.rename(room / NEW, room / READY)
+    disk.flush(room)
+
+
+def _undo(room: Path, files: Mapping[Path, bytes]) -> None:
+    """Whatever has its name already loses it again."""
+    if not (room / READY).is_dir():
+        return
+    for path in files:
+        if (room / READY / path.name).exists():
+            continue
+        if (room / OLD / path.name).exists():
+            (room / OLD / path.name).replace(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""A drive as one file: saved, sent to a colleague, and gone on with to the last bit by the same weights on the same machine.
+
+lucidrive drive 1 <sha256 of all that follows>\\n
+safetensors: the dream's tensors; in its header, as JSON, the dream's values, the plan under way, the wheel and pedals
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from brain.plan import PlanError
+from bridge.disk import DISK, Disk, write_whole
+from bridge.errors import DataError, WeightsError
+from bridge.plan_state import timeline_from, timeline_plain
+from bridge.session import Session
+from world.dream import Dream, WorldModel
+
+SUFFIX = ".dream"
+MARK = b"lucidrive drive 1 "
+HEAD = len(MARK) + 64 + 1
+KEY = "lucidrive"
+
+
+def pack(session: Session) -> bytes:
+    """The drive as it stands; where a loop dreams it, by way of `Session.between_frames`."""
+    tensors, values = session.dream.state()
+    plain = {
+        "dream": values,
+        "timeline": timeline_plain(session.timeline),
+        "pedals": session.pedals,
+        "scene": session.snapshot().scene,
+        "torch": torch.__version__,
+    }
+    body = save({name: value.contiguous() for name, value in tensors.items()}, {KEY: json.dumps(plain)})
+    return MARK + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def unpack(session: Session, data: bytes, name: str = "The file") -> None:
+    """Goes on from there in `session`, whose model it must be of; what was driven before is gone.
+
+    DataError: damaged or no drive; then the session is as it was. WeightsError: dreamt by others. Called as `pack` is.
+    """
+    model = session.dream.model
+    tensors, plain = _read(data, name)
+    _check_weights(model, plain, name)
+    try:
+        dream = Dream.from_state(model, tensors, plain["dream"])
+        _check_shapes(session.dream, dream)
+        timeline, pedals = timeline_from(plain["timeline"]), (float(plain["pedals"][0]), float(plain["pedals"][1]))
+        scene = plain["scene"] if plain["scene"] in model.scenes else None
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError, PlanError) as error:
+        raise _none(name) from error
+    session.go_on_from(dream, timeline, pedals, scene)
+    if plain["torch"] != torch.__version__:
+        session.tell(f"This drive was saved with torch {plain['torch']}; its pictures may differ in the last bit.")
+
+
+def save_state(session: Session, path: Path, disk: Disk = DISK) -> Path:
+    """The drive in a file; ExportError."""
+    return write_whole(path.expanduser(), pack(session), disk)
+
+
+def load_state(session: Session, path: Path) -> None:
+    """As `unpack`, of a file."""
+    try:
+        data = path.expanduser().read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); give another file.") from error
+    unpack(session, data, path.name)
+
+
+def most_bytes(dream: Dream) -> int:
+    """More than the file of such a drive takes, whose cache is full."""
+    keys, rest = dream._cache.keys, dream.state()[0].values()
+    cache = keys[..., :1, :].numel() * dream._cache.context * keys.element_size()
+    return 2 * (cache + sum(value.numel() * value.element_size() for value in rest)) + 2**20
+
+
+def _read(data: bytes, name: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    if not data.startswith(MARK):
+        raise _none(name)
+    body = data[HEAD:]
+    if data[len(MARK) : HEAD] != hashlib.sha256(body).hexdigest().encode() + b"\n":
+        raise DataError(f"{name} is damaged (its checksum is another); get it once more from where it was saved.")
+    try:
+        length = int.from_bytes(body[:8], "little")
+        plain = json.loads(json.loads(body[8 : 8 + length])["__metadata__"][KEY])
+        return load(body), plain
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _none(name) from error
+
+
+def _check_weights(model: WorldModel, plain: dict[str, Any], name: str) -> None:
+    try:
+        same = plain["dream"]["weights"] == model.hashes
+    except (KeyError, TypeError) as error:
+        raise _none(name) from error
+    if not same:
+        raise WeightsError(
+            f"{name} was dreamt by other weights than those loaded; start lucidrive with those (`--world`) to go on with it."
+        )
+
+
+def _check_shapes(own: Dream, other: Dream) -> None:
+    """ValueError where the tensors are not those of such a dream."""
+    mine, theirs = own.state()[0], other.state()[0]
+    for name, value in mine.items():
+        there = theirs[name]
+        odd = there.shape[-2] > own._cache.context if name == "cache" else there.shape != value.shape
+        rest = name == "cache" and (there.shape[:-2], there.shape[-1:]) != (value.shape[:-2], value.shape[-1:])
+        if odd or rest or there.dtype != value.dtype or not _finite(name, there):
+            raise ValueError(name)
+
+
+def _finite(name: str, value: torch.Tensor) -> bool:
+    """In a layout NaN says that a thing is not known."""
+    return name == "layout" or not value.is_floating_point() or bool(torch.isfinite(value).all())
+
+
+def _none(name: str) -> DataError:
+    return DataError(f"{name} is no saved drive of this version of lucidrive; save it again with this one.")
