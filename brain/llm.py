@@ -70,9 +70,9 @@ class LocalModel:
             return cls(model.eval(), AutoTokenizer.from_pretrained(folder), device)
         folder = merged(adapter, base)
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-        model = model.to(device).eval()
-        return cls(int8(model, outlying(model, tokenizer)) if quant == "int8" else model, tokenizer, device)
+        whole: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        whole = whole.to(device).eval()
+        return cls(int8(whole, outlying(whole, tokenizer)) if quant == "int8" else whole, tokenizer, device)
 
     @torch.inference_mode()
     def decode(

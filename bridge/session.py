@@ -135,8 +135,9 @@ class Session:
         self._keys: frozenset[str] = frozenset()
         self._reading: str | None = None
         self._situation = Context()  # when the sentence began to be read
-        self._unclear: tuple[str, str] | None = None  # a sentence that the brain did not get, and its context
-        self.remember: Callable[[Correction], None] | None = None  # given where somebody is there to be asked
+        self._heard: tuple[str, str] | None = None  # the last sentence, with the drive's state then
+        self._unclear: tuple[str, str] | None = None  # one not understood: what is chosen or said next is its meaning
+        self.remember: Callable[[Correction], object] | None = None  # given where somebody is there to be asked
         self._paused = False
         self._pauses = 0  # how often a person paused or went on
         self._once = 0
@@ -171,9 +172,23 @@ class Session:
         self._inbox.append(lambda: self._schedule(plan, "", 0.0))
 
     def choose(self, line: str) -> None:
-        """Schedules the plan that was meant by the sentence asked about, and remembers it as its meaning. As of `do`."""
-        self.do(line)
-        self._learn(print_line(parse_line(line)))
+        """What was meant by the sentence that was asked about: played, and remembered as its meaning. PlanError."""
+        self._refuse_plans()
+        meant = parse_line(line)
+
+        def order() -> None:
+            text = self._unclear[0] if self._unclear else ""
+            self._learn(print_line(meant))
+            self._understood(meant, text, 0.0)
+
+        self._inbox.append(order)
+
+    def wrong(self) -> None:
+        """The last sentence was not understood: the next plan is what it meant."""
+        if self._heard is None:
+            raise SessionError("Nothing was said yet; type what should happen.")
+        self._unclear = self._heard
+        self.tell("Say it in other words; what you say next is remembered as what you meant.", "question")
 
     def press(self, keys: frozenset[str]) -> None:
         """The keys held now, of up, down, left, right; an empty set hands back to the driver."""
@@ -365,27 +380,35 @@ class Session:
         if self._reading is None:
             return  # the drive was reset meanwhile
         text, self._reading = self._reading, None
-        utterance = reply.utterance
+        self._heard = (text, str(self._situation))
         if reply.instead is not None and self.remember is not None:
-            self._unclear = (text, str(self._situation))
-            self._note_said(text, "", reply.seconds)
+            self._unclear = self._unclear or self._heard
             with self._lock:
                 self._notices.append(Notice("Did you mean", "question", (reply.line, reply.instead)))
-        elif isinstance(utterance, Plan):
+        else:
+            if isinstance(reply.utterance, Plan):
+                self._learn(reply.line)
+            self._understood(reply.utterance, text, reply.seconds)
+        self._publish()
+
+    def _understood(self, utterance: Utterance, text: str, seconds: float) -> None:
+        if isinstance(utterance, Plan):
             try:
-                self._schedule(utterance, text, reply.seconds)
+                self._schedule(utterance, text, seconds)
             except LucidriveError as error:
                 self.tell(explain(error), "error")
         else:
-            self._note_said(text, print_line(utterance), reply.seconds)
+            self._note_said(text, print_line(utterance), seconds)
             kinds: dict[type, NoteKind] = {Refusal: "refusal", Question: "question"}
             self.tell(sentence(utterance), kinds[type(utterance)])
-        self._publish()
 
     def _learn(self, line: str) -> None:
         unclear, self._unclear = self._unclear, None
         if unclear is not None and self.remember is not None:
-            self.remember(Correction(*unclear, line))
+            try:
+                self.remember(Correction(*unclear, line))
+            except LucidriveError as error:
+                self.tell(explain(error), "error")
 
     def misheard(self, error: BaseException) -> None:
         """The brain failed on the sentence; the drive goes on."""

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from brain.director import Director, Reply
 from brain.files import ADAPTER
 from brain.plan import Plan
 from finetune.baselines import SHOTS, Prompted
 from finetune.cases import Case, read_tsv
+from finetune.confidence import asked
 from finetune.corpus import apart, corpus
+from finetune.fuzz import endured, fuzzed, injections
 from finetune.rules import by_rules
-from finetune.scores import compare, whole_sets
+from finetune.scores import Answers, compare, mean, whole_sets
 from finetune.train import FinetuneConfig
 
 HELD_OUT_SEED = 2  # not the one that training validates on
+HAND_WRITTEN = Path(__file__).parents[1] / "tests/data/brain_cases.tsv"
+PARTS = ("brain", "rules", "int8", "confidence", "injections", "fuzz", "base")
 PARAPHRASES, PAIRS = "brain_paraphrases.tsv", "brain_pairs.tsv"
 Note = Callable[[float, str], None]
-NAMES = {
-    "brain": "the brain",
-    "keyword_rules": "keyword rules",
-    "base_zero_shot": "base model, grammar, told of the language",
-    "base_few_shot": "base model, grammar, told and shown",
-}
-
-
-class Answers(Protocol):
-    """Whatever makes a plan of a text: a director, or a baseline."""
-
-    def answer(self, text: str, context: str = "") -> Reply: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +50,83 @@ class Suite:
 def evaluate_brain(
     adapter: Path | None = None,
     *,
+    only: Collection[str] = PARTS,
     cases: int = 400,
     baseline_cases: int = 120,
-    hand_written: Path | None = None,
+    fuzz: int = 10_000,
+    attempts: int = 300,
+    hand_written: Path | None = HAND_WRITTEN,
     report: Note | None = None,
 ) -> dict[str, Any]:
-    """The brain and its baselines on held-out templates and on the cases of `hand_written` (text, context, plan, kind).
+    """The parts of `only`: the brain and its baselines on held-out templates and on the cases of `hand_written`.
 
     A held-out case shares no phrase, joint or template with training. Beside the hand-written file, the files
     brain_paraphrases.tsv and brain_pairs.tsv are taken too, where they are. The base model is slow: it does with
-    `baseline_cases` of each.
+    `baseline_cases` of each. fuzz, attempts: how many strange texts, how many injections.
     """
-    note = report or (lambda fraction, text: None)
+    wanted = [part for part in PARTS if part in only]
+    if wrong := set(only) - set(PARTS):
+        raise ValueError(f"there is no part {', '.join(sorted(wrong))}; there are {', '.join(PARTS)}")
+    told = report or (lambda fraction, text: None)
     tests = gathered(cases, hand_written)
-    few = tests.first(baseline_cases)
-    director = Director.load(adapter or ADAPTER)
-    result: dict[str, Any] = {
-        "brain": measured(director, tests, lambda done, what: note(0.5 * done, what)),
-        "keyword_rules": by_keywords(tests),
-    }
-    del director
-    base = Director.load(None)
-    zero, shown = Prompted(base), Prompted(base, shots=SHOTS)
-    result["base_zero_shot"] = measured(zero, few, lambda done, what: note(0.5 + 0.2 * done, f"base model: {what}"))
-    result["base_few_shot"] = measured(
-        shown, few, lambda done, what: note(0.7 + 0.3 * done, f"base model with examples: {what}")
-    )
+    result: dict[str, Any] = {}
+    director = Director.load(adapter or ADAPTER) if set(wanted) - {"rules", "base"} else None
+    for number, part in enumerate(wanted):
+
+        def note(done: float, what: str, number: int = number, part: str = part) -> None:
+            told((number + done) / len(wanted), f"{part}: {what}")
+
+        if part == "rules":
+            result["keyword_rules"] = by_keywords(tests)
+        elif part == "base":
+            base, few = Director.load(None), tests.first(baseline_cases)
+            result["base_zero_shot"] = measured(Prompted(base), few, note)
+            result["base_few_shot"] = measured(Prompted(base, shots=SHOTS), few, note)
+            del base
+        elif director is not None:
+            result |= _of_brain(part, director, adapter or ADAPTER, tests, fuzz, attempts, note)
     return result
+
+
+def _of_brain(
+    part: str, director: Director, adapter: Path, tests: Suite, fuzz: int, attempts: int, note: Note
+) -> dict[str, Any]:
+    if part == "brain":
+        return {"brain": measured(director, tests, note)}
+    if part == "int8":
+        return {"int8": against_fp32(director, adapter, [*tests.hand_written, *tests.pairs], note)}
+    if part == "confidence":
+        return {"confidence": asked(director, tests.held_out, note)}
+    if part == "fuzz":
+        return {"fuzz": endured(director, fuzzed(fuzz), fuzz, note)}
+    texts = (("injection", text) for text in injections(attempts))
+    return {"injections": endured(director, texts, attempts, note)}
+
+
+def against_fp32(director: Director, adapter: Path, cases: Sequence[Case], note: Note) -> dict[str, Any]:
+    """Exact plans of the brain as it is, int8, and of the same in fp32, on the same cases."""
+    whole = Director.load(adapter, quant="none")
+    lines: dict[str, list[str]] = {"int8": [], "fp32": []}
+    for number, case in enumerate(cases, 1):
+        for name, brain in (("int8", director), ("fp32", whole)):
+            lines[name].append(brain.answer(case.text, case.context).line)
+        note(number / len(cases), "int8 beside fp32")
+    exact = {
+        name: mean([line == case.plan for case, line in zip(cases, said, strict=True)]) for name, said in lines.items()
+    }
+    same = mean([a == b for a, b in zip(lines["int8"], lines["fp32"], strict=True)])
+    return {
+        "cases": len(cases),
+        "exact": exact,
+        "same_line": same,
+        "points_lost": 100 * (exact["fp32"] - exact["int8"]),
+    }
 
 
 def gathered(cases: int, hand_written: Path | None) -> Suite:
     """The tests: `cases` held-out ones, less those that share a template with training, and what is in files."""
     held_out = apart(corpus(cases, "held_out", HELD_OUT_SEED), corpus(FinetuneConfig().cases))
-    if hand_written is None:
+    if hand_written is None or not hand_written.exists():
         return Suite(held_out)
     beside = {name: hand_written.with_name(name) for name in (PARAPHRASES, PAIRS)}
     sets = {name: read_tsv(path) if path.exists() else [] for name, path in beside.items()}
@@ -148,41 +184,6 @@ def timed(replies: Sequence[Reply]) -> dict[str, Any]:
         "ms_per_token": 1000 * sum(reply.seconds for reply in replies) / max(1, tokens),
         "seconds_median": {str(steps): statistics.median(spent) for steps, spent in sorted(seconds.items())},
     }
-
-
-def table(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """The result as rows of text, for people."""
-    rows = []
-    for who, name in NAMES.items():
-        if who in result:
-            rows += _rows(name, result[who])
-    brain = result["brain"]
-    rows += [(f"exact, {kind}", f"{value:.0%}") for kind, value in brain["held_out"]["exact_by_kind"].items()]
-    rows += [(f"median seconds, {steps} step(s)", f"{value:.2f}") for steps, value in brain["seconds_median"].items()]
-    return rows
-
-
-def _rows(name: str, scores: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = []
-    for part, called in (("held_out", "held-out templates"), ("hand_written", "hand-written test")):
-        if part in scores:
-            score = scores[part]
-            languages = ", ".join(f"{lang} {value:.0%}" for lang, value in score["exact_by_language"].items())
-            refused = score["refusals"]
-            rows += [
-                (f"{name}: exact plan, {called} ({score['cases']} cases)", f"{score['exact']:.1%} ({languages})"),
-                (f"{name}: slot F1, {called}", f"{score['slot_f1']:.1%}"),
-                (
-                    f"{name}: refusals, {called}",
-                    f"precision {refused['precision']:.0%}, recall {refused['recall']:.0%}",
-                ),
-                (f"{name}: lines that parse, {called}", f"{score['valid']:.1%}"),
-            ]
-    for part, called in (("paraphrases", "all five paraphrases right"), ("pairs", "both of a pair right")):
-        if part in scores:
-            by = ", ".join(f"{key} {value:.0%}" for key, value in scores[part]["all_right_by"].items())
-            rows.append((f"{name}: {called} ({scores[part]['sets']} sets)", f"{scores[part]['all_right']:.1%} ({by})"))
-    return rows
 
 
 def _spread(cases: Sequence[Case], count: int) -> Sequence[Case]:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
+from brain.director import Reply
 from brain.plan import Plan, PlanError, Refusal, Utterance, parse_line, print_line
 from finetune.cases import Case
 
 Slots = Counter[tuple[object, ...]]
+
+
+class Answers(Protocol):
+    """Whatever makes a plan of a text: a director, or a baseline."""
+
+    def answer(self, text: str, context: str = "") -> Reply: ...
 
 
 def compare(cases: Sequence[Case], lines: Sequence[str]) -> dict[str, Any]:

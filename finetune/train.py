@@ -14,11 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from brain.director import Director
 from brain.files import PACKAGE, PACKAGE_VERSION, found
 from brain.quant import nf4
 from finetune.batches import IGNORE, Batch, Batches, example, pack
 from finetune.best import Best
 from finetune.cases import read_cases
+from finetune.confidence import measured_threshold, write_threshold
 from finetune.corpus import corpus
 from finetune.lora import fuse
 from world.train.loop import Report, Schedule, TrainingLoop
@@ -38,10 +40,10 @@ class FinetuneConfig:
 
     cases: int = 30_000
     validation: int = 400
-    rank: int = 16
+    rank: int = 64
     targets: str = "all-linear"
     method: Method = "lora"
-    rate: float = 1e-3
+    rate: float = 2e-3
     batch: int = 16
     minutes: float = 20.0
     validate_minutes: float = 6.0
@@ -116,6 +118,11 @@ def finetune(
 
     if not best.is_over:
         loop.run(loss_of, validate, report, lambda: best.is_over)
+    if config.method == "lora":
+        del model, loop
+        found_threshold = measured_threshold(Director.load(best.adapter, base=base), config.validation)
+        if found_threshold is not None:
+            write_threshold(best.adapter, found_threshold)
     return best.adapter
 
 

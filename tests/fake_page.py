@@ -90,6 +90,13 @@ class FakeDrive:
             raise LucidriveError("That line is not in the plan language; check its brackets.")
         self.say(line)
 
+    def choose(self, line: str) -> None:
+        self.calls.append(("choose", line))
+
+    def wrong(self) -> None:
+        self.calls.append(("wrong",))
+        self.told.append(Note("Did you mean", "question", (("left", "turn left"), ("right", "turn right"))))
+
     def press(self, keys: frozenset[str]) -> None:
         self.calls.append(("press", tuple(sorted(keys))))
         self.held = keys

@@ -116,6 +116,7 @@ class FakeReply:
     seconds: float = 0.01
     tokens: int = 3
     confidence: float = 1.0
+    instead: str | None = None
 
 
 class FakeDirector:

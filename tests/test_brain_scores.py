@@ -12,7 +12,8 @@ from brain.plan import parse_line, print_line
 from brain.prompt import prompt_tokens
 from finetune.baselines import SHOTS, TOLD, Prompted
 from finetune.cases import Case, read_tsv
-from finetune.evaluate import Suite, by_keywords, measured, table
+from finetune.evaluate import Suite, by_keywords, measured
+from finetune.report import table
 from finetune.scores import compare, refusals, slot_f1, whole_sets
 from tests.tiny_brain import tiny_director, tiny_tokenizer
 

@@ -22,10 +22,11 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence to show. kind: news, question, refusal or error."""
+    """A sentence to show. kind: news, question, refusal or error. choices: plan lines and their words, one of them meant."""
 
     text: str
     kind: str = "news"
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,14 @@ class Drive(Protocol):
 
     def say(self, text: str) -> None: ...
     def event(self, line: str) -> None: ...
+    def choose(self, line: str) -> None:
+        """Of a note's choices, the line that was meant."""
+        ...
+
+    def wrong(self) -> None:
+        """The last sentence was meant otherwise."""
+        ...
+
     def press(self, keys: frozenset[str]) -> None:
         """The keys held now: any of up, down, left, right."""
         ...

@@ -14,6 +14,7 @@ from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.opening import CLIP, CLIP_JOB, DREAM, open_world, ram
 from bridge.budget.rescue import Rescue
 from bridge.budget.setup import SETUPS
+from bridge.corrections import keep
 from bridge.disk import write_whole
 from bridge.errors import BusyError, SessionError
 from bridge.keyboard import Bindings, parse_keys
@@ -23,7 +24,7 @@ from bridge.recording import Recorder
 from bridge.session import Session, stem
 from bridge.state import SUFFIX, most_bytes, pack, unpack
 from ui.drive import Chip, Measures, Note, Saved, View
-from ui.words import NAMES, step_words
+from ui.words import NAMES, line_words, step_words
 from world.controls import DT
 from world.dream import Dream, WorldModel, step_all
 
@@ -69,7 +70,10 @@ class LiveDrive:
         return View(now.frame, now.by_keys, chips, now.paused, now.thinking, now.weather, now.time)
 
     def notes(self) -> list[Note]:
-        notes = [Note(notice.text, notice.kind) for notice in self.session.notes()]
+        notes = [
+            Note(notice.text, notice.kind, tuple((line, line_words(line)) for line in notice.choices))
+            for notice in self.session.notes()
+        ]
         for step in self.session.snapshot().steps:
             name = step.step.name
             if self.known is not None and name not in self.known and name not in self._warned:
@@ -82,6 +86,12 @@ class LiveDrive:
 
     def event(self, line: str) -> None:
         self.session.do(line)
+
+    def choose(self, line: str) -> None:
+        self.session.choose(line)
+
+    def wrong(self) -> None:
+        self.session.wrong()
 
     def press(self, keys: frozenset[str]) -> None:
         self.session.press(keys)
@@ -252,6 +262,7 @@ class LiveDreamer:
             changed()
 
         self._recorders[session] = recorder
+        session.remember = lambda correction: keep(self.clips, correction)
         self.loop.add(session, ticked)
         return LiveDrive(session, self.clips, self.known, self.ledger, self.rescue, self._close)
 

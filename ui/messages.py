@@ -1,6 +1,6 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, keys, pause, step, reset, save, keep, seen. Down (JSON): hello, state, note, clip, kept, measures. Down (binary):
+Up (JSON): say, plan, choose, wrong, keys, pause, step, reset, save, keep, seen. Down (JSON): hello, state, note, clip, kept, measures. Down (binary):
 a picture, a 28-byte little-endian header and a JPEG.
 
     uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | 2 x 0
@@ -49,6 +49,18 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Choose:
+    """Of the plan lines that the brain was not sure of, the one that was meant."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """The last sentence was meant otherwise; the next one says how."""
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     held: frozenset[str]
 
@@ -86,7 +98,7 @@ class Seen:
     index: int
 
 
-Message = Say | Line | Keys | Pause | StepOnce | Reset | Save | Keep | Seen
+Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Reset | Save | Keep | Seen
 
 
 def parse_message(text: str) -> Message:
@@ -103,6 +115,10 @@ def parse_message(text: str) -> Message:
             return Say(_sentence(sentence))
         case "plan", {"line": str(line), **rest} if not rest and len(line) <= 200:
             return Line(line)
+        case "choose", {"line": str(line), **rest} if not rest and len(line) <= 200:
+            return Choose(line)
+        case "wrong", {**rest} if not rest:
+            return Wrong()
         case "keys", {"keys": list(names), **rest} if not rest and all(isinstance(n, str) and n in KEYS for n in names):
             return Keys(frozenset(names))
         case "pause", {"on": bool(on), **rest} if not rest:

@@ -200,6 +200,10 @@ class Stream:
                 self.drive.say(text)
             case messages.Line(line):
                 self.drive.event(line)
+            case messages.Choose(line):
+                self.drive.choose(line)
+            case messages.Wrong():
+                self.drive.wrong()
             case messages.Pause(on):
                 self.drive.pause(on)
             case messages.StepOnce():

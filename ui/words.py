@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brain.plan import Step
+from brain.plan import Plan, Refusal, Step, parse_line
 from world.controls import TimeOfDay, Weather
 
 NAMES = {
@@ -49,6 +49,15 @@ def step_words(step: Step) -> str:
         parts.append("at the junction")
     if step.duration is not None:
         parts.append(f"for {step.duration:g} s")
+    return ", ".join(parts)
+
+
+def line_words(line: str) -> str:
+    """A whole line as a person may choose it: "turn left, then medium rain"; a refusal or a question by what it does."""
+    meant = parse_line(line)
+    if not isinstance(meant, Plan):
+        return "nothing that I can dream" if isinstance(meant, Refusal) else "I have yet to say more"
+    parts = [("then " if step.when.kind == "next" else "") + step_words(step) for step in meant.steps]
     return ", ".join(parts)
 
 

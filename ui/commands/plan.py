@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 NO_PLAN = "refuse(offtopic)"  # the line of a row that could not be read
 
 
+class Where(StrEnum):
+    local = "local"
+    vllm = "vllm"
+
+
 def plan(
     text: Annotated[str | None, typer.Argument(help="What a person types, in English or Chinese.")] = None,
     context: Annotated[
@@ -29,6 +35,9 @@ def plan(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Another LoRA's folder; default: the one that came along."),
     ] = None,
+    base: Annotated[str | None, typer.Option(help="The model it is for: a folder or a name. Default: SmolLM2.")] = None,
+    brain: Annotated[Where, typer.Option(help="In this process, or behind a `vllm serve` at --url.")] = Where.local,
+    url: Annotated[str, typer.Option(help="Of the vLLM server.")] = "http://127.0.0.1:8000",
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Show the plan the brain makes of a sentence, without dreaming it."""
@@ -37,7 +46,7 @@ def plan(
             'Give one sentence, or a file of them: lucidrive plan "turn left", or lucidrive plan --file cases.tsv.'
         )
     rows = [(text, context)] if text is not None else read_rows(file or Path("-"))
-    director = load_director(adapter)
+    director = load_director(adapter, base, url if brain is Where.vllm else None)
     if text is not None:
         reply = director.answer(text, context)
         print_json(as_fields(text, context, reply)) if as_json else _show(reply)
@@ -54,12 +63,18 @@ def plan(
         print_json(found)
 
 
-def load_director(adapter: Path | None) -> Any:
-    """The brain with its adapter; a first use converts the base model, which takes half a minute."""
-    from brain.director import Director
+def load_director(adapter: Path | None, base: str | None = None, url: str | None = None) -> Any:
+    """The brain with its adapter; a first use converts the base model, which takes half a minute. `url`: of vLLM's server."""
+    from brain.director import Director, threshold
     from brain.files import ADAPTER
 
-    return Director.load(adapter or ADAPTER)
+    if base is not None and adapter is None and url is None:
+        raise DataError(f"The adapter that came along is not for {base}; train one and give it with --adapter.")
+    if url is not None:
+        from brain.vllm_client import VllmDirector
+
+        return VllmDirector.connect(url, base=base, unsure=threshold(adapter or ADAPTER))
+    return Director.load(adapter or ADAPTER, base=base)
 
 
 def read_rows(path: Path) -> list[tuple[str, str]]:
@@ -92,6 +107,7 @@ def as_fields(text: str, context: str, reply: Reply) -> dict[str, Any]:
         "seconds": round(reply.seconds, 4),
         "tokens": reply.tokens,
         "confidence": round(reply.confidence, 4),
+        "instead": reply.instead,
     }
 
 
@@ -114,4 +130,8 @@ def _show(reply: Reply) -> None:
             say(f"  {step_words(step)}")
     else:
         say(f"  {sentence(reply.utterance)}")
-    say(f"  ({reply.tokens} tokens in {reply.seconds:.2f} s)")
+    say(
+        f"  ({reply.tokens} tokens in {reply.seconds:.2f} s; mean log-probability of its choices {reply.confidence:.3f})"
+    )
+    if reply.instead is not None:
+        say(f"  It is not sure. Did you mean {reply.line}, or {reply.instead}?")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ui.console import progress, say
+from world.errors import DataError
 
 
 class Split(StrEnum):
@@ -65,23 +66,49 @@ def town(
     say(f"Drive there: lucidrive collect --town {out} --out data/own, or Town-v0 with the option town='{out}'.")
 
 
+class Method(StrEnum):
+    lora = "lora"
+    qlora = "qlora"
+
+
 def finetune(
     out: Out = Path("runs/brain"),
     data: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Own cases, jsonl: text, context, plan.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Own cases, jsonl: text, context, plan; corrections of the page."
+        ),
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 20.0,
     cases: Annotated[int, typer.Option(min=64, help="Synthesised cases.")] = 30_000,
     seed: Seed = 0,
     base: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="Another base model's folder.")
+        str | None, typer.Option(help="Another base model: its folder, or a name that is in Hugging Face's cache here.")
     ] = None,
+    method: Annotated[
+        Method, typer.Option(help="qlora: the base in 4 bits, for models that would not fit.")
+    ] = Method.lora,
+    rank: Annotated[int, typer.Option(min=1, help="Of the LoRA; alpha is twice as much.")] = 64,
+    rate: Annotated[float, typer.Option(min=0, help="Learning rate.")] = 2e-3,
+    targets: Annotated[str, typer.Option(help="all-linear, attention or mlp.")] = "all-linear",
+    patience: Annotated[int, typer.Option(min=1, help="Validations without a better one after which it ends.")] = 5,
 ) -> None:
     """Train the brain's LoRA: sentences in English and Chinese to plans, added to your own cases if you give some."""
-    from finetune.train import FinetuneConfig
+    from finetune.train import TARGETS, FinetuneConfig
     from finetune.train import finetune as train
 
-    config = FinetuneConfig(cases=cases, minutes=minutes, seed=seed)
+    if targets not in TARGETS:
+        raise DataError(f"There are no targets '{targets}'; there are: {', '.join(TARGETS)}.")
+    config = FinetuneConfig(
+        cases=cases,
+        minutes=minutes,
+        seed=seed,
+        method=method.value,
+        rank=rank,
+        rate=rate,
+        targets=targets,
+        patience=patience,
+    )
     with progress("finetune") as report:
         adapter = train(base, data, out, config=config, report=report)
     say(f"The adapter is in {adapter}. Measure it: lucidrive evaluate brain --adapter {adapter}")

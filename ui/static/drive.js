@@ -107,7 +107,8 @@ function mount(root) {
         button.classList.toggle("on", [message.weather_name, message.time_name].includes(button.dataset.name));
     },
     note(message) {
-      note.say(message.text, message.kind);
+      if (!message.choices?.length) return note.say(message.text, message.kind);
+      note.ask(message.text, message.choices, (line) => send({ type: "choose", line }), () => send({ type: "wrong" }));
     },
     kept(message) {
       find("clip").replaceChildren("The drive is saved: ", link(message.file, "file"));
@@ -155,8 +156,14 @@ function mount(root) {
     const text = find("text").value;
     if (send({ type: "say", text }) === true) {
       find("text").value = "";
+      find("wrong").hidden = false;
       note.say("");
     }
+  });
+  find("wrong").addEventListener("click", () => {
+    find("wrong").hidden = true;
+    send({ type: "wrong" });
+    find("text").focus();
   });
   find("pause").addEventListener("click", () => send({ type: "pause", on: !paused }));
   find("step").addEventListener("click", () => send({ type: "step" }));

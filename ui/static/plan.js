@@ -27,4 +27,18 @@ export class Note {
     this.element.className = `note ${kind}`;
     if (sentence && seconds) this.timer = setTimeout(() => this.say("", "news", 0), seconds * 1000);
   }
+
+  /** A question that is answered by a press: [line, words] of every choice, and "neither". It stays until it is answered. */
+  ask(sentence, choices, chosen, neither) {
+    this.say(`${sentence} `, "question", 0);
+    const button = (words, pressed) => {
+      const made = Object.assign(document.createElement("button"), { type: "button", className: "choice", textContent: words });
+      made.addEventListener("click", () => {
+        this.say("");
+        pressed();
+      });
+      return made;
+    };
+    this.element.append(...choices.map(([line, words]) => button(words, () => chosen(line))), button("neither", neither));
+  }
 }

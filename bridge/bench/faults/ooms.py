@@ -59,6 +59,7 @@ class Said:
     utterance: Utterance
     line: str
     seconds: float = 0.0
+    instead: str | None = None
 
 
 class HungryBrain:

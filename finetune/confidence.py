@@ -1,0 +1,63 @@
+"""Below which confidence the brain should ask "did you mean ...?": measured on validation, tried on what is held out."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from brain.director import CONFIDENCE, Director
+from finetune.cases import Case
+from finetune.corpus import corpus
+
+Note = Callable[[float, str], None]
+VALIDATION_SEED = 3  # not that of the cases by which training chooses
+ANNOYING = 0.1  # of right plans, the share that may be asked about
+FEWEST = 20  # right plans
+
+
+def measured_threshold(director: Director, cases: int = 200, note: Note | None = None) -> dict[str, Any] | None:
+    """The threshold that asks about `ANNOYING` of the right plans of the validation templates, and what it is made from.
+
+    None where there are too few right plans to tell how sure a right one is.
+    """
+    tests = corpus(cases, "validation", VALIDATION_SEED)
+    replies = []
+    for number, case in enumerate(tests, 1):
+        replies.append(director.answer(case.text, case.context))
+        if note:
+            note(number / cases, "how sure it has to be")
+    right = [reply.confidence for case, reply in zip(tests, replies, strict=True) if reply.line == case.plan]
+    if len(right) < FEWEST:
+        return None
+    unsure = statistics.quantiles(right, n=100)[round(100 * ANNOYING) - 1]
+    return {"unsure": round(unsure, 4), "of": "validation templates", "cases": cases, "right": len(right)}
+
+
+def write_threshold(adapter: Path, found: dict[str, Any]) -> None:
+    (adapter / CONFIDENCE).write_text(json.dumps(found, indent=2) + "\n")
+
+
+def asked(director: Director, cases: Sequence[Case], note: Note) -> dict[str, Any]:
+    """How the threshold does: who is asked, and how often the right plan is among the two that are offered."""
+    if director.unsure is None:
+        return {"unsure": None}
+    counts = {"right": 0, "right_asked": 0, "wrong": 0, "wrong_asked": 0, "wrong_asked_offered": 0}
+    for number, case in enumerate(cases, 1):
+        reply = director.answer(case.text, case.context)
+        which = "right" if reply.line == case.plan else "wrong"
+        counts[which] += 1
+        counts[f"{which}_asked"] += reply.instead is not None
+        counts["wrong_asked_offered"] += which == "wrong" and reply.instead == case.plan
+        note(number / len(cases), "asking whether it was meant so")
+    return {
+        "unsure": director.unsure,
+        "cases": len(cases),
+        "right_plans_asked_about": counts["right_asked"] / max(1, counts["right"]),
+        "wrong_plans_asked_about": counts["wrong_asked"] / max(1, counts["wrong"]),
+        "right_plan_offered_when_wrong_and_asked": counts["wrong_asked_offered"] / max(1, counts["wrong_asked"]),
+        "exact": counts["right"] / len(cases),
+        "exact_with_one_question": (counts["right"] + counts["wrong_asked_offered"]) / len(cases),
+    }

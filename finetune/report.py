@@ -1,0 +1,111 @@
+"""What `lucidrive evaluate brain` measured, as rows for people, for the README and for the adapter's card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+NAMES = {
+    "brain": "the brain",
+    "keyword_rules": "keyword rules",
+    "base_zero_shot": "base model, grammar, told of the language",
+    "base_few_shot": "base model, grammar, told and shown",
+}
+SUITES = (("hand_written", "hand-written test"), ("held_out", "held-out templates"))
+Rows = list[tuple[str, str]]
+
+
+def table(result: dict[str, Any]) -> Rows:
+    """The result as rows of text, for people."""
+    rows = []
+    for who, name in NAMES.items():
+        if who in result:
+            rows += _rows(name, result[who])
+    if "brain" in result:
+        for part, called in SUITES:
+            if part in result["brain"]:
+                kinds = result["brain"][part]["exact_by_kind"]
+                rows += [(f"exact, {called}, {kind}", f"{value:.0%}") for kind, value in kinds.items()]
+        times = result["brain"]["seconds_median"]
+        rows += [(f"median seconds, {steps} step(s)", f"{value:.2f}") for steps, value in times.items()]
+    return rows + [row for part, written in OTHERS.items() if part in result for row in written(result[part])]
+
+
+def _rows(name: str, scores: dict[str, Any]) -> Rows:
+    rows = []
+    for part, called in SUITES:
+        if part in scores:
+            score = scores[part]
+            languages = ", ".join(f"{lang} {value:.0%}" for lang, value in score["exact_by_language"].items())
+            refused = score["refusals"]
+            rows += [
+                (f"{name}: exact plan, {called} ({score['cases']} cases)", f"{score['exact']:.1%} ({languages})"),
+                (f"{name}: slot F1, {called}", f"{score['slot_f1']:.1%}"),
+                (
+                    f"{name}: refusals, {called}",
+                    f"precision {refused['precision']:.0%}, recall {refused['recall']:.0%}",
+                ),
+                (f"{name}: lines that parse, {called}", f"{score['valid']:.1%}"),
+            ]
+    for part, called in (("paraphrases", "all five paraphrases right"), ("pairs", "both of a pair right")):
+        if part in scores:
+            by = ", ".join(f"{key} {value:.0%}" for key, value in scores[part]["all_right_by"].items())
+            rows.append((f"{name}: {called} ({scores[part]['sets']} sets)", f"{scores[part]['all_right']:.1%} ({by})"))
+    return rows
+
+
+def _int8(found: dict[str, Any]) -> Rows:
+    exact = found["exact"]
+    said = f"{exact['int8']:.1%} / {exact['fp32']:.1%} ({found['points_lost']:+.1f} points lost)"
+    return [(f"exact plan, int8 / fp32 ({found['cases']} hand-written cases)", said)]
+
+
+def _confidence(found: dict[str, Any]) -> Rows:
+    if found["unsure"] is None:
+        return [("did you mean ...?", "never asked: how sure this adapter has to be was not measured")]
+    return [
+        (
+            f"did you mean ...? asked of right plans / of wrong ones (below {found['unsure']:.3f})",
+            f"{found['right_plans_asked_about']:.0%} / {found['wrong_plans_asked_about']:.0%}",
+        ),
+        (
+            "asked about a wrong plan, the right one is offered",
+            f"{found['right_plan_offered_when_wrong_and_asked']:.0%}",
+        ),
+        (
+            "exact plan, held-out templates, as said / after one question",
+            f"{found['exact']:.1%} / {found['exact_with_one_question']:.1%}",
+        ),
+    ]
+
+
+def _endured(called: str) -> Callable[[dict[str, Any]], Rows]:
+    def rows(found: dict[str, Any]) -> Rows:
+        answers = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found["answers"].items()))
+        said = f"{found['invalid']} invalid, {found['crashes']} crashes, all ended ({answers}; {found['seconds'] / 60:.0f} min)"
+        return [(f"{called} ({found['texts']:,})", said)]
+
+    return rows
+
+
+def _latency(found: dict[str, Any]) -> Rows:
+    rows = [
+        (f"seconds to a plan, median, one step / three steps, {when}", f"{one:.2f} / {three:.2f}")
+        for when, (one, three) in found["seconds"].items()
+    ]
+    late = found["gap_max_ms"]
+    return [*rows, ("latest frame while it reads, ten frames a second wanted", f"{late:.0f} ms")]
+
+
+def _start(found: dict[str, Any]) -> Rows:
+    return [("the brain's start from its cache", f"{found['seconds']:.1f} s")]
+
+
+OTHERS: dict[str, Callable[[dict[str, Any]], Rows]] = {
+    "int8": _int8,
+    "confidence": _confidence,
+    "injections": _endured("injection attempts"),
+    "fuzz": _endured("fuzzed texts"),
+    "latency": _latency,
+    "start": _start,
+}
