@@ -49,16 +49,17 @@ def repair(found: Found, disk: Disk = DISK) -> Found:
 
     ExportError.
     """
-    if found.state != "cut off":
+    if found.state == "recording":
         return found
     with refusing(found.folder):
         mend(found.folder)
+        (found.folder / PROCESS).unlink(missing_ok=True)
+        if found.state != "cut off":
+            return found
         for video in found.folder.glob("[0-9]*.mp4"):
             if not video.with_suffix(".json").exists():
                 video.unlink()
     write_manifest(found.folder, disk, recovered=True)
-    with refusing(found.folder):
-        (found.folder / PROCESS).unlink(missing_ok=True)
     return _look(found.folder)
 
 

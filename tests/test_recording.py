@@ -168,6 +168,14 @@ def test_what_was_being_written_is_finished_or_taken_back(tmp_path: Path) -> Non
     assert mine.exists()  # of a process that runs
 
 
+def test_nothing_half_written_stays_beside_a_whole_drive(recorded: Path) -> None:
+    (found,) = look(recorded)
+    (found.folder / f"{SAVING}1999999999-ab" / "ready").mkdir(parents=True)
+    before = sorted(path.name for path in found.folder.iterdir() if not path.name.startswith(SAVING))
+    assert repair(found).state == "whole"
+    assert sorted(path.name for path in found.folder.iterdir()) == before
+
+
 def test_a_drive_that_is_being_recorded_is_left_alone(tmp_path: Path) -> None:
     one = session()
     recorder = Recorder(one, tmp_path)

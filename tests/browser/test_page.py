@@ -85,6 +85,20 @@ def test_buttons_pause_step_reset_and_save(drive: Page, fake_dreamer: FakeDreame
     assert download.value.path().read_bytes() == b"not really a video"
 
 
+def test_a_drive_is_saved_and_loaded_and_the_page_says_how_it_runs(drive: Page, fake_dreamer: FakeDreamer) -> None:
+    drive.click("#lr-keep")
+    link = drive.wait_for_selector("#lr-clip a", timeout=5_000)
+    with drive.expect_download() as download:
+        link.click()
+    with drive.expect_file_chooser() as chooser:
+        drive.click("#lr-load")
+    chooser.value.set_files(download.value.path())
+    wait_until(lambda: ("take_up",) in fake_dreamer.drives[-1].calls)
+    drive.wait_for_selector("text=It goes on where", timeout=5_000)
+    drive.wait_for_selector("#lr-meter:has-text('gap between pictures')", timeout=10_000)
+    keep(drive, "saved")
+
+
 def test_a_refusal_and_markup_are_shown_as_text(drive: Page) -> None:
     drive.fill("#lr-text", "<img src=x onerror=document.title='hurt'> fly")
     drive.keyboard.press("Enter")
