@@ -9,8 +9,12 @@ import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
+from brain.vllm_client import BrainServerError, VllmDirector
 from bridge.bench.faults.ooms import SETUP
 from bridge.budget.fake import FakeDevice
 from bridge.budget.leased_brain import LeasedBrain
@@ -22,6 +26,10 @@ from bridge.loop import Loop
 from bridge.session import Session
 from tests.conftest import wait_until
 from tests.fakes import FakeDirector, FakeDream
+from tests.tiny_brain import tiny_tokenizer
+from tests.tiny_world import write_tiny_world
+from ui import live
+from ui.live import LiveDreamer
 
 LATER = 1e9
 
@@ -76,7 +84,7 @@ class Served(FakeDirector):
         try:
             urllib.request.urlopen(urllib.request.Request(self.server.url + path, method="POST"), timeout=5)
         except (urllib.error.URLError, ConnectionError) as error:
-            raise ConnectionError(f"{self.server.url} does not answer") from error
+            raise BrainServerError(f"{self.server.url} does not answer") from error
 
 
 class Drive:
@@ -212,7 +220,8 @@ def test_one_that_wakes_as_another_is_started_again_before_it_reads() -> None:
 
         def load() -> Served:
             loads.append(1)
-            server.lost = False
+            if len(loads) == 3:
+                server.lost = False  # somebody has started it anew
             return Served(server)
 
         drive = Drive(load)
@@ -221,9 +230,14 @@ def test_one_that_wakes_as_another_is_started_again_before_it_reads() -> None:
         server.lost = True
         server.asleep = False
         drive.session.say("left")
+        drive.tick(lambda: not drive.session.snapshot().thinking)
+        assert drive.plan == [] and any("start its server anew" in text for text in drive.told)
+        drive.tick(lambda: drive.brain.awake)
+        drive.session.say("left")
         drive.tick(lambda: drive.plan == ["left"])
-        assert len(loads) == 2
+        assert len(loads) == 3
         assert any("did not wake as it fell asleep" in text for text in drive.told)
+        assert "The language model is back." in drive.told
         drive.brain.close()
 
 
@@ -240,3 +254,23 @@ def test_where_there_is_no_room_to_wake_it_sleeps_on() -> None:
         drive.session.say("left")
         drive.tick(lambda: drive.plan == ["left"])
         drive.brain.close()
+
+
+def test_a_page_whose_brain_is_a_server_that_is_not_there_goes_on_by_buttons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(url: str, name: str) -> VllmDirector:
+        return VllmDirector(tiny_tokenizer(), url, name)
+
+    monkeypatch.setattr(live, "served_brain", nobody)
+    with serving() as server:
+        url = server.url
+    dreamer = LiveDreamer.load(write_tiny_world(tmp_path / "world"), clips=tmp_path, brain_url=url)
+    drive = dreamer.open(lambda: None)
+    said: list[str] = []
+    drive.say("left")
+    wait_until(lambda: said.extend(note.text for note in drive.notes()) or any(url in text for text in said), 20)
+    assert any("does not answer" in text for text in said)
+    drive.event("rain(2)")
+    wait_until(lambda: [chip.line for chip in drive.view().plan] == ["rain(2)"], 20)
+    dreamer.close()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from brain.director import Director
+from brain.director import Director, threshold
+from brain.files import ADAPTER
+from brain.vllm_client import VllmDirector
 from bridge.budget.leased_brain import LeasedBrain
 from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.opening import CLIP, CLIP_JOB, DREAM, open_world, ram
@@ -37,6 +40,16 @@ def load_brain() -> Director:
     director = Director.load()
     director.answer("turn left")
     return director
+
+
+SERVED = replace(
+    SETUPS["rtx5090"], device="cpu", world="embedded"
+)  # its brain is behind a server, and takes nothing here
+
+
+def served_brain(url: str, name: str) -> VllmDirector:
+    """The model of that name behind a `vllm serve` at `url`."""
+    return VllmDirector.connect(url, name, unsure=threshold(ADAPTER))
 
 
 class LiveDrive:
@@ -174,11 +187,13 @@ class LiveDreamer:
         keys: str = "",
         tabs: int | None = None,
         capacity: int | None = None,
+        brain_url: str | None = None,
+        brain_name: str = "lucidrive",
     ) -> LiveDreamer:
         """The world's weights now, the language model in the background. WeightsError, NoRoomError.
 
         A world without a car gets no language model; `keys` says what the keys mean there. capacity: bytes of RAM that this
-        process may have.
+        process may have. brain_url: of a `vllm serve` that reads the sentences, by its model `brain_name`.
         """
         ledger = ram(capacity)
         opened = open_world(ledger, world, tabs or EMBEDDED.dreams)
@@ -190,7 +205,12 @@ class LiveDreamer:
         rescue = Rescue(ledger.device, lambda: brain.down() if brain else None)
         loop = Loop(None, step_all, rescue)
         if model.driving:
-            brain = loop.thinking.brain = LeasedBrain(SETUPS["embedded"], ledger, lambda _: load_brain(), loop.tell)
+            if brain_url is None:
+                brain = LeasedBrain(SETUPS["embedded"], ledger, lambda _: load_brain(), loop.tell)
+            else:
+                load = partial(served_brain, brain_url, brain_name)
+                brain = LeasedBrain(SERVED, ledger, lambda _: load(), loop.tell, lower=lambda _: None)
+            loop.thinking.brain = brain
         return cls(
             model,
             loop,

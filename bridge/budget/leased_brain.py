@@ -10,13 +10,14 @@ import threading
 from collections.abc import Callable, Generator
 
 from brain.prompt import Context
+from brain.vllm_client import BrainServerError
 from bridge.budget.device import out_of_memory
 from bridge.budget.ladder import describe, one_down
 from bridge.budget.ledger import Lease, Ledger, NoRoomError
 from bridge.budget.plan import brain_bytes
 from bridge.budget.rescue import Tell, told
 from bridge.budget.setup import Setup
-from bridge.budget.sleeper import SLEEPS, Sleeper, close, golden
+from bridge.budget.sleeper import SLEEPS, OtherBrainError, Sleeper, close, golden
 from bridge.errors import LucidriveError, SessionError
 from bridge.loop import Brain, Thought
 
@@ -30,11 +31,19 @@ Load = Callable[[Setup], Brain]
 class LeasedBrain:
     """`load` makes the brain of a setup; what it takes is reserved before. `tell` gets the sentences for people.
 
-    wait: seconds before the first new start of one that cannot be loaded.
+    wait: seconds before the first new start of one that cannot be loaded; lower: the ladder's next rung.
     """
 
-    def __init__(self, setup: Setup, ledger: Ledger, load: Load, tell: Tell, wait: float = FIRST_WAIT) -> None:
-        self.setup = setup
+    def __init__(
+        self,
+        setup: Setup,
+        ledger: Ledger,
+        load: Load,
+        tell: Tell,
+        wait: float = FIRST_WAIT,
+        lower: Callable[[Setup], Setup | None] = one_down,
+    ) -> None:
+        self.setup, self._lower = setup, lower
         self._ledger, self._load, self._tell = ledger, load, tell
         self._first_wait = self._wait = wait
         self._lock = threading.RLock()  # over all below
@@ -89,8 +98,8 @@ class LeasedBrain:
         with self._lock:
             if self._put_to_sleep():
                 said: str | None = SLEEPS
-            elif lower := one_down(self.setup):
-                said, self.setup = describe(self.setup, lower), lower
+            elif lower := self._lower(self.setup):
+                said, self.setup, self._golden = describe(self.setup, lower), lower, None
                 self._let_go()
                 self._begin()
             else:
@@ -200,7 +209,7 @@ class LeasedBrain:
             except Exception as error:
                 if not (out_of_memory(error) or isinstance(error, NoRoomError)):
                     raise
-            lower = one_down(setup)
+            lower = self._lower(setup)
             self._ledger.device.free()
             loaded = self._loaded(lower or setup)
             self._tell(told(describe(setup, lower) if lower else None))
@@ -233,7 +242,11 @@ class LeasedBrain:
     def _loaded(self, setup: Setup) -> tuple[Brain, Lease, str | None]:
         with self._ledger.loading("the language model", self._size(setup)) as lease:
             brain = self._load(setup)
-            return brain, lease, golden(brain) if isinstance(brain, Sleeper) else None
+            line = golden(brain) if isinstance(brain, Sleeper) else None
+            if setup == self.setup and self._golden not in (None, line):
+                close(brain)
+                raise OtherBrainError
+            return brain, lease, line
 
     def _keep(self, turn: int, brain: Brain, lease: Lease, line: str | None, setup: Setup | None = None) -> None:
         with self._lock:
@@ -249,4 +262,4 @@ class LeasedBrain:
 
 def broken(error: BaseException) -> bool:
     """Whether the brain itself is at fault, and not what it was asked: a server that is gone, a fault of the program's."""
-    return isinstance(error, ConnectionError) or not isinstance(error, LucidriveError)
+    return isinstance(error, BrainServerError | OtherBrainError) or not isinstance(error, LucidriveError)

@@ -9,9 +9,20 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 from brain.prompt import Context
+from bridge.errors import SessionError
 
 GOLDEN = "turn left, then make it rain and let a kid run out from the right"
 SLEEPS = "it sleeps until the next sentence"
+
+
+class OtherBrainError(SessionError):
+    """It reads the golden prompt otherwise than the brain that it should be."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The language model is not the one that fell asleep (an adapter may be lost); start its server anew. The buttons and "
+            "keys still work."
+        )
 
 
 @runtime_checkable

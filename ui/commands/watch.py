@@ -29,6 +29,10 @@ def ui(
     memory: Annotated[
         str | None, typer.Option(help="RAM that all of it may have, such as 4GiB; default: what there is.")
     ] = None,
+    brain_url: Annotated[
+        str | None, typer.Option(help="Of a `vllm serve` that reads the sentences; default: the model in this process.")
+    ] = None,
+    brain_name: Annotated[str, typer.Option(help="The name of the LoRA there.")] = "lucidrive",
 ) -> None:
     """Open the dream as a page in your browser: say what should happen, or drive with the arrow keys."""
     say("Waking the dream ...")
@@ -38,7 +42,9 @@ def ui(
 
     signal.signal(signal.SIGTERM, _stop)  # the server ends gracefully first, and raises it again
     capacity = None if memory is None else parse_size(memory)
-    dreamer = LiveDreamer.load(world, steps=steps, keys=keys, tabs=tabs, capacity=capacity)
+    dreamer = LiveDreamer.load(
+        world, steps=steps, keys=keys, tabs=tabs, capacity=capacity, brain_url=brain_url, brain_name=brain_name
+    )
     try:
         serve(dreamer, host, port, announce=say)
     finally:
