@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from brain.director import CONFIDENCE, Director
+from brain.director import CONFIDENCE, Director, Reply
 from finetune.cases import Case
 from finetune.corpus import corpus
 
@@ -40,24 +40,22 @@ def write_threshold(adapter: Path, found: dict[str, Any]) -> None:
     (adapter / CONFIDENCE).write_text(json.dumps(found, indent=2) + "\n")
 
 
-def asked(director: Director, cases: Sequence[Case], note: Note) -> dict[str, Any]:
+def asked(unsure: float | None, cases: Sequence[Case], replies: Sequence[Reply]) -> dict[str, Any]:
     """How the threshold does: who is asked, and how often the right plan is among the two that are offered."""
-    if director.unsure is None:
+    if unsure is None:
         return {"unsure": None}
     counts = {"right": 0, "right_asked": 0, "wrong": 0, "wrong_asked": 0, "wrong_asked_offered": 0}
-    for number, case in enumerate(cases, 1):
-        reply = director.answer(case.text, case.context)
+    for case, reply in zip(cases, replies, strict=True):
         which = "right" if reply.line == case.plan else "wrong"
         counts[which] += 1
         counts[f"{which}_asked"] += reply.instead is not None
         counts["wrong_asked_offered"] += which == "wrong" and reply.instead == case.plan
-        note(number / len(cases), "asking whether it was meant so")
     return {
-        "unsure": director.unsure,
+        "unsure": unsure,
         "cases": len(cases),
         "right_plans_asked_about": counts["right_asked"] / max(1, counts["right"]),
         "wrong_plans_asked_about": counts["wrong_asked"] / max(1, counts["wrong"]),
         "right_plan_offered_when_wrong_and_asked": counts["wrong_asked_offered"] / max(1, counts["wrong_asked"]),
-        "exact": counts["right"] / len(cases),
-        "exact_with_one_question": (counts["right"] + counts["wrong_asked_offered"]) / len(cases),
+        "exact": counts["right"] / max(1, len(cases)),
+        "exact_with_one_question": (counts["right"] + counts["wrong_asked_offered"]) / max(1, len(cases)),
     }

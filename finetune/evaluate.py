@@ -11,6 +11,7 @@ from typing import Any
 
 from brain.director import Director, Reply
 from brain.files import ADAPTER
+from brain.llm import LocalModel
 from brain.plan import Plan
 from finetune.baselines import SHOTS, Prompted
 from finetune.cases import Case, read_tsv
@@ -23,7 +24,7 @@ from finetune.train import FinetuneConfig
 
 HELD_OUT_SEED = 2  # not the one that training validates on
 HAND_WRITTEN = Path(__file__).parents[1] / "tests/data/brain_cases.tsv"
-PARTS = ("brain", "rules", "int8", "confidence", "injections", "fuzz", "base")
+PARTS = ("brain", "rules", "int8", "injections", "fuzz", "base")
 PARAPHRASES, PAIRS = "brain_paraphrases.tsv", "brain_pairs.tsv"
 Note = Callable[[float, str], None]
 
@@ -92,11 +93,10 @@ def _of_brain(
     part: str, director: Director, adapter: Path, tests: Suite, fuzz: int, attempts: int, note: Note
 ) -> dict[str, Any]:
     if part == "brain":
-        return {"brain": measured(director, tests, note)}
+        found, replies = heard(director, tests, note)
+        return {"brain": found, "confidence": asked(director.unsure, tests.held_out, replies["held_out"])}
     if part == "int8":
-        return {"int8": against_fp32(director, adapter, [*tests.hand_written, *tests.pairs], note)}
-    if part == "confidence":
-        return {"confidence": asked(director, tests.held_out, note)}
+        return {"int8": against_fp32(director, adapter, tests.hand_written, note)}
     if part == "fuzz":
         return {"fuzz": endured(director, fuzzed(fuzz), fuzz, note)}
     texts = (("injection", text) for text in injections(attempts))
@@ -105,10 +105,10 @@ def _of_brain(
 
 def against_fp32(director: Director, adapter: Path, cases: Sequence[Case], note: Note) -> dict[str, Any]:
     """Exact plans of the brain as it is, int8, and of the same in fp32, on the same cases."""
-    whole = Director.load(adapter, quant="none")
+    brains = {"int8": Director(director.model), "fp32": Director(LocalModel.load(adapter, quant="none"))}
     lines: dict[str, list[str]] = {"int8": [], "fp32": []}
     for number, case in enumerate(cases, 1):
-        for name, brain in (("int8", director), ("fp32", whole)):
+        for name, brain in brains.items():
             lines[name].append(brain.answer(case.text, case.context).line)
         note(number / len(cases), "int8 beside fp32")
     exact = {
@@ -135,6 +135,11 @@ def gathered(cases: int, hand_written: Path | None) -> Suite:
 
 def measured(answers: Answers, tests: Suite, note: Note) -> dict[str, Any]:
     """Every score of one answerer, with what it got wrong, for people to read, and how long it took."""
+    return heard(answers, tests, note)[0]
+
+
+def heard(answers: Answers, tests: Suite, note: Note) -> tuple[dict[str, Any], dict[str, list[Reply]]]:
+    """The scores, and the replies that they were made from, by part of the tests."""
     parts = {"held_out": tests.held_out, "hand_written": tests.hand_written}
     parts |= {"paraphrases": tests.paraphrases, "pairs": tests.pairs}
     total, done = sum(map(len, parts.values())), 0
@@ -145,7 +150,7 @@ def measured(answers: Answers, tests: Suite, note: Note) -> dict[str, Any]:
             done += 1
             note(done / total, name.replace("_", " "))
     result = scored(tests, {name: [reply.line for reply in given] for name, given in replies.items()})
-    return result | timed([reply for given in replies.values() for reply in given])
+    return result | timed([reply for given in replies.values() for reply in given]), replies
 
 
 def by_keywords(tests: Suite) -> dict[str, Any]:

@@ -15,6 +15,47 @@ SUITES = (("hand_written", "hand-written test"), ("held_out", "held-out template
 Rows = list[tuple[str, str]]
 
 
+AIMS: tuple[tuple[str, Callable[[dict[str, Any]], str], str], ...] = (
+    ("exact plan, hand-written test, English / Chinese", lambda s: _languages(s, "hand_written"), "88% / 80%"),
+    ("exact plan, held-out templates, English / Chinese", lambda s: _languages(s, "held_out"), "95% / 90%"),
+    ("slot F1, hand-written / held-out", lambda s: f"{_share(s, 'slot_f1')}", "95%"),
+    ("all five paraphrases of a meaning right", lambda s: f"{s['paraphrases']['all_right']:.1%}", "75%"),
+    ("negation pairs / correction pairs, both right", lambda s: _pairs(s), "90%"),
+    ("refusals on the hand-written test: precision / recall", lambda s: _refusals(s), "95% / 90%"),
+    ("lines that parse", lambda s: f"{_share(s, 'valid')}", "100%"),
+)
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The scores beside their baselines and aims, then what was measured of the brain alone: two tables for a README."""
+    who = [name for name in NAMES if name in result]
+    lines = ["| what | " + " | ".join(NAMES[name] for name in who) + " | aimed at |", "|---" * (len(who) + 2) + "|"]
+    for what, cell, aim in AIMS:
+        lines.append(f"| {what} | " + " | ".join(cell(result[name]) for name in who) + f" | {aim} |")
+    rest = [row for part, written in OTHERS.items() if part in result for row in written(result[part])]
+    lines += ["", "| what | measured |", "|---|---|", *(f"| {what} | {said} |" for what, said in rest)]
+    return "\n".join(lines) + "\n"
+
+
+def _languages(scores: dict[str, Any], part: str) -> str:
+    by = scores[part]["exact_by_language"]
+    return f"{by.get('en', 0.0):.1%} / {by.get('zh', 0.0):.1%}"
+
+
+def _share(scores: dict[str, Any], name: str) -> str:
+    return f"{scores['hand_written'][name]:.1%} / {scores['held_out'][name]:.1%}"
+
+
+def _pairs(scores: dict[str, Any]) -> str:
+    by = scores["pairs"]["all_right_by"]
+    return f"{by['negation']:.0%} / {by['correction']:.0%}"
+
+
+def _refusals(scores: dict[str, Any]) -> str:
+    refused = scores["hand_written"]["refusals"]
+    return f"{refused['precision']:.0%} / {refused['recall']:.0%}"
+
+
 def table(result: dict[str, Any]) -> Rows:
     """The result as rows of text, for people."""
     rows = []

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brain.director import Director
-from brain.files import PACKAGE, PACKAGE_VERSION, found
+from brain.files import PACKAGE, PACKAGE_VERSION, found, seal
 from brain.quant import nf4
 from finetune.batches import IGNORE, Batch, Batches, example, pack
 from finetune.best import Best
@@ -184,6 +184,7 @@ def save_adapter(
     record = {"config": asdict(config), "cases": cases, "validation_teacher_forced": scores}
     (aside / "training.json").write_text(json.dumps(record, indent=2) + "\n")
     (aside / "README.md").unlink(missing_ok=True)
+    seal(aside)
     shutil.rmtree(out, ignore_errors=True)
     aside.rename(out)
 

@@ -13,7 +13,7 @@ from brain.prompt import prompt_tokens
 from finetune.baselines import SHOTS, TOLD, Prompted
 from finetune.cases import Case, read_tsv
 from finetune.evaluate import Suite, by_keywords, measured
-from finetune.report import table
+from finetune.report import AIMS, markdown, table
 from finetune.scores import compare, refusals, slot_f1, whole_sets
 from tests.tiny_brain import tiny_director, tiny_tokenizer
 
@@ -134,6 +134,18 @@ def test_every_answerer_has_rows_in_the_table(tests: Suite) -> None:
     assert any("keyword rules: slot F1" in name for name in names)
     assert any("the brain: all five paraphrases right" in name for name in names)
     assert len(set(names)) == len(names)
+
+
+def test_the_readme_has_every_score_beside_its_baselines(tests: Suite) -> None:
+    perfect, stubborn = measured(Fake(key(tests)), tests, lambda *_: None), by_keywords(tests)
+    written = markdown({"brain": perfect, "keyword_rules": stubborn, "start": {"seconds": 1.5}}).splitlines()
+    assert written[0] == "| what | the brain | keyword rules | aimed at |"
+    rows = {row.split(" | ")[0].strip("| "): row.split(" | ") for row in written if row.startswith("| ")}
+    assert rows["exact plan, hand-written test, English / Chinese"][1] == "100.0% / 100.0%"
+    assert rows["all five paraphrases of a meaning right"][1] == "100.0%"
+    assert rows["all five paraphrases of a meaning right"][2] != "100.0%"
+    assert rows["the brain's start from its cache"][1] == "1.5 s |"
+    assert len({row.count("|") for row in written[: len(AIMS) + 2]}) == 1
 
 
 def test_a_prompted_base_model_speaks_the_language_too() -> None:

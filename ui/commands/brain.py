@@ -26,18 +26,23 @@ def brain(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help="One part alone; may be repeated: brain, rules, int8, confidence, injections, fuzz, base, latency, start."
+            help="One part alone; may be repeated: brain, rules, int8, injections, fuzz, base, latency, start."
         ),
     ] = None,
     cases: Annotated[int, typer.Option(min=10, help="Held-out cases.")] = 400,
     fuzz: Annotated[int, typer.Option(min=10, help="Strange texts.")] = 10_000,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+    write: Annotated[
+        Path | None, typer.Option(help="Also write the tables of README and card there, as Markdown.")
+    ] = None,
 ) -> None:
     """Plans against the right ones, on sentences the brain never saw, beside keyword rules and the base model."""
-    from finetune.report import table
+    from finetune.report import markdown, table
 
     with progress("evaluate brain") as report:
         result = measure(adapter, hand_written, only or (), cases, fuzz, report)
+    if write is not None:
+        write.write_text(markdown(result))
     if as_json:
         print_json(result)
     else:
