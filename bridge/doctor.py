@@ -204,15 +204,19 @@ def check_base() -> Check:
 
 
 def check_adapter(folder: Path | None = None) -> Check:
-    """The LoRA that makes the language model a director."""
-    import brain
+    """The LoRA that makes the language model a director, and its checksums, without loading it."""
+    from brain.files import ADAPTER, CONFIG, WEIGHTS, checked
+    from world.errors import WeightsError
 
-    folder = folder or Path(brain.__path__[0]) / "weights"
-    files = [folder / "adapter_model.safetensors", folder / "adapter_config.json"]
-    missing = [path.name for path in files if not path.exists()]
-    remedy = "restore brain/weights from the repository, or `lucidrive finetune`"
-    detail = f"missing: {', '.join(missing)}" if missing else f"{files[0].stat().st_size / 1e6:.1f} MB"
-    return Check("brain adapter", not missing, detail, remedy, True)
+    folder, remedy = folder or ADAPTER, "restore brain/weights from the repository, or `lucidrive finetune`"
+    files = [folder / name for name in (WEIGHTS, CONFIG)]
+    if missing := [path.name for path in files if not path.exists()]:
+        return Check("brain adapter", False, f"missing: {', '.join(missing)}", remedy, True)
+    try:
+        checked(folder)
+    except WeightsError as error:
+        return Check("brain adapter", False, str(error), remedy, True)
+    return Check("brain adapter", True, f"{files[0].stat().st_size / 1e6:.1f} MB", remedy, True)
 
 
 def check_chromium() -> Check:

@@ -153,6 +153,31 @@ def test_a_conversion_that_fails_leaves_no_cache(tmp_path: Path, monkeypatch: py
     assert (whole / files.MARKER).exists() and files._cached("model", half) == whole
 
 
+def test_a_cached_model_that_is_damaged_is_made_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def make(folder: Path) -> None:
+        (folder / "model.safetensors").write_bytes(b"whole")
+
+    folder = files._cached("model", make)
+    (folder / "model.safetensors").write_bytes(b"whale")
+    assert (files._cached("model", make) / "model.safetensors").read_bytes() == b"whole"
+
+
+def test_an_adapter_that_is_not_the_one_that_was_sealed_is_refused(tmp_path: Path) -> None:
+    for name in (files.WEIGHTS, files.CONFIG):
+        (tmp_path / name).write_bytes(b"whole")
+    files.checked(tmp_path)
+    files.seal(tmp_path)
+    files.checked(tmp_path)
+    for name in (files.WEIGHTS, files.CONFIG, files.SEALS):
+        before = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(before + b" ")
+        with pytest.raises(WeightsError, match="damaged"):
+            files.checked(tmp_path)
+        (tmp_path / name).write_bytes(before)
+
+
 def test_int8_stays_close() -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 8)).eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from brain.plan import Plan, parse_line
 from bridge.bench.faults.damage import KINDS, damaged
@@ -22,6 +24,7 @@ from bridge.timeline import Timeline
 from tests.fakes import FakeDream
 from tests.test_own_world import OWN
 from tests.tiny_world import write_tiny_world
+from ui.cli import app
 from world.dream import Dream, WorldModel
 from world.frame import Frame
 
@@ -145,6 +148,28 @@ def test_what_was_made_up_with_a_right_checksum_is_refused_too(model: WorldModel
             with pytest.raises(DataError):
                 unpack(session, b"")
     assert session.frame is before
+
+
+def test_the_command_goes_on_where_it_was_to_the_last_bit(tmp_path: Path) -> None:
+    world = write_tiny_world(tmp_path / "world")
+
+    def dreamt(name: str, *options: str) -> list[Any]:
+        out = tmp_path / f"{name}.mp4"
+        done = CliRunner().invoke(app, ["dream", "--world", str(world), "--out", str(out), *options])
+        assert done.exit_code == 0, done.stderr
+        frames: list[Any] = json.loads(out.with_suffix(".json").read_text())["per_frame"]
+        return frames
+
+    kept = str(tmp_path / "kept.dream")
+    whole = dreamt("whole", "--seconds", "2", "--save-state", str(tmp_path / "end.dream"))
+    first = dreamt("first", "--seconds", "1", "--save-state", kept)
+    then = dreamt("then", "--seconds", "1.1", "--load-state", kept, "--save-state", str(tmp_path / "then.dream"))
+    assert first + then[1:] == whole
+    assert (tmp_path / "then.dream").read_bytes() == (tmp_path / "end.dream").read_bytes()
+    refused = CliRunner().invoke(app, ["dream", "--load-state", kept, "--scene", "street"])
+    assert refused.exit_code == 1 and "goes on where it was" in refused.stderr
+    refused = CliRunner().invoke(app, ["dream", "--load-state", kept, "--out", str(tmp_path / "x.mp4")])
+    assert refused.exit_code == 1 and "other weights" in refused.stderr  # than the repository's
 
 
 @settings(max_examples=30, deadline=None)

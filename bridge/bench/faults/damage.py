@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from brain.files import ADAPTER, CONFIG, WEIGHTS, checked, seal
 from bridge.bench.faults.result import Found
 from bridge.clips import Clip, Moment
 from bridge.errors import LucidriveError
@@ -30,8 +31,11 @@ def damaged(data: bytes, kind: str, chance: random.Random) -> bytes:
 
 
 def measure(model: WorldModel, world: Path, moments: list[Moment], told: Clip, folder: Path, times: int) -> list[Found]:
-    """A third of the times each: weights, saved drives, clips. Refused: a typed error before anything of them is used."""
+    """Of every kind of file as often: weights, saved drives, clips, recordings. Refused: a typed error before anything of them is used."""
     weights = _linked(world, folder / "weights")
+    adapter = _linked(ADAPTER, folder / "adapter")
+    seal(adapter)
+    sealed = [adapter / name for name in (WEIGHTS, CONFIG)]
     session = Session(partial(Dream, model), 3)
     save_state(session, folder / "a.dream")
     clip = replace(told, moments=tuple(moments[:10]))
@@ -45,6 +49,7 @@ def measure(model: WorldModel, world: Path, moments: list[Moment], told: Clip, f
     own = {path.name for path in (*weights.glob("*.safetensors"), weights / "config.json")}
     kinds: list[tuple[str, list[Path], Callable[[], object]]] = [
         ("weights", sorted(weights / name for name in own), partial(WorldModel.load, weights)),
+        ("the brain's adapter", sealed, partial(checked, adapter)),
         ("saved drives", [folder / "a.dream"], lambda: load_state(session, folder / "a.dream")),
         ("clips", [video, beside], partial(check_clip, video)),
         ("recordings", segments, partial(_check_drive, folder / "clips")),
