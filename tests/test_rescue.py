@@ -57,7 +57,7 @@ def allocations() -> int:
 
 
 def assert_goes_on(drive: Drive) -> None:
-    assert drive.goes_on
+    assert drive.goes_on and drive.planned
     assert [session.frame.index for session in drive.sessions] == [TICKS] * 2
     assert any("Memory ran out" in text for text in drive.sentences)
 

@@ -32,6 +32,7 @@ TICKS = 4
 LATER = 1e9  # s; a deadline that leaves all the time
 LONGEST = 1.0  # s
 PASSES = 3  # of the brain over a sentence
+Spent = tuple[float, float]  # s by the clock; s of computing, which a busy machine does not stretch
 
 
 class HungryDream(Dream):
@@ -104,24 +105,28 @@ class Drive:
         for session in self.sessions:
             self.loop.add(session)
 
-    def go(self, ticks: int) -> float:
-        """Says a sentence and goes on; the longest tick, in seconds."""
+    def go(self, ticks: int) -> Spent:
+        """Says a sentence and goes on; what the longest tick took."""
         self.sessions[0].say("left")
         longest = max(self.tick() for _ in range(ticks))
         self.sentences += [notice.text for session in self.sessions for notice in session.notes()]
         return longest
 
-    def tick(self) -> float:
-        began = time.perf_counter()
+    def tick(self) -> Spent:
+        began, computed = time.perf_counter(), time.process_time()
         self.loop.tick(began + LATER)
-        return time.perf_counter() - began
+        return time.perf_counter() - began, time.process_time() - computed
+
+    @property
+    def planned(self) -> bool:
+        """The sentence's plan was not lost."""
+        return [step.line for step in self.sessions[0].snapshot().steps] == ["left"]
 
     @property
     def goes_on(self) -> bool:
-        """No drive stands, no plan was lost, the world is the one that it was."""
+        """No drive stands, and the world is the one that it was."""
         standing = any(session.snapshot().paused for session in self.sessions)
-        planned = [step.line for step in self.sessions[0].snapshot().steps] == ["left"]
-        return planned and not standing and self.brain.setup.world == SETUP.world
+        return not standing and self.brain.setup.world == SETUP.world
 
     def _step_all(self, dreams: Sequence[Any], controls: Sequence[Control]) -> list[Frame]:
         assert self._batched is not None
@@ -140,13 +145,13 @@ def measure(model: WorldModel, row: int) -> Found:
     quiet = Drive(partial(hungry, model))
     quiet.go(TICKS)
     points = quiet.device.allocations
-    recovered, longest = 0, 0.0
+    recovered, longest = 0, (0.0, 0.0)
     for at in range(points):
         drive = Drive(partial(hungry, model), frozenset({at}))
         longest = max(longest, drive.go(TICKS))
         frames = [session.frame.index for session in drive.sessions]
         told = any("Memory ran out" in text for text in drive.sentences)
-        recovered += drive.goes_on and told and frames == [TICKS] * 2
+        recovered += drive.goes_on and drive.planned and told and frames == [TICKS] * 2
         drive.brain.close()
     in_a_row = 0
     for _ in range(row):
@@ -157,8 +162,9 @@ def measure(model: WorldModel, row: int) -> Found:
     quiet.brain.close()
     return Found(
         f"memory runs out at each of {points} allocations, then {row} in a row",
-        f"{recovered} + {in_a_row} recovered, the longest tick {longest:.2f} s",
+        f"{recovered} + {in_a_row} recovered, the longest tick {longest[0]:.2f} s ({longest[1]:.2f} s of computing)",
         f"all, each within {LONGEST:g} s",
-        (recovered, in_a_row) == (points, row) and longest <= LONGEST,
-        {"points": points, "recovered": recovered, "row": row, "row_recovered": in_a_row, "longest": longest},
+        (recovered, in_a_row) == (points, row) and longest[0] <= LONGEST,
+        {"points": points, "recovered": recovered, "row": row, "row_recovered": in_a_row}
+        | {"longest": longest[0], "computing": longest[1]},
     )
