@@ -31,10 +31,18 @@ def markdown(result: dict[str, Any]) -> str:
     who = [name for name in NAMES if name in result]
     lines = ["| what | " + " | ".join(NAMES[name] for name in who) + " | aimed at |", "|---" * (len(who) + 2) + "|"]
     for what, cell, aim in AIMS:
-        lines.append(f"| {what} | " + " | ".join(cell(result[name]) for name in who) + f" | {aim} |")
+        lines.append(f"| {what} | " + " | ".join(_cell(cell, result[name]) for name in who) + f" | {aim} |")
     rest = [row for part, written in OTHERS.items() if part in result for row in written(result[part])]
     lines += ["", "| what | measured |", "|---|---|", *(f"| {what} | {said} |" for what, said in rest)]
     return "\n".join(lines) + "\n"
+
+
+def _cell(write: Callable[[dict[str, Any]], str], scores: dict[str, Any]) -> str:
+    """A dash where that answerer was not given that part of the tests."""
+    try:
+        return write(scores)
+    except KeyError:
+        return "–"
 
 
 def _languages(scores: dict[str, Any], part: str) -> str:
