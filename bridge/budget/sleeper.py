@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+from brain.director import finished
 from brain.prompt import Context
 from bridge.errors import SessionError
 
@@ -36,12 +37,7 @@ class Sleeper(Protocol):
 
 def golden(brain: Sleeper) -> str:
     """What it makes of the golden prompt."""
-    thought = brain.think(GOLDEN, Context("clear", "day", 30, None))
-    while True:
-        try:
-            next(thought)
-        except StopIteration as done:
-            return str(done.value.line)
+    return finished(brain.think(GOLDEN, Context("clear", "day", 30, None))).line
 
 
 def close(brain: object) -> None:
