@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def _conditions(clip: Clip, sight: Sight, name: str) -> list[Finding]:
     told = np.array([getattr(moment.frame.control, name) for moment in clip.moments])
     begins = [0, *(np.flatnonzero(np.diff(told)) + 1).tolist(), len(told)]
     found = []
-    for begin, end in zip(begins, begins[1:], strict=False):
+    for begin, end in pairwise(begins):
         if end - begin < SHORT or told[begin] < 0:
             continue
         settled = begin + round(CONDITION_SECONDS * FPS) if begin > 1 or _changes(clip, name) else begin
@@ -117,13 +118,17 @@ def _event(step: Step, span: tuple[int, int] | None, sight: Sight, trust: Trust)
     count = int(hits.sum())
     score = min(1.0, count / (2 * needed))
     if count < needed:
-        return Finding("event", asked, False, score, None, f"seen in {count} of {end - begin} frames, {needed} are needed")
+        return Finding(
+            "event", asked, False, score, None, f"seen in {count} of {end - begin} frames, {needed} are needed"
+        )
     at = (begin + int(np.flatnonzero(hits)[0])) / FPS
     if side is not None:
         right = float((sight.side[begin:end][hits] == Side[str(side).upper()]).mean())
         if right <= MOST:
             other = SIDES[1 - SIDES.index(str(side))]
-            return Finding("event", asked, False, score * right, at, f"it comes from the {other} in {1 - right:.0%} of frames")
+            return Finding(
+                "event", asked, False, score * right, at, f"it comes from the {other} in {1 - right:.0%} of frames"
+            )
     return Finding("event", asked, True, score, at, f"seen in {count} of {end - begin} frames")
 
 
@@ -146,7 +151,9 @@ def _drive(step: Step, span: tuple[int, int] | None, clip: Clip, sight: Sight, t
     }
     good = done[step.name](film)
     at = (begin + _first(done[step.name], film)) / FPS if good else None
-    return Finding("manoeuvre", asked, good, float(good), at, "motion and judge agree" if good else _NOT_SEEN[step.name])
+    return Finding(
+        "manoeuvre", asked, good, float(good), at, "motion and judge agree" if good else _NOT_SEEN[step.name]
+    )
 
 
 _NOT_SEEN = {

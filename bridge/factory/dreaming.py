@@ -97,4 +97,6 @@ def _guarded(drive: _Drive, order: partial[None]) -> None:
 def clear_of(model: WorldModel) -> None:
     """SessionError for a world that knows no car: nothing could be asked of it."""
     if not model.driving:
-        raise SessionError("These weights know no car, weather or events; clips are made by weights of a driving world.")
+        raise SessionError(
+            "These weights know no car, weather or events; clips are made by weights of a driving world."
+        )

@@ -9,20 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from brain.plan import MAX_SECONDS
 from bridge.errors import DataError
 from bridge.factory.scenario import Scenario, ScenarioError, vary
 from bridge.factory.start import Start
-from brain.plan import MAX_SECONDS
 from world.controls import FPS
 
 FORMAT = 1  # of a run: another one where the same request would give other clips
 TOGETHER = 8  # dreams a lot
 MOST_RETRIES, MOST_BRANCHES, LONGEST = 20, 8, 60.0  # s
+START = Start()
 LEAST_SECONDS = 1.5  # the judge looks at a second
 
 
@@ -36,7 +36,7 @@ class Request:
     seconds: float
     world: dict[str, str]
     judge: dict[str, str]
-    start: Start = Start()
+    start: Start = START
     retries: int = 2
     steps: int = 2
     branches: tuple[str, ...] = ()
@@ -143,7 +143,9 @@ def of_plain(values: dict[str, Any], start: Start) -> Request:
         given = {name: values[name] for name in names}
         return Request(wanted, start=start, branches=tuple(values["branches"]), **given)
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"The run in that folder is damaged or of another version ({error}); use a new folder.") from error
+        raise DataError(
+            f"The run in that folder is damaged or of another version ({error}); use a new folder."
+        ) from error
 
 
 def check_settings(request: Request) -> None:
@@ -156,14 +158,15 @@ def check_settings(request: Request) -> None:
     if not r.wanted:
         raise ScenarioError("There is nothing to dream: no clip was asked for.")
     if (r.fork_at is None) != (not r.branches):
-        raise ScenarioError('A counterfactual set needs both: when it forks, and into what: --fork-at 2.5 --branches "stop;left".')
+        raise ScenarioError(
+            'A counterfactual set needs both: when it forks, and into what: --fork-at 2.5 --branches "stop;left".'
+        )
     if r.fork_at is None:
         return
     if not 0.1 <= r.fork_at <= r.seconds - 0.5 or r.fork_at > MAX_SECONDS:
         raise ScenarioError(f"A clip of {r.seconds:g} s forks at 0.1 to {r.seconds - 0.5:g} s, not {r.fork_at:g}.")
     if not 2 <= len(r.branches) <= MOST_BRANCHES or len(set(r.branches)) < len(r.branches):
         raise ScenarioError(f"A set has 2 to {MOST_BRANCHES} branches, no two the same, not {len(r.branches)}.")
-
 
 
 def _digest(text: str) -> str:

@@ -77,7 +77,9 @@ def recipe(raw: Any, where: str, cap: int | None = None) -> Recipe:
     """Out of plain values, checked word by word."""
     known = (*NAMES, *(item.name for item in fields(Matrix) if item.name != "axes"), *SETTINGS)
     if not isinstance(raw, dict):
-        raise ScenarioError(f"{where} holds no matrix; give axes such as `events: [ped_cross]` and `weather: [rain(2)]`.")
+        raise ScenarioError(
+            f"{where} holds no matrix; give axes such as `events: [ped_cross]` and `weather: [rain(2)]`."
+        )
     if odd := [str(name) for name in raw if name not in known]:
         raise ScenarioError(f"{where} has an unknown key '{odd[0][:40]}'; there are: {', '.join(known)}.")
     axes = {NAMES[name]: _axis(NAMES[name], raw[name], where) for name in NAMES if name in raw}
@@ -148,7 +150,7 @@ def _chosen(matrix: Matrix) -> Iterator[Scenario]:
 def _cell(matrix: Matrix, number: int) -> dict[str, Any]:
     """The combination of that number; what means nothing in it is left out."""
     cell = {}
-    for axis, values in reversed(matrix.axes.items()):
+    for axis, values in reversed(list(matrix.axes.items())):
         number, place = divmod(number, len(values))
         cell[axis] = values[place]
     event = cell.get("event", NONE)
@@ -183,7 +185,9 @@ def _included(matrix: Matrix, read: Reader | None) -> list[Scenario]:
 def _axis(axis: str, given: Any, where: str) -> tuple[Any, ...]:
     values = given if isinstance(given, list) else [given]
     if not values or any(isinstance(value, (dict, list)) for value in values):
-        raise ScenarioError(f"{where}: the axis of each {axis} is a list of words, such as {', '.join(AXES[axis][:3])}.")
+        raise ScenarioError(
+            f"{where}: the axis of each {axis} is a list of words, such as {', '.join(AXES[axis][:3])}."
+        )
     return tuple(dict.fromkeys(check_word(axis, NONE if value is None else value) for value in values))
 
 
@@ -195,7 +199,9 @@ def _scenarios(given: Any, name: str, where: str) -> Iterator[dict[str, Any]]:
         if alone and (len(one) > 1 or name == "exclude"):
             raise ScenarioError(f"{where}: `{alone[0]}` stands alone, in an include; exclude by words.")
         if odd := [str(key) for key in one if key not in (*AXES, *ALONE)]:
-            raise ScenarioError(f"{where}: a scenario has no '{odd[0][:40]}'; it may have {', '.join((*AXES, *ALONE))}.")
+            raise ScenarioError(
+                f"{where}: a scenario has no '{odd[0][:40]}'; it may have {', '.join((*AXES, *ALONE))}."
+            )
         yield {key: value if key in ALONE else check_word(key, value) for key, value in one.items()}
 
 

@@ -212,4 +212,3 @@ def default_count() -> int:
     with suppress(AttributeError):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
-

@@ -55,7 +55,9 @@ class Judging:
     def look(self, clip: Clip) -> Sight:
         return self.judge.watch(np.stack([moment.frame.image for moment in clip.moments]))
 
-    def verdict(self, dreamt: Dreamt, sight: Sight, scenario: Scenario, complete: bool) -> tuple[Verdict, quality.Quality]:
+    def verdict(
+        self, dreamt: Dreamt, sight: Sight, scenario: Scenario, complete: bool
+    ) -> tuple[Verdict, quality.Quality]:
         images = np.stack([moment.frame.image for moment in dreamt.clip.moments])
         seen = quality.measure(images, sight, self.real)
         found = check(dreamt.clip, scenario, sight, self.trust)

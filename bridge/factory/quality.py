@@ -45,9 +45,15 @@ def faults(quality: Quality, real: Mapping[str, Any] | None) -> list[str]:
         return []
     limits, found = real["limits"], []
     if quality.flicker > limits["flicker"]:
-        found.append(f"the picture flickers (brightness jumps by {quality.flicker:.1f}, in real clips by {limits['flicker']:.1f} at most)")
+        found.append(
+            f"the picture flickers (brightness jumps by {quality.flicker:.1f}, in real clips by {limits['flicker']:.1f} at most)"
+        )
     if quality.contrast < limits["contrast"]:
-        found.append(f"the picture goes flat (contrast {quality.contrast:.1f}, in real clips at least {limits['contrast']:.1f})")
+        found.append(
+            f"the picture goes flat (contrast {quality.contrast:.1f}, in real clips at least {limits['contrast']:.1f})"
+        )
     if quality.drift > limits["drift"]:
-        found.append(f"the picture drifts from any road ({quality.drift:.2f}, in real clips {limits['drift']:.2f} at most)")
+        found.append(
+            f"the picture drifts from any road ({quality.drift:.2f}, in real clips {limits['drift']:.2f} at most)"
+        )
     return found

@@ -25,8 +25,8 @@ Note = Callable[["Progress"], None]
 
 @dataclass
 class Progress:
-    """How far a run is. seconds: of pictures dreamt and judged by this process, in `wall` seconds; resident: the most bytes of
-    a worker, by the number of batches done.
+    """How far a run is. seconds: of pictures dreamt and judged by this process, in `wall` seconds; settled: jobs that came to
+    their end in them; resident: bytes of the worker that did each batch.
     """
 
     jobs: int
@@ -36,8 +36,8 @@ class Progress:
     rejected_takes: int = 0
     seconds: float = 0.0
     wall: float = 0.0
+    settled: int = 0
     resident: list[int] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
 
     @property
     def done(self) -> int:
@@ -139,7 +139,9 @@ def _commit(store: Store, done: Done, progress: Progress) -> None:
         progress.rejected_takes += not product.accepted
         progress.seconds += product.seconds
         if not known:
+            before = progress.done
             _settle(progress, store, store.result(take.job))
+            progress.settled += progress.done - before
     progress.resident.append(done.resident)
 
 
@@ -149,4 +151,3 @@ def _settle(progress: Progress, store: Store, takes: Sequence[Taken]) -> None:
         progress.accepted += 1
     elif len(takes) > store.request.retries:
         progress.given_up += 1
-

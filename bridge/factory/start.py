@@ -74,7 +74,9 @@ def from_file(path: Path, at: float = 0.0, speed_kmh: float = 30.0) -> Start:
         else:
             frames = first_frames(path, at)
     except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"{path} cannot be read as a beginning ({error}); give a picture, a video or a .dream.") from error
+        raise DataError(
+            f"{path} cannot be read as a beginning ({error}); give a picture, a video or a .dream."
+        ) from error
     return Start(frames=frames, speed=speed_kmh / 3.6, what=what)
 
 
@@ -83,7 +85,9 @@ def check(model: WorldModel, start: Start) -> None:
     begin(lambda number: Dream(model, number), model, start, Scenario("follow"), 0)
 
 
-def begin(open_dream: Callable[[int], Dream], model: WorldModel, start: Start, scenario: Scenario, seed: int) -> Session:
+def begin(
+    open_dream: Callable[[int], Dream], model: WorldModel, start: Start, scenario: Scenario, seed: int
+) -> Session:
     """A session at its first frame, whose whole drive will be kept."""
     if start.frames is not None:
         session = Session(open_dream, seed, beginning=Beginning(start.frames, start.speed))

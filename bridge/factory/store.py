@@ -54,7 +54,9 @@ class Store:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock.close()
-            raise ExportError(f"Another process makes clips in {out} now; wait for it, or choose another folder.") from error
+            raise ExportError(
+                f"Another process makes clips in {out} now; wait for it, or choose another folder."
+            ) from error
         for name in (CLIPS, REJECTED):
             mend(out / name)
         if not (out / RUN).exists():

@@ -46,7 +46,9 @@ class Worker:
         clear_of(self.model)
         judge = judge_hashes(place.judge)
         if self.model.hashes != request.world or judge != request.judge:
-            raise WeightsError("The weights here are not those that this run began with; restore them, or use a new folder.")
+            raise WeightsError(
+                "The weights here are not those that this run began with; restore them, or use a new folder."
+            )
         self.judging = Judging(Judge.load(place.judge), Trust.of(place.judge), judge)
 
     def do(self, batch: Batch) -> Done:
