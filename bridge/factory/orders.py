@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from world.files import EMBEDDED, read_config
 
 SECONDS, RETRIES, STEPS = 8.0, 2, 2
 YAML = (".yaml", ".yml")
-TRIED = 6  # frames of a batch that tell how fast this machine dreams
+LINE = re.compile(r"[a-z_]+(\([^()]*\))?([@~][^;]*)?(;[a-z_]+(\([^()]*\))?([@~][^;]*)?)*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class Order:
 def request_of(wish: Wish, read: Reader) -> Request:
     """What a wish comes to. ScenarioError, PlanError, DataError, WeightsError: before anything is dreamt."""
     path = Path(wish.what)
-    book = load(path, wish.cap) if path.suffix.lower() in YAML else Recipe(_one(wish, read), {})
+    book = load(path, wish.cap) if path.suffix.lower() in YAML else Recipe(_one(wish), {})
     said = book.settings
 
     def chosen(name: str, default: Any) -> Any:
@@ -185,15 +186,23 @@ class Reading:
         self._brain: Any = None
 
     def __call__(self, text: str) -> Scenario:
-        """SessionError where the brain refuses or asks back: there is nobody to answer."""
-        try:
+        """PlanError for a line with a mistake; SessionError where the brain refuses or asks back: nobody is there to answer."""
+        if is_line(text):
             return of_line(text)
-        except (PlanError, ScenarioError):
-            self._brain = self._brain or self._load()
-            utterance = self._brain.answer(text).utterance
+        self._brain = self._brain or self._load()
+        utterance = self._brain.answer(text).utterance
         if not isinstance(utterance, Plan):
             raise SessionError(sentence(utterance))
         return Scenario(print_line(utterance), " ".join(text.split()))
+
+
+def is_line(text: str) -> bool:
+    """Whether it is a plan line, or was meant to be one and has a mistake in it."""
+    try:
+        parse_line(text)
+        return True
+    except PlanError:
+        return LINE.fullmatch("".join(text.split())) is not None and any(mark in text for mark in "();@~")
 
 
 def _load_brain() -> Any:
@@ -202,12 +211,8 @@ def _load_brain() -> Any:
     return Director.load()
 
 
-def _one(wish: Wish, read: Reader) -> Matrix:
+def _one(wish: Wish) -> Matrix:
     """A sentence or a plan line, so many times."""
     if wish.cap is not None:
         wish = replace(wish, number=min(wish.number, wish.cap))
-    try:
-        parse_line(wish.what)
-        return Matrix(include=({"plan": wish.what},), seeds=wish.number)
-    except PlanError:
-        return Matrix(include=({"say": wish.what},), seeds=wish.number)
+    return Matrix(include=({"plan" if is_line(wish.what) else "say": wish.what},), seeds=wish.number)

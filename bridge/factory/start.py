@@ -70,7 +70,8 @@ def from_file(path: Path, at: float = 0.0, speed_kmh: float = 30.0) -> Start:
         if path.suffix == SUFFIX:
             return Start(state=path.read_bytes(), what=what)
         if path.suffix.lower() in PICTURES:
-            frames = np.asarray(Image.open(path).convert("RGB"))[None]
+            with Image.open(path) as picture:
+                frames = np.asarray(picture.convert("RGB"))[None]
         else:
             frames = first_frames(path, at)
     except (OSError, UnidentifiedImageError) as error:
