@@ -163,7 +163,7 @@ def set_out(model: Any, begin: Path) -> None:
 
     weights = {name: value.float() for name, value in load_file(checked(begin)).items()}
     try:
-        missed = set_peft_model_state_dict(model, weights)
+        missed: Any = set_peft_model_state_dict(model, weights)
     except RuntimeError as error:
         raise WeightsError(f"The adapter in {begin} is of another rank than what is to be trained.") from error
     if missed.unexpected_keys or any("lora_" in name for name in missed.missing_keys):
