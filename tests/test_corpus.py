@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from finetune import numbers, reserved
 from finetune.cases import Case, bare, read_tsv, template
 from finetune.corpus import apart, corpus
 from finetune.phrases import en, zh
-from finetune.pieces import FEWEST, FEWEST_VALIDATED, of_split
+from finetune.pieces import FEWEST, FEWEST_VALIDATED, Pieces, of_split
 
 DATA = Path(__file__).parent / "data"
 COUNT = 20_000
@@ -91,8 +92,22 @@ def lists(words: object) -> Iterator[tuple[str, ...]]:
             yield from lists(value)
     elif isinstance(words, ModuleType):
         for name, value in vars(words).items():
-            if name.isupper() or isinstance(value, ModuleType):
+            if (name.isupper() and "MORE" not in name) or isinstance(value, ModuleType):
                 yield from lists(value)
+
+
+@pytest.mark.parametrize("words", [en, zh])
+def test_what_was_added_later_is_for_training_alone(words: ModuleType) -> None:
+    rng = random.Random(0)
+    training, others = (Pieces(words, "en", split, rng) for split in ("train", "held_out"))
+    known = set(lists(words))
+    for options, added in words.MORE.items():
+        assert options in known and added
+        assert len(set(added)) == len(added) and not set(added) & set(options)
+        tested = {training.pick(options) for _ in range(60)}
+        assert not tested & set(of_split(options, "held_out"))
+        assert not {others.pick(options) for _ in range(60)} & set(added)
+    assert not set(words.MORE_SLOTS) & set(words.SLOTS)
 
 
 @pytest.mark.parametrize("words", [en, zh])
