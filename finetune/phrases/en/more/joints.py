@@ -274,6 +274,10 @@ MORE: dict[tuple[Any, ...], tuple[Any, ...]] = {
         "{a}, then let's say {b}",
         "{a} and then I'd like this: {b}",
         "{a}, and then I want this: {b}",
+        "{b}, but first {a}",
+        "{b}, but before that {a}",
+        "before this: {b}, first {a}",
+        "before this: {b}, do this: {a}",
     ),
     joints.TOGETHER: (
         "{a} n {b}",
