@@ -101,6 +101,8 @@ def test_what_was_added_later_is_for_training_alone(words: ModuleType) -> None:
     rng = random.Random(0)
     training, others = (Pieces(words, "en", split, rng) for split in ("train", "held_out"))
     known = set(lists(words))
+    kept_back = {option for options in known if len(options) >= FEWEST for option in of_split(options, "held_out")}
+    assert not kept_back & {option for added in (*words.MORE.values(), *words.MORE_SLOTS.values()) for option in added}
     for options, added in words.MORE.items():
         assert options in known and added
         assert len(set(added)) == len(added) and not set(added) & set(options)
