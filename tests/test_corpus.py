@@ -84,7 +84,7 @@ def test_held_out_texts_share_no_template_with_training(cases: list[Case], held_
 
 
 def lists(words: object) -> Iterator[tuple[str, ...]]:
-    """Every list of options in a language's phrase books."""
+    """Every list of options in a language's phrase books that is split."""
     if isinstance(words, tuple):
         yield words
     elif isinstance(words, dict):
@@ -92,7 +92,7 @@ def lists(words: object) -> Iterator[tuple[str, ...]]:
             yield from lists(value)
     elif isinstance(words, ModuleType):
         for name, value in vars(words).items():
-            if (name.isupper() and "MORE" not in name) or isinstance(value, ModuleType):
+            if "MORE" not in name.upper() and (name.isupper() or isinstance(value, ModuleType)):
                 yield from lists(value)
 
 
