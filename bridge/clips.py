@@ -75,7 +75,7 @@ def sidecar(clip: Clip, size: tuple[int, int]) -> dict[str, Any]:
         "hashes": dict(clip.hashes),
         "versions": versions(),
         "vocabulary": {name: {str(int(value)): value.name for value in kind} for name, kind in NAMES.items()},
-        "per_frame": [_moment(moment) for moment in clip.moments],
+        "per_frame": [moment_fields(moment) for moment in clip.moments],
     }
 
 
@@ -89,7 +89,8 @@ def versions(parts: Iterable[str] = PARTS) -> dict[str, str]:
     return found
 
 
-def _moment(moment: Moment) -> dict[str, Any]:
+def moment_fields(moment: Moment) -> dict[str, Any]:
+    """A frame's row of the sidecar."""
     frame = moment.frame
     return {
         "index": frame.index,

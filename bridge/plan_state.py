@@ -12,7 +12,7 @@ from bridge.timeline import Timeline, _Entry, _Lasting
 
 Watcher = TypeVar("Watcher", JunctionWatch, Progress)
 STATUSES = ("pending", "running", "done", "timed_out", "cancelled")
-OWN = ("step", "target")  # of a Progress, which it is made with
+OWN = ("step", "target", "begun", "nearest")  # of a Progress: what it is made with, and what is only shown
 
 
 def timeline_plain(timeline: Timeline) -> dict[str, Any]:
@@ -37,6 +37,8 @@ def timeline_from(values: Mapping[str, Any]) -> Timeline:
         lasting.value, lasting._base = (_number(values[name][part]) for part in ("value", "_base"))
     for told in values["entries"]:
         timeline._entries.append(_entry(told, timeline._entries))
+        timeline._steps += 1
+        timeline._entries[-1].number = timeline._steps
     timeline.state()  # whether all of it is something that there is
     return timeline
 

@@ -73,6 +73,8 @@ class Progress:
         self.step = step
         self.target = target
         self.frames = 0
+        self.begun: float | None = None  # m/s at its first frame, and the nearest that it came to `target`
+        self.nearest = math.inf
         self._yaw: deque[float] = deque(maxlen=round(TURN_WINDOW * FPS))
         self._distances: deque[float] = deque(maxlen=3)
         self._entered = False
@@ -86,9 +88,28 @@ class Progress:
     def seconds(self) -> float:
         return self.frames / FPS
 
+    @property
+    def share(self) -> float:
+        """How far it has come, 0 to 1, as far as that can be told."""
+        name, whole = self.step.name, self.step.duration
+        if whole is None:
+            whole = TRANSITION_SECONDS if self.step.group in ("weather", "time") else TIMEOUTS.get(name, EVENT_TIMEOUT)
+            if name in ("left", "right"):
+                return _within(sum(self._yaw) / TURNED)
+            if name == "straight":
+                return 0.5 * self._entered
+            if name in ("stop", "faster", "slower", "speed", "go") and self.begun is not None:
+                target = 0.0 if name == "stop" else MOVING if name == "go" else self.target
+                return _within(1 - self.nearest / max(abs(self.begun - target), SPEED_TOLERANCE))
+        return _within(self.seconds / whole)
+
     def update(self, frame: Frame) -> Verdict | None:
         """Takes in one frame; None while the step is under way."""
         self.frames += 1
+        if self.begun is None:
+            self.begun = frame.motion.speed
+        goal = {"stop": 0.0, "go": MOVING}.get(self.step.name, self.target)
+        self.nearest = min(self.nearest, abs(frame.motion.speed - goal))
         name, group = self.step.name, self.step.group
         if group in ("weather", "time"):
             return self._condition()
@@ -180,6 +201,10 @@ class Progress:
     def _distance(self, frame: Frame) -> float:
         self._distances.append(frame.readout.junction_distance)
         return median(self._distances)
+
+
+def _within(share: float) -> float:
+    return max(0.0, min(1.0, share))
 
 
 def _missing(name: str) -> str:

@@ -122,7 +122,7 @@ class Recorder:
 
     def see(self) -> None:
         moment, told = self._session.newest()
-        other = self._session.dream is not self._dream
+        other = self._session.dream is not self._dream and moment is not None and moment.frame.index != self._index + 1
         if moment is None or (moment.frame.index == self._index and not other):
             return
         if other and self._recording is not None:
@@ -133,6 +133,20 @@ class Recorder:
             self._recording = Recording(self._clips, told, lambda text: self._session.tell(text, "error"), self._disk)
         self._index = moment.frame.index
         self._recording.add(moment, told)
+
+    def go_on_in(self, session: Session, after: int) -> None:
+        """Another session takes the place of this one; what it dreamt after that frame is recorded now."""
+        if self._recording is not None:
+            self._recording.end()
+        self._session, self._recording, self._dream, self._index = session, None, session.dream, after
+        clip = session.clip()
+        later = [moment for moment in clip.moments if moment.frame.index > after]
+        if not later:
+            return
+        self._recording = Recording(self._clips, clip, lambda text: session.tell(text, "error"), self._disk)
+        for moment in later:
+            self._index = moment.frame.index
+            self._recording.add(moment, replace(clip, moments=()))
 
     def close(self) -> None:
         if self._recording is not None:

@@ -13,7 +13,7 @@ import math
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,16 +27,18 @@ from brain.prompt import Context
 from bridge.clips import Clip, Moment, Said
 from bridge.corrections import Correction
 from bridge.disk import free_name
+from bridge.drift import Drift
 from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.export import write_clip
 from bridge.keyboard import Bindings, Keyboard
-from bridge.timeline import StepState, Timeline, TimelineState
+from bridge.timeline import StepState, Timeline, TimelineState, weather_line
 from world.controls import FPS, NULL, Control
-from world.dream import Dream
+from world.dream import Dream, WorldModel
 from world.driver import Action
 from world.frame import Frame
 
 CLIP_SECONDS = 60
+QUALITIES = (1, 2, 4, 8)
 KEYS_ALONE = (
     "This world knows no roads, weather or events, and nobody who drives; it obeys the keys: W A S D or the arrows."
 )
@@ -46,7 +48,7 @@ STEER, STEER_ON, STEER_OFF = 0.7, 0.2, 0.35  # how far keys turn the wheel, and 
 ACCEL, BRAKE, PEDAL = 0.8, 1.0, 0.35
 
 NoteKind = Literal["news", "question", "refusal", "error"]
-Order = Callable[[], None]
+Order = Callable[[], object]
 Given = TypeVar("Given")
 
 
@@ -80,6 +82,11 @@ class Snapshot:
     time: int
     seed: int
     scene: str | None
+    steps_per_frame: int = 2  # K
+    target: float = 0.0  # m/s
+    reading: str = ""  # the sentence that the brain is at, and those that wait
+    waiting: int = 0
+    trust: float = 1.0  # in what the dream shows (bridge/drift.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,7 @@ class Session:
         self._heard: tuple[str, str] | None = None  # the last sentence, with the drive's state then
         self._unclear: tuple[str, str] | None = None  # one not understood: what is chosen or said next is its meaning
         self.remember: Callable[[Correction], object] | None = None  # given where somebody is there to be asked
+        self._drift = Drift()
         self._paused = False
         self._pauses = 0  # how often a person paused or went on
         self._once = 0
@@ -203,19 +211,37 @@ class Session:
         """One frame on while paused."""
         self._once = min(self._once + 1, FPS)
 
-    def reset(self, seed: int, scene: str | None = None, control: Control | None = None, wait: float = 10.0) -> None:
-        """Starts anew. Waits for the loop to do it; its error is raised here and leaves the drive as it was.
+    def sharpen(self, steps: int) -> None:
+        """K of the next frames: 1, 2, 4 or 8. DataError, at once, for another number."""
+        if steps not in QUALITIES:
+            raise DataError(f"K must be 1, 2, 4 or 8 steps a frame, not {steps}.")
+        self._inbox.append(lambda: self._set_steps(steps))
+
+    def reset(
+        self,
+        seed: int,
+        scene: str | None = None,
+        control: Control | None = None,
+        wait: float = 10.0,
+        beginning: Beginning | None = None,
+    ) -> None:
+        """Starts anew: in a scene, under conditions alone, or in a film. Waits for the loop to do it; its error is raised
+        here and leaves the drive as it was.
 
         The new drive stands still only if `pause` is called while this waits.
         """
         pauses = self._pauses
 
         def anew() -> None:
-            self._start(seed, scene, control)
+            self._start(seed, scene, control, beginning)
             if self._pauses == pauses:
                 self.pause(False)
 
         self.between_frames(anew, wait)
+
+    def soon(self, call: Order) -> None:
+        """`call`, by the loop before the next frame; nobody waits for it."""
+        self._inbox.append(call)
 
     def between_frames(self, call: Callable[[], Given], wait: float = 10.0) -> Given:
         """What `call` gives, made by the loop while no frame is under way; its error is raised here."""
@@ -276,7 +302,8 @@ class Session:
         other._lock = threading.Lock()
         other._recorder, other._said = self._recorder.copy(), self._said.copy()
         other._keys, other._reading, other._once, other._pedals = frozenset(), None, 0, Pedals()
-        other._timeline = copy.deepcopy(self._timeline)
+        other._pedals.steer, other._pedals.accel = self.pedals
+        other._timeline, other._drift = copy.deepcopy(self._timeline), copy.deepcopy(self._drift)
         other._publish()
         return other
 
@@ -310,6 +337,36 @@ class Session:
         self._take_over(dream, dream.frame, timeline, keyboard, scene)
         self._pedals.steer, self._pedals.accel = pedals
         self.pause(False)
+
+    def replay(self, control: Control, by_keys: bool, lines: Sequence[str]) -> None:
+        """A frame as it was dreamt before, after the plan lines that were given then. DataError."""
+        for line in lines:
+            if isinstance(plan := parse_line(line), Plan):
+                self._timeline.add(plan)
+        state = self._timeline.tick(self._frame, by_keys)
+        self.take(Wish(control, by_keys, state.steps), self._dream.step(control))
+
+    def before(self, moments: Sequence[Moment], said: Sequence[Said]) -> None:
+        """What came before the frames that this drive has."""
+        with self._lock:
+            self._recorder.extendleft(reversed(moments))
+            self._said.extendleft(reversed(said))
+
+    def reanchor(self) -> str:
+        """Real pictures take the place of a dream that has drifted: those of the scene that is most like what the drive was
+        told; its name. Plan, speed and count of frames go on. DataError where there are no scenes. As `begin_tick`.
+        """
+        model, last = self._dream.model, self._frame
+        scene = nearest_scene(model, last.control)
+        dream = self._open_dream(self._dream.seed)
+        dream.steps = self._dream.steps
+        frame = dream.start(last.control, scene=scene, speed=last.motion.speed)
+        self._frame = dream.frame = replace(frame, index=last.index + 1)
+        self._dream, self._scene, self._drift = dream, scene, Drift()
+        with self._lock:
+            self._recorder.append(Moment(self._frame, False, self._timeline.state().steps))
+        self._publish()
+        return scene
 
     def begin_tick(self) -> bool:
         """Takes what came in since the last tick; says whether this tick is to dream a frame."""
@@ -362,6 +419,7 @@ class Session:
     def take(self, wish: Wish, frame: Frame) -> None:
         """The second half where the dream has been stepped already, together with others."""
         self._frame, self._by_keys = frame, wish.by_keys or self._keyboard is not None
+        self._drift.see(frame)
         with self._lock:
             self._recorder.append(Moment(frame, wish.by_keys, wish.steps))
         self._publish()
@@ -439,9 +497,15 @@ class Session:
         if self._keyboard is not None:
             raise SessionError(KEYS_ALONE)
 
-    def _start(self, seed: int, scene: str | None, control: Control | None) -> None:
+    def _set_steps(self, steps: int) -> None:
+        self._dream.steps = steps
+        self._publish()
+
+    def _start(self, seed: int, scene: str | None, control: Control | None, beginning: Beginning | None = None) -> None:
         dream = self._open_dream(seed)
-        scenes, film = dream.model.scenes, self._beginning if scene is None else None
+        if (before := getattr(self, "_dream", None)) is not None:
+            dream.steps = before.steps
+        scenes, film = dream.model.scenes, beginning or (self._beginning if scene is None else None)
         if scene is None and control is None and film is None and scenes:
             scene = scenes[seed % len(scenes)]
         keyboard = None
@@ -461,7 +525,7 @@ class Session:
         with self._lock:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
             self._timeline = timeline
-            self._pedals, self._keyboard = Pedals(), keyboard
+            self._pedals, self._keyboard, self._drift = Pedals(), keyboard, Drift()
             self._once, self._reading = 0, None
             self._texts.clear()
             self._said.clear()
@@ -494,6 +558,11 @@ class Session:
             state.time if self._keyboard is None else NULL,
             self._dream.seed,
             self._scene,
+            self._dream.steps,
+            state.target_speed,
+            self._reading or "",
+            len(self._texts),
+            self._drift.trust,
         )
 
 
@@ -529,6 +598,21 @@ class Pedals:
             side=state.side,
             level=state.level,
         )
+
+
+def nearest_scene(model: WorldModel, control: Control) -> str:
+    """The start scene whose time of day and weather are most like these. DataError where there are none."""
+    if not model.scenes:
+        raise DataError(
+            "These weights came without start scenes, so there is nothing to anchor the dream in; reset it."
+        )
+
+    def apart(name: str) -> tuple[bool, bool, int]:
+        own = model.scene(name)[2]
+        kind = (weather_line(max(0, one.weather)).partition("(")[0] for one in (own, control))
+        return own.time != control.time, len(set(kind)) > 1, abs(own.weather - control.weather)
+
+    return min(model.scenes, key=apart)
 
 
 def stem(seed: int) -> str:

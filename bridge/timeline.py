@@ -13,7 +13,7 @@ How plans meet:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from brain.plan import Plan, Step, print_line
@@ -43,12 +43,16 @@ SPEEDS = ("speed", "faster", "slower")
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """A step as a person may see it. `reason`: one phrase, why it waits or how it ended."""
+    """A step as a person may see it. `reason`: one phrase, why it waits or how it ended. number: which step of the drive;
+    share: how far it has come, 0 to 1, as far as that can be told.
+    """
 
     step: Step
     line: str
     status: Status
     reason: str
+    number: int = field(default=0, compare=False)
+    share: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class _Entry:
     after: _Entry | None
     status: Status = "pending"
     reason: str = ""
+    number: int = 0
     waited: int = 0  # frames
     ended: int = 0  # the frame's number
     progress: Progress | None = None
@@ -87,13 +92,19 @@ class _Entry:
     def drives(self) -> bool:
         return self.step.group in ("drive", "speed")
 
+    @property
+    def share(self) -> float:
+        if self.status == "done":
+            return 1.0
+        return self.progress.share if self.progress is not None else 0.0
+
 
 class Timeline:
     """One drive's schedule. `tick` is called once a frame, before the frame is stepped."""
 
     def __init__(self, weather: int = Weather.CLEAR, time: int = TimeOfDay.DAY, speed_kmh: float = CRUISE_KMH) -> None:
         self._entries: list[_Entry] = []
-        self._plans = 0
+        self._plans = self._steps = 0
         self._frame = 0
         self._speed = _Lasting(speed_kmh / 3.6)
         self._weather = _Lasting(int(weather))
@@ -110,7 +121,8 @@ class Timeline:
         self._replace(plan)
         before: _Entry | None = None
         for step in plan.steps:
-            before = _Entry(step, self._plans, before)
+            self._steps += 1
+            before = _Entry(step, self._plans, before, number=self._steps)
             self._entries.append(before)
 
     def cancel(self, reason: str = "cancelled") -> None:
@@ -148,7 +160,10 @@ class Timeline:
             int(event),
             int(side),
             level,
-            tuple(StepState(e.step, print_line(Plan((e.step,))), e.status, e.reason) for e in self._entries),
+            tuple(
+                StepState(e.step, print_line(Plan((e.step,))), e.status, e.reason, e.number, e.share)
+                for e in self._entries
+            ),
         )
 
     def context(self) -> Context:

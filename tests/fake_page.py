@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from brain.plan import Plan, parse_line
 from tests.fakes import FakeDream
-from ui.drive import Chip, Measures, Note, Saved, View
+from ui.drive import Chip, Measures, Memory, Note, Past, Rung, Saved, Share, Start, View
 from ui.words import step_words
 from world.controls import Command, Control, Event, TimeOfDay, Weather
 from world.errors import LucidriveError
+from world.frame import Frame
 
 WORDS: dict[str, tuple[str, dict[str, int]]] = {
     "left": ("left", {"command": Command.LEFT}),
@@ -30,6 +35,17 @@ def _words(line: str) -> str:
     return step_words(plan.steps[0])
 
 
+@dataclass
+class FakeLane:
+    dream: FakeDream
+    control: Control
+    chips: list[Chip] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        assert self.dream.frame is not None
+        self.frame = self.dream.frame
+
+
 class FakeDrive:
     def __init__(self, clips: Path, changed: Callable[[], None]) -> None:
         self.clips = clips
@@ -40,7 +56,9 @@ class FakeDrive:
         self.told: list[Note] = []
         self.chips: list[Chip] = []
         self.control = Control()
-        self.reset(0, None)
+        self.lanes: list[FakeLane] = []
+        self.steps, self.trust = 2, 1.0
+        self.begin(Start())
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -55,49 +73,104 @@ class FakeDrive:
 
     def tick(self) -> None:
         with self.lock:
+            for lane in self.lanes:
+                lane.frame = lane.dream.step(lane.control.with_(accel=0.2))
+        if self.lanes:
+            self.changed()
+            return
+        with self.lock:
             action = self.dream.drive(self.control.command, 10.0)
             steer = 0.6 * ("left" in self.held) - 0.6 * ("right" in self.held)
             self.by_keys = bool(self.held)
             self.frame = self.dream.step(
                 self.control.with_(steer=steer if self.by_keys else action.steer, accel=action.accel)
             )
-            self.chips = [Chip(c.line, c.text, {"pending": "running"}.get(c.state, "done")) for c in self.chips]
+            states = [{"pending": "running"}.get(chip.state, "done") for chip in self.chips]
+            self.chips = [
+                replace(chip, state=state, share=float(state == "done"))
+                for chip, state in zip(self.chips, states, strict=True)
+            ]
+            self.record()
         self.changed()
+
+    def record(self) -> None:
+        jpeg = io.BytesIO()
+        Image.fromarray(self.frame.image).save(jpeg, "JPEG")
+        self.frames.append((self.frame, jpeg.getvalue()))
 
     def view(self) -> View:
         with self.lock:
             control = self.control
             chips = tuple(self.chips)
-            return View(self.frame, self.by_keys, chips, self.paused, False, control.weather, control.time)
+            return View(
+                self.frame,
+                self.by_keys,
+                chips,
+                self.paused,
+                False,
+                control.weather,
+                control.time,
+                quality=self.steps,
+                target=10.0,
+                trust=self.trust,
+                seed=self.seed,
+                scene=self.scene,
+                last=len(self.frames) - 1,
+            )
+
+    def futures(self) -> tuple[View, ...]:
+        with self.lock:
+            return tuple(
+                View(lane.frame, paused=self.paused, plan=tuple(lane.chips), weather=lane.control.weather)
+                for lane in self.lanes
+            )
 
     def notes(self) -> list[Note]:
         told, self.told = self.told, []
         return told
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, lane: int = 0) -> None:
         self.calls.append(("say", text))
+        if lane > len(self.lanes):
+            raise LucidriveError("There is no such future; fork the drive first.")
         found = [entry for word, entry in WORDS.items() if word in text]
         if not found:
-            self.told.append(Note("That is not something this world can dream; try “make it rain”.", "refusal"))
+            self.told.append(
+                Note("That is not something this world can dream; try “make it rain”.", "refusal", lane=lane)
+            )
         with self.lock:
-            self.chips = [Chip(line, _words(line), "pending") for line, _ in found]
+            told = self.lanes[lane - 1] if lane else self
+            told.chips = [
+                Chip(line, _words(line), "pending", number=len(self.calls) * 10 + place)
+                for place, (line, _) in enumerate(found)
+            ]
             for _, changes in found:
-                self.control = self.control.with_(**changes)
+                told.control = told.control.with_(**changes)
 
-    def event(self, line: str) -> None:
+    def event(self, line: str, lane: int = 0) -> None:
         self.calls.append(("event", line))
         if "(" in line and not line.endswith(")"):
             raise LucidriveError("That line is not in the plan language; check its brackets.")
-        self.say(line)
+        self.say(line, lane)
 
-    def choose(self, line: str) -> None:
+    def choose(self, line: str, lane: int = 0) -> None:
         self.calls.append(("choose", line))
 
-    def wrong(self) -> None:
+    def wrong(self, lane: int = 0) -> None:
         self.calls.append(("wrong",))
         self.told.append(Note("Did you mean", "question", (("left", "turn left"), ("right", "turn right"))))
 
-    def press(self, keys: frozenset[str]) -> None:
+    def quality(self, steps: int) -> None:
+        if steps not in (1, 2, 4, 8):
+            raise LucidriveError("K must be 1, 2, 4 or 8 steps a frame.")
+        self.calls.append(("quality", steps))
+        self.steps = steps
+
+    def anchor(self) -> None:
+        self.calls.append(("anchor",))
+        self.trust = 1.0
+
+    def press(self, keys: frozenset[str], lane: int = 0) -> None:
         self.calls.append(("press", tuple(sorted(keys))))
         self.held = keys
 
@@ -108,17 +181,58 @@ class FakeDrive:
     def step(self) -> None:
         self.tick()
 
-    def reset(self, seed: int, scene: str | None) -> None:
+    def begin(self, start: Start) -> None:
+        if start.scene not in (None, *FakeDreamer.scenes):
+            raise LucidriveError(f"There is no start scene '{start.scene}'.")
         self.paused = False
         with self.lock:
-            self.dream = FakeDream(seed=seed)
+            self.dream = FakeDream(seed=start.seed)
             self.frame = self.dream.start()
-            self.control, self.held, self.by_keys = Control(), frozenset[str](), False
-            self.chips = []
-        self.calls.append(("reset", seed, scene))
+            self.control = Control(weather=start.weather or 0, time=1 if start.time is None else start.time)
+            self.held, self.by_keys = frozenset[str](), False
+            self.chips, self.lanes, self.scene = [], [], start.scene
+            self.frames: list[tuple[Frame, bytes]] = []
+            self.record()
+        self.calls.append(("reset", start.seed, start.scene))
+        if start.pictures is not None:
+            self.calls.append(("pictures", start.pictures.shape))
 
-    def save(self) -> Saved:
-        video, sidecar = self.clips / "drive.mp4", self.clips / "drive.json"
+    def fork(self, index: int | None, count: int) -> None:
+        self.calls.append(("fork", index, count))
+        if index is not None and index >= len(self.frames):
+            raise LucidriveError(f"Frame {index} is not part of this drive.")
+        with self.lock:
+            self.paused = True
+            self.lanes = [FakeLane(self.dream.fork(), self.control) for _ in range(count)]
+            if index is not None:
+                for lane in self.lanes:
+                    lane.dream.frame = lane.frame = self.frames[index][0]
+
+    def keep_future(self, lane: int) -> None:
+        self.calls.append(("keep_future", lane))
+        with self.lock:
+            if lane > len(self.lanes):
+                raise LucidriveError("There is no such future; fork the drive first.")
+            if lane:
+                kept = self.lanes[lane - 1]
+                self.dream, self.frame, self.control, self.chips = kept.dream, kept.frame, kept.control, kept.chips
+                del self.frames[kept.frame.index :]
+                self.record()
+            self.lanes = []
+
+    def picture(self, index: int) -> bytes:
+        if not 0 <= index < len(self.frames):
+            raise LucidriveError(f"Frame {index} is not part of this drive.")
+        return self.frames[index][1]
+
+    def past(self) -> tuple[Past, ...]:
+        return tuple(Past(f.index, f.motion.speed, f.readout.speed, f.motion.yaw_rate) for f, _ in self.frames)
+
+    def save_all(self) -> Saved:
+        return self.save("whole")
+
+    def save(self, name: str = "drive") -> Saved:
+        video, sidecar = self.clips / f"{name}.mp4", self.clips / f"{name}.json"
         video.write_bytes(b"not really a video")
         sidecar.write_text("{}", encoding="utf-8")
         return Saved(video, sidecar, self.frame.index / 10)
@@ -163,6 +277,19 @@ class FakeDreamer:
     def _begin(self, changed: Callable[[], None]) -> FakeDrive:
         self.drives.append(FakeDrive(self.clips, changed))
         return self.drives[-1]
+
+    def scene_picture(self, name: str) -> bytes | None:
+        if name not in self.scenes:
+            return None
+        jpeg = io.BytesIO()
+        Image.fromarray(FakeDream(seed=self.scenes.index(name)).start().image).save(jpeg, "JPEG")
+        return jpeg.getvalue()
+
+    def memory(self) -> Memory:
+        held = (Share("the world", 600 * 2**20), Share("a dream", 50 * 2**20), Share("the language model", 900 * 2**20))
+        ladder = (Rung("KV type", "KV cache in fp8"), Rung("context", ""), Rung("quantisation", "", True))
+        plan = (("libraries", 350 * 2**20, "measured"), ("margin", 90 * 2**20, "estimated"))
+        return Memory(4 * 2**30, 2 * 2**30, 0, 1200 * 2**20, held, "SmolLM2-135M, int8", ladder, plan)
 
     alive = True
     ill: LucidriveError | None = None

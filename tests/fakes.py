@@ -34,7 +34,7 @@ class FakeDream:
 
     def __init__(self, model: FakeModel | None = None, seed: int = 0, steps: int = 2) -> None:
         self.model = model or FakeModel()
-        self.seed = seed
+        self.seed, self.steps = seed, steps
         self.frame: Frame | None = None
         self.heading = 0.0
         self.travelled = float(seed % 97)
@@ -44,7 +44,12 @@ class FakeDream:
         return self.frame.index if self.frame else -1
 
     def start(
-        self, control: Control | None = None, *, scene: str | None = None, frames: np.ndarray | None = None
+        self,
+        control: Control | None = None,
+        *,
+        scene: str | None = None,
+        frames: np.ndarray | None = None,
+        speed: float | None = None,
     ) -> Frame:
         self.frame = self._frame(0, control or Control(), Motion(8.0, 0.0))
         return self.frame

@@ -19,7 +19,7 @@ from bridge.pace import Pace
 from tests.conftest import wait_until
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
-from ui.drive import Drive
+from ui.drive import Drive, Start
 from ui.live import LiveDreamer
 from world.dream import Dream, WorldModel
 from world.errors import WeightsError
@@ -103,10 +103,10 @@ def test_keys_pause_step_reset_and_save(drive: Drive) -> None:
     saved = drive.save()
     assert saved.video.suffix == ".mp4" and saved.video.stat().st_size > 0 and saved.sidecar.exists()
     assert saved.seconds == pytest.approx((stood + 2) / 10)
-    drive.reset(5, "street")
+    drive.begin(Start(5, "street"))
     assert drive.seed == 5 and index(drive) < 5 and not drive.view().paused
     with pytest.raises(DataError, match="no start scene"):
-        drive.reset(6, "moon")
+        drive.begin(Start(6, "moon"))
     assert drive.seed == 5
 
 
@@ -171,7 +171,7 @@ def test_memory_that_runs_out_over_a_new_dream_is_freed_and_the_dream_begins(
     drive = dreamer.open(lambda: None)
     assert device.frees == 1
     failing.append(True)
-    drive.reset(3, "street")
+    drive.begin(Start(3, "street"))
     assert device.frees == 2 and drive.seed == 3
     assert any("Memory ran out" in note.text for note in drive.notes())
     drive.close()

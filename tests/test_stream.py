@@ -74,9 +74,11 @@ def test_a_picture_carries_its_figures() -> None:
     dream = FakeDream()
     dream.start()
     frame = dream.step(Control(steer=0.5, accel=float("nan"), command=2))
-    index, speed, steer, accel, command, flags, seen, junction = messages.HEADER.unpack_from(
-        messages.encode_picture(frame, True)
+    index, speed, steer, accel, command, flags, lane, trust, seen, junction, yaw, target, *read = (
+        messages.HEADER.unpack_from(messages.encode_picture(frame, True, 2, 12.5, 0.5))
     )
+    assert (lane, trust, target, read) == (2, 128, 12.5, [0, 255, 1, 255])
+    assert yaw == pytest.approx(frame.motion.yaw_rate)
     assert (index, steer, accel, command, flags) == (1, 0.5, 0.0, 2, messages.BY_KEYS)
     assert speed == pytest.approx(frame.motion.speed) == pytest.approx(seen)
     assert junction == pytest.approx(frame.readout.junction_distance)
@@ -264,13 +266,21 @@ def test_reset_pause_and_step(page: str, fake_dreamer: FakeDreamer) -> None:
 def test_a_saved_clip_can_be_fetched_and_nothing_else(page: str) -> None:
     with tab(page) as mine:
         mine.send(type="save")
-        clip = mine.next("clip")
-        answer = httpx.get(f"{page}/{clip['video']}")
+        clip = mine.next("kept")
+        assert (clip["kind"], httpx.get(f"{page}/clips/{clip['file'].split('/')[1]}").json()) == (
+            "clip",
+            [clip_only(clip)],
+        )
+        answer = httpx.get(f"{page}/{clip['file']}")
         assert answer.content == b"not really a video" and "attachment" in answer.headers["content-disposition"]
-        assert httpx.get(f"{page}/{clip['sidecar']}").json() == {}
-        token = clip["video"].split("/")[1]
+        assert httpx.get(f"{page}/{clip['labels']}").json() == {}
+        token = clip["file"].split("/")[1]
         for path in (f"{token}/other.mp4", f"{token}/..%2F..%2Fetc%2Fpasswd", "nobody/drive.mp4"):
             assert httpx.get(f"{page}/clips/{path}").status_code == 404
+
+
+def clip_only(message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name != "type"}
 
 
 def test_a_drive_is_saved_and_gone_on_with(page: str, fake_dreamer: FakeDreamer) -> None:
@@ -337,7 +347,7 @@ def test_too_many_tabs_is_a_sentence(tmp_path: Path) -> None:
 
 def test_only_this_machine_and_a_free_port(page: str, fake_dreamer: FakeDreamer) -> None:
     for host in ("0.0.0.0", "192.168.1.5", "example.com"):
-        with pytest.raises(ServeError, match="this machine only"):
+        with pytest.raises(ServeError, match=r"this machine only.* --auth"):
             serve(fake_dreamer, host)
     port = int(page.rsplit(":", 1)[1])
     with pytest.raises(ServeError, match=rf"Port {port} .* choose another with --port"):

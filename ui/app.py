@@ -1,23 +1,30 @@
-"""The server: Gradio's page, our files, saved clips and the dream's WebSocket, behind one loopback-only door."""
+"""The server: Gradio's page, our own addresses and the dream's WebSocket, behind one door."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import os
+import shutil
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from pathlib import Path
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI, Request, WebSocket
-from fastapi.responses import FileResponse, PlainTextResponse, Response
-from fastapi.staticfiles import StaticFiles
+from fastapi import FastAPI
 
+from ui.door import Door
 from ui.drive import Dreamer
+from ui.limits import PICTURES
+from ui.login import Login
 from ui.monitor import watchable
-from ui.origin import LoopbackOnly, is_loopback
-from ui.page import ASSETS, HEAD, STATIC, build_page, theme
-from ui.stream import MAX_MESSAGE, Visits, serve_dream
+from ui.origin import is_loopback
+from ui.page import HEAD, STATIC, build_page, theme
+from ui.routes import add_routes
+from ui.stream import MAX_MESSAGE
+from ui.visits import GRACE_SECONDS, Visits
 from world.errors import LucidriveError
 
 HOST, PORT = "127.0.0.1", 7860
@@ -27,45 +34,29 @@ class ServeError(LucidriveError):
     """The page cannot be served at the address asked for."""
 
 
-def create_app(dreamer: Dreamer, grace: float | None = None) -> FastAPI:
-    """The whole server as an ASGI app. `grace`: seconds a dream outlives its tab's connection."""
-    visits = Visits(dreamer) if grace is None else Visits(dreamer, grace)
+def create_app(
+    dreamer: Dreamer, grace: float = GRACE_SECONDS, *, auth: str | None = None, mcp: bool = False
+) -> FastAPI:
+    """The whole server as an ASGI app. `grace`: seconds a dream outlives its tab's connection; auth: `name:password` that is
+    asked of everyone; mcp: whether programs may call it as an MCP server. AuthError.
+    """
+    visits = Visits(dreamer, grace)
+    cache = Path(tempfile.mkdtemp(prefix="lucidrive-page-"))
+    os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio's cache is this process's own, and goes with it
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await visits.close()
+        shutil.rmtree(cache, ignore_errors=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(LoopbackOnly)
-    app.mount(ASSETS, PageFiles(directory=STATIC))
-
-    @app.websocket("/dream")
-    async def dream(websocket: WebSocket) -> None:
-        await serve_dream(visits, websocket)
-
+    app.add_middleware(Door, cache=cache, login=Login(auth) if auth else None, mcp=mcp)
+    add_routes(app, visits)
     watchable(app, dreamer)
-
-    @app.get("/clips/{token}/{name}")
-    async def clip(token: str, name: str) -> Response:
-        path = visits.clip(token, name)
-        if path is None or not path.is_file():
-            return PlainTextResponse("There is no such clip here any more; save it again.\n", status_code=404)
-        return FileResponse(path, filename=path.name)
-
-    @app.post("/drives/{token}")
-    async def take_up(token: str, request: Request) -> Response:
-        try:
-            await visits.take_up(token, request.stream())
-        except KeyError:
-            return PlainTextResponse("That tab's dream is over; reload the page.\n", status_code=404)
-        except LucidriveError as error:
-            return PlainTextResponse(f"{error}\n", status_code=400)
-        return Response(status_code=204)
-
     return gr.mount_gradio_app(
         app,
-        build_page(),
+        build_page(visits),
         path="/",
         theme=theme(),
         head=HEAD,
@@ -74,18 +65,11 @@ def create_app(dreamer: Dreamer, grace: float | None = None) -> FastAPI:
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
-        mcp_server=False,
-        show_error=True,
+        allowed_paths=[],
+        max_file_size=PICTURES,
+        mcp_server=mcp,
+        show_error=False,
     )
-
-
-class PageFiles(StaticFiles):
-    """Our own files; the browser asks again each time, so that an update is never half old."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers["cache-control"] = "no-cache"
-        return response
 
 
 def serve(
@@ -93,16 +77,28 @@ def serve(
     host: str = HOST,
     port: int = PORT,
     *,
+    auth: str | None = None,
+    mcp: bool = False,
     announce: Callable[[str], None] = print,
 ) -> None:
     """Serves the page until interrupted, and tells `announce` its address once it answers. ServeError if it cannot."""
-    listening = bind(host, port)
+    listening = bind(host, port, others=auth is not None)
+    app = create_app(dreamer, auth=auth, mcp=mcp)
     config = uvicorn.Config(
-        create_app(dreamer), log_level="error", ws_max_size=MAX_MESSAGE, timeout_graceful_shutdown=3
+        app, log_level="error", ws_max_size=MAX_MESSAGE, timeout_graceful_shutdown=3, server_header=False
     )
     server = AnnouncingServer(config, lambda: announce(f"lucidrive is at {address(listening)}  (Ctrl+C ends it)"))
     with listening:
         server.run(sockets=[listening])
+
+
+def check_serving(host: str, port: int, auth: str | None, mcp: bool) -> None:
+    """ServeError or AuthError where `serve` would refuse."""
+    bind(host, port, others=auth is not None).close()
+    if auth is not None:
+        Login(auth)
+    if mcp and importlib.util.find_spec("mcp") is None:
+        raise ServeError("--mcp wants the extra `mcp`: pip install 'lucidrive[mcp]'.")
 
 
 class AnnouncingServer(uvicorn.Server):
@@ -116,12 +112,12 @@ class AnnouncingServer(uvicorn.Server):
             self.ready()
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket on a loopback address. ServeError for another address, or a port that is taken."""
-    if not is_loopback(host):
+def bind(host: str, port: int, others: bool = False) -> socket.socket:
+    """A listening socket on a loopback address, or with `others` on any. ServeError where that may not be, or a port is taken."""
+    if not (others or is_loopback(host)):
         raise ServeError(
-            f"The page is served to this machine only, and {host!r} is another address: use 127.0.0.1, "
-            "and reach it from elsewhere through an SSH tunnel."
+            f"Without --auth the page is served to this machine only, and {host!r} is another address: use 127.0.0.1 and an "
+            "SSH tunnel, or give --auth NAME:PASSWORD."
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)

@@ -7,31 +7,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from world.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A step of the plan: its line, its words, pending, running, done, timed_out or cancelled, and a phrase why."""
+    """A step of the plan: its line, its words, pending, running, done, timed_out or cancelled, and a phrase why; which step of
+    the drive it is, and how far it has come, 0 to 1.
+    """
 
     line: str
     text: str
     state: str
     reason: str = ""
+    number: int = 0
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence to show. kind: news, question, refusal or error. choices: plan lines and their words, one of them meant."""
+    """A sentence to show. kind: news, question, refusal or error. choices: plan lines and their words, one of them meant.
+    lane: the future that it is of; 0 for the drive.
+    """
 
     text: str
     kind: str = "news"
     choices: tuple[tuple[str, str], ...] = ()
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is to be shown now: the newest frame, whether a person's keys drove it, the weather and time as told."""
+    """What is to be shown now: the newest frame, whether a person's keys drove it, the weather and time as told.
+
+    quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; trust: in the picture, 0 to 1;
+    seed, scene: how it began; first, last: the frames that can be looked back at.
+    """
 
     frame: Frame | None
     by_keys: bool = False
@@ -40,6 +53,15 @@ class View:
     thinking: bool = False
     weather: int = 0
     time: int = 1
+    quality: int = 2
+    target: float = 0.0
+    reading: str = ""
+    waiting: int = 0
+    trust: float = 1.0
+    seed: int = 0
+    scene: str | None = None
+    first: int = 0
+    last: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +92,67 @@ class Measures:
     memory_overrun: int
 
 
-class Drive(Protocol):
-    """One person's dream. Every method may be called from any thread and returns soon, but for `reset`, `save`, `keep` and
-    `take_up`.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A frame that was: m/s of the car and as read off the picture, yaw rate in rad/s."""
 
+    index: int
+    speed: float
+    seen_speed: float
+    yaw_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a new dream begins: in a scene, from conditions alone, or in pictures uint8 [T, H, W, 3] with a speed in m/s."""
+
+    seed: int = 0
+    scene: str | None = None
+    weather: int | None = None
+    time: int | None = None
+    pictures: np.ndarray | None = None
+    speed: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An owner's part of the memory in bytes; whether what it was reserved for is there; how it is known."""
+
+    owner: str
+    size: int
+    committed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Of the ladder: what is given up there, in words, and whether that has come to pass."""
+
+    name: str
+    change: str
+    taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes: the budget, what would be granted now, what other programs took, what is resident; who holds what; what the
+    language model is; what would be given up, the least first; and the plan by part, with how it is known.
+    """
+
+    capacity: int
+    room: int
+    overrun: int
+    resident: int
+    held: tuple[Share, ...]
+    brain: str = ""
+    ladder: tuple[Rung, ...] = ()
+    plan: tuple[tuple[str, int, str], ...] = ()
+
+
+class Drive(Protocol):
+    """One person's dream. Every method may be called from any thread and returns soon, but for `begin`, `anchor`, `fork`,
+    `keep_future`, `save`, `save_all`, `keep` and `take_up`.
+
+    Where the drive has futures side by side, `lane` says which of them is meant (from 1); 0 is the drive itself.
     What goes wrong is a LucidriveError, or a Note where it is found out later.
     """
 
@@ -81,28 +160,60 @@ class Drive(Protocol):
     def seed(self) -> int: ...
 
     def view(self) -> View: ...
+    def futures(self) -> tuple[View, ...]:
+        """Of the futures side by side, the first one's lane being 1; none where there are none."""
+        ...
+
     def notes(self) -> list[Note]:
         """The sentences since the last call."""
         ...
 
-    def say(self, text: str) -> None: ...
-    def event(self, line: str) -> None: ...
-    def choose(self, line: str) -> None:
+    def say(self, text: str, lane: int = 0) -> None: ...
+    def event(self, line: str, lane: int = 0) -> None: ...
+    def choose(self, line: str, lane: int = 0) -> None:
         """Of a note's choices, the line that was meant."""
         ...
 
-    def wrong(self) -> None:
+    def wrong(self, lane: int = 0) -> None:
         """The last sentence was meant otherwise."""
         ...
 
-    def press(self, keys: frozenset[str]) -> None:
+    def press(self, keys: frozenset[str], lane: int = 0) -> None:
         """The keys held now: any of up, down, left, right."""
+        ...
+
+    def quality(self, steps: int) -> None:
+        """K: 1, 2, 4 or 8."""
+        ...
+
+    def anchor(self) -> None:
+        """Real pictures take the place of a dream that has drifted."""
         ...
 
     def pause(self, on: bool) -> None: ...
     def step(self) -> None: ...
-    def reset(self, seed: int, scene: str | None) -> None: ...
+    def begin(self, start: Start) -> None: ...
+    def fork(self, index: int | None, count: int) -> None:
+        """So many futures from that frame on (None: the newest), stepped together; they stand until `pause(False)`."""
+        ...
+
+    def keep_future(self, lane: int) -> None:
+        """It takes the place of the drive; the others are gone. Lane 0: all are, and the drive is as it was."""
+        ...
+
+    def picture(self, index: int) -> bytes:
+        """A frame that was, as a JPEG."""
+        ...
+
+    def past(self) -> tuple[Past, ...]:
+        """The drive up to now, at most some hundred of its frames."""
+        ...
+
     def save(self) -> Saved: ...
+    def save_all(self) -> Saved:
+        """The whole drive, where `save` gives its last minute."""
+        ...
+
     def keep(self) -> Path:
         """The drive as a file that `take_up` goes on with, here or elsewhere."""
         ...
@@ -121,6 +232,10 @@ class Dreamer(Protocol):
 
     @property
     def scenes(self) -> tuple[str, ...]: ...
+
+    def scene_picture(self, name: str) -> bytes | None:
+        """What is seen as a dream begins there, as a JPEG; None where there is no such scene."""
+        ...
 
     @property
     def driving(self) -> bool:
@@ -148,3 +263,4 @@ class Dreamer(Protocol):
         ...
 
     def measures(self) -> Measures: ...
+    def memory(self) -> Memory: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,25 +10,24 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from PIL import Image
+
 from brain.director import Director, threshold
 from brain.files import ADAPTER
 from brain.vllm_client import VllmDirector
 from bridge.budget.leased_brain import LeasedBrain
 from bridge.budget.ledger import Lease, Ledger
-from bridge.budget.opening import CLIP, CLIP_JOB, DREAM, open_world, ram
+from bridge.budget.opening import DREAM, open_world, ram
 from bridge.budget.rescue import Rescue
 from bridge.budget.setup import SETUPS
-from bridge.corrections import keep
-from bridge.disk import write_whole
 from bridge.errors import BusyError, SessionError
 from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop, percentile
 from bridge.profiles import EMBEDDED
-from bridge.recording import Recorder
-from bridge.session import Session, stem
-from bridge.state import SUFFIX, most_bytes, pack, unpack
-from ui.drive import Chip, Measures, Note, Saved, View
-from ui.words import NAMES, line_words, step_words
+from bridge.session import Session
+from ui.budget import memory_of
+from ui.drive import Measures, Memory
+from ui.live_drive import LiveDrive, Workshop
 from world.controls import DT
 from world.dream import Dream, WorldModel, step_all
 
@@ -52,96 +52,6 @@ def served_brain(url: str, name: str) -> VllmDirector:
     return VllmDirector.connect(url, name, unsure=threshold(ADAPTER))
 
 
-class LiveDrive:
-    """A `ui.drive.Drive` over one session."""
-
-    def __init__(
-        self,
-        session: Session,
-        clips: Path,
-        known: frozenset[str] | None,
-        ledger: Ledger,
-        rescue: Rescue,
-        ended: Callable[[Session], None],
-    ) -> None:
-        self.session = session
-        self.clips = clips
-        self.known = known
-        self.ledger = ledger
-        self.rescue = rescue
-        self.ended = ended
-        self._warned: set[str] = set()
-        self._closed = False
-
-    @property
-    def seed(self) -> int:
-        return self.session.snapshot().seed
-
-    def view(self) -> View:
-        now = self.session.snapshot()
-        chips = tuple(Chip(step.line, step_words(step.step), step.status, step.reason) for step in now.steps)
-        return View(now.frame, now.by_keys, chips, now.paused, now.thinking, now.weather, now.time)
-
-    def notes(self) -> list[Note]:
-        notes = [
-            Note(notice.text, notice.kind, tuple((line, line_words(line)) for line in notice.choices))
-            for notice in self.session.notes()
-        ]
-        for step in self.session.snapshot().steps:
-            name = step.step.name
-            if self.known is not None and name not in self.known and name not in self._warned:
-                self._warned.add(name)
-                notes.append(Note(f"These weights have not seen “{NAMES[name]}” in training; it may not show."))
-        return notes
-
-    def say(self, text: str) -> None:
-        self.session.say(text)
-
-    def event(self, line: str) -> None:
-        self.session.do(line)
-
-    def choose(self, line: str) -> None:
-        self.session.choose(line)
-
-    def wrong(self) -> None:
-        self.session.wrong()
-
-    def press(self, keys: frozenset[str]) -> None:
-        self.session.press(keys)
-
-    def pause(self, on: bool) -> None:
-        self.session.pause(on)
-
-    def step(self) -> None:
-        if not self.session.snapshot().paused:
-            self.session.pause(True)  # a single frame means: stand still, then one
-        self.session.step_once()
-
-    def reset(self, seed: int, scene: str | None) -> None:
-        self.rescue.run(lambda: self.session.reset(seed, scene), self.session.tell)
-
-    def save(self) -> Saved:
-        with self.ledger.reserve(CLIP_JOB, CLIP):
-            return Saved(*self.session.save_clip(self.clips))
-
-    def keep(self) -> Path:
-        data = self.session.between_frames(lambda: pack(self.session))
-        self.clips.mkdir(parents=True, exist_ok=True)
-        return write_whole(self.clips / f"{stem(self.seed)}{SUFFIX}", data)
-
-    def take_up(self, data: bytes) -> None:
-        self.session.between_frames(lambda: unpack(self.session, data))
-
-    @property
-    def most_bytes(self) -> int:
-        return most_bytes(self.session.dream)
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self.ended(self.session)
-
-
 class LiveDreamer:
     """A `ui.drive.Dreamer`: one world, one brain, one loop, and a session for every tab, each under a lease.
 
@@ -161,6 +71,7 @@ class LiveDreamer:
         dream_size: int = 0,
         rescue: Rescue | None = None,
         tabs: int | None = None,
+        brain: LeasedBrain | None = None,
     ) -> None:
         self.model = model
         self.loop = loop
@@ -172,9 +83,9 @@ class LiveDreamer:
         self.clips = clips
         self.bindings = bindings
         self._lock = threading.Lock()
-        self._leases: dict[Session, Lease] = {}
-        self._recorders: dict[Session, Recorder] = {}
+        self.brain, self._began = brain, brain.setup if brain is not None else None
         self._open = 0
+        self._shop = Workshop(loop, self.ledger, self.rescue, clips, self.known, dream_size)
         loop.start()
 
     @classmethod
@@ -221,6 +132,7 @@ class LiveDreamer:
             dream_size=opened.dream_size,
             rescue=rescue,
             tabs=tabs,
+            brain=brain,
         )
 
     @property
@@ -267,24 +179,13 @@ class LiveDreamer:
                 undo.enter_context(lease)
                 session = self.rescue.run(self._session, self.loop.tell)
                 lease.commit()
-                self._leases[session] = lease
                 undo.pop_all()
         except BaseException:
             self._ended()
             raise
         if others:
             session.tell(f"{others + 1} tabs share this machine now, and each dreams the slower for it.")
-        recorder = Recorder(session, self.clips)
-        recorder.see()
-
-        def ticked() -> None:
-            recorder.see()
-            changed()
-
-        self._recorders[session] = recorder
-        session.remember = lambda correction: keep(self.clips, correction)
-        self.loop.add(session, ticked)
-        return LiveDrive(session, self.clips, self.known, self.ledger, self.rescue, self._close)
+        return LiveDrive(session, self._shop, lease, changed, self._ended)
 
     @property
     def alive(self) -> bool:
@@ -313,18 +214,23 @@ class LiveDreamer:
             memory_overrun=ledger.overrun,
         )
 
+    def memory(self) -> Memory:
+        setup = self.brain.setup if self.brain is not None else None
+        return memory_of(self.ledger, self._open, setup, self._began)
+
+    def scene_picture(self, name: str) -> bytes | None:
+        if name not in self.model.scenes:
+            return None
+        picture = io.BytesIO()
+        Image.fromarray(self.model.scene(name)[0][-1]).save(picture, "JPEG", quality=92, subsampling=0)
+        return picture.getvalue()
+
     def close(self) -> None:
         """Ends the loop, and with it every dream."""
         self.loop.stop()
 
     def _session(self) -> Session:
         return Session(lambda seed: Dream(self.model, seed, self.steps), bindings=self.bindings)
-
-    def _close(self, session: Session) -> None:
-        self.loop.remove(session)
-        self._recorders.pop(session).close()
-        self._leases.pop(session).release()
-        self._ended()
 
     def _ended(self) -> None:
         with self._lock:

@@ -1,12 +1,15 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, choose, wrong, keys, pause, step, reset, save, keep, seen. Down (JSON): hello, state, note, clip, kept, measures. Down (binary):
-a picture, a 28-byte little-endian header and a JPEG.
+Up (JSON): say, plan, choose, wrong, keys, pause, step, quality, anchor, reset, begin, fork, keep_future, drop_futures, save,
+save_all, keep, seen. Down (JSON): hello, state, note, clip, kept, measures. Down (binary): a picture, a 40-byte little-endian
+header and a JPEG.
 
-    uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | 2 x 0
-    | float32 seen speed | float32 seen distance to a junction | JPEG
+    uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 trust
+    | float32 seen speed | float32 seen distance to a junction | float32 yaw rate | float32 target speed
+    | uint8 seen weather | uint8 its probability | uint8 seen time | uint8 its probability | JPEG
 
-Speeds in m/s, the distance in m. "Seen" is what the dream reads off its own picture, the rest is what it was told.
+Speeds in m/s, the yaw rate in rad/s, the distance in m; trust and probabilities from 0 to 255. "Seen" is what the dream reads
+off its own picture, the rest is what it was told. Lane 0 is the drive, 1 to 4 are its futures side by side.
 Flag 1: a person's keys drove this frame, not the autopilot. Flag 2: the picture shows an event.
 """
 
@@ -21,15 +24,21 @@ from typing import Any
 
 from PIL import Image
 
+from world.controls import TimeOfDay, Weather
 from world.errors import LucidriveError
 from world.frame import Frame
 
-HEADER = struct.Struct("<IfffBBxxff")
+HEADER = struct.Struct("<IfffBBBBffffBBBB")
 BY_KEYS, EVENT_SEEN = 1, 2
 JPEG_QUALITY = 92
 KEYS = frozenset({"up", "down", "left", "right"})
 MAX_TEXT = 2_000  # characters of a sentence that are worth sending on; the director has a limit of its own
 MAX_SEED = 2**32 - 1
+FUTURES = (2, 4)  # at least, at most
+
+
+LANED = frozenset({"say", "plan", "choose", "wrong", "keys", "seen"})
+UNKNOWN = "That message is not one the dream understands; reload the page."
 
 
 class MessageError(LucidriveError):
@@ -39,6 +48,7 @@ class MessageError(LucidriveError):
 @dataclass(frozen=True, slots=True)
 class Say:
     text: str
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ class Line:
     """A line of the plan language, from a button."""
 
     line: str
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +64,64 @@ class Choose:
     """Of the plan lines that the brain was not sure of, the one that was meant."""
 
     line: str
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """The last sentence was meant otherwise; the next one says how."""
 
+    lane: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
     held: frozenset[str]
+    lane: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """K, steps a frame."""
+
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Real pictures for a dream that has drifted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A new dream from conditions alone: `Weather` and `TimeOfDay`."""
+
+    seed: int
+    weather: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """So many futures, side by side, from that frame on; None: the newest."""
+
+    index: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepFuture:
+    lane: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropFutures:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SaveAll:
+    """The whole drive as a clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +156,11 @@ class Seen:
 
     index: int
 
+    lane: int = 0
 
-Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Reset | Save | Keep | Seen
+
+Order = Reset | Begin | Fork | KeepFuture | DropFutures | Anchor | Save | SaveAll | Keep  # what may take a while
+Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Quality | Seen | Order
 
 
 def parse_message(text: str) -> Message:
@@ -110,35 +172,70 @@ def parse_message(text: str) -> Message:
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
         raise MessageError("That message has no type; reload the page.")
     kind = fields.pop("type")
+    if kind in LANED:
+        return _laned(kind, fields)
     match kind, fields:
-        case "say", {"text": str(sentence), **rest} if not rest:
-            return Say(_sentence(sentence))
-        case "plan", {"line": str(line), **rest} if not rest and len(line) <= 200:
-            return Line(line)
-        case "choose", {"line": str(line), **rest} if not rest and len(line) <= 200:
-            return Choose(line)
-        case "wrong", {**rest} if not rest:
-            return Wrong()
-        case "keys", {"keys": list(names), **rest} if not rest and all(isinstance(n, str) and n in KEYS for n in names):
-            return Keys(frozenset(names))
         case "pause", {"on": bool(on), **rest} if not rest:
             return Pause(on)
         case "step", {**rest} if not rest:
             return StepOnce()
         case "reset", {"seed": int(seed), "scene": str() | None as scene, **rest} if not rest:
-            if isinstance(seed, bool) or not 0 <= seed <= MAX_SEED:
-                raise MessageError(f"The seed must be a whole number from 0 to {MAX_SEED}.")
-            return Reset(seed, scene)
+            return Reset(_seed(seed), scene)
+        case "begin", {"seed": int(seed), "weather": int(weather), "time": int(time), **rest} if not rest:
+            if _whole(weather, max(Weather)) and _whole(time, max(TimeOfDay)):
+                return Begin(_seed(seed), weather, time)
+        case "quality", {"steps": int(steps), **rest} if not rest and _whole(steps, 8):
+            return Quality(steps)
+        case "anchor", {**rest} if not rest:
+            return Anchor()
+        case "fork", {"index": int() | None as index, "count": int(count), **rest} if not rest:
+            if _whole(count, FUTURES[1]) and count >= FUTURES[0] and (index is None or _whole(index, MAX_SEED)):
+                return Fork(index, count)
+        case "keep_future", {"lane": int(lane), **rest} if not rest and _whole(lane, FUTURES[1]):
+            return KeepFuture(lane)
+        case "drop_futures", {**rest} if not rest:
+            return DropFutures()
+        case "save_all", {**rest} if not rest:
+            return SaveAll()
         case "save", {**rest} if not rest:
             return Save()
         case "keep", {**rest} if not rest:
             return Keep()
+    raise MessageError(UNKNOWN)
+
+
+def _laned(kind: str, fields: dict[str, Any]) -> Message:
+    """A message that is for the drive, or for one of its futures."""
+    lane = fields.pop("lane", 0)
+    if not _whole(lane, FUTURES[1]):
+        raise MessageError(UNKNOWN)
+    match kind, fields:
+        case "say", {"text": str(given), **rest} if not rest:
+            return Say(sentence(given), lane)
+        case "plan", {"line": str(line), **rest} if not rest and len(line) <= 200:
+            return Line(line, lane)
+        case "choose", {"line": str(line), **rest} if not rest and len(line) <= 200:
+            return Choose(line, lane)
+        case "wrong", {**rest} if not rest:
+            return Wrong(lane)
+        case "keys", {"keys": list(names), **rest} if not rest and all(isinstance(n, str) and n in KEYS for n in names):
+            return Keys(frozenset(names), lane)
         case "seen", {"index": int(index), **rest} if not rest and not isinstance(index, bool):
-            return Seen(index)
-    raise MessageError("That message is not one the dream understands; reload the page.")
+            return Seen(index, lane)
+    raise MessageError(UNKNOWN)
 
 
-def _sentence(text: str) -> str:
+def _whole(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def _seed(value: int) -> int:
+    if not _whole(value, MAX_SEED):
+        raise MessageError(f"The seed must be a whole number from 0 to {MAX_SEED}.")
+    return value
+
+
+def sentence(text: str) -> str:
     """The text without control characters and surrounding space. MessageError when empty or too long."""
     clean = "".join(c if c.isprintable() else " " for c in text).strip()
     if not clean:
@@ -148,9 +245,9 @@ def _sentence(text: str) -> str:
     return clean
 
 
-def encode_picture(frame: Frame, by_keys: bool) -> bytes:
+def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0.0, trust: float = 1.0) -> bytes:
     """The binary message for a frame: header and JPEG (4:4:4, because the picture is small and will be enlarged)."""
-    control = frame.control
+    control, read = frame.control, frame.readout
     buffer = io.BytesIO()
     buffer.write(
         HEADER.pack(
@@ -159,9 +256,17 @@ def encode_picture(frame: Frame, by_keys: bool) -> bytes:
             _number(control.steer),
             _number(control.accel),
             control.command if control.command >= 0 else 0,
-            BY_KEYS * by_keys | EVENT_SEEN * (frame.readout.event_visible >= 0.5),
-            _number(frame.readout.speed),
-            _number(frame.readout.junction_distance),
+            BY_KEYS * by_keys | EVENT_SEEN * (read.event_visible >= 0.5),
+            lane,
+            _byte(trust),
+            _number(read.speed),
+            _number(read.junction_distance),
+            _number(frame.motion.yaw_rate),
+            _number(target),
+            max(0, read.weather),
+            _byte(read.weather_confidence),
+            max(0, read.time),
+            _byte(read.time_confidence),
         )
     )
     Image.fromarray(frame.image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
@@ -170,6 +275,10 @@ def encode_picture(frame: Frame, by_keys: bool) -> bytes:
 
 def _number(value: float) -> float:
     return value if math.isfinite(value) else 0.0
+
+
+def _byte(share: float) -> int:
+    return round(255 * max(0.0, min(1.0, _number(share))))
 
 
 def encode_json(kind: str, /, **fields: Any) -> str:

@@ -9,9 +9,6 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 
 def is_loopback(host: str) -> bool:
     """True for `localhost`, 127.0.0.0/8 and ::1, without a port."""
@@ -44,28 +41,3 @@ def _hostname(url: str) -> str | None:
         return parts.hostname
     except ValueError:
         return None
-
-
-class LoopbackOnly:
-    """ASGI middleware that answers 403 to requests for any host but this machine, and to other origins' sockets."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket"):
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-            host, origin = headers.get("host"), headers.get("origin")
-            allowed = host_allowed(host) if scope["type"] == "http" else origin_allowed(origin, host)
-            if not allowed:
-                await self.refuse(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-    async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await receive()  # websocket.connect
-            await send({"type": "websocket.close", "code": 1008, "reason": "another origin"})  # the server answers 403
-            return
-        sentence = "lucidrive answers only at this machine's own address: open http://127.0.0.1 with its port.\n"
-        await PlainTextResponse(sentence, status_code=403)(scope, receive, send)

@@ -1,19 +1,33 @@
-"""The page's frame: a Gradio Blocks with two tabs. What moves inside it is HTML, CSS and modules in `ui/static`."""
+"""The page's frame: a Gradio Blocks with tabs. What moves inside them is HTML, CSS and modules in `ui/static`."""
 
 from __future__ import annotations
 
+import html
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
 
-STATIC = Path(__file__).parent / "static"
-ASSETS = "/page"  # where `ui.app` serves STATIC; not /static, which is Gradio's own
+from brain.files import ADAPTER
+from bridge.clips import versions
+from ui.api import add_api
+from ui.visits import Visits
+from world.files import EMBEDDED
 
-HEAD = f"""
-<script src="{ASSETS}/theme.js"></script>
-<link rel="stylesheet" href="{ASSETS}/drive.css">
-<script type="module" src="{ASSETS}/drive.js"></script>
-"""
+STATIC = Path(__file__).parent / "static"
+ASSETS = "/page"  # where `ui.routes` serves STATIC; not /static, which is Gradio's own
+STYLES = ("base", "stage", "panel", "futures", "tabs")
+JUDGE = EMBEDDED.parent / "judge"
+
+HEAD = "\n".join(
+    (
+        '<meta name="color-scheme" content="dark light">',
+        f'<script src="{ASSETS}/theme.js"></script>',
+        *(f'<link rel="stylesheet" href="{ASSETS}/{name}.css">' for name in STYLES),
+        f'<script type="module" src="{ASSETS}/drive.js"></script>',
+    )
+)
 
 
 def theme() -> gr.themes.Base:
@@ -23,18 +37,57 @@ def theme() -> gr.themes.Base:
     return gr.themes.Base(font=sans, font_mono=mono, primary_hue="amber", neutral_hue="slate", radius_size="md")
 
 
-def build_page() -> gr.Blocks:
+def build_page(visits: Visits) -> gr.Blocks:
     """The Blocks to mount. It holds no state: every visitor's dream lives behind the WebSocket of `ui.stream`."""
     with gr.Blocks(title="lucidrive", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(fragment("masthead"), js_on_load=None, apply_default_css=False)
+        show(fragment("masthead"))
         with gr.Tabs():
-            with gr.Tab("Drive"):
-                gr.HTML(fragment("drive"), js_on_load=None, apply_default_css=False)
-            with gr.Tab("About"):
-                gr.HTML(fragment("about"), js_on_load=None, apply_default_css=False)
+            for name, fill in TABS:
+                with gr.Tab(name, id=name.lower(), render_children=True):
+                    fill()
+        add_api(visits)
     return page
+
+
+def drive_tab() -> None:
+    show(fragment("icons") + fragment("drive").replace("<!-- panel -->", fragment("panel")))
+
+
+def memory_tab() -> None:
+    show(fragment("memory"))
+
+
+def about_tab() -> None:
+    show(fragment("about"))
+    for title, card in (("World", EMBEDDED), ("Brain", ADAPTER), ("Judge", JUDGE)):
+        if (card / "README.md").exists():
+            with gr.Accordion(f"{title}: the card", open=False, elem_classes="card"):
+                gr.Markdown(card_text(card / "README.md"))
+    show(table("Versions", versions()))
+
+
+TABS: tuple[tuple[str, Callable[[], None]], ...] = (
+    ("Drive", drive_tab),
+    ("Memory", memory_tab),
+    ("About", about_tab),
+)
+
+
+def show(markup: str) -> None:
+    gr.HTML(markup, js_on_load=None, apply_default_css=False)
 
 
 def fragment(name: str) -> str:
     """A piece of HTML from `ui/static`, escaped for Gradio's `${...}` templates by having none in it."""
     return (STATIC / f"{name}.html").read_text(encoding="utf-8")
+
+
+def card_text(path: Path) -> str:
+    """A card's Markdown without its front matter and pictures, whose files are not served."""
+    text = re.sub(r"\A---\n.*?\n---\n", "", path.read_text("utf-8"), flags=re.S)
+    return re.sub(r"!\[[^\]]*\]\([^)]*\)\n?", "", text)
+
+
+def table(title: str, rows: dict[str, str]) -> str:
+    cells = "".join(f"<tr><th scope='row'>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows.items())
+    return f"<article class='about'><section><h2>{title}</h2><table>{cells}</table></section></article>"

@@ -27,7 +27,7 @@ def test_a_typed_sentence_becomes_a_plan_and_changes_the_picture(drive: Page) ->
     drive.keyboard.press("Enter")
     chips = drive.locator("#lr-plan .chip")
     chips.nth(2).wait_for(timeout=10_000)
-    assert chips.all_inner_texts() == ["turn left", "rain", "night"]
+    assert drive.locator("#lr-plan .chip > span").all_inner_texts() == ["turn left", "rain", "night"]
     drive.wait_for_selector("#lr-plan .chip.done", timeout=10_000)
     assert drive.get_attribute("#lr-plan .chip >> nth=0", "aria-label") == "turn left: done"
     wait_until(lambda: pixels(drive).mean() < 0.7 * before)
@@ -60,9 +60,9 @@ def test_buttons_pause_step_reset_and_save(drive: Page, fake_dreamer: FakeDreame
     calls = fake_dreamer.drives[-1].calls
     drive.click("text=from left")
     drive.click("text=strong")
-    drive.click("text=Person crosses")
-    drive.click("text=Car brakes")
-    drive.click("#lr-skies >> text=Fog")
+    drive.click("#lr-events [data-name=ped_cross]")
+    drive.click("#lr-events [data-name=hard_brake]")
+    drive.click("#lr-skies [data-name=fog]")
     drive.click("#lr-drives [data-name=lane_left]")
     wanted = ["ped_cross(left,3)", "hard_brake(3)", "fog(3)", "lane_left"]
     wait_until(lambda: [call[1] for call in calls if call[0] == "event"] == wanted)
@@ -73,11 +73,13 @@ def test_buttons_pause_step_reset_and_save(drive: Page, fake_dreamer: FakeDreame
     drive.keyboard.press(".")
     drive.wait_for_selector(f'#lr-canvas:not([data-index="{index}"])', timeout=5_000)
 
+    drive.click("#lr-tab-begin")
     drive.fill("#lr-seed", "7")
     drive.select_option("#lr-scene", "old_town")
-    drive.click("text=New dream")
+    drive.click("#lr-reset button")
     wait_until(lambda: ("reset", 7, "old_town") in calls)
 
+    drive.click("#lr-tab-keep")
     drive.click("#lr-save")
     link = drive.wait_for_selector("#lr-clip a >> nth=0", timeout=5_000)
     with drive.expect_download() as download:
@@ -86,10 +88,12 @@ def test_buttons_pause_step_reset_and_save(drive: Page, fake_dreamer: FakeDreame
 
 
 def test_a_drive_is_saved_and_loaded_and_the_page_says_how_it_runs(drive: Page, fake_dreamer: FakeDreamer) -> None:
+    drive.click("#lr-tab-keep")
     drive.click("#lr-keep")
     link = drive.wait_for_selector("#lr-clip a", timeout=5_000)
     with drive.expect_download() as download:
         link.click()
+    drive.click("#lr-tab-begin")
     with drive.expect_file_chooser() as chooser:
         drive.click("#lr-load")
     chooser.value.set_files(download.value.path())

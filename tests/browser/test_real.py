@@ -42,7 +42,7 @@ def test_a_typed_sentence_drives_the_real_dream(browser: Browser, real: str) -> 
         chip = tab.wait_for_selector(
             "#lr-plan .chip", timeout=PATIENCE * 1000
         )  # the language model may still be loading
-        assert chip is not None and chip.inner_text() == "night"
+        assert chip is not None and chip.inner_text().strip() == "night"
         tab.wait_for_selector("#lr-time:has-text('night')", timeout=PATIENCE * 1000)
         wait_until(lambda: np.abs(pixels(tab) - day).mean() > 5, PATIENCE)
         keep(tab, "real-night")

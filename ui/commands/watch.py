@@ -17,7 +17,9 @@ Steps = Annotated[int, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 
 
 def ui(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 7860,
-    host: Annotated[str, typer.Option(help="An address of this machine itself.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Which address to serve at; any but this machine's own needs --auth.")
+    ] = "127.0.0.1",
     world: World = None,
     steps: Steps = 2,
     keys: Annotated[
@@ -33,20 +35,30 @@ def ui(
         str | None, typer.Option(help="Of a `vllm serve` that reads the sentences; default: the model in this process.")
     ] = None,
     brain_name: Annotated[str, typer.Option(help="The name of the LoRA there.")] = "lucidrive",
+    auth: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LUCIDRIVE_AUTH", help="NAME:PASSWORD that everyone is asked for; a host but this machine needs it."
+        ),
+    ] = None,
+    mcp: Annotated[
+        bool, typer.Option("--mcp", help="Also be an MCP server, so that agents can drive (extra `mcp`).")
+    ] = False,
 ) -> None:
     """Open the dream as a page in your browser: say what should happen, or drive with the arrow keys."""
     say("Waking the dream ...")
     from bridge.budget.sizes import parse_size
-    from ui.app import serve
+    from ui.app import check_serving, serve
     from ui.live import LiveDreamer
 
+    check_serving(host, port, auth, mcp)  # before the models are loaded, not after it
     signal.signal(signal.SIGTERM, _stop)  # the server ends gracefully first, and raises it again
     capacity = None if memory is None else parse_size(memory)
     dreamer = LiveDreamer.load(
         world, steps=steps, keys=keys, tabs=tabs, capacity=capacity, brain_url=brain_url, brain_name=brain_name
     )
     try:
-        serve(dreamer, host, port, announce=say)
+        serve(dreamer, host, port, auth=auth, mcp=mcp, announce=say)
     finally:
         dreamer.close()
 

@@ -1,17 +1,19 @@
-// Driving keys: W A S D, the arrows and the buttons that show them. Everything is let go on blur.
+// Driving keys: W A S D, the arrows, space, the buttons that show them, and a gamepad. Everything is let go on blur.
 
 const CODES = {
-  KeyW: "up", ArrowUp: "up", KeyS: "down", ArrowDown: "down",
+  KeyW: "up", ArrowUp: "up", KeyS: "down", ArrowDown: "down", Space: "down",
   KeyA: "left", ArrowLeft: "left", KeyD: "right", ArrowRight: "right",
 };
 const REPEAT_MS = 500; // held keys are told again, so that the server can let go when a page has died
+const DEAD_ZONE = 0.3;
 
-const typing = (element) => !!element?.closest?.("input, textarea, select, [contenteditable], [role=tab]");
+export const typing = (element) => !!element?.closest?.('input:not([type="range"]), textarea, select, [contenteditable], [role="tab"]');
+const pressable = (element) => !!element?.closest?.("button, a, summary, video, [role=option]");
 
 export class Keys {
-  /** Calls `changed(names)` with the names held (up, down, left, right), whenever they change. */
-  constructor(legend, changed) {
-    this.legend = legend;
+  /** Calls `changed(names)` with the names held (up, down, left, right), whenever they change. `legends`: hold [data-key] buttons. */
+  constructor(legends, changed) {
+    this.legends = legends;
     this.changed = changed;
     this.held = new Map(); // what holds it (a key code, a pointer) -> name
     this.abort = new AbortController();
@@ -23,7 +25,7 @@ export class Keys {
     listen(window, "pagehide", () => this.releaseAll());
     listen(document, "visibilitychange", () => document.hidden && this.releaseAll());
     listen(document, "focusin", (event) => typing(event.target) && this.releaseAll());
-    for (const button of legend.querySelectorAll("[data-key]")) {
+    for (const button of this.buttons()) {
       listen(button, "pointerdown", (event) => {
         button.setPointerCapture(event.pointerId);
         this.hold(`pointer${event.pointerId}`, button.dataset.key);
@@ -32,6 +34,12 @@ export class Keys {
         listen(button, type, (event) => this.release(`pointer${event.pointerId}`));
     }
     this.timer = setInterval(() => this.held.size && this.changed(this.names()), REPEAT_MS);
+    listen(window, "gamepadconnected", () => this.watchPads());
+    if ([...(navigator.getGamepads?.() ?? [])].some(Boolean)) this.watchPads();
+  }
+
+  buttons() {
+    return this.legends.flatMap((legend) => [...legend.querySelectorAll("[data-key]")]);
   }
 
   names() {
@@ -40,12 +48,18 @@ export class Keys {
 
   down(event) {
     const name = CODES[event.code];
-    if (!name || !this.legend.offsetParent || event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
+    if (!name || !this.shown() || event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
+    if (event.code === "Space" && pressable(event.target)) return; // it presses that button
     event.preventDefault(); // the arrows would scroll
     if (!event.repeat) this.hold(event.code, name);
   }
 
+  shown() {
+    return !!this.legends[0].closest(".lucid").offsetParent;
+  }
+
   hold(source, name) {
+    if (this.held.get(source) === name) return;
     this.held.set(source, name);
     this.tell();
   }
@@ -62,9 +76,34 @@ export class Keys {
 
   tell() {
     const names = this.names();
-    for (const button of this.legend.querySelectorAll("[data-key]"))
-      button.classList.toggle("held", names.includes(button.dataset.key));
+    for (const button of this.buttons()) button.classList.toggle("held", names.includes(button.dataset.key));
     this.changed(names);
+  }
+
+  /** The left stick or the cross steers, the shoulder buttons or the stick's other axis give gas and brake. */
+  watchPads() {
+    if (this.watching) return;
+    this.watching = true;
+    const look = () => {
+      if (this.abort.signal.aborted) return;
+      const pad = [...navigator.getGamepads()].find(Boolean);
+      if (!pad) {
+        this.watching = false;
+        return;
+      }
+      const on = (index) => pad.buttons[index]?.value > DEAD_ZONE;
+      this.pad("padLeft", "left", pad.axes[0] < -DEAD_ZONE || on(14));
+      this.pad("padRight", "right", pad.axes[0] > DEAD_ZONE || on(15));
+      this.pad("padUp", "up", on(7) || on(0) || on(12));
+      this.pad("padDown", "down", on(6) || on(1) || on(13));
+      requestAnimationFrame(look);
+    };
+    look();
+  }
+
+  pad(source, name, held) {
+    if (held && document.hasFocus()) this.hold(source, name);
+    else this.release(source);
   }
 
   close() {

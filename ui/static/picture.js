@@ -1,56 +1,99 @@
-// The picture and the quiet figures on it.
+// The picture and the quiet figures on it: what was commanded, and apart from it what the dream reads off its picture.
+
+import { t } from "./i18n.js";
 
 const COMMANDS = {
   0: ["follow", "follow the road"], 1: ["straight", "straight on"], 2: ["left", "left at the junction"], 3: ["right", "right at the junction"],
   4: ["lane_left", "one lane left"], 5: ["lane_right", "one lane right"], 12: ["stop", "stop"],
 };
-
+const WEATHERS = ["clear", "rain", "rain", "rain", "snow", "snow", "snow", "fog", "fog", "fog"];
+const TIMES = ["dawn", "day", "dusk", "night"];
 const JUNCTION_NEAR = 45; // m: farther ones are not told
+const SURE = 0.995;
+
+/** Draws a bitmap over a whole canvas, enlarged smoothly. */
+export function paint(canvas, bitmap) {
+  const context = canvas.getContext("2d", { alpha: false });
+  const width = Math.round((canvas.height * bitmap.width) / bitmap.height);
+  if (canvas.width !== width) canvas.width = width; // a world's picture need not be 16:9
+  context.imageSmoothingEnabled = true;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+}
 
 export class Picture {
   constructor(root) {
     this.root = root;
     this.canvas = root.querySelector("#lr-canvas");
-    this.context = this.canvas.getContext("2d", { alpha: false });
     this.find = (id) => root.querySelector(`#lr-${id}`);
     this.drawn = -1;
+    this.frozen = false; // a frame of the past is shown
     this.times = []; // arrival of the last frames, ms
+    this.keyAt = null; // when a key was pressed whose frame has not come yet
+    this.latencies = [];
   }
 
   async show(picture) {
     const bitmap = await createImageBitmap(picture.jpeg);
     if (picture.index < this.drawn && this.drawn - picture.index < 5) return bitmap.close(); // decoded late: a newer one is up
     this.drawn = picture.index;
-    const width = Math.round(this.canvas.height * bitmap.width / bitmap.height);
-    if (this.canvas.width !== width) this.canvas.width = width; // a world's picture need not be 16:9
-    this.context.imageSmoothingEnabled = true;
-    this.context.imageSmoothingQuality = "high";
-    this.context.drawImage(bitmap, 0, 0, this.canvas.width, this.canvas.height);
-    bitmap.close();
+    if (this.frozen) bitmap.close();
+    else paint(this.canvas, bitmap);
     this.canvas.dataset.index = picture.index;
     this.root.dataset.state = "dreaming";
+    this.count();
     this.figures(picture);
   }
 
+  async past(blob) {
+    const bitmap = await createImageBitmap(blob);
+    if (this.frozen) paint(this.canvas, bitmap);
+    else bitmap.close();
+  }
+
   figures(picture) {
-    const [icon, words] = COMMANDS[picture.command] ?? COMMANDS[0];
+    const [symbol, words] = COMMANDS[picture.command] ?? COMMANDS[0];
     this.find("speed").textContent = Math.round(picture.speed * 3.6);
-    this.find("command").textContent = words;
-    this.find("command-icon").setAttribute("href", `#i-${icon}`);
-    this.find("driver").textContent = picture.byKeys ? "you drive" : "autopilot";
+    this.find("target").textContent = `${Math.round(picture.target * 3.6)}`;
+    this.find("command").textContent = t(words);
+    this.find("command-icon").setAttribute("href", `#i-${symbol}`);
+    this.find("driver").textContent = t(picture.byKeys ? "you drive" : "autopilot");
     this.root.classList.toggle("by-keys", picture.byKeys);
     this.find("steer").style.transform = `translateX(${(-picture.steer * 50).toFixed(1)}%)`;
-    const seen = [`picture reads ${Math.max(0, Math.round(picture.seenSpeed * 3.6))} km/h`];
-    if (picture.seenJunction < JUNCTION_NEAR) seen.push(`junction ${Math.max(0, Math.round(picture.seenJunction / 5) * 5)} m`);
-    if (picture.eventSeen) seen.push("something ahead");
-    this.find("seen").textContent = seen.join(" · ");
-    this.find("seconds").textContent = `${(picture.index / 10).toFixed(0)} s dreamed`;
+    this.find("seen").textContent = this.seen(picture);
+    this.find("seconds").textContent = `${(picture.index / 10).toFixed(0)} ${t("s dreamed")}`;
+    if (this.keyAt !== null && picture.byKeys) this.answered();
+  }
 
+  seen(picture) {
+    const sure = (share) => (share >= SURE ? "" : ` ${Math.round(share * 100)}%`);
+    const said = [`≈ ${Math.max(0, Math.round(picture.seenSpeed * 3.6))} km/h`];
+    said.push(`${t(WEATHERS[picture.seenWeather] ?? "clear")}${sure(picture.weatherSure)}`, `${t(TIMES[picture.seenTime] ?? "day")}${sure(picture.timeSure)}`);
+    if (picture.seenJunction < JUNCTION_NEAR) said.push(`${t("junction")} ${Math.max(0, Math.round(picture.seenJunction / 5) * 5)} m`);
+    if (picture.eventSeen) said.push(t("something ahead"));
+    return said.join(" · ");
+  }
+
+  count() {
     const now = performance.now();
     this.times.push(now);
     if (this.times.length > 21) this.times.shift();
     const span = now - this.times[0];
-    if (this.times.length > 5) this.find("fps").textContent = `${((this.times.length - 1) / span * 1000).toFixed(1)} fps`;
+    if (this.times.length > 5) this.find("fps").textContent = `${(((this.times.length - 1) / span) * 1000).toFixed(1)} fps`;
+  }
+
+  /** A key was pressed while the autopilot drove: the next frame of a person's own says how long that took. */
+  pressed() {
+    if (!this.root.classList.contains("by-keys")) this.keyAt ??= performance.now();
+  }
+
+  answered() {
+    this.latencies.push(performance.now() - this.keyAt);
+    this.keyAt = null;
+    this.root.dataset.latency = this.latencies.at(-1).toFixed(0);
+    const last = this.latencies.slice(-9).sort((a, b) => a - b);
+    this.find("latency").textContent = `${t("key")} ${Math.round(last[last.length >> 1])} ms`;
   }
 
   stopped() {
@@ -58,9 +101,13 @@ export class Picture {
     this.find("fps").textContent = "";
   }
 
-  sky(weather, time) {
-    this.find("weather").textContent = weather;
-    this.find("time").textContent = time;
+  sky(state) {
+    const level = { 1: "light", 3: "heavy" }[/\((\d)\)/.exec(state.weather_line ?? "")?.[1]];
+    const name = t(state.weather_name);
+    this.find("weather").textContent = level && name ? (name === state.weather_name ? state.weather : t(level) + name) : name;
+    this.find("time").textContent = t(state.time_name);
+    this.find("weather-icon").setAttribute("href", `#i-${state.weather_name || "clear"}`);
+    this.find("time-icon").setAttribute("href", `#i-${state.time_name || "day"}`);
   }
 
   veil(sentence) {

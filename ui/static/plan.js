@@ -1,21 +1,31 @@
-// The plan as chips, one a step. All text is set as text, never as markup.
+// The plan as chips that fill, one a step; and the sentence under the text box. All text is set as text, never as markup.
+
+import { said, t } from "./i18n.js";
+import { make } from "./icons.js";
+import { planWords } from "./words.js";
 
 const SPOKEN = { pending: "waiting", running: "under way", done: "done", timed_out: "timed out", cancelled: "cancelled" };
 
 export function showPlan(list, steps) {
+  list.dataset.empty = t("Nothing is planned; the car follows the road.");
   while (list.children.length > steps.length) list.lastChild.remove();
   steps.forEach((step, position) => {
-    const chip = list.children[position] ?? list.appendChild(document.createElement("li"));
-    if (chip.textContent !== step.text) chip.textContent = step.text;
+    const chip = list.children[position] ?? list.appendChild(make("li", {}, make("i"), make("span"), make("small")));
+    const [, words, late] = chip.children;
+    const text = planWords(step.line, step.text);
+    if (words.textContent !== text) words.textContent = text;
+    late.textContent = step.state === "timed_out" ? t("timed out") : step.state === "pending" && /^in /.test(step.reason) ? step.reason.slice(3) : "";
     chip.title = step.reason ? `${step.line}: ${step.reason}` : step.line;
     chip.className = `chip ${step.state}`;
     chip.dataset.state = step.state;
-    chip.setAttribute("aria-label", `${step.text}: ${SPOKEN[step.state] ?? step.state}${step.reason ? `, ${step.reason}` : ""}`);
+    chip.style.setProperty("--share", step.share);
+    const spoken = `${text}: ${t(SPOKEN[step.state] ?? step.state)}`;
+    if (chip.getAttribute("aria-label") !== spoken) chip.setAttribute("aria-label", spoken);
   });
 }
 
 export class Note {
-  /** The sentence under the text box: a refusal, a question, an error, or news. */
+  /** A refusal, a question, an error, or news. */
   constructor(element) {
     this.element = element;
     this.timer = 0;
@@ -23,22 +33,22 @@ export class Note {
 
   say(sentence, kind = "news", seconds = 9) {
     clearTimeout(this.timer);
-    this.element.textContent = sentence;
+    this.element.textContent = said(sentence);
     this.element.className = `note ${kind}`;
     if (sentence && seconds) this.timer = setTimeout(() => this.say("", "news", 0), seconds * 1000);
   }
 
   /** A question that is answered by a press: [line, words] of every choice, and "neither". It stays until it is answered. */
   ask(sentence, choices, chosen, neither) {
-    this.say(`${sentence} `, "question", 0);
+    this.say(sentence, "question", 0);
     const button = (words, pressed) => {
-      const made = Object.assign(document.createElement("button"), { type: "button", className: "choice", textContent: words });
+      const made = make("button", { type: "button", className: "choice", textContent: words });
       made.addEventListener("click", () => {
         this.say("");
         pressed();
       });
       return made;
     };
-    this.element.append(...choices.map(([line, words]) => button(words, () => chosen(line))), button("neither", neither));
+    this.element.append(" ", ...choices.map(([line, words]) => button(planWords(line, words), () => chosen(line))), button(t("neither"), neither));
   }
 }

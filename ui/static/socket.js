@@ -1,6 +1,8 @@
-// The one connection to the dream: JSON up and down, pictures down as binary. Protocol: see ui/stream.py.
+// The one connection to the dream: JSON up and down, pictures down as binary. Protocol: see ui/messages.py.
 
-const HEADER_BYTES = 28;
+import { t } from "./i18n.js";
+
+const HEADER_BYTES = 40;
 const TOKEN = "lucidrive-dream";
 
 export function decodePicture(buffer) {
@@ -13,25 +15,37 @@ export function decodePicture(buffer) {
     command: view.getUint8(16),
     byKeys: (view.getUint8(17) & 1) !== 0,
     eventSeen: (view.getUint8(17) & 2) !== 0,
+    lane: view.getUint8(18),
+    trust: view.getUint8(19) / 255,
     seenSpeed: view.getFloat32(20, true), // m/s
     seenJunction: view.getFloat32(24, true), // m
+    yawRate: view.getFloat32(28, true), // rad/s
+    target: view.getFloat32(32, true), // m/s
+    seenWeather: view.getUint8(36),
+    weatherSure: view.getUint8(37) / 255,
+    seenTime: view.getUint8(38),
+    timeSure: view.getUint8(39) / 255,
     jpeg: new Blob([new Uint8Array(buffer, HEADER_BYTES)], { type: "image/jpeg" }),
   };
 }
 
 export class DreamSocket {
-  /** `on` is an object of handlers: picture(picture), message(json), open(), lost(sentence). */
-  constructor(on) {
-    this.on = on;
-    this.closed = false;
+  /** `on`, given later by `attach`, is an object of handlers: picture(picture), message(json), open(), lost(sentence). */
+  constructor() {
+    this.on = null;
+    this.missed = []; // messages from before there was a page to show them
     this.delay = 500;
     this.connect();
   }
 
+  attach(on) {
+    this.on = on;
+    for (const message of this.missed.splice(0)) this.tell(message);
+  }
+
   connect() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const url = new URL("dream", location.href);
-    url.protocol = scheme;
+    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     url.hash = "";
     url.search = "";
     const token = sessionStorage.getItem(TOKEN);
@@ -45,24 +59,39 @@ export class DreamSocket {
   receive(data) {
     if (data instanceof ArrayBuffer) {
       const picture = decodePicture(data);
-      this.send({ type: "seen", index: picture.index });
-      this.on.picture(picture);
+      this.send({ type: "seen", index: picture.index, lane: picture.lane });
+      this.on?.picture(picture);
       return;
     }
     const message = JSON.parse(data);
     if (message.type === "hello") {
       this.delay = 500;
       sessionStorage.setItem(TOKEN, message.token);
-      this.on.open();
+      this.hello = message;
     }
+    if (message.type === "state") this.state = message;
+    this.tell(message);
+  }
+
+  tell(message) {
+    if (!this.on) {
+      this.missed.push(message);
+      return;
+    }
+    if (message.type === "hello") this.on.open();
     this.on.message(message);
   }
 
+  /** What a page that is drawn anew has to know. */
+  detach() {
+    this.on = null;
+    this.missed = [this.hello, this.state].filter(Boolean);
+  }
+
   lose(event) {
-    if (this.closed) return;
-    this.on.lost(event.reason || "The connection to the dream is lost; trying again …");
+    this.on?.lost(event.reason || t("The connection to the dream is lost; trying again …"));
     if (event.code === 1008) return; // refused: asking again will not help
-    setTimeout(() => this.closed || this.connect(), this.delay);
+    setTimeout(() => this.connect(), this.delay);
     this.delay = Math.min(this.delay * 2, 5000);
   }
 
@@ -70,10 +99,5 @@ export class DreamSocket {
     if (this.socket.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(message));
     return true;
-  }
-
-  close() {
-    this.closed = true;
-    this.socket.close();
   }
 }

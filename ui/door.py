@@ -1,0 +1,221 @@
+"""The one door: who may talk to the page, about what, how often and how much. Everything passes here before Gradio sees it.
+
+1. The request names this machine (`ui/origin.py`); so a name of another site that was pointed here opens nothing.
+2. What changes something, and every socket, comes from the very page that was served, or from no page at all.
+3. Its address is on the list (`ui/paths.py`); of Gradio's files only those in this process's own cache.
+4. Where others than this machine can reach the page, name and password were given (`ui/login.py`).
+5. It is not one too many, and its body not too long (`ui/limits.py`).
+
+Answers leave with headers that let the page load nothing from anywhere else and nobody else embed or read it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui import limits
+from ui.login import FORM, Login, cookie
+from ui.origin import host_allowed, origin_allowed
+from ui.paths import API, cached_file, served
+
+CSP = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), gamepad=(self)",
+}
+NOWHERE = "There is nothing at this address.\n"
+ELSEWHERE = "lucidrive answers only at this machine's own address: open http://127.0.0.1 with its port.\n"
+OTHER_PAGE = "This request comes from another page than lucidrive's; open lucidrive itself.\n"
+TOO_OFTEN = "That was too much at once; try again in a few seconds.\n"
+TOO_LONG = "That is larger than anything that can be sent here.\n"
+BEFORE_LOGIN = ("/health/live", "/page/theme.js", "/favicon.ico")
+
+
+class Door:
+    """ASGI middleware. cache: the folder whose files Gradio may hand out; login: demanded of everyone, if there is one."""
+
+    def __init__(self, app: ASGIApp, cache: Path, login: Login | None = None, mcp: bool = False) -> None:
+        self.app, self.login, self.mcp = app, login, mcp
+        self.cache = cache.resolve()
+        self.buckets = limits.Buckets()
+        self.own_name = socket.gethostname().lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self.refusal(scope, headers)
+        if scope["type"] == "websocket":
+            await (self.app(scope, receive, send) if refusal is None else _close(receive, send, refusal))
+            return
+        sending = _with_headers(send, scope["path"])
+        if refusal is None and self.login is not None:
+            refusal = await self.at_the_login(self.login, scope, headers, receive)
+        if refusal is not None:
+            await refusal(scope, receive, sending)
+            return
+        counted = _Counted(receive, limits.most_bytes(scope["path"]))
+        try:
+            await self.app(scope, counted, sending)
+        except TooLongError:
+            await PlainTextResponse(TOO_LONG, 413)(scope, receive, sending)
+
+    def refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
+        """Why not, as an answer; None: welcome, so far."""
+        host, origin, path = headers.get("host"), headers.get("origin"), scope["path"]
+        client = (scope.get("client") or ("", 0))[0]
+        if not (host_allowed(host) or (self.login is not None and self.ours(host))):
+            return PlainTextResponse(ELSEWHERE, 403)
+        if scope["type"] == "websocket":
+            if path != "/dream":
+                return PlainTextResponse(NOWHERE, 404)
+            if not self.same(origin, host):
+                return PlainTextResponse(OTHER_PAGE, 403)
+            if self.login is not None and not self.login.admits(dict(headers)):
+                return PlainTextResponse("Log in first.\n", 403)
+            return None if self.buckets.take(client, limits.OPENED) else PlainTextResponse(TOO_OFTEN, 429)
+        method = scope["method"]
+        if not served(method, path, self.mcp):
+            return PlainTextResponse(NOWHERE, 404)
+        if (file := cached_file(path)) is not None and not self.cached(file):
+            return PlainTextResponse(NOWHERE, 404)
+        if self.foreign(method, headers, host):
+            return PlainTextResponse(OTHER_PAGE, 403)
+        if int(length) > limits.most_bytes(path) if (length := headers.get("content-length", "")).isdigit() else False:
+            return PlainTextResponse(TOO_LONG, 413)
+        if not self.buckets.take(client, limits.kind(method, path)):
+            return PlainTextResponse(TOO_OFTEN, 429)
+        return None
+
+    def same(self, origin: str | None, host: str | None) -> bool:
+        if host_allowed(host):
+            return origin_allowed(origin, host)
+        return origin is not None and urlsplit(origin).netloc.lower() == str(host).lower()
+
+    def foreign(self, method: str, headers: Mapping[str, str], host: str | None) -> bool:
+        """Whether another site's page sent this. Programs send neither header; following a link from elsewhere is allowed."""
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
+        if origin is not None and not self.same(origin, host):
+            return True
+        if site in ("same-origin", "none"):
+            return False
+        return method not in ("GET", "HEAD") or headers.get("sec-fetch-mode") != "navigate"
+
+    def ours(self, host: str | None) -> bool:
+        """An address, or this machine's name: a name of somebody else's does not come by here."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return name in (self.own_name, f"{self.own_name}.local")
+        return True
+
+    def cached(self, file: str) -> bool:
+        """Whether it is a file of Gradio's cache, and no link out of it."""
+        try:
+            found = Path(file).resolve(strict=True)
+        except (OSError, ValueError, RuntimeError):
+            return False
+        return found.is_relative_to(self.cache) and found.is_file()
+
+    async def at_the_login(
+        self, login: Login, scope: Scope, headers: dict[str, str], receive: Receive
+    ) -> Response | None:
+        path = scope["path"]
+        html = "text/html" in headers.get("accept", "")
+        if path == "/login":
+            if scope["method"] != "POST":
+                return HTMLResponse(FORM.read_text("utf-8"))
+            try:
+                body = await _body(receive, 4096)
+            except TooLongError:
+                return PlainTextResponse(TOO_LONG, 413)
+            if not await asyncio.to_thread(login.answers, body):
+                page = FORM.read_text("utf-8").replace("hidden data-wrong", "data-wrong")
+                return HTMLResponse(page, 401) if html else JSONResponse({"success": False}, 400)
+            welcome: Response = RedirectResponse("/", 303) if html else JSONResponse({"success": True})
+            welcome.headers["set-cookie"] = cookie(login.key(), scope.get("scheme") == "https")
+            return welcome
+        if path in BEFORE_LOGIN or login.admits(headers):
+            return None
+        if (basic := await asyncio.to_thread(login.basic, headers)) is not None:
+            client = (scope.get("client") or ("", 0))[0]
+            if basic:
+                return None
+            if not self.buckets.take(client, limits.LOGIN):
+                return PlainTextResponse(TOO_OFTEN, 429)
+        if html and scope["method"] == "GET":
+            return HTMLResponse(FORM.read_text("utf-8"), 401)
+        return PlainTextResponse("Log in first: POST username and password to /login.\n", 401)
+
+
+class TooLongError(Exception):
+    """A body is longer than may be sent there."""
+
+
+class _Counted:
+    """`receive`, of at most so many bytes."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._left = receive, most
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise TooLongError
+        return message
+
+
+async def _body(receive: Receive, most: int) -> bytes:
+    counted, body = _Counted(receive, most), b""
+    while True:
+        message = await counted()
+        body += message.get("body", b"")
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return body
+
+
+def _with_headers(send: Send, path: str) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [(name, value) for name, value in message.get("headers", []) if _stays(name)]
+            own = dict(HEADERS)
+            if path.startswith(f"{API}/file="):
+                own["content-security-policy"] = "default-src 'none'; sandbox"
+            message["headers"] = kept + [(name.encode(), value.encode()) for name, value in own.items()]
+        await send(message)
+
+    return sending
+
+
+def _stays(name: bytes) -> bool:
+    """Gradio tells other sites' pages that they may read its answers; they may not."""
+    lower = name.lower()
+    return not lower.startswith(b"access-control-") and lower.decode("latin-1") not in HEADERS
+
+
+async def _close(receive: Receive, send: Send, refusal: Response) -> None:
+    await receive()  # websocket.connect
+    await send({"type": "websocket.close", "code": 1008, "reason": bytes(refusal.body).decode().strip()[:120]})

@@ -1,0 +1,305 @@
+"""A person's real dream for the page: a session, its whole history, and its futures side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.budget.ledger import Lease, Ledger
+from bridge.budget.opening import CLIP, CLIP_JOB, DREAM
+from bridge.budget.rescue import Rescue
+from bridge.corrections import keep
+from bridge.disk import free_name, write_whole
+from bridge.errors import SessionError
+from bridge.history import History
+from bridge.loop import Loop
+from bridge.recording import Recorder
+from bridge.session import Beginning, Session, stem
+from bridge.state import SUFFIX, most_bytes, pack, unpack
+from ui.drive import Chip, Note, Past, Saved, Start, View
+from ui.words import NAMES, line_words, step_words
+from world.controls import Control
+
+FORK_WAIT = 30.0  # seconds a fork may wait for the loop
+NO_FUTURE = "There is no such future; fork the drive first."
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all drives of a page share. known: plan words that the weights have learnt; dream_size: bytes that a dream takes."""
+
+    loop: Loop
+    ledger: Ledger
+    rescue: Rescue
+    clips: Path
+    known: frozenset[str] | None
+    dream_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Future:
+    session: Session
+    history: History
+    lease: Lease
+
+
+class LiveDrive:
+    """A `ui.drive.Drive`. `ended` is called once, when it is closed; `changed` after every tick of it or of its futures."""
+
+    def __init__(
+        self, session: Session, shop: Workshop, lease: Lease, changed: Callable[[], None], ended: Callable[[], None]
+    ) -> None:
+        self.session, self.shop, self._lease = session, shop, lease
+        self._changed, self._ended = changed, ended
+        self._recorder = Recorder(session, shop.clips)
+        self._history = History(session, shop.clips, lambda text: self.session.tell(text, "error"))
+        self._futures: tuple[Future, ...] = ()
+        self._parted = 0  # the frame that they part at
+        self._warned: set[str] = set()
+        self._closed = False
+        self._adopt(session)
+        self._see()
+        shop.loop.add(session, self._ticked)
+
+    def _adopt(self, session: Session) -> None:
+        session.remember = lambda correction: keep(self.shop.clips, correction)
+
+    def _see(self) -> None:
+        self._recorder.see()
+        self._history.see()
+
+    def _ticked(self) -> None:
+        self._see()
+        self._changed()
+
+    # -- what is to be seen -------------------------------------------------------------------------------------------
+
+    @property
+    def seed(self) -> int:
+        return self.session.snapshot().seed
+
+    def view(self) -> View:
+        return _view(self.session, self._history)
+
+    def futures(self) -> tuple[View, ...]:
+        return tuple(_view(future.session, future.history) for future in self._futures)
+
+    def notes(self) -> list[Note]:
+        notes = [note for lane, session in enumerate(self._sessions()) for note in _notes(session, lane)]
+        for step in self.session.snapshot().steps:
+            name = step.step.name
+            if self.shop.known is not None and name not in self.shop.known and name not in self._warned:
+                self._warned.add(name)
+                notes.append(Note(f"These weights have not seen “{NAMES[name]}” in training; it may not show."))
+        return notes
+
+    def picture(self, index: int) -> bytes:
+        return self._history.frame(index)
+
+    def past(self) -> tuple[Past, ...]:
+        return tuple(Past(one.index, one.speed, one.seen_speed, one.yaw_rate) for one in self._history.past())
+
+    # -- what is to be done -------------------------------------------------------------------------------------------
+
+    def say(self, text: str, lane: int = 0) -> None:
+        self._session(lane).say(text)
+
+    def event(self, line: str, lane: int = 0) -> None:
+        self._session(lane).do(line)
+
+    def choose(self, line: str, lane: int = 0) -> None:
+        self._session(lane).choose(line)
+
+    def wrong(self, lane: int = 0) -> None:
+        self._session(lane).wrong()
+
+    def press(self, keys: frozenset[str], lane: int = 0) -> None:
+        for number, session in enumerate(self._sessions()):
+            session.press(keys if number == lane else frozenset())
+
+    def quality(self, steps: int) -> None:
+        for session in self._sessions():
+            session.sharpen(steps)
+
+    def pause(self, on: bool) -> None:
+        if not self._futures:
+            self.session.pause(on)
+            return
+        self._together(lambda session: session.pause(on))
+
+    def step(self) -> None:
+        if not self._futures:
+            _step(self.session)
+            return
+        self._together(_step)
+
+    def anchor(self) -> None:
+        scene = self.session.between_frames(lambda: self.shop.rescue.run(self.session.reanchor, self.session.tell))
+        self.session.tell(f"The dream goes on from real pictures, those of {scene.replace('-', ' ')}.")
+
+    def begin(self, start: Start) -> None:
+        """A new dream in place of this one and its futures."""
+        self.keep_future(0)
+        beginning = Beginning(start.pictures, start.speed) if start.pictures is not None else None
+        control = None
+        if start.weather is not None and start.time is not None:
+            control = Control(weather=start.weather, time=start.time)
+
+        def anew() -> None:
+            self.session.reset(start.seed, start.scene, control, beginning=beginning)
+
+        self.shop.rescue.run(anew, self.session.tell)
+
+    def fork(self, index: int | None, count: int) -> None:
+        self.keep_future(0)
+        self.session.pause(True)
+        with ExitStack() as undo:
+            leases = [undo.enter_context(self.shop.ledger.reserve(DREAM, self.shop.dream_size)) for _ in range(count)]
+            first = self.session.between_frames(self.session.fork, FORK_WAIT)
+            if index is not None and index != first.frame.index:
+                self._history.rewind(first, index)
+            first.pause(True)
+            sessions = [first, *(first.fork() for _ in range(count - 1))]
+            made = []
+            for session, lease in zip(sessions, leases, strict=True):
+                self._adopt(session)
+                history = History(session, self.shop.clips, lambda text: self.session.tell(text, "error"))
+                undo.callback(history.close)
+                history.see()
+                lease.commit()
+                made.append(Future(session, history, lease))
+            undo.pop_all()
+        self._parted, self._futures = first.frame.index, tuple(made)
+        for future in made:
+            self.shop.loop.add(future.session, lambda future=future: self._future_ticked(future))  # type: ignore[misc]
+
+    def keep_future(self, lane: int) -> None:
+        futures = self._futures
+        if not futures and lane == 0:
+            return
+        if not 0 <= lane <= len(futures):
+            raise SessionError(NO_FUTURE)
+        kept = futures[lane - 1] if lane else None
+        for future in futures:
+            self.shop.loop.remove(future.session)
+        if kept is not None:
+            self._take_place(kept)
+        self._futures = ()
+        for future in futures:
+            if future is not kept:
+                future.history.close()
+                future.lease.release()
+
+    def _take_place(self, kept: Future) -> None:
+        old, lease = self.session, self._lease
+        kept.session.pause(True)
+        self.shop.loop.remove(old)
+        self._history.graft(self._parted, kept.history)
+        self._recorder.go_on_in(kept.session, self._parted)
+        self.session, self._lease = kept.session, kept.lease
+        self.shop.loop.add(kept.session, self._ticked)
+        lease.release()
+
+    # -- what is to be kept -------------------------------------------------------------------------------------------
+
+    def save(self) -> Saved:
+        with self.shop.ledger.reserve(CLIP_JOB, CLIP):
+            return Saved(*self.session.save_clip(self.shop.clips))
+
+    def save_all(self) -> Saved:
+        with self.shop.ledger.reserve(CLIP_JOB, CLIP):
+            return Saved(*self._history.save(free_name(self.shop.clips, f"{stem(self.seed)}-whole")))
+
+    def keep(self) -> Path:
+        data = self.session.between_frames(lambda: pack(self.session))
+        self.shop.clips.mkdir(parents=True, exist_ok=True)
+        return write_whole(self.shop.clips / f"{stem(self.seed)}{SUFFIX}", data)
+
+    def take_up(self, data: bytes) -> None:
+        self.keep_future(0)
+        self.session.between_frames(lambda: unpack(self.session, data))
+
+    @property
+    def most_bytes(self) -> int:
+        return most_bytes(self.session.dream)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self.keep_future(0)
+        self.shop.loop.remove(self.session)
+        self._recorder.close()
+        self._history.close()
+        self._lease.release()
+        self._ended()
+
+    # -- within -------------------------------------------------------------------------------------------------------
+
+    def _sessions(self) -> list[Session]:
+        return [self.session, *(future.session for future in self._futures)]
+
+    def _session(self, lane: int) -> Session:
+        sessions = self._sessions()
+        if lane >= len(sessions):
+            raise SessionError(NO_FUTURE)
+        return sessions[lane]
+
+    def _together(self, act: Callable[[Session], None]) -> None:
+        """Done by the first future as its tick begins, so that none is a frame ahead of another."""
+        sessions = [future.session for future in self._futures]
+
+        def order() -> None:
+            for session in sessions:
+                act(session)
+
+        sessions[0].soon(order)
+
+    def _future_ticked(self, future: Future) -> None:
+        future.history.see()
+        if self._futures and future is self._futures[-1]:
+            paused = [one.session.snapshot().paused for one in self._futures]
+            if any(paused) and not all(paused):  # one of them fell apart
+                self._together(lambda session: session.pause(True))
+            self._changed()
+
+
+def _step(session: Session) -> None:
+    if not session.snapshot().paused:
+        session.pause(True)  # a single frame means: stand still, then one
+    session.step_once()
+
+
+def _view(session: Session, history: History) -> View:
+    now = session.snapshot()
+    chips = tuple(
+        Chip(step.line, step_words(step.step), step.status, step.reason, step.number, round(step.share, 2))
+        for step in now.steps
+    )
+    return View(
+        now.frame,
+        now.by_keys,
+        chips,
+        now.paused,
+        now.thinking,
+        now.weather,
+        now.time,
+        quality=now.steps_per_frame,
+        target=now.target,
+        reading=now.reading,
+        waiting=now.waiting,
+        trust=now.trust,
+        seed=now.seed,
+        scene=now.scene,
+        first=history.first,
+        last=history.last,
+    )
+
+
+def _notes(session: Session, lane: int) -> list[Note]:
+    return [
+        Note(notice.text, notice.kind, tuple((line, line_words(line)) for line in notice.choices), lane)
+        for notice in session.notes()
+    ]

@@ -1,0 +1,65 @@
+"""What a message of the page, or a call of a program, does to a drive; the same for both."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ui import messages
+from ui.drive import Start
+from ui.messages import Message, Order
+from ui.visits import Kept, Visit
+
+
+def act(visit: Visit, message: Message) -> None:
+    """What is done at once. LucidriveError."""
+    drive = visit.drive
+    match message:
+        case messages.Say(text, lane):
+            drive.say(text, lane)
+        case messages.Line(line, lane):
+            drive.event(line, lane)
+        case messages.Choose(line, lane):
+            drive.choose(line, lane)
+        case messages.Wrong(lane):
+            drive.wrong(lane)
+        case messages.Pause(on):
+            drive.pause(on)
+        case messages.StepOnce():
+            drive.step()
+        case messages.Quality(steps):
+            drive.quality(steps)
+        case _:
+            raise AssertionError(f"{message} takes longer than that")
+
+
+async def work(visit: Visit, order: Order) -> Kept | None:
+    """What takes a while: off the event loop. What was saved, if it was that. LucidriveError."""
+    drive, away = visit.drive, asyncio.to_thread
+    match order:
+        case messages.Reset(seed, scene):
+            await away(drive.begin, Start(seed, scene))
+        case messages.Begin(seed, weather, time):
+            await away(drive.begin, Start(seed, weather=weather, time=time))
+        case messages.Anchor():
+            await away(drive.anchor)
+        case messages.Fork(index, count):
+            await away(drive.fork, index, count)
+        case messages.KeepFuture(lane):
+            await away(drive.keep_future, lane)
+        case messages.DropFutures():
+            await away(drive.keep_future, 0)
+        case messages.Save():
+            return visit.saved(await away(drive.save))
+        case messages.SaveAll():
+            return visit.saved(await away(drive.save_all), "drive")
+        case messages.Keep():
+            return visit.dreamt(await away(drive.keep))
+    return None
+
+
+def links(visit: Visit, kept: Kept) -> dict[str, Any]:
+    """The fields of the message `kept`: where the files are to be had."""
+    base = f"clips/{visit.token}"
+    labels = f"{base}/{kept.labels}" if kept.labels else ""
+    return {"kind": kept.kind, "file": f"{base}/{kept.file}", "labels": labels, "seconds": kept.seconds}

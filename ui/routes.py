@@ -1,0 +1,127 @@
+"""Our own addresses beside Gradio's: the page's files, clips, scenes, a drive's past, uploads, the memory."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from ui import orders
+from ui.drive import Start
+from ui.limits import PICTURES
+from ui.messages import MAX_SEED
+from ui.page import ASSETS, STATIC
+from ui.stream import serve_dream
+from ui.uploads import frames_of
+from ui.visits import VisitError, Visits
+from world.errors import LucidriveError
+
+NO_CLIP = "There is no such clip here any more; save it again.\n"
+NO_DREAM = "That tab's dream is over; reload the page.\n"
+FASTEST = 60 / 3.6  # m/s
+LATEST = 600.0  # seconds into a film
+
+
+def add_routes(app: FastAPI, visits: Visits) -> None:
+    app.mount(ASSETS, PageFiles(directory=STATIC))
+
+    @app.websocket("/dream")
+    async def dream(websocket: WebSocket) -> None:
+        await serve_dream(visits, websocket)
+
+    @app.get("/scenes/{name}.jpg")
+    async def scene(name: str) -> Response:
+        picture = await asyncio.to_thread(visits.dreamer.scene_picture, name)
+        if picture is None:
+            return PlainTextResponse("There is no such scene.\n", status_code=404)
+        return Response(picture, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+
+    @app.get("/memory.json")
+    def memory() -> Response:
+        return JSONResponse(asdict(visits.dreamer.memory()))
+
+    @app.get("/clips/{token}")
+    async def clips(token: str) -> Response:
+        visit = visits.by_token.get(token)
+        if visit is None:
+            return PlainTextResponse(NO_DREAM, status_code=404)
+        return JSONResponse([orders.links(visit, kept) for kept in visit.kept])
+
+    @app.get("/clips/{token}/{name}")
+    async def clip(token: str, name: str) -> Response:
+        path = visits.clip(token, name)
+        if path is None or not path.is_file():
+            return PlainTextResponse(NO_CLIP, status_code=404)
+        return FileResponse(path, filename=path.name, headers={"cache-control": "private"})
+
+    add_drive_routes(app, visits)
+
+
+def add_drive_routes(app: FastAPI, visits: Visits) -> None:
+    @app.get("/drives/{token}/past.json")
+    async def past(token: str) -> Response:
+        visit = visits.by_token.get(token)
+        if visit is None:
+            return PlainTextResponse(NO_DREAM, status_code=404)
+        drive = visit.drive
+        return JSONResponse([_rounded(asdict(one)) for one in await asyncio.to_thread(drive.past)])
+
+    @app.get("/drives/{token}/frames/{index}.jpg")
+    async def frame(token: str, index: int) -> Response:
+        visit = visits.by_token.get(token)
+        try:
+            if visit is None:
+                raise VisitError(NO_DREAM)
+            picture = await asyncio.to_thread(visit.drive.picture, index)
+        except LucidriveError as error:
+            return PlainTextResponse(f"{error}\n", status_code=404)
+        return Response(picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
+
+    @app.post("/drives/{token}")
+    async def take_up(token: str, request: Request) -> Response:
+        try:
+            await visits.take_up(token, request.stream())
+        except VisitError:
+            return PlainTextResponse(NO_DREAM, status_code=404)
+        except LucidriveError as error:
+            return PlainTextResponse(f"{error}\n", status_code=400)
+        return Response(status_code=204)
+
+    @app.post("/drives/{token}/begin")
+    async def begin(token: str, request: Request, at: float = 0.0, kmh: float = 30.0, seed: int = 0) -> Response:
+        """In an uploaded picture or film: its bytes are the body."""
+        if not (0 <= at <= LATEST and 0 <= kmh / 3.6 <= FASTEST and 0 <= seed <= MAX_SEED):
+            return PlainTextResponse("Give at from 0 to 600 s and kmh from 0 to 60.\n", status_code=400)
+        try:
+            drive, data = visits.of(token).drive, bytearray()
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > PICTURES:
+                    return PlainTextResponse("A picture or film may have 64 MiB at most.\n", status_code=413)
+            pictures = await asyncio.to_thread(frames_of, bytes(data), at)
+            await asyncio.to_thread(drive.begin, Start(seed, pictures=pictures, speed=kmh / 3.6))
+        except VisitError:
+            return PlainTextResponse(NO_DREAM, status_code=404)
+        except LucidriveError as error:
+            return PlainTextResponse(f"{error}\n", status_code=400)
+        return Response(status_code=204)
+
+
+class PageFiles(StaticFiles):
+    """Our own files; the browser asks again each time, so that an update is never half old."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows no NaN; a world without readouts has nothing else."""
+    return {
+        name: None if isinstance(value, float) and value != value else round(value, 3) for name, value in fields.items()
+    }

@@ -1,0 +1,126 @@
+// How a dream begins: a scene, conditions alone, a picture or film, a saved dream, a link.
+
+import { onLanguage, t } from "./i18n.js";
+import { make } from "./icons.js";
+
+const WEATHERS = ["clear", "rain_1", "rain_2", "rain_3", "snow_1", "snow_2", "snow_3", "fog_1", "fog_2", "fog_3"];
+const TIMES = ["dawn", "day", "dusk", "night"];
+
+function conditionWords(name) {
+  const [kind, level] = name.split("_");
+  const strength = { 1: "light", 3: "heavy" }[level];
+  return strength ? `${t(strength)}${document.documentElement.lang === "en" ? " " : ""}${t(kind)}` : t(kind);
+}
+
+const sceneWords = (name) => name.split(/[-_]/).map((part) => t(part)).join(" ");
+
+export class Begin {
+  /** `send(message)`; `note.say(sentence, kind)`; `token()`; `fresh()` is called when another dream begins. */
+  constructor(root, send, note, token, fresh) {
+    const find = (id) => root.querySelector(`#lr-${id}`);
+    Object.assign(this, { root, send, note, token, fresh, find });
+    this.scenes = [];
+    find("reset").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (find("seed").reportValidity()) this.start(find("seed").valueAsNumber || 0, find("scene").value || null);
+    });
+    find("conditions").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.fresh();
+      send({ type: "begin", seed: find("seed").valueAsNumber || 0, weather: WEATHERS.indexOf(find("begin-weather").value), time: TIMES.indexOf(find("begin-time").value) });
+    });
+    for (const [button, input, sent] of [["upload", "picture", (file) => this.upload(file)], ["load", "file", (file) => this.load(file)]]) {
+      find(button).addEventListener("click", () => find(input).click());
+      find(input).addEventListener("change", (event) => {
+        const [file] = event.target.files;
+        event.target.value = "";
+        if (file) sent(file);
+      });
+    }
+    find("share").addEventListener("click", () => this.share());
+    this.abandon = onLanguage(() => this.words());
+  }
+
+  start(seed, scene) {
+    this.fresh();
+    this.send({ type: "reset", seed, scene });
+  }
+
+  again() {
+    if (this.state) this.start(this.state.seed, this.state.scene);
+  }
+
+  hello(message) {
+    this.scenes = message.scenes;
+    this.find("gallery").replaceChildren(...message.scenes.map((name) => {
+      const picture = make("img", { src: `scenes/${name}.jpg`, alt: "", loading: "lazy", width: 128, height: 72 });
+      const button = make("button", { type: "button", dataset: { scene: name } }, picture, make("span"));
+      button.addEventListener("click", () => this.start(this.find("seed").valueAsNumber || 0, name));
+      return button;
+    }));
+    this.words();
+    this.fromLink();
+  }
+
+  words() {
+    const keep = ["scene", "begin-weather", "begin-time"].map((id) => [this.find(id), this.find(id).value]);
+    this.find("scene").length = 1;
+    for (const name of this.scenes) this.find("scene").add(new Option(sceneWords(name), name));
+    this.find("begin-weather").replaceChildren(...WEATHERS.map((name) => new Option(conditionWords(name), name)));
+    this.find("begin-time").replaceChildren(...TIMES.map((name) => new Option(t(name), name, name === "day", name === "day")));
+    for (const [select, value] of keep) if (value) select.value = value;
+    for (const button of this.find("gallery").children) button.lastChild.textContent = sceneWords(button.dataset.scene);
+  }
+
+  show(state) {
+    const other = state.seed !== this.state?.seed || state.scene !== this.state?.scene;
+    this.state = { seed: state.seed, scene: state.scene };
+    if (!other) return;
+    this.find("seed").value = state.seed;
+    for (const button of this.find("gallery").children) button.classList.toggle("on", button.dataset.scene === state.scene);
+  }
+
+  /** #seed=7&scene=day-clear-1: the same beginning for whoever opens it, once. */
+  fromLink() {
+    const told = new URLSearchParams(location.hash.slice(1));
+    if (!told.has("seed")) return;
+    const seed = Number(told.get("seed"));
+    const scene = told.get("scene");
+    history.replaceState(null, "", location.pathname);
+    if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) this.start(seed, this.scenes.includes(scene) ? scene : null);
+  }
+
+  async share() {
+    if (!this.state) return;
+    const told = new URLSearchParams({ seed: this.state.seed });
+    if (this.state.scene) told.set("scene", this.state.scene);
+    const link = `${location.origin}${location.pathname}#${told}`;
+    try {
+      await navigator.clipboard.writeText(link);
+      this.note.say("The link is copied: the same seed gives the same dream.");
+    } catch {
+      this.note.say(link, "news", 60); // no clipboard here: it can be copied from the page
+    }
+  }
+
+  async post(address, file, said) {
+    this.note.say("Working …", "news", 0);
+    const answer = await fetch(address, { method: "POST", body: file }).catch(() => null);
+    if (!answer) return this.note.say("The dream is not connected yet; try again in a moment.", "error");
+    if (!answer.ok) return this.note.say((await answer.text()).trim(), "error");
+    this.fresh();
+    this.note.say(said);
+  }
+
+  load(file) {
+    return this.post(`drives/${this.token()}`, file, `It goes on where ${file.name} was saved.`);
+  }
+
+  upload(file) {
+    return this.post(`drives/${this.token()}/begin`, file, `The dream begins in ${file.name}.`);
+  }
+
+  close() {
+    this.abandon();
+  }
+}

@@ -1,0 +1,156 @@
+// Two to four futures side by side: each its picture, sentence, plan; what differs is drawn under them; one is kept.
+
+import { apart, drawPaths, drawSpeeds, Trail } from "./chart.js";
+import { onLanguage, t } from "./i18n.js";
+import { icon, make } from "./icons.js";
+import { paint } from "./picture.js";
+import { Note, showPlan } from "./plan.js";
+
+const LETTERS = ["A", "B", "C", "D"];
+const COLOURS = ["--a", "--b", "--c", "--d"];
+
+class Future {
+  constructor(lane, send, chosen) {
+    this.lane = lane;
+    this.trail = new Trail();
+    this.drawn = -1;
+    this.canvas = make("canvas", { width: 640, height: 360 });
+    this.canvas.setAttribute("role", "img");
+    this.figures = make("span");
+    this.input = make("input", { type: "text", enterKeyHint: "send", maxLength: 2000, spellcheck: false });
+    this.title = make("b");
+    this.keep = make("button", { type: "button" }, icon("check"), make("span"));
+    this.plan = make("ol", { className: "chips" });
+    const note = make("p", { className: "note" });
+    note.setAttribute("role", "status");
+    this.note = new Note(note);
+    this.go = make("button", { type: "submit" }, icon("send"));
+    const form = make("form", { autocomplete: "off" }, this.input, this.go);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (send({ type: "say", text: this.input.value, lane })) this.input.value = "";
+    });
+    this.keep.addEventListener("click", () => send({ type: "keep_future", lane }));
+    this.root = make("section", { className: "future", dataset: { lane: String(lane) } }, make("header", {}, this.title, this.figures, this.keep), this.canvas, form, this.plan, note);
+    this.root.addEventListener("focusin", chosen);
+    this.root.addEventListener("pointerdown", chosen);
+    this.words();
+  }
+
+  words() {
+    const name = `${t("Future")} ${LETTERS[this.lane - 1]}`;
+    this.title.textContent = LETTERS[this.lane - 1];
+    this.root.setAttribute("aria-label", name);
+    this.canvas.setAttribute("aria-label", `${name}: ${t("The dreamt road ahead")}`);
+    this.input.setAttribute("aria-label", `${name}: ${t("Tell the dream what happens next")}`);
+    this.input.placeholder = t("What happens here?");
+    this.keep.lastChild.textContent = t("Keep this one");
+    this.go.setAttribute("aria-label", `${name}: ${t("Send")}`);
+    this.plan.setAttribute("aria-label", `${name}: ${t("The plan")}`);
+  }
+
+  async show(picture) {
+    this.trail.add(picture);
+    const bitmap = await createImageBitmap(picture.jpeg);
+    if (picture.index < this.drawn) return bitmap.close();
+    this.drawn = picture.index;
+    this.canvas.dataset.index = picture.index;
+    paint(this.canvas, bitmap);
+    this.figures.textContent = `${Math.round(picture.speed * 3.6)} km/h → ${Math.round(picture.target * 3.6)} · ≈ ${Math.max(0, Math.round(picture.seenSpeed * 3.6))}`;
+  }
+}
+
+export class Futures {
+  constructor(root, send) {
+    this.root = root;
+    this.send = send;
+    this.box = root.querySelector("#lr-futures");
+    this.lanes = [];
+    this.lane = 0; // the one that keys drive
+    this.abandon = onLanguage(() => this.words());
+  }
+
+  get open() {
+    return this.lanes.length > 0;
+  }
+
+  /** As many as the state has. */
+  state(states) {
+    if (states.length !== this.lanes.length) this.build(states.length);
+    states.forEach((state, number) => {
+      const future = this.lanes[number];
+      showPlan(future.plan, state.plan);
+      future.plan.dataset.empty = "";
+      future.root.classList.toggle("thinking", state.thinking);
+    });
+    if (states.length) {
+      const paused = states.every((state) => state.paused);
+      this.run.replaceChildren(icon(paused ? "play" : "pause"), t(paused ? "Run" : "Pause"));
+      this.paused = paused;
+    }
+  }
+
+  build(count) {
+    this.box.replaceChildren();
+    this.lanes = Array.from({ length: count }, (_, number) => new Future(number + 1, this.send, () => this.choose(number + 1)));
+    this.root.classList.toggle("parted", count > 0);
+    this.box.classList.toggle("many", count > 2);
+    this.box.hidden = !count;
+    if (!count) return this.choose(0);
+    this.speeds = make("canvas");
+    this.paths = make("canvas");
+    this.speedsSaid = make("figcaption");
+    this.pathsSaid = make("figcaption");
+    this.run = make("button", { type: "button", id: "lr-run" });
+    this.one = make("button", { type: "button" });
+    this.drop = make("button", { type: "button", id: "lr-drop" });
+    this.run.addEventListener("click", () => this.send({ type: "pause", on: !this.paused }));
+    this.one.addEventListener("click", () => this.send({ type: "step" }));
+    this.drop.addEventListener("click", () => this.send({ type: "drop_futures" }));
+    const figures = [make("figure", {}, this.speedsSaid, this.speeds), make("figure", {}, this.pathsSaid, this.paths)];
+    const apartBox = make("section", { className: "apart" }, ...figures, make("div", { className: "row" }, this.run, this.one, this.drop));
+    this.box.append(...this.lanes.map((lane) => lane.root), apartBox);
+    this.words();
+    this.choose(1);
+    this.lanes[0].input.focus({ preventScroll: true });
+  }
+
+  words() {
+    for (const lane of this.lanes) lane.words();
+    if (!this.open) return;
+    this.drop.replaceChildren(icon("close"), t("Drop them all"));
+    this.one.replaceChildren(icon("step"), t("Step"));
+    this.draw();
+  }
+
+  choose(lane) {
+    this.lane = lane;
+    for (const future of this.lanes) future.root.classList.toggle("chosen", future.lane === lane);
+  }
+
+  async show(picture) {
+    const future = this.lanes[picture.lane - 1];
+    if (!future) return;
+    await future.show(picture);
+    if (picture.lane === this.lanes.length) this.draw();
+  }
+
+  draw() {
+    const trails = this.lanes.map((lane) => lane.trail);
+    const style = getComputedStyle(this.root);
+    const colours = COLOURS.map((name) => style.getPropertyValue(name).trim());
+    drawSpeeds(this.speeds, trails, colours, style.getPropertyValue("--quiet").trim());
+    drawPaths(this.paths, trails, colours);
+    const most = apart(trails);
+    this.speedsSaid.textContent = `${t("speed, km/h")} · ${t("furthest apart")} ${most.speed.toFixed(0)} km/h`;
+    this.pathsSaid.textContent = `${t("path from where they part, m")} · ${t("furthest apart")} ${most.place.toFixed(1)} m`;
+  }
+
+  note(message) {
+    this.lanes[message.lane - 1]?.note.say(message.text, message.kind);
+  }
+
+  close() {
+    this.abandon();
+  }
+}

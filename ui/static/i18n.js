@@ -1,0 +1,85 @@
+// English is written in the page; Chinese comes over it. `t` gives a sentence in the language that was chosen.
+
+import { SAID, ZH } from "./zh.js";
+
+const KEY = "lucidrive-language";
+const listeners = new Set();
+
+function stored() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+let language = stored() ?? (navigator.language?.toLowerCase().startsWith("zh") ? "zh" : "en");
+
+export const lang = () => language;
+export const t = (english) => (language === "zh" && ZH[english]) || english;
+
+/** A sentence of the server's. */
+export function said(sentence) {
+  if (language !== "zh") return sentence;
+  const found = SAID.find(([shape]) => shape.test(sentence));
+  return found ? sentence.replace(found[0], found[1]) : ZH[sentence] ?? sentence;
+}
+
+/** Calls `redraw` now and whenever the language changes; gives back what ends that. */
+export function onLanguage(redraw) {
+  listeners.add(redraw);
+  redraw();
+  return () => listeners.delete(redraw);
+}
+
+const ATTRIBUTES = { "data-t-label": "aria-label", "data-t-title": "title", "data-t-placeholder": "placeholder" };
+
+/** Everything below `root` that is marked for it. */
+export function translate(root = document) {
+  for (const element of root.querySelectorAll("[data-t]")) {
+    element.dataset.en ??= element.textContent;
+    element.textContent = t(element.dataset.en);
+  }
+  for (const [mark, attribute] of Object.entries(ATTRIBUTES)) {
+    for (const element of root.querySelectorAll(`[${mark}]`)) {
+      const name = `en-${attribute}`;
+      if (!element.hasAttribute(name)) element.setAttribute(name, element.getAttribute(attribute) ?? "");
+      element.setAttribute(attribute, t(element.getAttribute(name)));
+    }
+  }
+}
+
+function mark() {
+  document.documentElement.lang = language === "zh" ? "zh-Hant" : "en";
+  document.documentElement.dataset.lang = language;
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.firstElementChild.textContent = language === "zh" ? "En" : "中";
+    button.setAttribute("aria-label", language === "zh" ? "English" : "中文");
+    button.lang = language === "zh" ? "en" : "zh-Hant";
+  }
+  const tabs = document.querySelectorAll('.gradio-container > * .tab-container button[role="tab"], .tab-container button[role="tab"]');
+  for (const tab of tabs) {
+    tab.dataset.en ??= tab.textContent.trim();
+    if (tab.textContent.trim() !== t(tab.dataset.en)) tab.textContent = t(tab.dataset.en);
+  }
+}
+
+export function refresh() {
+  mark();
+  translate();
+  for (const redraw of listeners) redraw();
+}
+
+export function choose(next) {
+  language = next;
+  try {
+    localStorage.setItem(KEY, next);
+  } catch {
+    // private mode: the choice lasts until reload
+  }
+  refresh();
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("[data-language]")) choose(language === "zh" ? "en" : "zh");
+});

@@ -1,0 +1,49 @@
+// The Memory tab: who holds how much of the budget, live.
+
+import { t } from "./i18n.js";
+import { make } from "./icons.js";
+
+const EVERY_MS = 2000;
+
+const size = (bytes) => (bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`);
+const row = (...cells) => make("tr", {}, ...cells.map((text) => make("td", { textContent: text })));
+
+function bar(box, told) {
+  const owners = [...new Set(told.held.map((one) => one.owner))];
+  const parts = owners.map((owner, number) => [owner, told.held.filter((one) => one.owner === owner).reduce((sum, one) => sum + one.size, 0), String(number % 4)]);
+  const used = parts.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const foreign = Math.max(0, told.capacity - used - told.room);
+  parts.push(["other programs", foreign, "other"], ["free", told.room, "room"]);
+  const shown = parts.filter(([, bytes]) => bytes > 0);
+  box.replaceChildren(...shown.map(([name, bytes, kind]) => {
+    const part = make("i", { title: `${t(name)}: ${size(bytes)}`, dataset: { kind } }, bytes / told.capacity > 0.09 ? `${t(name)} ${size(bytes)}` : "");
+    part.style.flex = `${bytes} 0 0`;
+    return part;
+  }));
+  box.setAttribute("aria-label", shown.map(([name, bytes]) => `${t(name)} ${size(bytes)}`).join(", "));
+}
+
+function draw(root, told) {
+  const find = (id) => root.querySelector(`#lr-${id}`);
+  bar(find("bar"), told);
+  const lent = told.held.reduce((sum, one) => sum + one.size, 0);
+  find("sums").replaceChildren(...[["budget", told.capacity], ["lent", lent], ["left", told.room], ["resident", told.resident]].map(([name, bytes]) => make("span", {}, `${t(name)} `, make("b", { textContent: size(bytes) }))));
+  find("held").replaceChildren(...told.held.map((one) => row(t(one.owner), size(one.size), t(one.committed ? "there" : "reserved"))));
+  find("plan-items").replaceChildren(...told.plan.map(([part, bytes, source]) => row(t(part), size(bytes), t(source))));
+  find("ladder").replaceChildren(...told.ladder.map((rung) => make("li", { className: rung.taken ? "taken" : "" }, t(rung.name), make("small", { textContent: rung.taken ? t("taken") : rung.change || t("nothing lower here") }))));
+  find("brain").textContent = told.brain ? `${t("The language model")}: ${told.brain}` : "";
+}
+
+async function look() {
+  const root = document.getElementById("lucidrive-memory");
+  if (!root?.offsetParent || document.hidden) return;
+  try {
+    const answer = await fetch("memory.json");
+    if (answer.ok) draw(root, await answer.json());
+  } catch {
+    // the server is gone; the Drive tab says so
+  }
+}
+
+setInterval(look, EVERY_MS);
+document.addEventListener("click", (event) => event.target.closest?.('[role="tab"], [data-language]') && setTimeout(look, 50));
