@@ -12,7 +12,7 @@ from typing import Any
 
 from brain.files import ADAPTER
 from brain.grammar import grammar
-from brain.llm import LocalModel, Token
+from brain.llm import LocalModel, Reading, Token
 from brain.plan import PlanError, Utterance, parse_line, print_line
 from brain.prompt import MAX_TEXT, Context, prompt_tokens
 from brain.quant import Quant
@@ -69,13 +69,13 @@ class Director:
     def think(self, text: str, context: Context | str = "") -> Thought:
         """Yields after every forward pass; the generator's return value is the reply. BrainInputError on unusable text."""
         prompt = prompt_tokens(self.model.tokenizer, clean(text), str(context))
-        stopwatch = Stopwatch()
-        tokens = yield from self._decoded(prompt, (), stopwatch)
+        stopwatch, reading = Stopwatch(), Reading()
+        tokens = yield from self._decoded(prompt, (), reading, stopwatch)
         utterance = self._parse([token.id for token in tokens if not token.end])
         line, confidence = print_line(utterance), mean_logprob(tokens)
         instead = None
         if self.unsure is not None and confidence < self.unsure:
-            instead = yield from self._instead(prompt, tokens, line, stopwatch)
+            instead = yield from self._instead(prompt, tokens, line, reading, stopwatch)
         count = sum(not token.end for token in tokens)
         return Reply(utterance, line, stopwatch.seconds, count, confidence, instead)
 
@@ -84,10 +84,10 @@ class Director:
         return finished(self.think(text, context))
 
     def _decoded(
-        self, prompt: list[int], begin: Sequence[int], stopwatch: Stopwatch
+        self, prompt: list[int], begin: Sequence[int], reading: Reading, stopwatch: Stopwatch
     ) -> Generator[None, None, list[Token]]:
         tokens: list[Token] = []
-        decoding = self.model.decode(prompt, self.grammar, begin=begin)
+        decoding = self.model.decode(prompt, self.grammar, begin=begin, reading=reading)
         while True:
             with stopwatch:
                 token = next(decoding, DONE)
@@ -98,7 +98,7 @@ class Director:
             yield
 
     def _instead(
-        self, prompt: list[int], tokens: list[Token], line: str, stopwatch: Stopwatch
+        self, prompt: list[int], tokens: list[Token], line: str, reading: Reading, stopwatch: Stopwatch
     ) -> Generator[None, None, str | None]:
         """The line that another choice leads to where the choice was least sure."""
         choices = [(token.logprob, place, token.other) for place, token in enumerate(tokens) if token.other is not None]
@@ -106,7 +106,8 @@ class Director:
             begin = [token.id for token in tokens[:place]]
             if other not in self.model.ends:
                 begin.append(other)
-                begin += [token.id for token in (yield from self._decoded(prompt, begin, stopwatch)) if not token.end]
+                rest = yield from self._decoded(prompt, begin, reading, stopwatch)
+                begin += [token.id for token in rest if not token.end]
             found = print_line(self._parse(begin))
             if found != line:
                 return found

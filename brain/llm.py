@@ -36,6 +36,13 @@ class Token:
     other: int | None = None
 
 
+@dataclass(slots=True)
+class Reading:
+    """Keys and values of a prompt that has been read once, for lines that go on from it otherwise."""
+
+    cache: Any = None
+
+
 class LocalModel:
     """A causal language model with its tokenizer; `decode` yields tokens under a grammar."""
 
@@ -76,13 +83,19 @@ class LocalModel:
 
     @torch.inference_mode()
     def decode(
-        self, prompt: list[int], grammar: str, limit: int = 120, begin: Sequence[int] = ()
+        self,
+        prompt: list[int],
+        grammar: str,
+        limit: int = 120,
+        begin: Sequence[int] = (),
+        reading: Reading | None = None,
     ) -> Iterator[Token | None]:
         """Greedy decoding under a Lark `grammar`. At most one forward pass between two yields.
 
         None is yielded after each piece of the prompt that is read, so that a long text does not stop the picture.
         Tokens that the grammar forces cost no decision of their own, but still have to be read by the model. `begin`:
-        tokens that the line begins with; they are not yielded.
+        tokens that the line begins with; they are not yielded. reading: what an earlier decoding of the same prompt has read
+        (that one has to have ended), or what this one is to leave its reading in.
         """
         from transformers import DynamicCache
 
@@ -90,11 +103,17 @@ class LocalModel:
         if not matcher.consume_tokens(list(begin)):
             raise ValueError("no line of the grammar begins so")
         config: Any = self.model.config
-        cache = DynamicCache(config=config)
-        read = [*prompt, *begin]
+        reading = reading or Reading()
+        if begin and reading.cache is not None:
+            cache, read = reading.cache, list(begin)
+            if (since := cache.get_seq_length() - len(prompt)) > 0:
+                cache.crop(-since)
+        else:
+            cache, read = DynamicCache(config=config), [*prompt, *begin]
         for start in range(0, len(read), PIECE):
             logits = self._forward(read[start : start + PIECE], cache)
             yield None
+        reading.cache = cache
         for _ in range(limit - len(begin)):
             if matcher.is_stopped():
                 return

@@ -32,7 +32,6 @@ PATIENCE = 60.0  # seconds for one answer of the server
 LIMIT = 120  # tokens of a line
 IMPOSSIBLE = -1000.0  # log-probabilities below that are of tokens that the grammar forbade
 SAMPLES, WARMTH = 4, 1.0  # in search of a second best line
-GOLDEN = "turn left, then make it rain"
 
 
 class BrainServerError(LucidriveError):
@@ -55,7 +54,6 @@ class VllmDirector:
         """url: such as http://127.0.0.1:8000; model: the name of the LoRA, as the server was told it."""
         self.tokenizer, self.url, self.model, self.unsure = tokenizer, url.rstrip("/"), model, unsure
         self.grammar = grammar()
-        self._golden: str | None = None
 
     @classmethod
     def connect(
@@ -92,17 +90,11 @@ class VllmDirector:
 
     def sleep(self) -> None:
         """The server gives its GPU memory up, keeping the weights in main memory (needs its sleep mode)."""
-        self._golden = self.answer(GOLDEN).line
         self._asked("POST", "/sleep?level=1")
 
     def wake(self) -> None:
-        """BrainServerError when it does not say what it said before it slept: a LoRA may be lost in its sleep."""
+        """The opposite of `sleep`. An adapter may be lost in it: ask something whose answer is known before people do."""
         self._asked("POST", "/wake_up")
-        line = self.answer(GOLDEN).line
-        if self._golden is not None and line != self._golden:
-            raise BrainServerError(
-                f"The server at {self.url} woke up saying other things than before; start it anew, its LoRA is damaged."
-            )
 
     def _said(self, prompt: list[int], samples: int = 1) -> list[Said]:
         wanted = {

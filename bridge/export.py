@@ -37,11 +37,16 @@ def write_clip(clip: Clip, out: Path, disk: Disk = DISK) -> tuple[Path, Path]:
 def write_described(out: Path, video: bytes, fields: dict[str, Any], disk: Disk = DISK) -> tuple[Path, Path]:
     """A video and what there is to say of it, with the checksums of both. ExportError."""
     beside = out.with_suffix(".json")
-    sums = {"video": hashlib.sha256(video).hexdigest(), "labels": hashlib.sha256(_text(fields)).hexdigest()}
     with refusing(out):
         disk.folder(out.parent)
-    write_files({out: video, beside: _text(fields | {"sha256": sums})}, disk)
+    write_files({out: video, beside: described(video, fields)}, disk)
     return out, beside
+
+
+def described(video: bytes, fields: dict[str, Any]) -> bytes:
+    """The sidecar of a video: what there is to say of it, with the checksums of both."""
+    sums = {"video": hashlib.sha256(video).hexdigest(), "labels": hashlib.sha256(_text(fields)).hexdigest()}
+    return _text(fields | {"sha256": sums})
 
 
 def check_clip(video: Path) -> None:

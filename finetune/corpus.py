@@ -1,7 +1,8 @@
 """Makes (text, context, plan) cases whose plan is known by construction, split by template and phrase.
 
 A case is composed of phrases (finetune/phrases) and of ways to join them. Both are split by a hash of their words: a
-held-out text is made of held-out phrases and joints alone. No text of the hand-written test is ever made.
+held-out text is made of held-out phrases and joints alone. What was written after the split (phrases/*/more) is for
+training alone. No text of the hand-written test is ever made.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brain.director import Director
-from brain.files import PACKAGE, PACKAGE_VERSION, found, seal
+from brain.files import PACKAGE, PACKAGE_VERSION, checked, found, seal
 from brain.quant import nf4
 from finetune.batches import IGNORE, Batch, Batches, example, pack
 from finetune.best import Best
@@ -23,6 +23,7 @@ from finetune.cases import read_cases
 from finetune.confidence import measured_threshold, write_threshold
 from finetune.corpus import corpus
 from finetune.lora import fuse
+from world.errors import WeightsError
 from world.train.loop import Report, Schedule, TrainingLoop
 
 VALIDATION_SEED = 1
@@ -38,7 +39,7 @@ TARGETS: dict[str, str | list[str]] = {
 class FinetuneConfig:
     """alpha is twice the rank; targets: a key of TARGETS; patience: validations without a better one that end it."""
 
-    cases: int = 30_000
+    cases: int = 60_000
     validation: int = 400
     rank: int = 64
     targets: str = "all-linear"
@@ -56,6 +57,7 @@ def finetune(
     data: Path | None = None,
     out: Path = Path("runs/brain"),
     *,
+    begin: Path | None = None,
     config: FinetuneConfig | None = None,
     report: Report | None = None,
 ) -> Path:
@@ -63,7 +65,8 @@ def finetune(
 
     Of the averaged weights at every validation those with the most exact plans are kept. base: a folder of safetensors
     with its tokenizer (default: SmolLM2-135M-Instruct), whose own chat template is used; data: a jsonl file of cases
-    (`text`, `context`, `plan`) added to the synthesised corpus.
+    (`text`, `context`, `plan`) added to the synthesised corpus; begin: an adapter of the same rank and targets, from whose
+    weights training sets out. WeightsError where it is damaged or of another shape.
     """
     from transformers import AutoTokenizer
 
@@ -71,6 +74,8 @@ def finetune(
     folder = found(base)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = adapted(folder, config)
+    if begin is not None:
+        set_out(model, begin)
 
     cases = corpus(config.cases, seed=config.seed) + (read_cases(data) if data else [])
     batches = Batches([example(tokenizer, case) for case in cases], config.batch, config.seed)
@@ -149,6 +154,20 @@ def adapted(folder: Path, config: FinetuneConfig) -> Any:
             parameter.data = parameter.data.float()
     fuse(model)
     return model
+
+
+def set_out(model: Any, begin: Path) -> None:
+    """Gives the LoRA of `model` the weights of the adapter in `begin`."""
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    weights = {name: value.float() for name, value in load_file(checked(begin)).items()}
+    try:
+        missed: Any = set_peft_model_state_dict(model, weights)
+    except RuntimeError as error:
+        raise WeightsError(f"The adapter in {begin} is of another rank than what is to be trained.") from error
+    if missed.unexpected_keys or any("lora_" in name for name in missed.missing_keys):
+        raise WeightsError(f"The adapter in {begin} is for other layers than those that are to be trained.")
 
 
 def completion_loss(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -223,6 +223,11 @@ def test_a_line_can_be_made_to_begin_so(director: Director) -> None:
     begin = [token.id for token in whole[:3]]
     rest = [token for token in director.model.decode(prompt, director.grammar, begin=begin) if token is not None]
     assert [token.id for token in rest] == [token.id for token in whole[3:]]
+    reading = llm.Reading()
+    assert list(filter(None, director.model.decode(prompt, director.grammar, reading=reading))) == whole
+    passes = list(director.model.decode(prompt, director.grammar, begin=begin, reading=reading))
+    assert [token.id for token in passes if token] == [token.id for token in rest]
+    assert passes.count(None) == 1  # the prompt is not read again
     with pytest.raises(ValueError):
         list(director.model.decode(prompt, director.grammar, begin=director.model.tokenizer("no line").input_ids))
 

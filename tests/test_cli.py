@@ -45,7 +45,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "ui", "dream", "plan", "collect", "train", "train tokenizer", "train all", "train release", "finetune",
+    ["", "ui", "dream", "clips", "plan", "collect", "train", "train tokenizer", "train all", "train release", "finetune",
      "evaluate", "evaluate world", "evaluate brain", "bench", "bench faults", "doctor"],
 )  # fmt: skip
 def test_every_command_explains_itself(command: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from finetune import numbers, reserved
 from finetune.cases import Case, bare, read_tsv, template
 from finetune.corpus import apart, corpus
 from finetune.phrases import en, zh
-from finetune.pieces import FEWEST, FEWEST_VALIDATED, of_split
+from finetune.pieces import FEWEST, FEWEST_VALIDATED, Pieces, of_split
 
 DATA = Path(__file__).parent / "data"
 COUNT = 20_000
@@ -83,7 +84,7 @@ def test_held_out_texts_share_no_template_with_training(cases: list[Case], held_
 
 
 def lists(words: object) -> Iterator[tuple[str, ...]]:
-    """Every list of options in a language's phrase books."""
+    """Every list of options in a language's phrase books that is split."""
     if isinstance(words, tuple):
         yield words
     elif isinstance(words, dict):
@@ -91,8 +92,24 @@ def lists(words: object) -> Iterator[tuple[str, ...]]:
             yield from lists(value)
     elif isinstance(words, ModuleType):
         for name, value in vars(words).items():
-            if name.isupper() or isinstance(value, ModuleType):
+            if "MORE" not in name.upper() and (name.isupper() or isinstance(value, ModuleType)):
                 yield from lists(value)
+
+
+@pytest.mark.parametrize("words", [en, zh])
+def test_what_was_added_later_is_for_training_alone(words: ModuleType) -> None:
+    rng = random.Random(0)
+    training, others = (Pieces(words, "en", split, rng) for split in ("train", "held_out"))
+    known = set(lists(words))
+    kept_back = {option for options in known if len(options) >= FEWEST for option in of_split(options, "held_out")}
+    assert not kept_back & {option for added in (*words.MORE.values(), *words.MORE_SLOTS.values()) for option in added}
+    for options, added in words.MORE.items():
+        assert options in known and added
+        assert len(set(added)) == len(added) and not set(added) & set(options)
+        tested = {training.pick(options) for _ in range(60)}
+        assert not tested & set(of_split(options, "held_out"))
+        assert not {others.pick(options) for _ in range(60)} & set(added)
+    assert not set(words.MORE_SLOTS) & set(words.SLOTS)
 
 
 @pytest.mark.parametrize("words", [en, zh])

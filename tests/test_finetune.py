@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from torch import nn
 
+from brain.files import seal
 from finetune.batches import IGNORE, Batches, Example, example, pack, shared_beginning
 from finetune.best import Best
 from finetune.cases import read_cases, read_tsv
@@ -16,9 +17,9 @@ from finetune.corpus import corpus
 from finetune.lora import fuse
 from finetune.rules import by_rules
 from finetune.scores import compare
-from finetune.train import completion_loss
+from finetune.train import completion_loss, set_out
 from tests.tiny_brain import tiny_model
-from world.errors import DataError
+from world.errors import DataError, WeightsError
 
 HAND_WRITTEN = Path(__file__).parent / "data/brain_cases.tsv"
 
@@ -91,6 +92,27 @@ def test_packed_loss_is_that_of_the_examples_one_by_one() -> None:
     losses = torch.stack([loss for loss, _ in apart])
     torch.testing.assert_close(together, (losses * learnt).sum() / learnt.sum())
     assert float(exact) == pytest.approx(float(torch.stack([right for _, right in apart]).mean()))
+
+
+def test_training_sets_out_from_an_adapter_of_the_same_shape(tmp_path: Path) -> None:
+    def lora(rank: int, targets: str | list[str] = "all-linear") -> PeftModel:
+        return get_peft_model(
+            tiny_model().model,
+            LoraConfig(r=rank, target_modules=targets, task_type="CAUSAL_LM", init_lora_weights=False),
+        )
+
+    known, fresh = lora(2), lora(2)
+    known.save_pretrained(tmp_path)
+    seal(tmp_path)
+    set_out(fresh, tmp_path)
+    weights = get_peft_model_state_dict(known)
+    assert weights and all(
+        torch.equal(value, weights[name]) for name, value in get_peft_model_state_dict(fresh).items()
+    )
+    with pytest.raises(WeightsError, match="another rank"):
+        set_out(lora(3), tmp_path)
+    with pytest.raises(WeightsError, match="other layers"):
+        set_out(lora(2, ["q_proj"]), tmp_path)
 
 
 def test_own_cases_are_read_and_bad_ones_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from ui.commands import checks, imports, memory, plan, recover, train, training, watch
+from ui.commands import checks, clips, imports, memory, plan, recover, train, training, watch
 from ui.console import INTERRUPTED, Sentences, complain, quiet
 
 app = typer.Typer(
@@ -27,6 +27,12 @@ app.command(
     rich_help_panel=DREAM,
     epilog='Example: lucidrive dream --prompt "heavy rain, left, then a child runs out" --seconds 20 --out rain.mp4',
 )(watch.dream)
+app.command(
+    "clips",
+    rich_help_panel=DREAM,
+    epilog='Example: lucidrive clips "rainy night, a pedestrian steps out from the right while we turn left" -n 20 --seconds 8 '
+    "--out corner-cases",
+)(clips.clips)
 app.command("recover", rich_help_panel=DREAM, epilog="Example: lucidrive recover clips --join last")(recover.recover)
 app.command(
     "plan",

@@ -22,7 +22,7 @@ from world.errors import LucidriveError
 Report = Callable[[float, str], None]  # fraction done, what is being done
 TRACEBACK = "LUCIDRIVE_TRACEBACK"
 INTERRUPTED = 130
-RESUMABLE = ("collect", "train", "finetune")
+RESUMABLE = ("clips", "collect", "train", "finetune")
 
 
 class Sentences(TyperGroup):

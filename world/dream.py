@@ -198,6 +198,11 @@ class Dream:
         other._stage, other._layout, other._since = self._stage.fork(), self._layout, self._since
         return other
 
+    def reseed(self, seed: int) -> None:
+        """From here on another of the futures that this past may have."""
+        self.seed = seed
+        self._generator = seeded(seed, self.model.device)
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that the next frames depend on: tensors, and plain values for JSON. `from_state` goes on from there."""
         if self.frame is None:

@@ -80,7 +80,7 @@ def finetune(
         ),
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 20.0,
-    cases: Annotated[int, typer.Option(min=64, help="Synthesised cases.")] = 30_000,
+    cases: Annotated[int, typer.Option(min=64, help="Synthesised cases.")] = 60_000,
     seed: Seed = 0,
     base: Annotated[
         str | None, typer.Option(help="Another base model: its folder, or a name that is in Hugging Face's cache here.")
@@ -92,6 +92,10 @@ def finetune(
     rate: Annotated[float, typer.Option(min=0, help="Learning rate.")] = 2e-3,
     targets: Annotated[str, typer.Option(help="all-linear, attention or mlp.")] = "all-linear",
     patience: Annotated[int, typer.Option(min=1, help="Validations without a better one after which it ends.")] = 5,
+    begin: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="An adapter to set out from, of the same rank and targets."),
+    ] = None,
 ) -> None:
     """Train the brain's LoRA: sentences in English and Chinese to plans, added to your own cases if you give some."""
     from finetune.train import TARGETS, FinetuneConfig
@@ -110,5 +114,5 @@ def finetune(
         patience=patience,
     )
     with progress("finetune") as report:
-        adapter = train(base, data, out, config=config, report=report)
+        adapter = train(base, data, out, begin=begin, config=config, report=report)
     say(f"The adapter is in {adapter}. Measure it: lucidrive evaluate brain --adapter {adapter}")

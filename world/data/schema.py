@@ -1,8 +1,8 @@
 """The columns of a driving dataset, row by row.
 
 Row t holds frame t and the control applied at t, which leads to frame t + 1. Commanded values (`action`,
-`control.*`), the expert's advice (`expert.*`) and what is true of the frame (`observation.*`, `label.*`,
-`event.*`) never share a column.
+`control.*`), the expert's advice (`expert.*`), what is true of the frame (`observation.*`, `label.*`, `event.*`) and what was
+only estimated from a dreamt one (`judged.*` by the judge, `readout.*` by the world itself) never share a column.
 """
 
 from __future__ import annotations
@@ -63,12 +63,26 @@ COLUMNS: dict[str, Column] = {
     "label.visible_people": Column("int64", (1,)),
 }
 
+ESTIMATES: dict[str, Column] = {  # of dreams; `synthetic` is 1 in all their rows
+    "synthetic": Column("int64", (1,)),
+    **{
+        f"judged.{name}": Column("int64", (1,)) for name in ("weather", "time", "event", "side", "off_road", "junction")
+    },
+    **{f"judged.{name}": Column("float32", (1,)) for name in ("speed", "yaw_rate")},
+    **{f"readout.{name}": Column("int64", (1,)) for name in ("weather", "time")},
+    **{
+        f"readout.{name}": Column("float32", (1,))
+        for name in ("speed", "yaw_rate", "junction_distance", "lane_offset", "collision", "off_road", "event_visible")
+    },
+}
+KNOWN = COLUMNS | ESTIMATES
+
 
 def columns(inputs: Inputs) -> dict[str, Column]:
     """The columns of a dataset whose actions these are: a car's are steer and accel, others are the inputs themselves."""
     if inputs.driving:
-        return COLUMNS
-    return COLUMNS | {"action": Column("float32", (len(inputs),), inputs.names)}
+        return KNOWN
+    return KNOWN | {"action": Column("float32", (len(inputs),), inputs.names)}
 
 
 def bounds(inputs: Inputs) -> dict[str, Any]:
@@ -95,7 +109,7 @@ class Episode:
     """One uninterrupted drive of T frames.
 
     images: uint8 [T, H, W, 3]; values: column name -> array [T] or [T, n]; task: the episode in a sentence.
-    Columns may be left out (a recorded video has no labels) but not made up: only names in `COLUMNS` are taken.
+    Columns may be left out (a recorded video has no labels) but not made up: only names in `KNOWN` are taken.
     """
 
     images: np.ndarray
@@ -107,7 +121,7 @@ class Episode:
             shape = self.images.shape
             raise DataError(f"An episode's images must be uint8 [T, H, W, 3], not {self.images.dtype} {shape}.")
         for name, array in self.values.items():
-            if name not in COLUMNS:
+            if name not in KNOWN:
                 raise DataError(
                     f"'{name}' is not a column of this dataset format; see world/data/schema.py for the names."
                 )

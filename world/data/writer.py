@@ -61,16 +61,8 @@ class EpisodeWriter:
         self._shape, self._names = shape, tuple(episode.values)
         for image in episode.images:
             self._video.write(image)
-        table = {
-            name: _to_arrow(name, column, episode.values[name])
-            for name, column in self._columns.items()
-            if name in episode.values
-        }
-        rows = len(episode)
-        table["timestamp"] = pa.array(np.arange(rows, dtype=np.float32) / np.float32(self.fps))
-        table["frame_index"] = pa.array(np.arange(rows, dtype=np.int64))
-        self._tables.append(pa.table(table))
-        self._episodes.append({"length": rows, "task": episode.task})
+        self._tables.append(_rows(self._columns, episode.values, len(episode), self.fps))
+        self._episodes.append({"length": len(episode), "task": episode.task})
 
     def close(self) -> None:
         """Finishes the shard; the marker is written last. OSError, with nothing left behind, where the disk refuses."""
@@ -87,13 +79,7 @@ class EpisodeWriter:
         assert self._shape is not None
         (self.shard / "video.mp4").write_bytes(self._encoded.getbuffer())
         pq.write_table(pa.concat_tables(self._tables), self.shard / "data.parquet")
-        meta = {
-            "fps": self.fps,
-            "shape": list(self._shape),
-            "inputs": asdict(self.inputs),
-            "episodes": self._episodes,
-        }
-        (self.shard / "episodes.json").write_text(json.dumps(meta))
+        _write_episodes(self.shard, self._shape, self._episodes, self.fps, self.inputs)
         for name in ("data.parquet", "video.mp4", "episodes.json"):
             with (self.shard / name).open("rb") as file:
                 os.fsync(file.fileno())
@@ -109,6 +95,35 @@ class EpisodeWriter:
             self.close()
         else:
             self._video.close()
+
+
+def write_shard(shard: Path, video: Path, shape: tuple[int, ...], values: dict[str, np.ndarray], task: str) -> Path:
+    """A shard of one car's episode whose video [T, *shape] is there already; it is linked to where that can be."""
+    shutil.rmtree(shard, ignore_errors=True)
+    shard.mkdir(parents=True)
+    rows = len(next(iter(values.values())))
+    pq.write_table(_rows(columns(DRIVING), values, rows, FPS), shard / "data.parquet")
+    try:
+        os.link(video, shard / "video.mp4")
+    except OSError:
+        shutil.copyfile(video, shard / "video.mp4")
+    _write_episodes(shard, shape, [{"length": rows, "task": task}], FPS, DRIVING)
+    (shard / DONE).touch()
+    return shard
+
+
+def _rows(known: dict[str, Column], values: dict[str, np.ndarray], rows: int, fps: float) -> pa.Table:
+    table = {name: _to_arrow(name, column, values[name]) for name, column in known.items() if name in values}
+    table["timestamp"] = pa.array(np.arange(rows, dtype=np.float32) / np.float32(fps))
+    table["frame_index"] = pa.array(np.arange(rows, dtype=np.int64))
+    return pa.table(table)
+
+
+def _write_episodes(
+    shard: Path, shape: tuple[int, ...], episodes: list[dict[str, Any]], fps: float, inputs: Inputs
+) -> None:
+    meta = {"fps": fps, "shape": list(shape), "inputs": asdict(inputs), "episodes": episodes}
+    (shard / "episodes.json").write_text(json.dumps(meta))
 
 
 def is_done(shard: Path) -> bool:

@@ -6,6 +6,7 @@ from finetune.phrases.zh import (
     events,
     injections,
     joints,
+    more,
     nouns,
     offtopic,
     questions,
@@ -18,9 +19,13 @@ from finetune.phrases.zh import (
 DO = drive.DO | weather.DO | events.DO
 SAY = drive.SAY | weather.SAY | events.SAY
 SLOTS = unsupported.SLOTS | offtopic.SLOTS | injections.SLOTS | questions.SLOTS
+MORE = more.MORE  # of the list that is its key, for training alone
+MORE_SLOTS = more.SLOTS
 
 __all__ = [
     "DO",
+    "MORE",
+    "MORE_SLOTS",
     "SAY",
     "SLOTS",
     "actors",

@@ -1,0 +1,32 @@
+"""The accepted clips as one LeRobotDataset v3, an episode each; their videos are taken as they are."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bridge.errors import DataError
+from bridge.factory.export.clips import Kept
+from world.data.writer import assemble, write_shard
+
+ROBOT = "lucidrive-dream"
+
+
+def write(clips: Sequence[Kept], folder: Path, card: str) -> Path:
+    """In `folder`, which stands as it was until the new one is whole. DataError for no clips."""
+    if not clips:
+        raise DataError("No clip was accepted, so there is no dataset to write; the report says why.")
+    room = Path(tempfile.mkdtemp(prefix=".delivering-", dir=folder.parent))
+    try:
+        shards = [
+            write_shard(room / "shards" / clip.stem, clip.video, clip.shape, clip.columns(), clip.task)
+            for clip in clips
+        ]
+        new = assemble(room / "dataset", shards, robot_type=ROBOT, card=card)
+        shutil.rmtree(folder, ignore_errors=True)
+        new.replace(folder)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+    return folder

@@ -1,0 +1,110 @@
+"""Each accepted clip as an MCAP file for Foxglove: pictures, controls and labels as JSON messages with their schemas.
+
+Commanded values (`/commanded`) and estimated ones (`/judged`, `/readout`) are channels of their own.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from bridge.disk import write_whole
+from bridge.errors import ExportError
+from bridge.factory.export.clips import CONTROLS, Kept
+from world.controls import FPS
+from world.data.video import read_video
+
+NANOSECONDS = 10**9
+QUALITY = 92  # of the JPEGs
+STAMP = {"type": "object", "properties": {"sec": {"type": "integer"}, "nsec": {"type": "integer"}}}
+IMAGE = {  # Foxglove's well-known schema
+    "type": "object",
+    "properties": {
+        "timestamp": STAMP,
+        "frame_id": {"type": "string"},
+        "data": {"type": "string", "contentEncoding": "base64"},
+        "format": {"type": "string"},
+    },
+}
+NUMBER, TEXT = {"type": ["number", "null"]}, {"type": "string"}
+COMMANDED = ("steer", "accel", *CONTROLS, "speed", "yaw_rate")
+
+
+def write(clips: Sequence[Kept], folder: Path) -> Path:
+    """One `.mcap` a clip. ExportError, without the package `mcap` too."""
+    try:
+        from mcap.writer import CompressionType, Writer
+    except ModuleNotFoundError as error:
+        raise ExportError("MCAP files need the package `mcap`: run `pip install 'lucidrive[mcap]'`.") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"{folder} cannot be written ({(error.strerror or str(error)).lower()}).") from error
+    for clip in clips:
+        buffer = io.BytesIO()
+        writer = Writer(buffer, compression=CompressionType.NONE)
+        writer.start(profile="", library="lucidrive")
+        _fill(writer, clip)
+        writer.finish()
+        write_whole(folder / f"{clip.stem}.mcap", buffer.getvalue())
+    return folder
+
+
+def _fill(writer: Any, clip: Kept) -> None:
+    fields, rows = clip.fields, clip.fields["per_frame"]
+    judged, readout = tuple(fields["judged"]), tuple(rows[0]["readout"])
+    channels = {
+        "/camera/front": _channel(writer, "/camera/front", "foxglove.CompressedImage", IMAGE),
+        "/commanded": _channel(writer, "/commanded", "lucidrive.Commanded", _numbers(COMMANDED)),
+        "/judged": _channel(writer, "/judged", "lucidrive.Judged", _numbers(judged)),
+        "/readout": _channel(writer, "/readout", "lucidrive.Readout", _numbers(readout)),
+        "/plan": _channel(writer, "/plan", "lucidrive.Plan", {"type": "object", "properties": {"running": TEXT}}),
+    }
+    for number, (row, picture) in enumerate(zip(rows, read_video(clip.video), strict=True)):
+        time = number * NANOSECONDS // FPS
+        said = {
+            "/camera/front": {
+                "timestamp": {"sec": time // NANOSECONDS, "nsec": time % NANOSECONDS},
+                "frame_id": "camera_front",
+                "data": base64.b64encode(_jpeg(picture)).decode(),
+                "format": "jpeg",
+            },
+            "/commanded": {**{name: row["control"][name] for name in COMMANDED[:-2]}, **row["motion"]},
+            "/judged": {name: fields["judged"][name][number] for name in judged},
+            "/readout": row["readout"],
+            "/plan": {"running": ";".join(step["line"] for step in row["plan"] if step["status"] == "running")},
+        }
+        for topic, message in said.items():
+            data = json.dumps(message).encode()
+            writer.add_message(channels[topic], log_time=time, data=data, publish_time=time, sequence=number)
+    about = {
+        "synthetic": "true",
+        "task": clip.task,
+        "line": clip.line,
+        "seed": str(fields["seed"]),
+        "accepted": str(fields["check"]["accepted"]).lower(),
+        "findings": json.dumps(fields["check"]["findings"]),
+    }
+    writer.add_metadata("lucidrive", about)
+
+
+def _channel(writer: Any, topic: str, name: str, schema: dict[str, Any]) -> int:
+    number = writer.register_schema(name=name, encoding="jsonschema", data=json.dumps(schema).encode())
+    channel: int = writer.register_channel(topic=topic, message_encoding="json", schema_id=number)
+    return channel
+
+
+def _numbers(names: Sequence[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": dict.fromkeys(names, NUMBER)}
+
+
+def _jpeg(picture: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()

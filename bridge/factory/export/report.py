@@ -1,0 +1,86 @@
+"""What became of a run: yield by scenario, reasons, and how far the judge who said so can be trusted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bridge.factory.jobs import Request
+from bridge.factory.matrix import coverage
+from bridge.factory.measures import Trust, real
+from bridge.factory.scenario import Scenario
+from bridge.factory.store import Store, Taken
+
+MOST_REASONS = 8  # told of each scenario
+
+
+def report(store: Store, trust: Trust) -> dict[str, Any]:
+    """Plain values for JSON, the same whenever and by whomever the run was made."""
+    request = store.request
+    by_line: dict[str, list[tuple[Taken, ...]]] = {}
+    for job in request.jobs:
+        by_line.setdefault(job.scenario.line, []).append(store.result(job))
+    results = [takes for several in by_line.values() for takes in several]
+    accepted = [job.scenario for job in request.jobs if any(taken.accepted for taken in store.result(job))]
+    return {
+        "synthetic": True,
+        "all": _yield(results),
+        "scenarios": {line: _yield(several) for line, several in sorted(by_line.items())},
+        "coverage": coverage(accepted),
+        "asked": coverage([job.scenario for job in request.jobs]),
+        "judge": judged_by(request, trust),
+    }
+
+
+def judged_by(request: Request, trust: Trust) -> dict[str, Any]:
+    """The judge's accuracy on held-out real frames, and where it was measured, these checks' on real clips."""
+    measured = real(request.judge)
+    return {
+        "files": request.judge,
+        "real_frames": asdict(trust),
+        "real_clips": None if measured is None else measured["checks"],
+        "limits": None if measured is None else measured["limits"],
+    }
+
+
+def _yield(several: Sequence[tuple[Taken, ...]]) -> dict[str, Any]:
+    """jobs, how many of them have their clip, takes in all, and the share of those that were accepted."""
+    takes = [taken for result in several for taken in result]
+    good = sum(taken.accepted for taken in takes)
+    why = Counter(reason.partition(":")[0] for taken in takes for reason in taken.reasons)
+    return {
+        "jobs": len(several),
+        "accepted": sum(bool(result) and result[-1].accepted for result in several),
+        "takes": len(takes),
+        "yield": round(good / len(takes), 4) if takes else None,
+        "reasons": dict(why.most_common(MOST_REASONS)),
+    }
+
+
+def rows(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """For people: scenario, clips, share of takes accepted, what was missing most."""
+    out = []
+    for line, one in [*found["scenarios"].items(), ("all", found["all"])]:
+        share = "-" if one["yield"] is None else f"{one['yield']:.0%}"
+        why = ", ".join(f"{reason} ({count})" for reason, count in list(one["reasons"].items())[:3])
+        out.append((line, f"{one['accepted']} of {one['jobs']}", f"{share} of {one['takes']}", why))
+    return out
+
+
+def cells(request: Request, store: Store) -> dict[tuple[str, str], tuple[int, int]]:
+    """Accepted and asked-for clips by event and by weather and time together."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for job in request.jobs:
+        key = _cell(job.scenario)
+        good, asked = found.get(key, (0, 0))
+        found[key] = good + any(taken.accepted for taken in store.result(job)), asked + 1
+    return found
+
+
+def _cell(scenario: Scenario) -> tuple[str, str]:
+    words = scenario.words()
+    event = words["event"] if words["event"] != "none" else f"no event, {words['manoeuvre']}"
+    side = f" {words['side']}" if words["side"] != "none" else ""
+    return event + side, f"{words['weather']} {words['time']}"

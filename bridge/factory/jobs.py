@@ -1,0 +1,173 @@
+"""What a run is made of: clips that are wanted, each a job whose id says all that it depends on, in lots that are dreamt together.
+
+A clip's last bits depend on how many dreams are stepped as one batch. So which clips are one batch is settled here, by
+their order alone, and never by who has time for them: the same request gives the same clips by any number of workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from brain.plan import MAX_SECONDS
+from bridge.errors import DataError
+from bridge.factory.scenario import Scenario, ScenarioError, vary
+from bridge.factory.start import Start
+from world.controls import FPS
+
+FORMAT = 1  # of a run: another one where the same request would give other clips
+TOGETHER = 8  # dreams a lot
+MOST_RETRIES, MOST_BRANCHES, LONGEST = 20, 8, 60.0  # s
+START = Start()
+LEAST_SECONDS = 1.5  # the judge looks at a second
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for. seconds: of each clip; retries: new seeds for a clip that was rejected; steps: K; branches: plan
+    lines that each clip forks into after `fork_at` seconds; world, judge: their hashes.
+    """
+
+    wanted: tuple[tuple[Scenario, int], ...]
+    seconds: float
+    world: dict[str, str]
+    judge: dict[str, str]
+    start: Start = START
+    retries: int = 2
+    steps: int = 2
+    branches: tuple[str, ...] = ()
+    fork_at: float | None = None
+    together: int = TOGETHER
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    @property
+    def frames(self) -> int:
+        return round(self.seconds * FPS)
+
+    @property
+    def fork_frame(self) -> int | None:
+        """The frame, counted from 0, that is the last one of the common past."""
+        return None if self.fork_at is None else round(self.fork_at * FPS)
+
+    @cached_property
+    def jobs(self) -> tuple[Job, ...]:
+        """Every clip or set of clips once, in the order asked for."""
+        common = self.common()
+        made = [Job(job_id(common, scenario.line, seed), scenario, seed) for scenario, seed in self.wanted]
+        return tuple({job.id: job for job in made}.values())
+
+    def lots(self) -> tuple[tuple[Job, ...], ...]:
+        each = max(1, self.together // max(1, len(self.branches)))
+        return tuple(self.jobs[first : first + each] for first in range(0, len(self.jobs), each))
+
+    def common(self) -> dict[str, Any]:
+        """All that every clip depends on, but for its line and seed."""
+        return {
+            "format": FORMAT,
+            "seconds": self.seconds,
+            "start": self.start.key,
+            "steps": self.steps,
+            "branches": list(self.branches),
+            "fork_at": self.fork_at,
+            "world": self.world,
+            "judge": self.judge,
+            "together": self.together,
+        }
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON; `of_plain` makes it again."""
+        start = {"scene": self.start.scene, "speed": self.start.speed, "what": self.start.what}
+        wanted = [{"line": scenario.line, "text": scenario.text, "seed": seed} for scenario, seed in self.wanted]
+        return {**self.common(), "retries": self.retries, "begin": start, "wanted": wanted}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One clip, or with branches one set of them."""
+
+    id: str
+    scenario: Scenario
+    seed: int
+
+    def take(self, attempt: int) -> Take:
+        """The first attempt has the seed that was asked for, each other one a new one."""
+        seed = self.seed if attempt == 0 else int(_digest(f"{self.id} {attempt}")[:7], 16)
+        return Take(self, attempt, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One attempt at a job."""
+
+    job: Job
+    attempt: int
+    seed: int
+
+    @property
+    def stem(self) -> str:
+        """Of its files."""
+        return f"{self.job.id}-{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Takes that are dreamt together: what of a lot is left to do in one round."""
+
+    lot: int
+    takes: tuple[Take, ...]
+
+
+def job_id(common: dict[str, Any], line: str, seed: int) -> str:
+    return _digest(json.dumps({**common, "line": line, "seed": seed}, sort_keys=True))[:16]
+
+
+def varied(scenario: Scenario, seed: int) -> Scenario:
+    """The scenario with what it leaves open chosen by the seed."""
+    chance = random.Random(f"vary {seed} {scenario.line}")
+    return vary(scenario, chance.random(), chance.random())
+
+
+def of_plain(values: dict[str, Any], start: Start) -> Request:
+    """DataError for what is none, or of another version."""
+    try:
+        if values["format"] != FORMAT:
+            raise ValueError(f"format {values['format']}")
+        wanted = tuple((Scenario(one["line"], one["text"]), int(one["seed"])) for one in values["wanted"])
+        names = ("seconds", "world", "judge", "retries", "steps", "fork_at", "together")
+        given = {name: values[name] for name in names}
+        return Request(wanted, start=start, branches=tuple(values["branches"]), **given)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"The run in that folder is damaged or of another version ({error}); use a new folder."
+        ) from error
+
+
+def check_settings(request: Request) -> None:
+    """ScenarioError for settings that no run can have."""
+    r = request
+    if not LEAST_SECONDS <= r.seconds <= LONGEST:
+        raise ScenarioError(f"A clip lasts {LEAST_SECONDS:g} to {LONGEST:g} seconds, not {r.seconds:g}.")
+    if not 0 <= r.retries <= MOST_RETRIES:
+        raise ScenarioError(f"Retries are 0 to {MOST_RETRIES} a clip, not {r.retries}.")
+    if not r.wanted:
+        raise ScenarioError("There is nothing to dream: no clip was asked for.")
+    if (r.fork_at is None) != (not r.branches):
+        raise ScenarioError(
+            'A counterfactual set needs both: when it forks, and into what: --fork-at 2.5 --branches "stop;left".'
+        )
+    if r.fork_at is None:
+        return
+    if not 0.1 <= r.fork_at <= r.seconds - 0.5 or r.fork_at > MAX_SECONDS:
+        raise ScenarioError(f"A clip of {r.seconds:g} s forks at 0.1 to {r.seconds - 0.5:g} s, not {r.fork_at:g}.")
+    if not 2 <= len(r.branches) <= MOST_BRANCHES or len(set(r.branches)) < len(r.branches):
+        raise ScenarioError(f"A set has 2 to {MOST_BRANCHES} branches, no two the same, not {len(r.branches)}.")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

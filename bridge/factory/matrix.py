@@ -1,0 +1,225 @@
+"""A scenario matrix: the product of its axes, with includes, excludes and a cap; and the table of what it covers."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bridge.factory.scenario import AXES, NONE, SIDED, Scenario, ScenarioError, check_word, of_line, of_words
+
+MOST = 20_000  # clips that are made without a cap
+LOOKED_AT = 1_000_000  # scenarios of a product that are gone through one by one
+NAMES = {  # of an axis in the file -> of a scenario
+    "events": "event",
+    "sides": "side",
+    "levels": "level",
+    "weather": "weather",
+    "times": "time",
+    "manoeuvres": "manoeuvre",
+    "speeds": "speed",
+    "at": "at",
+}
+OF_EVENTS = ("side", "level", "at")  # mean nothing where there is no event
+Reader = Callable[[str], Scenario]  # a sentence's scenario
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Axes as in `NAMES`; seeds: how many clips a scenario, or their seeds; include, exclude: scenarios as in `of_words`,
+    or with `plan` or `say`; cap: clips in all.
+    """
+
+    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    seeds: int | tuple[int, ...] = 1
+    include: tuple[Mapping[str, Any], ...] = ()
+    exclude: tuple[Mapping[str, Any], ...] = ()
+    cap: int | None = None
+
+    @property
+    def clips_each(self) -> int:
+        return self.seeds if isinstance(self.seeds, int) else len(self.seeds)
+
+    @property
+    def product(self) -> int:
+        """Combinations of the axes, before any is left out."""
+        return math.prod(map(len, self.axes.values())) if self.axes else 0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A YAML file: its matrix, and settings of the run that it gives by the names of `SETTINGS`."""
+
+    matrix: Matrix
+    settings: Mapping[str, Any]
+
+
+SETTINGS = {"name": str, "seconds": float, "retries": int, "scene": str, "steps": int, "vary": bool, "seed": int}
+ALONE = ("plan", "say")  # of an included scenario: the whole of it
+
+
+def load(path: Path, cap: int | None = None) -> Recipe:
+    """ScenarioError for a file that is no matrix, with the word that is wrong."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ScenarioError(f"{path} cannot be read as YAML ({' '.join(str(error).split())}); mend it.") from error
+    return recipe(raw, str(path), cap)
+
+
+def recipe(raw: Any, where: str, cap: int | None = None) -> Recipe:
+    """Out of plain values, checked word by word."""
+    known = (*NAMES, *(item.name for item in fields(Matrix) if item.name != "axes"), *SETTINGS)
+    if not isinstance(raw, dict):
+        raise ScenarioError(
+            f"{where} holds no matrix; give axes such as `events: [ped_cross]` and `weather: [rain(2)]`."
+        )
+    if odd := [str(name) for name in raw if name not in known]:
+        raise ScenarioError(f"{where} has an unknown key '{odd[0][:40]}'; there are: {', '.join(known)}.")
+    axes = {NAMES[name]: _axis(NAMES[name], raw[name], where) for name in NAMES if name in raw}
+    settings = {name: _setting(name, kind, raw[name], where) for name, kind in SETTINGS.items() if name in raw}
+    lists = {name: tuple(_scenarios(raw.get(name), name, where)) for name in ("include", "exclude")}
+    limit = cap if cap is not None else raw.get("cap")
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        raise ScenarioError(f"{where}: cap is the most clips there may be, a whole number from 1 on, not '{limit}'.")
+    return Recipe(Matrix(axes, _seeds(raw.get("seeds", 1), where), cap=limit, **lists), settings)
+
+
+def expand(matrix: Matrix, read: Reader | None = None, first_seed: int = 0) -> list[tuple[Scenario, int]]:
+    """Every clip's scenario and seed, in order. ScenarioError where there is none, or where there are too many.
+
+    With a cap the clips are spread over the scenarios: one of each before a second of any, and where there are more
+    scenarios than that, a choice of them that is the same every time.
+    """
+    each = matrix.clips_each
+    most = each * (matrix.product + len(matrix.include))
+    if matrix.cap is None and most > MOST:
+        raise ScenarioError(
+            f"This matrix asks for {most:,} clips, more than {MOST:,}; say how many there may be with --cap."
+        )
+    scenarios = _included(matrix, read) + list(_chosen(matrix))
+    scenarios = list({scenario.line: scenario for scenario in scenarios}.values())
+    if not scenarios:
+        raise ScenarioError("This matrix is empty: it has no axis, or its excludes leave nothing; give it some values.")
+    numbers = range(first_seed, first_seed + each) if isinstance(matrix.seeds, int) else matrix.seeds
+    numbers = numbers if matrix.cap is None else numbers[: matrix.cap]
+    clips = [(scenario, seed) for seed in numbers for scenario in scenarios]
+    return clips if matrix.cap is None else clips[: matrix.cap]
+
+
+def coverage(scenarios: Sequence[Scenario]) -> dict[str, dict[str, int]]:
+    """How many clips have each word of each axis, and, as `event x weather` and `event x time`, each pair."""
+    found: dict[str, Counter[str]] = {}
+    for scenario in scenarios:
+        words = scenario.words()
+        for axis, word in words.items():
+            found.setdefault(axis, Counter())[word] += 1
+        for other in ("weather", "time", "manoeuvre"):
+            found.setdefault(f"event x {other}", Counter())[f"{words['event']} x {words[other]}"] += 1
+    return {axis: dict(sorted(counts.items())) for axis, counts in found.items()}
+
+
+def _chosen(matrix: Matrix) -> Iterator[Scenario]:
+    """The product without what is excluded; with a cap below its size, so many of them by lot."""
+    if not matrix.axes:
+        return
+    if matrix.product <= LOOKED_AT:
+        cells = [cell for number in range(matrix.product) if not _excluded(cell := _cell(matrix, number), matrix)]
+        cells = _distinct(cells)
+        if matrix.cap is not None and len(cells) > matrix.cap:
+            cells = [cells[number] for number in sorted(random.Random(0).sample(range(len(cells)), matrix.cap))]
+        yield from map(of_words, cells)
+        return
+    assert matrix.cap is not None
+    lots, found, tried = random.Random(0), dict[str, Scenario](), 0
+    while len(found) < matrix.cap and tried < 20 * matrix.cap + 1000:
+        tried += 1
+        cell = _cell(matrix, lots.randrange(matrix.product))
+        if not _excluded(cell, matrix):
+            scenario = of_words(cell)
+            found.setdefault(scenario.line, scenario)
+    yield from found.values()
+
+
+def _cell(matrix: Matrix, number: int) -> dict[str, Any]:
+    """The combination of that number; what means nothing in it is left out."""
+    cell = {}
+    for axis, values in reversed(list(matrix.axes.items())):
+        number, place = divmod(number, len(values))
+        cell[axis] = values[place]
+    event = cell.get("event", NONE)
+    for axis in OF_EVENTS:
+        if event == NONE or (axis == "side" and event not in SIDED):
+            cell.pop(axis, None)
+    return cell
+
+
+def _distinct(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({repr(sorted(cell.items())): cell for cell in cells}.values())
+
+
+def _excluded(cell: Mapping[str, Any], matrix: Matrix) -> bool:
+    return any(all(cell.get(axis) == value for axis, value in rule.items()) for rule in matrix.exclude)
+
+
+def _included(matrix: Matrix, read: Reader | None) -> list[Scenario]:
+    found = []
+    for values in matrix.include:
+        if "plan" in values:
+            found.append(of_line(str(values["plan"])))
+        elif "say" in values:
+            if read is None:
+                raise ScenarioError("A `say` needs the language model to be read; write it as a `plan` instead.")
+            found.append(read(str(values["say"])))
+        else:
+            found.append(of_words(values))
+    return found
+
+
+def _axis(axis: str, given: Any, where: str) -> tuple[Any, ...]:
+    values = given if isinstance(given, list) else [given]
+    if not values or any(isinstance(value, (dict, list)) for value in values):
+        raise ScenarioError(
+            f"{where}: the axis of each {axis} is a list of words, such as {', '.join(AXES[axis][:3])}."
+        )
+    return tuple(dict.fromkeys(check_word(axis, NONE if value is None else value) for value in values))
+
+
+def _scenarios(given: Any, name: str, where: str) -> Iterator[dict[str, Any]]:
+    if given is not None and (not isinstance(given, list) or not all(isinstance(one, dict) and one for one in given)):
+        raise ScenarioError(f"{where}: {name} is a list of scenarios, such as - {{event: animal, time: night}}.")
+    for one in given or ():
+        alone = [key for key in ALONE if key in one]
+        if alone and (len(one) > 1 or name == "exclude"):
+            raise ScenarioError(f"{where}: `{alone[0]}` stands alone, in an include; exclude by words.")
+        if odd := [str(key) for key in one if key not in (*AXES, *ALONE)]:
+            raise ScenarioError(
+                f"{where}: a scenario has no '{odd[0][:40]}'; it may have {', '.join((*AXES, *ALONE))}."
+            )
+        yield {key: value if key in ALONE else check_word(key, value) for key, value in one.items()}
+
+
+def _seeds(given: Any, where: str) -> int | tuple[int, ...]:
+    numbers = given if isinstance(given, list) else [given]
+    if not numbers or not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in numbers):
+        raise ScenarioError(f"{where}: seeds is how many clips a scenario has, or a list of their seeds.")
+    if isinstance(given, list):
+        return tuple(dict.fromkeys(given))
+    if given < 1:
+        raise ScenarioError(f"{where}: seeds is how many clips a scenario has, at least 1.")
+    return int(given)
+
+
+def _setting(name: str, kind: type, value: Any, where: str) -> Any:
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise ScenarioError(f"{where}: '{name}' is {_KINDS[kind]}, not '{str(value)[:40]}'.")
+    return kind(value)
+
+
+_KINDS = {str: "a text", float: "a number", int: "a whole number", bool: "true or false"}

@@ -1,0 +1,218 @@
+"""From what a person asks for to a run: reads sentence, plan line or YAML, reckons the cost, makes and delivers."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from brain.plan import Plan, PlanError, parse_line, print_line, sentence
+from bridge.errors import SessionError
+from bridge.factory.deliver import deliver
+from bridge.factory.dreaming import clear_of, dream
+from bridge.factory.jobs import Batch, Request, varied
+from bridge.factory.matrix import Matrix, Reader, Recipe, coverage, expand, load
+from bridge.factory.measures import Trust
+from bridge.factory.pool import Workers, default_count
+from bridge.factory.run import Note, Progress, make
+from bridge.factory.scenario import Scenario, ScenarioError, of_line
+from bridge.factory.start import Start, check, from_file
+from bridge.factory.store import Store, check_room, open_request
+from bridge.factory.worker import THREADS, Place, judge_hashes
+from world.dream import WorldModel
+from world.files import EMBEDDED, read_config
+
+SECONDS, RETRIES, STEPS = 8.0, 2, 2
+YAML = (".yaml", ".yml")
+LINE = re.compile(r"[a-z_]+(\([^()]*\))?([@~][^;]*)?(;[a-z_]+(\([^()]*\))?([@~][^;]*)?)*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """As on the command line; None: not said, so that a YAML file may say it."""
+
+    what: str = ""
+    number: int = 10
+    seconds: float | None = None
+    seed: int | None = None
+    cap: int | None = None
+    vary: bool = False
+    retries: int | None = None
+    scene: str | None = None
+    begin: Path | None = None
+    at: float = 0.0
+    speed: float = 30.0
+    fork_at: float | None = None
+    branches: str = ""
+    steps: int | None = None
+    world: Path | None = None
+    judge: Path | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """A request and where its clips go. place: of the weights."""
+
+    request: Request
+    out: Path
+    place: Place
+
+    @classmethod
+    def of(cls, wish: Wish, out: Path, resume: bool = False, read: Reader | None = None) -> Order:
+        """`read`: what makes a scenario of a sentence (default: the brain, loaded when it is needed). LucidriveError."""
+        out, place = out.expanduser(), Place(wish.world, wish.judge)
+        if resume:
+            return cls(open_request(out, None, True), out, place)
+        if not wish.what.strip():
+            raise ScenarioError(
+                'Say what the clips are to show: lucidrive clips "rain at night, a person steps out from the left".'
+            )
+        given = request_of(wish, read or Reading())
+        return cls(open_request(out, given, False), out, place)
+
+    def cost(self) -> dict[str, Any]:
+        """What the clips cover, and what they would take here: time by a short trial, disk, memory is leased as it is used."""
+        request, workers = self.request, default_count()
+        scenarios = [job.scenario for job in request.jobs]
+        clips = len(request.jobs) * max(1, len(request.branches))
+        speed = self._trial() * workers
+        seconds = clips * request.seconds
+        most = seconds * (1 + request.retries)
+        return {
+            "coverage": coverage(scenarios),
+            "cost": {
+                "clips": clips,
+                "scenarios": len({scenario.line for scenario in scenarios}),
+                "seconds of clips": round(seconds, 1),
+                "seconds dreamt, at most (all retries)": round(most, 1),
+                f"minutes, at least, on {workers} cores": round(seconds / speed / 60, 1),
+                f"minutes, at most, on {workers} cores": round(most / speed / 60, 1),
+                "MiB on the disk, at most": round(check_room(self.out, request) / 2**20),
+                "begins in": request.start.what,
+            },
+        }
+
+    def make(
+        self,
+        workers: int | None = None,
+        cluster: str | None = None,
+        address: str | None = None,
+        note: Note | None = None,
+    ) -> Progress:
+        count = default_count() if workers is None else workers
+        return make(
+            self.request, self.out, self.place, workers=count, cluster=self._cluster(cluster, address), note=note
+        )
+
+    def deliver(self, formats: Sequence[str], note: Callable[[float, str], None] | None = None) -> dict[str, Any]:
+        with Store(self.out, self.request) as store:
+            return deliver(store, formats, Trust.of(self.place.judge), note)
+
+    def _cluster(self, name: str | None, address: str | None) -> Callable[[], Workers] | None:
+        if name is None:
+            return None
+        if name != "ray":
+            raise SessionError(f"There is no cluster '{name[:40]}'; there is: ray.")
+        from bridge.factory.cluster import RayWorkers
+
+        return lambda: RayWorkers(self.place, self.request, address)
+
+    def _trial(self) -> float:
+        """Seconds of clips a second that one worker dreams here now."""
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(THREADS)
+        try:
+            model = WorldModel.load(self.place.world)
+            clear_of(model)
+            jobs = self.request.lots()[0]
+            short = replace(self.request, seconds=1.5, branches=(), fork_at=None)
+            began = time.perf_counter()
+            clips = dream(model, short, Batch(0, tuple(job.take(0) for job in jobs)))
+            return sum(one.clip.seconds for one in clips) / (time.perf_counter() - began)
+        finally:
+            torch.set_num_threads(threads)
+
+
+def request_of(wish: Wish, read: Reader) -> Request:
+    """What a wish comes to. ScenarioError, PlanError, DataError, WeightsError: before anything is dreamt."""
+    path = Path(wish.what)
+    book = load(path, wish.cap) if path.suffix.lower() in YAML else Recipe(_one(wish), {})
+    said = book.settings
+
+    def chosen(name: str, default: Any) -> Any:
+        value = getattr(wish, name)
+        return said.get(name, default) if value is None else value
+
+    clips = expand(book.matrix, read, chosen("seed", 0))
+    if wish.vary or said.get("vary"):
+        clips = [(varied(scenario, seed), seed) for scenario, seed in clips]
+    scene = chosen("scene", None)
+    if scene is not None and wish.begin is not None:
+        raise ScenarioError("Begin the clips in a scene or in a file, not in both.")
+    start = Start(scene, what=f"scene {scene}") if scene else Start()
+    start = from_file(wish.begin, wish.at, wish.speed) if wish.begin is not None else start
+    model = WorldModel.load(wish.world)
+    clear_of(model)
+    check(model, start)
+    return Request(
+        tuple(clips),
+        float(chosen("seconds", SECONDS)),
+        dict(read_config(wish.world or EMBEDDED)[1]["files"]),
+        judge_hashes(wish.judge),
+        start,
+        int(chosen("retries", RETRIES)),
+        int(chosen("steps", STEPS)),
+        branches_of(wish.branches),
+        wish.fork_at,
+    )
+
+
+def branches_of(text: str) -> tuple[str, ...]:
+    """`stop;left&rain(3)` is two branches, the second of two steps. PlanError."""
+    parts = [part.strip() for part in text.split(";") if part.strip()]
+    return tuple(of_line(part.replace("&", ";")).line for part in parts)
+
+
+class Reading:
+    """Sentences by the brain, which is loaded at the first of them; plan lines as they are."""
+
+    def __init__(self, load_brain: Callable[[], Any] | None = None) -> None:
+        self._load = load_brain or _load_brain
+        self._brain: Any = None
+
+    def __call__(self, text: str) -> Scenario:
+        """PlanError for a line with a mistake; SessionError where the brain refuses or asks back: nobody is there to answer."""
+        if is_line(text):
+            return of_line(text)
+        self._brain = self._brain or self._load()
+        utterance = self._brain.answer(text).utterance
+        if not isinstance(utterance, Plan):
+            raise SessionError(sentence(utterance))
+        return Scenario(print_line(utterance), " ".join(text.split()))
+
+
+def is_line(text: str) -> bool:
+    """Whether it is a plan line, or was meant to be one and has a mistake in it."""
+    try:
+        parse_line(text)
+        return True
+    except PlanError:
+        return LINE.fullmatch("".join(text.split())) is not None and any(mark in text for mark in "();@~")
+
+
+def _load_brain() -> Any:
+    from brain.director import Director
+
+    return Director.load()
+
+
+def _one(wish: Wish) -> Matrix:
+    """A sentence or a plan line, so many times."""
+    if wish.cap is not None:
+        wish = replace(wish, number=min(wish.number, wish.cap))
+    return Matrix(include=({"plan" if is_line(wish.what) else "say": wish.what},), seeds=wish.number)

@@ -1,0 +1,148 @@
+"""A scenario: one plan line, put together from words of the vocabulary or taken as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from brain.plan import ORDINARY, SIDES, STEPS, Plan, Step, When, check_step, parse_line, print_line
+from bridge.errors import LucidriveError
+
+NONE = "none"
+EVENTS = tuple(name for name, kind in STEPS.items() if kind.group == "event")
+SIDED = tuple(name for name in EVENTS if STEPS[name].signature == "side")
+TIMES = tuple(name for name, kind in STEPS.items() if kind.group == "time")
+WEATHER = ("clear", *(f"{name}({level})" for name in ("rain", "snow", "fog") for level in (1, 2, 3)))
+MANOEUVRES = ("left", "right", "straight", "lane_left", "lane_right", "stop", "go", "faster", "slower", "follow")
+ONSET = 1.0  # s at which an event begins where nothing else is said: the judge has then seen the road without it
+VARIED_ONSET, VARIED_STEP = (0.5, 3.0), 0.5  # s
+
+
+class ScenarioError(LucidriveError):
+    """What was asked for cannot be made into scenarios."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What a clip is to show. `text`: the sentence that it comes from, where there is one."""
+
+    line: str
+    text: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        found = parse_line(self.line)
+        if not isinstance(found, Plan):
+            raise ScenarioError(f"'{self.line}' plans nothing; give steps, such as 'rain(2);left'.")
+        return found
+
+    def step(self, group: str) -> Step | None:
+        """The first step of a group (event, weather, time); for `drive`, the first manoeuvre or speed."""
+        groups = ("drive", "speed") if group == "drive" else (group,)
+        return next((step for step in self.plan.steps if step.group in groups), None)
+
+    def words(self) -> dict[str, str]:
+        """The axes of the coverage table: what this scenario has of each, `none` where it says nothing."""
+        event, weather, time, drive = (self.step(group) for group in ("event", "weather", "time", "drive"))
+        side = next((one for one in event.args if one in SIDES), NONE) if event else NONE
+        level = next((one for one in event.args if isinstance(one, int)), ORDINARY) if event else NONE
+        return {
+            "event": event.name if event else NONE,
+            "side": str(side),
+            "level": str(level),
+            "weather": bare(weather) if weather else NONE,
+            "time": time.name if time else NONE,
+            "manoeuvre": bare(drive) if drive else NONE,
+        }
+
+
+def of_line(line: str, text: str = "") -> Scenario:
+    """PlanError for what is no line of the plan language, ScenarioError for one that plans nothing."""
+    scenario = Scenario(print_line(parse_line(line)), text)
+    assert scenario.plan is not None
+    return scenario
+
+
+def of_words(values: Mapping[str, Any]) -> Scenario:
+    """Out of event, side, level, weather, time, manoeuvre, speed (km/h) and `at` (s); ScenarioError for an unknown word."""
+    if odd := sorted(set(values) - set(AXES)):
+        raise ScenarioError(f"A scenario has no '{odd[0]}'; it may have {', '.join(AXES)}, or a `plan` or a `say`.")
+    known = {name: check_word(name, value) for name, value in values.items()}
+    steps = [parse_step(known[name]) for name in ("weather", "time") if known.get(name, NONE) != NONE]
+    if known.get("speed") is not None:
+        steps.append(Step("speed", (known["speed"],)))
+    if known.get("manoeuvre", NONE) not in (NONE, "follow"):
+        steps.append(Step(known["manoeuvre"]))
+    event = known.get("event", NONE)
+    if event != NONE:
+        level = known.get("level") or ORDINARY
+        side = (known.get("side") or "right",) if event in SIDED else ()
+        args = (*side, *(() if level == ORDINARY else (level,)))
+        at = known.get("at", ONSET)
+        steps.append(Step(event, args, When("delay", at) if at else When()))
+    if not steps:
+        steps.append(Step("follow"))
+    return Scenario(print_line(Plan(tuple(map(check_step, steps)))))
+
+
+def check_word(axis: str, value: Any) -> Any:
+    """The value as a scenario has it; ScenarioError says which there are."""
+    if axis in ("level", "speed", "at"):
+        return _number(axis, value)
+    word = str(value).strip().lower().replace(" ", "")
+    word = f"{word}({ORDINARY})" if axis == "weather" and word in ("rain", "snow", "fog") else word
+    if word not in AXES[axis]:
+        raise ScenarioError(f"There is no {axis} '{str(value)[:40]}'; there are: {', '.join(AXES[axis])}.")
+    return word
+
+
+def vary(scenario: Scenario, draw: float, other: float) -> Scenario:
+    """The same with what its wording left open chosen by two numbers in [0, 1): when an event begins, and its level.
+
+    What the wording says (`@+2`, a level) stays.
+    """
+    steps = []
+    for step in scenario.plan.steps:
+        if step.group == "event" and step.when.kind == "now":
+            low, high = VARIED_ONSET
+            onset = low + VARIED_STEP * int(draw * (1 + (high - low) / VARIED_STEP))
+            step = replace(step, when=When("delay", onset))
+        if step.group == "event" and not any(isinstance(one, int) for one in step.args):
+            level = 1 + int(3 * other)
+            step = replace(step, args=step.args if level == ORDINARY else (*step.args, level))
+        steps.append(check_step(step))
+    return replace(scenario, line=print_line(Plan(tuple(steps))))
+
+
+def parse_step(text: str) -> Step:
+    plan = parse_line(text)
+    assert isinstance(plan, Plan)
+    return plan.steps[0]
+
+
+def _number(axis: str, value: Any) -> Any:
+    low, high, whole = NUMBERS[axis]
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+    if not good or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        raise ScenarioError(f"The {axis} is {kind} from {low:g} to {high:g}, not '{str(value)[:40]}'.")
+    return int(value) if whole else float(value)
+
+
+def bare(step: Step) -> str:
+    """A step without when and how long."""
+    return print_line(Plan((Step(step.name, step.args),)))
+
+
+NUMBERS = {"level": (1, 3, True), "speed": (0, 60, True), "at": (0.5, 60, False)}
+AXES: dict[str, tuple[str, ...]] = {
+    "event": (NONE, *EVENTS),
+    "side": SIDES,
+    "level": ("1", "2", "3"),
+    "weather": (NONE, *WEATHER),
+    "time": (NONE, *TIMES),
+    "manoeuvre": (NONE, *MANOEUVRES),
+    "speed": (),
+    "at": (),
+}

@@ -1,0 +1,70 @@
+"""What the branches of a counterfactual set have in common and what they differ in, frame by frame from the fork on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, Protocol
+
+import numpy as np
+
+from bridge.clips import Clip
+from world.controls import DT, FPS
+from world.judge import Sight
+
+APART = 2.0  # m/s, or m aside: from then on two futures are told apart
+
+
+class Branch(Protocol):
+    @property
+    def branch(self) -> str: ...
+    @property
+    def clip(self) -> Clip: ...
+
+
+def differences(clips: Sequence[tuple[Branch, Sight]], fork: int) -> list[dict[str, Any]]:
+    """For every two branches: whether their pasts are the same to the pixel, and how far they part.
+
+    psnr: dB of one's pictures against the other's, for each second after the fork (null where they are the same);
+    speed, aside: m/s and m between the two cars at the end; parted: s after the fork when either passes APART (null: never);
+    judged_speed: m/s between what the judge sees in the last second.
+    """
+    return [_pair(one, other, fork) for one, other in combinations(clips, 2)]
+
+
+def _pair(one: tuple[Branch, Sight], other: tuple[Branch, Sight], fork: int) -> dict[str, Any]:
+    (first, first_sight), (second, second_sight) = one, other
+    a, b = _images(first.clip), _images(second.clip)
+    count = min(len(a), len(b))
+    past = min(fork + 1, count)
+    errors = np.square(a[past:count].astype(np.float32) - b[past:count]).mean((1, 2, 3))
+    seconds = [errors[at : at + FPS].mean() for at in range(0, len(errors), FPS)]
+    speeds = [_motion(clip, "speed")[past:count] for clip in (first.clip, second.clip)]
+    paths = [_aside(clip, past, count) for clip in (first.clip, second.clip)]
+    gap, aside = np.abs(speeds[0] - speeds[1]), np.abs(paths[0] - paths[1])
+    apart = np.flatnonzero((gap >= APART) | (aside >= APART))
+    judged = [float(np.median(sight.speed[max(0, count - FPS) : count])) for sight in (first_sight, second_sight)]
+    return {
+        "branches": [first.branch, second.branch],
+        "same_past": bool(np.array_equal(a[:past], b[:past])),
+        "psnr": [None if value == 0 else round(10 * math.log10(255**2 / float(value)), 2) for value in seconds],
+        "speed": round(float(gap[-1]), 3) if len(gap) else 0.0,
+        "aside": round(float(aside[-1]), 3) if len(aside) else 0.0,
+        "parted": (int(apart[0]) + 1) / FPS if len(apart) else None,
+        "judged_speed": round(abs(judged[0] - judged[1]), 3),
+    }
+
+
+def _images(clip: Clip) -> np.ndarray:
+    return np.stack([moment.frame.image for moment in clip.moments])
+
+
+def _motion(clip: Clip, name: str) -> np.ndarray:
+    return np.array([getattr(moment.frame.motion, name) for moment in clip.moments])
+
+
+def _aside(clip: Clip, past: int, count: int) -> np.ndarray:
+    """m to the left of where the car would be had it gone straight on from the fork."""
+    speed, rate = (_motion(clip, name)[past:count] for name in ("speed", "yaw_rate"))
+    return np.cumsum(speed * np.sin(np.cumsum(rate) * DT)) * DT

@@ -1,0 +1,330 @@
+"""The clip factory's own logic: scenarios and matrices, jobs and lots, checks; no models but made-up sights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brain.plan import PlanError
+from bridge.clips import Clip, Moment
+from bridge.factory.check import check, reasons
+from bridge.factory.jobs import Request, varied
+from bridge.factory.matrix import MOST, Matrix, coverage, expand, load, recipe
+from bridge.factory.measures import Trust, tail
+from bridge.factory.orders import branches_of
+from bridge.factory.scenario import EVENTS, Scenario, ScenarioError, of_line, of_words
+from bridge.timeline import Timeline
+from world import kinematics
+from world.controls import Control, Event, Side, TimeOfDay, Weather
+from world.frame import UNREAD, Frame
+from world.judge import Sight
+from world.kinematics import Motion
+
+TRUST = Trust.of()
+MATRIX = """
+events: [ped_cross, oncoming, none]
+sides: [left, right]
+weather: [clear, rain]
+times: [day, night]
+seeds: 2
+include:
+  - {event: animal, side: left, level: 3, time: dusk, at: 2}
+  - plan: "snow(3);stop@+2"
+exclude:
+  - {event: oncoming, time: night}
+seconds: 6
+"""
+
+
+def request(**changes: Any) -> Request:
+    wanted = tuple((of_line(line), seed) for line in ("rain(2);left", "night;animal(left)@+1") for seed in range(6))
+    values: dict[str, Any] = {"wanted": wanted, "seconds": 4.0, "world": {"a": "1"}, "judge": {"b": "2"}, "together": 5}
+    return Request(**values | changes)
+
+
+# -- what is asked for ------------------------------------------------------------------------------------------------
+
+
+def test_words_become_a_plan_line() -> None:
+    words = {"event": "cyclist", "side": "left", "level": 3, "weather": "rain", "time": "night", "manoeuvre": "right"}
+    assert of_words(words | {"speed": 40, "at": 1.5}).line == "rain(2);night;speed(40);right;cyclist(left,3)@+1.5"
+    assert of_words({"event": "debris"}).line == "debris@+1"
+    assert of_words({"manoeuvre": "follow"}).line == "follow"
+    assert of_line("rain(2); night; ped_cross(right,3)@+1; left").words() == {
+        "event": "ped_cross", "side": "right", "level": "3", "weather": "rain(2)", "time": "night", "manoeuvre": "left",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"event": "elephant"}, "no event 'elephant'; there are: none, ped_cross"),
+        ({"weather": "hail"}, "there are: none, clear, rain\\(1\\)"),
+        ({"wether": "rain"}, "no 'wether'; it may have event, side"),
+        ({"event": "animal", "level": 4}, "from 1 to 3, not '4'"),
+        ({"event": "animal", "at": 0.1}, "from 0.5 to 60"),
+    ],
+)
+def test_an_unknown_word_is_told_which_there_are(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ScenarioError, match=said):
+        of_words(values)
+
+
+def test_a_line_that_plans_nothing_is_none() -> None:
+    with pytest.raises(ScenarioError, match="plans nothing"):
+        of_line("ask(side)")
+    with pytest.raises(PlanError):
+        of_line("fly")
+
+
+def test_a_matrix_is_the_product_with_its_includes_and_without_its_excludes(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.yaml"
+    path.write_text(MATRIX)
+    book = load(path)
+    assert book.settings == {"seconds": 6.0}
+    clips = expand(book.matrix)
+    lines = [scenario.line for scenario, seed in clips if seed == 0]
+    # ped_cross from two sides and nothing at all under four conditions, oncoming by day alone, and the two included
+    assert len(lines) == len(set(lines)) == 2 * 4 + 2 + 4 + 2
+    assert len(clips) == 2 * len(lines)
+    assert "snow(3);stop@+2" in lines
+    assert "clear;night;oncoming@+1" not in lines
+    assert "rain(2);day;oncoming@+1" in lines
+    table = coverage([scenario for scenario, _ in clips])
+    assert table["event"] == {"animal": 2, "none": 10, "oncoming": 4, "ped_cross": 16}
+    assert table["event x time"]["oncoming x day"] == 4
+
+
+def test_a_cap_takes_one_of_each_before_a_second_of_any() -> None:
+    axes = {"event": EVENTS, "weather": ("clear", "rain(1)"), "time": ("day", "night")}
+    capped = expand(Matrix(axes, seeds=3, cap=60))
+    assert len(capped) == 60
+    assert len({scenario.line for scenario, _ in capped}) == 40
+    few = expand(Matrix(axes, seeds=3, cap=7))
+    assert len({scenario.line for scenario, _ in few}) == 7
+    assert few == expand(Matrix(axes, seeds=3, cap=7))
+
+
+def test_a_matrix_of_millions_asks_for_a_cap_and_is_not_gone_through() -> None:
+    axes = {
+        "event": EVENTS, "side": ("left", "right"), "level": (1, 2, 3), "weather": ("clear", "rain(1)", "fog(3)"),
+        "time": ("dawn", "day", "dusk", "night"), "speed": tuple(range(0, 60)), "at": tuple(range(1, 40)),
+    }  # fmt: skip
+    assert Matrix(axes).product > 1_000_000
+    with pytest.raises(ScenarioError, match=rf"1,\d\d\d,\d\d\d clips, more than {MOST:,}.*--cap"):
+        expand(Matrix(axes))
+    assert len(expand(Matrix(axes, seeds=10**9, cap=50))) == 50
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ({}, "empty"),
+        ({"events": []}, "list of words"),
+        ({"event": ["animal"]}, "unknown key 'event'; there are: events"),
+        ({"events": ["animal"], "exclude": [{"event": "animal"}]}, "empty"),
+        ({"events": ["unicorn"]}, "no event 'unicorn'"),
+        ({"events": ["animal"], "seeds": 0}, "at least 1"),
+        ({"events": ["animal"], "cap": "many"}, "cap is the most"),
+        ({"events": ["animal"], "seconds": "long"}, "'seconds' is a number"),
+        ({"include": [{"plan": "left", "time": "day"}]}, "stands alone"),
+        ({"include": ["left"]}, "list of scenarios"),
+        (["animal"], "holds no matrix"),
+        ({"include": [{"say": "a deer"}]}, "language model"),
+    ],
+)
+def test_a_bad_matrix_is_one_sentence(raw: Any, said: str) -> None:
+    with pytest.raises(ScenarioError, match=said):
+        expand(recipe(raw, "matrix.yaml").matrix)
+
+
+def test_a_file_that_is_no_yaml(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("events: [animal")
+    with pytest.raises(ScenarioError, match="cannot be read as YAML"):
+        load(tmp_path / "m.yaml")
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        load(tmp_path / "none.yaml")
+
+
+@given(st.integers(0, 10**6))
+def test_varying_changes_only_what_was_left_open(seed: int) -> None:
+    free, fixed = of_line("rain(2);animal(left)"), of_line("rain(2);animal(left,3)@+2")
+    assert varied(fixed, seed) == fixed
+    step = varied(free, seed).step("event")
+    assert step is not None
+    assert step.args[0] == "left"
+    assert 0.5 <= (step.when.seconds or 0) <= 3.0
+    assert varied(free, seed) == varied(free, seed)
+
+
+def test_varying_varies() -> None:
+    assert len({varied(of_line("animal(left)"), seed).line for seed in range(40)}) > 8
+
+
+def test_branches() -> None:
+    assert branches_of("stop; left&rain(3);faster") == ("stop", "left;rain(3)", "faster")
+    with pytest.raises(PlanError):
+        branches_of("stop;fly")
+
+
+# -- jobs -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_jobs_id_says_all_that_its_clip_depends_on() -> None:
+    ids = [job.id for job in request().jobs]
+    assert len(set(ids)) == 12
+    assert ids == [job.id for job in request(retries=9).jobs]
+    for change in ({"seconds": 5.0}, {"world": {"a": "2"}}, {"judge": {"b": "3"}}, {"steps": 4}, {"together": 4}):
+        assert not set(ids) & {job.id for job in request(**change).jobs}
+    twice = request(wanted=request().wanted * 2)
+    assert [job.id for job in twice.jobs] == ids
+
+
+def test_lots_are_settled_by_the_order_alone() -> None:
+    assert [len(lot) for lot in request().lots()] == [5, 5, 2]
+    forked = request(branches=("stop", "left"), fork_at=1.0)
+    assert [len(lot) for lot in forked.lots()] == [2] * 6
+
+
+def test_attempts_have_seeds_of_their_own() -> None:
+    job = request().jobs[3]
+    seeds = [job.take(attempt).seed for attempt in range(5)]
+    assert seeds[0] == job.seed == 3
+    assert len(set(seeds)) == 5
+    assert seeds == [request().jobs[3].take(attempt).seed for attempt in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seconds": 0.5}, "lasts 1.5 to 60"),
+        ({"retries": -1}, "Retries are 0 to"),
+        ({"wanted": ()}, "nothing to dream"),
+        ({"fork_at": 2.0}, "needs both"),
+        ({"fork_at": 3.9, "branches": ("stop", "left")}, "forks at 0.1 to 3.5 s"),
+        ({"fork_at": 1.0, "branches": ("stop", "stop")}, "no two the same"),
+    ],
+)
+def test_settings_that_cannot_be(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ScenarioError, match=said):
+        request(**changes)
+
+
+# -- checks -----------------------------------------------------------------------------------------------------------
+
+
+def played(line: str, frames: int = 80, weather: int = Weather.CLEAR, time: int = TimeOfDay.DAY) -> Clip:
+    """A drive without pictures: the plan's controls, a car that steers and brakes as it is told."""
+    timeline, motion, moments = Timeline(weather, time), Motion(8.0), []
+    timeline.add(of_line(line).plan)
+    readout = replace(UNREAD, speed=8.0, yaw_rate=0.0, junction_distance=60.0, lane_offset=0.0, event_visible=0.0)
+    frame = Frame(np.zeros((4, 8, 3), np.uint8), 0, Control(weather=weather, time=time), motion, readout)
+    for index in range(frames):
+        moments.append(Moment(frame, False, timeline.state().steps))
+        state = timeline.tick(frame)
+        steer = {2: 0.15, 3: -0.15}.get(state.command, 0.0)
+        motion = kinematics.step(motion, steer, 0.3 * (state.target_speed - motion.speed))
+        told = Control(
+            steer=steer,
+            command=state.command,
+            weather=state.weather,
+            time=state.time,
+            event=state.event,
+            side=state.side,
+        )
+        seen = replace(readout, speed=motion.speed, yaw_rate=motion.yaw_rate, event_visible=float(state.event > 0))
+        frame = Frame(frame.image, index + 1, told, motion, seen)
+    return Clip(tuple(moments), (), 0, None, 2, {})
+
+
+def truth(clip: Clip) -> Sight:
+    """What a judge without fault would see."""
+    frames = [moment.frame for moment in clip.moments]
+    ints = {name: np.array([getattr(f.control, name) for f in frames]) for name in ("weather", "time", "event", "side")}
+    motion = {name: np.array([getattr(f.motion, name) for f in frames]) for name in ("speed", "yaw_rate")}
+    flags = dict.fromkeys(("off_road", "junction"), np.zeros(len(frames), bool))
+    return Sight(**ints, **motion, **flags, features=np.zeros((len(frames), 4)))
+
+
+def why(line: str, changed: dict[str, Any], **begun: int) -> list[str]:
+    clip = played(line, **begun)
+    sight = replace(truth(clip), **changed)
+    return reasons(check(clip, of_line(line), sight, TRUST))
+
+
+LINES = (
+    "rain(2);night;ped_cross(right)@+1",
+    "left",
+    "stop",
+    "slower",
+    "speed(40)",
+    "snow(3)@+2;animal(left,3)@+1",
+    "follow",
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_clip_that_shows_what_was_asked_is_accepted(line: str) -> None:
+    assert why(line, {}) == []
+
+
+def test_when_things_were_seen() -> None:
+    clip = played("rain(2);ped_cross(right)@+1")
+    findings = {one.asked: one for one in check(clip, of_line("rain(2);ped_cross(right)@+1"), truth(clip), TRUST)}
+    assert findings["ped_cross(right)"].at == pytest.approx(1.1, abs=0.15)
+    assert findings["rain(2)"].at == pytest.approx(0.1)
+    assert findings["day"].found  # not asked for, but a label of the clip all the same
+
+
+def test_what_is_missing_is_said() -> None:
+    nothing, eighty = np.zeros(80, int), np.ones(80)
+    line = "rain(2);ped_cross(right)@+1"
+    assert why(line, {"weather": nothing}) == ["rain(2): the judge sees clear"]
+    assert why(line, {"time": nothing + TimeOfDay.DUSK}) == ["day: the judge sees dusk"]
+    assert "ped_cross(right): seen in 0 of 40 frames" in why(line, {"event": nothing})[0]
+    assert "from the left in 100% of frames" in why(line, {"side": nothing + Side.LEFT})[0]
+    assert "0 by the judge" in why("left", {"yaw_rate": 0 * eighty})[0]
+    assert "never both stand" in why("stop", {"speed": 8 * eighty})[0]
+    assert "km/h" in why("speed(60)", {"speed": 5 * eighty})[0]
+    assert "did not begin within the clip" in why("animal(left)@+9", {})[0]
+    assert "did not begin" in why("snow(2)@junction", {})[0]
+
+
+def test_false_alarms_alone_are_no_event() -> None:
+    """Two in forty frames: what a judge that names an event in 5% of empty frames does."""
+    sparse = np.zeros(80, int)
+    sparse[15:17] = Event.PED_CROSS
+    assert why("ped_cross(right)@+1", {"event": sparse}) != []
+    sparse[15 : 15 + TRUST.frames_needed(40)] = Event.PED_CROSS
+    assert why("ped_cross(right)@+1", {"event": sparse}) == []
+
+
+def test_the_frames_needed_follow_from_the_judges_card() -> None:
+    assert tail(40, 0.0, 0.05) == 1
+    assert tail(1, 0.5, 0.05) == 2  # no number of hits in one try would do
+    for window in (10, 40, 60):
+        needed = TRUST.frames_needed(window)
+        draws = np.random.default_rng(0).random((20_000, window)) < TRUST.false_alarm
+        assert (draws.sum(1) >= needed).mean() <= 0.06
+    assert TRUST.frames_needed(40) > TRUST.frames_needed(10) >= 3
+
+
+def test_a_condition_in_force_from_the_beginning_is_looked_for_at_once() -> None:
+    late = np.zeros(80, int) + Weather.RAIN_2
+    late[:25] = Weather.CLEAR
+    assert why("rain(2)", {"weather": late}) == []  # asked for in a clear scene: it may take its three seconds
+    late[:] = Weather.CLEAR
+    late[35:] = Weather.RAIN_2
+    assert why("follow", {"weather": late}, weather=Weather.RAIN_2) == []
+    late[:45] = Weather.CLEAR
+    assert why("follow", {"weather": late}, weather=Weather.RAIN_2) == ["rain(2): the judge sees clear"]
+
+
+def test_a_sentence_stays_with_its_scenario() -> None:
+    assert Scenario("left", "turn left").plan.steps[0].name == "left"

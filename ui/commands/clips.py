@@ -1,0 +1,184 @@
+"""`lucidrive clips`: a sentence, a plan line or a scenario matrix into a dataset of checked corner-case clips."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ui.console import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from bridge.factory.orders import Order
+    from bridge.factory.run import Progress as Made
+
+
+def clips(
+    what: Annotated[
+        str, typer.Argument(help="A sentence, a plan line such as 'rain(2);left', or a YAML file with a matrix.")
+    ] = "",
+    number: Annotated[int, typer.Option("-n", "--number", min=1, help="Clips of a sentence or a plan line.")] = 10,
+    seconds: Annotated[float | None, typer.Option(help="Length of each; default 8.")] = None,
+    out: Annotated[Path, typer.Option(help="A folder of its own for this run.")] = Path("corner-cases"),
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the first clip; the others count on. Default 0.")] = None,
+    cap: Annotated[int | None, typer.Option(min=1, help="The most clips that a matrix may make.")] = None,
+    vary: Annotated[
+        bool,
+        typer.Option(
+            "--vary", help="Let each seed choose what the wording leaves open: when an event begins, its level."
+        ),
+    ] = False,
+    retries: Annotated[int | None, typer.Option(help="New seeds for a clip that was rejected; default 2.")] = None,
+    scene: Annotated[
+        str | None, typer.Option(help="A start scene's name; default: one that fits the conditions.")
+    ] = None,
+    begin: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", exists=True, dir_okay=False, help="Begin in a picture, a video or a saved drive (.dream)."
+        ),
+    ] = None,
+    at: Annotated[float, typer.Option(min=0, help="Seconds into that video.")] = 0.0,
+    speed: Annotated[float, typer.Option(min=0, max=65, help="km/h of the car in that picture or video.")] = 30.0,
+    fork_at: Annotated[float | None, typer.Option(help="Seconds after which each clip forks into --branches.")] = None,
+    branches: Annotated[
+        str, typer.Option(help='What it forks into: "stop;left;faster"; & joins steps of one branch.')
+    ] = "",
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="lerobot (default), mcap or webdataset; may be repeated.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes; default: one a core. 0: this process alone.")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="ray: on Ray actors instead of processes (extra `scale`).")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="Of a running Ray cluster; default: one on this machine.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, whatever else is said.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be made, and what it would cost.")
+    ] = False,
+    steps: Annotated[int | None, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8; default 2.")] = None,
+    world: Annotated[
+        Path | None, typer.Option(help="A folder of world weights; default: those that came along.")
+    ] = None,
+    judge: Annotated[
+        Path | None, typer.Option(help="A folder of judge weights; default: those that came along.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
+) -> None:
+    """Make a dataset of corner-case clips, each checked against what was asked for and labelled."""
+    from bridge.factory.deliver import check_formats
+    from bridge.factory.orders import Order, Wish
+
+    wish = Wish(
+        what=what, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
+        at=at, speed=speed, fork_at=fork_at, branches=branches, steps=steps, world=world, judge=judge,
+    )  # fmt: skip
+    chosen = check_formats(formats or [])
+    order = Order.of(wish, out, resume)
+    if dry_run:
+        _dry_run(order, as_json)
+        return
+    _make(order, chosen, workers, cluster, address, as_json)
+
+
+def _dry_run(order: Order, as_json: bool) -> None:
+    found = order.cost()
+    if as_json:
+        print_json(found)
+        return
+    axes = [(axis, counts) for axis, counts in found["coverage"].items() if " x " not in axis]
+    print_table("Clips by word", [(axis, _counts(counts)) for axis, counts in axes])
+    pairs = [(axis, counts) for axis, counts in found["coverage"].items() if " x " in axis]
+    for axis, counts in pairs:
+        print_table(axis, _grid(counts), ("", *_across(counts)))
+    print_table("What it would cost", [(name, str(value)) for name, value in found["cost"].items()])
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{word} {count}" for word, count in counts.items())
+
+
+def _across(counts: dict[str, int]) -> list[str]:
+    return sorted({pair.partition(" x ")[2] for pair in counts})
+
+
+def _grid(counts: dict[str, int]) -> Iterator[tuple[str, ...]]:
+    for down in sorted({pair.partition(" x ")[0] for pair in counts}):
+        yield (down, *(str(counts.get(f"{down} x {across}", "")) for across in _across(counts)))
+
+
+def _make(
+    order: Order, formats: tuple[str, ...], workers: int | None, cluster: str | None, address: str | None, as_json: bool
+) -> None:
+    from bridge.factory.export.report import rows
+
+    with _bar() as note:
+        made = order.make(workers, cluster, address, note)
+    say("Writing the dataset ...")
+    found = order.deliver(formats)
+    if as_json:
+        print_json({**found, "out": str(order.out), "made": _figures(made)})
+        return
+    print_table("Clips", rows(found), ("scenario", "clips", "takes accepted", "missing most"))
+    say(
+        f"{order.out}: {found['all']['accepted']} of {found['all']['jobs']} clips, all dreamt, none of them filmed; README.md says what their labels are worth."
+    )
+
+
+def _figures(made: Made) -> dict[str, Any]:
+    speed = made.seconds / made.wall if made.wall else None
+    return {"takes": made.takes, "clip_seconds": made.seconds, "wall": made.wall, "clip_seconds_a_second": speed}
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """Progress on stderr with yield, clips a minute and time left; without a terminal a line now and then."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Lines()
+        return
+    columns = (
+        TextColumn("clips", style="bold"),
+        BarColumn(),
+        TextColumn("{task.description}", style="dim"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("waking the worlds", total=None)
+
+        def note(made: Made) -> None:
+            bar.update(task, total=made.jobs, completed=made.done, description=f"{made.line()}, {_left(made)} left")
+
+        yield note
+
+
+class _Lines:
+    """A line every few seconds."""
+
+    EVERY = 10.0
+
+    def __init__(self) -> None:
+        self._said = 0.0
+
+    def __call__(self, made: Made) -> None:
+        if time.monotonic() - self._said >= self.EVERY or made.done == made.jobs:
+            self._said = time.monotonic()
+            say(f"clips {made.done / max(1, made.jobs):4.0%}  {made.line()}, {_left(made)} left")
+
+
+def _left(made: Made) -> str:
+    """By the jobs settled a second so far."""
+    if not made.settled or made.done == made.jobs:
+        return "0 s" if made.done == made.jobs else "?"
+    seconds = (made.jobs - made.done) * made.wall / made.settled
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
