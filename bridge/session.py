@@ -224,18 +224,19 @@ class Session:
         control: Control | None = None,
         wait: float = 10.0,
         beginning: Beginning | None = None,
+        stand: bool = False,
     ) -> None:
         """Starts anew: in a scene, under conditions alone, or in a film. Waits for the loop to do it; its error is raised
         here and leaves the drive as it was.
 
-        The new drive stands still only if `pause` is called while this waits.
+        The new drive stands still only where it is to `stand`, or if `pause` is called while this waits.
         """
         pauses = self._pauses
 
         def anew() -> None:
             self._start(seed, scene, control, beginning)
-            if self._pauses == pauses:
-                self.pause(False)
+            if stand or self._pauses == pauses:
+                self.pause(stand)
 
         self.between_frames(anew, wait)
 

@@ -148,7 +148,7 @@ class LiveDrive:
             control = Control(weather=start.weather, time=start.time)
 
         def anew() -> None:
-            self.session.reset(start.seed, start.scene, control, beginning=beginning)
+            self.session.reset(start.seed, start.scene, control, beginning=beginning, stand=start.stand)
 
         self.shop.rescue.run(anew, self.session.tell)
 
