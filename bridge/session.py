@@ -145,6 +145,7 @@ class Session:
         self._heard: tuple[str, str] | None = None  # the last sentence, with the drive's state then
         self._unclear: tuple[str, str] | None = None  # one not understood: what is chosen or said next is its meaning
         self.remember: Callable[[Correction], object] | None = None  # given where somebody is there to be asked
+        self.began: Callable[[], object] | None = None  # told of a frame that no tick made: a beginning, an anchor
         self._drift = Drift()
         self._paused = False
         self._pauses = 0  # how often a person paused or went on
@@ -299,6 +300,7 @@ class Session:
         other = object.__new__(Session)
         other.__dict__.update(self.__dict__)
         other._dream = self._dream.fork()
+        other.began = None
         other._inbox, other._texts, other._notices = deque(), deque(), deque(maxlen=20)
         other._lock = threading.Lock()
         other._recorder, other._said = self._recorder.copy(), self._said.copy()
@@ -367,6 +369,8 @@ class Session:
         with self._lock:
             self._recorder.append(Moment(self._frame, False, self._timeline.state().steps))
         self._publish()
+        if self.began is not None:
+            self.began()
         return scene
 
     def begin_tick(self) -> bool:
@@ -533,6 +537,8 @@ class Session:
             self._recorder.clear()
             self._recorder.append(Moment(frame, False, ()))
         self._publish()
+        if self.began is not None:
+            self.began()
 
     def _stand(self, error: DataError) -> None:
         self._paused = True
