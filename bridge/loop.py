@@ -101,6 +101,8 @@ class Loop:
             changed()
         if dreamt:
             self.pulse.beat(self.thinking.busy)
+        else:
+            self.pulse.pause()
         self.thinking.go_on(list(sessions), deadline)
 
     def _frames(self, wishes: dict[Session, Wish]) -> bool:

@@ -145,6 +145,7 @@ class Session:
         self._heard: tuple[str, str] | None = None  # the last sentence, with the drive's state then
         self._unclear: tuple[str, str] | None = None  # one not understood: what is chosen or said next is its meaning
         self.remember: Callable[[Correction], object] | None = None  # given where somebody is there to be asked
+        self.began: Callable[[], object] | None = None  # told of a frame that no tick made: a beginning, an anchor
         self._drift = Drift()
         self._paused = False
         self._pauses = 0  # how often a person paused or went on
@@ -224,18 +225,19 @@ class Session:
         control: Control | None = None,
         wait: float = 10.0,
         beginning: Beginning | None = None,
+        stand: bool = False,
     ) -> None:
         """Starts anew: in a scene, under conditions alone, or in a film. Waits for the loop to do it; its error is raised
         here and leaves the drive as it was.
 
-        The new drive stands still only if `pause` is called while this waits.
+        The new drive stands still only where it is to `stand`, or if `pause` is called while this waits.
         """
         pauses = self._pauses
 
         def anew() -> None:
             self._start(seed, scene, control, beginning)
-            if self._pauses == pauses:
-                self.pause(False)
+            if stand or self._pauses == pauses:
+                self.pause(stand)
 
         self.between_frames(anew, wait)
 
@@ -298,6 +300,7 @@ class Session:
         other = object.__new__(Session)
         other.__dict__.update(self.__dict__)
         other._dream = self._dream.fork()
+        other.began = None
         other._inbox, other._texts, other._notices = deque(), deque(), deque(maxlen=20)
         other._lock = threading.Lock()
         other._recorder, other._said = self._recorder.copy(), self._said.copy()
@@ -366,6 +369,8 @@ class Session:
         with self._lock:
             self._recorder.append(Moment(self._frame, False, self._timeline.state().steps))
         self._publish()
+        if self.began is not None:
+            self.began()
         return scene
 
     def begin_tick(self) -> bool:
@@ -532,6 +537,8 @@ class Session:
             self._recorder.clear()
             self._recorder.append(Moment(frame, False, ()))
         self._publish()
+        if self.began is not None:
+            self.began()
 
     def _stand(self, error: DataError) -> None:
         self._paused = True

@@ -22,10 +22,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @contextmanager
-def serving(dreamer: Dreamer, grace: float = 0.5) -> Iterator[str]:
+def serving(dreamer: Dreamer, grace: float = 0.5, *, auth: str | None = None, mcp: bool = False) -> Iterator[str]:
     """The page's address while it is served from a thread."""
     listening = bind("127.0.0.1", 0)
-    app = create_app(dreamer, grace)
+    app = create_app(dreamer, grace, auth=auth, mcp=mcp)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", ws_max_size=MAX_MESSAGE, timeout_graceful_shutdown=1)
     )

@@ -184,7 +184,7 @@ class FakeDrive:
     def begin(self, start: Start) -> None:
         if start.scene not in (None, *FakeDreamer.scenes):
             raise LucidriveError(f"There is no start scene '{start.scene}'.")
-        self.paused = False
+        self.paused = start.stand
         with self.lock:
             self.dream = FakeDream(seed=start.seed)
             self.frame = self.dream.start()

@@ -78,8 +78,7 @@ class Calls:
         """
         visit = await self.visits.call()
         try:
-            await orders.work(visit, messages.Reset(_seed(seed), scene or None))
-            visit.drive.pause(True)
+            await _begin(visit, Start(_seed(seed), scene or None, stand=True))
         except LucidriveError:
             self.visits.end(visit.token)
             raise
@@ -228,11 +227,11 @@ class Calls:
         if weather or time_of_day:
             if scene:
                 raise ApiError("Begin in a scene or from conditions alone, not in both.")
-            conditions = _member(Weather, weather or "clear"), _member(TimeOfDay, time_of_day or "day")
-            await orders.work(visit, messages.Begin(_seed(seed), *conditions))
+            weather_id, time_id = _member(Weather, weather or "clear"), _member(TimeOfDay, time_of_day or "day")
+            start = Start(_seed(seed), weather=weather_id, time=time_id, stand=True)
         else:
-            await orders.work(visit, messages.Reset(_seed(seed), scene or None))
-        visit.drive.pause(True)
+            start = Start(_seed(seed), scene or None, stand=True)
+        await _begin(visit, start)
         return await self._look(visit)
 
     @answered
@@ -250,8 +249,7 @@ class Calls:
         if not (0 <= kmh <= 60 and 0 <= at <= 600):
             raise ApiError("Give kmh from 0 to 60 and at from 0 to 600.")
         pictures = await asyncio.to_thread(frames_of, data, at)
-        await asyncio.to_thread(visit.drive.begin, Start(_seed(seed), pictures=pictures, speed=kmh / 3.6))
-        visit.drive.pause(True)
+        await _begin(visit, Start(_seed(seed), pictures=pictures, speed=kmh / 3.6, stand=True))
         return await self._look(visit)
 
     @answered
@@ -407,6 +405,10 @@ class Calls:
 ENDPOINTS: tuple[Callable[..., Any], ...] = tuple(
     value for name, value in vars(Calls).items() if callable(value) and not name.startswith("_")
 )
+
+
+async def _begin(visit: Visit, start: Start) -> None:
+    await asyncio.to_thread(visit.drive.begin, start)
 
 
 def _told(note: Note) -> dict[str, Any]:

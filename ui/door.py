@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,6 +41,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), gamepad=(self)",
 }
+MOST_QUERY = 2048  # bytes
 NOWHERE = "There is nothing at this address.\n"
 ELSEWHERE = "lucidrive answers only at this machine's own address: open http://127.0.0.1 with its port.\n"
 OTHER_PAGE = "This request comes from another page than lucidrive's; open lucidrive itself.\n"
@@ -77,6 +79,14 @@ class Door:
             await self.app(scope, counted, sending)
         except TooLongError:
             await PlainTextResponse(TOO_LONG, 413)(scope, receive, sending)
+        except HTTPException as error:
+            await PlainTextResponse(NOWHERE, error.status_code)(scope, receive, sending)
+        except RuntimeError as error:
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            await sending(
+                {"type": "http.response.body", "body": b""}
+            )  # refused after the answer had begun: that is all of it
 
     def refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         """Why not, as an answer; None: welcome, so far."""
@@ -93,7 +103,8 @@ class Door:
                 return PlainTextResponse("Log in first.\n", 403)
             return None if self.buckets.take(client, limits.OPENED) else PlainTextResponse(TOO_OFTEN, 429)
         method = scope["method"]
-        if not served(method, path, self.mcp):
+        query = scope.get("query_string", b"")
+        if not served(method, path, self.mcp) or not query.isascii() or len(query) > MOST_QUERY:
             return PlainTextResponse(NOWHERE, 404)
         if (file := cached_file(path)) is not None and not self.cached(file):
             return PlainTextResponse(NOWHERE, 404)

@@ -104,7 +104,10 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a new dream begins: in a scene, from conditions alone, or in pictures uint8 [T, H, W, 3] with a speed in m/s."""
+    """How a new dream begins: in a scene, from conditions alone, or in pictures uint8 [T, H, W, 3] with a speed in m/s.
+
+    stand: whether it stands still at its first frame.
+    """
 
     seed: int = 0
     scene: str | None = None
@@ -112,6 +115,7 @@ class Start:
     time: int | None = None
     pictures: np.ndarray | None = None
     speed: float = 8.0
+    stand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

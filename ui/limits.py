@@ -52,7 +52,7 @@ def kind(method: str, path: str) -> Limit:
     """Of a request."""
     if path == "/login" and method == "POST":
         return LOGIN
-    if method == "POST" and (path.startswith("/drives/") or path.endswith("/upload")):
+    if method == "POST" and path.startswith("/drives/"):
         return SENT
     return CALLED if method == "POST" else ASKED
 
@@ -61,4 +61,4 @@ def most_bytes(path: str) -> int:
     """Of the body of a request."""
     if path.startswith("/drives/"):
         return PICTURES if path.endswith("/begin") else DREAM
-    return PICTURES if path.endswith("/upload") else BODY
+    return BODY

@@ -60,6 +60,7 @@ class LiveDrive:
         self._warned: set[str] = set()
         self._closed = False
         self._adopt(session)
+        session.began = self._see
         self._see()
         shop.loop.add(session, self._ticked)
 
@@ -148,7 +149,7 @@ class LiveDrive:
             control = Control(weather=start.weather, time=start.time)
 
         def anew() -> None:
-            self.session.reset(start.seed, start.scene, control, beginning=beginning)
+            self.session.reset(start.seed, start.scene, control, beginning=beginning, stand=start.stand)
 
         self.shop.rescue.run(anew, self.session.tell)
 
@@ -199,6 +200,7 @@ class LiveDrive:
         self._history.graft(self._parted, kept.history)
         self._recorder.go_on_in(kept.session, self._parted)
         self.session, self._lease = kept.session, kept.lease
+        old.began, kept.session.began = None, self._see
         self.shop.loop.add(kept.session, self._ticked)
         lease.release()
 

@@ -30,7 +30,7 @@ GETS = (
     rf"/(?:assets|static|svelte)/{ASSET}",
     rf"{API}/(?:info/?|startup-events|theme\.css|app_id/?|login_check/?|queue/data)",
     rf"{API}/heartbeat/{NAME}",
-    rf"{API}/call/{NAME}/{NAME}",
+    rf"{API}/call/{NAME}/[0-9a-f]{{32}}",
     rf"{API}/file=/[^\x00-\x1f\\?#]{{1,400}}",  # what of those, `Door` says
 )
 POSTS = (
@@ -38,8 +38,7 @@ POSTS = (
     rf"/drives/{NAME}/begin",
     r"/login",
     rf"{API}/(?:queue/join/?|cancel|reset/?)",
-    rf"{API}/(?:call(?:/v2)?|run|api)/{NAME}/?",
-    rf"{API}/upload",
+    rf"{API}/call(?:/v2)?/{NAME}/?",
 )
 MCP = (rf"{API}/mcp/?(?:http|sse|messages)?/?",)
 

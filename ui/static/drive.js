@@ -166,7 +166,10 @@ function mount(root) {
     }
   };
   window.addEventListener("keydown", shortcuts);
-  const abandon = onLanguage(() => state && handlers.state(state));
+  const abandon = onLanguage(() => {
+    picture.words();
+    if (state) handlers.state(state);
+  });
 
   return () => {
     window.removeEventListener("keydown", shortcuts);

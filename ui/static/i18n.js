@@ -57,10 +57,10 @@ function mark() {
     button.setAttribute("aria-label", language === "zh" ? "English" : "中文");
     button.lang = language === "zh" ? "en" : "zh-Hant";
   }
-  const tabs = document.querySelectorAll('.gradio-container > * .tab-container button[role="tab"], .tab-container button[role="tab"]');
-  for (const tab of tabs) {
-    tab.dataset.en ??= tab.textContent.trim();
-    if (tab.textContent.trim() !== t(tab.dataset.en)) tab.textContent = t(tab.dataset.en);
+  for (const tab of document.querySelectorAll('.tab-container button[role="tab"]')) {
+    tab.dataset.en ??= tab.textContent.trim(); // shown by the style sheet: the text itself is Gradio's
+    tab.dataset.label = t(tab.dataset.en);
+    tab.setAttribute("aria-label", tab.dataset.label);
   }
 }
 

@@ -8,6 +8,11 @@ const EVERY_MS = 2000;
 const size = (bytes) => (bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`);
 const row = (...cells) => make("tr", {}, ...cells.map((text) => make("td", { textContent: text })));
 
+function swatched(made, kind) {
+  made.firstChild.prepend(make("i", { className: "swatch", dataset: { kind: String(kind) } }));
+  return made;
+}
+
 function bar(box, told) {
   const owners = [...new Set(told.held.map((one) => one.owner))];
   const parts = owners.map((owner, number) => [owner, told.held.filter((one) => one.owner === owner).reduce((sum, one) => sum + one.size, 0), String(number % 4)]);
@@ -28,7 +33,8 @@ function draw(root, told) {
   bar(find("bar"), told);
   const lent = told.held.reduce((sum, one) => sum + one.size, 0);
   find("sums").replaceChildren(...[["budget", told.capacity], ["lent", lent], ["left", told.room], ["resident", told.resident]].map(([name, bytes]) => make("span", {}, `${t(name)} `, make("b", { textContent: size(bytes) }))));
-  find("held").replaceChildren(...told.held.map((one) => row(t(one.owner), size(one.size), t(one.committed ? "there" : "reserved"))));
+  const owners = [...new Set(told.held.map((one) => one.owner))];
+  find("held").replaceChildren(...told.held.map((one) => swatched(row(t(one.owner), size(one.size), t(one.committed ? "there" : "reserved")), owners.indexOf(one.owner) % 4)));
   find("plan-items").replaceChildren(...told.plan.map(([part, bytes, source]) => row(t(part), size(bytes), t(source))));
   find("ladder").replaceChildren(...told.ladder.map((rung) => make("li", { className: rung.taken ? "taken" : "" }, t(rung.name), make("small", { textContent: rung.taken ? t("taken") : rung.change || t("nothing lower here") }))));
   find("brain").textContent = told.brain ? `${t("The language model")}: ${told.brain}` : "";

@@ -44,6 +44,7 @@ export class Picture {
     this.root.dataset.state = "dreaming";
     this.count();
     this.figures(picture);
+    if (this.keyAt !== null && picture.byKeys) this.answered();
   }
 
   async past(blob) {
@@ -53,6 +54,7 @@ export class Picture {
   }
 
   figures(picture) {
+    this.shown = picture;
     const [symbol, words] = COMMANDS[picture.command] ?? COMMANDS[0];
     this.find("speed").textContent = Math.round(picture.speed * 3.6);
     this.find("target").textContent = `${Math.round(picture.target * 3.6)}`;
@@ -63,7 +65,6 @@ export class Picture {
     this.find("steer").style.transform = `translateX(${(-picture.steer * 50).toFixed(1)}%)`;
     this.find("seen").textContent = this.seen(picture);
     this.find("seconds").textContent = `${(picture.index / 10).toFixed(0)} ${t("s dreamed")}`;
-    if (this.keyAt !== null && picture.byKeys) this.answered();
   }
 
   seen(picture) {
@@ -92,8 +93,13 @@ export class Picture {
     this.latencies.push(performance.now() - this.keyAt);
     this.keyAt = null;
     this.root.dataset.latency = this.latencies.at(-1).toFixed(0);
+    this.words();
+  }
+
+  words() {
+    if (this.shown) this.figures(this.shown);
     const last = this.latencies.slice(-9).sort((a, b) => a - b);
-    this.find("latency").textContent = `${t("key")} ${Math.round(last[last.length >> 1])} ms`;
+    if (last.length) this.find("latency").textContent = `${t("key")} ${Math.round(last[last.length >> 1])} ms`;
   }
 
   stopped() {
