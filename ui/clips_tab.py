@@ -36,28 +36,34 @@ CHOICES: dict[str, Sequence[Any]] = {
     "manoeuvres": MANOEUVRES,
 }
 STYLE = """<style>
+.lr-form .block { background: var(--raised) !important; border: 1px solid var(--line) !important; padding: 10px 12px !important; }
+.lr-form .form { background: none !important; border: 0 !important; gap: 10px !important; }
+.lr-form .prose { background: none !important; border: 0 !important; padding: 0 !important; }
+.lr-form :is(input[type=number], textarea, .wrap > label) { background: var(--ground) !important; color: var(--ink) !important; }
+.lr-form button.primary { background: var(--lamp) !important; color: #16120a !important; }
 .lr-clips { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 12px; }
 .lr-clip { margin: 0; } .lr-clip video { width: 100%; aspect-ratio: 16 / 9; background: #111; border-radius: 6px; }
 .lr-clip figcaption { font-size: 12px; line-height: 1.35; overflow-wrap: anywhere; }
 .lr-why { color: var(--error-text-color, #b3362b); }
-.lr-orders { width: 100%; border-collapse: collapse; } .lr-orders td { padding: 2px 10px 2px 0; vertical-align: top; }
+.lr-orders { width: 100%; border-collapse: collapse; } .lr-orders :is(tr, td) { border: 0 !important; background: none !important; }
+.lr-orders td { padding: 2px 10px 2px 0 !important; vertical-align: top; }
 </style>"""
 
 
 def clips_tab(shop: Shop) -> None:
     """The tab's parts, for all visitors the same queue."""
-    with gr.Row():
-        with gr.Column(scale=3), gr.Tabs():
-            with gr.Tab("In a sentence"):
+    with gr.Row(elem_classes="lr-form"):
+        with gr.Column(scale=3):
+            with gr.Accordion("In a sentence, or as a plan line", open=True):
                 said = gr.Textbox(
-                    label="What the clips are to show, in a sentence or as a plan line",
+                    label="What the clips are to show",
                     placeholder="rainy night, a pedestrian steps out from the right while we turn left",
                     max_length=2000,
                 )
                 number = gr.Slider(1, 100, 8, step=1, label="Clips")
                 vary = gr.Checkbox(label="Let each clip choose what the sentence leaves open: when, how sudden")
                 order_said = gr.Button("Make them", variant="primary", elem_id="lr-order-said")
-            with gr.Tab("As a matrix"):
+            with gr.Accordion("As a matrix of scenarios", open=False, elem_id="lr-matrix"):
                 boxes = [gr.CheckboxGroup(list(CHOICES[axis]), label=axis, elem_id=f"lr-{axis}") for axis in AXES]
                 each = gr.Slider(1, 20, 2, step=1, label="Clips of each scenario")
                 cap = gr.Slider(1, MOST_CLIPS, 40, step=1, label="Clips at most")
