@@ -338,3 +338,13 @@ def test_a_condition_in_force_from_the_beginning_is_looked_for_at_once() -> None
 
 def test_a_sentence_stays_with_its_scenario() -> None:
     assert Scenario("left", "turn left").plan.steps[0].name == "left"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[1] / "docs" / "clips").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_sample_matrices_are_matrices(path: Path) -> None:
+    book = load(path)
+    clips = expand(book.matrix)
+    assert 20 <= len(clips) <= 250
+    Request(tuple(clips), float(book.settings["seconds"]), {}, {})
