@@ -17,8 +17,9 @@ PORT ?= 7860
 ui: $(VENV)/.app
 	@$(BIN)/lucidrive ui --port $(PORT)
 
+# Two tests at a time, each with one thread: threads that wait for one another on a shared core make both crawl.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 # A vLLM server on this machine's CPU, in an environment of its own: it pins a torch and a transformers that are not ours.
 # Its torchvision, torchaudio and torchcodec are of a CUDA build and break its own import.

@@ -6,6 +6,7 @@ Any other causal model may take its place: the prompt is its own chat template's
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,10 @@ class LocalModel:
         base: another model's folder or name (default: SmolLM2-135M-Instruct). On a CPU int8 is torch's, elsewhere
         bitsandbytes'. The adapter is merged where that is exact: into weights that bitsandbytes has quantised it is not.
         """
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         dtype = torch.float32 if device == "cpu" else torch.bfloat16
         if quant == "nf4" or (quant == "int8" and device != "cpu"):
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+
             folder = found(base)
             bits = nf4(dtype) if quant == "nf4" else llm_int8()
             plain = AutoModelForCausalLM.from_pretrained(
@@ -75,7 +76,11 @@ class LocalModel:
             )
             model = plain if adapter is None else _beside(plain, adapter)
             return cls(model.eval(), AutoTokenizer.from_pretrained(folder), device)
-        folder = merged(adapter, base)
+        with ThreadPoolExecutor(1) as beside:  # checksums take as long as transformers takes to be imported
+            merging = beside.submit(merged, adapter, base)
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+
+            folder = merging.result()
         tokenizer = AutoTokenizer.from_pretrained(folder)
         whole: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
         whole = whole.to(device).eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def evaluate_brain(
     cases: int = 400,
     baseline_cases: int = 120,
     fuzz: int = 10_000,
+    seed: int = 0,
     attempts: int = 300,
     hand_written: Path | None = HAND_WRITTEN,
     report: Note | None = None,
@@ -63,7 +64,7 @@ def evaluate_brain(
 
     A held-out case shares no phrase, joint or template with training. Beside the hand-written file, the files
     brain_paraphrases.tsv and brain_pairs.tsv are taken too, where they are. The base model is slow: it does with
-    `baseline_cases` of each. fuzz, attempts: how many strange texts, how many injections.
+    `baseline_cases` of each. fuzz, attempts: how many strange texts, how many injections; seed: of the former.
     """
     wanted = [part for part in PARTS if part in only]
     if wrong := set(only) - set(PARTS):
@@ -85,12 +86,19 @@ def evaluate_brain(
             result["base_few_shot"] = measured(Prompted(base, shots=SHOTS), few, note)
             del base
         elif director is not None:
-            result |= _of_brain(part, director, adapter or ADAPTER, tests, fuzz, attempts, note)
+            strange = (fuzzed(fuzz, seed), fuzz)
+            result |= _of_brain(part, director, adapter or ADAPTER, tests, strange, attempts, note)
     return result
 
 
 def _of_brain(
-    part: str, director: Director, adapter: Path, tests: Suite, fuzz: int, attempts: int, note: Note
+    part: str,
+    director: Director,
+    adapter: Path,
+    tests: Suite,
+    strange: tuple[Iterable[tuple[str, str]], int],
+    attempts: int,
+    note: Note,
 ) -> dict[str, Any]:
     if part == "brain":
         found, replies = heard(director, tests, note)
@@ -98,7 +106,7 @@ def _of_brain(
     if part == "int8":
         return {"int8": against_fp32(director, adapter, tests.hand_written, note)}
     if part == "fuzz":
-        return {"fuzz": endured(director, fuzzed(fuzz), fuzz, note)}
+        return {"fuzz": endured(director, *strange, note)}
     texts = (("injection", text) for text in injections(attempts))
     return {"injections": endured(director, texts, attempts, note)}
 

@@ -17,7 +17,8 @@ from finetune.corpus import corpus
 from finetune.lora import fuse
 from finetune.rules import by_rules
 from finetune.scores import compare
-from finetune.train import completion_loss, set_out
+from finetune.sweep import settings, trial
+from finetune.train import FinetuneConfig, completion_loss, set_out
 from tests.tiny_brain import tiny_model
 from world.errors import DataError, WeightsError
 
@@ -113,6 +114,25 @@ def test_training_sets_out_from_an_adapter_of_the_same_shape(tmp_path: Path) -> 
         set_out(lora(3), tmp_path)
     with pytest.raises(WeightsError, match="other layers"):
         set_out(lora(2, ["q_proj"]), tmp_path)
+
+
+def test_a_sweep_tries_each_setting_and_every_trial_learns() -> None:
+    """One setting is changed at a time; more steps of a trial leave less loss."""
+    config = FinetuneConfig(rate=1e-2, batch=8)
+    tried = settings(config)
+    assert tried[0] == config and len(set(tried)) == len(tried) > 6
+    assert all(
+        sum(getattr(one, name) != getattr(config, name) for name in ("rank", "rate", "targets")) < 2 for one in tried
+    )
+    losses = []
+    for steps in (1, 40):
+        local = tiny_model()
+        model = get_peft_model(local.model, LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM"))
+        examples = [example(local.tokenizer, case) for case in corpus(64)]
+        found = trial(model, config, Batches(examples, config.batch, 0), examples[:16], steps)
+        losses.append(found.loss)
+        assert found.parameters > 0 and 0 <= found.exact <= 1
+    assert losses[1] < 0.8 * losses[0]
 
 
 def test_own_cases_are_read_and_bad_ones_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from bridge.budget.worlds import world_size
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.factory.jobs import Batch, Request
 from bridge.factory.worker import Done, Place, Worker
+from bridge.session import CLIP_SECONDS
 from world.files import EMBEDDED, read_config
 from world.judge import WEIGHTS
 
@@ -149,13 +150,19 @@ class Processes:
         self.give(batch)
 
 
-def _lease(leases: ExitStack, place: Place, request: Request, ledger: Ledger, number: int) -> None:
-    """For the worker of that number: its libraries and weights, the most a step takes, and its dreams with all their pictures."""
-    sizes = world_size(read_config(place.world or EMBEDDED)[0], request.together)
+def memory_of(place: Place, request: Request) -> tuple[int, int]:
+    """Bytes of one worker: its libraries, weights and the most that a step takes; and its dreams with all their pictures."""
+    dreams = max(request.together, len(request.branches))
+    sizes = world_size(read_config(place.world or EMBEDDED)[0], dreams)
     judge = 2 * sum(path.stat().st_size for path in (place.judge or WEIGHTS).glob("*.safetensors"))
+    each = sizes.dream + int(sizes.pictures * request.seconds / CLIP_SECONDS)
+    return LIBRARIES + sizes.weights + sizes.tick + judge, dreams * each
+
+
+def _lease(leases: ExitStack, place: Place, request: Request, ledger: Ledger, number: int) -> None:
+    """For the worker of that number, counted from 0."""
     instead = [Instead(f"--workers {number}", 0)] if number else []
-    need = LIBRARIES + sizes.weights + sizes.tick + judge
-    dreams = request.together * (sizes.dream + int(sizes.pictures * max(1.0, request.seconds / 60)))
+    need, dreams = memory_of(place, request)
     leases.enter_context(ledger.reserve(OWNER, need, instead))
     leases.enter_context(ledger.reserve(f"{DREAM}s of {OWNER}", dreams, instead))
 

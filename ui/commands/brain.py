@@ -31,6 +31,7 @@ def brain(
     ] = None,
     cases: Annotated[int, typer.Option(min=10, help="Held-out cases.")] = 400,
     fuzz: Annotated[int, typer.Option(min=10, help="Strange texts.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the strange texts.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
     write: Annotated[
         Path | None, typer.Option(help="Also write the tables of README and card there, as Markdown.")
@@ -40,7 +41,7 @@ def brain(
     from finetune.report import markdown, table
 
     with progress("evaluate brain") as report:
-        result = measure(adapter, hand_written, only or (), cases, fuzz, report)
+        result = measure(adapter, hand_written, only or (), cases, fuzz, seed, report)
     if write is not None:
         write.write_text(markdown(result))
     if as_json:
@@ -50,7 +51,13 @@ def brain(
 
 
 def measure(
-    adapter: Path | None, hand_written: Path | None, only: Collection[str], cases: int, fuzz: int, report: Report
+    adapter: Path | None,
+    hand_written: Path | None,
+    only: Collection[str],
+    cases: int,
+    fuzz: int,
+    seed: int,
+    report: Report,
 ) -> dict[str, Any]:
     """The parts of `only`, all of them where it is empty."""
     from finetune.evaluate import HAND_WRITTEN, PARTS, evaluate_brain
@@ -74,6 +81,7 @@ def measure(
         only=[part for part in wanted if part in PARTS],
         cases=cases,
         fuzz=fuzz,
+        seed=seed,
         hand_written=hand_written or HAND_WRITTEN,
         report=report,
     )

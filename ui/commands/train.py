@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ui.console import progress, say
 from world.errors import DataError
+
+if TYPE_CHECKING:
+    from finetune.train import FinetuneConfig
 
 
 class Split(StrEnum):
@@ -96,6 +99,9 @@ def finetune(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="An adapter to set out from, of the same rank and targets."),
     ] = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Compare ranks, rates and targets in short runs instead.")
+    ] = False,
 ) -> None:
     """Train the brain's LoRA: sentences in English and Chinese to plans, added to your own cases if you give some."""
     from finetune.train import TARGETS, FinetuneConfig
@@ -113,6 +119,27 @@ def finetune(
         targets=targets,
         patience=patience,
     )
+    if sweep:
+        _sweep(config, base)
+        return
     with progress("finetune") as report:
         adapter = train(base, data, out, begin=begin, config=config, report=report)
     say(f"The adapter is in {adapter}. Measure it: lucidrive evaluate brain --adapter {adapter}")
+
+
+def _sweep(config: FinetuneConfig, base: str | None) -> None:
+    from finetune.sweep import STEPS
+    from finetune.sweep import sweep as trials
+
+    say(
+        f"Each for {STEPS} steps of {config.batch} cases, from nothing; scored on validation templates, teacher-forced."
+    )
+    say(
+        "| targets | rank | rate | parameters | loss | exact | seconds of computing a step |\n|---|---|---|---|---|---|---|"
+    )
+    for one in trials(config, base=base):
+        settings = one.config
+        say(
+            f"| {settings.targets} | {settings.rank} | {settings.rate:g} | {one.parameters / 1e6:.1f} M | {one.loss:.3f} "
+            f"| {one.exact:.0%} | {one.seconds:.2f} |"
+        )

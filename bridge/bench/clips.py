@@ -1,0 +1,308 @@
+"""`lucidrive bench clips`: what is promised of the clip factory, measured with the weights that came along.
+
+speed     s of clips dreamt and judged per second, by all cores       workers   two processes over one
+resume    40 clips, killed and gone on with, file by file             events    the yield of each of the ten events
+memory    a worker's memory over 500 clips                            export    delivering 1,000 clips over dreaming them
+judge     the checks on real clips (extra `sim`); as in bridge/factory/real.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bridge import memory
+from bridge.bench.faults.result import Found
+from bridge.errors import SessionError
+from bridge.factory.deliver import deliver
+from bridge.factory.export.clips import Kept, kept
+from bridge.factory.jobs import Request
+from bridge.factory.measures import Trust
+from bridge.factory.pool import default_count
+from bridge.factory.run import Progress, make
+from bridge.factory.scenario import EVENTS, SIDED, of_line, of_words
+from bridge.factory.store import LOCK, Store
+from bridge.factory.worker import Place, judge_hashes
+from world.files import EMBEDDED, read_config
+
+NAMES = ("speed", "workers", "resume", "events", "memory", "export", "judge")
+SPEED, WORKERS, EXPORT, FLAT = 2.0, 1.6, 0.1, 0.05  # what is aimed at
+SETTLED = 5  # batches after which a worker has all that it will ever have
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Clips of each measurement; each: of every event; seconds: of a clip, as asked for by default; short: of one whose
+    length does not matter.
+    """
+
+    speed: int = 64
+    workers: int = 32
+    resume: int = 40
+    each: int = 16
+    memory: int = 500
+    export: int = 1000
+    seconds: float = 8.0
+    short: float = 2.0
+
+
+FULL = Amounts()
+QUICK = Amounts(speed=16, workers=16, resume=16, each=4, memory=96, export=100)
+
+
+def run(only: Sequence[str] = (), amounts: Amounts = FULL, report: Report | None = None) -> list[Found]:
+    """Each of NAMES, or `only` those. SessionError for a name that there is not."""
+    if odd := [name for name in only if name not in NAMES]:
+        raise SessionError(f"There is no measurement '{odd[0][:40]}'; there are: {', '.join(NAMES)}.")
+    chosen = [name for name in NAMES if name in only or (not only and name != "judge")]
+    found: list[Found] = []
+    for number, name in enumerate(chosen):
+        tell = partial(_part, report, number, len(chosen), name)
+        with tempfile.TemporaryDirectory(prefix="lucidrive-") as folder:
+            found += _MEASURES[name](amounts, Path(folder), tell)
+    return found
+
+
+def _part(report: Report | None, number: int, count: int, name: str, fraction: float, text: str = "") -> None:
+    if report is not None:
+        report((number + fraction) / count, f"{name} {text}".strip())
+
+
+def request(lines: Sequence[str], seeds: int, seconds: float, retries: int = 0) -> Request:
+    """Of the weights that came along."""
+    wanted = tuple((of_line(line), seed) for seed in range(seeds) for line in lines)
+    return Request(wanted, seconds, dict(read_config(EMBEDDED)[1]["files"]), judge_hashes(None), retries=retries)
+
+
+def mixed() -> list[str]:
+    """One scenario of each event, under weathers and times in turn."""
+    weather, times = ("clear", "rain(2)", "fog(2)", "snow(2)"), ("day", "night", "dawn", "dusk")
+    return [
+        of_words({"event": event, "weather": weather[number % 4], "time": times[number // 2 % 4], "side": "left"}).line
+        for number, event in enumerate(EVENTS)
+    ]
+
+
+def _made(asked: Request, out: Path, workers: int, tell: Report) -> Progress:
+    return make(asked, out, workers=workers, note=lambda made: tell(made.done / made.jobs, made.line()))
+
+
+def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    load, workers = os.getloadavg()[0], default_count()
+    made = _made(_several(amounts.speed, amounts.seconds), folder / "out", workers, tell)
+    rate = made.seconds / made.wall
+    return [
+        Found(
+            f"{made.takes} clips of {amounts.seconds:g} s, every event, {workers} workers (load {load:.1f} before)",
+            f"{rate:.2f} s of clips dreamt and judged a second, the workers' start included",
+            f"at least {SPEED:g}",
+            rate >= SPEED,
+            {"rate": rate, "wall": made.wall, "workers": workers, "load_before": load},
+        )
+    ]
+
+
+def _several(clips: int, seconds: float) -> Request:
+    lines = mixed()
+    asked = request(lines, -(-clips // len(lines)), seconds)
+    return Request(asked.wanted[:clips], seconds, asked.world, asked.judge, retries=0)
+
+
+def _workers(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    """By the seconds after the first batches are back: a worker's start is not what is compared."""
+    rates, load = [], os.getloadavg()[0]
+    for count in (1, 2):
+        marks: list[tuple[float, float]] = []
+        make(
+            _several(amounts.workers, amounts.seconds),
+            folder / f"by-{count}",
+            workers=count,
+            note=lambda made, marks=marks: marks.append((made.wall, made.seconds)),  # type: ignore[misc]
+        )
+        tell(count / 2, f"{count} workers")
+        first, last = marks[count - 1], marks[-1]
+        rates.append((last[1] - first[1]) / (last[0] - first[0]))
+    ratio = rates[1] / rates[0]
+    same = _sums(folder / "by-1") == _sums(folder / "by-2")
+    return [
+        Found(
+            f"two workers over one, {amounts.workers} clips (load {load:.1f} before)",
+            f"{rates[1]:.2f} over {rates[0]:.2f} s of clips a second: {ratio:.2f} times; files {'the same' if same else 'DIFFER'}",
+            f"at least {WORKERS:g} times, the same files",
+            ratio >= WORKERS and same,
+            {"one": rates[0], "two": rates[1], "ratio": ratio, "same": float(same), "load_before": load},
+        )
+    ]
+
+
+def _resume(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    """The command itself, killed by SIGKILL three times, against one that was left alone."""
+
+    def command(out: Path) -> list[str]:
+        line = of_words({"event": "debris", "weather": "clear", "time": "day"}).line
+        told = [line, "-n", str(amounts.resume), "--seconds", f"{amounts.short:g}", "--retries", "1", "--out", str(out)]
+        return [sys.executable, "-m", "ui.cli", "clips", *told]
+
+    cut, whole, kills = folder / "cut", folder / "whole", 0
+    for goal in (0.1, 0.3, 0.6):
+        process = subprocess.Popen(command(cut), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and _count(cut) < goal * amounts.resume:
+            time.sleep(0.05)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        tell(goal / 2, f"killed after {_count(cut)} clips")
+    for out in (cut, whole):
+        done = subprocess.run(command(out), capture_output=True, text=True)
+        if done.returncode:
+            raise SessionError(f"The run could not be made ({(done.stderr.strip().splitlines() or ['?'])[-1]}).")
+        tell(0.5 if out is cut else 1.0, "made to the end")
+    one, other = _sums(cut), _sums(whole)
+    differing = sum(one.get(name) != other.get(name) for name in {*one, *other})
+    return [
+        Found(
+            f"{amounts.resume} clips, killed by SIGKILL {kills} times and gone on with, against a run left alone",
+            f"{differing} of {len(other)} files differ (videos, labels, dataset, report, by sha256)",
+            "0",
+            not differing and kills > 0,
+            {"files": len(other), "differing": differing, "kills": kills},
+        )
+    ]
+
+
+def _events(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    """Under a clear sky by day, ordinary level, no retries: what one take is worth."""
+    found = []
+    sides = [(event, side) for event in EVENTS for side in (("left", "right") if event in SIDED else (None,))]
+    words = [
+        {"event": event, "weather": "clear", "time": "day"} | ({"side": side} if side else {}) for event, side in sides
+    ]
+    lines = [of_words(one).line for one in words]
+    asked = request(lines, amounts.each, 6.0)
+    _made(asked, folder / "out", default_count(), tell)
+    shares: dict[str, list[bool]] = {}
+    seen: dict[str, list[bool]] = {}
+    for accepted in (True, False):
+        for clip in kept(folder / "out", accepted):
+            event = clip.fields["asked"]["event"]
+            shares.setdefault(event, []).append(accepted)
+            seen.setdefault(event, []).append(_has(clip, "event"))
+    for event in EVENTS:
+        share, by_judge = (sum(several[event]) / len(several[event]) for several in (shares, seen))
+        found.append(
+            Found(
+                f"{event}: takes accepted; with the event seen, whatever else is wrong ({len(shares[event])} takes)",
+                f"{share:.0%}; {by_judge:.0%}",
+                "reported",
+                True,
+                {"accepted": share, "seen": by_judge, "takes": len(shares[event])},
+            )
+        )
+    return found
+
+
+def _has(clip: Kept, kind: str) -> bool:
+    return all(one["found"] for one in clip.fields["check"]["findings"] if one["kind"] == kind)
+
+
+def _memory(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    made = _made(_several(amounts.memory, amounts.short), folder / "out", 1, tell)
+    first, last = max(made.resident[:SETTLED]), max(made.resident[-SETTLED:])
+    grown = (last - first) / first
+    return [
+        Found(
+            f"a worker's memory over {made.takes} clips",
+            f"{first / memory.MIB:,.0f} MiB after {SETTLED} batches, {last / memory.MIB:,.0f} MiB at the end ({grown:+.1%})",
+            f"grows by at most {FLAT:.0%}",
+            grown <= FLAT,
+            {"first": first, "last": last, "grown": grown},
+        )
+    ]
+
+
+def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    """Some clips are dreamt and copied under other names to so many; the time of dreaming is reckoned from those."""
+    few = 16
+    asked = request(["follow"], amounts.export, amounts.seconds)
+    first = Request(asked.wanted[:few], amounts.seconds, asked.world, asked.judge, retries=0)
+    made = _made(first, folder / "few", default_count(), tell)
+    dreaming = made.wall / made.takes * amounts.export
+    with Store(folder / "many", asked) as store:
+        products = [path for name in ("clips", "rejected") for path in sorted((folder / "few" / name).glob("*.json"))]
+        for number, job in enumerate(asked.jobs):
+            _copy(products[number % len(products)], folder / "many" / "clips" / f"{job.id}-0")
+        for job in asked.jobs:  # as if all had been accepted: every one of them is exported
+            store.adopt(job.take(0))
+        began = time.perf_counter()
+        deliver(store, ("lerobot",), Trust.of(Place().judge))
+        seconds = time.perf_counter() - began
+    share = seconds / dreaming
+    return [
+        Found(
+            f"delivering {amounts.export:,} clips of {amounts.seconds:g} s (LeRobotDataset, manifest, report, pictures)",
+            f"{seconds:.1f} s, {share:.1%} of the {dreaming:,.0f} s of dreaming, judging and encoding them",
+            f"at most {EXPORT:.0%}",
+            share <= EXPORT,
+            {"export": seconds, "dreaming": dreaming, "share": share},
+        )
+    ]
+
+
+def _copy(source: Path, stem: Path) -> None:
+    for ending in (".json", ".mp4"):
+        shutil.copyfile(source.with_suffix(ending), stem.with_name(stem.name + ending))
+
+
+def _judge(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    from bridge.factory.calibrate import calibrate
+
+    measured = calibrate(note=tell)
+    found = []
+    for kind, words in measured["checks"].items():
+        for word, one in words.items():
+            if one["found"] is not None:
+                numbers = {name: float(one[name]) for name in ("found", "false", "clips", "without")}
+                text = f"{one['found']:.0%} of {one['clips']} with it pass, {one['false']:.1%} of {one['without']} without it"
+                found.append(Found(f"real clips, {kind} {word}", text, "reported", True, numbers))
+    return found
+
+
+def table(found: list[Found]) -> list[tuple[str, str, str]]:
+    """Rows for people: what, measured, aimed at."""
+    return [(one.what, one.measured if one.met else f"{one.measured} (missed)", one.aim) for one in found]
+
+
+def _count(out: Path) -> int:
+    return len(list(out.glob("clips/*.mp4"))) + len(list(out.glob("rejected/*.mp4")))
+
+
+def _sums(out: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in out.rglob("*")
+        if path.is_file() and path.name != LOCK
+    }
+
+
+_MEASURES: dict[str, Callable[[Amounts, Path, Any], list[Found]]] = {
+    "speed": _speed,
+    "workers": _workers,
+    "resume": _resume,
+    "events": _events,
+    "memory": _memory,
+    "export": _export,
+    "judge": _judge,
+}
