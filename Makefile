@@ -57,7 +57,7 @@ $(VENV)/.app: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: $(VENV)/.app
 	@echo "Installing what the tests need"
-	$(PIP) -e '.[sim,gym,train,gpu,scale,mcap,dev]'
+	$(PIP) -e '.[sim,gym,train,gpu,scale,mcap,mcp,dev]'
 	@touch $@
 
 clean:

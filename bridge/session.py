@@ -9,7 +9,6 @@ snapshot, replaced at its end.
 from __future__ import annotations
 
 import copy
-import math
 import secrets
 import threading
 from collections import deque
@@ -31,7 +30,8 @@ from bridge.drift import Drift
 from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.export import write_clip
 from bridge.keyboard import Bindings, Keyboard
-from bridge.timeline import StepState, Timeline, TimelineState, weather_line
+from bridge.pedals import Pedals
+from bridge.timeline import StepState, Timeline, weather_line
 from world.controls import FPS, NULL, Control
 from world.dream import Dream, WorldModel
 from world.driver import Action
@@ -44,8 +44,6 @@ KEYS_ALONE = (
 )
 MAX_WAITING = 8  # sentences for the brain
 MAX_ORDERS = 32  # buttons pressed within one tick
-STEER, STEER_ON, STEER_OFF = 0.7, 0.2, 0.35  # how far keys turn the wheel, and how fast, a frame
-ACCEL, BRAKE, PEDAL = 0.8, 1.0, 0.35
 
 NoteKind = Literal["news", "question", "refusal", "error"]
 Order = Callable[[], object]
@@ -573,40 +571,6 @@ class Session:
         )
 
 
-class Pedals:
-    """The wheel and pedals under a person's keys: they move towards what is held, a little a frame. What no key holds
-    (the wheel while only `up` is held) stays with the driver; once all keys are let go, everything is the driver's."""
-
-    def __init__(self) -> None:
-        self.steer = self.accel = 0.0
-
-    def control(self, state: TimelineState, action: Action, keys: frozenset[str]) -> Control:
-        if not (math.isfinite(action.steer) and math.isfinite(action.accel)):
-            raise DataError("The driver lost its way (numbers that are not finite); reset the dream.")
-        steer, accel = action.steer, action.accel
-        if keys:
-            turn = ("left" in keys) - ("right" in keys)
-            steering = bool(keys & {"left", "right"}) or abs(self.steer) > STEER_OFF
-            self.steer = _towards(self.steer, STEER * turn, STEER_ON if turn else STEER_OFF)
-            steer = self.steer if steering else action.steer
-            pedalling = bool(keys & {"up", "down"})
-            wanted = -BRAKE if "down" in keys else ACCEL
-            self.accel = _towards(self.accel, wanted, PEDAL) if pedalling else 0.0
-            accel = self.accel if pedalling else action.accel
-        else:
-            self.steer = self.accel = 0.0
-        return Control(
-            steer=_unit(steer),
-            accel=_unit(accel),
-            command=state.command,
-            weather=state.weather,
-            time=state.time,
-            event=state.event,
-            side=state.side,
-            level=state.level,
-        )
-
-
 def nearest_scene(model: WorldModel, control: Control) -> str:
     """The start scene whose time of day and weather are most like these. DataError where there are none."""
     if not model.scenes:
@@ -625,14 +589,6 @@ def nearest_scene(model: WorldModel, control: Control) -> str:
 def stem(seed: int) -> str:
     """A name for what is saved now."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{seed}-{secrets.token_hex(2)}"  # tabs may share a second
-
-
-def _towards(value: float, target: float, step: float) -> float:
-    return min(value + step, target) if value < target else max(value - step, target)
-
-
-def _unit(value: float) -> float:
-    return max(-1.0, min(1.0, value))
 
 
 def _time(value: int) -> int:

@@ -22,9 +22,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @contextmanager
-def serving(dreamer: Dreamer, grace: float = 0.5, *, auth: str | None = None, mcp: bool = False) -> Iterator[str]:
+def serving(
+    dreamer: Dreamer, grace: float = 0.5, *, auth: str | None = None, mcp: bool = False, port: int = 0
+) -> Iterator[str]:
     """The page's address while it is served from a thread."""
-    listening = bind("127.0.0.1", 0)
+    listening = bind("127.0.0.1", port)
     app = create_app(dreamer, grace, auth=auth, mcp=mcp)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", ws_max_size=MAX_MESSAGE, timeout_graceful_shutdown=1)

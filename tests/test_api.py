@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -166,3 +168,13 @@ def test_agents_drive_over_mcp(tmp_path: Path) -> None:
 
 def test_without_being_asked_it_is_no_mcp_server(real: str) -> None:
     assert httpx.post(f"{real}/gradio_api/mcp/", json={}).status_code == 404
+
+
+def test_the_example_of_the_docs_runs(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "drive.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    code = code.replace("http://127.0.0.1:7860", real).replace("day-clear-1", "street")  # the tiny world's own scene
+    exec(compile(code, "docs/drive.md", "exec"), {})  # it is ours
+    first, second, saved = (json.loads(line.replace("'", '"')) for line in capsys.readouterr().out.splitlines()[-3:])
+    assert second["speed"] < first["speed"]
+    assert saved["kind"] == "drive" and saved["seconds"] == 5.1

@@ -7,33 +7,36 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
-import io
-import math
-import time
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from brain.plan import parse_line
 from ui import messages, orders
-from ui.drive import Note, Start, View
-from ui.limits import PICTURES
-from ui.stream import state_fields
+from ui.answers import (
+    ApiError,
+    answered,
+    begin_at,
+    bytes_of,
+    index_of,
+    lane_of,
+    look_at,
+    member,
+    newest,
+    number_of,
+    seed_of,
+    until,
+    view_of,
+)
+from ui.drive import Start
 from ui.uploads import frames_of
-from ui.visits import Visit, Visits
+from ui.visits import Visits
 from world.controls import TimeOfDay, Weather
 from world.errors import LucidriveError
 
 MOST_FRAMES = 300  # of one `advance`
-PATIENCE = 60.0  # seconds that a sentence may take to be read, or a frame to be dreamt
-POLL = 0.02
-
-
-class ApiError(LucidriveError):
-    """A call that cannot be answered."""
+TICK = 0.15  # seconds after which a plan is told of
 
 
 def add_api(visits: Visits) -> None:
@@ -42,20 +45,6 @@ def add_api(visits: Visits) -> None:
     for call in ENDPOINTS:
         name = call.__name__
         gr.api(getattr(calls, name), api_name=name, concurrency_limit=None, queue=True)
-
-
-def answered(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Our own sentences reach the caller; of anything else it learns nothing."""
-    import functools
-
-    @functools.wraps(call)
-    async def answering(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return await call(*args, **kwargs)
-        except LucidriveError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-
-    return answering
 
 
 class Calls:
@@ -78,11 +67,11 @@ class Calls:
         """
         visit = await self.visits.call()
         try:
-            await _begin(visit, Start(_seed(seed), scene or None, stand=True))
+            await begin_at(visit, Start(seed_of(seed), scene or None, stand=True))
         except LucidriveError:
             self.visits.end(visit.token)
             raise
-        return {"token": visit.token} | await self._look(visit)
+        return {"token": visit.token} | await look_at(visit)
 
     @answered
     async def close_dream(self, token: str) -> str:
@@ -103,7 +92,7 @@ class Calls:
             lane: 0 for the drive, from 1 for one of its futures side by side.
             picture: Whether the picture comes along, as a base64 JPEG.
         """
-        return await self._look(await self.visits.call(token), lane, picture)
+        return await look_at(await self.visits.call(token), lane, picture)
 
     @answered
     async def say(self, token: str, text: str, lane: int = 0) -> dict:
@@ -115,13 +104,10 @@ class Calls:
             lane: 0 for the drive, from 1 for one of its futures.
         """
         visit = await self.visits.call(token)
-        orders.act(visit, messages.Say(_text(text), _lane(lane)))
-        await _until(lambda: not _view(visit, lane).thinking, "The language model did not answer in time; try again.")
-        await self._step_plan(visit, lane)
-        return await self._look(visit, lane, picture=False)
-
-    async def _step_plan(self, visit: Visit, lane: int) -> None:
-        await asyncio.sleep(0.15)  # a tick: until then the plan is not told of
+        orders.act(visit, messages.Say(messages.sentence(text), lane_of(lane)))
+        await until(lambda: not view_of(visit, lane).thinking, "The language model did not answer in time; try again.")
+        await asyncio.sleep(TICK)
+        return await look_at(visit, lane, picture=False)
 
     @answered
     async def plan(self, token: str, line: str, lane: int = 0) -> dict:
@@ -134,9 +120,9 @@ class Calls:
         """
         visit = await self.visits.call(token)
         parse_line(line[:200])
-        orders.act(visit, messages.Line(line[:200], _lane(lane)))
-        await self._step_plan(visit, lane)
-        return await self._look(visit, lane, picture=False)
+        orders.act(visit, messages.Line(line[:200], lane_of(lane)))
+        await asyncio.sleep(TICK)
+        return await look_at(visit, lane, picture=False)
 
     @answered
     async def choose(self, token: str, line: str, lane: int = 0) -> dict:
@@ -148,9 +134,9 @@ class Calls:
             lane: 0 for the drive, from 1 for one of its futures.
         """
         visit = await self.visits.call(token)
-        orders.act(visit, messages.Choose(line[:200], _lane(lane)))
-        await self._step_plan(visit, lane)
-        return await self._look(visit, lane, picture=False)
+        orders.act(visit, messages.Choose(line[:200], lane_of(lane)))
+        await asyncio.sleep(TICK)
+        return await look_at(visit, lane, picture=False)
 
     @answered
     async def not_what_i_meant(self, token: str, lane: int = 0) -> str:
@@ -160,7 +146,7 @@ class Calls:
             token: Of the dream.
             lane: 0 for the drive, from 1 for one of its futures.
         """
-        orders.act(await self.visits.call(token), messages.Wrong(_lane(lane)))
+        orders.act(await self.visits.call(token), messages.Wrong(lane_of(lane)))
         return "say it in other words"
 
     @answered
@@ -178,16 +164,16 @@ class Calls:
         if unknown := set(keys or ()) - messages.KEYS:
             raise ApiError(f"There is no key {sorted(unknown)[0]!r}; there are: up, down, left, right.")
         visit.drive.pause(True)
-        await _until(lambda: _newest(visit).paused, "The dream does not stand still; try again.")
+        await until(lambda: newest(visit).paused, "The dream does not stand still; try again.")
         visit.drive.press(frozenset(keys or ()))
         try:
             for _ in range(frames):
-                before = _index(_newest(visit))
+                before = index_of(newest(visit))
                 visit.drive.step()
-                await _until(lambda before=before: _index(_newest(visit)) > before, "No frame came; look at its notes.")  # type: ignore[misc]
+                await until(lambda before=before: index_of(newest(visit)) > before, "No frame came; look at its notes.")  # type: ignore[misc]
         finally:
             visit.drive.press(frozenset())
-        return await self._look(visit)
+        return await look_at(visit)
 
     @answered
     async def pause(self, token: str, on: bool = True) -> dict:
@@ -199,7 +185,7 @@ class Calls:
         """
         visit = await self.visits.call(token)
         orders.act(visit, messages.Pause(on))
-        return await self._look(visit, picture=False)
+        return await look_at(visit, picture=False)
 
     @answered
     async def quality(self, token: str, steps: int = 2) -> str:
@@ -227,12 +213,12 @@ class Calls:
         if weather or time_of_day:
             if scene:
                 raise ApiError("Begin in a scene or from conditions alone, not in both.")
-            weather_id, time_id = _member(Weather, weather or "clear"), _member(TimeOfDay, time_of_day or "day")
-            start = Start(_seed(seed), weather=weather_id, time=time_id, stand=True)
+            weather_id, time_id = member(Weather, weather or "clear"), member(TimeOfDay, time_of_day or "day")
+            start = Start(seed_of(seed), weather=weather_id, time=time_id, stand=True)
         else:
-            start = Start(_seed(seed), scene or None, stand=True)
-        await _begin(visit, start)
-        return await self._look(visit)
+            start = Start(seed_of(seed), scene or None, stand=True)
+        await begin_at(visit, start)
+        return await look_at(visit)
 
     @answered
     async def begin_in_picture(self, token: str, file: str, seed: int = 0, kmh: float = 30.0, at: float = 0.0) -> dict:
@@ -245,12 +231,12 @@ class Calls:
             kmh: How fast the car goes there, 0 to 60.
             at: Seconds into the film.
         """
-        visit, data = await self.visits.call(token), _bytes(file)
+        visit, data = await self.visits.call(token), bytes_of(file)
         if not (0 <= kmh <= 60 and 0 <= at <= 600):
             raise ApiError("Give kmh from 0 to 60 and at from 0 to 600.")
         pictures = await asyncio.to_thread(frames_of, data, at)
-        await _begin(visit, Start(_seed(seed), pictures=pictures, speed=kmh / 3.6, stand=True))
-        return await self._look(visit)
+        await begin_at(visit, Start(seed_of(seed), pictures=pictures, speed=kmh / 3.6, stand=True))
+        return await look_at(visit)
 
     @answered
     async def anchor(self, token: str) -> dict:
@@ -261,7 +247,7 @@ class Calls:
         """
         visit = await self.visits.call(token)
         await orders.work(visit, messages.Anchor())
-        return await self._look(visit)
+        return await look_at(visit)
 
     @answered
     async def fork(self, token: str, count: int = 2, frame: int = -1) -> dict:
@@ -278,7 +264,7 @@ class Calls:
         if not least <= count <= most:
             raise ApiError(f"Futures are {least} to {most}, not {count}.")
         await orders.work(visit, messages.Fork(None if frame < 0 else frame, count))
-        return await self._look(visit, 1)
+        return await look_at(visit, 1)
 
     @answered
     async def keep_future(self, token: str, lane: int = 0) -> dict:
@@ -289,8 +275,8 @@ class Calls:
             lane: From 1; 0 drops them all and the drive is as it was.
         """
         visit = await self.visits.call(token)
-        await orders.work(visit, messages.KeepFuture(_lane(lane)))
-        return await self._look(visit)
+        await orders.work(visit, messages.KeepFuture(lane_of(lane)))
+        return await look_at(visit)
 
     @answered
     async def past(self, token: str) -> list[dict]:
@@ -304,9 +290,9 @@ class Calls:
         return [
             {
                 "frame": one.index,
-                "speed": _number(one.speed),
-                "seen_speed": _number(one.seen_speed),
-                "yaw_rate": _number(one.yaw_rate),
+                "speed": number_of(one.speed),
+                "seen_speed": number_of(one.seen_speed),
+                "yaw_rate": number_of(one.yaw_rate),
             }
             for one in told
         ]
@@ -354,10 +340,10 @@ class Calls:
             token: Of the dream that makes room for it.
             file: The bytes of the .dream file, in base64.
         """
-        visit, data = await self.visits.call(token), _bytes(file)
+        visit, data = await self.visits.call(token), bytes_of(file)
         await asyncio.to_thread(visit.drive.take_up, data)
         visit.drive.pause(True)
-        return await self._look(visit)
+        return await look_at(visit)
 
     @answered
     async def saved(self, token: str) -> list[dict]:
@@ -376,103 +362,7 @@ class Calls:
 
         return asdict(await asyncio.to_thread(self.visits.dreamer.memory))
 
-    async def _look(self, visit: Visit, lane: int = 0, picture: bool = True) -> dict:
-        view = _view(visit, lane)
-        frame = view.frame
-        found: dict[str, Any] = state_fields(view) | {"notes": [_told(note) for note in visit.drive.notes()]}
-        found["futures"] = len(visit.drive.futures())
-        if frame is not None:
-            read = frame.readout
-            found["frame"] = frame.index
-            found["commanded"] = {
-                "speed": round(frame.motion.speed, 3),
-                "target": round(view.target, 3),
-                "steer": _number(frame.control.steer),
-            }
-            found["estimated"] = {
-                "speed": _number(read.speed),
-                "junction_distance": _number(read.junction_distance),
-                "event_visible": _number(read.event_visible),
-                "trust": round(view.trust, 3),
-            }
-            if picture:
-                buffer = io.BytesIO()
-                await asyncio.to_thread(Image.fromarray(frame.image).save, buffer, "JPEG", quality=92)
-                found["picture"] = base64.b64encode(buffer.getvalue()).decode()
-        return found
-
 
 ENDPOINTS: tuple[Callable[..., Any], ...] = tuple(
     value for name, value in vars(Calls).items() if callable(value) and not name.startswith("_")
 )
-
-
-async def _begin(visit: Visit, start: Start) -> None:
-    await asyncio.to_thread(visit.drive.begin, start)
-
-
-def _told(note: Note) -> dict[str, Any]:
-    return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "lane": note.lane}
-
-
-def _view(visit: Visit, lane: int) -> View:
-    if lane == 0:
-        return visit.drive.view()
-    futures = visit.drive.futures()
-    if not 1 <= lane <= len(futures):
-        raise ApiError("There is no such future; fork the drive first.")
-    return futures[lane - 1]
-
-
-def _newest(visit: Visit) -> View:
-    """Of the futures the last one, which is stepped last."""
-    return (visit.drive.futures() or (visit.drive.view(),))[-1]
-
-
-def _index(view: View) -> int:
-    return view.frame.index if view.frame is not None else -1
-
-
-async def _until(true: Callable[[], bool], otherwise: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        if time.monotonic() > end:
-            raise ApiError(otherwise)
-        await asyncio.sleep(POLL)
-
-
-def _text(text: str) -> str:
-    return messages.sentence(text)
-
-
-def _lane(lane: int) -> int:
-    if not 0 <= lane <= messages.FUTURES[1]:
-        raise ApiError(f"Lanes are 0 to {messages.FUTURES[1]}, not {lane}.")
-    return lane
-
-
-def _seed(seed: int) -> int:
-    if not 0 <= seed <= messages.MAX_SEED:
-        raise ApiError(f"The seed must be a whole number from 0 to {messages.MAX_SEED}.")
-    return seed
-
-
-def _member(kind: Any, name: str) -> int:
-    try:
-        return int(kind[name.upper()])
-    except KeyError as error:
-        known = ", ".join(one.name.lower() for one in kind)
-        raise ApiError(f"There is no {name[:40]!r}; there are: {known}.") from error
-
-
-def _bytes(file: str) -> bytes:
-    if len(file) > PICTURES * 4 // 3 + 4:
-        raise ApiError("A file may have 64 MiB at most.")
-    try:
-        return base64.b64decode(file, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ApiError("That is no base64; send the bytes of the file so.") from error
-
-
-def _number(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None

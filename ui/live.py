@@ -55,8 +55,9 @@ def served_brain(url: str, name: str) -> VllmDirector:
 class LiveDreamer:
     """A `ui.drive.Dreamer`: one world, one brain, one loop, and a session for every tab, each under a lease.
 
-    dream_size: bytes that one dream takes; they are reserved in the ledger as long as its tab is open. tabs: at most; else
-    as many as memory and real time allow. world: the folder of its weights, where it is not the repository's.
+    dream_size: bytes that one dream takes; they are reserved in the ledger as long as its tab is open. tabs: at most, as long
+    as memory allows, however slow that makes them; else as many as keep real time, too. world: the folder of its
+    weights, where it is not the repository's.
     """
 
     world: Path | None = None
@@ -164,7 +165,7 @@ class LiveDreamer:
                 raise BusyError(
                     f"This page is full: {others} dreams are open, and no more may be. Close a tab, or try again."
                 )
-            if others and self.loop.pace.expected(others + 1) > DT:
+            if self.tabs is None and others and self.loop.pace.expected(others + 1) > DT:
                 raise BusyError(
                     f"This machine is full: with one more than the {others} dreams that are open, none would keep its ten "
                     "frames a second. Close a tab, or try again in a moment."

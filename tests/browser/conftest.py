@@ -40,8 +40,10 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def open_page(browser: Browser, url: str) -> Iterator[Page]:
-    """The page, dreaming. Fails if anything was asked of another machine, or the page reported an error."""
+def open_page(browser: Browser, url: str, script: str = "", refused: bool = False) -> Iterator[Page]:
+    """The page, dreaming, after a script of the test's own. Fails if anything was asked of another machine, or the page reported
+    an error; refused: but for requests that are to be refused.
+    """
     asked: list[str] = []
     faults: list[str] = []
     tab = browser.new_page(viewport={"width": 1366, "height": 768})
@@ -49,11 +51,15 @@ def open_page(browser: Browser, url: str) -> Iterator[Page]:
     tab.on("websocket", lambda socket: asked.append(socket.url))
     tab.on("pageerror", lambda error: faults.append(str(error)))
     tab.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    if script:
+        tab.add_init_script(script)
     tab.goto(url)
     tab.wait_for_selector('#lucidrive[data-state="dreaming"]', timeout=90_000)
     yield tab
     tab.close()
-    own = (url, url.replace("http", "ws"), "data:", "blob:")
+    base = url.partition("#")[0].rstrip("/")
+    own = (base, base.replace("http", "ws"), "data:", "blob:")
+    faults = [fault for fault in faults if not (refused and "Failed to load resource" in fault)]
     assert [each for each in asked if not each.startswith(own)] == []
     assert faults == []
 

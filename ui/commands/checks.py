@@ -179,6 +179,28 @@ def speed(
         print_table("This machine", table(result))
 
 
+@bench.command(name="ui", epilog="Example: lucidrive bench ui --minutes 30 --json > ui.json")
+def page(
+    minutes: Annotated[float, typer.Option(min=0.2, help="How long the drive is whose growth is measured.")] = 5.0,
+    steps: Annotated[int, typer.Option(help="K.")] = 2,
+    world: Annotated[Path | None, typer.Option(help="A folder of world weights.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The page in a real browser: pictures a second, key to picture, load, growth, four tabs. Exit code 1 where an aim is missed."""
+    from dataclasses import asdict
+
+    from ui.bench import met, run, table
+
+    with progress("bench ui") as report:
+        found = run(world, steps, minutes, report)
+    if as_json:
+        print_json(asdict(found) | {"met": met(found)})
+    else:
+        print_table("The page in a browser", table(found), ("what", "measured", "aimed at"))
+    if not met(found):
+        raise typer.Exit(1)
+
+
 @bench.command(epilog="Example: lucidrive bench faults --only kills --only disk --json > faults.json")
 def faults(
     only: Annotated[

@@ -26,7 +26,8 @@ def ui(
         str, typer.Option(help="For a world without a car: left=steer:-1,right=steer:1,up=gas,down=brake:0.8.")
     ] = "",
     tabs: Annotated[
-        int | None, typer.Option(min=1, help="Dreams at a time, at most; default: what memory and real time allow.")
+        int | None,
+        typer.Option(min=1, help="Dreams at a time, however slow; default: what memory and real time allow."),
     ] = None,
     memory: Annotated[
         str | None, typer.Option(help="RAM that all of it may have, such as 4GiB; default: what there is.")

@@ -39,6 +39,7 @@ function mount(root) {
   const send = (message) => socket.send(message) || (note.say("The dream is not connected yet; try again in a moment.", "error"), false);
   let token = "";
   let state = null;
+  let measures = null;
 
   const fresh = () => {
     picture.drawn = -1;
@@ -108,6 +109,7 @@ function mount(root) {
     },
     kept: (message) => keep.add(message),
     measures(message) {
+      measures = message;
       find("meter").textContent = meter(message);
     },
   };
@@ -168,6 +170,7 @@ function mount(root) {
   window.addEventListener("keydown", shortcuts);
   const abandon = onLanguage(() => {
     picture.words();
+    if (measures) handlers.measures(measures);
     if (state) handlers.state(state);
   });
 

@@ -34,7 +34,7 @@ export class DreamSocket {
   constructor() {
     this.on = null;
     this.missed = []; // messages from before there was a page to show them
-    this.delay = 500;
+    this.delay = 200;
     this.connect();
   }
 
@@ -65,7 +65,7 @@ export class DreamSocket {
     }
     const message = JSON.parse(data);
     if (message.type === "hello") {
-      this.delay = 500;
+      this.delay = 200;
       sessionStorage.setItem(TOKEN, message.token);
       this.hello = message;
     }

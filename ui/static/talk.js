@@ -85,11 +85,12 @@ export class Talk {
   }
 
   key(event) {
-    const items = [...this.list.children];
     if (event.key === "Escape") this.close();
-    else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && items.length) {
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (this.list.hidden) this.open();
+      const items = [...this.list.children];
+      if (!items.length) return;
       this.picked = (this.picked + (event.key === "ArrowDown" ? 1 : -1) + items.length) % items.length;
       items.forEach((item, number) => item.setAttribute("aria-selected", String(number === this.picked)));
       this.input.setAttribute("aria-activedescendant", items[this.picked].id);

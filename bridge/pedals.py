@@ -1,0 +1,55 @@
+"""The wheel and pedals under a person's keys."""
+
+from __future__ import annotations
+
+import math
+
+from bridge.errors import DataError
+from bridge.timeline import TimelineState
+from world.controls import Control
+from world.driver import Action
+
+STEER, STEER_ON, STEER_OFF = 0.7, 0.2, 0.35  # how far keys turn the wheel, and how fast, a frame
+ACCEL, BRAKE, PEDAL = 0.8, 1.0, 0.35
+
+
+class Pedals:
+    """The wheel and pedals under a person's keys: they move towards what is held, a little a frame. What no key holds
+    (the wheel while only `up` is held) stays with the driver; once all keys are let go, everything is the driver's."""
+
+    def __init__(self) -> None:
+        self.steer = self.accel = 0.0
+
+    def control(self, state: TimelineState, action: Action, keys: frozenset[str]) -> Control:
+        if not (math.isfinite(action.steer) and math.isfinite(action.accel)):
+            raise DataError("The driver lost its way (numbers that are not finite); reset the dream.")
+        steer, accel = action.steer, action.accel
+        if keys:
+            turn = ("left" in keys) - ("right" in keys)
+            steering = bool(keys & {"left", "right"}) or abs(self.steer) > STEER_OFF
+            self.steer = _towards(self.steer, STEER * turn, STEER_ON if turn else STEER_OFF)
+            steer = self.steer if steering else action.steer
+            pedalling = bool(keys & {"up", "down"})
+            wanted = -BRAKE if "down" in keys else ACCEL
+            self.accel = _towards(self.accel, wanted, PEDAL) if pedalling else 0.0
+            accel = self.accel if pedalling else action.accel
+        else:
+            self.steer = self.accel = 0.0
+        return Control(
+            steer=_unit(steer),
+            accel=_unit(accel),
+            command=state.command,
+            weather=state.weather,
+            time=state.time,
+            event=state.event,
+            side=state.side,
+            level=state.level,
+        )
+
+
+def _towards(value: float, target: float, step: float) -> float:
+    return min(value + step, target) if value < target else max(value - step, target)
+
+
+def _unit(value: float) -> float:
+    return max(-1.0, min(1.0, value))

@@ -1,0 +1,136 @@
+"""What the endpoints of `ui/api.py` are made of: what a program asks is checked, what it gets is plain values."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import functools
+import io
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from ui import messages
+from ui.drive import Note, Start, View
+from ui.limits import PICTURES
+from ui.stream import state_fields
+from ui.visits import Visit
+from world.errors import LucidriveError
+
+PATIENCE = 60.0  # seconds that a sentence may take to be read, or a frame to be dreamt
+POLL = 0.02
+
+
+class ApiError(LucidriveError):
+    """A call that cannot be answered."""
+
+
+def answered(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Our own sentences reach the caller; of anything else it learns nothing."""
+
+    @functools.wraps(call)
+    async def answering(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await call(*args, **kwargs)
+        except LucidriveError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return answering
+
+
+async def look_at(visit: Visit, lane: int = 0, picture: bool = True) -> dict:
+    view = view_of(visit, lane)
+    frame = view.frame
+    found: dict[str, Any] = state_fields(view) | {"notes": [told(note) for note in visit.drive.notes()]}
+    found["futures"] = len(visit.drive.futures())
+    if frame is not None:
+        read = frame.readout
+        found["frame"] = frame.index
+        found["commanded"] = {
+            "speed": round(frame.motion.speed, 3),
+            "target": round(view.target, 3),
+            "steer": number_of(frame.control.steer),
+        }
+        found["estimated"] = {
+            "speed": number_of(read.speed),
+            "junction_distance": number_of(read.junction_distance),
+            "event_visible": number_of(read.event_visible),
+            "trust": round(view.trust, 3),
+        }
+        if picture:
+            buffer = io.BytesIO()
+            await asyncio.to_thread(Image.fromarray(frame.image).save, buffer, "JPEG", quality=92)
+            found["picture"] = base64.b64encode(buffer.getvalue()).decode()
+    return found
+
+
+async def begin_at(visit: Visit, start: Start) -> None:
+    await asyncio.to_thread(visit.drive.begin, start)
+
+
+def told(note: Note) -> dict[str, Any]:
+    return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "lane": note.lane}
+
+
+def view_of(visit: Visit, lane: int) -> View:
+    if lane == 0:
+        return visit.drive.view()
+    futures = visit.drive.futures()
+    if not 1 <= lane <= len(futures):
+        raise ApiError("There is no such future; fork the drive first.")
+    return futures[lane - 1]
+
+
+def newest(visit: Visit) -> View:
+    """Of the futures the last one, which is stepped last."""
+    return (visit.drive.futures() or (visit.drive.view(),))[-1]
+
+
+def index_of(view: View) -> int:
+    return view.frame.index if view.frame is not None else -1
+
+
+async def until(true: Callable[[], bool], otherwise: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > end:
+            raise ApiError(otherwise)
+        await asyncio.sleep(POLL)
+
+
+def lane_of(lane: int) -> int:
+    if not 0 <= lane <= messages.FUTURES[1]:
+        raise ApiError(f"Lanes are 0 to {messages.FUTURES[1]}, not {lane}.")
+    return lane
+
+
+def seed_of(seed: int) -> int:
+    if not 0 <= seed <= messages.MAX_SEED:
+        raise ApiError(f"The seed must be a whole number from 0 to {messages.MAX_SEED}.")
+    return seed
+
+
+def member(kind: Any, name: str) -> int:
+    try:
+        return int(kind[name.upper()])
+    except KeyError as error:
+        known = ", ".join(one.name.lower() for one in kind)
+        raise ApiError(f"There is no {name[:40]!r}; there are: {known}.") from error
+
+
+def bytes_of(file: str) -> bytes:
+    if len(file) > PICTURES * 4 // 3 + 4:
+        raise ApiError("A file may have 64 MiB at most.")
+    try:
+        return base64.b64decode(file, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ApiError("That is no base64; send the bytes of the file so.") from error
+
+
+def number_of(value: float) -> float | None:
+    return round(value, 4) if math.isfinite(value) else None
