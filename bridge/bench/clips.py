@@ -49,7 +49,7 @@ class Amounts:
     """
 
     speed: int = 64
-    workers: int = 32
+    workers: int = 64
     resume: int = 40
     each: int = 16
     memory: int = 500
@@ -59,7 +59,7 @@ class Amounts:
 
 
 FULL = Amounts()
-QUICK = Amounts(speed=16, workers=16, resume=16, each=4, memory=96, export=100)
+QUICK = Amounts(speed=16, workers=32, resume=16, each=4, memory=96, export=100)
 
 
 def run(only: Sequence[str] = (), amounts: Amounts = FULL, report: Report | None = None) -> list[Found]:

@@ -24,8 +24,9 @@ from bridge.factory.start import unpacked
 
 RUN, LOCK = "run.json", ".lock"
 CLIPS, REJECTED = "clips", "rejected"
-# Bytes a second of clip: a rainy one's mp4 (20 kB) and its labels (15 kB), measured; and as much again where it is delivered.
-CLIP_SECOND, DELIVERED = 35_000, 2
+# Bytes a second of clip, measured and half as much again: an mp4 (5 kB) and its labels (10 kB); and where it is accepted, the
+# same once more in a dataset, and JPEGs as text (30 kB) in an MCAP file.
+CLIP_SECOND, DELIVERED = 22_500, 70_000
 SPARE = 64 * 2**20  # bytes that are left to others
 
 
@@ -152,7 +153,8 @@ def open_request(out: Path, given: Request | None, resume: bool) -> Request:
 def check_room(out: Path, request: Request) -> int:
     """Bytes that the run may take; ExportError where the disk has less."""
     branches = max(1, len(request.branches))
-    most = int(len(request.jobs) * branches * request.seconds * CLIP_SECOND * (request.retries + DELIVERED))
+    each = CLIP_SECOND * (1 + request.retries) + DELIVERED
+    most = int(len(request.jobs) * branches * request.seconds * each)
     place = out
     while not place.exists():
         place = place.parent
