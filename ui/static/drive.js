@@ -91,7 +91,7 @@ function mount(root) {
       showPlan(find("plan"), message.plan);
       talk.state(message);
       picture.sky(message);
-      pads.sky(message);
+      pads.sky(message.futures[futures.lane - 1] ?? message);
       quality.set(message.quality);
       score.state(message);
       begin.show(message);
