@@ -16,9 +16,10 @@ from bridge.clips import Clip, Moment
 from bridge.factory.check import check, reasons
 from bridge.factory.jobs import Request, varied
 from bridge.factory.matrix import MOST, Matrix, coverage, expand, load, recipe
-from bridge.factory.measures import Trust, tail
+from bridge.factory.measures import BY_CHANCE, Trust, real, tail
 from bridge.factory.orders import branches_of
 from bridge.factory.scenario import EVENTS, Scenario, ScenarioError, of_line, of_words
+from bridge.factory.worker import judge_hashes
 from bridge.timeline import Timeline
 from world import kinematics
 from world.controls import Control, Event, Side, TimeOfDay, Weather
@@ -301,18 +302,27 @@ def test_false_alarms_alone_are_no_event() -> None:
     sparse = np.zeros(80, int)
     sparse[15:17] = Event.PED_CROSS
     assert why("ped_cross(right)@+1", {"event": sparse}) != []
-    sparse[15 : 15 + TRUST.frames_needed(40)] = Event.PED_CROSS
+    sparse[15 : 15 + TRUST.frames_needed("ped_cross", 40)] = Event.PED_CROSS
     assert why("ped_cross(right)@+1", {"event": sparse}) == []
 
 
 def test_the_frames_needed_follow_from_the_judges_card() -> None:
     assert tail(40, 0.0, 0.05) == 1
     assert tail(1, 0.5, 0.05) == 2  # no number of hits in one try would do
+    plain = replace(TRUST, needed={})
     for window in (10, 40, 60):
-        needed = TRUST.frames_needed(window)
+        needed = plain.frames_needed("animal", window)
         draws = np.random.default_rng(0).random((20_000, window)) < TRUST.false_alarm
         assert (draws.sum(1) >= needed).mean() <= 0.06
-    assert TRUST.frames_needed(40) > TRUST.frames_needed(10) >= 3
+    assert plain.frames_needed("animal", 40) > plain.frames_needed("animal", 10) >= 3
+
+
+def test_where_it_was_measured_they_follow_from_real_clips() -> None:
+    measured = real(judge_hashes(None))
+    assert measured is not None
+    for event, one in measured["checks"]["event"].items():
+        assert TRUST.frames_needed(event, 40) == one["needed"] >= 3
+        assert one["false"] <= BY_CHANCE
 
 
 def test_a_condition_in_force_from_the_beginning_is_looked_for_at_once() -> None:
@@ -328,3 +338,13 @@ def test_a_condition_in_force_from_the_beginning_is_looked_for_at_once() -> None
 
 def test_a_sentence_stays_with_its_scenario() -> None:
     assert Scenario("left", "turn left").plan.steps[0].name == "left"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[1] / "docs" / "clips").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_sample_matrices_are_matrices(path: Path) -> None:
+    book = load(path)
+    clips = expand(book.matrix)
+    assert 20 <= len(clips) <= 250
+    Request(tuple(clips), float(book.settings["seconds"]), {}, {})

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from bridge.budget import measure
 from bridge.budget.measure import Fingerprint, Peaks, recall, remember, stages
+from bridge.budget.meters import CudaMeter, Stages, stage
 from bridge.budget.plan import budget
 from bridge.budget.setup import SETUPS, setup
 from bridge.budget.sizes import GIB, MIB, BudgetError
@@ -70,12 +72,55 @@ def test_a_damaged_measurement_is_a_sentence(empty_store: Path, text: str) -> No
     assert Fingerprint.of(EMBEDDED).key in str(next(empty_store.iterdir()))
 
 
-def test_only_what_runs_here_is_measured(empty_store: Path) -> None:
-    for other in (setup("rtx5090"), replace(EMBEDDED, world="wide"), replace(EMBEDDED, quant="fp32")):
-        with pytest.raises(BudgetError, match="can be measured"):
+def test_only_what_runs_here_is_measured(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for other, told in (
+        (replace(EMBEDDED, quant="fp32"), "only the embedded"),
+        (replace(EMBEDDED, world="wide"), "--weights"),
+        (setup("rtx5090"), "--weights"),
+    ):
+        with pytest.raises(BudgetError, match=told):
             measure.measure(other)
+    monkeypatch.setattr(measure.torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BudgetError, match="no CUDA device"):
+        measure.measure(setup("rtx5090"), empty_store, empty_store)
     with pytest.raises(BudgetError, match="could not be measured"):
         measure.measure(EMBEDDED, empty_store / "nowhere")
+
+
+def test_a_gpu_is_measured_by_the_device_and_by_the_allocator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what the device gave, another's share from before is none of ours; a peak that was given back counts."""
+    free, reserved, peak = 900, 40, 75
+    told: list[str] = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 1000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: reserved)
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda: peak)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: told.append("reset"))
+    stages: Stages = {}
+    meter = CudaMeter()
+    with stage(stages, "world", meter):
+        free = 800
+    assert stages == {"world": (100, 100 + 75 - 40)} and told == ["reset"]
+
+
+def test_what_was_measured_on_a_gpu_leaves_the_pictures_in_ram(empty_store: Path) -> None:
+    gpu = setup("rtx5090")
+    estimated = budget(gpu, 32 * GIB)
+    remember(gpu, Peaks(*(MIB * value for value in (500, 2000, 6000, 100, 90, 20, 10))))
+    plan = budget(gpu, 32 * GIB)
+    assert {item.source for item in plan.items[:-1]} == {"measured"} and plan.host == estimated.host
+    assert plan.items[0].part == "CUDA context" and plan.items[0].size == 500 * MIB
+
+
+@pytest.mark.gpu
+def test_a_gpu_takes_what_was_measured_of_it(empty_store: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    here = replace(EMBEDDED, device="cuda", brain_device="cuda", quant="nf4", kv="bf16")
+    peaks = measure.measure(here)
+    for dreams, foretold, real in measure.compare(peaks, setup=here):
+        print(f"{dreams} dreams: foretold {foretold / MIB:,.0f} MiB, measured {real / MIB:,.0f} MiB")
+        assert foretold == pytest.approx(real, rel=0.1)
 
 
 @pytest.mark.slow

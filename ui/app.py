@@ -9,12 +9,14 @@ import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
+from ui.clips_tab import clips_tab, serve_clips
 from ui.door import Door
 from ui.drive import Dreamer
 from ui.limits import PICTURES
@@ -23,6 +25,7 @@ from ui.monitor import watchable
 from ui.origin import is_loopback
 from ui.page import HEAD, STATIC, build_page, theme
 from ui.routes import add_routes
+from ui.shop import shop_of
 from ui.stream import MAX_MESSAGE
 from ui.visits import GRACE_SECONDS, Visits
 from world.errors import LucidriveError
@@ -40,7 +43,7 @@ def create_app(
     """The whole server as an ASGI app. `grace`: seconds a dream outlives its tab's connection; auth: `name:password` that is
     asked of everyone; mcp: whether programs may call it as an MCP server. AuthError.
     """
-    visits = Visits(dreamer, grace)
+    visits, shop = Visits(dreamer, grace), shop_of(dreamer)
     cache = Path(tempfile.mkdtemp(prefix="lucidrive-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio's cache is this process's own, and goes with it
 
@@ -48,15 +51,17 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await visits.close()
+        shop.close()
         shutil.rmtree(cache, ignore_errors=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Door, cache=cache, login=Login(auth) if auth else None, mcp=mcp)
     add_routes(app, visits)
     watchable(app, dreamer)
+    serve_clips(app, shop)
     return gr.mount_gradio_app(
         app,
-        build_page(visits),
+        build_page(visits, (("Clips", partial(clips_tab, shop)),) if dreamer.driving else ()),
         path="/",
         theme=theme(),
         head=HEAD,

@@ -56,8 +56,11 @@ class LiveDreamer:
     """A `ui.drive.Dreamer`: one world, one brain, one loop, and a session for every tab, each under a lease.
 
     dream_size: bytes that one dream takes; they are reserved in the ledger as long as its tab is open. tabs: at most, as long
-    as memory allows, however slow that makes them; else as many as keep real time, too.
+    as memory allows, however slow that makes them; else as many as keep real time, too. world: the folder of its
+    weights, where it is not the repository's.
     """
+
+    world: Path | None = None
 
     def __init__(
         self,
@@ -122,7 +125,7 @@ class LiveDreamer:
                 load = partial(served_brain, brain_url, brain_name)
                 brain = LeasedBrain(SERVED, ledger, lambda _: load(), loop.tell, lower=lambda _: None)
             loop.thinking.brain = brain
-        return cls(
+        made = cls(
             model,
             loop,
             steps=steps,
@@ -134,6 +137,8 @@ class LiveDreamer:
             tabs=tabs,
             brain=brain,
         )
+        made.world = world
+        return made
 
     @property
     def scenes(self) -> tuple[str, ...]:

@@ -37,12 +37,12 @@ def theme() -> gr.themes.Base:
     return gr.themes.Base(font=sans, font_mono=mono, primary_hue="amber", neutral_hue="slate", radius_size="md")
 
 
-def build_page(visits: Visits) -> gr.Blocks:
-    """The Blocks to mount. It holds no state: every visitor's dream lives behind the WebSocket of `ui.stream`."""
+def build_page(visits: Visits, more: Tabs = ()) -> gr.Blocks:
+    """The Blocks to mount. It holds no state: every visitor's dream lives behind the WebSocket of `ui.stream`. more: tabs beside Drive."""
     with gr.Blocks(title="lucidrive", analytics_enabled=False, fill_width=True) as page:
         show(fragment("masthead"))
         with gr.Tabs():
-            for name, fill in TABS:
+            for name, fill in (*TABS[:1], *more, *TABS[1:]):
                 with gr.Tab(name, id=name.lower(), render_children=True):
                     fill()
         add_api(visits)
@@ -66,7 +66,8 @@ def about_tab() -> None:
     show(table("Versions", versions()))
 
 
-TABS: tuple[tuple[str, Callable[[], None]], ...] = (
+Tabs = tuple[tuple[str, Callable[[], None]], ...]
+TABS: Tabs = (
     ("Drive", drive_tab),
     ("Memory", memory_tab),
     ("About", about_tab),

@@ -20,6 +20,7 @@ GETS = (
     r"/memory\.json",
     rf"/clips/{NAME}/{FILE}",
     rf"/clips/{NAME}",
+    rf"/factory/[0-9]{{1,6}}/{FILE}",
     rf"/drives/{NAME}/past\.json",
     rf"/drives/{NAME}/frames/[0-9]{{1,10}}\.jpg",
     r"/health/(?:live|ready)",

@@ -2,7 +2,7 @@
 
 sizes.py brains.py worlds.py   what each part takes, worked out on torch's meta device; brains/ holds their shapes
 setup.py plan.py ladder.py     an itemised plan before anything is loaded, and what fits where it does not
-measure.py probe.py            what parts really take, measured once and used instead
+measure.py probe.py meters.py  what parts really take, measured once and used instead
 device.py ledger.py            who holds how much of a device: reserve, commit, release
 rescue.py leased_brain.py      memory that runs out in mid-drive costs a rung of the ladder, not the drive
 """

@@ -1,4 +1,4 @@
-"""What a drive's parts really take of RAM: measured once, kept by what it depends on, and used instead of the estimate.
+"""What a drive's parts really take of RAM or a GPU: measured once, kept by what it depends on, used instead of the estimate.
 
 The measurement is that of `probe.py` with one dream and with three; other numbers of dreams are reckoned from those.
 """
@@ -16,12 +16,15 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bridge.budget.setup import Setup
+import torch
+
+from bridge.budget.setup import SETUPS, Setup
 from bridge.budget.sizes import BudgetError
 from bridge.doctor import cache_folder, cores
 from world.presets import preset
 
 FEW, MORE = 1, 3  # dreams
+QUANTS = {"fp32": "none", "bf16": "none", "int8": "int8", "nf4": "nf4", "nf4-double": "nf4"}  # the brain's names
 PATIENCE = 1800.0  # seconds
 LIBRARIES = ("torch", "transformers", "peft", "lucidrive")
 
@@ -48,7 +51,7 @@ class Fingerprint:
             f"{setup.quant}, KV {setup.kv}",
             setup.context,
             f"{shape.height}x{shape.width}",
-            f"{setup.device} {platform.machine()}, {cores()} cores",
+            f"{setup.device} {platform.machine()}, {cores()} cores" if setup.device == "cpu" else _gpu(),
             ", ".join(versions),
         )
 
@@ -59,7 +62,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Bytes of RAM. brain: once it is there; loading: more than that, while it loads; dream: each, with its last minute
+    """Bytes of the device. libraries: on a GPU its context; brain: once it is there; loading: more than that, while it loads; dream: each, with its last minute
     of pictures; tick: made and forgotten within one, whatever the number of dreams, and more_tick for each of them.
     """
 
@@ -117,9 +120,12 @@ def remember(setup: Setup, peaks: Peaks) -> Path:
     return path
 
 
-def stages(world: Path | None, numbers: tuple[int, ...]) -> dict[str, tuple[int, int]]:
+def stages(
+    world: Path | None, numbers: tuple[int, ...], setup: Setup = SETUPS["embedded"], brain: Path | None = None
+) -> dict[str, tuple[int, int]]:
     """The probe's, in a process of its own."""
-    command = [sys.executable, "-m", "bridge.budget.probe", str(world or ""), *map(str, numbers)]
+    command = [sys.executable, "-m", "bridge.budget.probe", str(world or ""), str(brain or ""), QUANTS[setup.quant]]
+    command += [setup.device, setup.brain_device, *map(str, numbers)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
@@ -127,30 +133,45 @@ def stages(world: Path | None, numbers: tuple[int, ...]) -> dict[str, tuple[int,
     return {name: (int(resident), int(most)) for name, (resident, most) in json.loads(done.stdout).items()}
 
 
-def measure(setup: Setup, world: Path | None = None) -> Peaks:
-    """Measures the setup here, now, with the weights in `world` (default: the repository's), and keeps it.
+def measure(setup: Setup, world: Path | None = None, brain: Path | None = None) -> Peaks:
+    """Measures the setup here, now, and keeps it. world, brain: folders of weights (default: those that came along).
 
     BudgetError for a setup that this cannot be done with.
     """
-    here = ("cpu", "SmolLM2-135M", "int8")
-    if (setup.device, setup.brain, setup.quant) != here or (world is None and setup.world != "embedded"):
+    came_along = (world is not None or setup.world == "embedded") and (
+        brain is not None or setup.brain == "SmolLM2-135M" or setup.brain_device != setup.device
+    )
+    if setup.device == "cpu" and (setup.brain, setup.quant) != ("SmolLM2-135M", "int8"):
+        raise BudgetError("On a CPU only the embedded profile's brain can be measured: SmolLM2-135M in int8.")
+    if not came_along:
         raise BudgetError(
-            "Only what runs on this machine's CPU can be measured: the embedded profile's brain, world and device."
+            f"What was not trained or fetched cannot be measured: give the folders of {setup.world}'s weights and of "
+            f"{setup.brain}'s (--weights, --brain-weights)."
         )
-    peaks = Peaks.of(stages(world, (FEW, MORE)))
+    if setup.device == "cuda" and not torch.cuda.is_available():
+        raise BudgetError("There is no CUDA device here that could be measured; the plan's figures stay estimates.")
+    peaks = Peaks.of(stages(world, (FEW, MORE), setup, brain))
     remember(setup, peaks)
     return peaks
 
 
 def compare(
-    peaks: Peaks, numbers: tuple[int, ...] = (1, 4, 8), world: Path | None = None
+    peaks: Peaks,
+    numbers: tuple[int, ...] = (1, 4, 8),
+    world: Path | None = None,
+    setup: Setup = SETUPS["embedded"],
+    brain: Path | None = None,
 ) -> list[tuple[int, int, int]]:
     """Dreams, and the most bytes resident with so many: as `peaks` foretells, and as a drive of them really takes here, now."""
     found = []
     for number in numbers:
-        real = max(most for _, most in stages(world, (number,)).values())
+        real = max(most for _, most in stages(world, (number,), setup, brain).values())
         found.append((number, peaks.most(number), real))
     return found
+
+
+def _gpu() -> str:
+    return f"cuda {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "cuda, none here"
 
 
 @cache

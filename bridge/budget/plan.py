@@ -49,8 +49,9 @@ class Budget:
 
 def budget(setup: Setup, capacity: int) -> Budget:
     """What the setup takes, item by item; of itself it loads nothing and asks no GPU."""
-    peaks = recall(setup) if setup.device == "cpu" else None
-    here, host = _estimated(setup) if peaks is None else (_measured(setup.sessions, peaks), [])
+    (here, host), peaks = _estimated(setup), recall(setup)
+    if peaks is not None:
+        here = _measured(setup, peaks)
     here.append(Item("margin", int(MARGIN * sum(item.size for item in here))))
     return Budget(setup, capacity, tuple(here), tuple(host))
 
@@ -68,14 +69,16 @@ def _estimated(setup: Setup) -> tuple[list[Item], list[Item]]:
     return here, host
 
 
-def _measured(sessions: int, peaks: Peaks) -> list[Item]:
+def _measured(setup: Setup, peaks: Peaks) -> list[Item]:
     """Loading and dreaming take turns, so only what loading takes beyond all dreams counts."""
+    sessions, on_cpu = setup.sessions, setup.device == "cpu"
+    minute = " and the last minute" if on_cpu else ""
     ticks, dreams = peaks.tick + sessions * peaks.more_tick, sessions * peaks.dream
     return [
-        Item("libraries", peaks.libraries, "measured"),
+        Item("libraries" if on_cpu else "CUDA context", peaks.libraries, "measured"),
         Item("world: weights", peaks.world, "measured"),
         Item("world: activations", ticks, "measured", per_session=True),
-        Item("per session: dreams and the last minute", dreams, "measured", per_session=True),
+        Item(f"per session: dreams{minute}", dreams, "measured", per_session=True),
         Item("brain: weights, KV cache, activations", peaks.brain, "measured"),
         Item("brain: more as it loads", max(0, peaks.loading - dreams - ticks), "measured"),
     ]

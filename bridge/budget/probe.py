@@ -1,6 +1,6 @@
-"""Run as a process of its own, `python -m bridge.budget.probe WORLD 1 3`: the real peaks of a drive's parts in RAM.
+"""Run as a process of its own, `python -m bridge.budget.probe WORLD BRAIN QUANT DEVICE BRAIN_DEVICE 1 3`: real peaks of a drive's parts.
 
-WORLD: a folder of weights, or "" for those that came along.
+WORLD: a folder of weights, BRAIN: one of a language model; "" for those that came along.
 
 Prints one JSON object of bytes: resident after each stage, and the most within it. A process of its own, because memory
 that was freed is not always given back, and the next part would seem to cost nothing.
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from bridge import memory
+from brain.files import ADAPTER
+from bridge.budget.meters import CudaMeter, RamMeter, Stages, stage
 from bridge.clips import Moment
 from bridge.session import CLIP_SECONDS
 from world.controls import FPS, Control
@@ -23,34 +23,43 @@ from world.dream import Dream, WorldModel, drive_all, step_all
 
 TICKS = 13  # the cache is full, and a frame more
 SENTENCE = "turn left at the next junction, then make it rain"
-CLEAR, RESET_PEAK = Path("/proc/self/clear_refs"), "5"
-Peaks = dict[str, tuple[int, int]]
 
 
-@contextmanager
-def stage(peaks: Peaks, name: str) -> Iterator[None]:
-    """Notes what is resident at its end, and the most that was within."""
-    CLEAR.write_text(RESET_PEAK)
-    yield
-    peaks[name] = (memory.resident(), memory.high_water())
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is loaded, and where to. A brain on another device than the world's is not measured."""
+
+    world: Path | None = None
+    brain: Path | None = None
+    quant: Any = "int8"
+    device: str = "cpu"
+    brain_device: str = "cpu"
 
 
-def probe(world: Path | None, numbers: list[int]) -> Peaks:
+def probe(parts: Parts, numbers: list[int]) -> Stages:
     """Stages in this order: libraries, world, brain, then for each of `numbers` so many dreams in a batch."""
-    peaks: Peaks = {}
-    with stage(peaks, "libraries"):
-        pass
-    with stage(peaks, "world"):
-        model = WorldModel.load(world)
-    with stage(peaks, "brain"):
-        from brain.director import Director
+    stages: Stages = {}
+    on_gpu = parts.device != "cpu"
+    meter = CudaMeter() if on_gpu else RamMeter()
+    with stage(stages, "libraries", meter):
+        if on_gpu:
+            import torch
 
-        director = Director.load()
-        director.answer(SENTENCE)
+            torch.ones(8, 8, device=parts.device) @ torch.ones(8, 8, device=parts.device)  # the context, and cuBLAS
+    with stage(stages, "world", meter):
+        model = WorldModel.load(parts.world, parts.device)
+    director = None
+    with stage(stages, "brain", meter):
+        if parts.brain_device == parts.device:
+            from brain.director import Director
+
+            adapter = ADAPTER if parts.brain is None else None
+            director = Director.load(adapter, base=parts.brain, quant=parts.quant, device=parts.brain_device)
+            director.answer(SENTENCE)
     dreams: list[Dream] = []
     kept: list[list[Moment]] = []
     for number in numbers:
-        with stage(peaks, f"{number} dreams"):
+        with stage(stages, f"{number} dreams", meter):
             for seed in range(len(dreams), number):
                 dreams.append(Dream(model, seed))
                 frame = dreams[-1].start(scene=model.scenes[seed % len(model.scenes)] if model.scenes else None)
@@ -59,10 +68,12 @@ def probe(world: Path | None, numbers: list[int]) -> Peaks:
             for _ in range(TICKS):
                 actions = drive_all(dreams, [0] * number, [8.0] * number)
                 step_all(dreams, [Control(steer=action.steer, accel=action.accel) for action in actions])
-            director.answer(SENTENCE)
-    return peaks
+            if director is not None:
+                director.answer(SENTENCE)
+    return stages
 
 
 if __name__ == "__main__":
-    folder, *numbers = sys.argv[1:]
-    print(json.dumps(probe(Path(folder) if folder else None, list(map(int, numbers)))))
+    world, brain, quant, device, brain_device, *numbers = sys.argv[1:]
+    parts = Parts(Path(world) if world else None, Path(brain) if brain else None, quant, device, brain_device)
+    print(json.dumps(probe(parts, list(map(int, numbers)))))

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from bridge.factory.check import MOST
-from bridge.factory.measures import REAL, Trust
+from bridge.factory.measures import BY_CHANCE, REAL
 from bridge.factory.quality import RIGHT, measure
 from bridge.factory.worker import judge_hashes
 from world.controls import FPS, SIDED_EVENTS, Event, TimeOfDay, Weather
-from world.evaluate.control import CONDITION_SECONDS, EVENT_SECONDS
+from world.evaluate.control import CONDITION_SECONDS, EVENT_SECONDS, NOTICED
 from world.evaluate.world import TEST_FRAMES, default_cache, test_set
 from world.judge import Judge, Sight
 from world.train.drives import Drives
@@ -43,7 +43,7 @@ def calibrate(data: Path | None = None, judge: Path | None = None, note: Note | 
         "judge": judge_hashes(judge),
         "frames": len(drives),
         "checks": {
-            "event": _events(drives, sights, Trust.of(judge)),
+            "event": _events(drives, sights),
             "weather": _conditions(drives, sights, "weather", Weather),
             "time": _conditions(drives, sights, "time", TimeOfDay),
         },
@@ -51,19 +51,23 @@ def calibrate(data: Path | None = None, judge: Path | None = None, note: Note | 
     }
 
 
-def _events(drives: Drives, sights: Sight, trust: Trust) -> dict[str, dict[str, Any]]:
-    """Of windows that begin with a true onset, and of windows without any event: the share that passes as each event."""
-    needed = trust.frames_needed(EVENT_FRAMES)
+def _events(drives: Drives, sights: Sight) -> dict[str, dict[str, Any]]:
+    """How many frames are needed of each event, so that at most BY_CHANCE of the windows without any event pass as it; and the
+    share that then passes of windows that begin with its true onset, and of those without.
+    """
     kind, side = (drives.column(f"control.{name}").numpy() for name in ("event", "side"))
     onset, left = drives.column("event.onset").numpy() > 0, drives.left.numpy()
     begins = np.flatnonzero(onset & (left >= EVENT_FRAMES) & (drives.age.numpy() >= FPS)).tolist()
     quiet = [
         first
-        for first in range(0, len(kind) - EVENT_FRAMES, EVENT_FRAMES)
+        for first in range(0, len(kind) - EVENT_FRAMES, FPS)
         if left[first] >= EVENT_FRAMES and not kind[first : first + EVENT_FRAMES].any()
     ]
 
-    def passes(first: int, event: Event) -> bool:
+    def count(first: int, event: Event) -> int:
+        return int((sights.event[first : first + EVENT_FRAMES] == event).sum())
+
+    def passes(first: int, event: Event, needed: int) -> bool:
         hits = sights.event[first : first + EVENT_FRAMES] == event
         good = hits.sum() >= needed
         if good and event in SIDED_EVENTS and kind[first] == event:
@@ -72,9 +76,12 @@ def _events(drives: Drives, sights: Sight, trust: Trust) -> dict[str, dict[str, 
 
     found = {}
     for event in list(Event)[1:]:
-        there = [passes(first, event) for first in begins if kind[first] == event]
-        false = [passes(first, event) for first in quiet]
+        by_chance = np.array([count(first, event) for first in quiet])
+        needed = next(k for k in range(NOTICED, EVENT_FRAMES + 2) if (by_chance >= k).mean() <= BY_CHANCE)
+        there = [passes(first, event, needed) for first in begins if kind[first] == event]
+        false = (by_chance >= needed).tolist()
         found[event.name.lower()] = {
+            "needed": needed,
             "found": _share(there),
             "false": _share(false),
             "clips": len(there),

@@ -1,7 +1,7 @@
 """Is what was asked for in the clip, by the judge who saw the pictures alone? And when?
 
 Conditions: the judge must name the commanded weather (time) in most frames from 3 s after it was asked for. Events: in at least
-as many frames of the 4 s from their beginning as false alarms would hardly reach (`Trust.frames_needed`), from the
+as many frames of the 4 s from their beginning as false alarms hardly ever reach in real clips (`Trust.frames_needed`), from the
 side asked for in most of them. Manoeuvres: the car's own motion and what the judge sees must agree, as in
 `world.evaluate.manoeuvres`, but for a turn, which counts once it is more than a bend.
 """
@@ -114,7 +114,7 @@ def _event(step: Step, span: tuple[int, int] | None, sight: Sight, trust: Trust)
     end = min(len(sight), begin + round(EVENT_SECONDS * FPS))
     event, side = Event[step.name.upper()], next((one for one in step.args if one in SIDES), None)
     hits = sight.event[begin:end] == event
-    needed = trust.frames_needed(end - begin)
+    needed = trust.frames_needed(step.name, end - begin)
     count = int(hits.sum())
     score = min(1.0, count / (2 * needed))
     if count < needed:

@@ -10,11 +10,12 @@ import hashlib
 import json
 import random
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from brain.plan import MAX_SECONDS
 from bridge.errors import DataError
+from bridge.factory.measures import REAL
 from bridge.factory.scenario import Scenario, ScenarioError, vary
 from bridge.factory.start import Start
 from world.controls import FPS
@@ -78,6 +79,7 @@ class Request:
             "world": self.world,
             "judge": self.judge,
             "together": self.together,
+            "checks": checks(),
         }
 
     def plain(self) -> dict[str, Any]:
@@ -127,6 +129,12 @@ def job_id(common: dict[str, Any], line: str, seed: int) -> str:
     return _digest(json.dumps({**common, "line": line, "seed": seed}, sort_keys=True))[:16]
 
 
+@cache
+def checks() -> str:
+    """What the checks were measured to need (real.json): another verdict would be another retry."""
+    return _digest(REAL.read_text())[:16] if REAL.exists() else ""
+
+
 def varied(scenario: Scenario, seed: int) -> Scenario:
     """The scenario with what it leaves open chosen by the seed."""
     chance = random.Random(f"vary {seed} {scenario.line}")
@@ -141,7 +149,10 @@ def of_plain(values: dict[str, Any], start: Start) -> Request:
         wanted = tuple((Scenario(one["line"], one["text"]), int(one["seed"])) for one in values["wanted"])
         names = ("seconds", "world", "judge", "retries", "steps", "fork_at", "together")
         given = {name: values[name] for name in names}
-        return Request(wanted, start=start, branches=tuple(values["branches"]), **given)
+        request = Request(wanted, start=start, branches=tuple(values["branches"]), **given)
+        if any(values[name] != value for name, value in request.common().items()):
+            raise ValueError("other checks or another beginning")
+        return request
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"The run in that folder is damaged or of another version ({error}); use a new folder."

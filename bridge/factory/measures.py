@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ class Trust:
     side: float
     speed_error: float
     yaw_rate_error: float
+    needed: Mapping[str, int] = field(
+        default_factory=dict
+    )  # frames of a window of 4 s, by event, where it was measured
 
     @classmethod
     def of(cls, folder: Path | None = None) -> Trust:
@@ -39,19 +43,21 @@ class Trust:
             event = {name: float(value) for name, value in held["event"].items()}
             weather, time = ({key: float(value) for key, value in held[name].items()} for name in ("weather", "time"))
             numbers = [float(held[name]) for name in ("side", "speed_error", "yaw_rate_error")]
-            return cls(weather, time, event, 1 - event["none"], *numbers)
+            measured = (real(card(folder)["files"]) or {"checks": {"event": {}}})["checks"]["event"]
+            needed = {name: int(one["needed"]) for name, one in measured.items()}
+            return cls(weather, time, event, 1 - event["none"], *numbers, needed)
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"The judge in {folder} does not say how right it is about real frames ({error}); train it again."
             ) from error
 
-    def frames_needed(self, window: int) -> int:
+    def frames_needed(self, event: str, window: int) -> int:
         """Of `window` frames, in how many an event must be named to count as seen.
 
-        So many as false alarms alone would reach in at most BY_CHANCE of such windows, were they independent of each other
-        and all of this one event.
+        So many as false alarms alone reach in at most BY_CHANCE of real windows of 4 s. Where that was not measured of this
+        judge: as they would reach, were they independent of each other and all of this one event.
         """
-        return max(NOTICED, tail(window, self.false_alarm, BY_CHANCE))
+        return self.needed.get(event) or max(NOTICED, tail(window, self.false_alarm, BY_CHANCE))
 
 
 def tail(count: int, rate: float, chance: float) -> int:

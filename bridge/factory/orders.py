@@ -32,9 +32,13 @@ LINE = re.compile(r"[a-z_]+(\([^()]*\))?([@~][^;]*)?(;[a-z_]+(\([^()]*\))?([@~][
 
 @dataclass(frozen=True)
 class Wish:
-    """As on the command line; None: not said, so that a YAML file may say it."""
+    """As on the command line; None: not said, so that a YAML file may say it. what: a sentence or a plan line; or else `file`,
+    a YAML file, or `matrix`.
+    """
 
     what: str = ""
+    file: Path | None = None
+    matrix: Matrix | None = None
     number: int = 10
     seconds: float | None = None
     seed: int | None = None
@@ -66,7 +70,7 @@ class Order:
         out, place = out.expanduser(), Place(wish.world, wish.judge)
         if resume:
             return cls(open_request(out, None, True), out, place)
-        if not wish.what.strip():
+        if not wish.what.strip() and wish.file is None and wish.matrix is None:
             raise ScenarioError(
                 'Say what the clips are to show: lucidrive clips "rain at night, a person steps out from the left".'
             )
@@ -140,8 +144,7 @@ class Order:
 
 def request_of(wish: Wish, read: Reader) -> Request:
     """What a wish comes to. ScenarioError, PlanError, DataError, WeightsError: before anything is dreamt."""
-    path = Path(wish.what)
-    book = load(path, wish.cap) if path.suffix.lower() in YAML else Recipe(_one(wish), {})
+    book = load(wish.file, wish.cap) if wish.file is not None else Recipe(wish.matrix or _one(wish), {})
     said = book.settings
 
     def chosen(name: str, default: Any) -> Any:

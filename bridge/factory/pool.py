@@ -28,6 +28,10 @@ WATCH = 1.0  # s between looks at whether the one who started a worker is still 
 OWNER = "a clip worker"
 
 
+class Stopped(LucidriveError):
+    """Somebody called a run off. What was committed stays."""
+
+
 class Workers(Protocol):
     """Does batches somewhere. `give` never waits for one; `take` gives those that are done since, at least one."""
 
@@ -63,10 +67,16 @@ class Here:
 
 
 class Processes:
-    """`count` workers, each under leases of `ledger`: for its world, and for the dreams that it dreams at a time."""
+    """`count` workers, each under leases of `ledger`: for its world, and for the dreams that it dreams at a time.
 
-    def __init__(self, place: Place, request: Request, count: int, ledger: Ledger) -> None:
+    Once `stop` is set, `take` raises Stopped.
+    """
+
+    def __init__(
+        self, place: Place, request: Request, count: int, ledger: Ledger, stop: threading.Event | None = None
+    ) -> None:
         self.place, self.request = place, request
+        self._stop = stop or threading.Event()
         self._context = multiprocessing.get_context("spawn")
         self._leases = ExitStack()
         self._workers: dict[Connection, Any] = {}
@@ -99,7 +109,9 @@ class Processes:
     def take(self) -> Iterable[Done]:
         while True:
             done: list[Done] = []
-            for pipe in wait(list(self._busy)):
+            if self._stop.is_set():
+                raise Stopped("The run was called off; the same command goes on from there.")
+            for pipe in wait(list(self._busy), WATCH):
                 assert isinstance(pipe, Connection)
                 try:
                     found = pipe.recv()

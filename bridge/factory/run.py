@@ -121,7 +121,7 @@ def _go(store: Store, left: deque[int], workers: Workers, progress: Progress, no
             assert batch is not None
             workers.give(batch)
             under_way += 1
-        for done in workers.take():
+        for done in list(workers.take()):
             under_way -= 1
             _commit(store, done, progress)
             progress.wall = time.monotonic() - began

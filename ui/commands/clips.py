@@ -77,10 +77,11 @@ def clips(
 ) -> None:
     """Make a dataset of corner-case clips, each checked against what was asked for and labelled."""
     from bridge.factory.deliver import check_formats
-    from bridge.factory.orders import Order, Wish
+    from bridge.factory.orders import YAML, Order, Wish
 
+    file = Path(what) if Path(what).suffix.lower() in YAML else None
     wish = Wish(
-        what=what, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
+        what=what, file=file, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
         at=at, speed=speed, fork_at=fork_at, branches=branches, steps=steps, world=world, judge=judge,
     )  # fmt: skip
     chosen = check_formats(formats or [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,12 @@ def memory(
     compare: Annotated[
         bool, typer.Option("--compare", help="After --measure: foretold beside real peaks of 1, 4 and 8 dreams.")
     ] = False,
+    weights: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="To --measure: the world's, trained by you.")
+    ] = None,
+    brain_weights: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="To --measure: the language model's folder.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """What fits: an itemised plan of memory, without weights and without a GPU. Exit code 1 where it does not fit."""
@@ -43,10 +50,10 @@ def memory(
     room = usual(profile) if capacity is None else parse_size(capacity)
     if measure or compare:
         say("Measuring in a process of its own; this takes a minute or two.")
-        peaks = take(asked)
+        peaks = take(asked, weights, brain_weights)
         if compare:
             say("Now with 1, 4 and 8 dreams, a process each.")
-            beside = compared(peaks)
+            beside = compared(peaks, world=weights, setup=asked, brain=brain_weights)
             if as_json:
                 print_json([{"dreams": n, "foretold": said, "measured": real} for n, said, real in beside])
             else:

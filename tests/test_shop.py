@@ -1,0 +1,178 @@
+"""The clip factory behind the page: the queue, what may be fetched of it, and the tab itself."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from bridge.errors import SessionError
+from bridge.factory.matrix import recipe
+from bridge.factory.orders import Order, Wish
+from bridge.factory.pool import Here, Stopped, Workers
+from bridge.factory.worker import Place
+from tests.conftest import wait_until
+from tests.tiny_factory import tiny_place
+from ui.clips_tab import _covers, _figure, _gallery, _orders, serve_clips
+from ui.paths import served
+from ui.shop import MOST_WAITING, Shop, captions
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return tiny_place(tmp_path_factory.mktemp("weights"))
+
+
+class Patient(Here):
+    """A worker that may be called off, and waits for `gate`."""
+
+    def __init__(self, order: Order, stop: threading.Event, gate: threading.Event) -> None:
+        super().__init__(order.place, order.request)
+        self.stop, self.gate = stop, gate
+
+    def take(self) -> Any:
+        while not self.gate.wait(0.02):
+            if self.stop.is_set():
+                raise Stopped("called off")
+        return super().take()
+
+
+@pytest.fixture
+def gate() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def shop(place: Place, tmp_path: Path, gate: threading.Event) -> Iterator[Shop]:
+    def workers(order: Order, stop: threading.Event) -> Workers:
+        return Patient(order, stop, gate)
+
+    shop = Shop(tmp_path / "factory", None, place.world, place.judge, workers=workers)
+    yield shop
+    gate.set()
+    shop.close()
+
+
+def wish(line: str, number: int = 2) -> Wish:
+    return Wish(line, number=number, seconds=1.5, retries=0)
+
+
+def state(shop: Shop, number: int) -> str:
+    return next(ticket.state for ticket in shop.tickets() if ticket.number == number)
+
+
+def test_orders_are_made_one_after_another(shop: Shop, gate: threading.Event) -> None:
+    gate.set()
+    first, second = shop.order(wish("follow"), "follow"), shop.order(wish("night"), "<b>night</b>")
+    wait_until(lambda: state(shop, second.number) == "done", 60)
+    assert state(shop, first.number) == "done"
+    assert [clip.line for clip in shop.clips(1, True)] == ["follow"] * 2
+    assert shop.clips(1, False) == []
+    rejected = shop.clips(2, False)
+    assert len(rejected) == 2
+    assert "2 of 2 clips" in next(ticket.told for ticket in shop.tickets() if ticket.number == 1)
+    page = _gallery(shop, 2)
+    assert "night: the judge sees day" in page
+    assert "Rejected, and why" in page
+    assert "&lt;b&gt;night" in _orders(shop.tickets())
+    assert "<track" in _figure(2, rejected[0])
+
+
+def test_an_order_can_be_called_off(shop: Shop, gate: threading.Event) -> None:
+    shop.order(wish("follow"), "one")
+    shop.order(wish("follow"), "two")
+    wait_until(lambda: state(shop, 1) == "making", 10)
+    shop.cancel(2)
+    assert state(shop, 2) == "cancelled"
+    wait_until(lambda: shop.tickets()[-1].out is not None, 20)
+    shop.cancel(1)
+    wait_until(lambda: state(shop, 1) == "cancelled", 20)
+    with pytest.raises(SessionError, match="not under way"):
+        shop.cancel(1)
+    gate.set()
+    shop.order(wish("follow", 1), "three")
+    wait_until(lambda: state(shop, 3) == "done", 30)
+
+
+def test_what_is_wrong_with_an_order_is_a_sentence_and_ends_no_queue(shop: Shop, gate: threading.Event) -> None:
+    gate.set()
+    shop.order(wish("rain(9)"), "rain(9)")
+    shop.order(Wish("follow", seconds=500), "long")
+    wait_until(lambda: state(shop, 2) == "failed", 30)
+    told = {ticket.number: ticket.told for ticket in shop.tickets()}
+    assert "level" in told[1]
+    assert "lasts 1.5 to 60" in told[2]
+    with pytest.raises(SessionError, match=f"{MOST_WAITING} orders are waiting"):
+        gate.clear()
+        for _ in range(MOST_WAITING + 3):
+            shop.order(wish("follow"), "more")
+
+
+def test_only_an_orders_own_clips_are_served(shop: Shop, gate: threading.Event, tmp_path: Path) -> None:
+    gate.set()
+    shop.order(wish("follow", 1), "follow")
+    wait_until(lambda: state(shop, 1) == "done", 30)
+    (tmp_path / "secret.json").write_text("{}")
+    out = shop.tickets()[0].out
+    assert out is not None
+    stem = shop.clips(1, True)[0].stem
+    linked = out / "clips" / f"{'0' * 16}-0.json"
+    linked.symlink_to(tmp_path / "secret.json")
+    app = FastAPI()
+    serve_clips(app, shop)
+    client = TestClient(app)
+    assert client.get(f"/factory/1/{stem}.mp4").headers["content-type"] == "video/mp4"
+    assert client.get(f"/factory/1/{stem}.json").json()["synthetic"] is True
+    assert client.get(f"/factory/1/{stem}.vtt").text.startswith("WEBVTT")
+    for name in (
+        linked.name, "run.json", "..%2Frun.json", "%2e%2e/run.json", "..%2f..%2fsecret.json", f"{stem}.txt", f"{'1' * 16}-0.mp4",
+    ):  # fmt: skip
+        assert client.get(f"/factory/1/{name}").status_code == 404, name
+    assert client.get(f"/factory/2/{stem}.mp4").status_code == 404
+    assert client.get("/factory/2/all.zip").status_code == 404
+    linked.unlink()
+    with zipfile.ZipFile(io.BytesIO(client.get("/factory/1/all.zip").content)) as pack:
+        assert f"{out.name}/clips/{stem}.mp4" in pack.namelist()
+        assert not any(name.endswith(".lock") for name in pack.namelist())
+    assert served("GET", f"/factory/1/{stem}.mp4")
+    assert served("GET", "/factory/12/all.zip")
+    assert not served("GET", "/factory/x/all.zip")
+    assert not served("POST", "/factory/1/all.zip")
+
+
+def test_captions_tell_commanded_and_seen_apart(shop: Shop, gate: threading.Event) -> None:
+    gate.set()
+    shop.order(wish("rain(2);slower@+0.5", 1), "rain")
+    wait_until(lambda: state(shop, 1) == "done", 30)
+    clip = shop.clips(1, False)[0]
+    text = captions(json.loads(clip.video.with_suffix(".json").read_bytes()))
+    assert "told: rain(2)" in text
+    assert "seen: clear, day" in text
+    assert text.startswith("WEBVTT\n\n00:00:00.000 --> ")
+    assert "--> 00:00:01.500" in text
+
+
+def test_a_matrix_by_checkboxes() -> None:
+    covers = _covers(["animal", "debris"], ["left"], [], ["rain(2)"], ["day", "night"], [], 2, 40)
+    assert "<p>8 clips</p>" in covers
+    assert "animal 4" in covers
+    assert "empty" in _covers([], [], [], [], [], [], 2, 40)
+    assert recipe({"events": ["animal"], "seeds": 2}, "x").matrix.product == 1
+
+
+def test_a_closed_shop_leaves_nobody_behind(place: Place, tmp_path: Path) -> None:
+    shop = Shop(tmp_path, None, place.world, place.judge)
+    shop.order(wish("follow", 1), "follow")
+    time.sleep(0.05)
+    shop.close()
+    assert shop._thread is not None
+    assert not shop._thread.is_alive()

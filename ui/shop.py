@@ -1,0 +1,232 @@
+"""The clip factory behind the page: orders in a queue, made one after another by one process beside the live dreams.
+
+Every order has a folder of its own below `folder`; of it the page is given clips, labels and a zip by name, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from bridge.budget.ledger import Ledger
+from bridge.budget.opening import lease_brain, ram
+from bridge.disk import free_folder
+from bridge.errors import LucidriveError, SessionError, explain
+from bridge.factory.export.clips import Kept, kept
+from bridge.factory.matrix import Reader
+from bridge.factory.orders import Order, Reading, Wish, is_line
+from bridge.factory.pool import Processes, Stopped, Workers
+from bridge.factory.run import Progress, make
+from bridge.factory.scenario import Scenario
+from bridge.factory.store import CLIPS, REJECTED
+
+log = logging.getLogger(__name__)
+
+FOLDER = Path("clips") / "factory"  # below the folder that lucidrive was started in
+MOST_WAITING, MOST_CLIPS = 8, 500
+NAME = re.compile(r"[0-9a-f]{16}-[0-9]{1,2}(\.[0-9]-[a-z0-9-]{1,40})?\.(mp4|json|vtt)")
+State = Literal["waiting", "making", "done", "cancelled", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An order as it stands. told: its progress, its result or its error in a sentence."""
+
+    number: int
+    what: str
+    state: State
+    told: str
+    out: Path | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state in ("waiting", "making")
+
+
+class Shop:
+    """Any method may be called from any thread. `read`: what makes scenarios of sentences; `workers`: what dreams a request."""
+
+    def __init__(
+        self,
+        folder: Path = FOLDER,
+        ledger: Ledger | None = None,
+        world: Path | None = None,
+        judge: Path | None = None,
+        read: Reader | None = None,
+        workers: Callable[[Order, threading.Event], Workers] | None = None,
+    ) -> None:
+        self.folder, self.world, self.judge = folder, world, judge
+        self._ledger = ledger or ram()
+        self._read = read or self._by_the_brain
+        self._workers = workers or self._one_process
+        self._lock = threading.Lock()
+        self._tickets: dict[int, Ticket] = {}
+        self._wishes: dict[int, Wish] = {}
+        self._stops: dict[int, threading.Event] = {}
+        self._some = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def order(self, wish: Wish, what: str) -> Ticket:
+        """Queues a wish; SessionError where too many wait. What is wrong with it is found when its turn comes."""
+        with self._lock:
+            if sum(ticket.open for ticket in self._tickets.values()) >= MOST_WAITING:
+                raise SessionError(f"{MOST_WAITING} orders are waiting; wait for one, or cancel one.")
+            number = len(self._tickets) + 1
+            wish = replace(wish, cap=min(wish.cap or MOST_CLIPS, MOST_CLIPS), world=self.world, judge=self.judge)
+            self._wishes[number], self._stops[number] = wish, threading.Event()
+            ticket = self._tickets[number] = Ticket(number, what, "waiting", "waits for its turn")
+            self._some.set()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="lucidrive-shop", daemon=True)
+                self._thread.start()
+        return ticket
+
+    def cancel(self, number: int) -> None:
+        """SessionError for an order that is over, or none. What it made stays."""
+        with self._lock:
+            ticket = self._tickets.get(number)
+            if ticket is None or not ticket.open:
+                raise SessionError("That order is not under way any more; choose one that is.")
+            self._stops[number].set()
+            if ticket.state == "waiting":
+                self._tickets[number] = replace(ticket, state="cancelled", told="cancelled before it began")
+
+    def tickets(self) -> tuple[Ticket, ...]:
+        """The newest first."""
+        with self._lock:
+            return tuple(reversed(self._tickets.values()))
+
+    def clips(self, number: int, accepted: bool) -> list[Kept]:
+        """What the order has made so far."""
+        out = self._out(number)
+        return [] if out is None else list(kept(out, accepted))
+
+    def file(self, number: int, name: str) -> Path | None:
+        """A clip's video or labels; None for anything else, whatever its name says."""
+        out = self._out(number)
+        if out is None or NAME.fullmatch(name) is None:
+            return None
+        places = (out / folder / name for folder in (CLIPS, REJECTED))
+        return next((path for path in places if path.is_file() and not path.is_symlink()), None)
+
+    def captions(self, number: int, name: str) -> str | None:
+        """WebVTT of a clip `NAME.vtt`: what was commanded and what the judge saw, tenth by tenth of a second."""
+        video = self.file(number, name.removesuffix(".vtt") + ".mp4")
+        return None if video is None else captions(json.loads(video.with_suffix(".json").read_bytes()))
+
+    def zipped(self, number: int) -> Path | None:
+        """All that an order left, as a temporary file that the caller removes; None where there is nothing."""
+        out = self._out(number)
+        if out is None:
+            return None
+        with tempfile.NamedTemporaryFile(prefix="lucidrive-", suffix=".zip", delete=False) as target:
+            with zipfile.ZipFile(target, "w") as pack:  # videos are packed already
+                for path in sorted(out.rglob("*")):
+                    if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+                        pack.write(path, f"{out.name}/{path.relative_to(out)}")
+            return Path(target.name)
+
+    def close(self) -> None:
+        self._closed.set()
+        for stop in self._stops.values():
+            stop.set()
+        self._some.set()
+        if self._thread is not None:
+            self._thread.join(20)
+
+    def _out(self, number: int) -> Path | None:
+        with self._lock:
+            ticket = self._tickets.get(number)
+        return None if ticket is None else ticket.out
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            number = self._next()
+            if number is None:
+                self._some.wait(1.0)
+                self._some.clear()
+                continue
+            try:
+                self._make(number)
+            except Stopped:
+                self._set(number, state="cancelled", told="cancelled; what was made until then is kept")
+            except LucidriveError as error:
+                self._set(number, state="failed", told=explain(error))
+            except Exception as error:  # an order's fault must not end the queue
+                log.exception("an order of clips failed")
+                self._set(number, state="failed", told=explain(error))
+
+    def _next(self) -> int | None:
+        with self._lock:
+            return next((number for number, ticket in self._tickets.items() if ticket.state == "waiting"), None)
+
+    def _make(self, number: int) -> None:
+        self._set(number, state="making", told="reading what is asked for")
+        wish, stop = self._wishes[number], self._stops[number]
+        out = free_folder(self.folder, f"order-{number}")
+        out.rmdir()  # a run makes its own; the name is ours
+        order = Order.of(wish, out, read=self._read)
+        self._set(number, out=out, told="waking a worker")
+
+        def note(made: Progress) -> None:
+            self._set(number, told=made.line())
+
+        made = make(order.request, out, order.place, cluster=lambda: self._workers(order, stop), note=note)
+        self._set(number, told="writing the dataset")
+        found = order.deliver(("lerobot",))
+        share = found["all"]["yield"]
+        self._set(number, state="done", told=f"{made.accepted} of {made.jobs} clips; {share:.0%} of all takes accepted")
+
+    def _one_process(self, order: Order, stop: threading.Event) -> Workers:
+        return Processes(order.place, order.request, 1, self._ledger, stop)
+
+    def _by_the_brain(self, text: str) -> Scenario:
+        """Loaded for this sentence alone, under a lease: the page's own brain belongs to the live dreams."""
+        if is_line(text):
+            return Reading()(text)
+        with lease_brain(self._ledger):
+            return Reading()(text)
+
+    def _set(self, number: int, **changes: Any) -> None:
+        with self._lock:
+            self._tickets[number] = replace(self._tickets[number], **changes)
+
+
+def shop_of(dreamer: Any) -> Shop:
+    """With the memory and the weights of the page's dreams, where they have them, and beside their clips."""
+    folder = getattr(dreamer, "clips", FOLDER.parent) / FOLDER.name
+    return Shop(folder, getattr(dreamer, "ledger", None), getattr(dreamer, "world", None))
+
+
+def captions(fields: dict[str, Any]) -> str:
+    """A cue for as long as nothing changes: the plan's running steps above, what the judge sees below."""
+    from world.controls import Event, TimeOfDay, Weather
+
+    judged, fps = fields["judged"], fields["fps"]
+    texts = []
+    for number, row in enumerate(fields["per_frame"]):
+        running = ";".join(step["line"] for step in row["plan"] if step["status"] == "running")
+        event = Event(judged["event"][number]).name.lower()
+        seen = [Weather(judged["weather"][number]).name.lower(), TimeOfDay(judged["time"][number]).name.lower()]
+        seen += [] if event == "none" else [event]
+        speed = row["motion"]["speed"] * 3.6
+        texts.append(f"told: {running or 'follow'} ({speed:.0f} km/h)\nseen: {', '.join(seen)}")
+    lines, begin = ["WEBVTT", ""], 0
+    for number in range(1, len(texts) + 1):
+        if number == len(texts) or texts[number] != texts[begin]:
+            lines += [f"{_stamp(begin / fps)} --> {_stamp(number / fps)}", texts[begin].replace("-->", "->"), ""]
+            begin = number
+    return "\n".join(lines)
+
+
+def _stamp(seconds: float) -> str:
+    return f"00:{int(seconds // 60):02d}:{seconds % 60:06.3f}"
