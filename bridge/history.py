@@ -87,7 +87,9 @@ class History:
             self._append(moment)
             if other or index - max(self._keys, default=-self._gap) >= self._gap:
                 self._add_key(index, pack(self.session))
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: it was closed meanwhile
+            if self._failed:
+                return
             self._failed = True
             self._tell(f"There is no way back to earlier frames any more: {reason(error)}; the dream goes on.")
         self._dream = self.session.dream

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bridge.budget.ledger import Lease, Ledger
@@ -56,7 +57,7 @@ class LiveDrive:
         self._recorder = Recorder(session, shop.clips)
         self._history = History(session, shop.clips, lambda text: self.session.tell(text, "error"))
         self._futures: tuple[Future, ...] = ()
-        self._parted = 0  # the frame that they part at
+        self._parted, self._stood = 0, False  # the frame that they part at; whether the drive stood still then
         self._warned: set[str] = set()
         self._closed = False
         self._adopt(session)
@@ -155,8 +156,10 @@ class LiveDrive:
 
     def fork(self, index: int | None, count: int) -> None:
         self.keep_future(0)
+        stood = self.session.snapshot().paused
         self.session.pause(True)
         with ExitStack() as undo:
+            undo.callback(self.session.pause, stood)
             leases = [undo.enter_context(self.shop.ledger.reserve(DREAM, self.shop.dream_size)) for _ in range(count)]
             first = self.session.between_frames(self.session.fork, FORK_WAIT)
             if index is not None and index != first.frame.index:
@@ -172,7 +175,7 @@ class LiveDrive:
                 lease.commit()
                 made.append(Future(session, history, lease))
             undo.pop_all()
-        self._parted, self._futures = first.frame.index, tuple(made)
+        self._parted, self._stood, self._futures = first.frame.index, stood, tuple(made)
         for future in made:
             self.shop.loop.add(future.session, lambda future=future: self._future_ticked(future))  # type: ignore[misc]
 
@@ -183,19 +186,20 @@ class LiveDrive:
         if not 0 <= lane <= len(futures):
             raise SessionError(NO_FUTURE)
         kept = futures[lane - 1] if lane else None
-        for future in futures:
-            self.shop.loop.remove(future.session)
         if kept is not None:
-            self._take_place(kept)
+            kept.session.between_frames(partial(self._take_place, kept), FORK_WAIT)
         self._futures = ()
         for future in futures:
             if future is not kept:
+                self.shop.loop.remove(future.session)
                 future.history.close()
                 future.lease.release()
+        if kept is None:
+            self.session.pause(self._stood)
 
     def _take_place(self, kept: Future) -> None:
+        """In the thread that ticks, between two of its frames."""
         old, lease = self.session, self._lease
-        kept.session.pause(True)
         self.shop.loop.remove(old)
         self._history.graft(self._parted, kept.history)
         self._recorder.go_on_in(kept.session, self._parted)

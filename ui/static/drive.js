@@ -80,20 +80,21 @@ function mount(root) {
     },
     state(message) {
       state = message;
-      find("pause").setAttribute("aria-pressed", String(message.paused));
-      find("pause").lastElementChild.textContent = t(message.paused ? "Resume" : "Pause");
+      const before = futures.open;
+      futures.state(message.futures);
+      if (before && !futures.open) fresh();
+      const paused = futures.open ? futures.paused : message.paused;
+      find("pause").setAttribute("aria-pressed", String(paused));
+      find("pause").lastElementChild.textContent = t(paused ? "Resume" : "Pause");
       find("paused").hidden = !message.paused || futures.open;
       if (message.paused) picture.stopped();
       showPlan(find("plan"), message.plan);
       talk.state(message);
       picture.sky(message);
-      pads.sky(message);
+      pads.sky(message.futures[futures.lane - 1] ?? message);
       quality.set(message.quality);
       score.state(message);
       begin.show(message);
-      const before = futures.open;
-      futures.state(message.futures);
-      if (before && !futures.open) fresh();
     },
     note(message) {
       if (message.lane) return futures.note(message);

@@ -147,7 +147,10 @@ export class Futures {
   }
 
   note(message) {
-    this.lanes[message.lane - 1]?.note.say(message.text, message.kind);
+    const { lane, text, kind, choices } = message;
+    const note = this.lanes[lane - 1]?.note;
+    if (!choices?.length) return note?.say(text, kind);
+    note?.ask(text, choices, (line) => this.send({ type: "choose", line, lane }), () => this.send({ type: "wrong", lane }));
   }
 
   close() {

@@ -97,7 +97,8 @@ export class Score {
     this.clock.textContent = clock(index);
     this.slider.setAttribute("aria-valuetext", clock(index));
     this.badge.hidden = false;
-    this.badge.textContent = `−${((this.last - index) / 10).toFixed(1)} s`;
+    const then = this.past.findLast((one) => one.index <= index);
+    this.badge.textContent = `−${((this.last - index) / 10).toFixed(1)} s${then ? ` · ${Math.round(then.speed * 3.6)} km/h` : ""}`;
     this.ask();
   }
 
