@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class Worker:
 
     def do(self, batch: Batch) -> Done:
         made = products(self.request, batch, dream(self.model, self.request, batch), self.judging)
+        gc.collect()  # sessions and their dreams refer to each other: a batch of them would wait for the next ones
         return Done(batch, tuple(made), memory.resident())
 
 
