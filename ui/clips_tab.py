@@ -88,7 +88,7 @@ def clips_tab(shop: Shop) -> None:
         return _place(shop, wish, _words(axes))
 
     order_said.click(by_sentence, [said, number, vary, seconds, retries], [orders, chosen], **QUIET)
-    order_matrix.click(by_matrix, [*boxes, each, cap, seconds, retries], [orders, chosen], show_progress="hidden")
+    order_matrix.click(by_matrix, [*boxes, each, cap, seconds, retries], [orders, chosen], **QUIET)
     parts: list[Any] = [*boxes, each, cap]
     for part in parts:
         part.change(_covers, [*boxes, each, cap], covers, **QUIET)
@@ -100,12 +100,12 @@ def clips_tab(shop: Shop) -> None:
             gr.Warning(explain(error))
         return _orders(shop.tickets())
 
-    def look(order: float) -> tuple[str, str]:
+    def newest_of(order: float) -> tuple[str, str]:
         return _orders(shop.tickets()), _gallery(shop, int(order or 0))
 
     cancel.click(call_off, chosen, orders, **QUIET)
     chosen.change(lambda order: _gallery(shop, int(order or 0)), chosen, gallery, **QUIET)
-    gr.Timer(REFRESH).tick(look, chosen, [orders, gallery], **QUIET)
+    gr.Timer(REFRESH).tick(newest_of, chosen, [orders, gallery], **QUIET)
 
 
 def serve_clips(app: FastAPI, shop: Shop) -> None:

@@ -42,10 +42,10 @@ class Trust:
             held = card(folder)["trained"]["held_out"]
             event = {name: float(value) for name, value in held["event"].items()}
             weather, time = ({key: float(value) for key, value in held[name].items()} for name in ("weather", "time"))
-            numbers = [float(held[name]) for name in ("side", "speed_error", "yaw_rate_error")]
+            side, speed, rate = (float(held[name]) for name in ("side", "speed_error", "yaw_rate_error"))
             measured = (real(card(folder)["files"]) or {"checks": {"event": {}}})["checks"]["event"]
             needed = {name: int(one["needed"]) for name, one in measured.items()}
-            return cls(weather, time, event, 1 - event["none"], *numbers, needed)
+            return cls(weather, time, event, 1 - event["none"], side, speed, rate, needed)
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"The judge in {folder} does not say how right it is about real frames ({error}); train it again."
