@@ -50,12 +50,13 @@ def token(client: Client) -> Iterator[str]:
     client.predict(token, api_name="/close_dream")
 
 
-def test_every_action_is_documented_and_nothing_else_is(client: Client) -> None:
+def test_every_action_is_documented(client: Client) -> None:
     told = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(told) == {f"/{call.__name__}" for call in ENDPOINTS}
-    for name, endpoint in told.items():
-        assert endpoint["description"], name
-        assert all(parameter["label"] for parameter in endpoint["parameters"]), name
+    own = {f"/{call.__name__}" for call in ENDPOINTS}
+    assert own <= set(told) and not {name for name in told if name.endswith("_1")}
+    for name in own:
+        assert told[name]["description"], name
+        assert all(parameter["label"] for parameter in told[name]["parameters"]), name
 
 
 def test_a_program_drives_a_dream(client: Client, token: str, real: str) -> None:

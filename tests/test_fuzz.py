@@ -94,6 +94,12 @@ def messages(dice: random.Random) -> Iterator[str | bytes]:
             yield text[: dice.randrange(len(text))] if dice.random() < 0.05 else text
 
 
+def faults(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What went wrong in the page, the loop or the server; threads of other tests may still be saying something."""
+    ours = ("ui", "bridge.loop", "bridge.recording", "asyncio", "uvicorn", "gradio", "starlette", "fastapi")
+    return [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR and one.name.startswith(ours)]
+
+
 class Socket:
     """Gives messages as a browser would, and takes what is sent."""
 
@@ -139,7 +145,7 @@ def test_no_message_hurts_a_dream(
         taken, told = asyncio.run(asyncio.wait_for(drive(), 240))
     dreamer.close()
     assert taken == MESSAGES and told > 0
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert faults(caplog) == []
     assert not (tmp_path / "etc").exists()
 
 
@@ -193,4 +199,4 @@ def test_no_path_leads_anywhere_it_should_not(tmp_path: Path, caplog: pytest.Log
     inside = (SECRET, b"root:x", b"[build-system]", b"from __future__", b"[remote", b"PATH=")
     assert [path for path, answer in answers if any(one in answer.body for one in inside)] == []
     assert 20 < sum(answer.status == 200 for _, answer in answers) < PATHS / 4
-    assert caplog.records == []
+    assert faults(caplog) == []

@@ -40,12 +40,12 @@ def theme() -> gr.themes.Base:
 def build_page(visits: Visits, more: Tabs = ()) -> gr.Blocks:
     """The Blocks to mount. It holds no state: every visitor's dream lives behind the WebSocket of `ui.stream`. more: tabs beside Drive."""
     with gr.Blocks(title="lucidrive", analytics_enabled=False, fill_width=True) as page:
+        add_api(visits)  # first: the names of its endpoints are its own
         show(fragment("masthead"))
         with gr.Tabs():
             for name, fill in (*TABS[:1], *more, *TABS[1:]):
                 with gr.Tab(name, id=name.lower(), render_children=True):
                     fill()
-        add_api(visits)
     return page
 
 

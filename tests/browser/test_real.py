@@ -62,3 +62,36 @@ def test_a_typed_sentence_drives_the_real_dream(browser: Browser, real: str) -> 
         keep(tab, "real-keys")
         tab.keyboard.up("d")
         tab.wait_for_selector("#lucidrive:not(.by-keys)", timeout=PATIENCE * 1000)
+
+
+def test_a_real_drive_is_branched_kept_saved_and_replayed(browser: Browser, real: str) -> None:
+    def index(canvas: str) -> int:
+        return int(tab.get_attribute(canvas, "data-index") or -1)
+
+    with open_page(browser, real) as tab:
+        tab.set_default_timeout(PATIENCE * 1000)
+        wait_until(lambda: index("#lr-canvas") >= 20, PATIENCE)
+        tab.locator("#lr-scrub").evaluate(
+            "slider => { slider.value = 8; slider.dispatchEvent(new Event('input', {bubbles: true})); }"
+        )
+        tab.wait_for_selector("#lr-past:has-text('−')")
+        tab.click("#lr-fork")
+        second = tab.locator(".future[data-lane='2'] input")
+        second.fill("stop")
+        second.press("Enter")
+        tab.wait_for_selector(".future[data-lane='2'] .chip:has-text('stop')")
+        tab.click("#lr-run")
+        wait_until(lambda: index(".future[data-lane='2'] canvas") >= 40, PATIENCE)
+        tab.click("#lr-run")
+        tab.wait_for_selector(".apart figcaption:has-text('furthest apart')")
+        keep(tab, "real-futures")
+        tab.click(".future[data-lane='2'] header button")
+        tab.wait_for_selector(".future", state="detached")
+        assert int(tab.text_content("#lr-speed") or 99) < 15
+        tab.click("#lr-tab-keep")
+        tab.click("#lr-save-all")
+        tab.click("#lr-kept li button")
+        tab.wait_for_function("document.querySelector('#lr-player').currentTime > 0.3")
+        seconds = tab.evaluate("document.querySelector('#lr-player').duration")
+        assert seconds > 4
+        keep(tab, "real-replay")

@@ -288,6 +288,7 @@ def test_no_serious_violation_of_access(browser: Browser, page: str, theme: str,
         "#lr-tab-direct",
         "#lr-fork",
         "#lr-drop",
+        "[data-tab-id=clips]",
         "[data-tab-id=memory]",
         "[data-tab-id=about]",
     ):
