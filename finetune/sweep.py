@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from brain.files import found
-from finetune.batches import Batches, Example, example, pack
+from finetune.batches import Batches, Example, example
 from finetune.corpus import corpus
-from finetune.train import VALIDATION_SEED, FinetuneConfig, adapted, completion_loss
+from finetune.train import VALIDATION_SEED, FinetuneConfig, adapted, completion_loss, mean_loss
 
 STEPS = 80
 WARMUP = 10  # steps
@@ -66,9 +66,5 @@ def trial(model: Any, config: FinetuneConfig, batches: Batches, unseen: list[Exa
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     seconds = (time.process_time() - began) / steps
-    parts = [unseen[start : start + config.batch] for start in range(0, len(unseen), config.batch)]
-    with torch.no_grad():
-        scores = [(len(part), *completion_loss(model, pack(part, batches.shared))) for part in parts]
-    loss = sum(count * float(value) for count, value, _ in scores) / len(unseen)
-    exact = sum(count * float(value) for count, _, value in scores) / len(unseen)
+    loss, exact = mean_loss(model, unseen, config.batch, batches.shared)
     return Trial(config, sum(parameter.numel() for parameter in trained), loss, exact, seconds)

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from brain.director import Director
 from brain.files import PACKAGE, PACKAGE_VERSION, checked, found, seal
 from brain.quant import nf4
-from finetune.batches import IGNORE, Batch, Batches, example, pack
+from finetune.batches import IGNORE, Batch, Batches, Example, example, pack
 from finetune.best import Best
 from finetune.cases import read_cases
 from finetune.confidence import measured_threshold, write_threshold
 from finetune.corpus import corpus
 from finetune.lora import fuse
+from finetune.soup import soup
 from world.errors import WeightsError
 from world.train.loop import Report, Schedule, TrainingLoop
 
@@ -66,8 +67,9 @@ def finetune(
     Of the averaged weights at every validation those with the most exact plans are kept. base: a folder of safetensors
     with its tokenizer (default: SmolLM2-135M-Instruct), whose own chat template is used; data: a jsonl file of cases
     (`text`, `context`, `plan`) added to the synthesised corpus; begin: an adapter of the same rank and targets, from whose
-    weights training sets out. WeightsError where it is damaged or of another shape.
+    weights training sets out and with which what it comes to is averaged. WeightsError where it is damaged or of another shape.
     """
+    from safetensors.torch import load_file
     from transformers import AutoTokenizer
 
     config = config or FinetuneConfig()
@@ -75,7 +77,7 @@ def finetune(
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = adapted(folder, config)
     if begin is not None:
-        set_out(model, begin)
+        set_weights(model, load_file(checked(begin)), begin)
 
     cases = corpus(config.cases, seed=config.seed) + (read_cases(data) if data else [])
     batches = Batches([example(tokenizer, case) for case in cases], config.batch, config.seed)
@@ -108,13 +110,8 @@ def finetune(
         tokens += batch.size
 
     def validate() -> dict[str, float]:
-        with torch.no_grad():
-            parts = [unseen[start : start + config.batch] for start in range(0, len(unseen), config.batch)]
-            scores = [(len(part), *completion_loss(model, pack(part, batches.shared))) for part in parts]
-        found = {
-            "loss": float(sum(count * loss for count, loss, _ in scores)) / len(unseen),
-            "exact": float(sum(count * exact for count, _, exact in scores)) / len(unseen),
-        }
+        loss, exact = mean_loss(model, unseen, config.batch, batches.shared)
+        found = {"loss": loss, "exact": exact}
         if best.is_better(found["exact"]):
             base_name = Path(base).name if base else f"{PACKAGE}=={PACKAGE_VERSION}"  # no path of this machine
             save_adapter(model, best.adapter, config, base_name, len(cases), found | {"step": loop.step})
@@ -123,6 +120,13 @@ def finetune(
 
     if not best.is_over:
         loop.run(loss_of, validate, report, lambda: best.is_over)
+    if begin is not None:
+
+        def loss_with(weights: dict[str, Tensor]) -> float:
+            set_weights(model, weights, begin)
+            return mean_loss(model, unseen, config.batch, batches.shared)[0]
+
+        soup(begin, best.adapter, loss_with)
     if config.method == "lora":
         del model, loop
         found_threshold = measured_threshold(Director.load(best.adapter, base=base), config.validation)
@@ -156,18 +160,25 @@ def adapted(folder: Path, config: FinetuneConfig) -> Any:
     return model
 
 
-def set_out(model: Any, begin: Path) -> None:
-    """Gives the LoRA of `model` the weights of the adapter in `begin`."""
+def set_weights(model: Any, weights: dict[str, Tensor], adapter: Path) -> None:
+    """Gives the LoRA of `model` the weights of `adapter`. WeightsError where they are of another shape."""
     from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
 
-    weights = {name: value.float() for name, value in load_file(checked(begin)).items()}
     try:
-        missed: Any = set_peft_model_state_dict(model, weights)
+        missed: Any = set_peft_model_state_dict(model, {name: value.float() for name, value in weights.items()})
     except RuntimeError as error:
-        raise WeightsError(f"The adapter in {begin} is of another rank than what is to be trained.") from error
+        raise WeightsError(f"The adapter in {adapter} is of another rank than what is to be trained.") from error
     if missed.unexpected_keys or any("lora_" in name for name in missed.missing_keys):
-        raise WeightsError(f"The adapter in {begin} is for other layers than those that are to be trained.")
+        raise WeightsError(f"The adapter in {adapter} is for other layers than those that are to be trained.")
+
+
+@torch.no_grad()
+def mean_loss(model: Any, examples: list[Example], batch: int, shared: int) -> tuple[float, float]:
+    """`completion_loss` over all the examples: the loss, and the share that is exact."""
+    parts = [examples[start : start + batch] for start in range(0, len(examples), batch)]
+    scores = [(len(part), *completion_loss(model, pack(part, shared))) for part in parts]
+    loss = sum(count * float(loss) for count, loss, _ in scores) / len(examples)
+    return loss, sum(count * float(exact) for count, _, exact in scores) / len(examples)
 
 
 def completion_loss(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:

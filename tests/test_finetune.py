@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from brain.files import seal
+from brain.files import WEIGHTS, checked, seal
 from finetune.batches import IGNORE, Batches, Example, example, pack, shared_beginning
 from finetune.best import Best
 from finetune.cases import read_cases, read_tsv
@@ -17,8 +18,9 @@ from finetune.corpus import corpus
 from finetune.lora import fuse
 from finetune.rules import by_rules
 from finetune.scores import compare
+from finetune.soup import soup
 from finetune.sweep import settings, trial
-from finetune.train import FinetuneConfig, completion_loss, set_out
+from finetune.train import FinetuneConfig, completion_loss, set_weights
 from tests.tiny_brain import tiny_model
 from world.errors import DataError, WeightsError
 
@@ -105,15 +107,33 @@ def test_training_sets_out_from_an_adapter_of_the_same_shape(tmp_path: Path) -> 
     known, fresh = lora(2), lora(2)
     known.save_pretrained(tmp_path)
     seal(tmp_path)
-    set_out(fresh, tmp_path)
+    saved = load_file(checked(tmp_path))
+    set_weights(fresh, saved, tmp_path)
     weights = get_peft_model_state_dict(known)
     assert weights and all(
         torch.equal(value, weights[name]) for name, value in get_peft_model_state_dict(fresh).items()
     )
     with pytest.raises(WeightsError, match="another rank"):
-        set_out(lora(3), tmp_path)
+        set_weights(lora(3), saved, tmp_path)
     with pytest.raises(WeightsError, match="other layers"):
-        set_out(lora(2, ["q_proj"]), tmp_path)
+        set_weights(lora(2, ["q_proj"]), saved, tmp_path)
+
+
+def test_the_average_of_least_loss_is_kept_and_made_once(tmp_path: Path) -> None:
+    begin, adapter = tmp_path / "begin", tmp_path / "adapter"
+    for folder, value in ((begin, 0.0), (adapter, 1.0)):
+        folder.mkdir()
+        save_file({"a": torch.full((3,), value).half()}, folder / WEIGHTS)
+        (folder / "training.json").write_text("{}")
+        seal(folder)
+
+    def loss_of(weights: dict[str, torch.Tensor]) -> float:
+        return float((weights["a"] - 0.55).abs().sum())
+
+    assert soup(begin, adapter, loss_of) == 0.6
+    assert load_file(checked(adapter))["a"].tolist() == pytest.approx([0.6] * 3, abs=1e-3)
+    assert soup(begin, adapter, lambda weights: float(weights["a"].sum())) == 0.6
+    assert load_file(checked(adapter))["a"].tolist() == pytest.approx([0.6] * 3, abs=1e-3)
 
 
 def test_a_sweep_tries_each_setting_and_every_trial_learns() -> None:
