@@ -47,15 +47,7 @@ class Planned:
 
     def next(self, frame: Frame) -> Cue:
         state = self.timeline.tick(frame)
-        control = Control(
-            command=state.command,
-            weather=state.weather,
-            time=state.time,
-            event=state.event,
-            side=state.side,
-            level=state.level,
-        )
-        return Cue(control, state.target_speed)
+        return Cue(state.control(), state.target_speed)
 
 
 class Prompted:

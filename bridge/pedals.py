@@ -35,16 +35,7 @@ class Pedals:
             accel = self.accel if pedalling else action.accel
         else:
             self.steer = self.accel = 0.0
-        return Control(
-            steer=_unit(steer),
-            accel=_unit(accel),
-            command=state.command,
-            weather=state.weather,
-            time=state.time,
-            event=state.event,
-            side=state.side,
-            level=state.level,
-        )
+        return state.control(steer=_unit(steer), accel=_unit(accel))
 
 
 def _towards(value: float, target: float, step: float) -> float:

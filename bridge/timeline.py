@@ -20,7 +20,7 @@ from brain.plan import Plan, Step, print_line
 from brain.prompt import Context
 from bridge.errors import SessionError
 from bridge.progress import JunctionWatch, Progress, Verdict
-from world.controls import FPS, NO_LEVEL, Command, Event, Side, TimeOfDay, Weather
+from world.controls import FPS, NO_LEVEL, Command, Control, Event, Side, TimeOfDay, Weather
 from world.frame import Frame
 
 Status = Literal["pending", "running", "done", "timed_out", "cancelled"]
@@ -67,6 +67,19 @@ class TimelineState:
     side: int
     level: int
     steps: tuple[StepState, ...]
+
+    def control(self, steer: float = 0.0, accel: float = 0.0) -> Control:
+        """What the next frame is told, with the wheel and the pedals so."""
+        return Control(
+            steer=steer,
+            accel=accel,
+            command=self.command,
+            weather=self.weather,
+            time=self.time,
+            event=self.event,
+            side=self.side,
+            level=self.level,
+        )
 
 
 @dataclass(eq=False)

@@ -13,8 +13,9 @@ from typing import Any
 from PIL import Image
 
 from brain.plan import Plan, parse_line
+from bridge.history import Past
 from tests.fakes import FakeDream
-from ui.drive import Chip, Measures, Memory, Note, Past, Rung, Saved, Share, Start, View
+from ui.drive import Chip, Measures, Memory, Note, Rung, Saved, Share, Start, View
 from ui.words import step_words
 from world.controls import Command, Control, Event, TimeOfDay, Weather
 from world.errors import LucidriveError

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from bridge.history import Past
 from world.frame import Frame
 
 
@@ -90,16 +91,6 @@ class Measures:
     memory_lent: int
     memory_room: int
     memory_overrun: int
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A frame that was: m/s of the car and as read off the picture, yaw rate in rad/s."""
-
-    index: int
-    speed: float
-    seen_speed: float
-    yaw_rate: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from bridge.budget.rescue import Rescue
 from bridge.corrections import keep
 from bridge.disk import free_name, write_whole
 from bridge.errors import SessionError
-from bridge.history import History
+from bridge.history import History, Past
 from bridge.loop import Loop
 from bridge.recording import Recorder
 from bridge.session import Beginning, Session, stem
 from bridge.state import SUFFIX, most_bytes, pack, unpack
-from ui.drive import Chip, Note, Past, Saved, Start, View
+from ui.drive import Chip, Note, Saved, Start, View
 from ui.words import NAMES, line_words, step_words
 from world.controls import Control
 
@@ -101,7 +101,7 @@ class LiveDrive:
         return self._history.frame(index)
 
     def past(self) -> tuple[Past, ...]:
-        return tuple(Past(one.index, one.speed, one.seen_speed, one.yaw_rate) for one in self._history.past())
+        return tuple(self._history.past())
 
     # -- what is to be done -------------------------------------------------------------------------------------------
 

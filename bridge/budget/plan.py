@@ -49,7 +49,8 @@ class Budget:
 
 def budget(setup: Setup, capacity: int) -> Budget:
     """What the setup takes, item by item; of itself it loads nothing and asks no GPU."""
-    (here, host), peaks = _estimated(setup), recall(setup)
+    peaks = recall(setup)
+    here, host = _estimated(setup) if peaks is None or setup.device != "cpu" else ([], [])
     if peaks is not None:
         here = _measured(setup, peaks)
     here.append(Item("margin", int(MARGIN * sum(item.size for item in here))))
