@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from contextlib import ExitStack
 
 import av
 import httpx
@@ -115,9 +116,11 @@ def test_damaged_files_are_a_sentence_or_frames(whole: bytes, data: st.DataObjec
 
 
 def test_an_upload_begins_the_dream_of_that_tab_alone(page: str, fake_dreamer: FakeDreamer) -> None:
-    with tab(page) as mine, tab(page) as other:
-        token, _ = mine.next("hello")["token"], other.next("hello")
-        drive, strange = fake_dreamer.drives[-2:]
+    with ExitStack() as tabs:
+        token = tabs.enter_context(tab(page)).next("hello")["token"]
+        drive = fake_dreamer.drives[-1]
+        tabs.enter_context(tab(page)).next("hello")  # opened after the first one's drive began: which is whose is known
+        strange = fake_dreamer.drives[-1]
         assert httpx.post(f"{page}/drives/{token}/begin?seed=4&kmh=40", content=picture()).status_code == 204
         assert ("pictures", (1, 288, 512, 3)) in drive.calls and ("reset", 4, None) in drive.calls
         assert all(call[0] != "pictures" for call in strange.calls)
