@@ -22,18 +22,27 @@ from bridge.factory.matrix import Matrix, coverage, expand, recipe
 from bridge.factory.orders import Wish
 from bridge.factory.scenario import EVENTS, MANOEUVRES, TIMES, WEATHER
 from ui.shop import MOST_CLIPS, Shop, Ticket
+from ui.words import NAMES, line_words
 
 REFRESH = 2.0  # s
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 SHOWN = 60  # clips of each kind in the gallery
-AXES = ("events", "sides", "levels", "weather", "times", "manoeuvres")
-CHOICES: dict[str, Sequence[Any]] = {
-    "events": EVENTS,
-    "sides": ("left", "right"),
-    "levels": (1, 2, 3),
-    "weather": WEATHER,
-    "times": TIMES,
-    "manoeuvres": MANOEUVRES,
+AXES = {  # of a matrix, with their labels
+    "events": "Events",
+    "sides": "Sides",
+    "levels": "How strong",
+    "weather": "Weather",
+    "times": "Time of day",
+    "manoeuvres": "Manoeuvres",
+}
+WORDS = "lr-words"  # parts whose texts the page translates
+CHOICES: dict[str, Sequence[tuple[str, Any]]] = {
+    "events": [(NAMES[name], name) for name in EVENTS],
+    "sides": [("from left", "left"), ("from right", "right")],
+    "levels": [("mild", 1), ("usual", 2), ("strong", 3)],
+    "weather": [(line_words(word), word) for word in WEATHER],
+    "times": [(NAMES[name], name) for name in TIMES],
+    "manoeuvres": [(NAMES[name], name) for name in MANOEUVRES],
 }
 STYLE = """<style>
 .lr-form .block { background: var(--raised) !important; border: 1px solid var(--line) !important; padding: 10px 12px !important; }
@@ -52,7 +61,7 @@ STYLE = """<style>
 
 def clips_tab(shop: Shop) -> None:
     """The tab's parts, for all visitors the same queue."""
-    with gr.Row(elem_classes="lr-form"):
+    with gr.Row(elem_classes=["lr-form", WORDS]):
         with gr.Column(scale=3):
             with gr.Accordion("In a sentence, or as a plan line", open=True):
                 said = gr.Textbox(
@@ -64,7 +73,10 @@ def clips_tab(shop: Shop) -> None:
                 vary = gr.Checkbox(label="Let each clip choose what the sentence leaves open: when, how sudden")
                 order_said = gr.Button("Make them", variant="primary", elem_id="lr-order-said")
             with gr.Accordion("As a matrix of scenarios", open=False, elem_id="lr-matrix"):
-                boxes = [gr.CheckboxGroup(list(CHOICES[axis]), label=axis, elem_id=f"lr-{axis}") for axis in AXES]
+                boxes = [
+                    gr.CheckboxGroup(list(CHOICES[axis]), label=label, elem_id=f"lr-{axis}")
+                    for axis, label in AXES.items()
+                ]
                 each = gr.Slider(1, 20, 2, step=1, label="Clips of each scenario")
                 cap = gr.Slider(1, MOST_CLIPS, 40, step=1, label="Clips at most")
                 covers = gr.HTML("", elem_id="lr-covers")
@@ -76,7 +88,7 @@ def clips_tab(shop: Shop) -> None:
             with gr.Row():
                 chosen = gr.Number(label="Order", value=1, precision=0, minimum=1, elem_id="lr-chosen")
                 cancel = gr.Button("Cancel it", elem_id="lr-cancel")
-    gallery = gr.HTML("", elem_id="lr-gallery")
+    gallery = gr.HTML("", elem_id="lr-clips", elem_classes=WORDS)
 
     def by_sentence(text: str, count: int, free: bool, length: float, more: int) -> tuple[str, int]:
         wish = Wish(text.strip(), number=int(count), seconds=float(length), retries=int(more), vary=free)
@@ -159,7 +171,7 @@ def _covers(*given: Any) -> str:
         return f"<p>{html.escape(explain(error))}</p>"
     counts = coverage([scenario for scenario, _ in clips])
     parts = [
-        f"<tr><td>{axis}</td><td>{html.escape(', '.join(f'{word} {count}' for word, count in found.items()))}</td></tr>"
+        f"<tr><td>{axis.capitalize()}</td><td>{html.escape(', '.join(f'{word} {count}' for word, count in found.items()))}</td></tr>"
         for axis, found in counts.items()
         if " x " not in axis
     ]
@@ -192,8 +204,7 @@ def _gallery(shop: Shop, number: int) -> str:
 
 def _figure(number: int, clip: Kept) -> str:
     source = f"/factory/{number}/{html.escape(clip.stem)}"
-    why = "; ".join(clip.fields["check"]["reasons"])
-    reasons = f'<br><span class="lr-why">{html.escape(why)}</span>' if why else ""
+    reasons = "".join(f'<br><span class="lr-why">{html.escape(one)}</span>' for one in clip.fields["check"]["reasons"])
     return (
         f'<figure class="lr-clip"><video src="{source}.mp4" controls loop muted preload="metadata" playsinline>'
         f'<track kind="captions" src="{source}.vtt" srclang="en" label="labels" default></video>'

@@ -61,7 +61,7 @@ def about_tab() -> None:
     show(fragment("about"))
     for title, card in (("World", EMBEDDED), ("Brain", ADAPTER), ("Judge", JUDGE)):
         if (card / "README.md").exists():
-            with gr.Accordion(f"{title}: the card", open=False, elem_classes="card"):
+            with gr.Accordion(f"{title}: the card", open=False, elem_classes=["card", "lr-words"]):
                 gr.Markdown(card_text(card / "README.md"))
     show(table("Versions", versions()))
 
@@ -91,4 +91,4 @@ def card_text(path: Path) -> str:
 
 def table(title: str, rows: dict[str, str]) -> str:
     cells = "".join(f"<tr><th scope='row'>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows.items())
-    return f"<article class='about'><section><h2>{title}</h2><table>{cells}</table></section></article>"
+    return f"<article class='about'><section><h2 data-t>{title}</h2><table>{cells}</table></section></article>"

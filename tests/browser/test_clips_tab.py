@@ -23,3 +23,21 @@ def test_an_order_is_placed_and_answered(browser: Browser, page: str) -> None:
         tab.get_by_label("night", exact=True).check()
         expect(tab.locator("#lr-covers")).to_contain_text("2 clips", timeout=30_000)
         keep(tab, "clips")
+
+
+def test_it_speaks_chinese(browser: Browser, page: str) -> None:
+    with open_page(browser, page) as tab:
+        tab.get_by_role("tab", name="Clips").click()
+        tab.locator("[data-language]").click()
+        tab.get_by_label("片段要呈現什麼").fill("rain(9);left")
+        tab.get_by_text("用情境矩陣").click()
+        tab.get_by_label("行人穿越").check()
+        expect(tab.locator("#lr-covers")).to_contain_text("2 個片段", timeout=30_000)
+        tab.locator("#lr-order-said").click()
+        expect(tab.locator("#lr-orders")).to_contain_text("失敗", timeout=30_000)  # drawn anew, and still Chinese
+        left = [text for text in tab.locator(".lr-form label, .lr-form button").all_inner_texts() if text.isascii()]
+        assert [text for text in left if any(each.isalpha() for each in text)] == []
+        keep(tab, "clips-chinese")
+        tab.locator("[data-language]").click()
+        expect(tab.locator("#lr-covers")).to_contain_text("2 clips")
+        expect(tab.get_by_label("What the clips are to show")).to_have_value("rain(9);left")

@@ -2,6 +2,7 @@
 
 import { Begin } from "./begin.js";
 import { Futures } from "./futures.js";
+import "./gradio.js";
 import { onLanguage, refresh, t } from "./i18n.js";
 import { Keep } from "./keep.js";
 import { Keys, typing } from "./keys.js";
