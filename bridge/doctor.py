@@ -126,11 +126,21 @@ def gpus() -> tuple[Gpu, ...]:
     return tuple(Gpu(name.strip(), size.strip(), usable) for name, _, size in rows)
 
 
+def _wanted(room: int) -> int:
+    """Bytes that a drive takes by its plan; 0 without torch, by which that is reckoned."""
+    if _version("torch") is None:
+        return 0
+    from bridge.budget.plan import budget
+    from bridge.budget.setup import SETUPS
+
+    return budget(SETUPS["embedded"], room).needed
+
+
 def check_machine(machine: Machine) -> tuple[Check, ...]:
     """CPU, memory and disk against what the dream needs."""
     x86 = "86" in platform.machine() or "AMD64" in platform.machine()
     room = machine.ram_free if machine.ram_free is not None else machine.ram
-    wanted = sum(need.size for need in memory.planned())
+    wanted = _wanted(room)
     found_gpu = any(gpu.usable for gpu in machine.gpus)
     return (
         Check(

@@ -1,36 +1,15 @@
-"""How much memory there is, and how much the loaded parts take. Linux tells in /proc; elsewhere less is known."""
+"""How much memory there is, and how much of it is taken. Linux tells in /proc; elsewhere less is known."""
 
 from __future__ import annotations
 
 import os
 import resource
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 MIB = 1024**2
-LIBRARIES, BRAIN = 350 * MIB, 1350 * MIB  # measured (x86-64, Linux): Python and torch; the brain's peak as it is loaded
-WORKING = 150 * MIB  # estimated: activations, the cache, a minute of pictures
 STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What a part wants of memory, in bytes: measured at its peak on one machine, or estimated from its files."""
-
-    part: str
-    size: int
-    measured: bool
-
-
-def planned(world: Path | None = None, *, brain: bool = True) -> tuple[Need, ...]:
-    """What a drive needs, item by item. Weights lie on the disk in fp16 and are computed with in float32."""
-    from world.files import EMBEDDED
-
-    weights = 2 * sum(path.stat().st_size for path in (world or EMBEDDED).glob("*.safetensors"))
-    needs = (Need("libraries", LIBRARIES, True), Need("world", weights, False), Need("working memory", WORKING, False))
-    return (*needs, Need("brain", BRAIN, True)) if brain else needs
 
 
 def resident() -> int:

@@ -15,7 +15,7 @@ from world.presets import preset
 Source = Literal["estimated", "measured"]
 CUDA_CONTEXT = 600 * MIB  # the driver's context, kernels of torch, workspaces of cuBLAS and cuDNN
 LIBRARIES = 350 * MIB  # Python and torch
-TRANSFORMERS = 300 * MIB  # what it and peft bring along
+TRANSFORMERS = 130 * MIB  # what it, peft and the tokenizer bring along
 MARGIN = 0.05  # of all else: fragmentation, what the estimates miss
 
 
@@ -112,7 +112,8 @@ def _brain(setup: Setup) -> list[Item]:
         Item("brain: KV cache", setup.context * config.kv_bytes(setup.kv)),
         Item("brain: activations", working_bytes(config, setup.quant, setup.kv, setup.context, device)),
     ]
-    if device == "cpu":  # read from the file into float32, and only then quantised
-        loading = TRANSFORMERS + 2 * weight_bytes(config, "fp32", device)
+    if device == "cpu":  # read from the file into float32, then quantised in place, layer by layer
+        quantised = 0 if setup.quant == "fp32" else weight_bytes(config, setup.quant, device)
+        loading = TRANSFORMERS + weight_bytes(config, "fp32", device) + quantised
         items.append(Item("brain: more as it loads", max(0, loading - sum(item.size for item in items))))
     return items
