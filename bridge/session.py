@@ -145,6 +145,7 @@ class Session:
         self.remember: Callable[[Correction], object] | None = None  # given where somebody is there to be asked
         self.began: Callable[[], object] | None = None  # told of a frame that no tick made: a beginning, an anchor
         self._drift = Drift()
+        self._watched = True
         self._paused = False
         self._pauses = 0  # how often a person paused or went on
         self._once = 0
@@ -205,6 +206,10 @@ class Session:
         self._paused = on
         self._pauses += 1
         self._snapshot = replace(self._snapshot, paused=on)
+
+    def watch(self, on: bool) -> None:
+        """Whether anybody is there to see it; while nobody is, it stands still, paused or not."""
+        self._watched = on
 
     def step_once(self) -> None:
         """One frame on while paused."""
@@ -379,9 +384,9 @@ class Session:
                 order()
             except LucidriveError as error:
                 self.tell(explain(error), "error")
-        if not self._paused:
+        if self._watched and not self._paused:
             return True
-        if self._once > 0:
+        if self._watched and self._once > 0:
             self._once -= 1
             return True
         self._publish()

@@ -89,7 +89,7 @@ def finetune(
         rate=config.rate,
         warmup=30,
         fall=0.1,
-        ema=0.98,
+        ema=0.995,
         weight_decay=0.0,
         validate_minutes=config.validate_minutes,
     )

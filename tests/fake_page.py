@@ -59,6 +59,7 @@ class FakeDrive:
         self.control = Control()
         self.lanes: list[FakeLane] = []
         self.steps, self.trust = 2, 1.0
+        self.watched = True
         self.begin(Start())
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -69,7 +70,7 @@ class FakeDrive:
 
     def _run(self) -> None:
         while not self.stopped.wait(0.1):
-            if not self.paused:
+            if self.watched and not self.paused:
                 self.tick()
 
     def tick(self) -> None:
@@ -174,6 +175,9 @@ class FakeDrive:
     def press(self, keys: frozenset[str], lane: int = 0) -> None:
         self.calls.append(("press", tuple(sorted(keys))))
         self.held = keys
+
+    def watch(self, on: bool) -> None:
+        self.watched = on
 
     def pause(self, on: bool) -> None:
         self.calls.append(("pause", on))

@@ -108,6 +108,20 @@ def test_pause_holds_the_frame_and_step_moves_it_by_one() -> None:
     assert tick(one).frame.index == 5
 
 
+def test_a_drive_that_nobody_watches_stands_still() -> None:
+    one = session()
+    tick(one, 3)
+    one.watch(False)
+    one.do("rain(1)")
+    assert tick(one, 5).frame.index == 3
+    one.pause(True)
+    one.watch(True)
+    assert tick(one, 5).frame.index == 3  # a person's own pause outlasts it
+    one.pause(False)
+    shown = tick(one, 2)
+    assert shown.frame.index == 5 and len(shown.steps) == 1
+
+
 def test_a_dream_that_falls_apart_pauses_with_a_sentence_and_can_be_reset() -> None:
     one = session(Fragile)
     shown = tick(one, 10)

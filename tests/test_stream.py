@@ -236,15 +236,29 @@ def test_a_tab_that_comes_back_finds_its_dream(page: str, fake_dreamer: FakeDrea
     with tab(page) as mine:
         token = mine.next("hello")["token"]
         index = messages.HEADER.unpack_from(mine.next("picture"))[0]
+        drive = fake_dreamer.drives[-1]
     with tab(page, f"/dream?resume={token}") as mine:
         assert mine.next("hello")["token"] == token
         assert messages.HEADER.unpack_from(mine.next("picture"))[0] >= index
         with tab(page, f"/dream?resume={token}") as copy:  # a copied tab dreams for itself
             assert copy.next("hello")["token"] != token
-        drive = fake_dreamer.drives[-2]
     wait_until(lambda: ("close",) in drive.calls, 5)
     with tab(page, f"/dream?resume={token}") as mine:
         assert mine.next("hello")["token"] != token
+
+
+def test_a_dream_stands_still_while_its_tab_is_away(fake_dreamer: FakeDreamer) -> None:
+    with serving(fake_dreamer, grace=60) as page:
+        with tab(page) as mine:
+            token, drive = mine.next("hello")["token"], fake_dreamer.drives[-1]
+            mine.next("picture")
+        wait_until(lambda: not drive.watched)
+        time.sleep(0.3)  # the tick that was under way
+        left = drive.frame.index
+        time.sleep(0.5)
+        assert drive.frame.index == left
+        with tab(page, f"/dream?resume={token}"):
+            wait_until(lambda: drive.frame.index > left)
 
 
 def test_reset_pause_and_step(page: str, fake_dreamer: FakeDreamer) -> None:

@@ -125,6 +125,11 @@ class LiveDrive:
         for session in self._sessions():
             session.sharpen(steps)
 
+    def watch(self, on: bool) -> None:
+        self.session.watch(on)
+        if self._futures:
+            self._together(lambda session: session.watch(on))
+
     def pause(self, on: bool) -> None:
         if not self._futures:
             self.session.pause(on)

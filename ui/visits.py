@@ -36,7 +36,7 @@ class Kept:
 
 @dataclass(eq=False)
 class Visit:
-    """A tab and its dream, from the first connection to GRACE_SECONDS after the last."""
+    """A tab and its dream, from the first connection to GRACE_SECONDS after the last, in which the dream stands still."""
 
     token: str
     drive: Drive
@@ -79,6 +79,7 @@ class Visits:
         if visit is None or visit.socket is not None:
             visit = await self._begin()
         visit.socket = socket
+        visit.drive.watch(True)
         self._wait(visit, None)
         return visit
 
@@ -86,6 +87,7 @@ class Visits:
         """The visit of a program, or with no token a new one; it waits for the next call. VisitError, LucidriveError."""
         visit = await self._begin() if token is None else self.of(token)
         if visit.socket is None:
+            visit.drive.watch(True)
             self._wait(visit, CALL_SECONDS)
         return visit
 
@@ -111,6 +113,7 @@ class Visits:
     def leave(self, visit: Visit) -> None:
         visit.socket = None
         visit.drive.press(frozenset())
+        visit.drive.watch(False)
         self._wait(visit, self.grace)
 
     def end(self, token: str) -> None:
