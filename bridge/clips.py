@@ -16,6 +16,7 @@ from world.frame import Frame
 FORMAT = 2  # 1: without checksums
 PARTS = ("lucidrive", "torch", "numpy", "transformers", "av")
 NAMES = {"command": Command, "weather": Weather, "time": TimeOfDay, "event": Event, "side": Side}
+CLIP_SECONDS = 60  # the last minute is always at hand
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
-"""How far a dream's picture still agrees with what the dream was told: the less, the further it has drifted."""
+"""How far a dream's picture still agrees with what the dream was told: the less, the further it has drifted. And where to anchor it anew."""
 
 from __future__ import annotations
 
 import math
 
-from world.controls import FPS, NULL
+from bridge.errors import DataError
+from bridge.timeline import weather_line
+from world.controls import FPS, NULL, Control
 from world.frame import Frame
+from world.model import WorldModel
 
 SMOOTHING = 1 / (2.5 * FPS)  # of a frame's agreement in what is known
 SETTLE_FRAMES = 5 * FPS  # a new weather or time of day may take so long to be seen
@@ -48,3 +51,18 @@ def _doubt(told: int, seen: int, confidence: float, kind: bool = False) -> float
         return 0.0
     same = told == seen or (kind and (told + 2) // 3 == (seen + 2) // 3)
     return 1.0 - confidence if same else confidence
+
+
+def nearest_scene(model: WorldModel, control: Control) -> str:
+    """The start scene whose time of day and weather are most like these. DataError where there are none."""
+    if not model.scenes:
+        raise DataError(
+            "These weights came without start scenes, so there is nothing to anchor the dream in; reset it."
+        )
+
+    def apart(name: str) -> tuple[bool, bool, int]:
+        own = model.scene(name)[2]
+        kind = (weather_line(max(0, one.weather)).partition("(")[0] for one in (own, control))
+        return own.time != control.time, len(set(kind)) > 1, abs(own.weather - control.weather)
+
+    return min(model.scenes, key=apart)

@@ -28,7 +28,8 @@ from bridge.budget.rescue import Rescue
 from bridge.clips import Clip
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.pace import Pace
-from bridge.session import Beginning, Heard, Session, Wish
+from bridge.session import Session
+from bridge.snapshot import Beginning, Heard, Wish
 from world.controls import DT, FPS, Control
 from world.dream import Dream
 from world.frame import Frame

@@ -13,31 +13,29 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
-
-import numpy as np
+from typing import TypeVar
 
 from brain.director import clean
 from brain.plan import Plan, Question, Refusal, Utterance, parse_line, print_line, sentence
 from brain.prompt import Context
-from bridge.clips import Clip, Moment, Said
+from bridge.clips import CLIP_SECONDS, Clip, Moment, Said
 from bridge.corrections import Correction
 from bridge.disk import free_name
-from bridge.drift import Drift
+from bridge.drift import Drift, nearest_scene
 from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.export import write_clip
 from bridge.keyboard import Bindings, Keyboard
 from bridge.pedals import Pedals
-from bridge.timeline import StepState, Timeline, weather_line
+from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, Wish
+from bridge.timeline import Timeline
 from world.controls import FPS, NULL, Control
-from world.dream import Dream, WorldModel
+from world.dream import Dream
 from world.driver import Action
 from world.frame import Frame
 
-CLIP_SECONDS = 60
 QUALITIES = (1, 2, 4, 8)
 KEYS_ALONE = (
     "This world knows no roads, weather or events, and nobody who drives; it obeys the keys: W A S D or the arrows."
@@ -45,68 +43,8 @@ KEYS_ALONE = (
 MAX_WAITING = 8  # sentences for the brain
 MAX_ORDERS = 32  # buttons pressed within one tick
 
-NoteKind = Literal["news", "question", "refusal", "error"]
 Order = Callable[[], object]
 Given = TypeVar("Given")
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A sentence to a person."""
-
-    text: str
-    kind: NoteKind = "news"
-    choices: tuple[str, ...] = ()  # plan lines, one of which was meant
-
-
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """Where a dream begins that begins in a film: uint8 frames [T, H, W, 3] a tenth of a second apart, and m/s."""
-
-    frames: np.ndarray
-    speed: float
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A drive as it stands after a tick. `thinking`: a sentence is waiting or being read."""
-
-    frame: Frame
-    by_keys: bool
-    steps: tuple[StepState, ...]
-    paused: bool
-    thinking: bool
-    weather: int
-    time: int
-    seed: int
-    scene: str | None
-    steps_per_frame: int = 2  # K
-    target: float = 0.0  # m/s
-    reading: str = ""  # the sentence that the brain is at, and those that wait
-    waiting: int = 0
-    trust: float = 1.0  # in what the dream shows (bridge/drift.py)
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a tick asks of its dream; by_keys: whether a person holds a key."""
-
-    control: Control
-    by_keys: bool
-    steps: tuple[StepState, ...]
-
-
-class Heard(Protocol):
-    """What the brain gives back; `brain.director.Reply` is one."""
-
-    @property
-    def utterance(self) -> Utterance: ...
-    @property
-    def line(self) -> str: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def instead(self) -> str | None: ...
 
 
 class Session:
@@ -574,21 +512,6 @@ class Session:
             len(self._texts),
             self._drift.trust,
         )
-
-
-def nearest_scene(model: WorldModel, control: Control) -> str:
-    """The start scene whose time of day and weather are most like these. DataError where there are none."""
-    if not model.scenes:
-        raise DataError(
-            "These weights came without start scenes, so there is nothing to anchor the dream in; reset it."
-        )
-
-    def apart(name: str) -> tuple[bool, bool, int]:
-        own = model.scene(name)[2]
-        kind = (weather_line(max(0, one.weather)).partition("(")[0] for one in (own, control))
-        return own.time != control.time, len(set(kind)) > 1, abs(own.weather - control.weather)
-
-    return min(model.scenes, key=apart)
 
 
 def stem(seed: int) -> str:

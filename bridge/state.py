@@ -20,7 +20,8 @@ from bridge.disk import DISK, Disk, write_whole
 from bridge.errors import DataError, WeightsError
 from bridge.plan_state import timeline_from, timeline_plain
 from bridge.session import Session
-from world.dream import Dream, WorldModel
+from world.dream import Dream
+from world.model import WorldModel
 
 SUFFIX = ".dream"
 MARK = b"lucidrive drive 1 "

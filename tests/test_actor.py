@@ -13,9 +13,9 @@ from tests.drives import made_up_dataset
 from tests.tiny_world import TINY, write_tiny_world
 from world.actor import Actor, ActorConfig, covered, look
 from world.controls import Event
-from world.dream import WorldModel
 from world.dynamics import FIELD_EVENT
 from world.layout import BOX, LOOK, unknown
+from world.model import WorldModel
 from world.train import train
 
 WHERE = torch.tensor([0.25, 0.25, 0.5, 0.75])

@@ -25,7 +25,7 @@ from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.api import ENDPOINTS
 from ui.live import LiveDreamer
-from world.dream import WorldModel
+from world.model import WorldModel
 
 
 @pytest.fixture(scope="module")

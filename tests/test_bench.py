@@ -15,8 +15,8 @@ from bridge.bench.brain import bench_brain
 from bridge.bench.page import BenchError, Page, gaps
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
-from world.dream import WorldModel
 from world.files import read_config
+from world.model import WorldModel
 
 
 def test_gaps_are_counted_within_a_row_of_arrivals_only() -> None:

@@ -22,8 +22,9 @@ from bridge.budget.worlds import _Counting, world_size
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from world.controls import Control, Weather
-from world.dream import Dream, WorldModel, step_all
+from world.dream import Dream, step_all
 from world.errors import LucidriveError
+from world.model import WorldModel
 from world.presets import preset
 
 EMBEDDED = SETUPS["embedded"]

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.bench.faults import crosstalk
 from tests.tiny_world import write_tiny_world
-from world.dream import WorldModel
+from world.model import WorldModel
 
 SESSIONS, STEPS = 16, int(os.environ.get("LUCIDRIVE_STEPS", "160"))
 

@@ -10,9 +10,10 @@ import pytest
 
 from tests.tiny_world import write_tiny_world
 from world.controls import NULL, Command, Control, TimeOfDay, Weather
-from world.dream import GUIDED_FRAMES, Dream, WorldModel, drive_all, step_all
+from world.dream import GUIDED_FRAMES, Dream, drive_all, step_all
 from world.errors import DataError, WeightsError
 from world.frame import Frame
+from world.model import WorldModel
 
 
 @pytest.fixture(scope="module")

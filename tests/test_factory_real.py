@@ -15,8 +15,8 @@ from bridge.factory.scenario import of_line
 from bridge.factory.start import Start, fitting
 from bridge.factory.worker import Place, Worker, judge_hashes
 from tests.tiny_factory import sums
-from world.dream import WorldModel
 from world.files import EMBEDDED, read_config
+from world.model import WorldModel
 
 LINE = "clear;day;hard_brake@+1"
 

@@ -29,7 +29,8 @@ from bridge.session import Session
 from bridge.state import save_state
 from tests.tiny_factory import sums, tiny_place, tiny_request
 from world.data.video import VideoWriter, read_video
-from world.dream import Dream, WorldModel
+from world.dream import Dream
+from world.model import WorldModel
 
 
 @pytest.fixture(scope="module")

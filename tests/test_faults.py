@@ -16,7 +16,7 @@ from tests.fake_page import FakeDreamer
 from tests.tiny_brain import tiny_director
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
-from world.dream import WorldModel
+from world.model import WorldModel
 
 LITTLE = Amounts(ooms=5, sessions=2, steps=12)
 

@@ -21,7 +21,7 @@ from ui.app import create_app
 from ui.live import LiveDreamer
 from ui.stream import Stream
 from ui.visits import Visits
-from world.dream import WorldModel
+from world.model import WorldModel
 
 MESSAGES = PATHS = 10_000
 SECRET = b"another session's secret"

@@ -25,7 +25,8 @@ from ui.live import LiveDreamer
 from ui.live_drive import LiveDrive
 from world.controls import Command, Control, Weather
 from world.data.video import read_video
-from world.dream import Dream, WorldModel
+from world.dream import Dream
+from world.model import WorldModel
 
 
 @pytest.fixture(scope="module")

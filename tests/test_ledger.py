@@ -19,8 +19,9 @@ from bridge.budget.ledger import Instead, Lease, Ledger, NoRoomError
 from bridge.budget.sizes import GIB, MIB
 from bridge.budget.worlds import world_size
 from world.controls import Control, Weather
-from world.dream import Dream, WorldModel, step_all
+from world.dream import Dream, step_all
 from world.files import to_device
+from world.model import WorldModel
 from world.presets import preset
 
 OPERATIONS = 1000

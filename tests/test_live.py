@@ -21,9 +21,10 @@ from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.drive import Drive, Start
 from ui.live import LiveDreamer
-from world.dream import Dream, WorldModel
+from world.dream import Dream
 from world.errors import WeightsError
 from world.frame import Frame
+from world.model import WorldModel
 
 
 @pytest.fixture(scope="module")

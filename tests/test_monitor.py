@@ -20,8 +20,8 @@ from tests.fakes import FakeDirector
 from tests.test_own_world import OWN
 from tests.tiny_world import write_tiny_world
 from ui.live import LiveDreamer
-from world.dream import WorldModel
 from world.errors import DataError
+from world.model import WorldModel
 
 
 def read(url: str) -> dict[str, float]:

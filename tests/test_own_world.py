@@ -16,18 +16,20 @@ import torch
 
 from bridge.errors import SessionError
 from bridge.keyboard import Keyboard, parse_keys, usual
-from bridge.session import Beginning, Session
+from bridge.session import Session
+from bridge.snapshot import Beginning
 from tests.conftest import wait_until
 from tests.tiny_world import TINY, write_tiny_world
 from ui.live import LiveDreamer
 from world.controls import NULL, Control
 from world.data import DriveDataset, Episode, EpisodeWriter, assemble
 from world.data.imports import write_dataset
-from world.dream import Dream, WorldModel
+from world.dream import Dream
 from world.errors import DataError, WeightsError
 from world.files import WorldConfig, read_config, write_config
 from world.future import evaluate_future, table
 from world.inputs import DRIVING, Inputs
+from world.model import WorldModel
 from world.train import train
 from world.train.drives import Drives
 from world.train.release import release

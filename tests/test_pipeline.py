@@ -16,10 +16,11 @@ from tests.drives import made_up_dataset
 from tests.tiny_world import TINY, write_tiny_world
 from tests.train_shared import SMALL
 from world.controls import Control
-from world.dream import Dream, WorldModel
+from world.dream import Dream
 from world.errors import DataError
 from world.evaluate import markdown as measured
 from world.files import write_config
+from world.model import WorldModel
 from world.train import pipeline
 from world.train.ablate import ABLATIONS, Ablation, ablate
 from world.train.card import BY_HAND, write_card

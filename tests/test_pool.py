@@ -10,9 +10,9 @@ import torch
 
 from tests.drives import made_up_dataset
 from tests.tiny_world import TINY, write_tiny_world
-from world.dream import WorldModel
 from world.errors import WeightsError
 from world.files import go_on, seeded
+from world.model import WorldModel
 from world.rollout import Parts
 from world.train import pool as pooling
 from world.train.compute import Compute

@@ -24,7 +24,7 @@ from tests.fakes import FakeDream
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from world.data.video import read_video
-from world.dream import WorldModel
+from world.model import WorldModel
 
 KILLS = int(os.environ.get("LUCIDRIVE_KILLS", "20"))
 

@@ -13,7 +13,8 @@ import pytest
 
 from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.loop import Loop, Pulse, Thinking, drive_headless
-from bridge.session import MAX_WAITING, Session, Snapshot
+from bridge.session import MAX_WAITING, Session
+from bridge.snapshot import Snapshot
 from tests.fakes import FakeDirector, FakeDream, FakeReply
 from world.controls import Command, Control, TimeOfDay, Weather
 from world.frame import Frame

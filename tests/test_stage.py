@@ -16,10 +16,11 @@ from safetensors.torch import save_file
 
 from tests.tiny_world import TINY, write_tiny_world
 from world.controls import FPS, Command, Control, Event, Side
-from world.dream import Dream, WorldModel
+from world.dream import Dream
 from world.files import read_config, write_config
 from world.kinematics import Motion
 from world.layout import BOX, JUNCTION, LANES, NEAR
+from world.model import WorldModel
 from world.stage import (
     AHEAD_SECONDS,
     COURSES,

@@ -25,8 +25,9 @@ from tests.fakes import FakeDream
 from tests.test_own_world import OWN
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
-from world.dream import Dream, WorldModel
+from world.dream import Dream
 from world.frame import Frame
+from world.model import WorldModel
 
 LINES = (
     "left;stop@next",

@@ -12,9 +12,10 @@ from PIL import Image
 from tests.drives import FRAMES, made_up_dataset
 from tests.tiny_world import TINY, write_tiny_world
 from world.controls import Control
-from world.dream import Dream, WorldModel
+from world.dream import Dream
 from world.errors import DataError
 from world.files import load_part, read_config, write_config
+from world.model import WorldModel
 from world.tokenizer import Tokenizer
 from world.train import train
 from world.train.compute import Compute

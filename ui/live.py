@@ -29,7 +29,8 @@ from ui.budget import memory_of
 from ui.drive import Measures, Memory
 from ui.live_drive import LiveDrive, Workshop
 from world.controls import DT
-from world.dream import Dream, WorldModel, step_all
+from world.dream import Dream, step_all
+from world.model import WorldModel
 
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
 BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed

@@ -17,7 +17,8 @@ from bridge.errors import SessionError
 from bridge.history import History, Past
 from bridge.loop import Loop
 from bridge.recording import Recorder
-from bridge.session import Beginning, Session, stem
+from bridge.session import Session, stem
+from bridge.snapshot import Beginning
 from bridge.state import SUFFIX, most_bytes, pack, unpack
 from ui.drive import Chip, Note, Saved, Start, View
 from ui.words import NAMES, line_words, step_words

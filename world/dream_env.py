@@ -21,11 +21,12 @@ from gymnasium.vector import SyncVectorEnv
 from gymnasium.vector.utils import iterate
 
 from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
-from world.dream import Dream, WorldModel, step_all
+from world.dream import Dream, step_all
 from world.errors import DataError, WeightsError
 from world.files import EMBEDDED, read_config
 from world.frame import Frame, Readout
 from world.kinematics import Motion
+from world.model import WorldModel
 
 WORDS: dict[str, type[IntEnum]] = {
     "weather": Weather,

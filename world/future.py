@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from world.dream import WorldModel
 from world.errors import DataError
+from world.model import WorldModel
 from world.rollout import Parts
 from world.train.drives import Drives, encode_all
 from world.train.dynamics import HORIZONS, horizons

@@ -32,8 +32,8 @@ def run(
     import torch
 
     from bridge.bench import dream
-    from world.dream import WorldModel
     from world.files import EMBEDDED, read_config
+    from world.model import WorldModel
 
     model = WorldModel.load(world)
     by_steps = {str(k): dream.bench_dream(model, k) for k in dream.KS}

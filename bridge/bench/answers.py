@@ -26,7 +26,8 @@ def bench_answers(adapter: Path | None = None, world: Path | None = None) -> dic
     from brain.files import ADAPTER
     from bridge.loop import Loop, percentile
     from bridge.session import Session
-    from world.dream import Dream, WorldModel
+    from world.dream import Dream
+    from world.model import WorldModel
 
     director = Director.load(adapter or ADAPTER)
     director.answer(ONE_STEP[0], CONTEXT)

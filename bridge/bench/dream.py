@@ -12,11 +12,12 @@ from typing import Any
 import torch
 
 from world.controls import Control
-from world.dream import Dream, WorldModel, condition, drive_all, step_all, told
+from world.dream import Dream, condition, drive_all, step_all, told
 from world.driver import Action
 from world.dynamics import Cache, Condition
 from world.files import WorldConfig, to_device
 from world.kinematics import Motion
+from world.model import WorldModel
 from world.readout import FRAMES as LOOKS
 
 KS = (1, 2, 4, 8)

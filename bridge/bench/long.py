@@ -9,7 +9,7 @@ from typing import Any
 from bridge import memory
 from bridge.bench.dream import one_by_one, seconds, started
 from bridge.loop import percentile
-from world.dream import WorldModel
+from world.model import WorldModel
 
 SETTLED, WINDOW = 500, 1000  # frames
 

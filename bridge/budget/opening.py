@@ -11,9 +11,9 @@ from bridge.budget.plan import LIBRARIES, brain_bytes
 from bridge.budget.setup import SETUPS
 from bridge.budget.sizes import MIB
 from bridge.budget.worlds import WorldSize, world_size
-from bridge.session import CLIP_SECONDS
-from world.dream import WorldModel
+from bridge.clips import CLIP_SECONDS
 from world.files import EMBEDDED, read_config
+from world.model import WorldModel
 
 # A minute encoded to an mp4 at 288x512: 41 MiB more were resident at the most (x86-64, PyAV 18); half as much again.
 CLIP = 64 * MIB

@@ -16,10 +16,10 @@ from typing import Any
 
 from brain.files import ADAPTER
 from bridge.budget.meters import CudaMeter, RamMeter, Stages, stage
-from bridge.clips import Moment
-from bridge.session import CLIP_SECONDS
+from bridge.clips import CLIP_SECONDS, Moment
 from world.controls import FPS, Control
-from world.dream import Dream, WorldModel, drive_all, step_all
+from world.dream import Dream, drive_all, step_all
+from world.model import WorldModel
 
 TICKS = 13  # the cache is full, and a frame more
 SENTENCE = "turn left at the next junction, then make it rain"

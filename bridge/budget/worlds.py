@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from bridge.session import CLIP_SECONDS
+from bridge.clips import CLIP_SECONDS
 from world.anchor import carry
 from world.controls import FPS
 from world.dynamics import FIELDS, Cache, Condition, sample

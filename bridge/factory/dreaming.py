@@ -10,8 +10,10 @@ from bridge.clips import Clip
 from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.factory.jobs import Batch, Request, Take
 from bridge.factory.start import begin
-from bridge.session import Session, Wish
-from world.dream import Dream, WorldModel, step_all
+from bridge.session import Session
+from bridge.snapshot import Wish
+from world.dream import Dream, step_all
+from world.model import WorldModel
 
 
 @dataclass(frozen=True, slots=True)

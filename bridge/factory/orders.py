@@ -22,8 +22,8 @@ from bridge.factory.scenario import Scenario, ScenarioError, of_line
 from bridge.factory.start import Start, check, from_file
 from bridge.factory.store import Store, check_room, open_request
 from bridge.factory.worker import THREADS, Place, judge_hashes
-from world.dream import WorldModel
 from world.files import EMBEDDED, read_config
+from world.model import WorldModel
 
 SECONDS, RETRIES, STEPS = 8.0, 2, 2
 YAML = (".yaml", ".yml")

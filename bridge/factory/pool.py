@@ -16,10 +16,10 @@ from bridge.budget.ledger import Instead, Ledger
 from bridge.budget.opening import DREAM
 from bridge.budget.plan import LIBRARIES
 from bridge.budget.worlds import world_size
+from bridge.clips import CLIP_SECONDS
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.factory.jobs import Batch, Request
 from bridge.factory.worker import Done, Place, Worker
-from bridge.session import CLIP_SECONDS
 from world.files import EMBEDDED, read_config
 from world.judge import WEIGHTS
 

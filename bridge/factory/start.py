@@ -14,11 +14,13 @@ from PIL import Image, UnidentifiedImageError
 
 from bridge.errors import DataError
 from bridge.factory.scenario import Scenario
-from bridge.session import Beginning, Session
+from bridge.session import Session
+from bridge.snapshot import Beginning
 from bridge.state import SUFFIX, unpack
 from world.controls import Control, TimeOfDay, Weather
 from world.data.footage import first_frames
-from world.dream import Dream, WorldModel
+from world.dream import Dream
+from world.model import WorldModel
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 NAMES = {"frames": "start.npy", "state": "start.dream"}  # as a run keeps them

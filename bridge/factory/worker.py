@@ -14,8 +14,8 @@ from bridge.factory.dreaming import clear_of, dream
 from bridge.factory.jobs import Batch, Request
 from bridge.factory.measures import Trust
 from bridge.factory.product import Judging, Product, products
-from world.dream import WorldModel
 from world.judge import WEIGHTS, Judge, card
+from world.model import WorldModel
 
 THREADS = 1  # a worker: several of them make more of the cores than one with several threads, and it settles every bit
 

@@ -158,7 +158,7 @@ def speed(
     if long:
         from bridge.bench.long import long_run
         from bridge.bench.long import table as rows
-        from world.dream import WorldModel
+        from world.model import WorldModel
 
         with progress("bench") as report:
             found = long_run(WorldModel.load(world), long, steps, report)

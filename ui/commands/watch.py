@@ -102,7 +102,7 @@ def dream(
         raise DataError("A saved drive goes on where it was; give no scene and no video with --load-state.")
     from bridge.export import check_clip, write_clip
     from bridge.loop import headless
-    from bridge.session import Beginning
+    from bridge.snapshot import Beginning
     from world.data.footage import first_frames
 
     if film:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from world.controls import DT, FPS, TRANSITION_SECONDS, Control, Event
-from world.dream import Dream, WorldModel, step_all
+from world.dream import Dream, step_all
 from world.errors import DataError
 from world.judge import Judge, Sight
+from world.model import WorldModel
 from world.readout import FRAMES
 from world.train.drives import Drives
 

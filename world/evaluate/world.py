@@ -10,7 +10,6 @@ from typing import Any
 
 from world.controls import TimeOfDay, Weather
 from world.data import DriveDataset
-from world.dream import WorldModel
 from world.errors import DataError
 from world.evaluate.control import counterfactual, events, steering, weather_and_time
 from world.evaluate.endurance import endurance, from_nothing
@@ -18,6 +17,7 @@ from world.evaluate.films import QUICK, Bench, Sizes
 from world.evaluate.manoeuvres import manoeuvres
 from world.files import EMBEDDED
 from world.judge import WEIGHTS, Judge, card
+from world.model import WorldModel
 from world.rollout import Parts
 from world.train.driver import Labels, Observer, scores
 from world.train.drives import Drives, encode_all

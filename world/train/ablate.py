@@ -17,9 +17,10 @@ from pathlib import Path
 import torch
 
 from world.controls import Control
-from world.dream import Dream, WorldModel
+from world.dream import Dream
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, write_config
+from world.model import WorldModel
 from world.rollout import DREAMING, Parts
 from world.train.card import markdown
 from world.train.compute import Compute

@@ -47,8 +47,8 @@ def _measure(name: str, amounts: Amounts, world: Path | None, folder: Path) -> l
     from brain.director import Director
     from bridge.bench.faults import crosstalk, crowd, damage, disk, growth, kills, nans, ooms
     from bridge.bench.faults.made import made_moments
-    from world.dream import WorldModel
     from world.files import EMBEDDED
+    from world.model import WorldModel
 
     if name == "crowd":  # processes of their own
         return [crowd.measure(amounts.clients, amounts.tabs, world)]

@@ -11,7 +11,8 @@ import numpy as np
 from bridge.bench.faults.result import Found
 from bridge.session import Session
 from world.controls import Control, Weather
-from world.dream import Dream, WorldModel, step_all
+from world.dream import Dream, step_all
+from world.model import WorldModel
 
 ORDERS = ("rain(2)", "left", "speed(20)", "night", "stop", "clear;day", "ped_cross(left)", "right;snow(1)")
 BATCH, FRAMES = 4, 10  # dreams as one batch, so many frames long

@@ -17,7 +17,8 @@ from bridge.recording import MANIFEST, Recording
 from bridge.recover import look
 from bridge.session import Session
 from bridge.state import load_state, save_state
-from world.dream import Dream, WorldModel
+from world.dream import Dream
+from world.model import WorldModel
 
 KINDS = ("flip", "cut", "append")
 

@@ -20,7 +20,8 @@ from bridge.recording import DRIVES, PROCESS, Recording
 from bridge.recover import check_clips, look, repair
 from bridge.session import Session
 from bridge.state import save_state
-from world.dream import Dream, WorldModel
+from world.dream import Dream
+from world.model import WorldModel
 
 Fault = Literal["ENOSPC", "EIO", "short", "kill"]
 TENTHS = 25  # of a second: how long a drive is recorded

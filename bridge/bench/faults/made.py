@@ -6,7 +6,8 @@ from functools import partial
 
 from bridge.clips import Clip, Moment
 from bridge.session import Session
-from world.dream import Dream, WorldModel
+from world.dream import Dream
+from world.model import WorldModel
 
 FRAMES = 40
 

@@ -15,7 +15,8 @@ from bridge.bench.faults.result import Found
 from bridge.loop import Thinking
 from bridge.session import Session
 from bridge.state import load_state, save_state
-from world.dream import Dream, WorldModel
+from world.dream import Dream
+from world.model import WorldModel
 
 ORDERS = "ped_cross(right)"  # so that the actor's part has something to paint
 GOOD, AFTER = 12, 6  # frames before, and ticks after

@@ -23,9 +23,10 @@ from bridge.budget.sizes import GIB, MIB
 from bridge.loop import Loop
 from bridge.session import Session
 from world.controls import Control
-from world.dream import Dream, WorldModel, step_all
+from world.dream import Dream, step_all
 from world.driver import Action
 from world.frame import Frame
+from world.model import WorldModel
 
 SETUP = replace(SETUPS["rtx5090"], world="embedded", sessions=2)  # its ladder is the longest
 TICKS = 4

@@ -1,0 +1,94 @@
+"""The world's trained parts as one: loaded once, read by any number of dreams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from world.anchor import Anchor
+from world.blend import Blend
+from world.controls import Control
+from world.driver import Driver
+from world.dynamics import Dynamics
+from world.errors import DataError
+from world.files import EMBEDDED, SCENES, load_part, load_tensors, read_config, to_device
+from world.kinematics import Motion
+from world.readout import ReadoutHeads
+from world.stage import COURSES, Courses, courses_of_tensors
+from world.tokenizer import Tokenizer
+
+
+class WorldModel:
+    """All trained parts, read-only; any number of dreams share one. `vocabulary`: words of control seen in training."""
+
+    def __init__(
+        self,
+        parts: dict[str, Any],
+        hashes: dict[str, str],
+        scenes: dict[str, Tensor],
+        device: str,
+        vocabulary: frozenset[str] = frozenset(),
+        courses: Courses | None = None,
+    ) -> None:
+        self.courses = courses or {}
+        self.tokenizer: Tokenizer = parts["tokenizer"]
+        self.dynamics: Dynamics = parts["dynamics"]
+        self.anchor: Anchor = parts["anchor"]
+        self.blend: Blend = parts["blend"]
+        self._parts = parts
+        self.hashes, self.device, self.vocabulary = hashes, device, vocabulary
+        self._scenes = scenes
+
+    @classmethod
+    def load(cls, path: Path | None = None, device: str = "cpu") -> WorldModel:
+        """The weights in `path` (default: those of the repository); WeightsError when anything is missing or damaged."""
+        folder = path or EMBEDDED
+        config, raw = read_config(folder)
+        parts = {name: load_part(folder, name, module, raw) for name, module in config.build().items()}
+        scenes = load_tensors(folder, SCENES, raw) if (folder / f"{SCENES}.safetensors").exists() else {}
+        courses = load_tensors(folder, COURSES, raw) if (folder / f"{COURSES}.safetensors").exists() else {}
+        vocabulary = frozenset(raw["trained"].get("vocabulary", ()))
+        return cls(to_device(parts, device), raw["files"], scenes, device, vocabulary, courses_of_tensors(courses))
+
+    @property
+    def driving(self) -> bool:
+        """Whether a car is driven. If not, there is no readout and no driver, and `Control.action` counts."""
+        return self.dynamics.config.inputs.driving
+
+    def painted(self, pictures: Tensor, layouts: Tensor, before: Tensor, fields_B6: Tensor) -> Tensor:
+        """The pictures with the actors in them that `layouts` tell of (world/actor.py), where the world has such a part."""
+        return self._parts["actor"](pictures, layouts, before, fields_B6) if "actor" in self._parts else pictures
+
+    @property
+    def readout(self) -> ReadoutHeads:
+        return self._part("readout")
+
+    @property
+    def driver(self) -> Driver:
+        return self._part("driver")
+
+    def _part(self, name: str) -> Any:
+        if name not in self._parts:
+            raise DataError(f"These weights know no car, so they have no {name}; give weights of a driving world.")
+        return self._parts[name]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        return self.tokenizer.config.height, self.tokenizer.config.width
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Names of the start scenes that came with the weights."""
+        return tuple(sorted(name.removesuffix("/images") for name in self._scenes if name.endswith("/images")))
+
+    def scene(self, name: str) -> tuple[np.ndarray, Motion, Control]:
+        """A start scene: uint8 frames [T, H, W, 3], the motion at their end, the control in force."""
+        if name not in self.scenes:
+            raise DataError(f"There is no start scene '{name}'; there are: {', '.join(self.scenes) or 'none'}.")
+        images, state = self._scenes[f"{name}/images"].numpy(), self._scenes[f"{name}/state"].tolist()
+        command, weather, time = (int(value) for value in state[2:5])
+        return images, Motion(state[0], state[1]), Control(command=command, weather=weather, time=time)
