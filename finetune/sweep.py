@@ -15,7 +15,7 @@ from finetune.batches import Batches, Example, example
 from finetune.corpus import corpus
 from finetune.train import VALIDATION_SEED, FinetuneConfig, adapted, completion_loss, mean_loss
 
-STEPS = 80
+STEPS = 48
 WARMUP = 10  # steps
 UNSEEN = 96  # cases of validation templates
 RANKS, RATES, TARGET_SETS = (16, 32, 64), (5e-4, 1e-3, 2e-3, 4e-3), ("all-linear", "attention", "mlp")
