@@ -22,6 +22,7 @@ from tests.tiny_factory import sums, tiny_place
 from ui.cli import app
 
 QUICK = ("--seconds", "1.5", "--retries", "0", "--workers", "0")
+CLIPS = 40  # so many that a run is not over before it can be killed
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_the_same_command_again_goes_on_after_a_kill(place: Place, tmp_path: Pat
 
     def command(out: Path) -> list[str]:
         where = ["--world", str(place.world), "--judge", str(place.judge), "--workers", "2", "--out", str(out)]
-        return [sys.executable, "-m", "ui.cli", "clips", "follow", "-n", "20", "--seconds", "2", *where]
+        return [sys.executable, "-m", "ui.cli", "clips", "follow", "-n", str(CLIPS), "--seconds", "2", *where]
 
     out, other = tmp_path / "out", tmp_path / "other"
     first = subprocess.Popen(command(out), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -166,8 +167,8 @@ def test_the_same_command_again_goes_on_after_a_kill(place: Place, tmp_path: Pat
     if how == signal.SIGINT:
         assert first.returncode == 130
         assert "the same command goes on from where it was" in told
-    assert 0 < made < 20
+    assert 0 < made < CLIPS
     for folder in (out, other):
         subprocess.run(command(folder), check=True, capture_output=True, timeout=240)
-    assert len(list(out.glob("*/*.mp4"))) == 20
+    assert len(list(out.glob("*/*.mp4"))) == CLIPS
     assert sums(out) == sums(other)

@@ -88,6 +88,7 @@ def sound() -> bytes:
         (film()[:400], "cannot be read"),
         (b"\0\0\0\x18ftypmp42" + b"#EXTM3U\nfile:///etc/passwd", "cannot be read"),
         (film(frames=2), "no 0.3 s"),
+        (film().replace(b"avc1", b"zzz1"), "cannot be read"),  # of a codec that nobody knows
     ],
 )
 def test_what_is_no_picture_and_no_film_is_a_sentence(data: bytes, said: str) -> None:

@@ -78,6 +78,8 @@ def _film(data: bytes, at: float) -> np.ndarray:
             if not container.streams.video:
                 raise _unreadable("film")
             stream = container.streams.video[0]
+            if stream.codec_context is None:  # nothing here decodes what it says it holds
+                raise _unreadable("film")
             _check_size(stream.width, stream.height, MAX_FILM_SIDE)
             stream.thread_type, found, due = "SLICE", [], at
             for frame in islice(container.decode(stream), int(120 * (at + 5))):
