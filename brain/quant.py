@@ -92,11 +92,13 @@ def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
 def layers_of(tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, Int8Linear], dict[str, torch.Tensor]]:
     """The int8 layers among them, by name, and the rest, copied, so that a file that they lie in may be let go."""
     parts: dict[str, dict[str, torch.Tensor]] = {}
+    rest: dict[str, torch.Tensor] = {}
     for name, value in tensors.items():
         layer, mark, part = name.rpartition(INT8)
         if mark:
             parts.setdefault(layer, {})[part] = value
-    rest = {name: value.clone() for name, value in tensors.items() if INT8 not in name}
+        else:
+            rest[name] = value.clone()
     return {name: Int8Linear(**of) for name, of in parts.items()}, rest
 
 

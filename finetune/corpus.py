@@ -78,11 +78,11 @@ class Writer:
             "question": (1.5, self.question),
             "possible part": (1.1, self.possible_part),
         }
+        oftener = HARD if split == "train" else ()
+        self.weights = [weight * (OFTENER if kind in oftener else 1.0) for kind, (weight, _) in self.kinds.items()]
 
     def case(self) -> Case:
-        often = {kind: OFTENER if self.split == "train" and kind in HARD else 1.0 for kind in self.kinds}
-        weights = [weight * often[kind] for kind, (weight, _) in self.kinds.items()]
-        kind = self.rng.choices(list(self.kinds), weights)[0]
+        kind = self.rng.choices(list(self.kinds), self.weights)[0]
         text, context, plan = self.kinds[kind][1]()
         if not context and self.rng.random() < 0.25:
             context = str(self.situation())

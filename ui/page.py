@@ -61,7 +61,7 @@ def about_tab() -> None:
     show(fragment("about"))
     for title, card in (("World", EMBEDDED), ("Brain", ADAPTER), ("Judge", JUDGE)):
         if (card / "README.md").exists():
-            with gr.Accordion(f"{title}: the card", open=False, elem_classes=["card", "lr-words"]):
+            with gr.Accordion(f"{title}: the card", open=False, elem_classes="card"):
                 gr.Markdown(card_text(card / "README.md"))
     show(table("Versions", versions()))
 

@@ -41,3 +41,13 @@ def test_it_speaks_chinese(browser: Browser, page: str) -> None:
         tab.locator("[data-language]").click()
         expect(tab.locator("#lr-covers")).to_contain_text("2 clips")
         expect(tab.get_by_label("What the clips are to show")).to_have_value("rain(9);left")
+
+
+def test_cards_have_a_chinese_title_and_stay_english_within(browser: Browser, page: str) -> None:
+    with open_page(browser, page) as tab:
+        tab.get_by_role("tab", name="About").click()
+        card = tab.locator(".card").nth(1)
+        tab.locator("[data-language]").click()
+        expect(card.locator("> button")).to_contain_text("語言模型:說明卡", timeout=5_000)
+        card.locator("> button").click()
+        expect(card).to_contain_text("keyword rules", timeout=5_000)

@@ -1,8 +1,8 @@
-// Words inside Gradio's own parts carry no mark to translate them by: below `.lr-words` every text follows the language.
+// Words inside Gradio's own parts carry no mark to translate them by: below `WORDS` every text follows the language.
 
 import { onLanguage, said } from "./i18n.js";
 
-const WORDS = ".lr-words";
+const WORDS = ".lr-words, .card > button"; // of a card its title alone: what it says stays English
 const known = new WeakMap(); // a text node or a field: what Gradio wrote last, and what it was turned into
 
 /** `key`: where the holder has its text. */
