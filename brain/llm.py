@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from brain.files import ADAPTER, INT8_WEIGHTS, checked, found, merged, quantised
+from brain.chat import ChatTokenizer
+from brain.files import ADAPTER, INT8_WEIGHTS, checked, found, is_whole, merged, quantised
+from brain.llama import Llama, computes
+from brain.prompt import beginning
 from brain.quant import Quant, filled, layers_of, llm_int8, nf4
 from world.errors import WeightsError
 
@@ -48,9 +52,11 @@ class Reading:
 class LocalModel:
     """A causal language model with its tokenizer; `decode` yields tokens under a grammar."""
 
-    def __init__(self, model: nn.Module, tokenizer: Any, device: str = "cpu") -> None:
+    def __init__(self, model: Any, tokenizer: Any, device: str = "cpu", matching: Any = None) -> None:
+        """model: a Llama, or a causal model of transformers; matching: the tokenizer as llguidance has it, if it is there."""
         self.model, self.tokenizer, self.device = model, tokenizer, device
-        self._matching: Any = None
+        self._matching = matching
+        self._beginning: tuple[list[int], Any] | None = None
 
     @classmethod
     def load(
@@ -67,32 +73,42 @@ class LocalModel:
         bitsandbytes'. The adapter is merged where that is exact: into weights that bitsandbytes has quantised it is not.
         """
         dtype = torch.float32 if device == "cpu" else torch.bfloat16
-        if quant == "nf4" or (quant == "int8" and device != "cpu"):
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+        if quant == "int8" and device == "cpu":
+            return cls._int8(adapter, base)
+        from transformers import AutoModelForCausalLM
 
-            folder = found(base)
-            bits = nf4(dtype) if quant == "nf4" else llm_int8()
-            plain = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, quantization_config=bits, device_map={"": device}
-            )
-            model = plain if adapter is None else _beside(plain, adapter)
-            return cls(model.eval(), AutoTokenizer.from_pretrained(folder), device)
         if quant == "none":
-            from transformers import AutoModelForCausalLM, AutoTokenizer
-
             folder = merged(adapter, base)
-            plain = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-            return cls(plain.eval().to(device), AutoTokenizer.from_pretrained(folder), device)
-        with ThreadPoolExecutor(1) as beside:  # the weights are ready when transformers has been imported
-            readying = beside.submit(_ready, adapter, base)
-            from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
-            from transformers import PreTrainedTokenizerFast as Tokenizer  # as AutoTokenizer, but five times as fast
+            whole: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+            return cls._of(whole.to(device), folder, device)
+        folder = found(base)
+        bits = nf4(dtype) if quant == "nf4" else llm_int8()
+        plain = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, quantization_config=bits, device_map={"": device}
+        )
+        return cls._of(plain if adapter is None else _beside(plain, adapter), folder, device)
 
-            folder, layers, rest = readying.result()
-        with torch.device("meta"):
-            empty: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=dtype)
-        empty.generation_config = GenerationConfig.from_pretrained(folder)
-        return cls(filled(empty, layers, rest).eval(), Tokenizer.from_pretrained(folder), device)
+    @classmethod
+    def _of(cls, model: Any, folder: Path, device: str = "cpu") -> LocalModel:
+        """A model of transformers, with its tokenizer."""
+        from transformers import AutoTokenizer
+
+        return cls(model.eval(), AutoTokenizer.from_pretrained(folder), device)
+
+    @classmethod
+    def _int8(cls, adapter: Path | None, base: str | Path | None) -> LocalModel:
+        """On the CPU; a Llama needs nothing of transformers."""
+        folder = quantised(adapter, base, verify=False)
+        if not computes(folder):
+            folder = quantised(adapter, base)
+            return cls._of(_filled(folder), folder)
+        with ThreadPoolExecutor(1) as beside:  # a checksum is reckoned while the tokenizer is made
+            whole = beside.submit(is_whole, folder)
+            tokenizer = ChatTokenizer(folder)
+            matching = _matching(tokenizer)
+        if not whole.result():
+            folder = quantised(adapter, base)
+        return cls(Llama.load(folder, load_file(folder / INT8_WEIGHTS)), tokenizer, matching=matching)
 
     @torch.inference_mode()
     def decode(
@@ -110,19 +126,19 @@ class LocalModel:
         tokens that the line begins with; they are not yielded. reading: what an earlier decoding of the same prompt has read
         (that one has to have ended), or what this one is to leave its reading in.
         """
-        from transformers import DynamicCache
-
         matcher, mask = self._matcher(grammar)
         if not matcher.consume_tokens(list(begin)):
             raise ValueError("no line of the grammar begins so")
-        config: Any = self.model.config
         reading = reading or Reading()
         if begin and reading.cache is not None:
             cache, read = reading.cache, list(begin)
             if (since := cache.get_seq_length() - len(prompt)) > 0:
                 cache.crop(-since)
         else:
-            cache, read = DynamicCache(config=config), [*prompt, *begin]
+            if self._beginning is None:
+                yield from self._begin()
+            cache, known = self._begun(prompt)
+            read = [*prompt[known:], *begin]
         for start in range(0, len(read), PIECE):
             logits = self._forward(read[start : start + PIECE], cache)
             yield None
@@ -147,8 +163,33 @@ class LocalModel:
                 logits = self._forward([token.id for token in pending], cache)
             yield from pending
 
+    def _begin(self) -> Iterator[None]:
+        """Reads what all prompts begin with, once for all of them."""
+        ids, cache = beginning(self.tokenizer), self._cache()
+        if torch.isfinite(self._forward(ids, cache)).all():  # else `_choose` tells of it
+            self._beginning = ids, cache
+        yield
+
+    def _begun(self, prompt: list[int]) -> tuple[Any, int]:
+        """Keys and values, and of how many tokens of the prompt they are."""
+        ids, cache = self._beginning or ([], None)
+        if ids and len(ids) < len(prompt) and prompt[: len(ids)] == ids:
+            return deepcopy(cache), len(ids)
+        return self._cache(), 0
+
+    def _cache(self) -> Any:
+        """For keys and values: empty."""
+        if isinstance(self.model, Llama):
+            return self.model.cache()
+        from transformers import DynamicCache
+
+        config: Any = self.model.config
+        return DynamicCache(config=config)
+
     def _forward(self, tokens: list[int], cache: Any) -> torch.Tensor:
         with torch.inference_mode():
+            if isinstance(self.model, Llama):
+                return self.model.read(tokens, cache)
             ids = torch.tensor([tokens], device=self.device)
             out = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return out.logits[0, -1].cpu()
@@ -178,11 +219,10 @@ class LocalModel:
 
     def _matcher(self, grammar: str) -> tuple[Any, np.ndarray]:
         import llguidance
-        import llguidance.hf
         import llguidance.numpy
 
         if self._matching is None:
-            self._matching = llguidance.hf.from_tokenizer(self.tokenizer)
+            self._matching = _matching(self.tokenizer)
         matcher = llguidance.LLMatcher(self._matching, llguidance.LLMatcher.grammar_from_lark(grammar))
         if matcher.is_error():
             raise WeightsError(f"The brain's grammar cannot be used ({matcher.get_error()}); restore brain/grammar.py.")
@@ -191,15 +231,35 @@ class LocalModel:
     @property
     def ends(self) -> set[int]:
         """The tokens that end a turn."""
+        if isinstance(self.model, Llama):
+            return {*self.model.ends, self.tokenizer.eos_token_id}
         settings: Any = self.model.generation_config
         ends = settings.eos_token_id
         return {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id}
 
 
-def _ready(adapter: Path | None, base: str | Path | None) -> tuple[Path, dict[str, Any], dict[str, torch.Tensor]]:
-    """The folder of the model in int8, its layers and its other weights. WeightsError."""
-    folder = quantised(adapter, base)
-    return folder, *layers_of(load_file(folder / INT8_WEIGHTS))
+def _filled(folder: Path) -> nn.Module:
+    """A model of transformers with int8 layers, from its folder."""
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+
+    with torch.device("meta"):
+        empty: PreTrainedModel = AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained(folder), dtype=torch.float32
+        )
+    empty.generation_config = GenerationConfig.from_pretrained(folder)
+    model: nn.Module = filled(empty, *layers_of(load_file(folder / INT8_WEIGHTS)))
+    return model
+
+
+def _matching(tokenizer: Any) -> Any:
+    """The tokenizer as llguidance has it; it takes a third of a second to be made."""
+    import llguidance
+
+    if isinstance(tokenizer, ChatTokenizer):
+        return llguidance.LLTokenizer(tokenizer.to_str(), eos_token=tokenizer.eos_token_id, slices=[])
+    import llguidance.hf
+
+    return llguidance.hf.from_tokenizer(tokenizer)
 
 
 def _beside(plain: Any, adapter: Path) -> Any:

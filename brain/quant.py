@@ -9,12 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from brain.prompt import prompt_tokens
-
 Quant = Literal["int8", "nf4", "none"]
-OUTLYING = 60.0  # a layer whose largest input is so many times their root mean square is not quantised
 INT8 = ":int8:"  # between a layer's name and that of its part
-PROBE = "turn left at the next junction, then make it rain 開始下大雨"
 
 
 def nf4(dtype: torch.dtype) -> Any:
@@ -34,10 +30,11 @@ def llm_int8() -> Any:
 
 
 class Int8Linear(nn.Module):
-    """A linear layer of int8 weights, a scale for each row; the input is quantised as it comes (CPU only).
+    """A linear layer of int8 weights, a scale for each row; the input is quantised as it comes, by token (CPU only).
 
     Inputs take 8 bits where the processor adds up products of bytes in 32 (VNNI) and 7 elsewhere, where the sum of two might
-    not fit into its 16.
+    not fit into its 16. One scale for all tokens would ruin them: the first of a text has values hundreds of times those of
+    the others in some layers ("massive activations", arXiv 2402.17762).
     """
 
     def __init__(self, weight: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None = None) -> None:
@@ -48,7 +45,7 @@ class Int8Linear(nn.Module):
             whole = torch._make_per_channel_quantized_tensor(
                 weight, scale, torch.zeros_like(scale, dtype=torch.long), 0
             )
-        self.packed = torch.ops.quantized.linear_prepack(whole, bias)
+        self.packed, self.bias = torch.ops.quantized.linear_prepack(whole, None), bias
         self.reduce_range = not torch.cpu._is_vnni_supported()
 
     @classmethod
@@ -61,22 +58,29 @@ class Int8Linear(nn.Module):
 
     def parts(self) -> dict[str, torch.Tensor]:
         """What it is made of, by the names of the arguments."""
-        whole, bias = torch.ops.quantized.linear_unpack(self.packed)
+        whole, _ = torch.ops.quantized.linear_unpack(self.packed)
         found = {"weight": whole.int_repr(), "scale": whole.q_per_channel_scales().float()}
-        return found if bias is None else found | {"bias": bias.detach()}
+        return found if self.bias is None else found | {"bias": self.bias}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: [..., in]; [..., out] of it."""
+        if x.shape[-2] == 1:
+            y = self._product(x)
+        else:
+            peak = x.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+            y = self._product(x / peak) * peak
+        return y if self.bias is None else y + self.bias
+
+    def _product(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = torch.ops.quantized.linear_dynamic(x, self.packed, reduce_range=self.reduce_range)
         return y
 
 
-def int8(model: nn.Module, spare: frozenset[str] = frozenset()) -> nn.Module:
-    """The model with its linear layers in int8, in place. `spare`: names of layers that stay as they are."""
-    for name, module in list(model.named_modules()):
-        for part, layer in list(module.named_children()):
-            path = f"{name}.{part}" if name else part
-            if isinstance(layer, nn.Linear) and path not in spare:
-                setattr(module, part, Int8Linear.of(layer))
+def int8(model: nn.Module) -> nn.Module:
+    """The model with its linear layers in int8, in place."""
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, nn.Linear):
+            model.set_submodule(name, Int8Linear.of(layer))
     return model
 
 
@@ -111,29 +115,3 @@ def filled(model: Any, layers: Mapping[str, Int8Linear], rest: Mapping[str, torc
         model.set_submodule(name, layer)
     model.load_state_dict(rest, assign=True)
     return model
-
-
-@torch.inference_mode()
-def outlying(model: nn.Module, tokenizer: Any) -> frozenset[str]:
-    """Names of the linear layers whose input has a few values far above the rest, where one int8 scale ruins the others.
-
-    In a language model these are the down projections of a few blocks ("massive activations", arXiv 2402.17762). With
-    them in int8 the brain got 10 of 32 hand-written cases right instead of 21; without them all 21, as fast.
-    """
-    peaks: dict[str, float] = {}
-
-    def watch(name: str) -> Any:
-        def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            x = inputs[0].float()
-            peaks[name] = float(x.abs().max() / x.square().mean().sqrt().clamp_min(1e-9))
-
-        return hook
-
-    linear = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    hooks = [module.register_forward_pre_hook(watch(name)) for name, module in linear]
-    try:
-        model(input_ids=torch.tensor([prompt_tokens(tokenizer, PROBE, "weather=rain(1) time=day speed=30")]))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return frozenset(name for name, peak in peaks.items() if peak > OUTLYING)

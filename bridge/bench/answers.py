@@ -15,9 +15,11 @@ from bridge.bench.brain import CONTEXT, ONE_STEP, THREE_STEPS
 from bridge.errors import SessionError
 
 PATIENCE = 60.0  # seconds for one sentence
-START = (
-    "from brain.director import Director; import pathlib, sys; Director.load(pathlib.Path(sys.argv[1])).answer('left')"
-)
+START = """
+import pathlib, sys
+from brain.director import Director
+print(Director.load(pathlib.Path(sys.argv[1])).answer("left").line, flush=True)
+"""
 
 
 def bench_answers(adapter: Path | None = None, world: Path | None = None) -> dict[str, Any]:
@@ -80,6 +82,12 @@ def bench_start(adapter: Path | None = None) -> dict[str, float]:
     spent = []
     for _ in range(2):
         began = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        spent.append(time.perf_counter() - began)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            first = process.stdout.readline() if process.stdout else b""
+            spent.append(time.perf_counter() - began)
+            _, told = process.communicate()
+        if not first:
+            raise SessionError(
+                f"The brain did not start ({told.decode().strip()[-300:]}); mend that and measure again."
+            )
     return {"seconds": spent[1]}

@@ -1,0 +1,148 @@
+"""The forward pass of a Llama (arXiv 2302.13971), such as SmolLM2, for a few tokens at a time on a CPU.
+
+transformers computes the same, but takes seconds to be imported and much of a token's time between its products; it is
+still what makes the weights, and what computes every other model.
+
+Shapes: n tokens read at once, t read so far with them, H heads of width D in G groups that share keys and values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from brain.quant import INT8, Int8Linear
+
+PACKERS = 2  # threads
+AS_HERE: dict[str, Any] = {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
+
+
+def computes(folder: Path) -> bool:
+    """Whether the model in `folder`, in the layout of transformers, is a Llama as it is computed here."""
+    config = json.loads((folder / "config.json").read_text())
+    plain = config.get("rope_parameters", {}).get("rope_type") == "default"
+    return plain and all(config.get(name) == value for name, value in AS_HERE.items())
+
+
+class KeysAndValues:
+    """What a Llama has read: the keys and the values of every layer [layers, G, room, D]; the first `length` are in use.
+
+    Asked and cropped as transformers' caches are.
+    """
+
+    def __init__(self, layers: int, groups: int, width: int) -> None:
+        self.keys = self.values = torch.empty(layers, groups, 0, width)
+        self.length = 0
+
+    def get_seq_length(self) -> int:
+        return self.length
+
+    def make_room(self, count: int) -> None:
+        """For so many tokens more, and at once for as many as are there."""
+        length = self.length + count
+        if length > self.keys.shape[2]:
+            self.keys, self.values = (F.pad(kept, (0, 0, 0, length)) for kept in (self.keys, self.values))
+
+    def crop(self, minus_tokens: int) -> None:
+        """Forgets the last tokens, so many of them, given as a negative number."""
+        self.length += minus_tokens
+
+
+class Llama:
+    """A Llama of int8 layers. `ends`: the tokens that end a turn."""
+
+    def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor], ends: frozenset[int]) -> None:
+        """config: of transformers; tensors: named as by `brain.quant.tensors_of`. KeyError where one is missing."""
+        self.ends = ends
+        self.heads, self.groups = config["num_attention_heads"], config["num_key_value_heads"]
+        self.width = config.get("head_dim") or config["hidden_size"] // self.heads
+        self.epsilon = config["rms_norm_eps"]
+        frequencies = torch.arange(0, self.width, 2, dtype=torch.float32) / self.width
+        self.frequencies = config["rope_parameters"]["rope_theta"] ** -frequencies
+        self.embedding = tensors["model.embed_tokens.weight"].clone()  # what it lies in may be let go
+        self.last_norm = tensors["model.norm.weight"].clone()
+        with ThreadPoolExecutor(
+            PACKERS
+        ) as pool:  # packing takes a second of one core, and does not hold the interpreter
+            head = pool.submit(_product, tensors, "lm_head")
+            names = [f"model.layers.{number}" for number in range(config["num_hidden_layers"])]
+            self.blocks = list(pool.map(partial(_Block, tensors), names))
+            self.head = head.result()
+
+    @classmethod
+    def load(cls, folder: Path, weights: Mapping[str, Tensor]) -> Llama:
+        """The one whose configuration is in `folder`."""
+        config, generation = (
+            json.loads((folder / name).read_text()) for name in ("config.json", "generation_config.json")
+        )
+        ends = generation.get("eos_token_id", config.get("eos_token_id"))
+        return cls(config, weights, frozenset(ends if isinstance(ends, list) else [ends]))
+
+    def cache(self) -> KeysAndValues:
+        """For what is read: empty."""
+        return KeysAndValues(len(self.blocks), self.groups, self.width)
+
+    def read(self, ids: Sequence[int], cache: KeysAndValues) -> Tensor:
+        """The scores [vocabulary] of the token after the last of `ids`, which the cache then holds too."""
+        n, before = len(ids), cache.length
+        cache.make_room(n)
+        t = before + n
+        angles = torch.arange(before, t)[:, None, None] * self.frequencies
+        sine = angles.sin()
+        turn = torch.cat((angles, angles), -1).cos(), torch.cat((-sine, sine), -1)  # [n, 1, D] each
+        seen = torch.ones(n, t, dtype=torch.bool).tril(before).repeat(self.heads // self.groups, 1) if n > 1 else None
+        x = self.embedding[torch.tensor(ids)]
+        for number, block in enumerate(self.blocks):
+            kept = cache.keys[number, :, :t], cache.values[number, :, :t]
+            x = x + self._attended(block, self._norm(x, block.norm), kept, turn, seen)
+            gate, up = block.gate_up(self._norm(x, block.mlp_norm)).chunk(2, -1)
+            x = x + block.down(F.silu(gate) * up)
+        cache.length = t
+        scores: Tensor = self.head(self._norm(x[-1:], self.last_norm))[0]
+        return scores
+
+    def _norm(self, x: Tensor, weight: Tensor) -> Tensor:
+        """RMSNorm, arXiv 1910.07467; in four operations it takes half as long as torch's own does here."""
+        return x * (x.square().mean(-1, keepdim=True) + self.epsilon).rsqrt() * weight
+
+    def _attended(
+        self, block: _Block, x: Tensor, kept: tuple[Tensor, Tensor], turn: tuple[Tensor, Tensor], seen: Tensor | None
+    ) -> Tensor:
+        """What the heads find for x [n, hidden] among what is kept [G, t, D], where their own keys and values go."""
+        n, (keys, values) = len(x), kept
+        parts = block.qkv(x).view(n, self.heads + 2 * self.groups, self.width)
+        turned, value = parts[:, : -self.groups], parts[:, -self.groups :]
+        turned = turned * turn[0] + turned.roll(self.width // 2, -1) * turn[1]  # rotary embedding, arXiv 2104.09864
+        keys[:, -n:], values[:, -n:] = turned[:, self.heads :].transpose(0, 1), value.transpose(0, 1)
+        query = turned[:, : self.heads].view(n, self.groups, -1, self.width).permute(1, 2, 0, 3)  # [G, H/G, n, D]
+        found = F.scaled_dot_product_attention(
+            query.reshape(1, self.groups, -1, self.width), keys[None], values[None], seen
+        )
+        return block.out(found.view(query.shape).permute(2, 0, 1, 3).reshape(n, -1))
+
+
+class _Block:
+    """The weights of a layer; products that have the same input are one."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], name: str) -> None:
+        attention, mlp = f"{name}.self_attn", f"{name}.mlp"
+        self.norm = tensors[f"{name}.input_layernorm.weight"].clone()
+        self.mlp_norm = tensors[f"{name}.post_attention_layernorm.weight"].clone()
+        self.qkv = _product(tensors, *(f"{attention}.{part}_proj" for part in "qkv"))
+        self.out = _product(tensors, f"{attention}.o_proj")
+        self.gate_up = _product(tensors, f"{mlp}.gate_proj", f"{mlp}.up_proj")
+        self.down = _product(tensors, f"{mlp}.down_proj")
+
+
+def _product(tensors: Mapping[str, Tensor], *names: str) -> Int8Linear:
+    """The linear layers of those names as one, their outputs side by side."""
+    weight, scale = (torch.cat([tensors[f"{name}{INT8}{part}"] for name in names]) for part in ("weight", "scale"))
+    return Int8Linear(weight, scale)
