@@ -88,17 +88,21 @@ def _merge(folder_of_base: Path, adapter: Path | None) -> Any:
     from transformers import AutoModelForCausalLM
 
     plain = AutoModelForCausalLM.from_pretrained(folder_of_base, dtype=torch.float32)
-    if adapter is None:
-        return plain
+    return plain if adapter is None else attached(plain, adapter).merge_and_unload()
+
+
+def attached(plain: Any, adapter: Path) -> Any:
+    """A model of transformers with the adapter's products computed beside its own. WeightsError."""
     from peft import PeftModel
 
+    checked(adapter)
     try:
-        model: Any = PeftModel.from_pretrained(plain, str(adapter))
+        return PeftModel.from_pretrained(plain, str(adapter))
     except (ValueError, RuntimeError, OSError) as error:
         raise WeightsError(
-            f"The brain's adapter in {adapter} is damaged ({error}); restore it from the repository."
+            f"The brain's adapter in {adapter} is damaged or was trained for another model ({error}); restore it from the "
+            "repository, or train one with `lucidrive finetune`."
         ) from error
-    return model.merge_and_unload()
 
 
 def checked(adapter: Path) -> Path:

@@ -17,8 +17,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor
 
+from brain.files import INT8_WEIGHTS
 from brain.quant import INT8, Int8Linear
 
 PACKERS = 2  # threads
@@ -78,13 +80,13 @@ class Llama:
             self.head = head.result()
 
     @classmethod
-    def load(cls, folder: Path, weights: Mapping[str, Tensor]) -> Llama:
-        """The one whose configuration is in `folder`."""
+    def load(cls, folder: Path) -> Llama:
+        """The one in `folder`, as `brain.files.quantised` makes it."""
         config, generation = (
             json.loads((folder / name).read_text()) for name in ("config.json", "generation_config.json")
         )
         ends = generation.get("eos_token_id", config.get("eos_token_id"))
-        return cls(config, weights, frozenset(ends if isinstance(ends, list) else [ends]))
+        return cls(config, load_file(folder / INT8_WEIGHTS), frozenset(ends if isinstance(ends, list) else [ends]))
 
     def cache(self) -> KeysAndValues:
         """For what is read: empty."""

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from brain.chat import ChatTokenizer
-from brain.files import ADAPTER, INT8_WEIGHTS, checked, found, is_whole, merged, quantised
+from brain.files import ADAPTER, INT8_WEIGHTS, attached, found, is_whole, merged, quantised
 from brain.llama import Llama, computes
 from brain.prompt import beginning
 from brain.quant import Quant, filled, layers_of, llm_int8, nf4
@@ -86,7 +86,7 @@ class LocalModel:
         plain = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, quantization_config=bits, device_map={"": device}
         )
-        return cls._of(plain if adapter is None else _beside(plain, adapter), folder, device)
+        return cls._of(plain if adapter is None else attached(plain, adapter), folder, device)
 
     @classmethod
     def _of(cls, model: Any, folder: Path, device: str = "cpu") -> LocalModel:
@@ -102,13 +102,13 @@ class LocalModel:
         if not computes(folder):
             folder = quantised(adapter, base)
             return cls._of(_filled(folder), folder)
-        with ThreadPoolExecutor(1) as beside:  # a checksum is reckoned while the tokenizer is made
-            whole = beside.submit(is_whole, folder)
+        with ThreadPoolExecutor(2) as beside:  # all at once, as a person waits
+            whole, model = beside.submit(is_whole, folder), beside.submit(Llama.load, folder)
             tokenizer = ChatTokenizer(folder)
             matching = _matching(tokenizer)
-        if not whole.result():
-            folder = quantised(adapter, base)
-        return cls(Llama.load(folder, load_file(folder / INT8_WEIGHTS)), tokenizer, matching=matching)
+        if whole.result():
+            return cls(model.result(), tokenizer, matching=matching)
+        return cls(Llama.load(quantised(adapter, base)), tokenizer, matching=matching)
 
     @torch.inference_mode()
     def decode(
@@ -260,14 +260,3 @@ def _matching(tokenizer: Any) -> Any:
     import llguidance.hf
 
     return llguidance.hf.from_tokenizer(tokenizer)
-
-
-def _beside(plain: Any, adapter: Path) -> Any:
-    """The adapter's products computed beside the base model's."""
-    from peft import PeftModel
-
-    checked(adapter)
-    try:
-        return PeftModel.from_pretrained(plain, str(adapter))
-    except (ValueError, RuntimeError, OSError) as error:
-        raise WeightsError(f"The brain's adapter in {adapter} does not fit ({error}); train one for it.") from error
