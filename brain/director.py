@@ -44,10 +44,28 @@ class Reply:
     instead: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line and the tokens it was decoded as."""
+
+    tokens: list[Token]
+    utterance: Utterance
+
+    @property
+    def text(self) -> str:
+        return print_line(self.utterance)
+
+    @property
+    def likelihood(self) -> float:
+        """Of the whole line: the sum of the log-probabilities of what was chosen."""
+        return sum(token.logprob or 0.0 for token in self.tokens)
+
+
 class Director:
     """Keeps the model and the grammar. `think` leaves the pace to its caller, `answer` does not.
 
-    A reply whose confidence is below `unsure` has a second best line; without that threshold none has.
+    Where its confidence is below `unsure`, it looks for another line, replies with the likelier of the two and has the other
+    for `instead`; without that threshold it never does.
     """
 
     def __init__(self, model: LocalModel, unsure: float | None = None) -> None:
@@ -70,14 +88,15 @@ class Director:
         """Yields after every forward pass; the generator's return value is the reply. BrainInputError on unusable text."""
         prompt = prompt_tokens(self.model.tokenizer, clean(text), str(context))
         stopwatch, reading = Stopwatch(), Reading()
-        tokens = yield from self._decoded(prompt, (), reading, stopwatch)
-        utterance = self._parse([token.id for token in tokens if not token.end])
-        line, confidence = print_line(utterance), mean_logprob(tokens)
-        instead = None
-        if self.unsure is not None and confidence < self.unsure:
-            instead = yield from self._instead(prompt, tokens, line, reading, stopwatch)
-        count = sum(not token.end for token in tokens)
-        return Reply(utterance, line, stopwatch.seconds, count, confidence, instead)
+        line = self._line((yield from self._decoded(prompt, (), reading, stopwatch)))
+        other = None
+        if self.unsure is not None and mean_logprob(line.tokens) < self.unsure:
+            other = yield from self._other(prompt, line, reading, stopwatch)
+            if other is not None and other.likelihood > line.likelihood:
+                line, other = other, line
+        count = sum(not token.end for token in line.tokens)
+        instead = other.text if other else None
+        return Reply(line.utterance, line.text, stopwatch.seconds, count, mean_logprob(line.tokens), instead)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
         """Thinks to the end."""
@@ -97,29 +116,28 @@ class Director:
                 tokens.append(token)
             yield
 
-    def _instead(
-        self, prompt: list[int], tokens: list[Token], line: str, reading: Reading, stopwatch: Stopwatch
-    ) -> Generator[None, None, str | None]:
+    def _other(
+        self, prompt: list[int], line: Line, reading: Reading, stopwatch: Stopwatch
+    ) -> Generator[None, None, Line | None]:
         """The line that another choice leads to where the choice was least sure."""
-        choices = [(token.logprob, place, token.other) for place, token in enumerate(tokens) if token.other is not None]
-        for _, place, other in sorted(choices)[:FORKS]:
-            begin = [token.id for token in tokens[:place]]
-            if other not in self.model.ends:
-                begin.append(other)
-                rest = yield from self._decoded(prompt, begin, reading, stopwatch)
-                begin += [token.id for token in rest if not token.end]
-            found = print_line(self._parse(begin))
-            if found != line:
+        choices = [(token.logprob, place, token.other) for place, token in enumerate(line.tokens) if token.other]
+        for _, place, other in sorted(choices, key=lambda choice: choice[:2])[:FORKS]:
+            tokens = [*line.tokens[:place], other]
+            if not other.end:
+                begin = [token.id for token in tokens]
+                tokens += yield from self._decoded(prompt, begin, reading, stopwatch)
+            found = self._line(tokens)
+            if found.text != line.text:
                 return found
         return None
 
-    def _parse(self, ids: list[int]) -> Utterance:
-        line = self.model.tokenizer.decode(ids)
+    def _line(self, tokens: list[Token]) -> Line:
+        written = self.model.tokenizer.decode([token.id for token in tokens if not token.end])
         try:
-            return parse_line(line)
+            return Line(tokens, parse_line(written))
         except PlanError:  # cut off at the token limit: what is whole of it
-            whole, _, _ = line.rpartition(";")
-            return parse_line(whole)
+            whole, _, _ = written.rpartition(";")
+            return Line(tokens, parse_line(whole))
 
 
 def finished(thought: Thought) -> Reply:

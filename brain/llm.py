@@ -32,14 +32,14 @@ OPTIONS = 8  # of the likeliest tokens, among which another than the best is loo
 class Token:
     """One decoded token: its id, and its log-probability among the allowed ones (None when the grammar forced it).
 
-    end: it ends the line and is none of it. other: the likeliest allowed token that makes another line, if there is one
-    among the likeliest.
+    end: it ends the line and is none of it. other: the likeliest allowed one in its place that makes another line, if there
+    is one among the likeliest.
     """
 
     id: int
     logprob: float | None
     end: bool = False
-    other: int | None = None
+    other: Token | None = None
 
 
 @dataclass(slots=True)
@@ -215,7 +215,12 @@ class LocalModel:
             said = self.tokenizer.decode([token])
             return not (said.startswith(text) or text.startswith(said))
 
-        return Token(best, float(likeliest.values[0]), best in ends, next(filter(differs, ids[1:]), None))
+        others = (
+            Token(token, logprob, token in ends)
+            for token, logprob in zip(ids[1:], likeliest.values[1:].tolist(), strict=True)
+            if differs(token)
+        )
+        return Token(best, float(likeliest.values[0]), best in ends, next(others, None))
 
     def _matcher(self, grammar: str) -> tuple[Any, np.ndarray]:
         import llguidance

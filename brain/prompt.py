@@ -54,7 +54,12 @@ def messages(
 def prompt_tokens(
     tokenizer: Any, text: str, context: str, instruction: str = INSTRUCTION, shots: Sequence[Shot] = ()
 ) -> list[int]:
-    """Token ids up to where the plan begins. Markers of the chat that a person types are words, not markers."""
+    """Token ids up to where the plan begins. Markers of the chat that a person types are words, not markers.
+
+    What is typed all in capitals is read in small letters: as capitals it is other tokens, which the model knows less of.
+    """
+    if text.isupper():
+        text = text.lower()
     for marker in tokenizer.added_tokens_encoder:
         text = text.replace(marker, f"{marker[0]} {marker[1:]}")
     turns = messages(text, context, instruction, shots)

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import ANY
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llguidance.numpy import fill_next_token_bitmask
 from torch import nn
 
 from brain import files, llm, quant
-from brain.director import CONFIDENCE, BrainInputError, Director, Reply, clean, threshold
+from brain.director import CONFIDENCE, BrainInputError, Director, Line, Reply, clean, threshold
+from brain.llm import LocalModel
 from brain.plan import Plan, parse_line, print_line
 from brain.prompt import MAX_TEXT, Context, prompt_tokens
 from tests.tiny_brain import tiny_director, tiny_model, tiny_tokenizer
 from world.errors import LucidriveError, WeightsError
+
+TEXT = "turn left, then make it rain"
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +107,7 @@ def test_one_thought_does_not_disturb_another(director: Director) -> None:
 
 def test_a_line_cut_at_the_token_limit_keeps_its_whole_steps(director: Director) -> None:
     ids = director.model.tokenizer("left;rain(2)@ne").input_ids
-    assert print_line(director._parse(ids)) == "left"
+    assert director._line([llm.Token(token, None) for token in ids]).text == "left"
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "\x00\x07", "\u200b", "x" * (MAX_TEXT + 1), "左" * 5000])
@@ -196,17 +204,62 @@ def test_a_token_far_above_the_others_does_not_ruin_them_in_int8() -> None:
     assert torch.allclose(quant.Int8Linear.of(plain)(x)[1:], alone[1:], atol=1e-5)
 
 
-def test_where_it_is_not_sure_there_is_a_second_best_line() -> None:
-    """Another one than the best, of the language too; a forward pass a turn as ever. The best one stays what it was."""
-    for seed in range(6):
+def test_where_it_is_not_sure_it_weighs_a_second_line() -> None:
+    """Of the language too; a forward pass a turn as ever. The reply is the likelier line of the two."""
+    turned = 0
+    for seed in range(12):
         model = tiny_model(seed)
-        best = Director(model).answer("turn left, then make it rain")
-        assert best.instead is None
-        unsure = Director(model, unsure=0.0).answer("turn left, then make it rain")
-        assert (unsure.line, unsure.confidence, unsure.tokens) == (best.line, best.confidence, best.tokens)
-        assert unsure.instead is not None and unsure.instead != best.line
+        greedy = Director(model).answer(TEXT)
+        assert greedy.instead is None
+        unsure = Director(model, unsure=0.0).answer(TEXT)
+        assert unsure.instead is not None and unsure.instead != unsure.line
+        assert greedy.line in (unsure.line, unsure.instead)
         assert print_line(parse_line(unsure.instead)) == unsure.instead
-        assert Director(model, unsure=best.confidence - 1).answer("turn left, then make it rain").instead is None
+        turned += unsure.line != greedy.line
+        assert Director(model, unsure=greedy.confidence - 1).answer(TEXT) == replace(
+            greedy, seconds=ANY
+        )  # sure enough: as without
+    assert 0 < turned < 12
+
+
+def test_the_likelier_of_two_lines_is_the_one_that_the_model_holds_likelier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the log-probabilities of its own choices, forced tokens being certain."""
+    seen: list[Line] = []
+    other = Director._other
+
+    def kept(self: Director, prompt: list[int], line: Line, *given: Any) -> Any:
+        found = yield from other(self, prompt, line, *given)
+        seen.extend((line, found))
+        return found
+
+    monkeypatch.setattr(Director, "_other", kept)
+    for seed in range(6):
+        seen.clear()
+        model = tiny_model(seed)
+        reply = Director(model, unsure=0.0).answer(TEXT)
+        scores = {line.text: _likelihood(model, line) for line in seen}
+        assert reply.line == max(scores, key=lambda text: scores[text])
+        for line in seen:
+            assert line.likelihood == pytest.approx(scores[line.text], abs=1e-3)
+
+
+def _likelihood(model: LocalModel, line: Line) -> float:
+    """Of the line under the grammar, with everything read at once."""
+    matcher, mask = model._matcher(Director(model).grammar)
+    prompt, total = prompt_tokens(model.tokenizer, TEXT, ""), 0.0
+    ids = [token.id for token in line.tokens]
+    with torch.inference_mode():
+        logits = model.model(input_ids=torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 :]
+    for token, scores in zip(ids, logits, strict=False):
+        if forced := matcher.compute_ff_tokens():
+            assert token == forced[0]
+        else:
+            fill_next_token_bitmask(matcher, mask, 0)
+            allowed = np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little"))
+            total += float(scores[allowed].log_softmax(-1)[list(allowed).index(token)])
+        if token not in model.ends:
+            matcher.consume_tokens([token])
+    return total
 
 
 def test_a_line_can_be_made_to_begin_so(director: Director) -> None:
@@ -223,6 +276,12 @@ def test_a_line_can_be_made_to_begin_so(director: Director) -> None:
     assert passes.count(None) == 1  # the prompt is not read again
     with pytest.raises(ValueError):
         list(director.model.decode(prompt, director.grammar, begin=director.model.tokenizer("no line").input_ids))
+
+
+def test_capitals_are_read_as_small_letters(director: Director) -> None:
+    tokenizer = director.model.tokenizer
+    assert prompt_tokens(tokenizer, "TURN LEFT!", "time=day") == prompt_tokens(tokenizer, "turn left!", "time=day")
+    assert prompt_tokens(tokenizer, "Turn Left!", "") != prompt_tokens(tokenizer, "turn left!", "")
 
 
 def test_how_sure_an_adapter_has_to_be_is_beside_it(tmp_path: Path) -> None:
