@@ -24,6 +24,7 @@ from brain.files import INT8_WEIGHTS
 from brain.quant import INT8, Int8Linear
 
 PACKERS = 2  # threads
+ROOM = 128  # tokens by which keys and values grow
 AS_HERE: dict[str, Any] = {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
 
 
@@ -48,10 +49,10 @@ class KeysAndValues:
         return self.length
 
     def make_room(self, count: int) -> None:
-        """For so many tokens more, and at once for as many as are there."""
-        length = self.length + count
-        if length > self.keys.shape[2]:
-            self.keys, self.values = (F.pad(kept, (0, 0, 0, length)) for kept in (self.keys, self.values))
+        """For so many tokens more, and for ROOM at least where there is none."""
+        if self.length + count > self.keys.shape[2]:
+            more = (0, 0, 0, max(count, ROOM))
+            self.keys, self.values = F.pad(self.keys, more), F.pad(self.values, more)
 
     def crop(self, minus_tokens: int) -> None:
         """Forgets the last tokens, so many of them, given as a negative number."""

@@ -56,7 +56,12 @@ class LocalModel:
         """model: a Llama, or a causal model of transformers; matching: the tokenizer as llguidance has it, if it is there."""
         self.model, self.tokenizer, self.device = model, tokenizer, device
         self._matching = matching
+        self._expected: list[int] | None = None
         self._beginning: tuple[list[int], Any] | None = None
+
+    def expect(self, ids: list[int]) -> None:
+        """Prompts from now on begin with these tokens, not with those of `brain.prompt.beginning`, so they are read once."""
+        self._expected, self._beginning = ids, None
 
     @classmethod
     def load(
@@ -165,7 +170,7 @@ class LocalModel:
 
     def _begin(self) -> Iterator[None]:
         """Reads what all prompts begin with, once for all of them."""
-        ids, cache = beginning(self.tokenizer), self._cache()
+        ids, cache = self._expected or beginning(self.tokenizer), self._cache()
         if torch.isfinite(self._forward(ids, cache)).all():  # else `_choose` tells of it
             self._beginning = ids, cache
         yield

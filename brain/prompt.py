@@ -68,9 +68,9 @@ def prompt_tokens(
     return list(tokenizer(written, add_special_tokens=False).input_ids)
 
 
-def beginning(tokenizer: Any) -> list[int]:
-    """The tokens that the prompts of all sentences begin with: the template's, and the instruction."""
-    one, other = (prompt_tokens(tokenizer, text, "") for text in ("left", "停"))
+def beginning(tokenizer: Any, instruction: str = INSTRUCTION, shots: Sequence[Shot] = ()) -> list[int]:
+    """The tokens that the prompts of all sentences begin with: the template's, the instruction, the shots."""
+    one, other = (prompt_tokens(tokenizer, text, "", instruction, shots) for text in ("left", "停"))
     return one[: next(place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from brain.director import Director, Reply, clean, mean_logprob
 from brain.plan import PlanError, parse_line, print_line
-from brain.prompt import Shot, prompt_tokens
+from brain.prompt import Shot, beginning, prompt_tokens
 
 TOLD = """Write what the driver wants as one line of steps joined by ';'.
 Steps: follow left right straight lane_left lane_right stop go faster slower speed(km/h) clear rain(1-3) snow(1-3) \
@@ -35,10 +35,14 @@ SHOTS = (
 
 
 class Prompted:
-    """A director's model that is told of the language in its prompt. Answers like a director, at one go."""
+    """A director's model that is told of the language in its prompt. Answers like a director, at one go.
+
+    It has the model to itself until another is made of it.
+    """
 
     def __init__(self, director: Director, instruction: str = TOLD, shots: Sequence[Shot] = ()) -> None:
         self.director, self.instruction, self.shots = director, instruction, shots
+        director.model.expect(beginning(director.model.tokenizer, instruction, shots))
 
     def answer(self, text: str, context: str = "") -> Reply:
         began = time.perf_counter()

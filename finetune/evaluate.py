@@ -38,22 +38,12 @@ class Suite:
     paraphrases: Sequence[Case] = ()
     pairs: Sequence[Case] = ()
 
-    def first(self, count: int) -> Suite:
-        """A smaller test for slow baselines: so many of each, sets whole."""
-        return Suite(
-            _spread(self.held_out, count),
-            _spread(self.hand_written, count),
-            self.paraphrases[: count - count % 5],
-            self.pairs[: count - count % 2],
-        )
-
 
 def evaluate_brain(
     adapter: Path | None = None,
     *,
     only: Collection[str] = PARTS,
     cases: int = 400,
-    baseline_cases: int = 120,
     fuzz: int = 10_000,
     seed: int = 0,
     attempts: int = 300,
@@ -63,8 +53,8 @@ def evaluate_brain(
     """The parts of `only`: the brain and its baselines on held-out templates and on the cases of `hand_written`.
 
     A held-out case shares no phrase, joint or template with training. Beside the hand-written file, the files
-    brain_paraphrases.tsv and brain_pairs.tsv are taken too, where they are. The base model is slow: it does with
-    `baseline_cases` of each. fuzz, attempts: how many strange texts, how many injections; seed: of the former.
+    brain_paraphrases.tsv and brain_pairs.tsv are taken too, where they are. fuzz, attempts: how many strange texts, how many
+    injections; seed: of the former.
     """
     wanted = [part for part in PARTS if part in only]
     if wrong := set(only) - set(PARTS):
@@ -81,9 +71,9 @@ def evaluate_brain(
         if part == "rules":
             result["keyword_rules"] = by_keywords(tests)
         elif part == "base":
-            base, few = Director.load(None), tests.first(baseline_cases)
-            result["base_zero_shot"] = measured(Prompted(base), few, note)
-            result["base_few_shot"] = measured(Prompted(base, shots=SHOTS), few, note)
+            base = Director.load(None)
+            result["base_zero_shot"] = measured(Prompted(base), tests, note)
+            result["base_few_shot"] = measured(Prompted(base, shots=SHOTS), tests, note)
             del base
         elif director is not None:
             strange = (fuzzed(fuzz, seed), fuzz)
@@ -197,8 +187,3 @@ def timed(replies: Sequence[Reply]) -> dict[str, Any]:
         "ms_per_token": 1000 * sum(reply.seconds for reply in replies) / max(1, tokens),
         "seconds_median": {str(steps): statistics.median(spent) for steps, spent in sorted(seconds.items())},
     }
-
-
-def _spread(cases: Sequence[Case], count: int) -> Sequence[Case]:
-    """About `count` of the cases, evenly from first to last: a file in order of kinds keeps all its kinds."""
-    return cases[:: max(1, -(-len(cases) // max(1, count)))]

@@ -16,7 +16,8 @@ from brain.chat import ChatTokenizer
 from brain.director import Director
 from brain.llm import LocalModel
 from brain.prompt import beginning, prompt_tokens
-from tests.tiny_brain import tiny_model, tiny_tokenizer
+from finetune.baselines import Prompted
+from tests.tiny_brain import tiny_director, tiny_model, tiny_tokenizer
 
 TEXT = "turn left, then make it rain"
 STRANGE = (
@@ -139,6 +140,14 @@ def test_what_all_prompts_begin_with_is_read_once() -> None:
     assert director.answer(TEXT).line == first.line
     assert once - sum(read) == len(beginning(model.tokenizer)) > 5
     assert Director(tiny_model()).answer("stop").line == director.answer("stop").line
+
+
+def test_another_beginning_can_be_expected() -> None:
+    """As the baselines' prompts have one; the answers are those of a model that reads every prompt whole."""
+    expecting, plain = Prompted(tiny_director()), Prompted(tiny_director())
+    plain.director.model.expect([1, 2, 3])  # which no prompt begins with
+    for text in (TEXT, "stop"):
+        assert expecting.answer(text).line == plain.answer(text).line
 
 
 def test_a_failed_reading_of_the_beginning_is_not_kept() -> None:
