@@ -83,6 +83,11 @@ def test_the_cached_int8_model_answers_as_the_one_it_was_made_from(
         assert isinstance(model.model, llama.Llama) == (kind == "llama")
         assert found.line == expected.line and found.confidence == pytest.approx(expected.confidence, abs=0.02)
         assert model.ends == {tokenizer.eos_token_id}
+    weights = next(files.cache_folder().glob(f"*/{files.INT8_WEIGHTS}"))
+    for harm in (weights.read_bytes()[:-100], weights.read_bytes()[:-1] + b"?"):  # cut off, changed: made once more
+        weights.write_bytes(harm)
+        assert Director(LocalModel.load(None, base=base)).answer(TEXT).line == expected.line
+        assert files.is_whole(weights.parent)
     (base / "model.safetensors").touch()  # another model at the same place is another one
     LocalModel.load(None, base=base)
     assert len(list(files.cache_folder().iterdir())) == 2
