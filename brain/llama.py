@@ -93,8 +93,8 @@ class Llama:
         """For what is read: empty."""
         return KeysAndValues(len(self.blocks), self.groups, self.width)
 
-    def read(self, ids: Sequence[int], cache: KeysAndValues) -> Tensor:
-        """The scores [vocabulary] of the token after the last of `ids`, which the cache then holds too."""
+    def read(self, ids: Sequence[int], cache: KeysAndValues, asked: bool = True) -> Tensor:
+        """The scores [vocabulary] of the token after the last of `ids`, which the cache then holds too; [0] where not asked."""
         n, before = len(ids), cache.length
         cache.make_room(n)
         t = before + n
@@ -109,8 +109,7 @@ class Llama:
             gate, up = block.gate_up(self._norm(x, block.mlp_norm)).chunk(2, -1)
             x = x + block.down(F.silu(gate) * up)
         cache.length = t
-        scores: Tensor = self.head(self._norm(x[-1:], self.last_norm))[0]
-        return scores
+        return self.head(self._norm(x[-1:], self.last_norm))[0] if asked else x.new_empty(0)
 
     def _norm(self, x: Tensor, weight: Tensor) -> Tensor:
         """RMSNorm, arXiv 1910.07467; in four operations it takes half as long as torch's own does here."""

@@ -24,7 +24,7 @@ from brain.prompt import beginning
 from brain.quant import Quant, filled, layers_of, llm_int8, nf4
 from world.errors import WeightsError
 
-PIECE = 16  # tokens of the prompt read in one forward pass
+PIECE = 8  # tokens of the prompt read in one forward pass: few, for a pass may make a frame late
 OPTIONS = 8  # of the likeliest tokens, among which another than the best is looked for
 
 
@@ -145,7 +145,7 @@ class LocalModel:
             cache, known = self._begun(prompt)
             read = [*prompt[known:], *begin]
         for start in range(0, len(read), PIECE):
-            logits = self._forward(read[start : start + PIECE], cache)
+            logits = self._forward(read[start : start + PIECE], cache, start + PIECE >= len(read))
             yield None
         reading.cache = cache
         for _ in range(limit - len(begin)):
@@ -191,10 +191,11 @@ class LocalModel:
         config: Any = self.model.config
         return DynamicCache(config=config)
 
-    def _forward(self, tokens: list[int], cache: Any) -> torch.Tensor:
+    def _forward(self, tokens: list[int], cache: Any, asked: bool = True) -> torch.Tensor:
+        """The scores of the next token [vocabulary]; where they are not asked for they may be none [0]."""
         with torch.inference_mode():
             if isinstance(self.model, Llama):
-                return self.model.read(tokens, cache)
+                return self.model.read(tokens, cache, asked)
             ids = torch.tensor([tokens], device=self.device)
             out = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return out.logits[0, -1].cpu()

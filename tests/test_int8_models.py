@@ -133,9 +133,9 @@ def test_what_all_prompts_begin_with_is_read_once() -> None:
     read: list[int] = []
     forward = model._forward
 
-    def counted(tokens: list[int], cache: Any) -> Tensor:
+    def counted(tokens: list[int], *given: Any) -> Tensor:
         read.append(len(tokens))
-        return forward(tokens, cache)
+        return forward(tokens, *given)
 
     model._forward = counted  # type: ignore[method-assign]
     director = Director(model)
