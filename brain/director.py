@@ -60,6 +60,15 @@ class Line:
         """Of the whole line: the sum of the log-probabilities of what was chosen."""
         return sum(token.logprob or 0.0 for token in self.tokens)
 
+    @property
+    def confidence(self) -> float:
+        return mean_logprob(self.tokens)
+
+    def reply(self, seconds: float, instead: Line | None = None) -> Reply:
+        """It as the brain's answer, after so much computing."""
+        count = sum(not token.end for token in self.tokens)
+        return Reply(self.utterance, self.text, seconds, count, self.confidence, instead.text if instead else None)
+
 
 class Director:
     """Keeps the model and the grammar. `think` leaves the pace to its caller, `answer` does not.
@@ -88,15 +97,13 @@ class Director:
         """Yields after every forward pass; the generator's return value is the reply. BrainInputError on unusable text."""
         prompt = prompt_tokens(self.model.tokenizer, clean(text), str(context))
         stopwatch, reading = Stopwatch(), Reading()
-        line = self._line((yield from self._decoded(prompt, (), reading, stopwatch)))
+        line = self.line((yield from self._decoded(prompt, (), reading, stopwatch)))
         other = None
-        if self.unsure is not None and mean_logprob(line.tokens) < self.unsure:
+        if self.unsure is not None and line.confidence < self.unsure:
             other = yield from self._other(prompt, line, reading, stopwatch)
             if other is not None and other.likelihood > line.likelihood:
                 line, other = other, line
-        count = sum(not token.end for token in line.tokens)
-        instead = other.text if other else None
-        return Reply(line.utterance, line.text, stopwatch.seconds, count, mean_logprob(line.tokens), instead)
+        return line.reply(stopwatch.seconds, other)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
         """Thinks to the end."""
@@ -126,12 +133,13 @@ class Director:
             if not other.end:
                 begin = [token.id for token in tokens]
                 tokens += yield from self._decoded(prompt, begin, reading, stopwatch)
-            found = self._line(tokens)
+            found = self.line(tokens)
             if found.text != line.text:
                 return found
         return None
 
-    def _line(self, tokens: list[Token]) -> Line:
+    def line(self, tokens: list[Token]) -> Line:
+        """The line that was decoded as these tokens."""
         written = self.model.tokenizer.decode([token.id for token in tokens if not token.end])
         try:
             return Line(tokens, parse_line(written))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from brain.director import Director, Reply, clean, mean_logprob
-from brain.plan import PlanError, parse_line, print_line
+from brain.director import Director, Reply, clean
 from brain.prompt import Shot, beginning, prompt_tokens
 
 TOLD = """Write what the driver wants as one line of steps joined by ';'.
@@ -49,10 +48,4 @@ class Prompted:
         model = self.director.model
         prompt = prompt_tokens(model.tokenizer, clean(text), context, self.instruction, self.shots)
         tokens = [token for token in model.decode(prompt, self.director.grammar) if token is not None]
-        ids = [token.id for token in tokens if not token.end]
-        line = model.tokenizer.decode(ids)
-        try:
-            utterance = parse_line(line)
-        except PlanError:  # cut off at the token limit: what is whole of it
-            utterance = parse_line(line.rpartition(";")[0])
-        return Reply(utterance, print_line(utterance), time.perf_counter() - began, len(ids), mean_logprob(tokens))
+        return self.director.line(tokens).reply(time.perf_counter() - began)

@@ -23,15 +23,8 @@ from finetune.wear import worn
 
 Said = tuple[str, str, Utterance]  # text, context, plan
 ENGLISH_SHARE = 0.52
-HARD = (
-    "several",
-    "together",
-    "sequence",
-    "unsupported",
-    "possible part",
-    "offtopic",
-    "question",
-)  # weakest on validation
+# The kinds that were weakest on validation templates.
+HARD = ("several", "together", "sequence", "unsupported", "possible part", "offtopic", "question")
 OFTENER = 2.0  # how much oftener training sees these than the tests do
 
 

@@ -107,7 +107,7 @@ def test_one_thought_does_not_disturb_another(director: Director) -> None:
 
 def test_a_line_cut_at_the_token_limit_keeps_its_whole_steps(director: Director) -> None:
     ids = director.model.tokenizer("left;rain(2)@ne").input_ids
-    assert director._line([llm.Token(token, None) for token in ids]).text == "left"
+    assert director.line([llm.Token(token, None) for token in ids]).text == "left"
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "\x00\x07", "\u200b", "x" * (MAX_TEXT + 1), "左" * 5000])

@@ -15,6 +15,7 @@ from types import MappingProxyType
 import torch
 from torch import nn
 
+from brain.llm import PIECE
 from bridge.budget.sizes import BudgetError
 
 FOLDER = Path(__file__).parent / "brains"
@@ -26,7 +27,6 @@ QUANTS = MappingProxyType(
 INT8_SCALE = 4  # bytes for every row of an int8 matrix
 KV_TYPES = MappingProxyType({"fp32": 4, "bf16": 2, "fp8": 1})  # bytes a value
 PLAIN = MappingProxyType({"cuda": 2, "cpu": 4})  # bytes a value of what is not quantised: bfloat16; float32
-PIECE = 8  # tokens of a prompt read at once (brain/llm.py)
 
 
 @dataclass(frozen=True, slots=True)

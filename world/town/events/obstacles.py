@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 
 from world.controls import Event, Side
 from world.town.events.base import Happening, Stage, clear, free_ahead, our_way, reach, relative, steady
@@ -19,9 +20,9 @@ class Obstacle(Happening):
         self._things: list[Other] = []
         self._plan = self.layout()
 
+    @abstractmethod
     def layout(self) -> list[tuple[str, str, float, float, float]]:
         """Kind, look, m further along, m to the left, turn (rad) of every thing."""
-        raise NotImplementedError
 
     def _distance(self, stage: Stage) -> float:
         return self.NEARER * reach(stage, self.level, 11.0)
