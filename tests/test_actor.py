@@ -13,7 +13,7 @@ from tests.drives import made_up_dataset
 from tests.tiny_world import TINY, write_tiny_world
 from world.actor import Actor, ActorConfig, covered, look
 from world.controls import Event
-from world.dynamics import FIELD_EVENT
+from world.latent.dynamics import FIELD_EVENT
 from world.layout import BOX, LOOK, unknown
 from world.model import WorldModel
 from world.train import train

@@ -14,11 +14,11 @@ from tests.tiny_world import TINY
 from world import kinematics
 from world.anchor import DRIFT, Anchor, AnchorConfig
 from world.blend import Blend
-from world.blocks import TimeAttention, rotate
-from world.dynamics import LIMIT, Cache, Condition, Dynamics, sample
 from world.kinematics import Motion
+from world.latent.blocks import TimeAttention, rotate
+from world.latent.dynamics import LIMIT, Cache, Condition, Dynamics, sample
+from world.latent.tokenizer import Tokenizer, to_float, to_uint8
 from world.layout import unknown
-from world.tokenizer import Tokenizer, to_float, to_uint8
 from world.train.checkpoint import load_checkpoint, save_checkpoint
 
 CONFIG = TINY.dynamics

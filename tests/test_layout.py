@@ -14,9 +14,9 @@ from tests.test_dynamics import given_nothing
 from tests.tiny_world import TINY, write_tiny_world
 from world.controls import Event
 from world.data.schema import COLUMNS
-from world.dynamics import FIELD_EVENT, Dynamics
 from world.errors import WeightsError
 from world.files import go_on
+from world.latent.dynamics import FIELD_EVENT, Dynamics
 from world.layout import AIR, ATTENTION, BOX, LOOK, ROAD, attention, parts_of, road, unknown
 from world.train.drives import Drives
 

@@ -12,8 +12,8 @@ from tests.drives import made_up_dataset
 from tests.tiny_world import TINY, write_tiny_world
 from world.errors import WeightsError
 from world.files import go_on, seeded
+from world.latent.rollout import Parts
 from world.model import WorldModel
-from world.rollout import Parts
 from world.train import pool as pooling
 from world.train.compute import Compute
 from world.train.critic import Critic, hinge

@@ -25,9 +25,9 @@ from tests.tiny_world import TINY
 from tests.train_shared import PLAIN, train_shared
 from ui.cli import app
 from ui.commands.training import Config
-from world.dynamics import Dynamics
 from world.errors import DataError
 from world.files import write_config
+from world.latent.dynamics import Dynamics
 from world.presets import PRESETS, narrow, preset
 from world.train import dynamics as dynamics_recipe
 from world.train import pool as pool_recipe

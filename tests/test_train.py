@@ -15,8 +15,8 @@ from world.controls import Control
 from world.dream import Dream
 from world.errors import DataError
 from world.files import load_part, read_config, write_config
+from world.latent.tokenizer import Tokenizer
 from world.model import WorldModel
-from world.tokenizer import Tokenizer
 from world.train import train
 from world.train.compute import Compute
 from world.train.drives import Drives

@@ -11,11 +11,11 @@ from world.controls import DT, TRANSITION_SECONDS, TimeOfDay, Weather
 
 pytest.importorskip("panda3d")
 
-from world.air import Atmosphere, goal
 from world.town.mesh import Surface
 from world.town.spray import Puff, puffs
 from world.town.traffic import Other
 from world.town.weather import Developer
+from world.weather import Atmosphere, goal
 
 SKY, GRASS, ROAD, WALL = slice(0, 40), slice(72, 90), slice(110, 144), slice(50, 70)  # rows of the picture
 

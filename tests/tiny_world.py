@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import save_file
 
 from world.driver import DriverConfig
-from world.dynamics import DynamicsConfig
 from world.files import SCENES, WorldConfig, save_part, write_config
+from world.latent.dynamics import DynamicsConfig
+from world.latent.tokenizer import TokenizerConfig
 from world.readout import ReadoutConfig
-from world.tokenizer import TokenizerConfig
 
 TINY = WorldConfig(
     TokenizerConfig(dim=32, heads=2, encoder_depth=1, decoder_depth=1, conv_channels=8),

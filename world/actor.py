@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from world.controls import Event
-from world.dynamics import FIELD_EVENT, FIELDS
+from world.latent.dynamics import FIELD_EVENT, FIELDS
 from world.layout import BOX, LOOK, known
 
 AROUND = 2.0  # the crop's sides over the box's

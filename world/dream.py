@@ -20,17 +20,17 @@ from world.anchor import carry
 from world.controls import NULL, Control
 from world.data.video import fit
 from world.driver import Action
-from world.dynamics import FIELDS, Cache, Condition, sample
 from world.errors import DataError, WeightsError
 from world.files import seeded
 from world.frame import UNREAD, Frame, Readout
 from world.inputs import Inputs
 from world.kinematics import Motion
+from world.latent.dynamics import FIELDS, Cache, Condition, sample
+from world.latent.tokenizer import to_float, to_uint8
 from world.layout import unknown
 from world.model import WorldModel
 from world.readout import FRAMES
 from world.stage import Stage, plain, state_of
-from world.tokenizer import to_float, to_uint8
 
 FIRST_STEPS = 8  # shortcut steps for a frame that has no past
 GUIDANCE, GUIDED_FRAMES = 1.0, 40  # of weather and time of day, and for how long after others were asked for

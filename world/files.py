@@ -17,11 +17,11 @@ from world.actor import Actor, ActorConfig
 from world.anchor import Anchor, AnchorConfig
 from world.blend import Blend
 from world.driver import TOLD_PARTS, Driver, DriverConfig
-from world.dynamics import LAYOUT_PARTS, Dynamics, DynamicsConfig
 from world.errors import WeightsError
 from world.inputs import DRIVING, Inputs
+from world.latent.dynamics import LAYOUT_PARTS, Dynamics, DynamicsConfig
+from world.latent.tokenizer import Tokenizer, TokenizerConfig
 from world.readout import ReadoutConfig, ReadoutHeads
-from world.tokenizer import Tokenizer, TokenizerConfig
 
 EMBEDDED = Path(__file__).parent / "weights" / "embedded"
 SCENES = "scenes"

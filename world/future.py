@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from world.errors import DataError
+from world.latent.rollout import Parts
 from world.model import WorldModel
-from world.rollout import Parts
 from world.train.drives import Drives, encode_all
 from world.train.dynamics import HORIZONS, horizons
 from world.train.tokenizer import reconstruction

@@ -2,7 +2,7 @@
 
 Told as numbers, NaN where not known: the box as shares of the picture's width and height (zeros: nobody is in sight),
 how close the junction is, where it leads, the lanes of our direction beside ours, how bright the actor is (world/actor.py),
-how much of each weather and light there is now (world/air.py), and where the way leads (world/way.py).
+how much of each weather and light there is now (world/weather.py), and where the way leads (world/way.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from world.air import AMOUNTS
+from world.weather import AMOUNTS
 
 REACH = 4.0, 8.0, 14.0, 22.0  # m along the way
 LAYOUT = (

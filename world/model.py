@@ -12,13 +12,13 @@ from world.anchor import Anchor
 from world.blend import Blend
 from world.controls import Control
 from world.driver import Driver
-from world.dynamics import Dynamics
 from world.errors import DataError
 from world.files import EMBEDDED, SCENES, load_part, load_tensors, read_config, to_device
 from world.kinematics import Motion
+from world.latent.dynamics import Dynamics
+from world.latent.tokenizer import Tokenizer
 from world.readout import ReadoutHeads
 from world.stage import COURSES, Courses, courses_of_tensors
-from world.tokenizer import Tokenizer
 
 
 class WorldModel:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from world.driver import DriverConfig
-from world.dynamics import DynamicsConfig
 from world.errors import DataError
 from world.files import WorldConfig
+from world.latent.dynamics import DynamicsConfig
+from world.latent.tokenizer import TokenizerConfig
 from world.readout import ReadoutConfig
-from world.tokenizer import TokenizerConfig
 
 EMBEDDED = WorldConfig(dynamics=DynamicsConfig(layout_rows=6), driver=DriverConfig(told=True))
 

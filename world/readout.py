@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from world.blocks import Block
 from world.controls import TimeOfDay, Weather
 from world.frame import Readout
+from world.latent.blocks import Block
 
 FRAMES = 3
 FAR = 60.0  # m; junction distances are capped here

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from world import way
-from world.air import AMOUNTS, Atmosphere, goal
 from world.controls import DT, NULL, Command, Control, Event, Side
 from world.kinematics import WHEELBASE, Motion
 from world.layout import AIR, BOX, JUNCTION, LANES, LOOK, NEAR, WAY, unknown
+from world.weather import AMOUNTS, Atmosphere, goal
 
 HORIZON, CAMERA_HEIGHT, SLOPE = 0.5, 1.5, 128 / 144  # of the town's camera: 90 degrees across, 16:9
 COURSES = "courses"  # the file beside the weights

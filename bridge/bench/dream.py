@@ -14,9 +14,9 @@ import torch
 from world.controls import Control
 from world.dream import Dream, condition, drive_all, step_all, told
 from world.driver import Action
-from world.dynamics import Cache, Condition
 from world.files import WorldConfig, to_device
 from world.kinematics import Motion
+from world.latent.dynamics import Cache, Condition
 from world.model import WorldModel
 from world.readout import FRAMES as LOOKS
 

@@ -19,8 +19,8 @@ from torch.utils._pytree import tree_iter
 from bridge.clips import CLIP_SECONDS
 from world.anchor import carry
 from world.controls import FPS
-from world.dynamics import FIELDS, Cache, Condition, sample
 from world.files import WorldConfig
+from world.latent.dynamics import FIELDS, Cache, Condition, sample
 from world.layout import unknown
 from world.readout import FRAMES
 

@@ -17,8 +17,8 @@ from world.evaluate.films import QUICK, Bench, Sizes
 from world.evaluate.manoeuvres import manoeuvres
 from world.files import EMBEDDED
 from world.judge import WEIGHTS, Judge, card
+from world.latent.rollout import Parts
 from world.model import WorldModel
-from world.rollout import Parts
 from world.train.driver import Labels, Observer, scores
 from world.train.drives import Drives, encode_all
 from world.train.dynamics import horizons

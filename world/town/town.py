@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from world.air import Atmosphere
 from world.controls import DT, Command, Event, TimeOfDay, Weather
 from world.errors import SimulatorError
 from world.kinematics import WHEELBASE, Motion
@@ -29,6 +28,7 @@ from world.town.scene import Scene
 from world.town.spray import puffs
 from world.town.traffic import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, Other, Traffic
 from world.town.weather import Developer
+from world.weather import Atmosphere
 
 JUNCTION_CAP = 60.0
 ARMS = {"l": 1, "s": 2, "r": 4}  # bits of the directions that a junction leads to

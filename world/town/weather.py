@@ -1,6 +1,6 @@
 """Weather and time of day: from the camera's colours and surface classes to the picture, in numpy.
 
-The renderer knows only noon; how much there is of rain, snow, fog, night, dawn and dusk, `world/air.py` says.
+The renderer knows only noon; how much there is of rain, snow, fog, night, dawn and dusk, `world/weather.py` says.
 """
 
 from __future__ import annotations

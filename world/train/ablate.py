@@ -20,8 +20,8 @@ from world.controls import Control
 from world.dream import Dream
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, write_config
+from world.latent.rollout import DREAMING, Parts
 from world.model import WorldModel
-from world.rollout import DREAMING, Parts
 from world.train.card import markdown
 from world.train.compute import Compute
 from world.train.drives import ENCODING, Drives, encode_all

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from world.actor import TOLD, Actor, covered, seen
 from world.controls import NULL, Event
-from world.dynamics import FIELD_EVENT
 from world.files import WorldConfig, go_on, save_part, seeded
+from world.latent.dynamics import FIELD_EVENT
 from world.layout import BOX, LOOK
 from world.train.compute import Compute
 from world.train.drives import Drives

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from world.blocks import Block
 from world.errors import DataError
+from world.latent.blocks import Block
 
 PATIENCE = timedelta(hours=12)  # how long the others wait while the main process decodes a dataset, or validates
 BUCKET = 2**24  # numbers of a gradient that travel together

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
-from world.dynamics import FIELDS
+from world.latent.dynamics import FIELDS
 
 WIDTHS = (32, 64, 96, 128)
 

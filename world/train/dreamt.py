@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from world.files import seeded
-from world.rollout import Parts, rollout
+from world.latent.rollout import Parts, rollout
 from world.train.compute import precision
 from world.train.drives import Drives, Latents, Note, fingerprint, save_array
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from world.controls import FPS, TRANSITION_SECONDS
 from world.driver import Driver
 from world.files import go_on, save_part, seeded
+from world.latent.rollout import DREAMING, Parts
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
-from world.rollout import DREAMING, Parts
 from world.train.compute import Compute
 from world.train.dreamt import dream_clips
 from world.train.drives import PAINTING, Drives, Latents, cache_key, encode_all, trained_parts

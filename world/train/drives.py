@@ -13,19 +13,19 @@ import torch
 from torch import Tensor
 
 from world.actor import look, seen
-from world.air import AMOUNTS
 from world.anchor import carry
 from world.controls import FPS, NULL
 from world.data import DriveDataset
-from world.dynamics import FIELDS, Condition
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
 from world.inputs import Inputs
+from world.latent.dynamics import FIELDS, Condition
+from world.latent.rollout import Parts, Past
+from world.latent.tokenizer import Tokenizer, to_float
 from world.layout import AIR, BOX, LOOK, ROAD, WAY, road, unknown
-from world.rollout import Parts, Past
-from world.tokenizer import Tokenizer, to_float
 from world.train.compute import precision
 from world.way import driven
+from world.weather import AMOUNTS
 
 Note = Callable[[str], None]
 MOVING = 2.0  # m/s

@@ -17,11 +17,11 @@ from world.anchor import Anchor, AnchorConfig
 from world.blend import Blend
 from world.controls import NULL, Event
 from world.dream import CONTEXT_NOISE
-from world.dynamics import FIELD_EVENT, SMALLEST, Condition, Dynamics
 from world.errors import DataError
 from world.files import WorldConfig, go_on, save_part, seeded
+from world.latent.dynamics import FIELD_EVENT, SMALLEST, Condition, Dynamics
+from world.latent.rollout import Parts, rollout
 from world.layout import PARTS, attention
-from world.rollout import Parts, rollout
 from world.train.compute import Compute, precision
 from world.train.drives import ENCODING, Drives, Latents, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop

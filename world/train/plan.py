@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from world.blocks import Block
-from world.dynamics import FIELDS, Condition
 from world.files import WorldConfig, parameters, seeded
+from world.latent.blocks import Block
+from world.latent.dynamics import FIELDS, Condition
+from world.latent.rollout import Parts, Past, rollout
 from world.layout import unknown
 from world.readout import FRAMES
-from world.rollout import Parts, Past, rollout
 from world.train import dynamics as dynamics_recipe
 from world.train import tokenizer as tokenizer_recipe
 from world.train.driver import BATCH as OBSERVED

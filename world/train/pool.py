@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.func import functional_call
 
 from world.anchor import carry
-from world.dynamics import Cache, Condition, sample
+from world.latent.dynamics import Cache, Condition, sample
+from world.latent.rollout import Parts, Past
 from world.layout import LAYOUT, PARTS, attention
-from world.rollout import Parts, Past
 from world.train.compute import Compute
 from world.train.critic import Critic, hinge
 from world.train.drives import Drives, Latents

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from world.tokenizer import to_uint8
+from world.latent.tokenizer import to_uint8
 
 SAMPLES = 4  # frames, or clips, in a picture
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from world.anchor import Anchor, moved
 from world.files import WorldConfig, go_on, save_part, seeded
-from world.tokenizer import Tokenizer
+from world.latent.tokenizer import Tokenizer
 from world.train.compute import Compute
 from world.train.drives import Drives
 from world.train.loop import Report, Schedule, TrainingLoop

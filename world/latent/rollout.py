@@ -12,9 +12,9 @@ from world.actor import Actor
 from world.anchor import Anchor, carry
 from world.blend import Blend
 from world.dream import CONTEXT_NOISE
-from world.dynamics import Cache, Condition, Dynamics, sample
+from world.latent.dynamics import Cache, Condition, Dynamics, sample
+from world.latent.tokenizer import Tokenizer
 from world.layout import unknown
-from world.tokenizer import Tokenizer
 
 DREAMING = ("tokenizer", "anchor", "blend", "dynamics")  # and an actor, where the world is told where actors are
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor, nn
 
-from world.blocks import Block, TimeAttention, fourier
 from world.controls import NULL, Command, Event, Side, TimeOfDay, Weather
 from world.inputs import DRIVING, Inputs
+from world.latent.blocks import Block, TimeAttention, fourier
 from world.layout import AIR, BOX, LAYOUT, ROAD, known, parts_of
 
 # How many values each int of a Control can take; NULL (-1) is added in front.

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from world.blocks import Block
+from world.latent.blocks import Block
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""How a scene goes on: road users, events, the driver. Every step is a pure function of a state and a control."""

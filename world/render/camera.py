@@ -1,0 +1,63 @@
+"""The camera: intrinsics and where it is mounted on the car."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """A pinhole camera on the car. Sizes in pixels; fov: horizontal, degrees; mounted `ahead`, `left` and `up` m of the rear axle on the ground; angles in degrees: yaw to the left, pitch upwards, roll."""
+
+    width: int = 256
+    height: int = 144
+    fov: float = 70.0
+    ahead: float = 1.6
+    left: float = 0.0
+    up: float = 1.45
+    yaw: float = 0.0
+    pitch: float = -2.0
+    roll: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.fov) and 1.0 <= self.fov <= 170.0):
+            raise DataError(f"A camera's field of view is between 1 and 170 degrees, not {self.fov:g}.")
+        if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096):
+            raise DataError(f"A picture has 8 to 4096 pixels a side, not {self.width} x {self.height}.")
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A camera in the world. eye float64 [3]; axes float64 [3, 3]: right, down, forward as rows; focal in pixels; centre (cx, cy)."""
+
+    eye: np.ndarray
+    axes: np.ndarray
+    focal: float
+    width: int
+    height: int
+
+
+def view(rig: Rig, x: float, y: float, heading: float) -> View:
+    """Where the camera is when the rear axle is at (x, y)."""
+    yaw, pitch, roll = heading + math.radians(rig.yaw), math.radians(rig.pitch), math.radians(rig.roll)
+    forward = np.array([math.cos(pitch) * math.cos(yaw), math.cos(pitch) * math.sin(yaw), math.sin(pitch)])
+    right = np.array([math.sin(yaw), -math.cos(yaw), 0.0])
+    down = np.cross(forward, right)
+    right, down = (
+        right * math.cos(roll) + down * math.sin(roll),
+        down * math.cos(roll) - right * math.sin(roll),
+    )
+    eye = np.array(
+        [
+            x + rig.ahead * math.cos(heading) - rig.left * math.sin(heading),
+            y + rig.ahead * math.sin(heading) + rig.left * math.cos(heading),
+            rig.up,
+        ]
+    )
+    focal = rig.width / 2 / math.tan(math.radians(rig.fov) / 2)
+    return View(eye, np.stack([right, down, forward]), focal, rig.width, rig.height)

@@ -1,0 +1,99 @@
+"""The scene's state: one frozen, batched record that play, training, evaluation, clips and Gymnasium pass along.
+
+Metres, seconds, radians; x east, y north, z up; ten steps a second. Row b of every field is drive b.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from world.scene.hd_map import HDMap
+
+AGENTS = 96  # slots a drive has for road users and things on the road
+
+# Our car. (x, y): its rear axle.
+EGO = np.dtype(
+    [
+        ("x", "<f8"),
+        ("y", "<f8"),
+        ("heading", "<f8"),
+        ("speed", "<f8"),  # m/s
+        ("yaw_rate", "<f8"),  # rad/s, left positive
+        ("steer", "<f8"),  # what was commanded, [-1, 1]
+        ("accel", "<f8"),
+        ("lane", "<i4"),  # the lane or connection that it is on; -1: off the map
+        ("s", "<f8"),  # m along it, of the rear axle
+        ("left", "<f8"),  # m left of its centre line
+        ("next", "<i4"),  # the connection that it means to take; -1: not chosen
+        ("goal", "<i4"),  # the lane that it changes to; -1: none
+        ("command", "<i4"),  # the Command in force
+        ("lights", "<i4"),
+        ("driven", "<f8"),  # m in all
+        ("contact", "<i4"),  # id of the road user that it touches; -1: none
+        ("memory", "<f8", (4,)),  # the navigator's own numbers
+    ]
+)
+
+# The event in force: asked for (1), begun (2), over (3).
+EVENT = np.dtype(
+    [
+        ("event", "<i4"),
+        ("side", "<i4"),
+        ("level", "<i4"),
+        ("stage", "<i4"),
+        ("actor", "<i4"),  # id of the agent that plays it; -1: none yet
+        ("age", "<f8"),  # s since it was asked for
+        ("memory", "<f8", (6,)),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """What stands still: a map and what lines its streets. Shared by every state that is there."""
+
+    name: str
+    map: HDMap
+    props: np.ndarray  # PROP
+
+
+@dataclass(frozen=True, eq=False)
+class SceneState:
+    """B drives at one moment. Arrays are never written to once they are part of a state."""
+
+    places: tuple[Place, ...]  # [B]
+    seed: np.ndarray  # uint64 [B]
+    clock: np.ndarray  # int64 [B], steps since the start
+    ego: np.ndarray  # EGO [B]
+    agents: np.ndarray  # AGENT [B, AGENTS]
+    event: np.ndarray  # EVENT [B]
+    amounts: np.ndarray  # float64 [B, 6]: rain, snow, fog, night, dawn, dusk (world/weather.py)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def row(self, index: int) -> SceneState:
+        """One drive of the batch, as a batch of one."""
+        cut = slice(index, index + 1)
+        return replace(self, places=self.places[cut], **{name: getattr(self, name)[cut] for name in ARRAYS})
+
+    def hash(self, index: int = 0) -> str:
+        """sha256 of one drive's moving part and its place's name: equal exactly where the states are."""
+        digest = hashlib.sha256(self.places[index].name.encode())
+        for name in ARRAYS:
+            digest.update(np.ascontiguousarray(getattr(self, name)[index]).tobytes())
+        return digest.hexdigest()
+
+
+ARRAYS = tuple(field.name for field in fields(SceneState) if field.name != "places")
+
+
+def stack(states: Sequence[SceneState]) -> SceneState:
+    """Many batches as one."""
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in states]) for name in ARRAYS}
+    return SceneState(tuple(place for one in states for place in one.places), **arrays)
