@@ -18,6 +18,7 @@ if missing := [name for name in ("sumo", "libsumo", "panda3d") if find_spec(name
 from ui.cli import app
 from world.controls import Command, TimeOfDay, Weather
 from world.errors import SimulatorError
+from world.kinematics import REAR_AXLE_TO_FRONT
 from world.town import routes
 from world.town.camera import Camera
 from world.town.detour import blocking, lane_free, swing
@@ -29,7 +30,7 @@ from world.town.route import LaneIndex, Route
 from world.town.routes import CAUSES, DONE, Run, figures
 from world.town.scene import Raster
 from world.town.town import Options, Town
-from world.town.traffic import REAR_AXLE_TO_FRONT, Other
+from world.town.traffic import Other
 
 pytestmark = pytest.mark.sim
 PLAIN = Options(Weather.CLEAR, TimeOfDay.DAY, events=0, changes=False)

@@ -14,6 +14,8 @@ MAX_BRAKING = 7.0  # m/s2 at accel = -1
 MAX_SPEED = 18.0  # m/s, a little over the 60 km/h of the plan language
 MAX_LATERAL_ACCELERATION = 4.0  # m/s2: the grip of the tyres
 MAX_YAW_RATE = 0.9  # rad/s
+EGO_LENGTH, EGO_WIDTH = 4.4, 1.8  # m
+REAR_AXLE_TO_FRONT = 3.6  # m
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from world.kinematics import EGO_LENGTH, REAR_AXLE_TO_FRONT
 from world.town.models import KINDS
 from world.town.route import Route, wrap
 from world.town.scene import Raster
-from world.town.traffic import EGO_LENGTH, REAR_AXLE_TO_FRONT, Other
+from world.town.traffic import Other
 
 HALF = 1.3  # m to each side that our car needs to pass
 SIDE = 1.4  # m from a thing's edge to our middle when we pass it

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from world.kinematics import MAX_ACCELERATION, MAX_BRAKING, MAX_WHEEL_ANGLE, WHEELBASE
+from world.kinematics import MAX_ACCELERATION, MAX_BRAKING, MAX_WHEEL_ANGLE, REAR_AXLE_TO_FRONT, WHEELBASE
 from world.town.detour import stands
 from world.town.models import KINDS
 from world.town.recovery import REACH, way_back
 from world.town.route import Fix, Route, wrap
 from world.town.scene import Raster
-from world.town.traffic import REAR_AXLE_TO_FRONT, Other
+from world.town.traffic import Other
 
 LATERAL = 3.0  # m/s2 in bends
 COMFORT = 2.6  # m/s2 braking towards a bend

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from world.kinematics import MAX_WHEEL_ANGLE, WHEELBASE
+from world.kinematics import MAX_WHEEL_ANGLE, REAR_AXLE_TO_FRONT, WHEELBASE
 from world.town.models import KINDS
 from world.town.route import Route, wrap
 from world.town.scene import Raster
-from world.town.traffic import REAR_AXLE_TO_FRONT, Other
+from world.town.traffic import Other
 
 STEERS = (0.0, 0.12, -0.12, 0.3, -0.3, 0.6, -0.6, 1.0, -1.0)
 REACH = 14.0  # m driven ahead

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from world.controls import DT, TimeOfDay, Weather
+from world.kinematics import REAR_AXLE_TO_FRONT
 from world.town.camera import Camera
 from world.town.network import SPLITS
 from world.town.town import Options, Town
-from world.town.traffic import REAR_AXLE_TO_FRONT
 
 ROUTE_METRES = 400.0
 ROUTE_SECONDS = 180.0  # long enough for every light on the way

@@ -11,7 +11,7 @@ import numpy as np
 
 from world.controls import DT, Command, Event, TimeOfDay, Weather
 from world.errors import SimulatorError
-from world.kinematics import WHEELBASE, Motion
+from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, WHEELBASE, Motion
 from world.kinematics import step as drive_step
 from world.town import expert
 from world.town.actors import Actors, Seen, Signals, seen
@@ -26,7 +26,7 @@ from world.town.recovery import clear_ahead
 from world.town.route import Fix, Junction, LaneIndex, Route
 from world.town.scene import Scene
 from world.town.spray import puffs
-from world.town.traffic import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, Other, Traffic
+from world.town.traffic import Other, Traffic
 from world.town.weather import Developer
 from world.weather import Atmosphere
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from world.controls import DT
 from world.errors import SimulatorError
+from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
 from world.town.models import KINDS, PAINTS
 from world.town.network import Network
 
@@ -26,8 +27,6 @@ except ImportError as error:
     raise SimulatorError("The town's traffic needs SUMO: run `pip install 'lucidrive[sim]'`.") from error
 
 EGO = "ego"
-EGO_LENGTH, EGO_WIDTH = 4.4, 1.8
-REAR_AXLE_TO_FRONT = 3.6  # m: SUMO's position is the front bumper
 SIGHT = 130.0  # m: others further away are not looked at
 BRAKE_SIGNAL = 8
 LANE_CHANGES = 1621  # SUMO's own default: all kinds

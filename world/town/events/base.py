@@ -11,11 +11,11 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from world.controls import DT, Event, Side
-from world.kinematics import WHEELBASE
+from world.kinematics import REAR_AXLE_TO_FRONT, WHEELBASE
 from world.town.models import KINDS
 from world.town.route import Fix, LaneIndex, Route
 from world.town.scene import Raster
-from world.town.traffic import REAR_AXLE_TO_FRONT, Other, Traffic
+from world.town.traffic import Other, Traffic
 
 GONE = 50.0  # m: too far to be seen
 SECONDS = {1: 2.8, 2: 2.1, 3: 1.5}  # by level: until our car would be there

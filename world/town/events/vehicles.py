@@ -6,7 +6,7 @@ import random
 from typing import ClassVar
 
 from world.controls import DT, Event, Side
-from world.kinematics import WHEELBASE
+from world.kinematics import REAR_AXLE_TO_FRONT, WHEELBASE
 from world.town.events.base import (
     Happening,
     Mover,
@@ -22,7 +22,7 @@ from world.town.events.base import (
     to_junction,
 )
 from world.town.models import KINDS
-from world.town.traffic import REAR_AXLE_TO_FRONT, Other
+from world.town.traffic import Other
 
 
 def adopt(stage: Stage, mover: Mover) -> bool:

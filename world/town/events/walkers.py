@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from world.controls import DT, Event, Side
+from world.kinematics import REAR_AXLE_TO_FRONT
 from world.town.events.base import (
     Course,
     Happening,
@@ -24,7 +25,7 @@ from world.town.events.base import (
     steady,
     to_junction,
 )
-from world.town.traffic import REAR_AXLE_TO_FRONT, Other
+from world.town.traffic import Other
 
 WIDEST = 8.0  # m: on a wide road they are on their way already
 

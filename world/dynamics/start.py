@@ -1,0 +1,69 @@
+"""How a drive begins: somewhere in a place, decided by its seed, with traffic around it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from world import weather
+from world.controls import Command, Control, Event
+from world.dynamics.path import at, choose_out
+from world.dynamics.people import populate_people
+from world.dynamics.step import blank_ego
+from world.dynamics.tables import tables
+from world.dynamics.traffic import populate
+from world.errors import DataError
+from world.scene.objects import AGENT
+from world.scene.random import uniform
+from world.scene.state import AGENTS, EVENT, Place, SceneState
+
+LEAST = 40.0  # m of lane that a drive begins on
+LANE, WHERE = 101, 102  # purposes of random numbers
+
+
+def start(
+    place: Place,
+    seed: int,
+    control: Control | None = None,
+    speed: float = 7.0,
+    *,
+    lane: int | None = None,
+    s: float | None = None,
+    density: float = 1.0,
+) -> SceneState:
+    """The first state of a drive, a batch of one. `control`: the conditions that it begins under (default: a clear day).
+
+    speed in m/s; `lane` and `s`: where it begins instead of where the seed says; `density`: of traffic, 0 for none. DataError: no street.
+    """
+    control = control or Control()
+    lanes = place.map.lanes
+    number = np.uint64(seed)
+    streets = np.flatnonzero((lanes["street"] >= 0) & (lanes["outs"] > 0))
+    long = streets[lanes["length"][streets] >= LEAST]
+    choice = long if len(long) else streets
+    if lane is None:
+        if not len(choice):
+            raise DataError(f"{place.name} has no street that leads on; take a larger map.")
+        lane = int(choice[int(uniform(number, 0, 0, LANE) * len(choice))])
+    elif not 0 <= lane < len(lanes):
+        raise DataError(f"{place.name} has no lane {lane}; there are {len(lanes)}.")
+    if s is None:
+        s = float((0.15 + 0.35 * uniform(number, 0, 0, WHERE)) * lanes["length"][lane])
+    ego = blank_ego()
+    ego["x"], ego["y"], ego["heading"] = at(lanes, place.map.points, lane, s)
+    ego["lane"], ego["s"], ego["speed"] = lane, s, speed
+    ego["next"] = choose_out(lanes, place.map.successors, lane, int(Command.FOLLOW), number)
+    ego["command"] = max(int(Command.FOLLOW), control.command)
+    amounts = np.array([list(weather.goal(control.weather, control.time).values())])
+    agents = np.zeros(AGENTS, AGENT)
+    for name in ("lane", "next", "goal"):
+        agents[name] = -1
+    if density > 0:
+        there = tables(place.map)
+        agents = populate(there, number, ego, agents, density)
+        agents = populate_people(there, number, ego, agents, density)
+    event = np.zeros(1, EVENT)
+    event["event"], event["actor"] = int(Event.NONE), -1
+    state = SceneState((place,), np.array([number]), np.zeros(1, np.int64), ego, agents[None].copy(), event, amounts)
+    for name in ("seed", "clock", "ego", "agents", "event", "amounts"):
+        getattr(state, name).flags.writeable = False
+    return state

@@ -1,0 +1,140 @@
+"""What is true of a scene: collision, off the road, place in the lane, junction ahead, the event in sight. No estimate from pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from world.controls import NULL, TimeOfDay, Weather
+from world.kinematics import EGO_LENGTH, REAR_AXLE_TO_FRONT
+from world.scene.hd_map import HDMap
+from world.scene.state import SceneState
+from world.weather import AMOUNTS
+
+NO_JUNCTION = 60.0  # m: further away than this none is told of
+CENTRE = REAR_AXLE_TO_FRONT - EGO_LENGTH / 2  # m from the rear axle to the middle of our car
+SHOULDER = 0.35  # m beyond a lane's border that still are road
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Of one drive, exact. Distances in m (junction: of the front bumper, 0 inside one, 60 for none), speeds in m/s.
+
+    lane_offset: left of the lane's centre is positive; event_visible: its actor is in the picture; contact: the id of the
+    road user that the car touches, -1 for none.
+    """
+
+    speed: float
+    yaw_rate: float
+    junction_distance: float
+    lane_offset: float
+    contact: int
+    off_road: bool
+    event_visible: bool
+    weather: int
+    time: int
+
+    @property
+    def collision(self) -> bool:
+        return self.contact >= 0
+
+
+@njit(cache=True)
+def touching(agents, x: float, y: float, heading: float, length: float, width: float) -> int:
+    """The first agent whose box overlaps a box, by separating axes; its slot, -1 for none. (x, y): the box's middle."""
+    cos, sin = math.cos(heading), math.sin(heading)
+    for n in range(len(agents)):
+        a = agents[n]
+        if a.kind == 0:
+            continue
+        dx, dy = a.x - x, a.y - y
+        if dx * dx + dy * dy > (0.5 * (length + a.length) + 2.0) ** 2:
+            continue
+        c, s = math.cos(a.heading - heading), math.sin(a.heading - heading)
+        along, across = dx * cos + dy * sin, dy * cos - dx * sin
+        if abs(along) > 0.5 * length + 0.5 * (abs(c) * a.length + abs(s) * a.width):
+            continue
+        if abs(across) > 0.5 * width + 0.5 * (abs(s) * a.length + abs(c) * a.width):
+            continue
+        cos2, sin2 = math.cos(a.heading), math.sin(a.heading)
+        along2, across2 = dx * cos2 + dy * sin2, dy * cos2 - dx * sin2
+        if abs(along2) > 0.5 * a.length + 0.5 * (abs(c) * length + abs(s) * width):
+            continue
+        if abs(across2) > 0.5 * a.width + 0.5 * (abs(s) * length + abs(c) * width):
+            continue
+        return n
+    return -1
+
+
+@njit(cache=True)
+def _beside_road(lanes, points, point_lane, x: float, y: float) -> float:
+    """How far (m) a point lies beyond the border of the lane nearest to it; negative on the road."""
+    best = 1e9
+    for k in range(len(points)):
+        dx, dy = points[k].x - x, points[k].y - y
+        if abs(dx) > 12.0 or abs(dy) > 12.0:
+            continue
+        cos, sin = math.cos(points[k].heading), math.sin(points[k].heading)
+        if abs(dx * cos + dy * sin) > 1.6:
+            continue
+        best = min(best, abs(dy * cos - dx * sin) - 0.5 * lanes[point_lane[k]].width)
+    return best
+
+
+def off_road(place: HDMap, x: float, y: float) -> bool:
+    """Whether a point of our car's middle is on no lane and in no junction."""
+    if _beside_road(place.lanes, place.points, place.point_lane, x, y) <= SHOULDER:
+        return False
+    return not any(_inside(shape.outline, x, y) for shape in place.junctions)
+
+
+def _inside(outline: np.ndarray, x: float, y: float) -> bool:
+    """Whether a polygon [N, 2] holds a point (ray casting)."""
+    if len(outline) < 3 or not (outline.min(0) <= (x, y)).all() or not (outline.max(0) >= (x, y)).all():
+        return False
+    (x0, y0), (x1, y1) = outline.T, np.roll(outline, -1, axis=0).T
+    crosses = (y0 > y) != (y1 > y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        where = x0 + (y - y0) / (y1 - y0) * (x1 - x0)
+    return bool(np.count_nonzero(crosses & (x < where)) % 2)
+
+
+def junction_distance(state: SceneState, row: int = 0) -> float:
+    """m from the front bumper to the junction at the lane's end; 0 inside one, NO_JUNCTION where none is that near."""
+    ego, lanes = state.ego[row], state.places[row].map.lanes
+    if ego["lane"] < 0:
+        return NO_JUNCTION
+    lane = lanes[ego["lane"]]
+    if lane["street"] < 0:
+        return 0.0
+    return float(min(NO_JUNCTION, max(0.0, lane["length"] - ego["s"] - REAR_AXLE_TO_FRONT)))
+
+
+def conditions(amounts: np.ndarray) -> tuple[int, int]:
+    """The Weather and TimeOfDay that amounts [6] come nearest to."""
+    rain, snow, fog, night, dawn, dusk = (float(amounts[AMOUNTS.index(name)]) for name in AMOUNTS)
+    most = max((rain, int(Weather.RAIN_1)), (snow, int(Weather.SNOW_1)), (fog, int(Weather.FOG_1)))
+    weather = int(Weather.CLEAR) if most[0] < 1 / 6 else most[1] + min(2, round(3 * most[0]) - 1)
+    light = max((night, int(TimeOfDay.NIGHT)), (dawn, int(TimeOfDay.DAWN)), (dusk, int(TimeOfDay.DUSK)))
+    return max(weather, NULL), light[1] if light[0] >= 0.5 else int(TimeOfDay.DAY)
+
+
+def facts(state: SceneState, row: int = 0) -> Facts:
+    """Everything that is true of one drive."""
+    from world.dynamics.roles import visible
+
+    ego = state.ego[row]
+    middle = (ego["x"] + CENTRE * math.cos(ego["heading"]), ego["y"] + CENTRE * math.sin(ego["heading"]))
+    return Facts(
+        float(ego["speed"]),
+        float(ego["yaw_rate"]),
+        junction_distance(state, row),
+        float(ego["left"]) if ego["lane"] >= 0 else 0.0,
+        int(ego["contact"]),
+        off_road(state.places[row].map, *middle),
+        bool(visible(ego, state.agents[row], state.event[row])),
+        *conditions(state.amounts[row]),
+    )
