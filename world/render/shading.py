@@ -1,0 +1,318 @@
+"""Plain shading: a G-buffer and a light give linear radiance, before air.
+
+One fused kernel, a row of pixels at a time. Sun and lamps are direct light; the sky comes as irradiance by normal; mirrors (glass,
+clearcoat, wet road) see the sky map above a dark skyline and, on the road, what the planar mirror holds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from world.render.camera import View
+from world.render.gbuffer import GBuffer
+from world.render.light import Light
+from world.render.materials import Surface
+from world.render.sky import irradiance, look_up, sky
+
+F = np.float32
+PI = F(np.pi)
+ASPHALT, PAINT, PAVEMENT, GROUND = int(Surface.ASPHALT), int(Surface.PAINT), int(Surface.PAVEMENT), int(Surface.GROUND)
+GLASS, FOLIAGE, METAL, CLEARCOAT = int(Surface.GLASS), int(Surface.FOLIAGE), int(Surface.METAL), int(Surface.CLEARCOAT)
+
+
+def shade(gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray) -> np.ndarray:
+    """Radiance float32 [H, W, 3] of every pixel, from amounts float64 [6] (world.weather.AMOUNTS)."""
+    above = sky(light)
+    out = np.empty((*gbuffer.inverse_depth.shape, 3), np.float32)
+    rain, snow = F(amounts[0]), F(amounts[1])
+    mirror = smeared(gbuffer.mirror) if rain > 0 else gbuffer.mirror
+    numbers = np.array([rain, snow, light.night * (1 - light.overcast) ** 2, view.focal], F)
+    colours = np.array([light.sun_direction, light.sun, light.lamp, light.beam, above.ground], F)
+    _shade(
+        out,
+        np.asarray(view.axes, F),
+        numbers,
+        colours,
+        above.radiance,
+        above.blurred,
+        above.harmonics,
+        gbuffer.albedo,
+        gbuffer.normal,
+        gbuffer.coverage,
+        gbuffer.surface,
+        gbuffer.roughness,
+        gbuffer.wet,
+        gbuffer.snow,
+        gbuffer.emission,
+        gbuffer.sun,
+        gbuffer.occlusion,
+        gbuffer.mirror,
+        mirror,
+        gbuffer.lamps,
+        gbuffer.beams,
+        gbuffer.noise,
+    )
+    return out
+
+
+def smeared(mirror: np.ndarray) -> np.ndarray:
+    """A mirror [H, W, 4] drawn out along columns, as rough water draws out lights."""
+    out = np.empty_like(mirror)
+    _smear(mirror, out, max(2, mirror.shape[0] // 24))
+    return out
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def _smear(mirror, out, reach):
+    height, width = mirror.shape[0], mirror.shape[1]
+    share = F(1.0) / F(2 * reach + 1)
+    for block in prange((width + 31) // 32):
+        first, last = block * 32, min(width, block * 32 + 32)
+        total = np.zeros((32, 4), np.float32)
+        for row in range(-reach, height):
+            ahead, behind = row + reach, row - reach - 1
+            for x in range(first, last):
+                for channel in range(4):
+                    if ahead < height:
+                        total[x - first, channel] += mirror[ahead, x, channel]
+                    if behind >= 0:
+                        total[x - first, channel] -= mirror[behind, x, channel]
+                    if row >= 0:
+                        out[row, x, channel] = max(F(0.0), total[x - first, channel] * share)
+
+
+@njit(cache=True, inline="always")
+def _smooth(low, high, value):
+    share = min(F(1.0), max(F(0.0), (value - low) / (high - low)))
+    return share * share * (F(3.0) - F(2.0) * share)
+
+
+@njit(cache=True, inline="always")
+def _hash(i, j):
+    """[0, 1) from two integers."""
+    h = (np.uint32(i) * np.uint32(0x9E3779B1)) ^ (np.uint32(j) * np.uint32(0x85EBCA77))
+    h = (h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
+    h = (h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39)
+    return F(np.uint32(h ^ (h >> np.uint32(15))) >> np.uint32(8)) * F(1.0 / 16777216.0)
+
+
+@njit(cache=True, inline="always")
+def _stars(x, y, z, night):
+    """Radiance of the few stars that a town leaves; cells of a third of a degree."""
+    if z < F(0.12):
+        return F(0.0)
+    across, up = np.arctan2(y, x) * F(170.0), z * F(170.0)
+    i, j = int(np.floor(across)), int(np.floor(up))
+    chance = _hash(i, j)
+    if chance > F(0.006):
+        return F(0.0)
+    off = (across - F(i) - F(0.5)) ** 2 + (up - F(j) - F(0.5)) ** 2
+    return (
+        night * max(F(0.0), F(1.0) - F(4.0) * off) * (F(0.02) + F(16.0) * chance) * min(F(1.0), (z - F(0.12)) * F(4.0))
+    )
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def _shade(
+    out,
+    axes,
+    numbers,
+    colours,
+    sky_map,
+    blurred,
+    harmonics,
+    albedo,
+    normal,
+    coverage,
+    surface,
+    roughness,
+    wet,
+    snow_lies,
+    emission,
+    sun_share,
+    occlusion,
+    mirror,
+    smear,
+    lamps,
+    beams,
+    noise,
+):
+    height, width = coverage.shape
+    rain, snow, stars, focal = numbers[0], numbers[1], numbers[2], numbers[3]
+    sx, sy, sz = colours[0, 0], colours[0, 1], colours[0, 2]
+    one, zero = F(1.0), F(0.0)
+    damp_all = min(one, rain * F(2.2))
+    for row in prange(height):
+        for col in range(width):
+            u = (F(col) + F(0.5) - F(0.5) * F(width)) / focal
+            v = (F(row) + F(0.5) - F(0.5) * F(height)) / focal
+            dx = axes[2, 0] + u * axes[0, 0] + v * axes[1, 0]
+            dy = axes[2, 1] + u * axes[0, 1] + v * axes[1, 1]
+            dz = axes[2, 2] + u * axes[0, 2] + v * axes[1, 2]
+            length = one / np.sqrt(dx * dx + dy * dy + dz * dz)
+            dx, dy, dz = dx * length, dy * length, dz * length
+            cover = coverage[row, col]
+            sr, sg, sb = zero, zero, zero
+            if cover < F(0.999):
+                sr, sg, sb = look_up(sky_map, dx, dy, dz)
+                mu = dx * sx + dy * sy + dz * sz
+                if mu > F(0.9):
+                    disc = F(0.022) * np.exp((mu - one) * F(60.0)) + F(0.11) * np.exp((mu - one) * F(900.0))
+                    disc += F(30.0) * _smooth(F(0.99990), F(0.99997), mu)
+                    sr, sg, sb = sr + disc * colours[1, 0], sg + disc * colours[1, 1], sb + disc * colours[1, 2]
+                if stars > zero:
+                    star = _stars(dx, dy, dz, stars)
+                    sr, sg, sb = sr + star, sg + star, sb + star
+                if cover < F(0.001):
+                    out[row, col, 0], out[row, col, 1], out[row, col, 2] = sr, sg, sb
+                    continue
+            kind = surface[row, col]
+            nx, ny, nz = normal[row, col, 0], normal[row, col, 1], normal[row, col, 2]
+            size = np.sqrt(nx * nx + ny * ny + nz * nz)
+            if size > F(1e-4):
+                nx, ny, nz = nx / size, ny / size, nz / size
+            else:
+                nx, ny, nz = -dx, -dy, -dz
+            facing = -(nx * dx + ny * dy + nz * dz)
+            ar, ag, ab = albedo[row, col, 0], albedo[row, col, 1], albedo[row, col, 2]
+            rough = roughness[row, col]
+            grain, speck = noise[row, col, 0], noise[row, col, 1]
+            open_ = occlusion[row, col]
+
+            # Snow lies where it can, first where the ground's noise lets it; the tracks of wheels stay open longest.
+            white = zero
+            if snow > zero:
+                lies = snow_lies[row, col] * (F(0.55) + F(0.45) * _smooth(F(-0.1), F(0.5), nz))
+                level = lies * (F(0.62) + F(1.05) * snow) + (grain - F(0.5)) * F(0.55) - F(0.62)
+                white = _smooth(zero, F(0.22), level) * (F(0.82) + F(0.18) * min(one, snow * F(1.5)))
+                bright = F(0.80) + F(0.10) * speck
+                rest = one - white
+                slush = one - F(0.35) * snow * _smooth(F(0.5), F(0.9), nz)
+                ar = ar * slush * rest + bright * F(0.96) * white
+                ag = ag * slush * rest + bright * F(0.98) * white
+                ab = ab * slush * rest + bright * F(1.02) * white
+                rough = rough * rest + F(0.9) * white
+
+            # Rain darkens what drinks it, and stands as a film or as puddles on what is flat.
+            film, puddle = zero, zero
+            if rain > zero:
+                if kind in (ASPHALT, PAINT, PAVEMENT):
+                    flat = _smooth(F(0.75), F(0.95), nz)
+                    full = wet[row, col] + (grain - F(0.5)) * F(0.25)
+                    puddle = flat * _smooth(F(1.02) - F(0.62) * rain, F(1.14) - F(0.62) * rain, full)
+                    film = flat * damp_all * (F(0.55) + F(0.45) * grain)
+                    dark = one - (F(0.25) if kind == PAINT else F(0.50)) * damp_all
+                    dark = dark * (one - F(0.25) * puddle)
+                    ar, ag, ab = ar * dark, ag * dark, ab * dark
+                elif kind != GLASS and kind != CLEARCOAT:
+                    dark = one - F(0.28) * damp_all * (F(0.4) + F(0.6) * max(zero, nz))
+                    ar, ag, ab = ar * dark, ag * dark, ab * dark
+                    rough = rough * (one - F(0.35) * damp_all)
+
+            # Direct sun, with light through leaves.
+            cosine = nx * sx + ny * sy + nz * sz
+            share = sun_share[row, col]
+            direct = max(zero, cosine) * share
+            through = zero
+            if kind == FOLIAGE:
+                direct = share * (F(0.7) * max(zero, cosine) + F(0.14))
+                through = share * (F(0.16) + F(0.30) * max(zero, dx * sx + dy * sy + dz * sz) ** 2)
+            for_sky = open_ * (F(0.35) + F(0.65) * open_)
+
+            er = irradiance(harmonics, nx, ny, nz, 0) * for_sky + direct * colours[1, 0]
+            eg = irradiance(harmonics, nx, ny, nz, 1) * for_sky + direct * colours[1, 1]
+            eb = irradiance(harmonics, nx, ny, nz, 2) * for_sky + direct * colours[1, 2]
+            er += (
+                lamps[row, col, 0] * colours[2, 0]
+                + beams[row, col, 0] * colours[3, 0]
+                + through * colours[1, 0] * F(1.1)
+            )
+            eg += (
+                lamps[row, col, 1] * colours[2, 1]
+                + beams[row, col, 1] * colours[3, 1]
+                + through * colours[1, 1] * F(1.25)
+            )
+            eb += (
+                lamps[row, col, 2] * colours[2, 2]
+                + beams[row, col, 2] * colours[3, 2]
+                + through * colours[1, 2] * F(0.35)
+            )
+            r, g, b = ar * er / PI, ag * eg / PI, ab * eb / PI
+
+            # What is mirrored: Fresnel's share (Schlick) of the sky, dulled by roughness.
+            base, polish = F(0.04), (one - rough) * (one - rough)
+            if kind == GLASS:
+                base, polish = F(0.09), one - white
+            elif kind == CLEARCOAT:
+                base, polish = F(0.05), one - white
+            elif kind == METAL:
+                base = F(0.35)
+            polish = max(polish, max(F(0.42) * film, puddle) * (one - white))
+            if polish > F(0.03):
+                grazing = one - min(one, max(zero, facing))
+                grazing2 = grazing * grazing
+                schlick = grazing2 * grazing2 * grazing
+                fresnel = (base + (one - base) * schlick) * polish
+                rx = dx + F(2.0) * facing * nx
+                ry = dy + F(2.0) * facing * ny
+                rz = dz + F(2.0) * facing * nz
+                if film > zero and puddle < F(0.5):
+                    # A rough film is seen at its own slopes, which look up rather than along the road.
+                    rz = max(rz, F(0.05)) + F(0.16) * (one - puddle)
+                    norm = one / np.sqrt(rx * rx + ry * ry + rz * rz)
+                    rx, ry, rz = rx * norm, ry * norm, rz * norm
+                if rough < F(0.25) or puddle > F(0.5) or kind in (GLASS, CLEARCOAT):
+                    mr, mg, mb = look_up(sky_map, rx, ry, rz)
+                else:
+                    mr, mg, mb = look_up(blurred, rx, ry, rz)
+                # Houses stand before the sky near the horizon; below it lies the street.
+                ring = F(0.10) + F(0.07) * np.sin(np.arctan2(ry, rx) * F(7.0)) * np.sin(
+                    np.arctan2(ry, rx) * F(3.0) + one
+                )
+                stands = one - _smooth(ring, ring + F(0.10), rz)
+                below = one - _smooth(F(-0.10), F(0.02), rz)
+                if film > zero:
+                    stands, below = stands * F(0.35), zero
+                sr_ = colours[4, 0] * F(1.1) * (one - below) + colours[4, 0] * below
+                sg_ = colours[4, 1] * F(1.1) * (one - below) + colours[4, 1] * below
+                sb_ = colours[4, 2] * F(1.1) * (one - below) + colours[4, 2] * below
+                stands = max(stands, below)
+                mr = mr * (one - stands) + sr_ * stands
+                mg = mg * (one - stands) + sg_ * stands
+                mb = mb * (one - stands) + sb_ * stands
+                hide = F(0.3) + F(0.7) * open_
+                mr, mg, mb = mr * hide, mg * hide, mb * hide
+                if film > zero or puddle > zero:
+                    still = puddle
+                    alpha = mirror[row, col, 3] * still + smear[row, col, 3] * (one - still)
+                    if alpha > F(0.003):
+                        mr = mr * (one - alpha) + mirror[row, col, 0] * still + smear[row, col, 0] * (one - still)
+                        mg = mg * (one - alpha) + mirror[row, col, 1] * still + smear[row, col, 1] * (one - still)
+                        mb = mb * (one - alpha) + mirror[row, col, 2] * still + smear[row, col, 2] * (one - still)
+                # The sun's own highlight (GGX with the normal's lobe only).
+                if share > zero and cosine > zero:
+                    hx, hy, hz = sx - dx, sy - dy, sz - dz
+                    norm = one / np.sqrt(hx * hx + hy * hy + hz * hz + F(1e-9))
+                    half = max(zero, (nx * hx + ny * hy + nz * hz) * norm)
+                    alpha2 = max(F(0.06), rough * rough if kind != CLEARCOAT else F(0.08)) ** 2
+                    lobe = half * half * (alpha2 - one) + one
+                    shine = min(F(6.0), alpha2 / (PI * lobe * lobe) * F(0.25)) * share * cosine
+                    mr, mg, mb = mr + shine * colours[1, 0], mg + shine * colours[1, 1], mb + shine * colours[1, 2]
+                if kind == METAL:
+                    r, g, b = (
+                        r * (one - fresnel) + mr * fresnel * ar * F(2.0),
+                        g * (one - fresnel) + mg * fresnel * ag * F(2.0),
+                        b * (one - fresnel) + mb * fresnel * ab * F(2.0),
+                    )
+                else:
+                    r = r * (one - fresnel) + mr * fresnel
+                    g = g * (one - fresnel) + mg * fresnel
+                    b = b * (one - fresnel) + mb * fresnel
+            shown = one - F(0.6) * white
+            r += emission[row, col, 0] * shown
+            g += emission[row, col, 1] * shown
+            b += emission[row, col, 2] * shown
+            out[row, col, 0] = r * cover + sr * (one - cover)
+            out[row, col, 1] = g * cover + sg * (one - cover)
+            out[row, col, 2] = b * cover + sb * (one - cover)
