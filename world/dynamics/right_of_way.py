@@ -1,0 +1,212 @@
+"""Who goes first: signals, the conflict table, junctions that cannot be left, and people on crossings.
+
+Every function answers with the m that the front bumper may still go; FREE: nothing forbids to go on.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from world.scene.objects import Kind
+from world.scene.query import GREEN, RED, pose, signal_colour
+
+FREE = 1e9
+COMMITTED = 0.7  # m past the stop line from which a vehicle no longer stops for a signal
+MARGIN = 1.0  # s between two that cross
+PATIENCE = 5.0  # s after which standing road users are no longer waited for
+RUN_UP, TURNING = 1.6, 6.5  # m/s2, m/s: how a junction is crossed
+_PERSON, _CHILD = int(Kind.PERSON), int(Kind.CHILD)
+_WAIT = 1  # AGENT.memory of vehicles: s that it has waited
+
+
+@njit(cache=True)
+def along(lanes, agent, connection):
+    """s of an agent's centre along a connection, negative before it; -FREE: it does not go there."""
+    lane = agent.lane
+    if lane < 0:
+        return -FREE
+    if lane == connection:
+        return agent.s
+    if agent.next != connection:
+        return -FREE
+    source = lanes[connection].source
+    if lane == source:
+        return agent.s - lanes[lane].length
+    if lanes[lane].junction >= 0 and lanes[lane].target == source:
+        return agent.s - lanes[lane].length - lanes[source].length
+    return -FREE
+
+
+@njit(cache=True)
+def _seconds_to(distance, speed, most):
+    """s to go a distance, speeding up to `most`."""
+    if distance <= 0.0:
+        return 0.0
+    if speed >= most:
+        return distance / speed
+    run = (most * most - speed * speed) / (2.0 * RUN_UP)
+    if run >= distance:
+        return (math.sqrt(speed * speed + 2.0 * RUN_UP * distance) - speed) / RUN_UP
+    return (most - speed) / RUN_UP + (distance - run) / most
+
+
+@njit(cache=True)
+def signal_stop(lanes, signals, connection, to_line, speed, seconds):
+    """Red: the line. Amber: the line where it can be kept with 3 m/s2."""
+    signal = lanes[connection].signal
+    if signal < 0 or to_line < -COMMITTED:
+        return FREE
+    colour = signal_colour(signals, signal, seconds)
+    if colour == GREEN or (colour != RED and speed * speed > 6.0 * max(to_line, 0.0)):
+        return FREE
+    return to_line
+
+
+@njit(cache=True)
+def leavable(lanes, agents, i, connection, length):
+    """Whether there is room behind a connection for one more vehicle."""
+    target = lanes[connection].target
+    rear, speed = lanes[target].length, 9.0
+    promised = 0.0
+    for k in range(len(agents)):
+        if k == i or agents[k].kind == 0 or agents[k].lane < 0:
+            continue
+        if agents[k].lane == target:
+            if agents[k].s - 0.5 * agents[k].length < rear:
+                rear, speed = agents[k].s - 0.5 * agents[k].length, agents[k].speed
+        elif lanes[agents[k].lane].junction >= 0 and lanes[agents[k].lane].target == target:
+            promised += agents[k].length + 2.0
+    return speed > 3.0 or rear - promised > length + 2.5
+
+
+@njit(cache=True)
+def conflict_stop(t, agents, i, connection, u, committed, seconds):
+    """(m to stop at, m to a vehicle that merges ahead, its speed) on a connection; u: s of the centre along it.
+
+    Who yields, waits for a gap; who does not, waits only for those already where the two connections meet. Those who have
+    entered under a green light that is over leave first. Among those who stand, who has waited longest goes first.
+    """
+    lanes, conflicts, signals = t.lanes, t.conflicts, t.signals
+    me = agents[i]
+    half, stop, merging, merging_speed = 0.5 * me.length, FREE, FREE, 0.0
+    most = max(2.0, min(me.wish * lanes[connection].limit, TURNING if lanes[connection].turn > 1 else 11.0))
+    my_signal = lanes[connection].signal
+    leaving = committed and my_signal >= 0 and signal_colour(signals, my_signal, seconds) != GREEN
+    waited = me.memory[_WAIT]
+    for row in range(lanes[connection].first_conflict, lanes[connection].first_conflict + lanes[connection].conflicts):
+        rule = conflicts[row]
+        other = rule.other
+        if lanes[other].source == lanes[connection].source:
+            continue
+        begin, end = rule.begin, rule.end
+        away = begin - u - half
+        if u - half > end:
+            continue
+        merges = lanes[other].target == lanes[connection].target
+        its_signal = lanes[other].signal
+        its_colour = signal_colour(signals, its_signal, seconds) if its_signal >= 0 else GREEN
+        for k in range(len(agents)):
+            if k == i or agents[k].kind == 0:
+                continue
+            v = along(lanes, agents[k], other)
+            if v == -FREE:
+                continue
+            a = agents[k]
+            its_half = 0.5 * a.length
+            if v - its_half > rule.other_end:
+                continue
+            its_away = rule.other_begin - v - its_half
+            source = lanes[other].source
+            entered = a.lane == other or (a.lane == source and a.s + its_half > t.stop_line[source] + COMMITTED)
+            inside = its_away <= 0.0 and entered
+            if merges and (inside or away <= 0.0):
+                mine = lanes[connection].length - u
+                its = lanes[other].length - v
+                if its < mine or (its == mine and a.id < me.id):
+                    gap = mine - its - half - its_half
+                    if inside and gap < merging:
+                        merging, merging_speed = gap, a.speed
+                    continue
+                if away <= 0.0:
+                    continue
+            if away <= 0.0:
+                continue  # already where they meet: the leader search sees to it
+            if inside:
+                clears = (rule.other_end + its_half - v) / max(a.speed, 0.5)
+                if clears + 0.3 > away / max(me.speed, 2.0) or a.speed < 0.5:
+                    stop = min(stop, away)
+                continue
+            if not entered and its_colour == RED:
+                continue
+            if not entered and its_colour != GREEN and its_away > a.speed * a.speed / 6.0:
+                continue
+            its_leaving = entered and its_signal >= 0 and its_colour != GREEN
+            yields, other_yields = rule.yields == 1, t.other_yields[row] == 1
+            if its_leaving and not committed:
+                yields, other_yields = True, False
+            elif leaving and not entered:
+                yields, other_yields = False, True
+            standing = a.speed < 0.3
+            if standing and waited > PATIENCE:
+                its_wait = a.memory[_WAIT]
+                if (
+                    its_wait < 0.0
+                    or waited > its_wait
+                    or (waited == its_wait and me.id < a.id)
+                    or (other_yields and not entered)
+                ):
+                    continue
+            if standing and yields and not entered and a.memory[_WAIT] > PATIENCE and waited <= a.memory[_WAIT]:
+                stop = min(stop, away)
+                continue
+            if not yields and other_yields:
+                continue
+            arrive, leave = _seconds_to(away, me.speed, most), _seconds_to(end - u + half, me.speed, most)
+            its_most = max(a.speed, 0.8 * lanes[other].limit)
+            its_arrive = its_away / a.speed if a.speed > 3.0 else _seconds_to(its_away, a.speed, its_most)
+            its_leave = _seconds_to(rule.other_end - v + its_half, max(a.speed, 0.1), max(a.speed, 5.0))
+            if yields == other_yields:  # the table does not say: who is first there
+                if entered != committed:
+                    if committed:
+                        continue
+                elif arrive < its_arrive - 0.2 or (abs(arrive - its_arrive) <= 0.2 and me.id < a.id):
+                    continue
+            if its_leave + MARGIN < arrive and its_leave < 8.0 and a.speed > 1.0:
+                continue
+            margin = MARGIN + (1.0 if merges else 0.0) - min(0.6, 0.05 * waited)
+            if its_arrive < leave + margin:
+                stop = min(stop, away)
+    return stop, merging, merging_speed
+
+
+@njit(cache=True)
+def people_stop(t, agents, lane, s):
+    """m along a lane from s to the first crossing that somebody uses; FREE: none."""
+    stop = FREE
+    for row in range(t.first_crossing[lane], t.first_crossing[lane] + t.crossing_count[lane]):
+        crossing = t.crossings[t.lane_crossings[row]]
+        away = t.lane_crossing_s[row] - 0.5 * crossing.width - s
+        if away < -1.0 or away > 60.0:
+            continue
+        ux, uy = crossing.x1 - crossing.x0, crossing.y1 - crossing.y0
+        long = max(math.hypot(ux, uy), 1e-6)
+        ux, uy = ux / long, uy / long
+        x, y, _ = pose(t.lanes, t.points, lane, t.lane_crossing_s[row], 0.0)
+        mine = (x - crossing.x0) * ux + (y - crossing.y0) * uy
+        for k in range(len(agents)):
+            a = agents[k]
+            if a.kind != _PERSON and a.kind != _CHILD:
+                continue
+            px, py = a.x - crossing.x0, a.y - crossing.y0
+            place, aside = px * ux + py * uy, abs(py * ux - px * uy)
+            if aside > 0.5 * crossing.width + 1.0 or place < -1.6 or place > long + 1.6:
+                continue
+            towards = a.speed * math.cos(a.heading - math.atan2(uy, ux)) * (1.0 if mine > place else -1.0)
+            near = abs(mine - place)
+            on_road = 0.0 < place < long
+            waits = crossing.signal < 0 and not on_road and (a.next == crossing.walk or a.lane == crossing.walk)
+            if near < 2.2 or (towards > 0.2 and near / towards < 4.0 and on_road) or waits:
+                stop = min(stop, away - 0.6)
+    return stop

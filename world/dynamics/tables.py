@@ -1,0 +1,105 @@
+"""The map as compiled steps read it: HDMap's tables, and what follows from them. Made once for a map."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from world.scene.hd_map import HDMap
+
+CROSSING_NEAR = 14.0  # m before a lane's end within which a crossing moves its stop line
+LINE_TO_CROSSING = 0.8  # m
+
+
+class Tables(NamedTuple):
+    """Read-only arrays; names as in HDMap, and below them what is computed from it."""
+
+    lanes: np.ndarray
+    points: np.ndarray
+    successors: np.ndarray
+    conflicts: np.ndarray
+    signals: np.ndarray
+    crossings: np.ndarray
+    crossed: np.ndarray
+    walks: np.ndarray
+    walk_points: np.ndarray
+    walk_links: np.ndarray
+    grid: tuple[float, float, float]
+    cell_first: np.ndarray
+    cell_count: np.ndarray
+    cell_items: np.ndarray
+    point_lane: np.ndarray
+    bounds: tuple[float, float, float, float]
+    stop_line: np.ndarray  # float64 [lanes]: s of the stop line of street lanes
+    other_yields: np.ndarray  # int32 [conflicts]: 1: the other connection gives way to the own one
+    first_crossing: np.ndarray  # int32 [lanes]: rows of `lane_crossings`
+    crossing_count: np.ndarray  # int32 [lanes]
+    lane_crossings: np.ndarray  # int32 [N]: crossings over a lane
+    lane_crossing_s: np.ndarray  # float64 [N]: where on the lane
+
+
+_MADE: WeakKeyDictionary[HDMap, Tables] = WeakKeyDictionary()
+
+
+def tables(place: HDMap) -> Tables:
+    """The tables of a map, made once while the map lives."""
+    if place not in _MADE:
+        _MADE[place] = _make(place)
+    return _MADE[place]
+
+
+def _make(place: HDMap) -> Tables:
+    lanes, conflicts, crossings = place.lanes, place.conflicts, place.crossings
+    rows: list[list[tuple[int, float]]] = [[] for _ in lanes]
+    for index, crossing in enumerate(crossings):
+        for row in place.crossed[crossing["first_lane"] : crossing["first_lane"] + crossing["lanes"]]:
+            rows[row["lane"]].append((index, float(row["s"])))
+    stop_line = lanes["length"].astype(np.float64)
+    for lane, over in enumerate(rows):
+        over.sort(key=lambda one: one[1])
+        for index, s in over:
+            line = s - 0.5 * float(crossings[index]["width"]) - LINE_TO_CROSSING
+            if lanes[lane]["junction"] < 0 and s > lanes[lane]["length"] - CROSSING_NEAR:
+                stop_line[lane] = max(0.0, min(stop_line[lane], line))
+    count = np.array([len(over) for over in rows], np.int32)
+    other_yields = np.zeros(len(conflicts), np.int32)
+    yields: dict[tuple[int, int], int] = {}
+    for lane in np.flatnonzero(lanes["junction"] >= 0):
+        for k in range(lanes[lane]["first_conflict"], lanes[lane]["first_conflict"] + lanes[lane]["conflicts"]):
+            yields[int(lane), int(conflicts[k]["other"])] = k
+    for (lane, other), k in yields.items():
+        if (other, lane) in yields:
+            other_yields[k] = conflicts[yields[other, lane]]["yields"]
+    return Tables(
+        lanes=_frozen(lanes),
+        points=_frozen(place.points),
+        successors=_frozen(place.successors),
+        conflicts=_frozen(conflicts),
+        signals=_frozen(place.signals),
+        crossings=_frozen(crossings),
+        crossed=_frozen(place.crossed),
+        walks=_frozen(place.walks),
+        walk_points=_frozen(place.walk_points),
+        walk_links=_frozen(place.walk_links),
+        grid=(float(place.grid[0]), float(place.grid[1]), float(place.grid[2])),
+        cell_first=_frozen(place.cell_first),
+        cell_count=_frozen(place.cell_count),
+        cell_items=_frozen(place.cell_items),
+        point_lane=_frozen(place.point_lane),
+        bounds=(float(place.bounds[0]), float(place.bounds[1]), float(place.bounds[2]), float(place.bounds[3])),
+        stop_line=_frozen(stop_line),
+        other_yields=_frozen(other_yields),
+        first_crossing=_frozen((np.cumsum(count) - count).astype(np.int32)),
+        crossing_count=_frozen(count),
+        lane_crossings=_frozen(np.array([index for over in rows for index, _ in over], np.int32)),
+        lane_crossing_s=_frozen(np.array([s for over in rows for _, s in over], np.float64)),
+    )
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    """A contiguous read-only view: one type for the compiler, whatever the map was made of."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,394 @@
+"""The vehicles' step by rules: each follows its path, its leader, the signals, who goes first; all of them at once, from one moment.
+
+`vehicles` is a pure function. Those that a role moves (role != 0 and mode >= ROLE_MODES) are seen by everybody and left as they are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from world.controls import DT
+from world.dynamics.idm import HARDEST, bend_speed, follow, free_road, stop_in
+from world.dynamics.lane_change import choose
+from world.dynamics.right_of_way import COMMITTED, FREE, conflict_stop, leavable, people_stop, signal_stop
+from world.dynamics.spawn import RETIRED, choose_next, edge, fill, is_vehicle, spawn, wanted
+from world.dynamics.tables import Tables
+from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
+from world.scene.hd_map import LEFT, RIGHT
+from world.scene.objects import AGENT, Kind, Lights
+from world.scene.query import pose, wrap
+from world.scene.state import AGENTS
+
+ROLE_MODES = 100
+POINTS, SPACING = 56, 1.5  # of a path ahead, and m between them
+ASIDE = 0.3  # m that a vehicle wants to its left and right
+LATERAL, SLOPE, QUICKNESS = 1.2, 0.2, 0.9  # m/s, m a m, 1/s: how a vehicle moves sideways
+AXLES = 0.3  # of the length: where axles are before and behind the centre
+BEND_BRAKE = 1.4  # m/s2
+JERK = 0.4  # m/s2 more in a step
+AGAIN = 4.0  # s between lane changes
+PASSING = 0.8  # m to the left when a bicycle is passed
+FAR = 400.0  # m off the map: our car is absent
+_LATERAL, _WAIT, _CAME_FROM, _REST = range(4)  # AGENT.memory: m/s, s, lane + 1, s
+_CAR, _LORRY, _BUS, _BICYCLE = (int(kind) for kind in (Kind.CAR, Kind.LORRY, Kind.BUS, Kind.BICYCLE))
+_PERSON, _DEER = int(Kind.PERSON), int(Kind.DEER)
+_BRAKE, _LEFT, _RIGHT, _HEAD, _BEACON = (int(light) for light in Lights if light)
+
+
+def vehicles(
+    place: Tables, seed: np.uint64, clock: int, ego: np.ndarray, agents: np.ndarray, dark: bool, density: float = 1.0
+) -> np.ndarray:
+    """One drive's agents [AGENTS] a step on. ego: EGO [1]; dark: headlights on; density: of traffic, 0: nobody comes."""
+    seen = np.empty(AGENTS + 1, AGENT)
+    seen[:AGENTS] = agents
+    _see(ego, seen)
+    out = seen[:AGENTS].copy()
+    _step(
+        place, np.uint64(seed), int(clock), ego[0]["x"], ego[0]["y"], ego[0]["heading"], seen, out, dark, float(density)
+    )
+    return out
+
+
+def populate(place: Tables, seed: np.uint64, ego: np.ndarray, agents: np.ndarray, density: float) -> np.ndarray:
+    """Agents [AGENTS] with vehicles round our car added, as a drive begins. ego: EGO [1]."""
+    seen = np.empty(AGENTS + 1, AGENT)
+    seen[:AGENTS] = agents
+    _see(ego, seen)
+    x, y = float(ego[0]["x"]), float(ego[0]["y"])
+    fill(place, np.uint64(seed), x, y, seen, AGENTS, wanted(place, x, y, float(density)))
+    return seen[:AGENTS].copy()
+
+
+def _see(ego: np.ndarray, seen: np.ndarray) -> None:
+    """Our car as one more agent, the last."""
+    own, car = seen[AGENTS:], ego[0]
+    own[0] = np.zeros((), AGENT)
+    ahead = REAR_AXLE_TO_FRONT - 0.5 * EGO_LENGTH
+    own["kind"], own["id"] = _CAR, -2
+    own["x"] = car["x"] + ahead * math.cos(car["heading"])
+    own["y"] = car["y"] + ahead * math.sin(car["heading"])
+    for name in ("heading", "speed", "accel", "yaw_rate", "lane", "left", "next", "goal"):
+        own[name] = car[name]
+    own["s"] = car["s"] + ahead
+    own["length"], own["width"], own["height"], own["wish"] = EGO_LENGTH, EGO_WIDTH, 1.5, 1.0
+    own["memory"][:, _WAIT] = -1.0
+
+
+@njit(cache=True)
+def _after(lanes, lane, onward):
+    """The lane after a lane; -1: none."""
+    if lanes[lane].junction >= 0:
+        return lanes[lane].target
+    return onward if onward >= 0 and lanes[onward].source == lane else -1
+
+
+@njit(cache=True)
+def _on_path(t, agent, ahead):
+    """(x, y, heading) `ahead` m of an agent's centre along its path, also behind it."""
+    lanes, lane, s = t.lanes, agent.lane, agent.s + ahead
+    if s < 0.0:
+        before = int(agent.memory[_CAME_FROM]) - 1
+        if before >= 0 and _after(lanes, before, lane) == lane:
+            lane, s = before, s + lanes[before].length
+    for _ in range(3):
+        after = _after(lanes, lane, agent.next)
+        if s <= lanes[lane].length or after < 0:
+            break
+        s -= lanes[lane].length
+        lane = after
+    return pose(lanes, t.points, lane, s, agent.left)
+
+
+@njit(cache=True)
+def _trace(t, agent, aim, reach, path):
+    """Points (x, y, heading) of the path ahead every SPACING m from the centre on; how many there are."""
+    lanes, points = t.lanes, t.points
+    lane, s = agent.lane, agent.s
+    k = lanes[lane].first
+    last = k + lanes[lane].count - 2
+    settled = max(8.0, 2.2 * agent.speed)
+    for n in range(POINTS):
+        ahead = n * SPACING
+        if ahead > reach:
+            return n
+        while s > lanes[lane].length:
+            after = _after(lanes, lane, agent.next)
+            if after < 0:
+                return n
+            s -= lanes[lane].length
+            lane = after
+            k = lanes[lane].first
+            last = k + lanes[lane].count - 2
+        while k < last and points[k + 1].s <= s:
+            k += 1
+        a, b = points[k], points[k + 1]
+        share = (s - a.s) / max(b.s - a.s, 1e-9)
+        heading = a.heading + min(1.0, max(0.0, share)) * wrap(b.heading - a.heading)
+        left = aim + (agent.left - aim) * max(0.0, 1.0 - ahead / settled)
+        path[n, 0] = a.x + share * (b.x - a.x) - left * math.sin(heading)
+        path[n, 1] = a.y + share * (b.y - a.y) + left * math.cos(heading)
+        path[n, 2] = heading
+        s += SPACING
+    return POINTS
+
+
+@njit(cache=True)
+def _leader(agents, i, path, count, strongest):
+    """The acceleration (m/s2) that everybody on the path ahead allows."""
+    me = agents[i]
+    half = 0.5 * me.length
+    first = math.ceil(half / SPACING)
+    hardest = 9.0
+    reach = SPACING * count
+    for k in range(len(agents)):
+        a = agents[k]
+        if k == i or a.kind == 0:
+            continue
+        living = _PERSON <= a.kind <= _DEER
+        if abs(a.x - me.x) + abs(a.y - me.y) > 1.42 * (reach + a.length):
+            continue
+        for moment in range(2 if living and a.speed > 0.2 else 1):
+            c, s = math.cos(a.heading), math.sin(a.heading)
+            x, y = a.x + moment * a.speed * c, a.y + moment * a.speed * s
+            radius = 0.5 * me.width + (0.5 if living else ASIDE)
+            far = 0.5 * a.length + radius
+            for n in range(first, count):
+                dx, dy = path[n, 0] - x, path[n, 1] - y
+                if dx * dx + dy * dy > far * far + a.width * a.width:
+                    continue
+                along, across = dx * c + dy * s, dy * c - dx * s
+                outside = max(0.0, abs(along) - 0.5 * a.length)
+                beside = max(0.0, abs(across) - 0.5 * a.width)
+                if outside * outside + beside * beside > radius * radius:
+                    continue
+                turn = path[n, 2] - a.heading
+                forward, sideways = math.cos(turn), math.sin(turn)
+                to = (
+                    -(outside if along > 0.0 else -outside) * forward - (beside if across > 0.0 else -beside) * sideways
+                )
+                if to < -0.2:
+                    continue
+                gap = n * SPACING - half + max(0.0, to)
+                speed = a.speed * forward
+                if speed < -1.0:  # it comes towards us
+                    gap += 2.0 * speed
+                hardest = min(hardest, follow(me.speed, gap, max(0.0, speed), strongest))
+                break
+    return hardest
+
+
+@njit(cache=True)
+def _bends(path, count, speed):
+    """(speed to wish for, braking that bends ahead ask for)."""
+    wish, brake = 99.0, 9.0
+    for n in range(0, count - 3):
+        turned = abs(wrap(path[n + 3, 2] - path[n, 2]))
+        most = bend_speed(turned / (3.0 * SPACING))
+        ahead = max(0.1, SPACING * n)
+        wish = min(wish, math.sqrt(most * most + 2.0 * BEND_BRAKE * ahead))
+        if speed > most:
+            needed = (most * most - speed * speed) / (2.0 * max(ahead, 3.0))
+            if needed < -BEND_BRAKE:
+                brake = min(brake, max(needed, -4.0))
+    return wish, brake
+
+
+@njit(cache=True)
+def _rules(t, agents, i, seconds, strongest):
+    """(acceleration that signals, priority and people allow, whether others are waited for)."""
+    lanes, me = t.lanes, agents[i]
+    half, lane, onward = 0.5 * me.length, me.lane, me.next
+    allowed, waits = 9.0, False
+    allowed = min(allowed, _stop(me.speed, people_stop(t, agents, lane, me.s + half)))
+    if lanes[lane].junction >= 0:
+        stop, merging, its_speed = conflict_stop(t, agents, i, lane, me.s, True, seconds)
+        if stop < FREE:
+            allowed, waits = min(allowed, _stop(me.speed, stop - 0.4)), True
+        if merging < FREE:
+            allowed = min(allowed, follow(me.speed, max(0.5, merging), its_speed, strongest))
+        return allowed, waits
+    length = lanes[lane].length
+    if onward < 0 or lanes[onward].source != lane:
+        if onward < 0:
+            allowed = min(allowed, _stop(me.speed, length - me.s - half - 1.0))
+        return allowed, waits
+    line = t.stop_line[lane] - me.s - half
+    if line > 15.0 + 2.0 * me.speed + 0.25 * me.speed * me.speed:
+        return allowed, waits
+    allowed = min(allowed, _stop(me.speed, people_stop(t, agents, onward, me.s + half - length)))
+    committed = line < -COMMITTED
+    if not committed:
+        red = signal_stop(lanes, t.signals, onward, line, me.speed, seconds)
+        if red < FREE:
+            return min(allowed, _stop(me.speed, red)), False
+    stop, merging, its_speed = conflict_stop(t, agents, i, onward, me.s - length, committed, seconds)
+    if not committed and (stop < FREE or not leavable(lanes, agents, i, onward, me.length)):
+        allowed, waits = min(allowed, _stop(me.speed, line)), True
+    elif stop < FREE:
+        allowed, waits = min(allowed, _stop(me.speed, stop - 0.4)), True
+    if merging < FREE:
+        allowed = min(allowed, follow(me.speed, max(0.5, merging), its_speed, strongest))
+    return allowed, waits
+
+
+@njit(cache=True)
+def _stop(speed, gap):
+    return 9.0 if gap >= FREE - 1000.0 else stop_in(speed, gap)
+
+
+@njit(cache=True)
+def _aim(lanes, agents, i, goal):
+    """m left of its lane's centre line where a vehicle wants to be."""
+    me = agents[i]
+    if goal >= 0:
+        side = 1.0 if lanes[me.lane].left == goal else -1.0
+        return side * 0.5 * (lanes[me.lane].width + lanes[goal].width) + edge(lanes, goal, me.kind)
+    own = edge(lanes, me.lane, me.kind)
+    if me.kind != _BICYCLE and me.width < 2.2 and lanes[me.lane].junction < 0:
+        for k in range(len(agents)):
+            a = agents[k]
+            if a.kind == _BICYCLE and a.lane == me.lane and -9.0 < a.s - me.s < 30.0 and a.left < -0.6:
+                return PASSING
+    return own
+
+
+@njit(cache=True)
+def _move(t, seed, agent, accel, aim):
+    """One vehicle a step on along its path; where its lane ends, onto the next."""
+    lanes = t.lanes
+    speed = max(0.0, agent.speed + accel * DT)
+    way = 0.5 * (agent.speed + speed) * DT
+    if agent.speed + accel * DT < 0.0:
+        way = 0.5 * agent.speed * agent.speed / max(-accel, 1e-6)
+    agent.accel = (speed - agent.speed) / DT
+    most = min(LATERAL, SLOPE * speed)
+    sideways = agent.memory[_LATERAL]
+    sideways += DT * QUICKNESS * (QUICKNESS * (aim - agent.left) - 2.0 * sideways)
+    sideways = min(most, max(-most, sideways))
+    agent.memory[_LATERAL] = sideways
+    agent.left += sideways * DT
+    agent.speed = speed
+    agent.s += way
+    agent.phase += way
+    if agent.goal >= 0:
+        side = 1.0 if lanes[agent.lane].left == agent.goal else -1.0
+        if side * agent.left > 0.5 * lanes[agent.lane].width:
+            agent.s *= lanes[agent.goal].length / max(lanes[agent.lane].length, 1.0)
+            agent.left -= side * 0.5 * (lanes[agent.lane].width + lanes[agent.goal].width)
+            agent.lane, agent.goal = agent.goal, -1
+            agent.memory[_REST] = AGAIN
+    if lanes[agent.lane].junction < 0:
+        left_over = lanes[agent.lane].length - agent.s - 0.5 * agent.length
+        if left_over < 4.0:
+            agent.goal = -1
+        strange = agent.next < 0 or lanes[agent.next].source != agent.lane
+        if strange and (
+            left_over < 14.0 or agent.next < 0 or not _same_way(lanes, agent.lane, lanes[agent.next].source)
+        ):
+            agent.next = choose_next(t, seed, agent.lane, agent.id, 0.0)
+    while agent.s > lanes[agent.lane].length:
+        after = _after(lanes, agent.lane, agent.next)
+        if after < 0:
+            agent.s, agent.speed = lanes[agent.lane].length, 0.0
+            break
+        agent.s -= lanes[agent.lane].length
+        agent.memory[_CAME_FROM] = agent.lane + 1
+        agent.lane, agent.goal = after, -1
+        if lanes[after].junction >= 0:
+            target = lanes[after].target
+            reach = 0.0 if agent.kind == _BICYCLE else lanes[target].length - 40.0
+            agent.next = choose_next(t, seed, target, agent.id, reach)
+    heading = agent.heading
+    fx, fy, _ = _on_path(t, agent, AXLES * agent.length)
+    rx, ry, _ = _on_path(t, agent, -AXLES * agent.length)
+    agent.x, agent.y = 0.5 * (fx + rx), 0.5 * (fy + ry)
+    agent.heading = wrap(math.atan2(fy - ry, fx - rx) + math.atan2(sideways, max(speed, 1.0)))
+    agent.yaw_rate = wrap(agent.heading - heading) / DT
+
+
+@njit(cache=True)
+def _same_way(lanes, a, b):
+    return lanes[a].street == lanes[b].street and lanes[a].forward == lanes[b].forward
+
+
+@njit(cache=True)
+def _lights(lanes, agent, dark):
+    lights = agent.lights & _BEACON
+    if dark:
+        lights |= _HEAD
+    if agent.accel < -0.6 or agent.speed < 0.15:
+        lights |= _BRAKE
+    turn = 0
+    if lanes[agent.lane].junction >= 0:
+        turn = lanes[agent.lane].turn
+    elif agent.next >= 0 and lanes[agent.lane].length - agent.s < 35.0:
+        turn = lanes[agent.next].turn
+    if agent.goal >= 0:
+        turn = LEFT if lanes[agent.lane].left == agent.goal else RIGHT
+    if turn == LEFT:
+        lights |= _LEFT
+    elif turn == RIGHT:
+        lights |= _RIGHT
+    return lights
+
+
+@njit(cache=True)
+def _step(t, seed, clock, x, y, heading, seen, out, dark, density):
+    lanes = t.lanes
+    seconds = clock * DT
+    here = t.bounds[0] - FAR < x < t.bounds[2] + FAR and t.bounds[1] - FAR < y < t.bounds[3] + FAR
+    path = np.empty((POINTS, 3))
+    changing = np.full(len(seen), -1, np.int32)
+    count = 0
+    for i in range(len(out)):
+        agent = seen[i]
+        if not is_vehicle(agent.kind) or agent.lane < 0 or (agent.role != 0 and agent.mode >= ROLE_MODES):
+            continue
+        if here and agent.role == 0 and math.hypot(agent.x - x, agent.y - y) > RETIRED:
+            out[i].kind, out[i].id = 0, 0
+            continue
+        count += 1
+        strongest = 1.3 if agent.kind == _LORRY or agent.kind == _BUS or agent.kind == _BICYCLE else 1.9
+        wish = agent.wish * lanes[agent.lane].limit
+        goal = agent.goal
+        may = lanes[agent.lane].junction < 0 and agent.kind != _BICYCLE and agent.memory[_REST] <= 0.0
+        if may and goal < 0 and agent.speed > 0.5 and wish > 0.5:
+            goal = choose(lanes, seen, changing, i, wish, strongest)
+            changing[i] = goal
+        aim = _aim(lanes, seen, i, goal)
+        reach = min(POINTS * SPACING, 14.0 + 0.5 * agent.length + 2.0 * agent.speed + 0.22 * agent.speed * agent.speed)
+        traced = _trace(t, agent, aim, reach, path)
+        bend, brake = _bends(path, traced, agent.speed)
+        accel = min(brake, free_road(agent.speed, min(wish, bend), strongest)) if wish > 0.1 else -2.0
+        leading = _leader(seen, i, path, traced, strongest)
+        ruled, waits = _rules(t, seen, i, seconds, strongest)
+        accel = min(accel, min(leading, ruled))
+        accel = max(-HARDEST, min(accel, max(agent.accel, -0.5) + JERK))
+        out[i].goal = goal
+        if waits and agent.speed < 0.3:
+            out[i].memory[_WAIT] += DT
+        elif agent.speed > 2.0 or not waits:
+            out[i].memory[_WAIT] = 0.0
+        out[i].memory[_REST] = max(0.0, agent.memory[_REST] - DT)
+        _move(t, seed, out[i], accel, aim)
+        out[i].lights = _lights(lanes, out[i], dark)
+    if here and density > 0.0:
+        missing = int(density * 24.0 + 0.5) - count
+        if missing > 0:
+            missing = wanted(t, x, y, density) - count
+        if missing > 0:
+            _arrive(t, seed, clock, x, y, heading, seen, out, missing, seconds)
+
+
+@njit(cache=True)
+def _arrive(t, seed, clock, x, y, heading, seen, out, missing, seconds):
+    """New vehicles, into a record that holds our car as well."""
+    slots = len(out)
+    for k in range(slots):
+        seen[k] = out[k]
+    spawn(t, seed, clock, x, y, heading, seen, slots + 1, slots, missing, seconds)
+    for k in range(slots):
+        out[k] = seen[k]
