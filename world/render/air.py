@@ -42,9 +42,9 @@ def develop(
     above = sky(light)
     exposed = np.empty_like(radiance)
     # City light hangs in the air at night.
-    glow = np.array([0.016, 0.012, 0.008]) * light.night * (1.0 + 1.5 * light.overcast)
+    glow = np.array([0.012, 0.0098, 0.0092]) * light.night * (1.0 + 0.7 * light.overcast)
     grey = F(max(snow, rain, 1e-9))
-    drop = (np.array([0.9, 0.93, 1.0]) * snow + np.array([0.50, 0.52, 0.55]) * rain) / grey * (1 - 0.78 * light.night)
+    drop = (np.array([0.9, 0.93, 1.0]) * snow + np.array([0.50, 0.52, 0.55]) * rain) / grey * (1 - 0.55 * light.night)
     numbers = np.array(
         [
             view.focal,

@@ -45,7 +45,8 @@ class Light:
 
     sun_direction points to the sun; sun: irradiance on a plane that faces it. Sky: elevation of the sun for its colours,
     mie (vertical optical depth of haze), clouds (cover, 0 to 1), overcast (share of a closed cloud deck) with its
-    zenith radiance `deck`, daylight (scale of the clear sky), twilight (radiance added at dawn and dusk), night (share).
+    zenith radiance `deck`, daylight (scale of the clear sky), twilight (radiance
+    added at dawn and dusk), afterglow (the warm band low above a low sun), night (share).
     emission: a value per EMISSION_GROUPS, by which a material's tint is multiplied to radiance. lamp and beam: luminous
     intensity of a street lamp and of a headlight, by which irradiances of lights of intensity one are multiplied.
     extinction in 1/m at the ground, falling off with haze_height (m).
@@ -61,6 +62,7 @@ class Light:
     deck: tuple[float, float, float]
     daylight: float
     twilight: tuple[float, float, float]
+    afterglow: tuple[float, float, float]
     night: float
     ground: tuple[float, float, float]
     exposure: float
@@ -75,6 +77,8 @@ class Light:
 
     def group(self, name: str) -> float:
         """The value of one emission group; zero for "". Raises ValueError for an unknown name."""
+        if name and name not in EMISSION_GROUPS:
+            raise ValueError(f"no group of lights is called {name!r}")
         return self.emission[EMISSION_GROUPS.index(name)] if name else 0.0
 
 
@@ -111,30 +115,39 @@ def _light(steps: tuple[int, ...], azimuth: float, elevation: float) -> Light:
     # The deck hides the sun well before it is closed.
     strength = SUN_ABOVE_AIR * _log_mix(time, (1.0, 1.1, 0.16, 0.0008)) * (1.0 - overcast) ** 2
     through = [math.exp(-mass * (RAYLEIGH[i] + OZONE[i] + mie * (0.8, 1.0, 1.25)[i])) for i in range(3)]
-    daylight = _log_mix(time, (1.0, 0.75, 0.42, 0.003))
+    daylight = _log_mix(time, (1.0, 0.85, 0.55, 0.003))
 
     clear = 0.135 * (0.20 / 0.135) ** min(1.0, max(0.0, (1.0 - height) / 0.7))
     exposures = ((clear, 0.21, 0.155, 0.20), (0.36, 0.45, 0.36, 0.42), (0.62, 0.80, 0.66, 0.72), (5.0, 5.0, 4.2, 5.0))
-    deck = _log_mix(time, (7.0, 3.1, 1.35, 0.03)) * (1.0 - 0.45 * rain) * (1.0 - 0.15 * snow) * (1.0 - 0.12 * fog)
+    deck = (
+        _log_mix(time, (7.0, 2.6, 0.95, 0.030))
+        * (1.0 - 0.45 * rain * (1.0 - night))
+        * (1.0 - 0.15 * snow)
+        * (1.0 - 0.12 * fog)
+    )
     by_weather = (1.0 - overcast, *closed)
     exposure = math.exp(
         sum(
             time[i]
-            * sum(by_weather[j] * math.log(exposures[i][j] * (1.0, 1.0 + 0.38 * rain, 1.0, 1.0)[j]) for j in range(4))
+            * sum(
+                by_weather[j] * math.log(exposures[i][j] * (1.0, 1.0 + 0.38 * rain * (1.0 - night), 1.0, 1.0)[j])
+                for j in range(4)
+            )
             for i in range(4)
         )
         / sum(by_weather)
     )
-    tint = [_mix(time, row) for row in ((0.95, 1.02, 1.0, 1.25), (0.985, 0.97, 0.93, 1.0), (1.04, 1.04, 1.14, 0.86))]
+    tint = [_mix(time, row) for row in ((0.95, 1.01, 0.93, 1.12), (0.985, 0.97, 0.96, 0.96), (1.04, 1.03, 1.13, 0.92))]
 
     dark = min(1.0, night + 0.85 * dusk + 0.35 * dawn + (1.0 - night) * 0.3 * max(rain, 0.8 * fog, 0.6 * snow))
-    shining = dark**1.5
+    shining = dark**2
     lit = _smooth(0.45, 0.85, dark)
     emission = tuple((a + (b - a) * shining) / exposure for a, b in zip(BY_DAY, BY_NIGHT, strict=True))
     ground = 0.12 + 0.45 * snow
     return Light(
         sun_direction=toward,
-        sun=(strength * through[0], strength * through[1], strength * through[2]),
+        # As a camera balanced for daylight sees it.
+        sun=(strength * through[0] * 0.90, strength * through[1], strength * through[2] * 1.17),
         elevation=height,
         azimuth=turn,
         mie=mie,
@@ -142,7 +155,8 @@ def _light(steps: tuple[int, ...], azimuth: float, elevation: float) -> Light:
         overcast=overcast,
         deck=(deck * tint[0], deck * tint[1], deck * tint[2]),
         daylight=daylight,
-        twilight=(0.40 * dawn + 0.12 * dusk, 0.42 * dawn + 0.20 * dusk, 0.85 * dawn + 0.52 * dusk),
+        twilight=(0.50 * dawn + 0.20 * dusk, 0.47 * dawn + 0.24 * dusk, 0.80 * dawn + 0.55 * dusk),
+        afterglow=(1.5 * dawn + 1.6 * dusk, 0.72 * dawn + 0.68 * dusk, 0.34 * dawn + 0.16 * dusk),
         night=night,
         ground=(ground, ground, ground * 0.95),
         exposure=exposure,
@@ -154,8 +168,8 @@ def _light(steps: tuple[int, ...], azimuth: float, elevation: float) -> Light:
         extinction=math.exp(
             _mix((1.0 - fog, fog), (math.log(_mix(time, (1 / 1300, 1 / 520, 1 / 900, 1 / 1500))), math.log(1 / 17)))
         )
-        + rain**1.3 / 190.0
-        + snow**1.3 / 105.0,
+        + rain**1.6 / 150.0
+        + snow**1.8 / 52.0,
         haze_height=60.0 - 32.0 * fog - 40.0 * dawn * (1.0 - overcast),
         bloom=min(0.17, 0.05 + 0.05 * max(rain, snow, 1.3 * fog) + 0.07 * night + 0.04 * (dawn + dusk)),
     )

@@ -15,7 +15,7 @@ from world.render.camera import View
 
 F = np.float32
 CELL = (24.0, 24.0, 8.0)  # m
-RAIN_COUNT, SNOW_COUNT = 9000, 14000  # in a cell at full strength
+RAIN_COUNT, SNOW_COUNT = 9000, 20000  # in a cell at full strength
 RAIN_FALL = (0.6, 0.2, -7.5)  # m/s
 SNOW_FALL = (0.5, 0.25, -1.1)
 
@@ -47,7 +47,7 @@ def splat(
         offset = np.mod(drop * seconds - view.eye, cell)
         turned = (view.axes @ (drop - velocity)) * exposed
         numbers = np.array([radius, sway, view.focal, seconds % (2 * np.pi), 1.0 if sway else 0.0], F)
-        first = int(count * amount ** (0.8 if sway else 1.1))
+        first = int(count * amount ** (1.2 if sway else 1.1))
         _splat(
             out,
             inverse_depth,

@@ -59,7 +59,7 @@ def shade(gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray) -> np
 def smeared(mirror: np.ndarray) -> np.ndarray:
     """A mirror [H, W, 4] drawn out along columns, as rough water draws out lights."""
     out = np.empty_like(mirror)
-    _smear(mirror, out, max(2, mirror.shape[0] // 24))
+    _smear(mirror, out, max(2, mirror.shape[0] // 14))
     return out
 
 
@@ -184,7 +184,7 @@ def _shade(
             white = zero
             if snow > zero:
                 lies = snow_lies[row, col] * (F(0.55) + F(0.45) * _smooth(F(-0.1), F(0.5), nz))
-                level = lies * (F(0.62) + F(1.05) * snow) + (grain - F(0.5)) * F(0.55) - F(0.62)
+                level = lies * (F(0.45) + F(1.08) * snow) + (grain - F(0.5)) * F(0.55) - F(0.62)
                 white = _smooth(zero, F(0.22), level) * (F(0.82) + F(0.18) * min(one, snow * F(1.5)))
                 bright = F(0.80) + F(0.10) * speck
                 rest = one - white
@@ -200,7 +200,7 @@ def _shade(
                 if kind in (ASPHALT, PAINT, PAVEMENT):
                     flat = _smooth(F(0.75), F(0.95), nz)
                     full = wet[row, col] + (grain - F(0.5)) * F(0.25)
-                    puddle = flat * _smooth(F(1.02) - F(0.62) * rain, F(1.14) - F(0.62) * rain, full)
+                    puddle = flat * _smooth(F(1.10) - F(0.36) * rain, F(1.20) - F(0.36) * rain, full)
                     film = flat * damp_all * (F(0.55) + F(0.45) * grain)
                     dark = one - (F(0.25) if kind == PAINT else F(0.50)) * damp_all
                     dark = dark * (one - F(0.25) * puddle)
@@ -248,7 +248,7 @@ def _shade(
                 base, polish = F(0.05), one - white
             elif kind == METAL:
                 base = F(0.35)
-            polish = max(polish, max(F(0.42) * film, puddle) * (one - white))
+            polish = max(polish, max(F(0.34) * film, puddle) * (one - white))
             if polish > F(0.03):
                 grazing = one - min(one, max(zero, facing))
                 grazing2 = grazing * grazing
@@ -259,7 +259,7 @@ def _shade(
                 rz = dz + F(2.0) * facing * nz
                 if film > zero and puddle < F(0.5):
                     # A rough film is seen at its own slopes, which look up rather than along the road.
-                    rz = max(rz, F(0.05)) + F(0.16) * (one - puddle)
+                    rz = max(rz, F(0.03)) + F(0.07) * (one - puddle)
                     norm = one / np.sqrt(rx * rx + ry * ry + rz * rz)
                     rx, ry, rz = rx * norm, ry * norm, rz * norm
                 if rough < F(0.25) or puddle > F(0.5) or kind in (GLASS, CLEARCOAT):

@@ -19,7 +19,7 @@ from world.render.light import OZONE, RAYLEIGH, SUN_ABOVE_AIR, Light
 ROWS, COLUMNS = 64, 256
 CLOUD_SIZE = 512
 NIGHT_ZENITH = (0.0055, 0.0070, 0.0125)
-NIGHT_GLOW = (0.040, 0.026, 0.016)  # of the city, at the horizon
+NIGHT_GLOW = (0.034, 0.024, 0.0185)  # of the city, at the horizon
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,17 +45,16 @@ def sky(light: Light) -> Sky:
         np.array(
             [light.elevation, light.azimuth, light.mie, light.clouds, light.overcast, light.daylight, light.night], f
         ),
-        np.array([light.sun, light.deck, light.twilight], f),
+        np.array([light.sun, light.deck, light.twilight, light.afterglow], f),
     )
-    weight, basis = _quadrature()
-    up = (radiance * (weight * basis[3])[..., None]).sum((0, 1))  # irradiance of a horizontal plane
+    projection, horizontal = _projections()
+    up = horizontal @ radiance.reshape(-1, 3)  # irradiance of a horizontal plane
     ground = np.asarray(light.ground) * (up + np.asarray(light.sun) * light.sun_direction[2] * 0.75) / math.pi
-    harmonics = np.einsum("krc,rc,rcd->kd", basis, weight, radiance) * _BAND[:, None] * _NORM[:, None] ** 2
-    harmonics += _GROUND[:, None] * ground
+    harmonics = (projection @ radiance.reshape(-1, 3)) + _GROUND[:, None] * ground
     return Sky(radiance, _blurred(radiance), harmonics.astype(f), ground.astype(f))
 
 
-# Real spherical harmonics in the order 1, y, x(!), z as used by `irradiance`: 1, x, y, z, xy, yz, 3z2-1, xz, x2-y2.
+# Real spherical harmonics in the order 1, x, y, z, xy, yz, 3z2-1, xz, x2-y2.
 _NORM = np.array([0.282095, 0.488603, 0.488603, 0.488603, 1.092548, 1.092548, 0.315392, 1.092548, 0.546274])
 _BAND = np.array(
     [math.pi] + [2 * math.pi / 3] * 3 + [math.pi / 4] * 5
@@ -65,8 +64,8 @@ _GROUND = _BAND * _NORM**2 * np.array([2 * math.pi, 0, 0, -math.pi, 0, 0, 0, 0, 
 
 
 @lru_cache(maxsize=1)
-def _quadrature() -> tuple[np.ndarray, np.ndarray]:
-    """Solid angles float64 [ROWS, COLUMNS] and the basis [9, ROWS, COLUMNS] of a map."""
+def _projections() -> tuple[np.ndarray, np.ndarray]:
+    """Of a map on harmonics of its irradiance float32 [9, ROWS * COLUMNS], and on that of a horizontal plane [ROWS * COLUMNS]."""
     root = np.arange(ROWS) / (ROWS - 1)
     z = root**2
     ends = np.ones(ROWS)
@@ -76,7 +75,9 @@ def _quadrature() -> tuple[np.ndarray, np.ndarray]:
     azimuth = np.arange(COLUMNS) / COLUMNS * 2 * math.pi
     flat = np.sqrt(1 - z**2)[:, None]
     x, y, z = flat * np.cos(azimuth), flat * np.sin(azimuth), np.repeat(z[:, None], COLUMNS, 1)
-    return weight, np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y])
+    basis = np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]) * weight
+    basis = basis.reshape(9, -1).astype(np.float32)
+    return basis * (_BAND * _NORM**2).astype(np.float32)[:, None], basis[3]
 
 
 @lru_cache(maxsize=1)
@@ -121,7 +122,8 @@ def _step(low: float, high: float, value: float) -> float:
 
 @njit(cache=True)
 def _radiance(texture: np.ndarray, numbers: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """numbers [7]: elevation, azimuth, mie, clouds, overcast, daylight, night; colours [3, 3]: sun, deck, twilight."""
+    """numbers [7]: elevation, azimuth, mie, clouds, overcast, daylight, night; colours [4, 3]: sun, deck, twilight,
+    afterglow."""
     elevation, azimuth, mie, cover, overcast, daylight, night = numbers
     out = np.zeros((ROWS, COLUMNS, 3), np.float32)
     sun_z, sun_flat = math.sin(elevation), math.cos(elevation)
@@ -149,7 +151,7 @@ def _radiance(texture: np.ndarray, numbers: np.ndarray, colours: np.ndarray) -> 
             )
             even[channel] = (
                 SUN_ABOVE_AIR
-                * 0.05
+                * 0.075
                 * (1 - math.exp(-depth * mass * 0.9))
                 * math.exp(-0.12 * depth * sun_mass)
                 * sun_z**0.4
@@ -164,15 +166,19 @@ def _radiance(texture: np.ndarray, numbers: np.ndarray, colours: np.ndarray) -> 
             mask = _step(1.3 - 2.6 * cover, 2.2 - 2.2 * cover, puff) * min(1.0, z * 9)
             thick = _step(1.6 - 2.4 * cover, 3.4 - 2.4 * cover, puff)
             bright = 0.35 + 0.65 * mu * mu + 2.5 * max(mu, 0.0) ** 24
+            ahead = 0.5 + 0.5 * math.cos(angle - azimuth)
+            warm = math.exp(-z * 5.5) * (0.12 + 0.88 * ahead**3)
             ripple = 1 + 0.15 * _cloud(texture, x * reach * 34, y * reach * 34) * min(1.0, z * 5)
             for channel in range(3):
                 haze = mie * (0.8 + 0.225 * channel)
                 scatter = RAYLEIGH[channel] * rayleigh + haze * forward
                 clear = base[channel] * scatter + even[channel]
                 lit = colours[0, channel] * 0.085 * bright * (1 - overcast) + even[channel] * 1.6 + 0.35
+                lit += colours[3, channel] * (0.10 + 0.55 * ahead * ahead)
                 white = lit * (1 - 0.55 * thick) + 0.35 * thick
                 clear = (clear * (1 - 0.92 * mask) + white * 0.92 * mask) * daylight
                 clear += colours[2, channel] * (0.35 + 0.65 * z) * (1 - 0.35 * flat * math.cos(angle - azimuth))
+                clear += colours[3, channel] * warm * (1 - 0.4 * mask)
                 dark = NIGHT_ZENITH[channel] * (1 - 0.5 * z) + NIGHT_GLOW[channel] * math.exp(-z * 5)
                 clear += night * dark * (1 + 0.35 * _step(0.0, 1.5, puff))
                 deck = colours[1, channel] * (1 + 2 * z) / 3 * min(1.5, max(0.6, ripple))
