@@ -15,7 +15,9 @@ from world.scene.query import GREEN, RED, pose, signal_colour
 FREE = 1e9
 COMMITTED = 0.7  # m past the stop line from which a vehicle no longer stops for a signal
 MARGIN = 1.0  # s between two that cross
-PATIENCE = 5.0  # s after which standing road users are no longer waited for
+PATIENCE = 4.0  # s of waiting after which the order of waiting counts, not the table
+COURTESY = 12.0  # s of waiting after which somebody is let in
+UNDER_WAY = 4.0  # m/s from which a vehicle has stopped waiting
 RUN_UP, TURNING = 1.6, 6.5  # m/s2, m/s: how a junction is crossed
 _PERSON, _CHILD = int(Kind.PERSON), int(Kind.CHILD)
 _WAIT = 1  # AGENT.memory of vehicles: s that it has waited
@@ -148,20 +150,16 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):
                 yields, other_yields = True, False
             elif leaving and not entered:
                 yields, other_yields = False, True
-            standing = a.speed < 0.3
-            if standing and waited > PATIENCE:
-                its_wait = a.memory[_WAIT]
-                if (
-                    its_wait < 0.0
-                    or waited > its_wait
-                    or (waited == its_wait and me.id < a.id)
-                    or (other_yields and not entered)
-                ):
-                    continue
-            if standing and yields and not entered and a.memory[_WAIT] > PATIENCE and waited <= a.memory[_WAIT]:
-                stop = min(stop, away)
+            its_wait = a.memory[_WAIT]
+            if waited > PATIENCE and (a.speed < 0.3 or (its_wait > PATIENCE and a.speed < UNDER_WAY)):
+                first = its_wait > waited or (its_wait == waited and a.id < me.id)
+                if (entered and not committed) or (entered == committed and first):
+                    stop = min(stop, away)
                 continue
             if not yields and other_yields:
+                lets = its_wait > COURTESY and not committed and waited < its_wait
+                if lets and a.speed < UNDER_WAY and away > 0.25 * me.speed * me.speed + 3.0:
+                    stop = min(stop, away)
                 continue
             arrive, leave = _seconds_to(away, me.speed, most), _seconds_to(end - u + half, me.speed, most)
             its_most = max(a.speed, 0.8 * lanes[other].limit)

@@ -94,6 +94,8 @@ def has_room(agents, count, x, y, heading, speed, length):
         forward = dx * math.cos(heading) + dy * math.sin(heading)
         aside = abs(dy * math.cos(heading) - dx * math.sin(heading))
         room = 6.0 + 0.5 * (length + a.length)
+        if a.goal >= 0:  # on its way to another lane
+            aside -= 2.5
         if abs(wrap(a.heading - heading)) < 1.2:
             if aside < 2.6 and abs(forward) < room + 1.8 * max(speed, a.speed):
                 return False

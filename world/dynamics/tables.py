@@ -66,12 +66,13 @@ def _make(place: HDMap) -> Tables:
     count = np.array([len(over) for over in rows], np.int32)
     other_yields = np.zeros(len(conflicts), np.int32)
     yields: dict[tuple[int, int], int] = {}
-    for lane in np.flatnonzero(lanes["junction"] >= 0):
-        for k in range(lanes[lane]["first_conflict"], lanes[lane]["first_conflict"] + lanes[lane]["conflicts"]):
-            yields[int(lane), int(conflicts[k]["other"])] = k
-    for (lane, other), k in yields.items():
-        if (other, lane) in yields:
-            other_yields[k] = conflicts[yields[other, lane]]["yields"]
+    for connection in np.flatnonzero(lanes["junction"] >= 0).tolist():
+        first = int(lanes[connection]["first_conflict"])
+        for k in range(first, first + int(lanes[connection]["conflicts"])):
+            yields[connection, int(conflicts[k]["other"])] = k
+    for (own, other), index in yields.items():
+        if (other, own) in yields:
+            other_yields[index] = conflicts[yields[other, own]]["yields"]
     return Tables(
         lanes=_frozen(lanes),
         points=_frozen(place.points),

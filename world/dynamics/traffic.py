@@ -13,7 +13,8 @@ from numba import njit
 from world.controls import DT
 from world.dynamics.idm import HARDEST, bend_speed, follow, free_road, stop_in
 from world.dynamics.lane_change import choose
-from world.dynamics.right_of_way import COMMITTED, FREE, conflict_stop, leavable, people_stop, signal_stop
+from world.dynamics.passing import BICYCLES_UNTIL, STAND_OFF, aside, stays
+from world.dynamics.right_of_way import COMMITTED, FREE, UNDER_WAY, conflict_stop, leavable, people_stop, signal_stop
 from world.dynamics.spawn import RETIRED, choose_next, edge, fill, is_vehicle, spawn, wanted
 from world.dynamics.tables import Tables
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
@@ -30,8 +31,9 @@ AXLES = 0.3  # of the length: where axles are before and behind the centre
 BEND_BRAKE = 1.4  # m/s2
 JERK = 0.4  # m/s2 more in a step
 AGAIN = 4.0  # s between lane changes
-PASSING = 0.8  # m to the left when a bicycle is passed
 FAR = 400.0  # m off the map: our car is absent
+AT_LINE = 3.0  # m before its stop line within which a vehicle is the first in its queue
+_FREE, _OTHERS, _RED = range(3)  # whom a vehicle waits for: nobody, others, a light or room
 _LATERAL, _WAIT, _CAME_FROM, _REST = range(4)  # AGENT.memory: m/s, s, lane + 1, s
 _CAR, _LORRY, _BUS, _BICYCLE = (int(kind) for kind in (Kind.CAR, Kind.LORRY, Kind.BUS, Kind.BICYCLE))
 _PERSON, _DEER = int(Kind.PERSON), int(Kind.DEER)
@@ -136,17 +138,23 @@ def _trace(t, agent, aim, reach, path):
 
 
 @njit(cache=True)
-def _leader(agents, i, path, count, strongest):
+def _leader(lanes, agents, i, path, count, passes, strongest):
     """The acceleration (m/s2) that everybody on the path ahead allows."""
     me = agents[i]
     half = 0.5 * me.length
     first = math.ceil(half / SPACING)
     hardest = 9.0
     reach = SPACING * count
+    turning_off = lanes[me.lane].junction < 0 and lanes[me.lane].length - me.s < 0.6 * BICYCLES_UNTIL
     for k in range(len(agents)):
         a = agents[k]
         if k == i or a.kind == 0:
             continue
+        if turning_off and a.kind == _BICYCLE and a.lane == me.lane and a.left < -0.6 and me.kind != _BICYCLE:
+            beside = a.s - me.s + 0.5 * a.length + half  # before a junction nobody draws level with a bicycle
+            if beside > 0.0 and a.s - me.s < 25.0:
+                gap = a.s - me.s - 0.5 * a.length - half
+                hardest = min(hardest, max(-3.0, follow(me.speed, gap, 0.8 * a.speed, strongest)))
         living = _PERSON <= a.kind <= _DEER
         if abs(a.x - me.x) + abs(a.y - me.y) > 1.42 * (reach + a.length):
             continue
@@ -173,6 +181,8 @@ def _leader(agents, i, path, count, strongest):
                     continue
                 gap = n * SPACING - half + max(0.0, to)
                 speed = a.speed * forward
+                if me.kind != _BICYCLE and not passes and gap > 1.0 and stays(a):
+                    gap = max(1.0, gap - STAND_OFF)
                 if speed < -1.0:  # it comes towards us
                     gap += 2.0 * speed
                 hardest = min(hardest, follow(me.speed, gap, max(0.0, speed), strongest))
@@ -198,15 +208,15 @@ def _bends(path, count, speed):
 
 @njit(cache=True)
 def _rules(t, agents, i, seconds, strongest):
-    """(acceleration that signals, priority and people allow, whether others are waited for)."""
+    """(acceleration that signals, priority and people allow, whom it waits for)."""
     lanes, me = t.lanes, agents[i]
     half, lane, onward = 0.5 * me.length, me.lane, me.next
-    allowed, waits = 9.0, False
+    allowed, waits = 9.0, _FREE
     allowed = min(allowed, _stop(me.speed, people_stop(t, agents, lane, me.s + half)))
     if lanes[lane].junction >= 0:
         stop, merging, its_speed = conflict_stop(t, agents, i, lane, me.s, True, seconds)
         if stop < FREE:
-            allowed, waits = min(allowed, _stop(me.speed, stop - 0.4)), True
+            allowed, waits = min(allowed, _stop(me.speed, stop - 0.4)), _OTHERS
         if merging < FREE:
             allowed = min(allowed, follow(me.speed, max(0.5, merging), its_speed, strongest))
         return allowed, waits
@@ -223,12 +233,14 @@ def _rules(t, agents, i, seconds, strongest):
     if not committed:
         red = signal_stop(lanes, t.signals, onward, line, me.speed, seconds)
         if red < FREE:
-            return min(allowed, _stop(me.speed, red)), False
+            return min(allowed, _stop(me.speed, red)), _RED
     stop, merging, its_speed = conflict_stop(t, agents, i, onward, me.s - length, committed, seconds)
-    if not committed and (stop < FREE or not leavable(lanes, agents, i, onward, me.length)):
-        allowed, waits = min(allowed, _stop(me.speed, line)), True
+    if not committed and not leavable(lanes, agents, i, onward, me.length):
+        allowed, waits = min(allowed, _stop(me.speed, line)), _RED
+    elif not committed and stop < FREE:
+        allowed, waits = min(allowed, _stop(me.speed, line)), (_OTHERS if line < AT_LINE else _FREE)
     elif stop < FREE:
-        allowed, waits = min(allowed, _stop(me.speed, stop - 0.4)), True
+        allowed, waits = min(allowed, _stop(me.speed, stop - 0.4)), _OTHERS
     if merging < FREE:
         allowed = min(allowed, follow(me.speed, max(0.5, merging), its_speed, strongest))
     return allowed, waits
@@ -240,19 +252,13 @@ def _stop(speed, gap):
 
 
 @njit(cache=True)
-def _aim(lanes, agents, i, goal):
+def _aim(t, agents, i, goal):
     """m left of its lane's centre line where a vehicle wants to be."""
-    me = agents[i]
-    if goal >= 0:
-        side = 1.0 if lanes[me.lane].left == goal else -1.0
-        return side * 0.5 * (lanes[me.lane].width + lanes[goal].width) + edge(lanes, goal, me.kind)
-    own = edge(lanes, me.lane, me.kind)
-    if me.kind != _BICYCLE and me.width < 2.2 and lanes[me.lane].junction < 0:
-        for k in range(len(agents)):
-            a = agents[k]
-            if a.kind == _BICYCLE and a.lane == me.lane and -9.0 < a.s - me.s < 30.0 and a.left < -0.6:
-                return PASSING
-    return own
+    lanes, me = t.lanes, agents[i]
+    if goal < 0:
+        return aside(t, agents, i)
+    side = 1.0 if lanes[me.lane].left == goal else -1.0
+    return side * 0.5 * (lanes[me.lane].width + lanes[goal].width) + edge(lanes, goal, me.kind)
 
 
 @njit(cache=True)
@@ -358,20 +364,20 @@ def _step(t, seed, clock, x, y, heading, seen, out, dark, density):
         if may and goal < 0 and agent.speed > 0.5 and wish > 0.5:
             goal = choose(lanes, seen, changing, i, wish, strongest)
             changing[i] = goal
-        aim = _aim(lanes, seen, i, goal)
+        aim = _aim(t, seen, i, goal)
         reach = min(POINTS * SPACING, 14.0 + 0.5 * agent.length + 2.0 * agent.speed + 0.22 * agent.speed * agent.speed)
         traced = _trace(t, agent, aim, reach, path)
         bend, brake = _bends(path, traced, agent.speed)
         accel = min(brake, free_road(agent.speed, min(wish, bend), strongest)) if wish > 0.1 else -2.0
-        leading = _leader(seen, i, path, traced, strongest)
+        leading = _leader(lanes, seen, i, path, traced, abs(aim) > 0.8, strongest)
         ruled, waits = _rules(t, seen, i, seconds, strongest)
         accel = min(accel, min(leading, ruled))
         accel = max(-HARDEST, min(accel, max(agent.accel, -0.5) + JERK))
         out[i].goal = goal
-        if waits and agent.speed < 0.3:
-            out[i].memory[_WAIT] += DT
-        elif agent.speed > 2.0 or not waits:
+        if waits == _RED or agent.speed > UNDER_WAY:
             out[i].memory[_WAIT] = 0.0
+        elif agent.speed < 0.3 and (waits == _OTHERS or agent.memory[_WAIT] > 0.0):
+            out[i].memory[_WAIT] += DT
         out[i].memory[_REST] = max(0.0, agent.memory[_REST] - DT)
         _move(t, seed, out[i], accel, aim)
         out[i].lights = _lights(lanes, out[i], dark)
