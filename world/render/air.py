@@ -52,7 +52,7 @@ def develop(
             light.haze_height,
             view.eye[2],
             light.exposure,
-            0.95 if snow > rain else 0.6,
+            0.95 if snow > rain else 0.55 + 0.25 * rain,
         ],
         F,
     )
@@ -150,7 +150,7 @@ def _reduce(image, out, factor):
             out[row, col, 0], out[row, col, 1], out[row, col, 2] = a / count, b / count, c / count
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, fastmath=True)
 def _through(distance, slope, extinction, haze_height, eye):
     """Transmittance of an exponential haze along a ray that climbs by `slope` a metre."""
     density = extinction * np.exp(-eye / haze_height)
@@ -192,7 +192,7 @@ def _expose(out, radiance, inverse_depth, coverage, drops, axes, blurred, number
                 out[row, col, channel] = value + hide * veil * (lit - value)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, fastmath=True)
 def _at(image, y, x, channel):
     """Bilinear, held at the borders."""
     height, width = image.shape[0], image.shape[1]

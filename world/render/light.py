@@ -168,7 +168,7 @@ def _light(steps: tuple[int, ...], azimuth: float, elevation: float) -> Light:
         extinction=math.exp(
             _mix((1.0 - fog, fog), (math.log(_mix(time, (1 / 1300, 1 / 520, 1 / 900, 1 / 1500))), math.log(1 / 17)))
         )
-        + rain**1.6 / 150.0
+        + rain**1.7 / 110.0
         + snow**1.8 / 52.0,
         haze_height=60.0 - 32.0 * fog - 40.0 * dawn * (1.0 - overcast),
         bloom=min(0.17, 0.05 + 0.05 * max(rain, snow, 1.3 * fog) + 0.07 * night + 0.04 * (dawn + dusk)),

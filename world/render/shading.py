@@ -13,7 +13,7 @@ from world.render.camera import View
 from world.render.gbuffer import GBuffer
 from world.render.light import Light
 from world.render.materials import Surface
-from world.render.sky import irradiance, look_up, sky
+from world.render.sky import irradiance, look_up, sky, starlight, sun_disc
 
 F = np.float32
 PI = F(np.pi)
@@ -82,35 +82,35 @@ def _smear(mirror, out, reach):
                         out[row, x, channel] = max(F(0.0), total[x - first, channel] * share)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, fastmath=True)
 def _smooth(low, high, value):
     share = min(F(1.0), max(F(0.0), (value - low) / (high - low)))
     return share * share * (F(3.0) - F(2.0) * share)
 
 
-@njit(cache=True, inline="always")
-def _hash(i, j):
-    """[0, 1) from two integers."""
-    h = (np.uint32(i) * np.uint32(0x9E3779B1)) ^ (np.uint32(j) * np.uint32(0x85EBCA77))
-    h = (h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
-    h = (h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39)
-    return F(np.uint32(h ^ (h >> np.uint32(15))) >> np.uint32(8)) * F(1.0 / 16777216.0)
+@njit(cache=True, fastmath=True)
+def _snow_cover(lies, amount, grain, up):
+    """Share of a point that is white: first where the ground's noise lets snow lie; where wheels run it stays open longest."""
+    level = lies * (F(0.55) + F(0.45) * _smooth(F(-0.1), F(0.5), up)) * (F(0.45) + F(1.08) * amount)
+    level += (grain - F(0.5)) * F(0.55) - F(0.62)
+    return _smooth(F(0.0), F(0.22), level) * (F(0.82) + F(0.18) * min(F(1.0), amount * F(1.5)))
 
 
-@njit(cache=True, inline="always")
-def _stars(x, y, z, night):
-    """Radiance of the few stars that a town leaves; cells of a third of a degree."""
-    if z < F(0.12):
-        return F(0.0)
-    across, up = np.arctan2(y, x) * F(170.0), z * F(170.0)
-    i, j = int(np.floor(across)), int(np.floor(up))
-    chance = _hash(i, j)
-    if chance > F(0.006):
-        return F(0.0)
-    off = (across - F(i) - F(0.5)) ** 2 + (up - F(j) - F(0.5)) ** 2
-    return (
-        night * max(F(0.0), F(1.0) - F(4.0) * off) * (F(0.02) + F(16.0) * chance) * min(F(1.0), (z - F(0.12)) * F(4.0))
-    )
+@njit(cache=True, fastmath=True)
+def _skyline(x, y, z):
+    """Share of what a mirror shows towards (x, y, z) that houses hide, as they stand before the sky near the horizon."""
+    azimuth = np.arctan2(y, x)
+    top = F(0.10) + F(0.07) * np.sin(azimuth * F(7.0)) * np.sin(azimuth * F(3.0) + F(1.0))
+    return F(1.0) - _smooth(top, top + F(0.10), z)
+
+
+@njit(cache=True, fastmath=True)
+def _highlight(nx, ny, nz, hx, hy, hz, rough):
+    """The sun's highlight (the distribution of GGX alone, Walter et al. 2007); (hx, hy, hz): sun minus ray, any length."""
+    half = max(F(0.0), nx * hx + ny * hy + nz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz + F(1e-9))
+    alpha = max(F(0.06), rough * rough) ** 2
+    lobe = half * half * (alpha - F(1.0)) + F(1.0)
+    return min(F(6.0), alpha / (PI * lobe * lobe) * F(0.25))
 
 
 @njit(cache=True, parallel=True, fastmath=True)
@@ -156,14 +156,13 @@ def _shade(
             sr, sg, sb = zero, zero, zero
             if cover < F(0.999):
                 sr, sg, sb = look_up(sky_map, dx, dy, dz)
-                mu = dx * sx + dy * sy + dz * sz
-                if mu > F(0.9):
-                    disc = F(0.022) * np.exp((mu - one) * F(60.0)) + F(0.11) * np.exp((mu - one) * F(900.0))
-                    disc += F(30.0) * _smooth(F(0.99990), F(0.99997), mu)
-                    sr, sg, sb = sr + disc * colours[1, 0], sg + disc * colours[1, 1], sb + disc * colours[1, 2]
-                if stars > zero:
-                    star = _stars(dx, dy, dz, stars)
-                    sr, sg, sb = sr + star, sg + star, sb + star
+                disc = sun_disc(dx * sx + dy * sy + dz * sz)
+                star = starlight(dx, dy, dz, stars) if stars > zero else zero
+                sr, sg, sb = (
+                    sr + disc * colours[1, 0] + star,
+                    sg + disc * colours[1, 1] + star,
+                    sb + disc * colours[1, 2] + star,
+                )
                 if cover < F(0.001):
                     out[row, col, 0], out[row, col, 1], out[row, col, 2] = sr, sg, sb
                     continue
@@ -180,12 +179,9 @@ def _shade(
             grain, speck = noise[row, col, 0], noise[row, col, 1]
             open_ = occlusion[row, col]
 
-            # Snow lies where it can, first where the ground's noise lets it; the tracks of wheels stay open longest.
             white = zero
             if snow > zero:
-                lies = snow_lies[row, col] * (F(0.55) + F(0.45) * _smooth(F(-0.1), F(0.5), nz))
-                level = lies * (F(0.45) + F(1.08) * snow) + (grain - F(0.5)) * F(0.55) - F(0.62)
-                white = _smooth(zero, F(0.22), level) * (F(0.82) + F(0.18) * min(one, snow * F(1.5)))
+                white = _snow_cover(snow_lies[row, col], snow, grain, nz)
                 bright = F(0.80) + F(0.10) * speck
                 rest = one - white
                 slush = one - F(0.35) * snow * _smooth(F(0.5), F(0.9), nz)
@@ -266,49 +262,33 @@ def _shade(
                     mr, mg, mb = look_up(sky_map, rx, ry, rz)
                 else:
                     mr, mg, mb = look_up(blurred, rx, ry, rz)
-                # Houses stand before the sky near the horizon; below it lies the street.
-                ring = F(0.10) + F(0.07) * np.sin(np.arctan2(ry, rx) * F(7.0)) * np.sin(
-                    np.arctan2(ry, rx) * F(3.0) + one
-                )
-                stands = one - _smooth(ring, ring + F(0.10), rz)
-                below = one - _smooth(F(-0.10), F(0.02), rz)
-                if film > zero:
-                    stands, below = stands * F(0.35), zero
-                sr_ = colours[4, 0] * F(1.1) * (one - below) + colours[4, 0] * below
-                sg_ = colours[4, 1] * F(1.1) * (one - below) + colours[4, 1] * below
-                sb_ = colours[4, 2] * F(1.1) * (one - below) + colours[4, 2] * below
-                stands = max(stands, below)
-                mr = mr * (one - stands) + sr_ * stands
-                mg = mg * (one - stands) + sg_ * stands
-                mb = mb * (one - stands) + sb_ * stands
+                stands = one - _smooth(F(-0.10), F(0.02), rz) if film == zero else zero  # below lies the street
+                stands = max(stands, _skyline(rx, ry, rz) * (one if film == zero else F(0.35)))
+                mr = mr * (one - stands) + colours[4, 0] * F(1.1) * stands
+                mg = mg * (one - stands) + colours[4, 1] * F(1.1) * stands
+                mb = mb * (one - stands) + colours[4, 2] * F(1.1) * stands
                 hide = F(0.3) + F(0.7) * open_
                 mr, mg, mb = mr * hide, mg * hide, mb * hide
                 if film > zero or puddle > zero:
-                    still = puddle
-                    alpha = mirror[row, col, 3] * still + smear[row, col, 3] * (one - still)
-                    if alpha > F(0.003):
-                        mr = mr * (one - alpha) + mirror[row, col, 0] * still + smear[row, col, 0] * (one - still)
-                        mg = mg * (one - alpha) + mirror[row, col, 1] * still + smear[row, col, 1] * (one - still)
-                        mb = mb * (one - alpha) + mirror[row, col, 2] * still + smear[row, col, 2] * (one - still)
-                # The sun's own highlight (GGX with the normal's lobe only).
+                    # Drops ruffle a puddle: it shows what is a few pixels off.
+                    off = np.int64(row) + int((speck - F(0.5)) * rain * F(height) * F(0.05))
+                    off = min(height - 1, max(0, off))
+                    if mirror[off, col, 3] == zero:
+                        off = np.int64(row)
+                    still, rest = puddle, one - puddle
+                    alpha = one - mirror[off, col, 3] * still - smear[row, col, 3] * rest
+                    mr = mr * alpha + mirror[off, col, 0] * still + smear[row, col, 0] * rest
+                    mg = mg * alpha + mirror[off, col, 1] * still + smear[row, col, 1] * rest
+                    mb = mb * alpha + mirror[off, col, 2] * still + smear[row, col, 2] * rest
                 if share > zero and cosine > zero:
-                    hx, hy, hz = sx - dx, sy - dy, sz - dz
-                    norm = one / np.sqrt(hx * hx + hy * hy + hz * hz + F(1e-9))
-                    half = max(zero, (nx * hx + ny * hy + nz * hz) * norm)
-                    alpha2 = max(F(0.06), rough * rough if kind != CLEARCOAT else F(0.08)) ** 2
-                    lobe = half * half * (alpha2 - one) + one
-                    shine = min(F(6.0), alpha2 / (PI * lobe * lobe) * F(0.25)) * share * cosine
+                    gloss = F(0.28) if kind == CLEARCOAT else rough
+                    shine = _highlight(nx, ny, nz, sx - dx, sy - dy, sz - dz, gloss) * share * cosine
                     mr, mg, mb = mr + shine * colours[1, 0], mg + shine * colours[1, 1], mb + shine * colours[1, 2]
                 if kind == METAL:
-                    r, g, b = (
-                        r * (one - fresnel) + mr * fresnel * ar * F(2.0),
-                        g * (one - fresnel) + mg * fresnel * ag * F(2.0),
-                        b * (one - fresnel) + mb * fresnel * ab * F(2.0),
-                    )
-                else:
-                    r = r * (one - fresnel) + mr * fresnel
-                    g = g * (one - fresnel) + mg * fresnel
-                    b = b * (one - fresnel) + mb * fresnel
+                    mr, mg, mb = mr * ar * F(2.0), mg * ag * F(2.0), mb * ab * F(2.0)
+                r = r * (one - fresnel) + mr * fresnel
+                g = g * (one - fresnel) + mg * fresnel
+                b = b * (one - fresnel) + mb * fresnel
             shown = one - F(0.6) * white
             r += emission[row, col, 0] * shown
             g += emission[row, col, 1] * shown

@@ -16,6 +16,7 @@ from numba import njit
 
 from world.render.light import OZONE, RAYLEIGH, SUN_ABOVE_AIR, Light
 
+F = np.float32
 ROWS, COLUMNS = 64, 256
 CLOUD_SIZE = 512
 NIGHT_ZENITH = (0.0055, 0.0070, 0.0125)
@@ -186,16 +187,16 @@ def _radiance(texture: np.ndarray, numbers: np.ndarray, colours: np.ndarray) -> 
     return out
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, fastmath=True)
 def look_up(table, x, y, z):
     """Radiance of a map towards a unit direction (x, y, z); below the horizon as at the horizon."""
     rows, columns = table.shape[0], table.shape[1]
-    v = np.float32(math.sqrt(max(z, np.float32(0.0)))) * np.float32(rows - 1)
-    u = np.float32(math.atan2(y, x)) * np.float32(columns / (2 * math.pi)) + np.float32(columns)
+    v = F(math.sqrt(max(z, F(0.0)))) * F(rows - 1)
+    u = F(math.atan2(y, x)) * F(columns / (2 * math.pi)) + F(columns)
     i, j = min(int(v), rows - 2), int(u)
-    fv, fu = v - np.float32(i), u - np.float32(j)
+    fv, fu = v - F(i), u - F(j)
     j, k = j % columns, (j + 1) % columns
-    one = np.float32(1.0)
+    one = F(1.0)
     a, b = (one - fv) * (one - fu), (one - fv) * fu
     c, d = fv * (one - fu), fv * fu
     return (
@@ -205,18 +206,46 @@ def look_up(table, x, y, z):
     )
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, fastmath=True)
 def irradiance(h, x, y, z, c):
     """Irradiance of one colour channel on a surface with the unit normal (x, y, z), from harmonics [9, 3]."""
     return max(
-        np.float32(0.0),
+        F(0.0),
         h[0, c]
         + h[1, c] * x
         + h[2, c] * y
         + h[3, c] * z
         + h[4, c] * x * y
         + h[5, c] * y * z
-        + h[6, c] * (np.float32(3.0) * z * z - np.float32(1.0))
+        + h[6, c] * (F(3.0) * z * z - F(1.0))
         + h[7, c] * x * z
         + h[8, c] * (x * x - y * y),
+    )
+
+
+@njit(cache=True, fastmath=True)
+def sun_disc(mu):
+    """The sun and its aureole, in shares of its irradiance, by the cosine of the angle to it."""
+    if mu < F(0.9):
+        return F(0.0)
+    rim = min(F(1.0), max(F(0.0), (mu - F(0.99990)) / F(0.00007)))
+    return F(0.022) * np.exp((mu - F(1.0)) * F(60.0)) + F(0.11) * np.exp((mu - F(1.0)) * F(900.0)) + F(30.0) * rim * rim
+
+
+@njit(cache=True, fastmath=True)
+def starlight(x, y, z, night):
+    """Radiance of the few stars that a town leaves; at most one in a cell of a third of a degree."""
+    if z < F(0.12):
+        return F(0.0)
+    across, up = np.arctan2(y, x) * F(170.0), z * F(170.0)
+    i, j = int(np.floor(across)), int(np.floor(up))
+    h = (np.uint32(i) * np.uint32(0x9E3779B1)) ^ (np.uint32(j) * np.uint32(0x85EBCA77))
+    h = (h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
+    h = (h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39)
+    chance = F(np.uint32(h ^ (h >> np.uint32(15))) >> np.uint32(8)) * F(1.0 / 16777216.0)
+    if chance > F(0.006):
+        return F(0.0)
+    off = (across - F(i) - F(0.5)) ** 2 + (up - F(j) - F(0.5)) ** 2
+    return (
+        night * max(F(0.0), F(1.0) - F(4.0) * off) * (F(0.02) + F(16.0) * chance) * min(F(1.0), (z - F(0.12)) * F(4.0))
     )
