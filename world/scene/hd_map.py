@@ -169,8 +169,3 @@ class HDMap:
     junctions: tuple[JunctionShape, ...]
     markings: tuple[Marking, ...]
     bounds: tuple[float, float, float, float]  # west, south, east, north
-
-
-def build(graph: RoadGraph) -> HDMap:
-    """The map of a graph. Deterministic. Raises DataError for a graph without a street to drive on."""
-    raise NotImplementedError

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from world.scene.hd_map import HDMap
+from world.scene.objects import AGENT
 
 AGENTS = 96  # slots a drive has for road users and things on the road
 
@@ -73,6 +74,7 @@ class SceneState:
     agents: np.ndarray  # AGENT [B, AGENTS]
     event: np.ndarray  # EVENT [B]
     amounts: np.ndarray  # float64 [B, 6]: rain, snow, fog, night, dawn, dusk (world/weather.py)
+    density: np.ndarray  # float64 [B], of traffic: 1 as usual, 0 nobody
 
     def __len__(self) -> int:
         return len(self.places)
@@ -91,6 +93,28 @@ class SceneState:
 
 
 ARRAYS = tuple(field.name for field in fields(SceneState) if field.name != "places")
+SHAPES: dict[str, tuple[Any, tuple[int, ...]]] = {  # of one drive
+    "seed": (np.uint64, ()),
+    "clock": (np.int64, ()),
+    "ego": (EGO, ()),
+    "agents": (AGENT, (AGENTS,)),
+    "event": (EVENT, ()),
+    "amounts": (np.float64, (6,)),
+    "density": (np.float64, ()),
+}
+
+
+def to_bytes(state: SceneState, row: int = 0) -> dict[str, bytes]:
+    """One drive's moving part, a field each."""
+    return {name: np.ascontiguousarray(getattr(state, name)[row]).tobytes() for name in ARRAYS}
+
+
+def from_bytes(place: Place, parts: dict[str, bytes]) -> SceneState:
+    """The state whose `to_bytes` these are, a batch of one. KeyError, ValueError where they are not."""
+    return SceneState(
+        (place,),
+        **{name: np.frombuffer(parts[name], kind).reshape(1, *shape) for name, (kind, shape) in SHAPES.items()},
+    )
 
 
 def stack(states: Sequence[SceneState]) -> SceneState:

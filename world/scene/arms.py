@@ -1,0 +1,154 @@
+"""Junctions before they have lanes: which streets leave them in which order, how far their mouths lie out, and the corners between."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.scene.geometry import bend, lengths, meeting, rounded, trimmed
+from world.scene.graph import RoadGraph, Street
+
+CORNER, CROSSING_ROOM = 5.0, 4.6  # m: radius of kerbs at corners; a crossing between corner and mouth
+DEAD_END, BEND, SHARE, LEAST = 8.0, 5.0, 0.42, 1.0  # m of a dead end, of two arms, of a street at most, at least
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """A street as seen from one of its junctions, looking out. `right`, `left`: m from its centre line to the kerbs."""
+
+    street: int
+    at_start: bool
+    direction: np.ndarray
+    right: float
+    left: float
+    pavement: float
+    crossing: bool
+
+    @property
+    def normal(self) -> np.ndarray:
+        """To the left, looking out."""
+        return np.array([-self.direction[1], self.direction[0]])
+
+
+@dataclass(frozen=True, eq=False)
+class Corner:
+    """Between an arm's left kerb and the next arm's right kerb. `kerb` from the one mouth to the other, [N, 2]; `outer`: behind its pavement."""
+
+    kerb: np.ndarray
+    outer: np.ndarray
+
+
+def centre_line(graph: RoadGraph, street: Street) -> np.ndarray:
+    """The whole centre line from junction to junction, corners cut."""
+    ends = [graph.junctions[street.start], graph.junctions[street.end]]
+    points = [(ends[0].x, ends[0].y), *street.bends, (ends[1].x, ends[1].y)]
+    return rounded(np.array(points, np.float64))
+
+
+def arms_of(graph: RoadGraph, lines: list[np.ndarray]) -> list[list[Arm]]:
+    """Every junction's arms, counter-clockwise."""
+    arms: list[list[Arm]] = [[] for _ in graph.junctions]
+    for index, street in enumerate(graph.streets):
+        line, width = lines[index], street.lane_width
+        at = lengths(line)
+        reach = min(8.0, 0.3 * at[-1])
+        for at_start in (True, False):
+            way = line if at_start else line[::-1]
+            out = np.array([np.interp(reach, lengths(way), way[:, k]) for k in range(2)]) - way[0]
+            forward, backward = street.forward * width, street.backward * width
+            arm = Arm(
+                index,
+                at_start,
+                out / max(float(np.hypot(*out)), 1e-9),
+                forward if at_start else backward,
+                backward if at_start else forward,
+                street.pavement,
+                street.pavement > 0 and (street.crossing_start if at_start else street.crossing_end),
+            )
+            arms[street.start if at_start else street.end].append(arm)
+    for here in arms:
+        here.sort(key=lambda arm: math.atan2(arm.direction[1], arm.direction[0]))
+    return arms
+
+
+def mouths(arms: list[Arm]) -> list[float]:
+    """m from the junction's middle to every arm's mouth, before streets are found too short."""
+    if len(arms) == 1:
+        return [DEAD_END]
+    out = [LEAST] * len(arms)
+    for k, arm in enumerate(arms):
+        n = (k + 1) % len(arms)
+        after = arms[n]
+        angle = _angle(arm, after)
+        if angle >= math.pi - 0.15:
+            continue
+        met = meeting(arm.left * arm.normal, arm.direction, -after.right * after.normal, after.direction)
+        if met is None:
+            continue
+        cut = min(9.0, CORNER / math.tan(max(angle, 0.35) / 2)) if len(arms) > 2 else BEND
+        out[k], out[n] = max(out[k], met[0] + cut), max(out[n], met[1] + cut)
+    if len(arms) > 2:
+        out = [far + CROSSING_ROOM * arm.crossing for far, arm in zip(out, arms, strict=True)]
+    return out
+
+
+def all_mouths(graph: RoadGraph, lines: list[np.ndarray], arms: list[list[Arm]]) -> np.ndarray:
+    """float64 [streets, 2]: m from either end of every street to its mouth; short streets keep a piece in their middle."""
+    out = np.full((len(graph.streets), 2), LEAST)
+    for here in arms:
+        for arm, far in zip(here, mouths(here), strict=True):
+            out[arm.street, 0 if arm.at_start else 1] = far
+    whole = np.array([lengths(line)[-1] for line in lines])[:, None]
+    return np.maximum(np.minimum(out, SHARE * whole), 0.02 * whole)
+
+
+def trim(lines: list[np.ndarray], far: np.ndarray) -> list[np.ndarray]:
+    """Centre lines from mouth to mouth."""
+    return [trimmed(line, *far[index]) for index, line in enumerate(lines)]
+
+
+def mouth_point(line: np.ndarray, arm: Arm, left: float) -> np.ndarray:
+    """A point at an arm's mouth, `left` m to the left of its street's centre line, looking out. `line`: trimmed."""
+    way = line if arm.at_start else line[::-1]
+    step = way[1] - way[0]
+    step = step / max(float(np.hypot(*step)), 1e-9)
+    return way[0] + left * np.array([-step[1], step[0]])
+
+
+def corners(arms: list[Arm], lines: list[np.ndarray]) -> list[Corner]:
+    """Between every arm and the next one; of a dead end the one round its back."""
+    out = []
+    for k, arm in enumerate(arms):
+        after = arms[(k + 1) % len(arms)]
+        edges = []
+        for extra in (0.0, 1.0):
+            start = mouth_point(lines[arm.street], arm, arm.left + extra * arm.pavement)
+            end = mouth_point(lines[after.street], after, -after.right - extra * after.pavement)
+            edges.append(_joined(arm, after, start, end))
+        out.append(Corner(*edges))
+    return out
+
+
+def _joined(arm: Arm, after: Arm, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    if arm is after:  # a dead end: round its back
+        middle = (start + end) / 2
+        back = -DEAD_END * arm.direction
+        side = (start - end) / max(float(np.hypot(*(start - end))), 1e-9)
+        reach = max(0.0, 6.5 - 0.5 * float(np.hypot(*(start - end))))
+        wide = [start + reach * side + 0.3 * back, start + reach * side + back]
+        wide += [end - reach * side + back, end - reach * side + 0.3 * back]
+        return rounded(np.array([start, *wide, end])) if len(wide) else np.stack([start, middle, end])
+    angle = _angle(arm, after)
+    met = meeting(start, -arm.direction, end, -after.direction)
+    if met is None or min(met) < 0.05 or abs(angle - math.pi) < 0.1:
+        return np.linspace(0.0, 1.0, 7)[:, None] * (end - start) + start
+    return bend(start, start - met[0] * arm.direction, end)
+
+
+def _angle(arm: Arm, after: Arm) -> float:
+    """rad counter-clockwise from an arm to the next, (0, 2 pi]."""
+    a, b = arm.direction, after.direction
+    turn = math.atan2(a[0] * b[1] - a[1] * b[0], a @ b) % (2 * math.pi)
+    return turn if turn > 1e-9 else 2 * math.pi

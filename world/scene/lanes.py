@@ -1,0 +1,224 @@
+"""Lanes of streets, connections through junctions, who yields to whom, and the signals' phases."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from world.scene.arms import Arm, mouth_point
+from world.scene.geometry import curve, headings, lengths, offset, resampled
+from world.scene.graph import RoadGraph
+from world.scene.hd_map import AROUND, CONFLICT, LANE, LEFT, POINT, RIGHT, SIGNAL, STRAIGHT
+
+SPACING = 2.0  # m between points
+NEAR = 2.3  # m between centre lines at which boxes could touch
+STRAIGHT_ON = math.radians(50)
+RANK = {STRAIGHT: 0, RIGHT: 1, LEFT: 2, AROUND: 3}
+GREEN, AMBER, ALL_RED = 9.0, 3.0, 1.0  # s of a phase; two of them are a cycle
+CYCLE = 2 * (GREEN + AMBER + ALL_RED)
+
+
+@dataclass
+class Tables:
+    """What is gathered while a map is built."""
+
+    lanes: list[dict[str, float]] = field(default_factory=list)
+    shapes: list[np.ndarray] = field(default_factory=list)
+    of: dict[tuple[int, bool], list[int]] = field(default_factory=dict)  # (street, forward) -> lanes, right to left
+    successors: list[int] = field(default_factory=list)
+    conflicts: list[tuple[int, float, float, float, float, int]] = field(default_factory=list)
+    signals: list[tuple[int, float, float, float, float, float, float, float]] = field(default_factory=list)
+    phases: dict[tuple[int, int], int] = field(default_factory=dict)  # (junction, street * 2 + at_start) -> signal
+
+
+def street_lanes(graph: RoadGraph, lines: list[np.ndarray], tables: Tables) -> None:
+    """Every street's lanes, right to left, forward first."""
+    for index, street in enumerate(graph.streets):
+        for forward, count in ((True, street.forward), (False, street.backward)):
+            own = []
+            for number in range(count):
+                left = -(count - 0.5 - number) * street.lane_width
+                line = resampled(offset(lines[index] if forward else lines[index][::-1], left), SPACING)
+                row = len(tables.lanes)
+                tables.lanes.append(
+                    _blank(street=index, forward=int(forward), number=number, width=street.lane_width)
+                    | {"limit": street.limit, "end_junction": street.end if forward else street.start}
+                    | {"left": row + 1 if number + 1 < count else -1, "right": row - 1 if number else -1}
+                )
+                tables.shapes.append(line)
+                own.append(row)
+            tables.of[index, forward] = own
+        for forward in (True, False):
+            other = tables.of[index, not forward]
+            for lane in tables.of[index, forward]:
+                tables.lanes[lane]["opposite"] = other[-1] if other else -1
+
+
+def junction_signals(graph: RoadGraph, junction: int, arms: list[Arm], lines: list[np.ndarray], tables: Tables) -> None:
+    """One signal an arm that leads in; arms along one axis share a phase."""
+    if not graph.junctions[junction].signals or len(arms) < 3:
+        return
+    axis = math.atan2(arms[0].direction[1], arms[0].direction[0])
+    for arm in arms:
+        turned = abs(math.sin(math.atan2(arm.direction[1], arm.direction[0]) - axis))
+        green = 0.0 if turned < math.sin(math.pi / 4) else GREEN + AMBER + ALL_RED
+        x, y = mouth_point(lines[arm.street], arm, arm.left + 0.7)
+        heading = math.atan2(-arm.direction[1], -arm.direction[0])
+        tables.phases[junction, 2 * arm.street + arm.at_start] = len(tables.signals)
+        tables.signals.append((junction, x, y, heading, green, green + GREEN, green + GREEN + AMBER, CYCLE))
+
+
+def connections(graph: RoadGraph, junction: int, arms: list[Arm], tables: Tables) -> None:
+    """From every lane that leads into a junction to the lanes that it leads to."""
+    made: list[tuple[int, Arm, Arm]] = []
+    for arm in arms:
+        incoming = tables.of[arm.street, not arm.at_start]
+        for lane, after, turn, target in _pairs(arm, arms, incoming, tables):
+            row = len(tables.lanes)
+            start, end = tables.shapes[lane], tables.shapes[target]
+            line = curve(start[-1], _heading(start, -1), end[0], _heading(end, 0))
+            source, goal = tables.lanes[lane], tables.lanes[target]
+            signal = tables.phases.get((junction, 2 * arm.street + arm.at_start), -1)
+            tables.lanes.append(
+                _blank(
+                    junction=junction, width=min(source["width"], goal["width"]), turn=turn, source=lane, target=target
+                )
+                | {"limit": min(source["limit"], goal["limit"]), "signal": signal, "end_junction": -1}
+            )
+            tables.shapes.append(line)
+            made.append((row, arm, after))
+    for arm in arms:
+        for lane in tables.of[arm.street, not arm.at_start]:
+            outs = [row for row, _, _ in made if tables.lanes[row]["source"] == lane]
+            tables.lanes[lane]["first_out"], tables.lanes[lane]["outs"] = len(tables.successors), len(outs)
+            tables.successors.extend(outs)
+    _conflicts(made, arms, graph, tables)
+
+
+def _pairs(arm: Arm, arms: list[Arm], incoming: list[int], tables: Tables) -> list[tuple[int, Arm, int, int]]:
+    """(lane, arm led to, turn, target lane) for one arm; every lane gets at least one where there is anywhere to go."""
+    inward = math.atan2(-arm.direction[1], -arm.direction[0])
+    ways = []
+    for other in arms:
+        targets = tables.of[other.street, other.at_start]
+        if other is arm or not targets:
+            continue
+        out = math.atan2(other.direction[1], other.direction[0])
+        ways.append(((out - inward + math.pi) % (2 * math.pi) - math.pi, other, targets))
+    if not incoming:
+        return []
+    if not ways:
+        back = tables.of[arm.street, arm.at_start]
+        return [(lane, arm, AROUND, back[min(k, len(back) - 1)]) for k, lane in enumerate(incoming)] if back else []
+    ways.sort(key=lambda way: way[0])
+    on = min(range(len(ways)), key=lambda k: abs(ways[k][0]))
+    if abs(ways[on][0]) > STRAIGHT_ON and len(arms) > 2:
+        on = -1
+    n, out = len(incoming), list[tuple[int, Arm, int, int]]()
+    lefts = [k for k in range(len(ways)) if k != on and ways[k][0] > 0]
+    rights = [k for k in range(len(ways)) if k != on and ways[k][0] <= 0]
+    for k in rights:
+        out.append((incoming[0], ways[k][1], RIGHT, ways[k][2][0]))
+    for k in lefts:
+        out.append((incoming[-1], ways[k][1], LEFT, ways[k][2][-1]))
+    if on >= 0:
+        targets = ways[on][2]
+        own = incoming[: n - 1] if n >= 3 and lefts and n > len(targets) else incoming
+        for k, lane in enumerate(own):
+            if k < len(targets):
+                out.append((lane, ways[on][1], STRAIGHT, targets[k]))
+    used = {lane for lane, *_ in out}
+    for k, lane in enumerate(incoming):
+        if lane not in used:  # between a left and a right turn, or more lanes than go on
+            way = on if on >= 0 else (lefts or rights)[0]
+            targets = ways[way][2]
+            turn = STRAIGHT if way == on else LEFT if way in lefts else RIGHT
+            from_left = n - 1 - k
+            target = (
+                targets[max(0, len(targets) - 1 - from_left)] if turn == LEFT else targets[min(k, len(targets) - 1)]
+            )
+            out.append((lane, ways[way][1], turn, target))
+    order = {lane: k for k, lane in enumerate(incoming)}
+    return sorted(out, key=lambda pair: (order[pair[0]], RANK[pair[2]], pair[3]))
+
+
+def _conflicts(made: list[tuple[int, Arm, Arm]], arms: list[Arm], graph: RoadGraph, tables: Tables) -> None:
+    most = max((tables_lanes(graph, arm) for arm in arms), default=0)
+    rows: dict[int, list[tuple[int, float, float, float, float, int]]] = {row: [] for row, _, _ in made}
+    for i, (a, arm_a, _) in enumerate(made):
+        for b, arm_b, _ in made[i + 1 :]:
+            if tables.lanes[a]["source"] == tables.lanes[b]["source"]:
+                continue
+            p, q = tables.shapes[a], tables.shapes[b]
+            apart = np.hypot(p[:, None, 0] - q[None, :, 0], p[:, None, 1] - q[None, :, 1])
+            close = apart < NEAR
+            same_arm = arm_a is arm_b
+            if same_arm and tables.lanes[a]["target"] != tables.lanes[b]["target"]:
+                continue  # side by side
+            if not close.any():
+                continue
+            sa, sb = lengths(p), lengths(q)
+            on_a, on_b = np.flatnonzero(close.any(1)), np.flatnonzero(close.any(0))
+            span = (max(0.0, sa[on_a[0]] - 1), min(sa[-1], sa[on_a[-1]] + 1))
+            other = (max(0.0, sb[on_b[0]] - 1), min(sb[-1], sb[on_b[-1]] + 1))
+            keys = [
+                (
+                    tables_lanes(graph, arm) < most and tables.lanes[row]["signal"] < 0,
+                    RANK[int(tables.lanes[row]["turn"])],
+                )
+                for row, arm in ((a, arm_a), (b, arm_b))
+            ]
+            if keys[0] != keys[1]:
+                a_yields = keys[0] > keys[1]
+            else:  # right before left
+                cross = arm_a.direction[0] * arm_b.direction[1] - arm_a.direction[1] * arm_b.direction[0]
+                a_yields = cross > 0 if abs(cross) > 0.2 else False
+            rows[a].append((b, *span, *other, int(a_yields)))
+            rows[b].append((a, *other, *span, int(not a_yields)))
+    for row, own in rows.items():
+        tables.lanes[row]["first_conflict"], tables.lanes[row]["conflicts"] = len(tables.conflicts), len(own)
+        tables.conflicts.extend(own)
+
+
+def tables_lanes(graph: RoadGraph, arm: Arm) -> int:
+    """Lanes of an arm's street, both ways: the more, the more important."""
+    return graph.streets[arm.street].forward + graph.streets[arm.street].backward
+
+
+def packed(tables: Tables) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(lanes, points, successors, conflicts, signals, the lane of every point) as the map's tables."""
+    lanes = np.zeros(len(tables.lanes), LANE)
+    for row, values in enumerate(tables.lanes):
+        for name, value in values.items():
+            lanes[name][row] = value
+    points, first, counts, whole = pack_lines(tables.shapes)
+    lanes["first"], lanes["count"], lanes["length"] = first, counts, whole
+    conflicts = np.array([tuple(row) for row in tables.conflicts], CONFLICT)
+    signals = np.array(tables.signals, SIGNAL)
+    point_lane = np.repeat(np.arange(len(lanes), dtype=np.int32), counts)
+    return lanes, points, np.array(tables.successors, np.int32), conflicts, signals, point_lane
+
+
+def pack_lines(shapes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(POINT rows of all, first row, count and length of each)."""
+    counts = np.array([len(line) for line in shapes], np.int32)
+    first = (np.cumsum(counts) - counts).astype(np.int32)
+    points, whole = np.zeros(int(counts.sum()), POINT), np.zeros(len(shapes))
+    for k, line in enumerate(shapes):
+        rows = points[first[k] : first[k] + counts[k]]
+        rows["x"], rows["y"] = line.T
+        rows["heading"], rows["s"] = headings(line), lengths(line)
+        whole[k] = rows["s"][-1]
+    return points, first, counts, whole
+
+
+def _heading(line: np.ndarray, end: int) -> float:
+    a, b = (line[-2], line[-1]) if end else (line[0], line[1])
+    return math.atan2(b[1] - a[1], b[0] - a[0])
+
+
+def _blank(**values: float) -> dict[str, float]:
+    names = ("street", "junction", "left", "right", "opposite", "source", "target", "signal")
+    return dict.fromkeys(names, -1) | values

@@ -1,0 +1,127 @@
+"""Ways for people: pavements, corners and crossings, and where they meet."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from world.scene.arms import Arm, Corner, mouth_point
+from world.scene.geometry import crossing_point, offset, resampled
+from world.scene.graph import RoadGraph
+from world.scene.hd_map import CORNER, CROSSED, CROSSING, CROSSING_WALK, PAVEMENT, WALK, WALK_LINK
+from world.scene.lanes import AMBER, CYCLE, GREEN, Tables, pack_lines
+
+WIDTH, BEFORE_MOUTH = 3.5, 2.3  # m of a crossing; its middle lies so far inside a mouth
+Node = tuple[int, bool, bool]  # street, at its start?, left side looking along the street?
+
+
+class Walks:
+    """Gathers walks while a map is built."""
+
+    def __init__(self, graph: RoadGraph, lines: list[np.ndarray], tables: Tables) -> None:
+        self.graph, self.lines, self.tables = graph, lines, tables
+        self.rows: list[tuple[int, int, int, float]] = []  # kind, street, crossing, width
+        self.shapes: list[np.ndarray] = []
+        self.ends: list[tuple[Node, Node]] = []
+        self.crossings: list[tuple[int, int, np.ndarray, np.ndarray, int, int, int, int]] = []
+        self.crossed: list[tuple[int, float]] = []
+
+    def add_streets(self) -> None:
+        """Both pavements of every street."""
+        for index, street in enumerate(self.graph.streets):
+            if street.pavement <= 0:
+                continue
+            for left in (True, False):
+                lanes = street.backward if left else street.forward
+                aside = lanes * street.lane_width + street.pavement / 2
+                line = resampled(offset(self.lines[index], aside if left else -aside), 4.0)
+                self._add(PAVEMENT, index, -1, street.pavement, line, (index, True, left), (index, False, left))
+
+    def add_junction(self, junction: int, arms: list[Arm], corners: list[Corner]) -> None:
+        """Corners between arms with pavements, and crossings over arms that have one."""
+        for k, (arm, corner) in enumerate(zip(arms, corners, strict=True)):
+            after = arms[(k + 1) % len(arms)]
+            if arm.pavement > 0 and after.pavement > 0:
+                middle = 0.5 * (resampled_to(corner.kerb, 9) + resampled_to(corner.outer, 9))
+                width = min(arm.pavement, after.pavement)
+                self._add(CORNER, -1, -1, width, middle, _node(arm, True), _node(after, False))
+        if len(arms) > 2:
+            for arm in arms:
+                if arm.crossing:
+                    self._cross(junction, arm)
+
+    def _cross(self, junction: int, arm: Arm) -> None:
+        inward = -BEFORE_MOUTH * arm.direction
+        line = self.lines[arm.street]
+        right, left = (mouth_point(line, arm, far) + inward for far in (-arm.right, arm.left))
+        first, index = len(self.crossed), len(self.crossings)
+        for lane, values in enumerate(self.tables.lanes):
+            if values["junction"] == junction:
+                s = crossing_point(right, left, self.tables.shapes[lane])
+                if s is not None:
+                    self.crossed.append((lane, s))
+        signal = self._signal(junction, arm, right)
+        self.crossings.append(
+            (arm.street, junction, right, left, signal, len(self.rows), first, len(self.crossed) - first)
+        )
+        ends = [mouth_point(line, arm, far) for far in (-arm.right - arm.pavement / 2, arm.left + arm.pavement / 2)]
+        way = np.stack([ends[0], right, left, ends[1]])
+        self._add(CROSSING_WALK, arm.street, index, WIDTH, way, _node(arm, False), _node(arm, True))
+
+    def _signal(self, junction: int, arm: Arm, at: np.ndarray) -> int:
+        """People walk while the traffic of the other phase does."""
+        own = self.tables.phases.get((junction, 2 * arm.street + arm.at_start), -1)
+        if own < 0:
+            return -1
+        green = (self.tables.signals[own][4] + CYCLE / 2) % CYCLE
+        heading = float(np.arctan2(arm.normal[1], arm.normal[0]))
+        walk = green + GREEN - 2.0
+        self.tables.signals.append((junction, at[0], at[1], heading, green, walk, walk + AMBER / 3, CYCLE))
+        return len(self.tables.signals) - 1
+
+    def _add(self, kind: int, street: int, crossing: int, width: float, line: np.ndarray, a: Node, b: Node) -> None:
+        self.rows.append((kind, street, crossing, width))
+        self.shapes.append(line)
+        self.ends.append((a, b))
+
+    def packed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(walks, points, links, crossings, crossed) as the map's tables."""
+        walks, points = np.zeros(len(self.rows), WALK), np.zeros(0)
+        points, first, counts, whole = pack_lines(self.shapes)
+        links: list[tuple[int, int]] = []
+        there: dict[Node, list[tuple[int, int]]] = {}
+        for k, (a, b) in enumerate(self.ends):
+            there.setdefault(a, []).append((k, 0))
+            there.setdefault(b, []).append((k, 1))
+        for k, (kind, street, crossing, width) in enumerate(self.rows):
+            begin, end = self.ends[k]
+            after = [one for one in there[end] if one[0] != k]
+            before = [one for one in there[begin] if one[0] != k]
+            walks[k] = (
+                kind,
+                street,
+                crossing,
+                first[k],
+                counts[k],
+                whole[k],
+                width,
+                len(links),
+                len(after),
+                len(before),
+            )
+            links += after + before
+        crossings = np.zeros(len(self.crossings), CROSSING)
+        for k, (street, junction, right, left, signal, walk, begin_row, lanes) in enumerate(self.crossings):
+            crossings[k] = (street, junction, *right, *left, WIDTH, signal, walk, begin_row, lanes)
+        return walks, points, np.array(links, WALK_LINK), crossings, np.array(self.crossed, CROSSED)
+
+
+def resampled_to(line: np.ndarray, count: int) -> np.ndarray:
+    """The same line with so many points, evenly."""
+    at = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    s = np.linspace(0.0, at[-1], count)
+    return np.stack([np.interp(s, at, line[:, 0]), np.interp(s, at, line[:, 1])], axis=1)
+
+
+def _node(arm: Arm, left: bool) -> Node:
+    """The pavement's end at an arm's mouth; `left` looking out of the junction."""
+    return arm.street, arm.at_start, left if arm.at_start else not left
