@@ -84,6 +84,16 @@ def leavable(lanes, agents, i, connection, length):
 
 
 @njit(cache=True)
+def _queues(agents, k):
+    """Whether somebody stands on the same lane before an agent."""
+    for j in range(len(agents)):
+        a = agents[j]
+        if a.kind != 0 and a.lane == agents[k].lane and a.s > agents[k].s and a.speed < 1.0:
+            return True
+    return False
+
+
+@njit(cache=True)
 def conflict_stop(t, agents, i, connection, u, committed, seconds):
     """(m to stop at, m to a vehicle that merges ahead, its speed) on a connection; u: s of the centre along it.
 
@@ -174,7 +184,7 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):
             if its_leave + MARGIN < arrive and its_leave < 8.0 and a.speed > 1.0:
                 continue
             margin = MARGIN + (1.0 if merges else 0.0) - min(0.6, 0.05 * waited)
-            if its_arrive < leave + margin:
+            if its_arrive < leave + margin and not (waited > 0.0 and not entered and _queues(agents, k)):
                 stop = min(stop, away)
     return stop, merging, merging_speed
 

@@ -13,31 +13,25 @@ from numba import njit
 from world.controls import DT
 from world.dynamics.idm import HARDEST, bend_speed, follow, free_road, stop_in
 from world.dynamics.lane_change import choose
+from world.dynamics.motion import POINTS, REST, SPACING, WAIT, lights_of, move, trace
 from world.dynamics.passing import BICYCLES_UNTIL, STAND_OFF, aside, stays
 from world.dynamics.right_of_way import COMMITTED, FREE, UNDER_WAY, conflict_stop, leavable, people_stop, signal_stop
-from world.dynamics.spawn import RETIRED, choose_next, edge, fill, is_vehicle, spawn, wanted
+from world.dynamics.spawn import RETIRED, edge, fill, is_vehicle, spawn, wanted
 from world.dynamics.tables import Tables
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
-from world.scene.hd_map import LEFT, RIGHT
-from world.scene.objects import AGENT, Kind, Lights
-from world.scene.query import pose, wrap
+from world.scene.objects import AGENT, Kind
+from world.scene.query import wrap
 from world.scene.state import AGENTS
 
 ROLE_MODES = 100
-POINTS, SPACING = 56, 1.5  # of a path ahead, and m between them
 ASIDE = 0.3  # m that a vehicle wants to its left and right
-LATERAL, SLOPE, QUICKNESS = 1.2, 0.2, 0.9  # m/s, m a m, 1/s: how a vehicle moves sideways
-AXLES = 0.3  # of the length: where axles are before and behind the centre
 BEND_BRAKE = 1.4  # m/s2
 JERK = 0.4  # m/s2 more in a step
-AGAIN = 4.0  # s between lane changes
 FAR = 400.0  # m off the map: our car is absent
 AT_LINE = 3.0  # m before its stop line within which a vehicle is the first in its queue
 _FREE, _OTHERS, _RED = range(3)  # whom a vehicle waits for: nobody, others, a light or room
-_LATERAL, _WAIT, _CAME_FROM, _REST = range(4)  # AGENT.memory: m/s, s, lane + 1, s
 _CAR, _LORRY, _BUS, _BICYCLE = (int(kind) for kind in (Kind.CAR, Kind.LORRY, Kind.BUS, Kind.BICYCLE))
 _PERSON, _DEER = int(Kind.PERSON), int(Kind.DEER)
-_BRAKE, _LEFT, _RIGHT, _HEAD, _BEACON = (int(light) for light in Lights if light)
 
 
 def vehicles(
@@ -76,65 +70,7 @@ def _see(ego: np.ndarray, seen: np.ndarray) -> None:
         own[name] = car[name]
     own["s"] = car["s"] + ahead
     own["length"], own["width"], own["height"], own["wish"] = EGO_LENGTH, EGO_WIDTH, 1.5, 1.0
-    own["memory"][:, _WAIT] = -1.0
-
-
-@njit(cache=True)
-def _after(lanes, lane, onward):
-    """The lane after a lane; -1: none."""
-    if lanes[lane].junction >= 0:
-        return lanes[lane].target
-    return onward if onward >= 0 and lanes[onward].source == lane else -1
-
-
-@njit(cache=True)
-def _on_path(t, agent, ahead):
-    """(x, y, heading) `ahead` m of an agent's centre along its path, also behind it."""
-    lanes, lane, s = t.lanes, agent.lane, agent.s + ahead
-    if s < 0.0:
-        before = int(agent.memory[_CAME_FROM]) - 1
-        if before >= 0 and _after(lanes, before, lane) == lane:
-            lane, s = before, s + lanes[before].length
-    for _ in range(3):
-        after = _after(lanes, lane, agent.next)
-        if s <= lanes[lane].length or after < 0:
-            break
-        s -= lanes[lane].length
-        lane = after
-    return pose(lanes, t.points, lane, s, agent.left)
-
-
-@njit(cache=True)
-def _trace(t, agent, aim, reach, path):
-    """Points (x, y, heading) of the path ahead every SPACING m from the centre on; how many there are."""
-    lanes, points = t.lanes, t.points
-    lane, s = agent.lane, agent.s
-    k = lanes[lane].first
-    last = k + lanes[lane].count - 2
-    settled = max(8.0, 2.2 * agent.speed)
-    for n in range(POINTS):
-        ahead = n * SPACING
-        if ahead > reach:
-            return n
-        while s > lanes[lane].length:
-            after = _after(lanes, lane, agent.next)
-            if after < 0:
-                return n
-            s -= lanes[lane].length
-            lane = after
-            k = lanes[lane].first
-            last = k + lanes[lane].count - 2
-        while k < last and points[k + 1].s <= s:
-            k += 1
-        a, b = points[k], points[k + 1]
-        share = (s - a.s) / max(b.s - a.s, 1e-9)
-        heading = a.heading + min(1.0, max(0.0, share)) * wrap(b.heading - a.heading)
-        left = aim + (agent.left - aim) * max(0.0, 1.0 - ahead / settled)
-        path[n, 0] = a.x + share * (b.x - a.x) - left * math.sin(heading)
-        path[n, 1] = a.y + share * (b.y - a.y) + left * math.cos(heading)
-        path[n, 2] = heading
-        s += SPACING
-    return POINTS
+    own["memory"][:, WAIT] = -1.0
 
 
 @njit(cache=True)
@@ -262,86 +198,6 @@ def _aim(t, agents, i, goal):
 
 
 @njit(cache=True)
-def _move(t, seed, agent, accel, aim):
-    """One vehicle a step on along its path; where its lane ends, onto the next."""
-    lanes = t.lanes
-    speed = max(0.0, agent.speed + accel * DT)
-    way = 0.5 * (agent.speed + speed) * DT
-    if agent.speed + accel * DT < 0.0:
-        way = 0.5 * agent.speed * agent.speed / max(-accel, 1e-6)
-    agent.accel = (speed - agent.speed) / DT
-    most = min(LATERAL, SLOPE * speed)
-    sideways = agent.memory[_LATERAL]
-    sideways += DT * QUICKNESS * (QUICKNESS * (aim - agent.left) - 2.0 * sideways)
-    sideways = min(most, max(-most, sideways))
-    agent.memory[_LATERAL] = sideways
-    agent.left += sideways * DT
-    agent.speed = speed
-    agent.s += way
-    agent.phase += way
-    if agent.goal >= 0:
-        side = 1.0 if lanes[agent.lane].left == agent.goal else -1.0
-        if side * agent.left > 0.5 * lanes[agent.lane].width:
-            agent.s *= lanes[agent.goal].length / max(lanes[agent.lane].length, 1.0)
-            agent.left -= side * 0.5 * (lanes[agent.lane].width + lanes[agent.goal].width)
-            agent.lane, agent.goal = agent.goal, -1
-            agent.memory[_REST] = AGAIN
-    if lanes[agent.lane].junction < 0:
-        left_over = lanes[agent.lane].length - agent.s - 0.5 * agent.length
-        if left_over < 4.0:
-            agent.goal = -1
-        strange = agent.next < 0 or lanes[agent.next].source != agent.lane
-        if strange and (
-            left_over < 14.0 or agent.next < 0 or not _same_way(lanes, agent.lane, lanes[agent.next].source)
-        ):
-            agent.next = choose_next(t, seed, agent.lane, agent.id, 0.0)
-    while agent.s > lanes[agent.lane].length:
-        after = _after(lanes, agent.lane, agent.next)
-        if after < 0:
-            agent.s, agent.speed = lanes[agent.lane].length, 0.0
-            break
-        agent.s -= lanes[agent.lane].length
-        agent.memory[_CAME_FROM] = agent.lane + 1
-        agent.lane, agent.goal = after, -1
-        if lanes[after].junction >= 0:
-            target = lanes[after].target
-            reach = 0.0 if agent.kind == _BICYCLE else lanes[target].length - 40.0
-            agent.next = choose_next(t, seed, target, agent.id, reach)
-    heading = agent.heading
-    fx, fy, _ = _on_path(t, agent, AXLES * agent.length)
-    rx, ry, _ = _on_path(t, agent, -AXLES * agent.length)
-    agent.x, agent.y = 0.5 * (fx + rx), 0.5 * (fy + ry)
-    agent.heading = wrap(math.atan2(fy - ry, fx - rx) + math.atan2(sideways, max(speed, 1.0)))
-    agent.yaw_rate = wrap(agent.heading - heading) / DT
-
-
-@njit(cache=True)
-def _same_way(lanes, a, b):
-    return lanes[a].street == lanes[b].street and lanes[a].forward == lanes[b].forward
-
-
-@njit(cache=True)
-def _lights(lanes, agent, dark):
-    lights = agent.lights & _BEACON
-    if dark:
-        lights |= _HEAD
-    if agent.accel < -0.6 or agent.speed < 0.15:
-        lights |= _BRAKE
-    turn = 0
-    if lanes[agent.lane].junction >= 0:
-        turn = lanes[agent.lane].turn
-    elif agent.next >= 0 and lanes[agent.lane].length - agent.s < 35.0:
-        turn = lanes[agent.next].turn
-    if agent.goal >= 0:
-        turn = LEFT if lanes[agent.lane].left == agent.goal else RIGHT
-    if turn == LEFT:
-        lights |= _LEFT
-    elif turn == RIGHT:
-        lights |= _RIGHT
-    return lights
-
-
-@njit(cache=True)
 def _step(t, seed, clock, x, y, heading, seen, out, dark, density):
     lanes = t.lanes
     seconds = clock * DT
@@ -360,13 +216,13 @@ def _step(t, seed, clock, x, y, heading, seen, out, dark, density):
         strongest = 1.3 if agent.kind == _LORRY or agent.kind == _BUS or agent.kind == _BICYCLE else 1.9
         wish = agent.wish * lanes[agent.lane].limit
         goal = agent.goal
-        may = lanes[agent.lane].junction < 0 and agent.kind != _BICYCLE and agent.memory[_REST] <= 0.0
+        may = lanes[agent.lane].junction < 0 and agent.kind != _BICYCLE and agent.memory[REST] <= 0.0
         if may and goal < 0 and agent.speed > 0.5 and wish > 0.5:
             goal = choose(lanes, seen, changing, i, wish, strongest)
             changing[i] = goal
         aim = _aim(t, seen, i, goal)
         reach = min(POINTS * SPACING, 14.0 + 0.5 * agent.length + 2.0 * agent.speed + 0.22 * agent.speed * agent.speed)
-        traced = _trace(t, agent, aim, reach, path)
+        traced = trace(t, agent, aim, reach, path)
         bend, brake = _bends(path, traced, agent.speed)
         accel = min(brake, free_road(agent.speed, min(wish, bend), strongest)) if wish > 0.1 else -2.0
         leading = _leader(lanes, seen, i, path, traced, abs(aim) > 0.8, strongest)
@@ -375,12 +231,12 @@ def _step(t, seed, clock, x, y, heading, seen, out, dark, density):
         accel = max(-HARDEST, min(accel, max(agent.accel, -0.5) + JERK))
         out[i].goal = goal
         if waits == _RED or agent.speed > UNDER_WAY:
-            out[i].memory[_WAIT] = 0.0
-        elif agent.speed < 0.3 and (waits == _OTHERS or agent.memory[_WAIT] > 0.0):
-            out[i].memory[_WAIT] += DT
-        out[i].memory[_REST] = max(0.0, agent.memory[_REST] - DT)
-        _move(t, seed, out[i], accel, aim)
-        out[i].lights = _lights(lanes, out[i], dark)
+            out[i].memory[WAIT] = 0.0
+        elif agent.speed < 0.3 and (waits == _OTHERS or agent.memory[WAIT] > 0.0):
+            out[i].memory[WAIT] += DT
+        out[i].memory[REST] = max(0.0, agent.memory[REST] - DT)
+        move(t, seed, out[i], accel, aim)
+        out[i].lights = lights_of(lanes, out[i], dark)
     if here and density > 0.0:
         missing = int(density * 24.0 + 0.5) - count
         if missing > 0:
