@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from world.errors import DataError, SimulatorError
-from world.scene import hd_map, roadside
+from world.scene import roadside
+from world.scene.build import build
 from world.scene.graph import LOOKS, Junction, RoadGraph, Street
 from world.scene.state import Place
 from world.scene.sumo import graph_of
@@ -85,7 +86,7 @@ def load_place(name_or_path: str) -> Place:
     Raises DataError: there is no such place, or the file holds no streets.
     """
     graph = _graph(name_or_path)
-    place = hd_map.build(graph)
+    place = build(graph)
     return Place(name_or_path, place, roadside.line(place))
 
 

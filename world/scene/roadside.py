@@ -1,13 +1,62 @@
-"""What lines the streets: houses, trees, lamps, signals, signs. By rules, decided by the map alone."""
+"""What lines the streets, by rules: houses, gardens, trees, lamps, signals, signs. The map alone decides it.
+
+What stands in a street follows from the street and its neighbourhood; a far part of the map changes nothing.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 
+from world.scene import furniture, plots
+from world.scene.frontage import Ground, sides
 from world.scene.hd_map import HDMap
-from world.scene.objects import PROP
+from world.scene.objects import PROP, Kind
+
+_CLEAR = {Kind.TREE: 0.4, Kind.SHELTER: 3.8}  # m that posts on the pavement stay away from one another, else 0.2
 
 
 def line(place: HDMap) -> np.ndarray:
-    """PROP [N] along every street of a map."""
-    return np.zeros(0, PROP)
+    """PROP [N] along every street of a map, sorted by street."""
+    ground, every = Ground.of(place), sides(place)
+    look = plots.LOOKS[place.graph.look]
+    standing = plots.houses(every, ground, look)
+    rows = defaultdict(list)
+    for house in standing:
+        rows[house.side.street, house.side.out].append(house)
+    found = [house.prop for house in standing]
+    signals = furniture.signals(place)
+    on_pavement = [
+        prop for side in every for prop in (*furniture.signs(side, place), *furniture.line(side, place.graph))
+    ]
+    found += _apart([*signals, *on_pavement])
+    for side in every:
+        found += plots.closing(side, rows[side.street, side.out], ground, look)
+    found += plots.second_row(every, ground, look)
+    return _table(found)
+
+
+def _apart(props: list[plots.Prop]) -> list[plots.Prop]:
+    """Posts that leave room for one another; who comes first stays."""
+    kept: list[plots.Prop] = []
+    cells: dict[tuple[int, int], list[plots.Prop]] = defaultdict(list)
+    for prop in props:
+        x, y = prop.box[:2]
+        at = (int(x // 8), int(y // 8))
+        near = [other for i in (-1, 0, 1) for k in (-1, 0, 1) for other in cells[at[0] + i, at[1] + k]]
+        room = _CLEAR.get(prop.kind, 0.2)
+        if prop.kind == Kind.SIGNAL or all(
+            (x - o.box[0]) ** 2 + (y - o.box[1]) ** 2 > (0.6 + max(room, _CLEAR.get(o.kind, 0.2))) ** 2 for o in near
+        ):
+            kept.append(prop)
+            cells[at].append(prop)
+    return kept
+
+
+def _table(props: list[plots.Prop]) -> np.ndarray:
+    rows = [
+        (p.kind, p.box[0], p.box[1], p.z, p.box[2], *p.box[3:], p.height, p.look, p.floors, p.street, p.signal)
+        for p in sorted(props, key=lambda p: (p.street, p.kind, p.box))
+    ]
+    return np.array(rows, PROP)

@@ -1,0 +1,149 @@
+"""Where something may stand beside the streets: the lines that plots face, the ground that is taken, and a die for each street."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from world.scene.hd_map import HDMap, StreetShape
+from world.scene.query import overlap
+from world.scene.random import uniform
+
+Box = tuple[float, float, float, float, float]  # x, y, heading, length, width
+CELL = 0.5  # m, of the raster of roads
+MARGIN = 40.0  # m around the map
+_BUCKET = 24.0  # m
+_TOUCH = 0.06  # m that neighbours may share: walls of a row of houses touch
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A street's side. `kerb` float64 [N, 2]; `out`: +1 where the plots lie left of it, -1 where they lie right."""
+
+    street: int
+    key: int  # of its die: follows from where it lies, not from its number
+    kerb: np.ndarray
+    gone: np.ndarray  # m along the kerb, [N]
+    out: int
+    pavement: float
+
+    @property
+    def length(self) -> float:
+        return float(self.gone[-1])
+
+    def at(self, s: float, behind: float) -> tuple[float, float, float]:
+        """(x, y, heading of the kerb) at s, `behind` m away from the road; before and after its ends it goes on straight."""
+        k = int(min(max(np.searchsorted(self.gone, s, side="right") - 1, 0), len(self.gone) - 2))
+        (x0, y0), (x1, y1) = self.kerb[k], self.kerb[k + 1]
+        share = (s - self.gone[k]) / max(self.gone[k + 1] - self.gone[k], 1e-9)
+        heading = math.atan2(y1 - y0, x1 - x0)
+        away = self.out * behind
+        return (
+            float(x0 + share * (x1 - x0) - away * math.sin(heading)),
+            float(y0 + share * (y1 - y0) + away * math.cos(heading)),
+            heading,
+        )
+
+    def die(self, who: float, purpose: int) -> float:
+        """A number in [0, 1) for something at `who` m along the side."""
+        return float(uniform(np.uint64(self.key), round(10 * who) + 100_000, self.out + 1, purpose))
+
+
+def sides(place: HDMap) -> list[Side]:
+    """Both sides of every street that is long enough to be lined."""
+    found = []
+    for shape in place.streets:
+        for kerb, out in ((shape.left, 1), (shape.right, -1)):
+            gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(kerb, axis=0), axis=1))])
+            keep = np.concatenate([[True], np.diff(gone) > 1e-6])
+            if keep.sum() > 1 and gone[-1] > 4.0:
+                found.append(Side(shape.street, _key(shape), kerb[keep], gone[keep], out, shape.pavement))
+    return found
+
+
+def _key(shape: StreetShape) -> int:
+    """A number from a street's middle, so that a street keeps its die whatever else a map holds."""
+    x, y = shape.centre[len(shape.centre) // 2]
+    return (round(float(x)) * 73_856_093 ^ round(float(y)) * 19_349_663) & 0x7FFF_FFFF
+
+
+@dataclass
+class Ground:
+    """What is taken: roads and pavements as a raster, what stands on the plots as boxes."""
+
+    west: float
+    south: float
+    cell: float
+    roads: np.ndarray  # bool [rows, columns], row 0 in the south
+    _boxes: dict[tuple[int, int], list[Box]] = field(default_factory=lambda: defaultdict(list))
+
+    @classmethod
+    def of(cls, place: HDMap) -> Ground:
+        west, south, east, north = place.bounds
+        cell = CELL if max(east - west, north - south) < 3000 else 4 * CELL
+        west, south = (8 * math.floor((low - MARGIN) / 8) for low in (west, south))
+        size = (int((east + MARGIN - west) / cell) + 1, int((north + MARGIN - south) / cell) + 1)
+        image = Image.new("1", size, 0)
+        draw = ImageDraw.Draw(image)
+
+        def fill(polygon: np.ndarray) -> None:
+            if len(polygon) > 2:
+                draw.polygon([((x - west) / cell, (y - south) / cell) for x, y in polygon], fill=1, outline=1)
+
+        for shape in place.streets:
+            left, right = (_aside(line, out * shape.pavement) for line, out in ((shape.left, 1), (shape.right, -1)))
+            for k in range(len(left) - 1):
+                fill(np.array([left[k], left[k + 1], right[k + 1], right[k]]))
+        for junction in place.junctions:
+            for polygon in (junction.outline, *junction.pavements):
+                fill(polygon)
+        return cls(west, south, cell, np.asarray(image))
+
+    def on_road(self, box: Box, margin: float = 0.4) -> bool:
+        """Whether a box comes within `margin` m of a road or pavement."""
+        x, y, heading, length, width = box
+        length, width = length + 2 * margin, width + 2 * margin
+        along = np.linspace(-length / 2, length / 2, max(2, math.ceil(length / self.cell) + 1))
+        across = np.linspace(-width / 2, width / 2, max(2, math.ceil(width / self.cell) + 1))
+        a, b = np.meshgrid(along, across)
+        c, s = math.cos(heading), math.sin(heading)
+        column = ((x + a * c - b * s - self.west) / self.cell + 0.5).astype(np.int64)
+        row = ((y + a * s + b * c - self.south) / self.cell + 0.5).astype(np.int64)
+        rows, columns = self.roads.shape
+        inside = (column >= 0) & (row >= 0) & (column < columns) & (row < rows)
+        return bool(self.roads[row[inside], column[inside]].any())
+
+    def _buckets(self, box: Box) -> list[tuple[int, int]]:
+        reach = 0.5 * math.hypot(box[3], box[4])
+        low = [math.floor((box[k] - reach) / _BUCKET) for k in range(2)]
+        high = [math.floor((box[k] + reach) / _BUCKET) for k in range(2)]
+        return [(i, k) for i in range(low[0], high[0] + 1) for k in range(low[1], high[1] + 1)]
+
+    def taken(self, box: Box) -> bool:
+        """Whether a box overlaps one that stands."""
+        x, y, heading, length, width = box
+        length, width = max(0.05, length - _TOUCH), max(0.05, width - _TOUCH)
+        return any(
+            overlap(x, y, heading, length, width, *other)
+            for bucket in self._buckets(box)
+            for other in self._boxes.get(bucket, ())
+        )
+
+    def free(self, box: Box, margin: float = 0.4) -> bool:
+        """Whether something may stand there."""
+        return not self.taken(box) and not self.on_road(box, margin)
+
+    def put(self, box: Box) -> None:
+        for bucket in self._buckets(box):
+            self._boxes[bucket].append(box)
+
+
+def _aside(line: np.ndarray, left: float) -> np.ndarray:
+    """A polyline [N, 2] moved to its left by so many m."""
+    ways = np.gradient(line, axis=0)
+    ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
+    return line + left * np.stack([-ways[:, 1], ways[:, 0]], axis=1)

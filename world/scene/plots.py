@@ -1,0 +1,236 @@
+"""Plots behind the pavements: houses in two rows, what closes the gaps between them, garden trees, cars in driveways."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from world.scene.frontage import Box, Ground, Side
+from world.scene.objects import SIZES, Kind
+
+# PROP.look % 4 of a house; the rest of the number is its colour and details.
+SHOP, FLATS, TERRACED, DETACHED = range(4)
+GROUND = 0.12  # m: pavements and plots lie this much above the road
+CORNER = 14.0  # m that a row of houses goes on past a street's end, where there is room
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How plots are filled: pairs are lowest and highest, lengths in m; shares in [0, 1]."""
+
+    front: tuple[float, float]
+    depth: tuple[float, float]
+    floors: tuple[int, int]
+    setback: tuple[float, float]  # one number for each street side
+    gap: tuple[float, float]
+    joined: float  # share of houses whose wall touches the next one's
+    shops: float
+    hedges: tuple[float, float]  # shares of gaps closed by a hedge, by a fence; else by a wall
+    gardens: float  # share of front gardens closed towards the street
+    driveways: float  # share of gaps with a parked car
+    behind: float  # share of the second row that is built
+
+
+LOOKS = {
+    "dense": Look((10, 17), (10, 13), (3, 6), (1.0, 2.4), (3, 5), 0.92, 0.5, (0.1, 0.3), 0.0, 0.0, 0.7),
+    "mixed": Look((9, 14), (9, 12), (2, 4), (1.6, 4.0), (3, 7), 0.35, 0.18, (0.4, 0.3), 0.25, 0.25, 0.5),
+    "suburban": Look((8, 12), (8, 10), (1, 2), (4.0, 6.5), (4, 9), 0.05, 0.0, (0.5, 0.35), 0.6, 0.5, 0.35),
+}
+_PIECE = 4.0  # m of a hedge, fence or wall
+_SETBACK, _FRONT, _DEPTH, _FLOORS, _GAP, _JOINED, _COLOUR, _FIRST, _KIND, _GARDEN, _CAR, _TREE, _BUILT = range(100, 113)
+
+
+@dataclass(frozen=True, slots=True)
+class Prop:
+    """A row of PROP to be."""
+
+    kind: Kind
+    box: Box
+    height: float
+    look: int
+    street: int
+    floors: int = 0
+    signal: int = -1
+    z: float = GROUND
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    side: Side
+    s0: float
+    s1: float
+    prop: Prop
+
+
+def between(low: float, high: float, share: float) -> float:
+    return low + share * (high - low)
+
+
+def _house(side: Side, s: float, front: float, setback: float, look: Look, row: int) -> _House:
+    """A house whose front begins at s, parallel to the chord of the kerb along it."""
+    x0, y0, _ = side.at(s, side.pavement)
+    x1, y1, _ = side.at(s + front, side.pavement)
+    heading = math.atan2(y1 - y0, x1 - x0)
+    out = heading + side.out * math.pi / 2
+    depth = between(*look.depth, side.die(s, _DEPTH + row))
+    away = setback + depth / 2
+    box = (
+        (x0 + x1) / 2 + away * math.cos(out),
+        (y0 + y1) / 2 + away * math.sin(out),
+        out + math.pi,
+        depth,
+        min(front, math.hypot(x1 - x0, y1 - y0)),
+    )
+    floors = look.floors[0] + int(side.die(s, _FLOORS + row) * (look.floors[1] - look.floors[0] + 1))
+    pitched = floors <= 2
+    style = DETACHED if look.joined < 0.1 else TERRACED if pitched else FLATS
+    if row == 0 and not pitched and side.die(s, _FIRST) < look.shops:
+        style = SHOP
+    height = 3.0 * floors + (0.9 if style == SHOP else 0.4) + (2.6 if pitched else 0.6)
+    number = style + 4 * int(1000 * side.die(s, _COLOUR + row))
+    return _House(side, s, s + front, Prop(Kind.HOUSE, box, height, number, side.street, floors))
+
+
+def _candidates(side: Side, ground: Ground, look: Look, narrow: float) -> list[_House]:
+    """A side's front row, dodging roads and what stands already. `narrow`: factor on the fronts."""
+    setback = between(*look.setback, side.die(0, _SETBACK))
+    s, found = -CORNER, []
+    while s < side.length + CORNER - 4:
+        front = narrow * between(*look.front, side.die(s, _FRONT))
+        house = _house(side, s, front, setback, look, 0)
+        if not ground.free(house.prop.box):
+            s += 1.0
+            continue
+        found.append(house)
+        joined = side.die(s, _JOINED) < look.joined
+        s += front if joined else front + between(*look.gap, side.die(s, _GAP))
+    return found
+
+
+def _settle(houses: list[_House], ground: Ground) -> list[_House]:
+    """Who meets whom at a corner is decided by a die, so that nothing depends on what is further away."""
+    kept = []
+    for house in sorted(houses, key=lambda h: (h.side.die(h.s0, _FIRST), h.prop.box)):
+        if not ground.taken(house.prop.box):
+            ground.put(house.prop.box)
+            kept.append(house)
+    return kept
+
+
+def houses(every: list[Side], ground: Ground, look: Look) -> list[_House]:
+    """The front rows: once as they come, then narrower ones in what was left."""
+    found: list[_House] = []
+    for narrow in (1.0, 0.75):
+        found += _settle([h for side in every for h in _candidates(side, ground, look, narrow)], ground)
+    return found
+
+
+def second_row(every: list[Side], ground: Ground, look: Look) -> list[Prop]:
+    """Houses and trees behind the first row: nothing that anybody comes near, but it moves when one drives past."""
+    found: list[tuple[float, Prop]] = []
+    for side in every:
+        setback = between(*look.setback, side.die(0, _SETBACK)) + look.depth[1] + between(5, 9, side.die(1, _SETBACK))
+        s = 2.0
+        while s < side.length - 6:
+            if side.die(s, _BUILT) < look.behind:
+                front = between(*look.front, side.die(s, _FRONT + 50))
+                prop = _house(side, s, front, setback, look, 60).prop
+                step = front + between(3, 9, side.die(s, _GAP + 50))
+            else:
+                prop = tree(
+                    side, s, setback + between(-2, 4, side.die(s, _TREE)), between(4.5, 7.5, side.die(s, _KIND))
+                )
+                step = 8.0
+            found.append((side.die(s, _FIRST + 50), prop))
+            s += step
+    kept = []
+    for _, prop in sorted(found, key=lambda pair: (pair[0], pair[1].box)):
+        if ground.free(prop.box, 1.0):
+            ground.put(prop.box)
+            kept.append(prop)
+    return kept
+
+
+def tree(side: Side, s: float, behind_pavement: float, crown: float) -> Prop:
+    """A tree of `crown` m across."""
+    x, y, heading = side.at(s, side.pavement + behind_pavement)
+    height = crown * between(1.25, 1.6, side.die(s, _TREE + 20))
+    return Prop(Kind.TREE, (x, y, heading, crown, crown), height, int(1000 * side.die(s, _TREE + 21)), side.street)
+
+
+def gaps(side: Side, row: list[_House]) -> list[tuple[float, float]]:
+    """(from, to) along a side where no house of its row stands."""
+    free, s = [], -2.0
+    for house in sorted(row, key=lambda h: h.s0):
+        if house.s0 > s + 0.6:
+            free.append((s, house.s0))
+        s = max(s, house.s1)
+    if s < side.length + 1.4:
+        free.append((s, side.length + 2.0))
+    return free
+
+
+_HEIGHTS = {Kind.HEDGE: (0.9, 1.3), Kind.FENCE: (1.1, 1.1), Kind.WALL: (0.3, 1.5)}  # thickness, height
+
+
+def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[Prop]:
+    """Hedges, fences and walls in pieces of about 4 m, garden trees and cars in driveways between a side's houses."""
+    found: list[Prop] = []
+
+    def put(prop: Prop, margin: float) -> None:
+        if ground.free(prop.box, margin):
+            ground.put(prop.box)
+            found.append(prop)
+
+    for start, end in gaps(side, row):
+        kind = _kind(side.die(start, _KIND), look)
+        start_fence = start
+        if end - start > 4.2 and 0 < start < side.length - 6 and side.die(start, _CAR) < look.driveways:
+            put(_parked(side, start + 1.8), 0.3)
+            start_fence = start + 3.4
+        for piece in _pieces(side, start_fence, end, kind, 0.6):
+            put(piece, 0.05)
+        for k in range(max(1, int((end - start) / 7))):
+            s = start + (k + 0.5) * (end - start) / max(1, int((end - start) / 7))
+            crown = min(between(3.0, 6.0, side.die(s, _KIND + 30)), max(2.0, end - start - 0.6))
+            put(tree(side, s, between(6, 11, side.die(s, _TREE + 30)), crown), 0.4)
+    for house in row:
+        if side.die(house.s0, _GARDEN) < look.gardens:
+            kind = _kind(side.die(house.s0, _KIND), look)
+            middle = (house.s0 + house.s1) / 2
+            for s0, s1 in ((house.s0, middle - 0.9), (middle + 0.9, house.s1)):
+                for piece in _pieces(side, s0, s1, kind, 0.6):
+                    put(piece, 0.05)
+            if side.die(house.s0, _TREE + 40) < 0.5:
+                put(tree(side, house.s0 + 1.6, 2.3, 2.2), 0.2)
+    return found
+
+
+def _kind(share: float, look: Look) -> Kind:
+    hedge, fence = look.hedges
+    return Kind.HEDGE if share < hedge else Kind.FENCE if share < hedge + fence else Kind.WALL
+
+
+def _pieces(side: Side, start: float, end: float, kind: Kind, behind: float) -> list[Prop]:
+    """Pieces from start to end along a side, their length along their heading."""
+    number = max(1, round((end - start) / _PIECE))
+    if end - start < 1.0:
+        return []
+    thick, high = _HEIGHTS[kind]
+    colour = int(1000 * side.die(start, _COLOUR))
+    found = []
+    for k in range(number):
+        x0, y0, _ = side.at(start + (end - start) * k / number, side.pavement + behind)
+        x1, y1, _ = side.at(start + (end - start) * (k + 1) / number, side.pavement + behind)
+        heading = math.atan2(y1 - y0, x1 - x0)
+        box = ((x0 + x1) / 2, (y0 + y1) / 2, heading, math.hypot(x1 - x0, y1 - y0), thick)
+        found.append(Prop(kind, box, high, colour, side.street))
+    return found
+
+
+def _parked(side: Side, s: float) -> Prop:
+    """A car in a driveway, its nose towards the street or away from it."""
+    length, width, height = SIZES[Kind.CAR]
+    x, y, heading = side.at(s, side.pavement + 1.2 + length / 2)
+    turn = side.out * (1 if side.die(s, _CAR + 20) < 0.5 else -1) * math.pi / 2
+    return Prop(Kind.CAR, (x, y, heading + turn, length, width), height, int(1000 * side.die(s, _COLOUR)), side.street)
