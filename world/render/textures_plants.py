@@ -13,9 +13,9 @@ def leaves(base: tuple[float, float, float], seed: int, size: tuple[float, float
     random = np.random.default_rng(seed)
     alpha = np.zeros((side, side), np.float32)
     tone = np.ones((side, side), np.float32)
-    radius = np.sqrt(random.random(count)) * 0.5 * side
+    radius = random.random(count) ** 0.6 * 0.5 * side
     around = random.random(count) * 2 * np.pi
-    lumps = 0.72 + 0.16 * np.sin(around * 3 + seed) + 0.12 * np.sin(around * 5 + 2 * seed)
+    lumps = 0.86 + 0.08 * np.sin(around * 3 + seed) + 0.07 * np.sin(around * 8 + 2 * seed)
     x, y = side / 2 + radius * lumps * np.cos(around), side / 2 + radius * lumps * np.sin(around)
     turn, grow = random.random(count) * np.pi, random.uniform(0.7, 1.25, count)
     shade = random.uniform(0.55, 1.35, count)
@@ -67,13 +67,13 @@ def treeline() -> np.ndarray:
         + 0.07 * np.sin(u * 2 * np.pi * 9 + 1)
         + 0.05 * np.sin(u * 2 * np.pi * 17 + 2)
     )
-    ragged = 0.05 * noise(shape, 0.6, 51, 6, 60)
-    tone = 1 + 0.25 * noise(shape, 0.7, 52, 4, 60) - 0.35 * smooth(v, 0.4, 1.0)
+    ragged = 0.05 * noise(shape, 0.6, 51, 6, 60, (4, 1))
+    tone = 1 + 0.25 * noise(shape, 0.7, 52, 4, 60, (4, 1)) - 0.35 * smooth(v, 0.4, 1.0)
     return encode(colour(np.clip(tone, 0.2, 2), (0.055, 0.085, 0.032)), (v + ragged > crown).astype(np.float32))
 
 
 def bark() -> np.ndarray:
     """1 m of bark; its furrows run up."""
     shape = (64, 64)
-    tone = 1 + 0.35 * noise(shape, 0.7, 33, 2, 30, (0.2, 1))
+    tone = 1 + 0.35 * noise(shape, 0.7, 33, 2, 30, (1, 0.2))
     return encode(colour(np.clip(tone, 0.3, 2), (0.10, 0.078, 0.056)))

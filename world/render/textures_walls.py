@@ -13,7 +13,7 @@ def plaster() -> np.ndarray:
     """8 m, smooth, with stains that run down."""
     shape = (256, 256)
     tone = 1 + 0.04 * noise(shape, 0.6, 17, 6, 120) + 0.06 * noise(shape, 1.5, 18, 1, 10)
-    tone *= 1 - 0.24 * smooth(noise(shape, 1.0, 19, 2, 60, (0.12, 1)), 1.0, 2.2)
+    tone *= 1 - 0.24 * smooth(noise(shape, 1.0, 19, 2, 60, (1, 0.12)), 1.0, 2.2)
     return encode(colour(np.clip(tone * _WALL, 0.2, 1), (1.0, 0.985, 0.96)))
 
 
@@ -43,7 +43,7 @@ def concrete() -> np.ndarray:
     """6 m of panels of 3 m."""
     shape = (256, 256)
     tone = 0.80 * (1 + 0.05 * noise(shape, 0.6, 21, 4, 120) + 0.08 * noise(shape, 1.5, 22, 1, 12))
-    tone *= 1 - 0.22 * smooth(noise(shape, 1.0, 23, 2, 40, (0.1, 1)), 1.0, 2.4)
+    tone *= 1 - 0.22 * smooth(noise(shape, 1.0, 23, 2, 40, (1, 0.1)), 1.0, 2.4)
     for at in (0, 128):
         tone[at : at + 2] *= 0.62
         tone[:, at : at + 2] *= 0.62
@@ -193,13 +193,13 @@ def skyline() -> np.ndarray:
 
 def metal() -> np.ndarray:
     """Painted or galvanised steel with faint streaks; the tint gives its colour."""
-    return encode(colour(np.clip(0.9 + 0.05 * noise((64, 64), 0.8, 81, 1, 30, (0.2, 1)), 0.5, 1)))
+    return encode(colour(np.clip(0.9 + 0.05 * noise((64, 64), 0.8, 81, 1, 30, (1, 0.2)), 0.5, 1)))
 
 
 def wood() -> np.ndarray:
     """1 m of planks with grain along u; the tint gives their colour."""
     shape = (64, 128)
-    tone = 0.86 + 0.09 * noise(shape, 0.8, 82, 2, 60, (1, 0.1)) + 0.04 * noise(shape, 1.2, 83, 1, 8)
+    tone = 0.86 + 0.09 * noise(shape, 0.8, 82, 2, 60, (0.1, 1)) + 0.04 * noise(shape, 1.2, 83, 1, 8)
     tone[::16] *= 0.6
     return encode(colour(np.clip(tone, 0.2, 1)))
 
@@ -210,7 +210,7 @@ def wood_fence() -> np.ndarray:
     _, u = grid(shape)
     board = (u[0] * 14).astype(int)
     each = np.random.default_rng(84).normal(size=14)[board]
-    tone = (0.8 + 0.09 * each)[None] * (1 + 0.08 * noise(shape, 0.8, 85, 2, 80, (0.1, 1)))
+    tone = (0.8 + 0.09 * each)[None] * (1 + 0.08 * noise(shape, 0.8, 85, 2, 80, (1, 0.1)))
     tone = np.where((u * 14) % 1 < 0.1, 0.16, tone)
     tone[:3] *= 0.7
     return encode(colour(np.clip(tone, 0.05, 1), (1.0, 0.9, 0.78)))
