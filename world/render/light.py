@@ -90,6 +90,12 @@ def light(amounts: np.ndarray, azimuth: float = 0.9, elevation: float = 0.62) ->
     return _light(tuple(int(step) for step in steps), round(float(azimuth), 3), round(float(elevation), 3))
 
 
+def sun_position(seed: int) -> tuple[float, float]:
+    """Azimuth and elevation (rad) of the day's sun at a place, drawn by its seed."""
+    azimuth, height = np.random.default_rng(seed).random(2)
+    return float(azimuth) * 2.0 * math.pi, 0.35 + 0.60 * float(height)
+
+
 def air_mass(sine: float) -> float:
     """Relative to the zenith, for the sine of an elevation (Kasten and Young 1989)."""
     degrees = math.degrees(math.asin(min(1.0, max(0.0, sine))))
@@ -110,7 +116,7 @@ def _light(steps: tuple[int, ...], azimuth: float, elevation: float) -> Light:
     height = _mix(time, (elevation, math.radians(6.0), math.radians(2.5), math.radians(8.0)))
     turn = azimuth + _mix(time, (0.0, -0.9, 0.9, 0.9))
     toward = (math.cos(height) * math.cos(turn), math.cos(height) * math.sin(turn), math.sin(height))
-    mie = _mix(time, (0.11, 0.13, 0.14, 0.12))
+    mie = _mix(time, (0.085, 0.13, 0.13, 0.12))
     mass = air_mass(toward[2])
     # The deck hides the sun well before it is closed.
     strength = SUN_ABOVE_AIR * _log_mix(time, (1.0, 1.1, 0.16, 0.0008)) * (1.0 - overcast) ** 2
@@ -151,7 +157,7 @@ def _light(steps: tuple[int, ...], azimuth: float, elevation: float) -> Light:
         elevation=height,
         azimuth=turn,
         mie=mie,
-        clouds=_mix(time, (0.40, 0.45, 0.52, 0.5)),
+        clouds=_mix(time, (0.38, 0.42, 0.44, 0.5)),
         overcast=overcast,
         deck=(deck * tint[0], deck * tint[1], deck * tint[2]),
         daylight=daylight,

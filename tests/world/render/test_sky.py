@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from world.render.light import EMISSION_GROUPS, light
+from world.render.light import EMISSION_GROUPS, light, sun_position
 from world.render.sky import irradiance, look_up, sky
 
 
@@ -79,3 +79,12 @@ def test_the_sky_is_brightest_towards_the_sun() -> None:
     away = look_up(above.blurred, -to[0], -to[1], to[2])
     assert toward[0] > 1.5 * away[0]
     assert toward[0] / toward[2] > away[0] / away[2]
+
+
+def test_every_place_has_its_sun() -> None:
+    suns = [sun_position(seed) for seed in range(20)]
+    assert suns == [sun_position(seed) for seed in range(20)] and len(set(suns)) == 20
+    for azimuth, height in suns:
+        now = light(amounts(), azimuth, height)
+        np.testing.assert_allclose(np.linalg.norm(now.sun_direction), 1, atol=1e-9)
+        assert now.sun_direction[2] > 0.3
