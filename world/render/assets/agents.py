@@ -16,7 +16,7 @@ from world.scene.objects import SIZES, VEHICLES, Kind
 REACH = 160.0  # m; whoever is farther is not drawn
 BEHIND = 25.0  # m; whoever is farther behind the camera is not drawn (nearer ones still throw shadows)
 _NEAR, _MIDDLE = 26.0, 62.0  # m; up to where detail is 2 and 1; road users of vehicles' size
-_SMALL = 0.75  # the same for people and things, times this
+_SMALL = 0.6  # the same for people and things, times this
 
 
 @njit(cache=True)

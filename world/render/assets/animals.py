@@ -33,7 +33,14 @@ def _legs(
                 solid.capsule(knee, foot, radius, radius * 0.75, "fur", role=Role.PAINT, sides=sides, rounds=1)
                 if detail == 2:
                     solid.capsule(
-                        foot, foot + [radius * 1.4, 0, 0], radius * 0.95, radius * 0.7, "fur", _DARK, sides=5, rounds=1
+                        foot,
+                        foot + np.array([radius * 1.4, 0, 0]),
+                        radius * 0.95,
+                        radius * 0.7,
+                        "fur",
+                        _DARK,
+                        sides=5,
+                        rounds=1,
                     )
             else:
                 solid.tube([tuple(start), tuple(foot)], [radius * 1.6, radius], "fur", role=Role.PAINT, sides=3)

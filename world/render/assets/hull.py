@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,10 +35,8 @@ class Hull:
 
     def __init__(self, form: Form, detail: int) -> None:
         curves = (form.top, form.belt, form.taper)
-        wanted = {u for curve in (form.top, form.taper) for u, _ in curve} if detail == 2 else {u for u, _ in form.top}
-        behind = np.array(sorted(wanted, reverse=True))
-        if detail == 0 and len(behind) > 7:
-            behind = behind[np.unique(np.round(np.linspace(0, len(behind) - 1, 7)).astype(int))]
+        wanted = sorted({u for curve in (form.top, form.taper) for u, _ in curve}, reverse=True)
+        behind = np.array(wanted if detail == 2 else _fewest(form.top, 11 if detail else 8)[::-1])
         top, belt, taper = (np.interp(behind, *zip(*curve, strict=True)) for curve in curves)
         belt = np.minimum(belt, top - 0.03)
         half = form.half * taper
@@ -88,22 +87,24 @@ class Hull:
         pieces = [split(cells[~floor])]
         for end, order in ((0, -1), (-1, 1)):
             rim = points[end][::order]
-            middle = np.broadcast_to(rim.mean(0) + [0.015 * order, 0, 0], rim.shape)
+            middle = np.broadcast_to(rim.mean(0) + np.array([0.015 * order, 0, 0]), rim.shape)
             pieces.append(np.stack([middle, rim, np.roll(rim, -1, axis=0)], axis=1))
         solid.triangles(np.concatenate(pieces), name, tint, role, crease=38)
         if self.detail:
-            solid.quads(cells[floor], "tyre", (0.5, 0.5, 0.5))
+            solid.quads(cells[floor], "tyre", (0.012, 0.012, 0.012))
 
-    def width(self, x: float, z: np.ndarray) -> np.ndarray:
-        """Half the body's width at x, at heights z; -1 above it."""
+    def width(self, x: np.ndarray | float, z: np.ndarray | float) -> np.ndarray:
+        """Half the body's width at x and height z; -1 above it."""
+        x, z = np.broadcast_arrays(np.asarray(x, float), np.asarray(z, float))
         first = 1 if self.detail == 2 else 0
-        flat = np.array(
-            [
-                [np.interp(x, self.x, self.sections[:, k, a]) for a in (0, 1)]
-                for k in range(first, self.sections.shape[1])
-            ]
-        )
-        return np.interp(z, flat[:, 1], flat[:, 0], right=-1.0)
+        result = np.full(x.shape, -1.0)
+        rows = [
+            [np.interp(x, self.x, self.sections[:, k, a]) for a in (0, 1)] for k in range(first, self.sections.shape[1])
+        ]
+        for (y0, z0), (y1, z1) in reversed(list(pairwise(rows))):
+            share = np.clip((z - z0) / np.maximum(z1 - z0, 1e-9), 0.0, 1.0)
+            result = np.where(z <= z1, y0 + (y1 - y0) * share, result)
+        return result
 
     def side(
         self,
@@ -119,7 +120,9 @@ class Hull:
     ) -> None:
         """Lays a patch on both sides. corners: (x, z) rear low, front low, front high, rear high."""
         grid = _bilinear(corners, cells)
-        y = np.array([[float(self.width(x, np.array(z))) for x, z in row] for row in grid]) + off
+        rail = np.interp(grid[..., 0], self.x, self.sections[:, {2: -3, 1: -2, 0: -1}[self.detail], 1])
+        grid[..., 1] = np.minimum(grid[..., 1], rail - 0.02)
+        y = self.width(grid[..., 0], grid[..., 1]) + off
         for side in sides:
             points = np.stack([grid[..., 0], side * y, grid[..., 1]], axis=-1)
             solid.quads(grid_quads(points[:, ::-side]), name, tint, role, crease)
@@ -138,13 +141,36 @@ class Hull:
         """Lays a patch on the front or the back. corners: (y, z) right low, left low, left high, right high."""
         grid = _bilinear(corners, cells)
         order = 1 if front else -1
-        samples = np.linspace(self.x[-1], self.x[0], 240)[::order]
-        widths = np.stack([self.width(float(x), grid[..., 1]) for x in samples])
-        inside = widths >= np.abs(grid[..., 0])
-        first = np.argmax(inside, axis=0)
-        x = samples[np.where(inside.any(axis=0), first, len(samples) // 2)] + order * off
-        points = np.stack([x, grid[..., 0], grid[..., 1]], axis=-1)
+        samples = np.linspace(self.x[-1], self.x[0], 60)[::order]
+        widths = np.stack([self.width(x, grid[..., 1]) for x in samples])
+        limit = widths.max(axis=0) * 0.985
+        y = np.clip(grid[..., 0], -limit, limit)
+        first = np.argmax(widths >= np.abs(y), axis=0)
+        inside, outside = samples[first], samples[np.maximum(first - 1, 0)]
+        for _ in range(14):
+            middle = (inside + outside) / 2
+            within = self.width(middle, grid[..., 1]) >= np.abs(y)
+            inside, outside = np.where(within, middle, inside), np.where(within, outside, middle)
+        x = inside + order * (off if self.detail == 2 else off + 0.06)
+        points = np.stack([x, y, grid[..., 1]], axis=-1)
         solid.quads(grid_quads(points[:, ::order]), name, tint, role, 30.0)
+
+
+def _fewest(curve: Curve, count: int) -> list[float]:
+    """The `count` places at which a curve is sampled best: each next one where it is wrong most."""
+    x, y = np.array(curve, float).T
+    kept = {0, len(x) - 1}
+    while len(kept) < min(count, len(x)):
+        chosen = sorted(kept)
+        wrong = np.abs(np.interp(x, x[chosen], y[chosen]) - y)
+        wrong[chosen] = -1.0
+        kept.add(int(wrong.argmax()))
+    return [float(x[index]) for index in sorted(kept)]
+
+
+def rectangle(a: float, b: float, low: float, high: float) -> list[tuple[float, float]]:
+    """Corners of a patch from a to b along the body or across it, and between two heights."""
+    return [(a, low), (b, low), (b, high), (a, high)]
 
 
 def _bilinear(corners: Sequence[tuple[float, float]], cells: tuple[int, int]) -> np.ndarray:

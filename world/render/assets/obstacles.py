@@ -67,9 +67,9 @@ def board(detail: int) -> Template:
 
 def _box(solid: Solid) -> None:
     card, tape = (0.32, 0.2, 0.1), (0.42, 0.31, 0.18)
-    solid.box((-0.36, -0.45, 0.0), (0.36, 0.45, 0.46), "wood", card, skip="dt")
-    solid.box((-0.362, -0.06, 0.0), (0.362, 0.06, 0.462), "wood", tape, skip="dlr")
-    solid.quads([[(-0.36, -0.45, 0.46), (0.36, -0.45, 0.46), (0.36, 0.45, 0.46), (-0.36, 0.45, 0.46)]], "wood", card)
+    solid.box((-0.36, -0.45, 0.0), (0.36, 0.45, 0.46), "board", card, skip="dt")
+    solid.box((-0.362, -0.06, 0.0), (0.362, 0.06, 0.462), "board", tape, skip="dlr")
+    solid.quads([[(-0.36, -0.45, 0.46), (0.36, -0.45, 0.46), (0.36, 0.45, 0.46), (-0.36, 0.45, 0.46)]], "board", card)
     for side in (1, -1):
         flap = [
             (-0.36, side * 0.45, 0.46),
@@ -77,7 +77,7 @@ def _box(solid: Solid) -> None:
             (0.36, side * 0.55, 0.5),
             (-0.36, side * 0.55, 0.5),
         ]
-        solid.quads([flap if side == -1 else flap[::-1], flap[::-1] if side == -1 else flap], "wood", card)
+        solid.quads([flap if side == -1 else flap[::-1], flap[::-1] if side == -1 else flap], "board", card)
 
 
 def _tyre(solid: Solid, detail: int) -> None:
@@ -87,15 +87,15 @@ def _tyre(solid: Solid, detail: int) -> None:
     sides = 8 if detail == 2 else 4
     for z, x, y in ((0.11, 0.02, -0.2), (0.32, -0.02, -0.17)):
         ring = np.stack([x + 0.27 * np.cos(angle), y + 0.27 * np.sin(angle), z + 0 * angle], axis=1)
-        solid.tube(ring, 0.11, "tyre", (0.6, 0.6, 0.6), sides=sides)
+        solid.tube(ring, 0.11, "tyre", (0.03, 0.03, 0.032), sides=sides)
     lean = math.radians(35)
     along = 0.27 * np.cos(angle)
     ring = np.stack([0.27 * np.sin(angle), 0.33 + along * math.sin(lean), 0.31 - along * math.cos(lean) * 0.9], axis=1)
-    solid.tube(ring, 0.1, "tyre", (0.7, 0.7, 0.7), sides=sides)
+    solid.tube(ring, 0.1, "tyre", (0.04, 0.04, 0.042), sides=sides)
 
 
 def _planks(solid: Solid) -> None:
-    shades = [(0.3, 0.19, 0.1), (0.38, 0.25, 0.14), (0.24, 0.15, 0.085), (0.34, 0.23, 0.13), (0.28, 0.18, 0.1)]
+    shades = [(1.0, 0.9, 0.75), (1.25, 1.1, 0.9), (0.8, 0.7, 0.6), (1.1, 1.0, 0.85), (0.95, 0.8, 0.65)]
     rows = [
         (0.0, 0.0, 0.1, 0.0),
         (0.12, -0.05, 0.55, 0.1),

@@ -37,12 +37,15 @@ def _walker(solid: Solid, gait: int, detail: int, skirt: bool, child: bool) -> N
     hip = 0.8 if child else 0.9
     shoulder = 1.32 if child else 1.43
     head = 0.142 if child else 0.115
-    bob = 0.018 * amount * math.cos(2 * turn)
-    for side in (1, -1):
-        phase = turn if side == 1 else turn + np.pi
+    reach = hip / 2 * 0.985
+    angles = {}
+    for side, phase in ((1, turn), (-1, turn + np.pi)):
         swing, lift = amount * math.sin(phase), amount * math.cos(phase)
-        thigh, shin = _legs(swing, lift * 0.75) if amount else (0.0, 0.0)
-        reach = hip / 2 * 0.985
+        angles[side] = swing, *(_legs(swing, lift * 0.75) if amount else (0.0, 0.0))
+    lowest = min(hip - reach * math.cos(thigh) - (reach - 0.05) * math.cos(shin) for _, thigh, shin in angles.values())
+    bob = 0.072 - lowest
+    for side in (1, -1):
+        swing, thigh, shin = angles[side]
         start = np.array([0.0, side * 0.095, hip + bob])
         knee = start + reach * np.array([math.sin(thigh), 0, -math.cos(thigh)])
         foot = knee + (reach - 0.05) * np.array([math.sin(shin), 0, -math.cos(shin)])
@@ -51,7 +54,14 @@ def _walker(solid: Solid, gait: int, detail: int, skirt: bool, child: bool) -> N
             solid.capsule(knee, foot, 0.062, 0.045, "cloth", role=Role.TROUSERS, sides=sides, rounds=rounds)
             toe = foot + np.array([0.15 * math.cos(shin * 0.6), 0, 0.1 * math.sin(shin * 0.6) - 0.025])
             solid.capsule(
-                foot + [-0.035, 0, -0.012], toe, 0.048, 0.036, "cloth", role=Role.SHOES, sides=sides - 1, rounds=rounds
+                foot + np.array([-0.035, 0, -0.012]),
+                toe,
+                0.048,
+                0.036,
+                "cloth",
+                role=Role.SHOES,
+                sides=sides - 1,
+                rounds=rounds,
             )
         else:
             solid.tube([tuple(start), tuple(foot)], [0.09, 0.06], "cloth", role=Role.TROUSERS, sides=3)
@@ -64,17 +74,18 @@ def _walker(solid: Solid, gait: int, detail: int, skirt: bool, child: bool) -> N
             solid.capsule(joint, elbow, 0.062, 0.05, "cloth", role=Role.COAT, sides=sides - 1, rounds=rounds)
             solid.capsule(elbow, hand, 0.05, 0.038, "cloth", role=Role.COAT, sides=sides - 1, rounds=rounds)
             solid.capsule(
-                hand, hand + [0.015, 0, -0.07], 0.038, 0.03, "skin", role=Role.SKIN, sides=sides - 2, rounds=1
+                hand, hand + np.array([0.015, 0, -0.07]), 0.038, 0.03, "skin", role=Role.SKIN, sides=sides - 2, rounds=1
             )
         else:
             solid.tube([tuple(joint), tuple(hand)], [0.065, 0.04], "cloth", role=Role.COAT, sides=3)
     z = bob
     if detail:
-        low = (
-            [(0, 0.5 + z, 0.17, 0.2), (0, 0.8 + z, 0.135, 0.185)]
-            if skirt
-            else [(0, hip - 0.13 + z, 0.09, 0.13), (0, hip - 0.08 + z, 0.125, 0.175)]
-        )
+        hem = 0.16 + 0.11 * amount * abs(math.sin(turn))
+        skirt_rings = [(0, 0.52 + z, hem, 0.235), (0, 0.78 + z, 0.08 + hem * 0.5, 0.215)]
+        low = skirt_rings if skirt else [(0, hip - 0.06 + z, 0.138, 0.188), (0, hip + 0.04 + z, 0.128, 0.178)]
+        seat = [(0, hip - 0.15 + z, 0.05, 0.09), (-0.01, hip - 0.1 + z, 0.108, 0.152), (-0.01, hip + z, 0.1, 0.15)]
+        if not skirt:
+            _torso(solid, seat, "cloth", Role.TROUSERS, sides + 1)
         waist = hip + 0.2
         rings = [
             *low,
@@ -152,7 +163,7 @@ def _cycle(solid: Solid, detail: int, crank: float) -> None:
         ring = np.stack(
             [x + (radius - 0.02) * np.cos(angle), 0 * angle, radius + (radius - 0.02) * np.sin(angle)], axis=1
         )
-        solid.tube(ring, 0.022, "tyre", (0.5, 0.5, 0.5), sides=4 if detail == 2 else 3)
+        solid.tube(ring, 0.022, "tyre", (0.028, 0.028, 0.03), sides=4 if detail == 2 else 3)
         if detail == 2:
             for t in np.arange(8) / 8 * np.pi:
                 c, s = 0.31 * math.cos(t), 0.31 * math.sin(t)
@@ -216,8 +227,8 @@ def cyclist(gait: int, detail: int) -> Template:
             solid.capsule(hip, knee, 0.09, 0.062, "cloth", role=Role.TROUSERS, sides=sides, rounds=rounds)
             solid.capsule(knee, ankle, 0.06, 0.042, "cloth", role=Role.TROUSERS, sides=sides, rounds=rounds)
             solid.capsule(
-                ankle + [-0.03, 0, -0.03],
-                ankle + [0.15, 0, -0.05],
+                ankle + np.array([-0.03, 0, -0.03]),
+                ankle + np.array([0.15, 0, -0.05]),
                 0.045,
                 0.035,
                 "cloth",
@@ -228,7 +239,7 @@ def cyclist(gait: int, detail: int) -> Template:
             solid.capsule(shoulder, elbow, 0.06, 0.048, "cloth", role=Role.COAT, sides=sides - 1, rounds=rounds)
             solid.capsule(elbow, hand, 0.046, 0.036, "cloth", role=Role.COAT, sides=sides - 1, rounds=rounds)
             solid.capsule(
-                hand, hand + [0.05, 0, -0.02], 0.038, 0.032, "skin", role=Role.SKIN, sides=sides - 2, rounds=1
+                hand, hand + np.array([0.05, 0, -0.02]), 0.038, 0.032, "skin", role=Role.SKIN, sides=sides - 2, rounds=1
             )
         else:
             solid.tube([tuple(hip), tuple(ankle)], [0.09, 0.05], "cloth", role=Role.TROUSERS, sides=3)

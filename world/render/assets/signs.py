@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,7 +28,7 @@ _STROKES = {
     "T": [[(0, 2), (1, 2)], [(0.5, 2), (0.5, 0)]],
     "O": [[(0, 0), (0, 2), (1, 2), (1, 0), (0, 0)]],
     "P": [[(0, 0), (0, 2), (1, 2), (1, 1), (0, 1)]],
-    "!": [[(0.5, 2), (0.5, 0.7)], [(0.5, 0.3), (0.5, 0)]],
+    "!": [[(0.5, 2), (0.5, 0.85)], [(0.5, 0.15), (0.5, 0.05)]],
 }
 
 
@@ -39,21 +40,21 @@ def _write(solid: Solid, text: str, x: float, z: float, high: float, width: floa
     for number, letter in enumerate(text):
         start = left + number * (wide + cell * 0.5)
         for line in _STROKES[letter]:
-            for (a, b), (c, d) in zip(line[:-1], line[1:], strict=True):
+            for (a, b), (c, d) in pairwise(line):
                 p = np.array([start + a * wide, z - high / 2 + b * cell])
                 q = np.array([start + c * wide, z - high / 2 + d * cell])
                 along = (q - p) / max(float(np.linalg.norm(q - p)), 1e-9)
                 side = np.array([-along[1], along[0]]) * width / 2
                 p, q = p - along * width / 2, q + along * width / 2
                 quad = [(x, -u, v) for u, v in (p - side, q - side, q + side, p + side)]
-                solid.quads([quad], "board", tint)
+                solid.quads([quad], "sign_face", tint)
 
 
 def _triangle(solid: Solid, z: float, radius: float, down: bool, detail: int) -> None:
     turn = -math.pi / 2 if down else math.pi / 2
-    solid.disc((-0.05, 0, z), radius, _FACING, "board", _RED, sides=3, turn=turn)
-    solid.disc((-0.056, 0, z), radius * 0.66, _FACING, "board", _WHITE, sides=3, turn=turn)
-    solid.disc((-0.044, 0, z), radius, (1.0, 0.0, 0.0), "board", _GREY, sides=3, turn=turn)
+    solid.disc((-0.05, 0, z), radius, _FACING, "sign_face", _RED, sides=3, turn=turn)
+    solid.disc((-0.056, 0, z), radius * 0.66, _FACING, "sign_face", _WHITE, sides=3, turn=turn)
+    solid.disc((-0.044, 0, z), radius, (1.0, 0.0, 0.0), "sign_face", _GREY, sides=3, turn=turn)
 
 
 @cache
@@ -64,30 +65,20 @@ def sign_mesh(look: int, detail: int = 2) -> Mesh:
     solid.tube([(0, 0, 0), (0, 0, 2.75)], 0.034, "plastic", _GREY, sides=7 if detail else 4)
     sides = 20 if detail == 2 else 10
     if kind in (SPEED_LIMIT, NO_PARKING):
-        solid.disc((-0.05, 0, 2.45), 0.33, _FACING, "board", _RED, sides=sides)
-        solid.disc((-0.044, 0, 2.45), 0.33, (1.0, 0.0, 0.0), "board", _GREY, sides=sides)
-        solid.disc((-0.056, 0, 2.45), 0.25, _FACING, "board", _WHITE if kind == SPEED_LIMIT else _BLUE, sides=sides)
+        solid.disc((-0.05, 0, 2.45), 0.33, _FACING, "sign_face", _RED, sides=sides)
+        solid.disc((-0.044, 0, 2.45), 0.33, (1.0, 0.0, 0.0), "sign_face", _GREY, sides=sides)
+        solid.disc((-0.056, 0, 2.45), 0.25, _FACING, "sign_face", _WHITE if kind == SPEED_LIMIT else _BLUE, sides=sides)
         if kind == SPEED_LIMIT and detail:
             _write(solid, ("50", "30", "40")[look // 5 % 3], -0.062, 2.45, 0.2, 0.042, _BLACK)
         elif kind == NO_PARKING:
-            a = 0.25 * math.sqrt(0.5)
-            n = 0.026
-            solid.quads(
-                [
-                    [
-                        (-0.062, a - n, 2.45 + a + n),
-                        (-0.062, a + n, 2.45 + a - n),
-                        (-0.062, -a + n, 2.45 - a - n),
-                        (-0.062, -a - n, 2.45 - a + n),
-                    ][::-1]
-                ],
-                "board",
-                _RED,
-            )
+            a, n = 0.25 * math.sqrt(0.5), 0.026
+            corners = [(a - n, a + n), (a + n, a - n), (n - a, -a - n), (-a - n, n - a)]
+            slash = np.array([(-0.062, y, 2.45 + z) for y, z in corners])
+            solid.quads(slash, "sign_face", _RED)
     elif kind == STOP:
-        solid.disc((-0.05, 0, 2.42), 0.38, _FACING, "board", _WHITE, sides=8, turn=math.pi / 8)
-        solid.disc((-0.056, 0, 2.42), 0.35, _FACING, "board", _RED, sides=8, turn=math.pi / 8)
-        solid.disc((-0.044, 0, 2.42), 0.38, (1.0, 0.0, 0.0), "board", _GREY, sides=8, turn=math.pi / 8)
+        solid.disc((-0.05, 0, 2.42), 0.38, _FACING, "sign_face", _WHITE, sides=8, turn=math.pi / 8)
+        solid.disc((-0.056, 0, 2.42), 0.35, _FACING, "sign_face", _RED, sides=8, turn=math.pi / 8)
+        solid.disc((-0.044, 0, 2.42), 0.38, (1.0, 0.0, 0.0), "sign_face", _GREY, sides=8, turn=math.pi / 8)
         if detail:
             _write(solid, "STOP", -0.062, 2.42, 0.2, 0.032, _WHITE)
     elif kind == GIVE_WAY:

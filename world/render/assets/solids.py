@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def smooth_normals(triangles: np.ndarray, crease: float = 40.0) -> np.ndarray:
     limit = np.cos(np.radians(crease))
     result = np.empty((len(corner), 3))
     edges = np.flatnonzero(np.diff(corner[order], prepend=-1, append=corner.max() + 1))
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         rows = order[first:last]
         faces = rows // 3
         near = unit[faces] @ unit[faces].T > limit
@@ -158,7 +159,10 @@ class Solid:
         """Adds a tube along points [N, 3] with a radius for each; smooth all round."""
         line = np.asarray(points, float)
         radius = np.broadcast_to(np.asarray(radii, float), len(line))
-        along = _unit(np.gradient(line, axis=0))
+        step = np.gradient(line, axis=0)
+        if np.allclose(line[0], line[-1]):  # a ring: no seam
+            step[0] = step[-1] = line[1] - line[-2]
+        along = _unit(step)
         helper = np.where(np.abs(along[:, 2:]) > 0.9, [[1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]])
         across = _unit(np.cross(along, helper))
         other = np.cross(along, across)
