@@ -11,7 +11,9 @@ from world.scene.geometry import bend, lengths, meeting, rounded, trimmed
 from world.scene.graph import RoadGraph, Street
 
 CORNER, CROSSING_ROOM = 5.0, 4.6  # m: radius of kerbs at corners; a crossing between corner and mouth
-DEAD_END, BEND, SHARE, LEAST = 8.0, 5.0, 0.42, 1.0  # m of a dead end, of two arms, of a street at most, at least
+DEAD_END, BEND, SHARE, LEAST = 16.0, 5.0, 0.42, 1.0  # m of a dead end, of two arms, of a street at most, at least
+
+HALF_BULB = 8.5  # m from the middle of a turning place to its kerb
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,13 +135,12 @@ def corners(arms: list[Arm], lines: list[np.ndarray]) -> list[Corner]:
 
 def _joined(arm: Arm, after: Arm, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     if arm is after:  # a dead end: round its back
-        middle = (start + end) / 2
         back = -DEAD_END * arm.direction
         side = (start - end) / max(float(np.hypot(*(start - end))), 1e-9)
-        reach = max(0.0, 6.5 - 0.5 * float(np.hypot(*(start - end))))
-        wide = [start + reach * side + 0.3 * back, start + reach * side + back]
-        wide += [end - reach * side + back, end - reach * side + 0.3 * back]
-        return rounded(np.array([start, *wide, end])) if len(wide) else np.stack([start, middle, end])
+        reach = max(0.0, HALF_BULB - 0.5 * float(np.hypot(*(start - end))))
+        wide = [start + reach * side + 0.25 * back, start + reach * side + back]
+        wide += [end - reach * side + back, end - reach * side + 0.25 * back]
+        return rounded(np.array([start, *wide, end]))
     angle = _angle(arm, after)
     met = meeting(start, -arm.direction, end, -after.direction)
     if met is None or min(met) < 0.05 or abs(angle - math.pi) < 0.1:

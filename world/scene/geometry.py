@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+BULB = 5.2  # m: radius of a turning place's way round
+
 
 def lengths(line: np.ndarray) -> np.ndarray:
     """m from the beginning to every point."""
@@ -63,12 +65,27 @@ def curve(start: np.ndarray, heading: float, end: np.ndarray, arrival: float, sp
     half = abs(turn) / 2
     handle = distance / 3 if half < 0.05 else distance / (2 * math.sin(half)) * 4 / 3 * math.tan(half / 2)
     if abs(turn) > 2.6:
-        handle = max(handle, 7.0)
+        return _round_a_bulb(start, heading, end, spacing)
     a = start + handle * np.array([math.cos(heading), math.sin(heading)])
     b = end - handle * np.array([math.cos(arrival), math.sin(arrival)])
     t = np.linspace(0.0, 1.0, 33)[:, None]
     line = (1 - t) ** 3 * start + 3 * (1 - t) ** 2 * t * a + 3 * (1 - t) * t**2 * b + t**3 * end
     return resampled(line, spacing)
+
+
+def _round_a_bulb(start: np.ndarray, heading: float, end: np.ndarray, spacing: float) -> np.ndarray:
+    """Back to the left in a turning place: out to the right, round, and in again; no bend is tighter than BULB m."""
+    ahead = np.array([math.cos(heading), math.sin(heading)])
+    left = np.array([-ahead[1], ahead[0]])
+    wide = float((end - start) @ left)
+    out, down = 7.5, max(0.0, BULB - wide / 2)
+    begin, finish = start + out * ahead - down * left, start + out * ahead + (wide + down) * left
+    centre, radius = (begin + finish) / 2, (wide + 2 * down) / 2
+    turn = np.linspace(-math.pi / 2, math.pi / 2, 17)[1:-1]
+    arc = centre + radius * (np.cos(turn)[:, None] * ahead + np.sin(turn)[:, None] * left)
+    first = curve(start, heading, begin, heading, 1.0)
+    last = curve(finish, heading + math.pi, end, heading + math.pi, 1.0)
+    return resampled(np.concatenate([first, arc, last]), spacing)
 
 
 def bend(start: np.ndarray, control: np.ndarray, end: np.ndarray, points: int = 7) -> np.ndarray:
