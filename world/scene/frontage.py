@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw
 
-from world.scene.hd_map import HDMap, StreetShape
+from world.scene.hd_map import HDMap
 from world.scene.query import overlap
 from world.scene.random import uniform
 
@@ -58,16 +58,37 @@ def sides(place: HDMap) -> list[Side]:
     found = []
     for shape in place.streets:
         for kerb, out in ((shape.left, 1), (shape.right, -1)):
-            gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(kerb, axis=0), axis=1))])
-            keep = np.concatenate([[True], np.diff(gone) > 1e-6])
-            if keep.sum() > 1 and gone[-1] > 4.0:
-                found.append(Side(shape.street, _key(shape), kerb[keep], gone[keep], out, shape.pavement))
+            side = _side(shape.street, _key(shape.centre), kerb, out, shape.pavement)
+            found += [side] if side is not None and side.length > 4.0 else []
     return found
 
 
-def _key(shape: StreetShape) -> int:
-    """A number from a street's middle, so that a street keeps its die whatever else a map holds."""
-    x, y = shape.centre[len(shape.centre) // 2]
+def corners(place: HDMap) -> list[Side]:
+    """The kerbs of junctions between their arms, as sides that belong to one of the arms' streets."""
+    arms: dict[int, list[int]] = defaultdict(list)
+    for number, street in enumerate(place.graph.streets):
+        for end in (street.start, street.end):
+            arms[end].append(number)
+    found = []
+    for shape in place.junctions:
+        if not arms[shape.junction]:
+            continue
+        wide = max(place.graph.streets[number].pavement for number in arms[shape.junction])
+        for kerb in shape.kerbs:
+            side = _side(arms[shape.junction][0], _key(kerb), kerb, -1, wide)
+            found += [side] if side is not None and side.length > 6.0 else []
+    return found
+
+
+def _side(street: int, key: int, kerb: np.ndarray, out: int, pavement: float) -> Side | None:
+    gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(kerb, axis=0), axis=1))])
+    keep = np.concatenate([[True], np.diff(gone) > 1e-6])
+    return Side(street, key, kerb[keep], gone[keep], out, pavement) if keep.sum() > 1 else None
+
+
+def _key(line: np.ndarray) -> int:
+    """A number from a line's middle, so that a street keeps its die whatever else a map holds."""
+    x, y = line[len(line) // 2]
     return (round(float(x)) * 73_856_093 ^ round(float(y)) * 19_349_663) & 0x7FFF_FFFF
 
 

@@ -29,14 +29,16 @@ class Look:
     gardens: float  # share of front gardens closed towards the street
     driveways: float  # share of gaps with a parked car
     behind: float  # share of the second row that is built
+    again: tuple[float, ...]  # factors on the fronts of houses that fill what was left
 
 
 LOOKS = {
-    "dense": Look((10, 17), (10, 13), (3, 6), (1.0, 2.4), (3, 5), 0.92, 0.5, (0.1, 0.3), 0.0, 0.0, 0.7),
-    "mixed": Look((9, 14), (9, 12), (2, 4), (1.6, 4.0), (3, 7), 0.35, 0.18, (0.4, 0.3), 0.25, 0.25, 0.5),
-    "suburban": Look((8, 12), (8, 10), (1, 2), (4.0, 6.5), (4, 9), 0.05, 0.0, (0.5, 0.35), 0.6, 0.5, 0.35),
+    "dense": Look((10, 17), (10, 13), (3, 6), (1.0, 2.4), (3, 5), 0.92, 0.5, (0.1, 0.3), 0.0, 0.0, 0.7, (0.75, 0.5)),
+    "mixed": Look((9, 14), (9, 12), (2, 4), (1.6, 4.0), (3, 7), 0.35, 0.18, (0.4, 0.3), 0.25, 0.25, 0.5, (0.8,)),
+    "suburban": Look((8, 12), (8, 10), (1, 2), (4.0, 6.5), (4, 9), 0.05, 0.0, (0.5, 0.35), 0.7, 0.5, 0.35, (0.9,)),
 }
 _PIECE = 4.0  # m of a hedge, fence or wall
+_BEHIND = 0.95  # m from the pavement to its middle
 _SETBACK, _FRONT, _DEPTH, _FLOORS, _GAP, _JOINED, _COLOUR, _FIRST, _KIND, _GARDEN, _CAR, _TREE, _BUILT = range(100, 113)
 
 
@@ -98,13 +100,18 @@ def _candidates(side: Side, ground: Ground, look: Look, narrow: float) -> list[_
     while s < side.length + CORNER - 4:
         front = narrow * between(*look.front, side.die(s, _FRONT))
         house = _house(side, s, front, setback, look, 0)
-        if not ground.free(house.prop.box):
+        if not ground.free(house.prop.box) or (narrow < 1 and ground.taken(_wider(house.prop.box, look))):
             s += 1.0
             continue
         found.append(house)
         joined = side.die(s, _JOINED) < look.joined
         s += front if joined else front + between(*look.gap, side.die(s, _GAP))
     return found
+
+
+def _wider(box: Box, look: Look) -> Box:
+    """A box with the gap that detached houses leave on both sides."""
+    return (*box[:4], box[4] + (0.0 if look.joined > 0.9 else 2 * look.gap[0]))
 
 
 def _settle(houses: list[_House], ground: Ground) -> list[_House]:
@@ -120,7 +127,7 @@ def _settle(houses: list[_House], ground: Ground) -> list[_House]:
 def houses(every: list[Side], ground: Ground, look: Look) -> list[_House]:
     """The front rows: once as they come, then narrower ones in what was left."""
     found: list[_House] = []
-    for narrow in (1.0, 0.75):
+    for narrow in (1.0, *look.again):
         found += _settle([h for side in every for h in _candidates(side, ground, look, narrow)], ground)
     return found
 
@@ -173,6 +180,19 @@ def gaps(side: Side, row: list[_House]) -> list[tuple[float, float]]:
 _HEIGHTS = {Kind.HEDGE: (0.9, 1.3), Kind.FENCE: (1.1, 1.1), Kind.WALL: (0.3, 1.5)}  # thickness, height
 
 
+def around(side: Side, ground: Ground, look: Look) -> list[Prop]:
+    """What closes the corners of a junction: hedges, fences or walls, and a tree behind, where there is room."""
+    found = []
+    kind = _kind(side.die(0, _KIND), look)
+    pieces = _pieces(side, 0.0, side.length, kind, _BEHIND)
+    trees = [tree(side, s, between(3.5, 6, side.die(s, _TREE)), 4.0) for s in (side.length / 3, side.length / 1.5)]
+    for prop, margin in (*((piece, 0.05) for piece in pieces), *((one, 0.4) for one in trees)):
+        if prop.box[3] > 1.5 and ground.free(prop.box, margin):
+            ground.put(prop.box)
+            found.append(prop)
+    return found
+
+
 def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[Prop]:
     """Hedges, fences and walls in pieces of about 4 m, garden trees and cars in driveways between a side's houses."""
     found: list[Prop] = []
@@ -188,7 +208,7 @@ def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[P
         if end - start > 4.2 and 0 < start < side.length - 6 and side.die(start, _CAR) < look.driveways:
             put(_parked(side, start + 1.8), 0.3)
             start_fence = start + 3.4
-        for piece in _pieces(side, start_fence, end, kind, 0.6):
+        for piece in _pieces(side, start_fence, end, kind, _BEHIND):
             put(piece, 0.05)
         for k in range(max(1, int((end - start) / 7))):
             s = start + (k + 0.5) * (end - start) / max(1, int((end - start) / 7))
@@ -199,7 +219,7 @@ def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[P
             kind = _kind(side.die(house.s0, _KIND), look)
             middle = (house.s0 + house.s1) / 2
             for s0, s1 in ((house.s0, middle - 0.9), (middle + 0.9, house.s1)):
-                for piece in _pieces(side, s0, s1, kind, 0.6):
+                for piece in _pieces(side, s0, s1, kind, _BEHIND):
                     put(piece, 0.05)
             if side.die(house.s0, _TREE + 40) < 0.5:
                 put(tree(side, house.s0 + 1.6, 2.3, 2.2), 0.2)

@@ -10,7 +10,7 @@ from collections import defaultdict
 import numpy as np
 
 from world.scene import furniture, plots
-from world.scene.frontage import Ground, sides
+from world.scene.frontage import Ground, corners, sides
 from world.scene.hd_map import HDMap
 from world.scene.objects import PROP, Kind
 
@@ -33,6 +33,8 @@ def line(place: HDMap) -> np.ndarray:
     found += _apart([*signals, *on_pavement])
     for side in every:
         found += plots.closing(side, rows[side.street, side.out], ground, look)
+    for corner in corners(place):
+        found += plots.around(corner, ground, look)
     found += plots.second_row(every, ground, look)
     return _table(found)
 
