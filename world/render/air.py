@@ -179,8 +179,7 @@ def _expose(out, radiance, inverse_depth, coverage, drops, axes, blurred, number
             cover, near = coverage[row, col], inverse_depth[row, col]
             clear = F(0.0)
             if cover > F(0.001) and near > F(0.0):
-                # inverse_depth is a mean over samples of which the sky's are zero
-                clear = cover * _through(length * min(one, cover) / near, slope, extinction, haze_height, eye)
+                clear = cover * _through(length / near, slope, extinction, haze_height, eye)
             if cover < F(0.999):
                 clear += (one - cover) * _through(F(3000.0), max(slope, F(0.0)), extinction, haze_height, eye)
             ar, ag, ab = look_up(blurred, dx / length, dy / length, max(F(0.012), F(0.3) * slope))

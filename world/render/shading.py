@@ -22,7 +22,11 @@ GLASS, FOLIAGE, METAL, CLEARCOAT = int(Surface.GLASS), int(Surface.FOLIAGE), int
 
 
 def shade(gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray) -> np.ndarray:
-    """Radiance float32 [H, W, 3] of every pixel, from amounts float64 [6] (world.weather.AMOUNTS)."""
+    """Radiance float32 [H, W, 3] of every pixel, from amounts float64 [6] (world.weather.AMOUNTS).
+
+    The G-buffer's emission and mirror are radiance already; its lamps and beams are irradiance of lights of intensity one,
+    which take their strength and colour from the light.
+    """
     above = sky(light)
     out = np.empty((*gbuffer.inverse_depth.shape, 3), np.float32)
     rain, snow = F(amounts[0]), F(amounts[1])
