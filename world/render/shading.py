@@ -275,10 +275,10 @@ def _shade(
                 mr, mg, mb = mr * hide, mg * hide, mb * hide
                 if film > zero or puddle > zero:
                     # Drops ruffle a puddle: it shows what is a few pixels off.
-                    off = np.int64(row) + int((speck - F(0.5)) * rain * F(height) * F(0.05))
+                    off = int(F(row) + (speck - F(0.5)) * rain * F(height) * F(0.05))
                     off = min(height - 1, max(0, off))
                     if mirror[off, col, 3] == zero:
-                        off = np.int64(row)
+                        off = int(F(row))
                     still, rest = puddle, one - puddle
                     alpha = one - mirror[off, col, 3] * still - smear[row, col, 3] * rest
                     mr = mr * alpha + mirror[off, col, 0] * still + smear[row, col, 0] * rest
