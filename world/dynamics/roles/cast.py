@@ -1,0 +1,348 @@
+"""Who plays an event, and where it begins. The longer it was asked for, the less is asked of the place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.controls import Event
+from world.dynamics.roles.ground import CAR, WAY, beside, edge, leader, look_for, opposite, place
+from world.dynamics.roles.moves import ACTS, BEGINS, FASTER, NUMBER, PACE
+from world.dynamics.roles.sight import sees
+from world.dynamics.tables import Tables
+from world.kinematics import REAR_AXLE_TO_FRONT
+from world.scene.objects import SIZES, Kind
+from world.scene.random import uniform
+
+FIRST_ID = 1 << 30  # ids of those who come for an event
+SECONDS = (0.0, 2.8, 2.1, 1.5)  # by level: until our car would be there
+PATIENT, HURRIED = 1.0, 3.0  # s asked, from which on places straight ahead, and then any, will do
+LOW = 13.0  # m from the rear axle at the least
+IN_SIGHT = 19.5  # m from the rear axle: where a vehicle may appear in the picture
+
+
+@dataclass(slots=True)
+class Scene:
+    """All that a casting reads: tables, our car [1], agents (written to), what is asked, for how long (s) and the random numbers' arguments."""
+
+    t: Tables
+    seed: np.uint64
+    clock: int
+    ego: np.ndarray
+    agents: np.ndarray
+    event: int
+    sign: float
+    level: int
+    age: float
+    unseen: bool  # somebody who came from behind was not seen in time
+
+    def draw(self, number: int) -> float:
+        """A random number in [0, 1) of this moment."""
+        return float(uniform(self.seed, self.clock, number, 400 + self.event))
+
+    @property
+    def speed(self) -> float:
+        return float(self.ego[0]["speed"])
+
+    def reach(self, least: float = 10.0) -> float:
+        """How far ahead of the rear axle (m) something should be, by our speed and the level."""
+        return REAR_AXLE_TO_FRONT + min(28.0, max(least, self.speed * SECONDS[self.level]))
+
+    def frames(self) -> tuple[int, ...]:
+        return (WAY,) if self.age < PATIENT else (WAY, CAR)
+
+    def new(self, kind: Kind, speed: float = 0.0, look: int | None = None) -> int:
+        """The slot of a new actor without a place; -1: all are taken."""
+        taken = np.flatnonzero(self.agents["kind"] == 0)
+        if not len(taken):
+            return -1
+        slot = int(taken[-1])
+        a = self.agents[slot : slot + 1]
+        a[:] = np.zeros((), a.dtype)
+        a["kind"], a["id"] = int(kind), FIRST_ID + (self.clock + 1) * len(self.agents) + slot
+        a["length"], a["width"], a["height"] = SIZES[kind]
+        a["look"] = int(1e6 * self.draw(slot)) if look is None else look
+        a["lane"], a["next"], a["goal"], a["speed"], a["wish"] = -1, -1, -1, speed, 1.0
+        a["role"], a["mode"] = self.event, BEGINS
+        return slot
+
+    def drop(self, slot: int) -> None:
+        self.agents[slot : slot + 1] = np.zeros((), self.agents.dtype)
+        for name in ("lane", "next", "goal"):
+            self.agents[name][slot] = -1
+
+    def find(
+        self, slot: int, frame: int, first: float, low: float, high: float, lefts: list[float], turn: float = 0.0,
+        sign: float = 0.0, room: float = 0.4,
+    ) -> bool:  # fmt: skip
+        """Looks for a place in sight, the nearest to `first`."""
+        wide = np.array(lefts, np.float64)
+        return bool(
+            look_for(self.t, self.ego, self.agents, slot, frame, max(first, low), low, high, wide, turn, sign, room)
+        )
+
+
+def cast(scene: Scene) -> int:
+    """The slot of the actor that now plays the asked event, others of its with it; -1: not yet."""
+    return _CASTS[Event(scene.event)](scene)
+
+
+def _lane(scene: Scene) -> int:
+    return int(scene.ego[0]["lane"])
+
+
+def _crossing(scene: Scene) -> int:
+    """Somebody from the kerb; a person, child or animal."""
+    animal = scene.event == Event.ANIMAL
+    if animal:
+        kind = Kind.DOG if scene.draw(1) < 0.5 else Kind.DEER
+    else:
+        kind = Kind.CHILD if scene.level == 3 else Kind.PERSON
+    slot = scene.new(kind)
+    if slot < 0:
+        return -1
+    behind = 1.6 if animal else 0.5
+    near = edge(scene.t, _lane(scene), scene.sign) + behind
+    lefts = [scene.sign * near]
+    if scene.age > PATIENT:
+        lefts += [scene.sign * (near + 1.0), scene.sign * min(near, 6.0)]
+    if scene.age > HURRIED:
+        lefts += [scene.sign * far for far in (4.5, 3.5, 2.5, 8.0)]
+    most = 34.0 if scene.age < HURRIED else 55.0
+    for frame in scene.frames():
+        first = max(scene.reach(), 2.0 + 1.6 * near)
+        if scene.find(slot, frame, first, 10.6, most, lefts, -scene.sign * math.pi / 2, scene.sign, 0.2):
+            a = scene.agents[slot : slot + 1]
+            egos = scene.ego[0]
+            far = math.hypot(float(a["x"][0] - egos["x"]), float(a["y"][0] - egos["y"]))
+            gone = abs(float(a["left"][0]))
+            time = max(1.0, (far - REAR_AXLE_TO_FRONT) / max(scene.speed, 3.0))
+            low, high = (2.6, 6.5) if animal else (1.2, 3.6)
+            a["memory"][0, PACE] = a["speed"] = max(low, min(high, gone / (0.75 * time)))
+            a["memory"][0, NUMBER] = gone + edge(scene.t, _lane(scene), -scene.sign) + 1.4
+            a["lane"] = -1
+            return slot
+    scene.drop(slot)
+    return -1
+
+
+def _cyclist(scene: Scene) -> int:
+    slot = scene.new(Kind.BICYCLE, 3.8 + 1.2 * scene.draw(1))
+    if slot < 0:
+        return -1
+    at_edge = min(2.6, edge(scene.t, _lane(scene), scene.sign) - 0.3)
+    lefts = [scene.sign * at_edge]
+    if scene.age > PATIENT:
+        lefts += [scene.sign * 2.2, scene.sign * 2.9, scene.sign * 1.6]
+    if scene.age > HURRIED:
+        lefts += [scene.sign * 3.8, scene.sign * 5.0, scene.sign * 6.5]
+    most = 30.0 if scene.age < HURRIED else 55.0
+    for frame in scene.frames():
+        if scene.find(slot, frame, max(IN_SIGHT - 2.0, scene.reach()), IN_SIGHT - 2.5, most, lefts, 0.0, scene.sign):
+            scene.agents["memory"][slot, PACE] = scene.agents["speed"][slot]
+            return slot
+    scene.drop(slot)
+    return -1
+
+
+def _from_behind(scene: Scene, slot: int, left: float, speed: float) -> bool:
+    """Puts a vehicle beside our car, just outside the picture, to come past."""
+    scene.agents["speed"][slot] = speed
+    scene.agents["memory"][slot, NUMBER], scene.agents["memory"][slot, PACE] = left, speed
+    for back in (0.0, -2.0, -5.0, -8.0):
+        start = back - 0.5 * float(scene.agents["length"][slot]) + min(3.0, abs(left) - 0.8)
+        if place(scene.t, scene.ego, scene.agents, slot, WAY, start, left, 0.0, 0.0, 1.2, False):
+            return True
+    return False
+
+
+def _cut_in(scene: Scene) -> int:
+    slot = scene.new(Kind.CAR)
+    if slot < 0:
+        return -1
+    home = beside(scene.t, _lane(scene), scene.sign)
+    if home != 0.0 and not scene.unseen and scene.age < HURRIED:
+        if _from_behind(scene, slot, home, scene.speed + 4.0):
+            return slot
+        if scene.age < PATIENT:
+            scene.drop(slot)
+            return -1
+    lefts = [home] if home != 0.0 else []
+    near = edge(scene.t, _lane(scene), scene.sign)
+    lefts += [scene.sign * (near + 0.3), scene.sign * (near + 1.2)]
+    if scene.age > HURRIED:
+        lefts += [scene.sign * far for far in (2.6, 3.4, 4.5, 6.0, 8.0)]
+    for frame in scene.frames():
+        if scene.find(slot, frame, IN_SIGHT, IN_SIGHT - 1.0, 50.0, lefts, 0.0, scene.sign):
+            a = scene.agents[slot : slot + 1]
+            running = home != 0.0 and float(a["left"][0]) == home
+            a["speed"] = 0.85 * scene.speed if running else 0.0
+            a["memory"][0, PACE], a["mode"] = max(4.0, scene.speed), ACTS
+            return slot
+    scene.drop(slot)
+    return -1
+
+
+def _leader(scene: Scene, reach: float) -> int:
+    """The slot of a vehicle that drives ahead of us and is seen; -1: none."""
+    found = int(leader(scene.t, scene.ego, scene.agents, reach))
+    return found if found >= 0 and sees(scene.ego, scene.agents, found) else -1
+
+
+def _take(scene: Scene, slot: int) -> None:
+    """Gives a vehicle of the traffic a part."""
+    a = scene.agents[slot : slot + 1]
+    a["role"], a["mode"], a["timer"], a["goal"] = scene.event, BEGINS, 0.0, -1
+    a["memory"] = 0.0
+    a["memory"][0, 0], a["memory"][0, PACE] = a["heading"][0], max(0.5, float(a["speed"][0]))
+
+
+def _hard_brake(scene: Scene) -> int:
+    found = _leader(scene, 40.0)
+    if found >= 0 and (float(scene.agents["speed"][found]) > 2.5 or scene.age > HURRIED):
+        _take(scene, found)
+        if float(scene.agents["speed"][found]) <= 2.5:  # it sets off first
+            scene.agents["memory"][found, NUMBER], scene.agents["memory"][found, PACE] = 1.5, 5.0
+        return found
+    if found >= 0 or scene.age < 0.8:
+        return -1
+    slot = scene.new(Kind.CAR, max(5.0, scene.speed))
+    if slot < 0:
+        return -1
+    lefts = [0.0] if scene.age < HURRIED else [0.0, 0.7, -0.7, 3.4, -3.4]
+    for frame in scene.frames():
+        if scene.find(slot, frame, max(IN_SIGHT, 10.0 + 1.2 * scene.speed), IN_SIGHT - 1.0, 52.0, lefts):
+            scene.agents["memory"][slot, PACE] = scene.agents["speed"][slot]
+            scene.agents["memory"][slot, NUMBER] = 0.7
+            return slot
+    scene.drop(slot)
+    return -1
+
+
+def _stalled(scene: Scene) -> int:
+    kind = (Kind.CAR, Kind.CAR, Kind.VAN, Kind.LORRY)[int(4 * scene.draw(1))] if scene.age < PATIENT else Kind.CAR
+    slot = scene.new(kind)
+    if slot >= 0:
+        first = scene.reach(14.0) + 0.5 * SIZES[kind][0]
+        lefts = [0.0] if scene.age < HURRIED else [0.0, -0.8, 0.8, -2.6, 3.0, -4.0]
+        for frame in scene.frames():
+            if scene.find(slot, frame, max(first, IN_SIGHT), IN_SIGHT - 1.0, 52.0, lefts):
+                return slot
+        scene.drop(slot)
+    found = _leader(scene, 45.0) if scene.age > PATIENT else -1
+    if found >= 0:
+        _take(scene, found)
+    return found
+
+
+def _debris(scene: Scene) -> int:
+    slot = scene.new(Kind.DEBRIS)
+    if slot < 0:
+        return -1
+    wide = [1.2 * scene.draw(1) - 0.6]
+    if scene.age > HURRIED:
+        wide += [-1.2, 1.2, -2.0, 2.0, 3.0, -3.0, 4.5]
+    for frame in scene.frames():
+        first = max(LOW + 3.0, scene.reach(13.0))
+        if scene.find(slot, frame, first, LOW + 2.5, 45.0, wide, scene.draw(2) - 0.5, 0.0, 0.6):
+            scene.agents["lane"][slot] = -1
+            return slot
+    scene.drop(slot)
+    return -1
+
+
+def _oncoming(scene: Scene) -> int:
+    kind = (Kind.CAR, Kind.CAR, Kind.VAN)[int(3 * scene.draw(1))] if scene.age < PATIENT else Kind.CAR
+    slot = scene.new(kind, 6.0)
+    if slot < 0:
+        return -1
+    home = opposite(scene.t, _lane(scene)) or 3.4
+    lefts = [home, 0.5 * home] if scene.age < HURRIED else [home, 3.4, 0.0, 2.0, 5.0, -3.0]
+    first = 28.0 + 1.5 * scene.speed
+    low = 26.0 if scene.age < HURRIED else IN_SIGHT
+    for frame in scene.frames():
+        if scene.find(slot, frame, min(first, 50.0), low, 56.0, lefts, math.pi):
+            scene.agents["memory"][slot, PACE] = -6.0
+            scene.agents["memory"][slot, NUMBER] = home
+            return slot
+    scene.drop(slot)
+    return -1
+
+
+def _emergency(scene: Scene) -> int:
+    kind = (Kind.AMBULANCE, Kind.FIRE_ENGINE, Kind.POLICE)[int(3 * scene.draw(1))]
+    if scene.age > HURRIED:
+        kind = Kind.POLICE
+    slot = scene.new(kind)
+    if slot < 0:
+        return -1
+    lane = _lane(scene)
+    ours = beside(scene.t, lane, 1.0)
+    home = opposite(scene.t, lane) or 3.4
+    overtakes = scene.draw(2) < 0.7 and not scene.unseen
+    pace = max(scene.speed, 4.0) + FASTER[scene.level]
+    if overtakes and scene.age < HURRIED and ours != 0.0 and _from_behind(scene, slot, ours, pace):
+        return slot
+    speed = 5.0 + 2.5 * scene.level
+    lefts = [home] if scene.age < HURRIED else [home, 3.4, 5.5, 8.0, -3.4, 0.0]
+    if not overtakes or scene.age > PATIENT:
+        scene.agents["speed"][slot] = speed
+        for frame in scene.frames():
+            if scene.find(slot, frame, 52.0, 26.0, 57.0, lefts, math.pi):
+                scene.agents["memory"][slot, PACE] = -speed
+                scene.agents["memory"][slot, NUMBER] = scene.agents["left"][slot] or home
+                return slot
+    scene.drop(slot)
+    return -1
+
+
+def _road_work(scene: Scene) -> int:
+    """A board across our lane, and cones that lead round it from the kerb's side."""
+    slot = scene.new(Kind.BOARD)
+    if slot < 0:
+        return -1
+    wide = [0.0] if scene.age < HURRIED else [0.0, -1.0, 1.0, -2.6, 2.6, -4.0]
+    for frame in scene.frames():
+        first = max(LOW + 10.0, scene.reach(14.0) + 8.4)
+        low = LOW + 9.0 if scene.age < PATIENT else LOW + 2.5
+        if scene.find(slot, frame, first, low, 50.0, wide, 0.0, 0.0, 0.5):
+            _cones(scene, slot, frame)
+            scene.agents["lane"][slot] = -1
+            return slot
+    scene.drop(slot)
+    return -1
+
+
+def _cones(scene: Scene, board: int, frame: int) -> None:
+    """A taper before a board, from the right edge to the left, then along its left; where there is room for each."""
+    ego, a = scene.ego[0], scene.agents[board]
+    away = math.hypot(float(a["x"] - ego["x"]), float(a["y"] - ego["y"]))
+    left = float(a["left"])
+    spots = [(-7.2 + 1.5 * k, -1.6 + 0.78 * k) for k in range(5)] + [(1.6, 1.55), (4.2, 1.55)]
+    for along, aside in spots:
+        slot = scene.new(Kind.CONE)
+        if slot < 0:
+            return
+        here = away + along
+        if here < LOW - 2.0 or not place(
+            scene.t, scene.ego, scene.agents, slot, frame, here, left + aside, 0.0, 0.0, 0.1, False
+        ):
+            scene.drop(slot)
+            continue
+        scene.agents["lane"][slot] = -1
+
+
+_CASTS = {
+    Event.PED_CROSS: _crossing,
+    Event.CYCLIST: _cyclist,
+    Event.CUT_IN: _cut_in,
+    Event.ANIMAL: _crossing,
+    Event.HARD_BRAKE: _hard_brake,
+    Event.STALLED: _stalled,
+    Event.DEBRIS: _debris,
+    Event.ONCOMING: _oncoming,
+    Event.EMERGENCY: _emergency,
+    Event.ROAD_WORK: _road_work,
+}

@@ -1,0 +1,234 @@
+"""How those with a role move: along our way or straight on, sideways within it, never into the box before them; and how they leave."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from world.controls import DT, Event
+from world.dynamics.roles.ground import CENTRE, gap_ahead, onward
+from world.dynamics.roles.sight import ahead_left, touches_view
+from world.dynamics.spawn import choose_next
+from world.kinematics import EGO_LENGTH, REAR_AXLE_TO_FRONT
+from world.scene.objects import Kind, Lights
+from world.scene.query import nearest_lane, pose, wrap
+
+BEGINS, ACTS, LEAVES = 100, 101, 200  # AGENT.mode
+HEADING, SLIDE, NUMBER, PACE = range(
+    4
+)  # AGENT.memory: of the way (rad), m/s sideways, its own, m/s (negative: against the way)
+CUT_GAP = (0.0, 6.0, 3.5, 2.0)  # by level: m between its tail and our bumper when it cuts in
+CUT_RATE = (0.0, 1.8, 2.6, 3.4)  # m/s sideways
+SWING_RATE = (0.0, 1.3, 1.9, 2.6)
+BRAKING = (0.0, 3.5, 5.0, 7.0)  # m/s2
+BACK_SECONDS, BACK_METRES = (0.0, 2.2, 1.8, 1.45), (0.0, 8.0, 7.0, 6.0)  # an oncoming driver swings back before us
+FASTER = (0.0, 4.0, 5.5, 7.0)  # m/s
+PATIENCE = 6.0  # s that we may stand behind a broken-down vehicle
+
+_BICYCLE = int(Kind.BICYCLE)
+_BRAKE, _LEFT, _RIGHT, _HEAD, _BEACON = (int(light) for light in Lights if light)
+_PED, _CYCLIST, _CUT, _ANIMAL, _HARD, _STALLED, _DEBRIS, _ONCOMING, _EMERGENCY, _WORK = (int(e) for e in Event if e)
+
+
+@njit(cache=True)
+def drive(t, ego, agents, i, want, aim, rate, pull):
+    """A vehicle a step on: towards a speed (within `pull` m/s2) and `aim` m left of its way (within `rate` m/s)."""
+    a = agents[i]
+    way = 1.0 if a.memory[PACE] >= 0.0 else -1.0
+    gap, its = gap_ahead(agents, ego, i, a.heading, a.speed)
+    hardest = pull
+    if gap < 59.0:
+        most = math.sqrt(max(0.0, its) ** 2 + 8.0 * max(0.0, gap - 1.5))
+        if most < want:
+            want, hardest = most, 8.0
+    change = max(-hardest * DT, min(min(pull, 3.0) * DT, want - a.speed))
+    a.accel = change / DT
+    a.speed = max(0.0, a.speed + change)
+    slide = max(-rate, min(rate, 2.5 * (aim - a.left)))
+    slide = max(-0.6 * a.speed, min(0.6 * a.speed, slide))
+    a.memory[SLIDE] += max(-4.0 * rate * DT, min(4.0 * rate * DT, slide - a.memory[SLIDE]))
+    if a.speed < 0.3:
+        a.memory[SLIDE] = 0.0
+    a.left += a.memory[SLIDE] * DT
+    a.phase += a.speed * DT
+    base = a.memory[HEADING]
+    if a.lane >= 0:
+        a.s += way * a.speed * DT
+        _next_lane(t, ego, a, way)
+        a.x, a.y, base = pose(t.lanes, t.points, a.lane, a.s, a.left)
+        a.memory[HEADING] = base
+    else:
+        along, across = way * a.speed * DT, a.memory[SLIDE] * DT
+        a.x += along * math.cos(base) - across * math.sin(base)
+        a.y += along * math.sin(base) + across * math.cos(base)
+    heading = base + math.atan2(way * a.memory[SLIDE], max(a.speed, 1.5)) + (0.0 if way > 0 else math.pi)
+    a.yaw_rate = wrap(heading - a.heading) / DT
+    a.heading = wrap(heading)
+    a.lights = (a.lights & _BEACON) | (_BRAKE if a.accel < -0.4 or a.speed < 0.05 else 0) | (ego.lights & _HEAD)
+
+
+@njit(cache=True)
+def _next_lane(t, ego, a, way):
+    """Over a lane's end, or back over its beginning."""
+    if way > 0 and a.s > t.lanes[a.lane].length:
+        following = onward(t, a.lane, a.next)
+        if following >= 0:
+            a.s -= t.lanes[a.lane].length
+            a.lane, a.next = following, -1
+    elif way < 0 and a.s < 0.0:
+        before = -1
+        if t.lanes[a.lane].junction >= 0:
+            before = t.lanes[a.lane].source
+        elif ego.next >= 0 and t.lanes[ego.next].target == a.lane:
+            before = ego.next
+        elif ego.lane >= 0 and t.lanes[ego.lane].junction >= 0 and t.lanes[ego.lane].target == a.lane:
+            before = ego.lane
+        if before >= 0:
+            a.lane = before
+            a.s += t.lanes[before].length
+
+
+@njit(cache=True)
+def release(t, seed, a):
+    """Makes a vehicle one like any other, where there is a lane under it. Whether it did."""
+    lane, s, left = nearest_lane(
+        t.lanes, t.points, t.grid, t.cell_first, t.cell_count, t.cell_items, t.point_lane, a.x, a.y, a.heading
+    )
+    if lane < 0 or abs(left) > 1.3 or s < 0.0 or s > t.lanes[lane].length:
+        return False
+    a.lane, a.s, a.left, a.goal = lane, s, left, -1
+    a.next = choose_next(t, seed, t.lanes[lane].target if t.lanes[lane].junction >= 0 else lane, a.id, 0.0)
+    a.role, a.mode, a.timer = 0, 0, 0.0
+    a.wish = 4.5 / max(t.lanes[lane].limit, 5.0) if a.kind == _BICYCLE else 0.95
+    for k in range(4):
+        a.memory[k] = 0.0
+    return True
+
+
+@njit(cache=True)
+def cross(ego, agents, a, i, level):
+    """Somebody who crosses, a step on; our car makes the careful stop or hurry. NUMBER: m that are left to the other pavement."""
+    want = a.memory[PACE]
+    ahead, left = ahead_left(ego.x, ego.y, ego.heading, a.x, a.y)
+    to_bumper = ahead - (REAR_AXLE_TO_FRONT - 1.6)
+    inward = -math.sin(a.heading - ego.heading) * (1.0 if left > 0.0 else -1.0)  # 1: towards our lane's middle
+    if a.role == _PED and level < 3 and 0.0 < to_bumper < max(3.0, 1.9 * ego.speed):
+        if abs(left) < 1.6 or inward < 0.0:
+            want = min(3.2, want + 1.4)
+        elif abs(left) < 3.0 and ego.speed > 1.5:
+            want = 0.0
+    c, s = math.cos(a.heading), math.sin(a.heading)
+    for k in range(len(agents) + 1):
+        if k < len(agents):
+            b = agents[k]
+            if k == i or b.kind == 0:
+                continue
+            x, y, length, width, turn = b.x, b.y, b.length, b.width, b.heading - a.heading
+        else:
+            x, y = ego.x + CENTRE * math.cos(ego.heading), ego.y + CENTRE * math.sin(ego.heading)
+            length, width, turn = EGO_LENGTH, 1.8, ego.heading - a.heading
+        along, aside = (x - a.x) * c + (y - a.y) * s, (y - a.y) * c - (x - a.x) * s
+        deep = 0.5 * (abs(math.cos(turn)) * length + abs(math.sin(turn)) * width)
+        wide = 0.5 * (abs(math.sin(turn)) * length + abs(math.cos(turn)) * width)
+        if 0.0 < along < deep + 0.8 and abs(aside) < wide + 0.3:
+            want = 0.0
+    before = a.speed
+    a.speed += max(-0.6, min(0.4, want - a.speed))
+    a.accel = (a.speed - before) / DT
+    a.x += a.speed * c * DT
+    a.y += a.speed * s * DT
+    a.phase += a.speed * DT
+    a.memory[NUMBER] -= a.speed * DT
+    a.timer = a.timer + DT if want == 0.0 else 0.0
+    if a.timer > 4.0 and ego.speed < 0.5 and abs(left) > 1.4:  # the way is barred: back again
+        a.heading = wrap(a.heading + math.pi)
+        a.memory[NUMBER], a.timer = abs(left) + 2.0, 0.0
+
+
+@njit(cache=True)
+def act(t, seed, egos, agents, level, sign):
+    """Everybody with a role a step on, in place."""
+    ego = egos[0]
+    for i in range(len(agents)):
+        a = agents[i]
+        if a.kind == 0 or a.mode < BEGINS:
+            continue
+        if a.role == _PED or a.role == _ANIMAL:
+            cross(ego, agents, a, i, level)
+            if a.role == _PED and a.memory[NUMBER] <= 0.0:
+                a.role, a.mode, a.timer, a.lane, a.next = 0, 0, 0.0, -1, -1
+                a.wish = 1.4
+                for k in range(4):
+                    a.memory[k] = 0.0
+                continue
+        elif a.role == _DEBRIS or a.role == _WORK:
+            a.timer += DT
+        else:
+            a.timer += DT
+            _vehicle(t, seed, ego, agents, i, level, sign)
+        if a.mode >= LEAVES and a.role != 0:
+            away = math.hypot(a.x - ego.x, a.y - ego.y)
+            if away > 12.0 and not touches_view(ego.x, ego.y, ego.heading, a):
+                a.kind, a.id, a.role, a.mode, a.lane = 0, 0, 0, 0, -1
+
+
+@njit(cache=True)
+def _vehicle(t, seed, ego, agents, i, level, sign):
+    a = agents[i]
+    ahead, _ = ahead_left(ego.x, ego.y, ego.heading, a.x, a.y)
+    to_us = ahead - (REAR_AXLE_TO_FRONT - 1.6) - 0.5 * a.length  # m between our bumper and the nearer end
+    pace = abs(a.memory[PACE])
+    if a.mode >= LEAVES:
+        towards = a.memory[PACE] < 0.0
+        aim = a.memory[NUMBER] if towards else 0.0
+        if (abs(a.left - aim) < 0.5 or a.role == _STALLED) and release(t, seed, a):
+            return
+        drive(t, ego, agents, i, max(pace, 4.0), aim, 1.5, 3.0)
+    elif a.role == _CYCLIST:
+        stay = 0.3 + 3.0 / SWING_RATE[level] + 5.0
+        out = -0.5 * t.lanes[a.lane].width + 0.65 if a.lane >= 0 else -1.0
+        aim = a.left if a.timer < 0.3 else (0.0 if a.timer < stay else out)
+        drive(t, ego, agents, i, pace, aim, SWING_RATE[level], 3.0)
+        if a.timer > stay and abs(a.left - out) < 0.3 and not release(t, seed, a):
+            a.mode = LEAVES
+    elif a.role == _CUT:
+        if a.mode == BEGINS and to_us > CUT_GAP[level]:
+            a.mode, a.timer = ACTS, 0.0
+        if a.mode == BEGINS:
+            drive(t, ego, agents, i, max(ego.speed, 2.0) + 5.0, a.memory[NUMBER], 2.0, 3.0)
+        else:
+            slower = max(2.5, min(pace, ego.speed))
+            drive(t, ego, agents, i, slower, 0.0, CUT_RATE[level], 3.0)
+            if abs(a.left) > 0.4:
+                a.lights |= _RIGHT if sign > 0 else _LEFT
+            if a.timer > 2.5 and abs(a.left) < 0.3 and not release(t, seed, a):
+                a.mode = LEAVES
+    elif a.role == _HARD:
+        if a.mode == BEGINS:
+            drive(t, ego, agents, i, pace, a.left * 0.9, 1.0, 3.0)
+            if a.timer > a.memory[NUMBER]:
+                a.mode, a.timer = ACTS, 0.0
+        else:
+            drive(t, ego, agents, i, 0.0, a.left, 1.0, BRAKING[level])
+            a.lights |= _BRAKE
+            if a.timer > 2.0 + 8.0 / BRAKING[level] and not release(t, seed, a):
+                a.mode = LEAVES
+    elif a.role == _STALLED:
+        drive(t, ego, agents, i, 0.0, a.left, 1.0, 3.0)
+        a.lights = _LEFT | _RIGHT | (ego.lights & _HEAD)
+        a.memory[NUMBER] += DT if ego.speed < 0.5 and to_us < 15.0 else 0.0
+        if a.memory[NUMBER] > PATIENCE:
+            a.mode = LEAVES
+    elif a.role == _ONCOMING:
+        if a.mode == BEGINS and to_us < BACK_METRES[level] + BACK_SECONDS[level] * (ego.speed + a.speed):
+            a.mode = ACTS
+        back = a.mode == ACTS
+        drive(t, ego, agents, i, 0.8 * pace if back else pace, a.memory[NUMBER] if back else 0.0, 3.4, 3.0)
+    elif a.role == _EMERGENCY:
+        if a.memory[PACE] < 0.0:
+            drive(t, ego, agents, i, pace, a.memory[NUMBER], 2.0, 3.0)
+        else:
+            aim = 0.0 if to_us > 4.0 + 0.4 * ego.speed else a.memory[NUMBER]
+            drive(t, ego, agents, i, max(ego.speed, 4.0) + FASTER[level], aim, 2.2, 3.0)
+        a.lights |= _BEACON
