@@ -11,7 +11,7 @@ from world.render.assets import animals, obstacles, people, vehicles
 from world.render.assets.looks import role_tables
 from world.render.assets.solids import Template
 from world.render.mesh import Mesh, empty
-from world.scene.objects import SIZES, VEHICLES, Kind
+from world.scene.objects import AGENT, SIZES, VEHICLES, Kind
 
 REACH = 160.0  # m; whoever is farther is not drawn
 BEHIND = 25.0  # m; whoever is farther behind the camera is not drawn (nearer ones still throw shadows)
@@ -73,7 +73,7 @@ def gait(agent: np.void) -> int:
     return int(agent["phase"] / stride * people.GAITS) % people.GAITS
 
 
-def template(agent: np.void, detail: int) -> tuple[Template, tuple[float, float, float]] | None:
+def template(agent: np.void, detail: int) -> tuple[Template, Size] | None:
     """What an AGENT looks like before colours, with the size that it was made for; None for an empty slot."""
     kind, look = Kind(int(agent["kind"])), abs(int(agent["look"]))
     if kind is Kind.BICYCLE:
@@ -108,26 +108,15 @@ def _room(count: int, uv: np.ndarray | None = None) -> Mesh:
     )
 
 
-def _put(
-    out: Mesh, first: int, agent: np.void, made: Template, size: tuple[float, float, float], seconds: float, z: float
-) -> None:
-    """Colours, lights and places one template into `out` from row `first` on (all but uv)."""
-    heading = float(agent["heading"])
-    pose = np.array(
-        [
-            math.cos(heading),
-            math.sin(heading),
-            agent["x"],
-            agent["y"],
-            z,
-            agent["length"] / size[0],
-            agent["width"] / size[1],
-            agent["height"] / size[2],
-        ],
-        np.float32,
-    )
-    kind = int(agent["kind"])
-    materials, tints = role_tables(kind, int(agent["look"]), int(agent["lights"]), int(agent["id"]), seconds)
+Tables = tuple[np.ndarray, np.ndarray]
+Size = tuple[float, float, float]
+
+
+def _put(out: Mesh, first: int, thing: np.void, made: Template, size: Size, tables: Tables, z: float) -> None:
+    """Colours and places the template of an AGENT or a PROP in `out` from row `first` on (all but uv)."""
+    heading = float(thing["heading"])
+    scale = thing["length"] / size[0], thing["width"] / size[1], thing["height"] / size[2]
+    pose = np.array([math.cos(heading), math.sin(heading), thing["x"], thing["y"], z, *scale], np.float32)
     mesh = made.mesh
     _place(
         mesh.position,
@@ -135,8 +124,7 @@ def _put(
         made.role,
         mesh.material,
         mesh.tint,
-        materials,
-        tints,
+        *tables,
         pose,
         first,
         out.position,
@@ -146,6 +134,10 @@ def _put(
     )
 
 
+def _tables(agent: np.void, seconds: float) -> Tables:
+    return role_tables(int(agent["kind"]), int(agent["look"]), int(agent["lights"]), int(agent["id"]), seconds)
+
+
 def agent_mesh(agent: np.void, detail: int, seconds: float = 0.0, z: float = 0.0) -> Mesh:
     """One AGENT in world coordinates. detail: 0 (far) to 2; seconds: what lights blink by; z: height of the ground. Nothing for an empty slot."""
     found = template(agent, detail)
@@ -153,7 +145,7 @@ def agent_mesh(agent: np.void, detail: int, seconds: float = 0.0, z: float = 0.0
         return empty()
     made, size = found
     out = _room(len(made.role), made.mesh.uv)
-    _put(out, 0, agent, made, size, seconds, z)
+    _put(out, 0, agent, made, size, _tables(agent, seconds), z)
     return out
 
 
@@ -187,7 +179,7 @@ def agents_mesh(
     out = _room(sum(counts), np.concatenate([made.mesh.uv for _, made, _ in rows]))
     first = 0
     for (agent, made, size), count in zip(rows, counts, strict=True):
-        _put(out, first, agent, made, size, seconds, 0.0)
+        _put(out, first, agent, made, size, _tables(agent, seconds), 0.0)
         first += count
     instance = np.repeat(np.array([-int(agent["id"]) - 1 for agent, _, _ in rows], np.int32), counts)
     return out, instance
@@ -197,36 +189,21 @@ def parked_mesh(prop: np.void, detail: int = 1) -> Mesh:
     """A parked car or van (a PROP of a vehicle's kind) in world coordinates, without lights."""
     kind, look = Kind(int(prop["kind"])), abs(int(prop["look"]))
     made = vehicles.vehicle(kind, look // 16 % 3 if kind is Kind.CAR else 0, detail)
-    size = SIZES[kind]
-    materials, tints = role_tables(int(kind), int(prop["look"]), 0, 0, 0.0)
-    pose = np.array(
-        [
-            math.cos(prop["heading"]),
-            math.sin(prop["heading"]),
-            prop["x"],
-            prop["y"],
-            prop["z"],
-            prop["length"] / size[0],
-            prop["width"] / size[1],
-            prop["height"] / size[2],
-        ],
-        np.float32,
-    )
     out = _room(len(made.role), made.mesh.uv)
-    mesh = made.mesh
-    _place(
-        mesh.position,
-        mesh.normal,
-        made.role,
-        mesh.material,
-        mesh.tint,
-        materials,
-        tints,
-        pose,
-        0,
-        out.position,
-        out.normal,
-        out.material,
-        out.tint,
-    )
+    _put(out, 0, prop, made, SIZES[kind], role_tables(int(kind), int(prop["look"]), 0, 0, 0.0), float(prop["z"]))
     return out
+
+
+def warm() -> None:
+    """Makes every template of vehicles, people and cyclists and compiles what places them, so that no frame waits for it."""
+    row = np.zeros(1, AGENT)[0]
+    for detail in range(3):
+        for kind in (*vehicles.KINDS, Kind.PERSON):
+            row["kind"], (row["length"], row["width"], row["height"]) = kind, SIZES[kind]
+            agent_mesh(row, detail)
+        for style in range(vehicles.STYLES):
+            vehicles.vehicle(Kind.CAR, style, detail)
+        for step in range(people.GAITS + 1):
+            people.cyclist(step % people.GAITS, detail)
+            for skirt, child in ((False, False), (True, False), (False, True)):
+                people.person(step, detail, skirt, child)

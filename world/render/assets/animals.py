@@ -84,9 +84,9 @@ def dog(gait: int, detail: int) -> Template:
 def deer(gait: int, detail: int, antlers: bool) -> Template:
     """A deer 1.5 m long and 1.5 m high."""
     solid = Solid()
-    _legs(solid, (0.36, -0.46), 0.11, 0.72, 0.026, gait, detail)
-    _limb(solid, (0.3, 0, 0.88), (-0.02, 0, 0.86), 0.185, 0.165, detail)
-    _limb(solid, (-0.02, 0, 0.87), (-0.46, 0, 0.88), 0.165, 0.17, detail)
+    _legs(solid, (0.36, -0.46), 0.13, 0.72, 0.026, gait, detail)
+    _limb(solid, (0.3, 0, 0.88), (-0.02, 0, 0.86), 0.2, 0.18, detail)
+    _limb(solid, (-0.02, 0, 0.87), (-0.46, 0, 0.88), 0.18, 0.185, detail)
     _limb(solid, (0.4, 0, 0.96), (0.56, 0, 1.22), 0.115, 0.07, detail)
     _limb(solid, (0.57, 0, 1.26), (0.64, 0, 1.24), 0.078, 0.062, detail)
     _limb(solid, (0.66, 0, 1.225), (0.74, 0, 1.19), 0.048, 0.034, detail)

@@ -142,12 +142,12 @@ class Hull:
         grid = _bilinear(corners, cells)
         order = 1 if front else -1
         samples = np.linspace(self.x[-1], self.x[0], 60)[::order]
-        widths = np.stack([self.width(x, grid[..., 1]) for x in samples])
+        widths = self.width(samples[:, None, None], grid[..., 1])
         limit = widths.max(axis=0) * 0.985
         y = np.clip(grid[..., 0], -limit, limit)
         first = np.argmax(widths >= np.abs(y), axis=0)
         inside, outside = samples[first], samples[np.maximum(first - 1, 0)]
-        for _ in range(14):
+        for _ in range(8):
             middle = (inside + outside) / 2
             within = self.width(middle, grid[..., 1]) >= np.abs(y)
             inside, outside = np.where(within, middle, inside), np.where(within, outside, middle)

@@ -17,6 +17,7 @@ _MAKERS = {
     Kind.FIRE_ENGINE: lorries.fire_engine,
     Kind.POLICE: cars.police,
 }
+KINDS = (Kind.CAR, *_MAKERS)
 
 
 @cache
