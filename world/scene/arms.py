@@ -11,7 +11,7 @@ from world.scene.geometry import bend, lengths, meeting, rounded, trimmed
 from world.scene.graph import RoadGraph, Street
 
 CORNER, CROSSING_ROOM = 5.0, 4.6  # m: radius of kerbs at corners; a crossing between corner and mouth
-DEAD_END, BEND, SHARE, LEAST = 16.0, 5.0, 0.42, 1.0  # m of a dead end, of two arms, of a street at most, at least
+DEAD_END, SHARE, LEAST = 16.0, 0.42, 1.0  # m of a dead end; of a street at most; m at least
 
 HALF_BULB = 8.5  # m from the middle of a turning place to its kerb
 
@@ -89,7 +89,7 @@ def mouths(arms: list[Arm]) -> list[float]:
         met = meeting(arm.left * arm.normal, arm.direction, -after.right * after.normal, after.direction)
         if met is None:
             continue
-        cut = min(9.0, CORNER / math.tan(max(angle, 0.35) / 2)) if len(arms) > 2 else BEND
+        cut = min(9.0, CORNER / math.tan(max(angle, 0.35) / 2))
         out[k], out[n] = max(out[k], met[0] + cut), max(out[n], met[1] + cut)
     if len(arms) > 2:
         out = [far + CROSSING_ROOM * arm.crossing for far, arm in zip(out, arms, strict=True)]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-BULB = 5.2  # m: radius of a turning place's way round
+BULB = 5.9  # m: radius of a turning place's way round
 
 
 def lengths(line: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def curve(start: np.ndarray, heading: float, end: np.ndarray, arrival: float, sp
     b = end - handle * np.array([math.cos(arrival), math.sin(arrival)])
     t = np.linspace(0.0, 1.0, 33)[:, None]
     line = (1 - t) ** 3 * start + 3 * (1 - t) ** 2 * t * a + 3 * (1 - t) * t**2 * b + t**3 * end
-    return resampled(line, spacing)
+    return resampled(line, min(spacing, lengths(line)[-1] / 10))
 
 
 def _round_a_bulb(start: np.ndarray, heading: float, end: np.ndarray, spacing: float) -> np.ndarray:
@@ -78,7 +78,7 @@ def _round_a_bulb(start: np.ndarray, heading: float, end: np.ndarray, spacing: f
     ahead = np.array([math.cos(heading), math.sin(heading)])
     left = np.array([-ahead[1], ahead[0]])
     wide = float((end - start) @ left)
-    out, down = 7.5, max(0.0, BULB - wide / 2)
+    out, down = 9.0, max(0.0, BULB - wide / 2)
     begin, finish = start + out * ahead - down * left, start + out * ahead + (wide + down) * left
     centre, radius = (begin + finish) / 2, (wide + 2 * down) / 2
     turn = np.linspace(-math.pi / 2, math.pi / 2, 17)[1:-1]

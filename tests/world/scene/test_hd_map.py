@@ -1,0 +1,196 @@
+"""The map made from a graph: continuous, without gaps, and every lane leads on; beside netconvert's it is the same."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.world.grid import graph, town
+from world.errors import DataError
+from world.scene.build import build
+from world.scene.geometry import lengths, offset, resampled, trimmed
+from world.scene.graph import Junction, RoadGraph, Street
+from world.scene.hd_map import AROUND, STRAIGHT, HDMap
+from world.scene.places import load_place, towns
+
+
+def line(place: HDMap, lane: int) -> np.ndarray:
+    row = place.lanes[lane]
+    points = place.points[row["first"] : row["first"] + row["count"]]
+    return np.stack([points["x"], points["y"]], 1)
+
+
+def heading(place: HDMap, lane: int, end: int) -> float:
+    own = line(place, lane)
+    step = own[-1] - own[-2] if end else own[1] - own[0]
+    return math.atan2(step[1], step[0])
+
+
+def wrap(angle: float) -> float:
+    return (angle + math.pi) % (2 * math.pi) - math.pi
+
+
+def whole(place: HDMap) -> None:
+    """Everything that every map must be."""
+    lanes = place.lanes
+    streets, links = np.flatnonzero(lanes["junction"] < 0), np.flatnonzero(lanes["junction"] >= 0)
+    assert (lanes["outs"][streets] > 0).all()
+    for link in links:
+        source, target = int(lanes["source"][link]), int(lanes["target"][link])
+        own = line(place, link)
+        assert np.hypot(*(own[0] - line(place, source)[-1])) < 0.05
+        assert np.hypot(*(own[-1] - line(place, target)[0])) < 0.05
+        assert abs(wrap(heading(place, link, 0) - heading(place, source, 1))) < 0.35
+        assert abs(wrap(heading(place, link, 1) - heading(place, target, 0))) < 0.35
+    for lane in streets:
+        outs = place.successors[lanes["first_out"][lane] : lanes["first_out"][lane] + lanes["outs"][lane]]
+        assert (lanes["source"][outs] == lane).all()
+        if (left := int(lanes["left"][lane])) >= 0:
+            assert lanes["right"][left] == lane
+            assert lanes["street"][left] == lanes["street"][lane]
+    pairs = {}
+    for link in links:
+        for row in place.conflicts[lanes["first_conflict"][link] :][: lanes["conflicts"][link]]:
+            pairs[int(link), int(row["other"])] = int(row["yields"])
+            assert 0 <= row["begin"] <= row["end"] <= lanes["length"][link] + 1e-6
+    for (a, b), yields in pairs.items():
+        assert pairs[b, a] == 1 - yields
+    for k, walk in enumerate(place.walks):
+        links_of = place.walk_links[walk["first_link"] : walk["first_link"] + walk["links_end"] + walk["links_begin"]]
+        assert k not in links_of["walk"]
+
+
+def test_a_grid_is_whole() -> None:
+    whole(town().map)
+
+
+@pytest.mark.parametrize("name", [towns()["test"][0], towns()["test"][1], towns()["train"][9], towns()["train"][15]])
+def test_towns_are_whole(name: str) -> None:
+    whole(load_place(name).map)
+
+
+def test_the_same_graph_gives_the_same_map() -> None:
+    first, second = build(graph()), build(graph())
+    for name in ("lanes", "points", "conflicts", "signals", "walks", "crossings", "walk_points"):
+        assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
+
+
+def test_driving_areas_of_streets_do_not_overlap() -> None:
+    place = town().map
+    lines = [line(place, lane) for lane in np.flatnonzero(place.lanes["junction"] < 0)]
+    for k, one in enumerate(lines):
+        for other in lines[k + 1 :]:
+            apart = np.hypot(one[:, None, 0] - other[None, :, 0], one[:, None, 1] - other[None, :, 1])
+            assert apart.min() > 3.0
+
+
+def test_two_that_cross_straight_on_never_have_green_together() -> None:
+    place, crossing = town().map, 0
+    lanes, seconds = place.lanes, np.arange(0.0, 60.0, 0.5)
+
+    def green(signal: int) -> np.ndarray:
+        row = place.signals[signal]
+        return (seconds - row["green"]) % row["cycle"] < (row["red"] - row["green"]) % row["cycle"]
+
+    for link in np.flatnonzero((lanes["signal"] >= 0) & (lanes["turn"] == STRAIGHT)):
+        for row in place.conflicts[lanes["first_conflict"][link] :][: lanes["conflicts"][link]]:
+            if lanes["turn"][row["other"]] == STRAIGHT:
+                crossing += 1
+                assert not (green(lanes["signal"][link]) & green(lanes["signal"][row["other"]])).any()
+    assert crossing > 0
+
+
+def test_people_walk_where_traffic_stands() -> None:
+    place = town().map
+    with_signal = np.flatnonzero(place.crossings["signal"] >= 0)
+    assert len(with_signal)
+    for crossing in place.crossings[with_signal]:
+        people = place.signals[crossing["signal"]]
+        over = place.crossed[crossing["first_lane"] :][: crossing["lanes"]]
+        inward = [
+            lane
+            for lane in over["lane"]
+            if place.lanes["street"][place.lanes["source"][lane]] == crossing["street"]
+            and place.lanes["signal"][lane] >= 0
+        ]
+        for lane in inward:
+            cars = place.signals[place.lanes["signal"][lane]]
+            when = np.arange(0.0, float(people["cycle"]), 0.25)
+            walk = (when - people["green"]) % people["cycle"] < (people["amber"] - people["green"]) % people["cycle"]
+            drive = (when - cars["green"]) % cars["cycle"] < (cars["red"] - cars["green"]) % cars["cycle"]
+            assert not (walk & drive).any()
+
+
+def test_a_dead_end_has_a_way_round_that_a_car_can_drive() -> None:
+    place = build(RoadGraph((Junction(0, 0), Junction(120, 0)), (Street(0, 1),)))
+    around = np.flatnonzero(place.lanes["turn"] == AROUND)
+    assert len(around) == 2
+    for lane in around:
+        own = resampled(line(place, lane), 1.0)
+        step = np.diff(own, axis=0)
+        turned = np.abs([wrap(a) for a in np.diff(np.arctan2(step[:, 1], step[:, 0]))])
+        assert turned.max() < 1.0 / 3.9
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> RoadGraph:
+    """Small planar graphs: a bent grid of which some streets are left out."""
+    columns, rows = draw(st.integers(2, 3)), draw(st.integers(1, 3))
+    shift = st.floats(-14, 14)
+    junctions = tuple(
+        Junction(85.0 * c + draw(shift), 85.0 * r + draw(shift), draw(st.booleans()))
+        for r in range(rows)
+        for c in range(columns)
+    )
+    streets = []
+    for r in range(rows):
+        for c in range(columns):
+            here = columns * r + c
+            for there, exists in ((here + 1, c + 1 < columns), (here + columns, r + 1 < rows)):
+                if exists and (not streets or draw(st.integers(0, 5))):
+                    lanes = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+                    streets.append(Street(here, there, (), *lanes, pavement=draw(st.sampled_from([0.0, 2.0, 3.0]))))
+    return RoadGraph(junctions, tuple(streets))
+
+
+@given(graphs())
+@settings(max_examples=40, deadline=None)
+def test_any_bent_grid_is_whole(made: RoadGraph) -> None:
+    whole(build(made))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (RoadGraph((), ()), "no street"),
+        (RoadGraph((Junction(0, 0),), (Street(0, 5),)), "no junction"),
+        (RoadGraph((Junction(0, 0), Junction(0.2, 0)), (Street(0, 1),)), "no longer than a metre"),
+        (RoadGraph((Junction(0, 0), Junction(90, 0)), (Street(0, 1, forward=0, backward=0),)), "no lane"),
+    ],
+)
+def test_a_graph_that_is_no_map_is_a_sentence(made: RoadGraph, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        build(made)
+
+
+def test_lines() -> None:
+    straight = np.array([[0.0, 0.0], [10.0, 0.0]])
+    assert np.allclose(offset(straight, 2.0), [[0, 2], [10, 2]])
+    assert lengths(resampled(straight, 3.0))[-1] == pytest.approx(10.0)
+    assert np.allclose(trimmed(straight, 2.0, 3.0), [[2, 0], [7, 0]])
+
+
+@pytest.mark.sim
+def test_lanes_are_netconverts() -> None:
+    from world.town.compare import compare
+    from world.town.network import ensure
+
+    for number in (0, 9, 18):  # a grid, a town at random with one to three lanes, another grid
+        found = compare(ensure(number))
+        assert found.points > 1000
+        assert found.lanes > 0.99
+        assert found.connections > 0.65
