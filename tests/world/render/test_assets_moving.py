@@ -105,7 +105,7 @@ def test_gait_moves_the_legs(kind: Kind) -> None:
 
 def test_who_stands_keeps_still() -> None:
     at = [assets.agent_mesh(agent(Kind.PERSON, speed=0.0, phase=phase), 2).position for phase in (0.1, 0.5)]
-    assert np.array_equal(*at)
+    assert np.array_equal(at[0], at[1])
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class Hull:
         curves = (form.top, form.belt, form.taper)
         wanted = sorted({u for curve in (form.top, form.taper) for u, _ in curve}, reverse=True)
         behind = np.array(wanted if detail == 2 else _fewest(form.top, 11 if detail else 8)[::-1])
-        top, belt, taper = (np.interp(behind, *zip(*curve, strict=True)) for curve in curves)
+        top, belt, taper = (np.interp(behind, *np.array(curve, float).T) for curve in curves)
         belt = np.minimum(belt, top - 0.03)
         half = form.half * taper
         ends = np.exp(-((behind / 0.2) ** 2)) + np.exp(-(((form.length - behind) / 0.2) ** 2))

@@ -43,8 +43,8 @@ def board(detail: int) -> Template:
             a, b = -half + step * i, -half + step * (i + 1)
             bottom = [min(max(v, -half), half) for v in (a, b)]
             top = [min(max(v + slant, -half), half) for v in (a, b)]
-            y = [(bottom[0], low), (bottom[1], low), (top[1], high), (top[0], high)]
-            quad = [(face * thick, face * u, z) for u, z in y]
+            outline = [(bottom[0], low), (bottom[1], low), (top[1], high), (top[0], high)]
+            quad = [(face * thick, face * u, z) for u, z in outline]
             solid.quads([quad], "board", tint)
     solid.box((-thick, -half, low), (thick, half, high), "plastic", _WHITE, skip="fb")
     for y in (-0.6, 0.6):
@@ -53,7 +53,7 @@ def board(detail: int) -> Template:
     if detail:
         for y in (-0.6, 0.6):
             solid.tube([(0, y, high), (0, y, high + 0.06)], 0.03, "plastic", (0.1, 0.1, 0.1), sides=6)
-            for face in (1.0, -1.0):
+            for face in (1, -1):
                 solid.disc(
                     (face * 0.035, y, high + 0.08),
                     0.075,

@@ -19,7 +19,7 @@ _BLACK: Colour = (0.012, 0.012, 0.012)
 _GREY: Colour = (0.25, 0.26, 0.27)
 _FACING = (-1.0, 0.0, 0.0)
 # Strokes of the figures and letters, on a field one wide and two high: (right, up) from the lower left.
-_STROKES = {
+_STROKES: dict[str, list[list[tuple[float, float]]]] = {
     "3": [[(0, 2), (1, 2), (1, 0), (0, 0)], [(0.2, 1), (1, 1)]],
     "4": [[(0, 2), (0, 1), (1, 1)], [(1, 2), (1, 0)]],
     "5": [[(1, 2), (0, 2), (0, 1), (1, 1), (1, 0), (0, 0)]],

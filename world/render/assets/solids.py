@@ -50,15 +50,22 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The cross product; for few vectors many times as fast as numpy's."""
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
 def flat_normals(triangles: np.ndarray) -> np.ndarray:
     """One normal for all three corners. triangles [T, 3, 3] -> [T, 3, 3]."""
-    face = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    face = _cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     return np.repeat(_unit(face)[:, None], 3, axis=1)
 
 
 def smooth_normals(triangles: np.ndarray, crease: float = 40.0) -> np.ndarray:
     """Normals averaged over the faces that share a corner and meet at less than `crease` degrees, weighted by area. [T, 3, 3]."""
-    face = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    face = _cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     unit = _unit(face)
     _, corner = np.unique(np.round(triangles.reshape(-1, 3) * 2000).astype(np.int64), axis=0, return_inverse=True)
     corner = corner.reshape(-1)
@@ -110,12 +117,12 @@ class Solid:
             normals = smooth_normals(corners, crease) if crease > 0 else flat_normals(corners)
         if uv is None:
             uv = corners[..., :2] + corners[..., 2:]
-        area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        area = np.linalg.norm(_cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
         keep = area > 1e-9
         self._pieces.append((corners[keep], normals[keep], uv[keep], material(name), int(role), tint))
 
     def quads(
-        self, quads: np.ndarray, name: str, tint: Colour = WHITE, role: Role = Role.FIXED, crease: float = 0.0
+        self, quads: np.ndarray | list, name: str, tint: Colour = WHITE, role: Role = Role.FIXED, crease: float = 0.0
     ) -> None:
         """Adds quads [N, 4, 3]."""
         self.triangles(split(np.asarray(quads, float).reshape(-1, 4, 3)), name, tint, role, crease)
@@ -164,8 +171,8 @@ class Solid:
             step[0] = step[-1] = line[1] - line[-2]
         along = _unit(step)
         helper = np.where(np.abs(along[:, 2:]) > 0.9, [[1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]])
-        across = _unit(np.cross(along, helper))
-        other = np.cross(along, across)
+        across = _unit(_cross(along, helper))
+        other = _cross(along, across)
         angle = np.arange(sides + 1) / sides * 2 * np.pi
         rings = line[:, None] + radius[:, None, None] * (
             np.cos(angle)[None, :, None] * across[:, None] + np.sin(angle)[None, :, None] * other[:, None]
@@ -203,8 +210,8 @@ class Solid:
         widths = [radius * max(np.sin(t), 0.03) for t in turn] + [end_radius * max(np.cos(t), 0.03) for t in turn]
         line, radii = np.array(along), np.array(widths)
         helper = np.array([1.0, 0, 0]) if abs(direction[2]) > 0.9 else np.array([0, 0, 1.0])
-        across = _unit(np.cross(direction, helper))
-        other = np.cross(direction, across)
+        across = _unit(_cross(direction, helper))
+        other = _cross(direction, across)
         angle = np.arange(sides + 1) / sides * 2 * np.pi
         around = np.cos(angle)[:, None] * across + np.sin(angle)[:, None] * other
         rings = line[:, None] + radii[:, None, None] * around
@@ -228,8 +235,8 @@ class Solid:
         """Adds a flat regular polygon that faces along `facing`; its first corner is `turn` rad from the right as seen."""
         normal = _unit(np.asarray(facing, float))
         up = np.array([0, 0, 1.0]) if abs(normal[2]) < 0.9 else np.array([1.0, 0, 0])
-        right = _unit(np.cross(up, normal))
-        up = np.cross(normal, right)
+        right = _unit(_cross(up, normal))
+        up = _cross(normal, right)
         angle = turn + np.arange(sides) / sides * 2 * np.pi
         rim = np.asarray(centre) + radius * (np.cos(angle)[:, None] * right + np.sin(angle)[:, None] * up)
         fan = np.stack([np.broadcast_to(rim[0], (sides - 2, 3)), rim[1:-1], rim[2:]], axis=1)
