@@ -172,7 +172,10 @@ def _light(steps: tuple[int, ...], azimuth: float, elevation: float) -> Light:
         lamp=_coloured((1.0, 0.76, 0.50), 150.0 * lit / exposure),
         beam=_coloured((1.0, 0.96, 0.88), 1300.0 * _smooth(0.3, 0.9, dark) / exposure),
         extinction=math.exp(
-            _mix((1.0 - fog, fog), (math.log(_mix(time, (1 / 1300, 1 / 520, 1 / 900, 1 / 1500))), math.log(1 / 17)))
+            _mix(
+                (1.0 - fog**0.55, fog**0.55),
+                (math.log(_mix(time, (1 / 1300, 1 / 520, 1 / 900, 1 / 1500))), math.log(1 / 12)),
+            )
         )
         + rain**1.7 / 110.0
         + snow**1.8 / 52.0,
