@@ -35,11 +35,11 @@ def box(prop: np.void, shrink: float = 0.0) -> tuple[float, ...]:
 
 
 def outline(prop: np.void, shrink: float = 0.0) -> np.ndarray:
-    """Points round a box, about every 0.5 m, [N, 2]."""
+    """Points round a box, about every metre, [N, 2]."""
     x, y, heading, length, width = box(prop, shrink)
-    a, b = np.linspace(-length / 2, length / 2, 26), np.linspace(-width / 2, width / 2, 26)
-    u = np.concatenate([a, a, np.full(26, length / 2), np.full(26, -length / 2)])
-    v = np.concatenate([np.full(26, width / 2), np.full(26, -width / 2), b, b])
+    a, b = np.linspace(-length / 2, length / 2, 14), np.linspace(-width / 2, width / 2, 14)
+    u = np.concatenate([a, a, np.full(14, length / 2), np.full(14, -length / 2)])
+    v = np.concatenate([np.full(14, width / 2), np.full(14, -width / 2), b, b])
     c, s = np.cos(heading), np.sin(heading)
     return np.stack([x + u * c - v * s, y + u * s + v * c], axis=1)
 
@@ -143,7 +143,7 @@ def test_no_empty_prairie(place):
     image = Image.new("1", (int(2 * (east - west + 120)), int(2 * (north - south + 120))))
     draw = ImageDraw.Draw(image)
     for prop in place.props[place.props["height"] > 0.9]:
-        draw.polygon([(2 * (x - west + 60), 2 * (y - south + 60)) for x, y in outline(prop)[[0, 25, 51, 26]]], fill=1)
+        draw.polygon([(2 * (x - west + 60), 2 * (y - south + 60)) for x, y in outline(prop)[[0, 13, 27, 14]]], fill=1)
     taken, closed, asked = np.asarray(image), 0, 0
     for side in sides(place.map):
         for s in np.arange(1.0, side.length, 2.0):
