@@ -259,11 +259,11 @@ def _oncoming(scene: Scene) -> int:
     if slot < 0:
         return -1
     home = opposite(scene.t, _lane(scene)) or 3.4
-    lefts = [home, 0.5 * home] if scene.age < HURRIED else [home, 3.4, 0.0, 2.0, 5.0, -3.0]
-    first = 28.0 + 1.5 * scene.speed
+    lefts = [0.4 * home, home] if scene.age < HURRIED else [0.4 * home, home, 3.4, 0.0, 2.0, 5.0, -3.0]
+    first = 34.0 + 2.2 * scene.speed
     low = 26.0 if scene.age < HURRIED else IN_SIGHT
     for frame in scene.frames():
-        if scene.find(slot, frame, min(first, 50.0), low, 56.0, lefts, math.pi):
+        if scene.find(slot, frame, min(first, 54.0), low, 56.0, lefts, math.pi):
             scene.agents["memory"][slot, PACE] = -6.0
             scene.agents["memory"][slot, NUMBER] = home
             return slot
@@ -331,6 +331,7 @@ def _cones(scene: Scene, board: int, frame: int) -> None:
         ):
             scene.drop(slot)
             continue
+        scene.agents["memory"][slot, NUMBER] = left + aside
         scene.agents["lane"][slot] = -1
 
 

@@ -7,7 +7,7 @@ import math
 from numba import njit
 
 from world.controls import DT, Event
-from world.dynamics.roles.ground import CENTRE, gap_ahead, onward
+from world.dynamics.roles.ground import CENTRE, edge, gap_ahead, onward
 from world.dynamics.roles.sight import ahead_left, touches_view
 from world.dynamics.spawn import choose_next
 from world.kinematics import EGO_LENGTH, REAR_AXLE_TO_FRONT
@@ -22,8 +22,9 @@ CUT_GAP = (0.0, 6.0, 3.5, 2.0)  # by level: m between its tail and our bumper wh
 CUT_RATE = (0.0, 1.8, 2.6, 3.4)  # m/s sideways
 SWING_RATE = (0.0, 1.3, 1.9, 2.6)
 BRAKING = (0.0, 3.5, 5.0, 7.0)  # m/s2
-BACK_SECONDS, BACK_METRES = (0.0, 2.2, 1.8, 1.45), (0.0, 8.0, 7.0, 6.0)  # an oncoming driver swings back before us
+BACK_SECONDS, BACK_METRES = (0.0, 1.75, 1.5, 1.3), (0.0, 5.0, 4.0, 3.0)  # an oncoming driver swings back before us
 FASTER = (0.0, 4.0, 5.5, 7.0)  # m/s
+CLEARED_AFTER, CLEARED_WITHIN, CLEARING = 7.0, 26.0, 1.2  # s that we stand before things, m, m/s
 PATIENCE = 6.0  # s that we may stand behind a broken-down vehicle
 
 _BICYCLE = int(Kind.BICYCLE)
@@ -163,7 +164,7 @@ def act(t, seed, egos, agents, level, sign):
                     a.memory[k] = 0.0
                 continue
         elif a.role == _DEBRIS or a.role == _WORK:
-            a.timer += DT
+            _thing(t, ego, a)
         else:
             a.timer += DT
             _vehicle(t, seed, ego, agents, i, level, sign)
@@ -171,6 +172,19 @@ def act(t, seed, egos, agents, level, sign):
             away = math.hypot(a.x - ego.x, a.y - ego.y)
             if away > 12.0 and not touches_view(ego.x, ego.y, ego.heading, a):
                 a.kind, a.id, a.role, a.mode, a.lane = 0, 0, 0, 0, -1
+
+
+@njit(cache=True)
+def _thing(t, ego, a):
+    """What lies in our way is cleared to the right when we have stood before it for long. PACE: m that it has gone."""
+    ahead, _ = ahead_left(ego.x, ego.y, ego.heading, a.x, a.y)
+    if ego.speed < 0.5 and 0.0 < ahead < CLEARED_WITHIN:
+        a.timer += DT
+    a.speed = 0.0
+    if a.timer > CLEARED_AFTER and a.memory[PACE] < edge(t, ego.lane, -1.0) + 1.2 + a.memory[NUMBER]:
+        a.x += CLEARING * DT * math.sin(a.memory[HEADING])
+        a.y -= CLEARING * DT * math.cos(a.memory[HEADING])
+        a.memory[PACE] += CLEARING * DT
 
 
 @njit(cache=True)
