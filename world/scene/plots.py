@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from world.scene.frontage import Box, Ground, Side
 from world.scene.objects import SIZES, Kind
 
-# PROP.look % 4 of a house; the rest of the number is its colour and details.
-SHOP, FLATS, TERRACED, DETACHED = range(4)
+# A house is drawn in whole bays (world/render/assets/houses.py); where it is high, look // 2 % 5 says whether it has shops.
+BAY, BAY_DEPTH, STOREY = 3.6, 4.0, 3.1  # m
+HOUSE_LOOKS = 156
+WITH_SHOPS, WITHOUT_SHOPS = (0, 2, 3), (1, 4)
 GROUND = 0.12  # m: pavements and plots lie this much above the road
 CORNER = 14.0  # m that a row of houses goes on past a street's end, where there is room
 
@@ -18,8 +20,8 @@ CORNER = 14.0  # m that a row of houses goes on past a street's end, where there
 class Look:
     """How plots are filled: pairs are lowest and highest, lengths in m; shares in [0, 1]."""
 
-    front: tuple[float, float]
-    depth: tuple[float, float]
+    bays: tuple[int, int]  # of a front
+    deep: tuple[int, int]  # bays that a house is deep
     floors: tuple[int, int]
     setback: tuple[float, float]  # one number for each street side
     gap: tuple[float, float]
@@ -29,13 +31,13 @@ class Look:
     gardens: float  # share of front gardens closed towards the street
     driveways: float  # share of gaps with a parked car
     behind: float  # share of the second row that is built
-    again: tuple[float, ...]  # factors on the fronts of houses that fill what was left
+    again: tuple[int, ...]  # bays fewer for houses that fill what was left
 
 
 LOOKS = {
-    "dense": Look((10, 17), (10, 13), (3, 6), (1.0, 2.4), (3, 5), 0.92, 0.5, (0.1, 0.3), 0.0, 0.0, 0.7, (0.75, 0.5)),
-    "mixed": Look((9, 14), (9, 12), (2, 4), (1.6, 4.0), (3, 7), 0.35, 0.18, (0.4, 0.3), 0.25, 0.25, 0.5, (0.8,)),
-    "suburban": Look((8, 12), (8, 10), (1, 2), (4.0, 6.5), (4, 9), 0.05, 0.0, (0.5, 0.35), 0.7, 0.5, 0.35, (0.9,)),
+    "dense": Look((3, 5), (3, 3), (3, 6), (1.0, 2.4), (3, 5), 0.92, 0.5, (0.1, 0.3), 0.0, 0.0, 0.7, (1, 2)),
+    "mixed": Look((3, 4), (2, 3), (2, 4), (1.6, 4.0), (3, 7), 0.35, 0.18, (0.4, 0.3), 0.25, 0.25, 0.5, (1,)),
+    "suburban": Look((2, 3), (2, 2), (1, 2), (4.0, 6.5), (4, 9), 0.05, 0.0, (0.5, 0.35), 0.7, 0.5, 0.35, (0,)),
 }
 _PIECE = 4.0  # m of a hedge, fence or wall
 _BEHIND = 1.1  # m from the pavement to its middle
@@ -68,13 +70,19 @@ def between(low: float, high: float, share: float) -> float:
     return low + share * (high - low)
 
 
-def _house(side: Side, s: float, front: float, setback: float, look: Look, row: int) -> _House:
+def whole(ends: tuple[int, int], share: float) -> int:
+    """A whole number from the lowest to the highest, both included."""
+    return ends[0] + int(share * (ends[1] - ends[0] + 1))
+
+
+def _house(side: Side, s: float, bays: int, setback: float, look: Look, row: int) -> _House:
     """A house whose front begins at s, parallel to the chord of the kerb along it."""
+    front = BAY * bays
     x0, y0, _ = side.at(s, side.pavement)
     x1, y1, _ = side.at(s + front, side.pavement)
     heading = math.atan2(y1 - y0, x1 - x0)
     out = heading + side.out * math.pi / 2
-    depth = between(*look.depth, side.die(s, _DEPTH + row))
+    depth = BAY_DEPTH * whole(look.deep, side.die(s, _DEPTH + row))
     away = setback + depth / 2
     box = (
         (x0 + x1) / 2 + away * math.cos(out),
@@ -83,29 +91,28 @@ def _house(side: Side, s: float, front: float, setback: float, look: Look, row: 
         depth,
         min(front, math.hypot(x1 - x0, y1 - y0)),
     )
-    floors = look.floors[0] + int(side.die(s, _FLOORS + row) * (look.floors[1] - look.floors[0] + 1))
-    pitched = floors <= 2
-    style = DETACHED if look.joined < 0.1 else TERRACED if pitched else FLATS
-    if row == 0 and not pitched and side.die(s, _FIRST) < look.shops:
-        style = SHOP
-    height = 3.0 * floors + (0.9 if style == SHOP else 0.4) + (2.6 if pitched else 0.6)
-    number = style + 4 * int(1000 * side.die(s, _COLOUR + row))
+    floors = whole(look.floors, side.die(s, _FLOORS + row))
+    shops = row == 0 and side.die(s, _FIRST) < look.shops
+    number = int(HOUSE_LOOKS * side.die(s, _COLOUR + row))
+    while number // 2 % 5 not in (WITH_SHOPS if shops else WITHOUT_SHOPS):
+        number = (number + 2) % HOUSE_LOOKS
+    height = STOREY * floors + (2.6 if floors <= 2 else 0.6)
     return _House(side, s, s + front, Prop(Kind.HOUSE, box, height, number, side.street, floors))
 
 
-def _candidates(side: Side, ground: Ground, look: Look, narrow: float) -> list[_House]:
-    """A side's front row, dodging roads and what stands already. `narrow`: factor on the fronts."""
+def _candidates(side: Side, ground: Ground, look: Look, fewer: int, again: bool) -> list[_House]:
+    """A side's front row, dodging roads and what stands already. `fewer`: bays that its fronts lack."""
     setback = between(*look.setback, side.die(0, _SETBACK))
     s, found = -CORNER, []
     while s < side.length + CORNER - 4:
-        front = narrow * between(*look.front, side.die(s, _FRONT))
-        house = _house(side, s, front, setback, look, 0)
-        if not ground.free(house.prop.box) or (narrow < 1 and ground.taken(_wider(house.prop.box, look))):
+        bays = max(2, whole(look.bays, side.die(s, _FRONT)) - fewer)
+        house = _house(side, s, bays, setback, look, 0)
+        if not ground.free(house.prop.box) or (again and ground.taken(_wider(house.prop.box, look))):
             s += 1.0
             continue
         found.append(house)
         joined = side.die(s, _JOINED) < look.joined
-        s += front if joined else front + between(*look.gap, side.die(s, _GAP))
+        s += BAY * bays + (0.0 if joined else between(*look.gap, side.die(s, _GAP)))
     return found
 
 
@@ -127,8 +134,8 @@ def _settle(houses: list[_House], ground: Ground) -> list[_House]:
 def houses(every: list[Side], ground: Ground, look: Look) -> list[_House]:
     """The front rows: once as they come, then narrower ones in what was left."""
     found: list[_House] = []
-    for narrow in (1.0, *look.again):
-        found += _settle([h for side in every for h in _candidates(side, ground, look, narrow)], ground)
+    for turn, fewer in enumerate((0, *look.again)):
+        found += _settle([h for side in every for h in _candidates(side, ground, look, fewer, turn > 0)], ground)
     return found
 
 
@@ -136,13 +143,17 @@ def second_row(every: list[Side], ground: Ground, look: Look) -> list[Prop]:
     """Houses and trees behind the first row: nothing that anybody comes near, but it moves when one drives past."""
     found: list[tuple[float, Prop]] = []
     for side in every:
-        setback = between(*look.setback, side.die(0, _SETBACK)) + look.depth[1] + between(5, 9, side.die(1, _SETBACK))
+        setback = (
+            between(*look.setback, side.die(0, _SETBACK))
+            + BAY_DEPTH * look.deep[1]
+            + between(5, 9, side.die(1, _SETBACK))
+        )
         s = 2.0
         while s < side.length - 6:
             if side.die(s, _BUILT) < look.behind:
-                front = between(*look.front, side.die(s, _FRONT + 50))
-                prop = _house(side, s, front, setback, look, 60).prop
-                step = front + between(3, 9, side.die(s, _GAP + 50))
+                bays = whole(look.bays, side.die(s, _FRONT + 50))
+                prop = _house(side, s, bays, setback, look, 60).prop
+                step = BAY * bays + between(3, 9, side.die(s, _GAP + 50))
             else:
                 prop = tree(
                     side, s, setback + between(-2, 4, side.die(s, _TREE)), between(4.5, 7.5, side.die(s, _KIND))
