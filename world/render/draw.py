@@ -1,0 +1,151 @@
+"""Draws a scene: meshes, a view and the light give a G-buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from world.render import resolve as columns
+from world.render.atlas import Library, decoded
+from world.render.camera import View
+from world.render.gbuffer import GBuffer
+from world.render.lamps import nearest
+from world.render.light import Light
+from world.render.mesh import Mesh
+from world.render.mirror import mirrored, shade_mirror, spread_mirror
+from world.render.raster import Projection, Records
+from world.render.shadows import AHEAD, EMPTY, Shadows
+
+F = np.float32
+_NOTHING = np.zeros(0, np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A mesh with whose it is: instance int32 [T], or [1] for the whole mesh. `moves`: drawn anew on the kept shadow map."""
+
+    mesh: Mesh
+    instance: np.ndarray
+    moves: bool = False
+
+
+def _table(columns: int) -> np.ndarray:
+    return np.zeros((0, columns), F)
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What else the picture depends on.
+
+    lamps float [L, 6]: x, y, z, RGB of street lamps that are on; beams float [B, 6]: x, y, z, cos, sin of the heading, intensity;
+    boxes float [N, 6]: x, y, cos, sin, length, width of vehicles; moved int32 [K], ascending: instances with a previous
+    pose, moves float [K, 6]: their x, y, heading now and before; before: the previous view; wet: 0 draws no mirror.
+    """
+
+    lamps: np.ndarray = field(default_factory=lambda: _table(6))
+    beams: np.ndarray = field(default_factory=lambda: _table(6))
+    boxes: np.ndarray = field(default_factory=lambda: _table(6))
+    moved: np.ndarray = field(default_factory=lambda: _NOTHING)
+    moves: np.ndarray = field(default_factory=lambda: _table(6))
+    before: View | None = None
+    wet: float = 0.0
+
+
+class Rasterizer:
+    """Keeps room for records and samples, and the shadow map, from frame to frame. One per drive; not for several threads at once."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.shadows = Shadows()
+        self._records, self._mirror_records = Records(), Records()
+        self._linear = decoded()
+        self._unshaded = np.full((4, 4), EMPTY, F)
+        self._depth, self._ids = np.empty((0, 0), F), np.empty((0, 0), np.int32)
+        self._small_depth, self._small_ids = np.empty((0, 0), F), np.empty((0, 0), np.int32)
+
+    def draw(self, parts: Sequence[Part], view: View, light: Light, around: Surroundings | None = None) -> GBuffer:
+        """The G-buffer of what the view sees."""
+        around, library = around or Surroundings(), self.library
+        height, width = view.height, view.width
+        if self._depth.shape != (2 * height, 2 * width):
+            self._depth, self._ids = np.empty((2 * height, 2 * width), F), np.empty((2 * height, 2 * width), np.int32)
+            self._small_depth = np.empty((height // 2, width // 2), F)
+            self._small_ids = np.empty((height // 2, width // 2), np.int32)
+        projection = Projection(view.axes, view.eye, 2 * view.focal, 2 * width, 2 * height)
+        self._project(self._records, parts, projection, around)
+        self._records.draw(self._depth, self._ids, 0.0, library)
+        shadow, matrix = self._unshaded, np.zeros((3, 4), F)
+        if light.sun_direction[2] > 0.02 and max(light.sun) > 1e-3:
+            middle = view.eye[:2] + view.axes[2, :2] * AHEAD
+            standing = [part.mesh for part in parts if not part.moves]
+            moving = [part.mesh for part in parts if part.moves]
+            self.shadows.update(standing, moving, middle, light.sun_direction, library)
+            shadow, matrix = self.shadows.depth, self.shadows.matrix
+        emission = np.asarray(light.emission, F)
+        out = np.empty((height, width, columns.WIDTH), F)
+        surface, instance = np.empty((height, width), np.uint8), np.empty((height, width), np.int32)
+        columns.resolve(
+            out, surface, instance, self._ids, self._records.floats, self._records.ints, _camera(view, around.before),
+            np.asarray(around.moves, F), library.material, library.roughness, library.atlas.table, library.atlas.texels,
+            self._linear, emission, shadow, matrix, nearest(np.asarray(around.lamps), view.eye), np.asarray(around.beams, F),
+            np.asarray(around.boxes, F),
+        )  # fmt: skip
+        wet = np.ascontiguousarray(out[..., columns.WET])
+        mirror = self._mirror(parts, view, around, emission, F(0.19 / light.exposure), wet)
+
+        def one(first: int) -> np.ndarray:
+            return np.ascontiguousarray(out[..., first])
+
+        def several(first: int, count: int) -> np.ndarray:
+            return np.ascontiguousarray(out[..., first : first + count])
+
+        return GBuffer(
+            several(columns.ALBEDO, 3), several(columns.NORMAL, 3), one(columns.DEPTH), one(columns.COVERAGE), surface,
+            one(columns.ROUGH), wet, one(columns.SNOW), several(columns.EMISSION, 3), one(columns.SUN), one(columns.OPEN),
+            several(columns.REFLECTED, 2), mirror, several(columns.LAMPS, 3), several(columns.BEAMS, 3),
+            several(columns.NOISE, 2), several(columns.MOTION, 2), instance,
+        )  # fmt: skip
+
+    def _project(self, records: Records, parts: Sequence[Part], projection: Projection, around: Surroundings) -> None:
+        records.begin(sum(len(part.mesh) for part in parts), len(parts))
+        moving = np.asarray(around.moved, np.int32)
+        for part in parts:
+            records.add(part.mesh, part.instance, moving, projection, self.library)
+
+    def _mirror(
+        self,
+        parts: Sequence[Part],
+        view: View,
+        around: Surroundings,
+        emission: np.ndarray,
+        ambient: np.float32,
+        wet: np.ndarray,
+    ) -> np.ndarray:
+        if around.wet <= 0:
+            return np.zeros((view.height, view.width, 4), F)
+        library, records = self.library, self._mirror_records
+        self._project(records, parts, mirrored(view), around)
+        records.draw(self._small_depth, self._small_ids, 0.0, library)
+        small, mirror = np.empty((*self._small_ids.shape, 4), F), np.empty((view.height, view.width, 4), F)
+        shade_mirror(
+            small, self._small_ids, records.floats, records.ints, library.material, library.atlas.table, library.atlas.texels,
+            self._linear, emission, ambient,
+        )  # fmt: skip
+        spread_mirror(mirror, small, wet)
+        return mirror
+
+
+def _camera(view: View, before: View | None) -> np.ndarray:
+    """What the resolve wants to know of both views, float32 [9, 3]."""
+    then = before or view
+    rows = [view.axes, view.eye[None], then.axes, (view.eye - then.eye)[None], [[view.focal, then.focal, 0.0]]]
+    return np.concatenate(rows).astype(F)
+
+
+def draw(
+    parts: Sequence[Part], view: View, library: Library, light: Light, around: Surroundings | None = None
+) -> GBuffer:
+    """One picture's G-buffer, with nothing kept for the next."""
+    return Rasterizer(library).draw(parts, view, light, around)
