@@ -243,7 +243,7 @@ def _debris(scene: Scene) -> int:
         return -1
     wide = [1.2 * scene.draw(1) - 0.6]
     if scene.age > HURRIED:
-        wide += [-1.2, 1.2, -2.0, 2.0, 3.0, -3.0, 4.5]
+        wide += [-1.2, 1.2, -2.0, 2.0, 3.0, -3.0, 4.5, -5.0, 6.0]
     for frame in scene.frames():
         first = max(LOW + 3.0, scene.reach(13.0))
         if scene.find(slot, frame, first, LOW + 2.5, 45.0, wide, scene.draw(2) - 0.5, 0.0, 0.6):
@@ -303,7 +303,7 @@ def _road_work(scene: Scene) -> int:
     slot = scene.new(Kind.BOARD)
     if slot < 0:
         return -1
-    wide = [0.0] if scene.age < HURRIED else [0.0, -1.0, 1.0, -2.6, 2.6, -4.0]
+    wide = [0.0] if scene.age < HURRIED else [0.0, -1.0, 1.0, -2.6, 2.6, -4.0, -5.5, 5.5, -7.0, 7.0]
     for frame in scene.frames():
         first = max(LOW + 10.0, scene.reach(14.0) + 8.4)
         low = LOW + 9.0 if scene.age < PATIENT else LOW + 2.5
@@ -329,6 +329,9 @@ def _cones(scene: Scene, board: int, frame: int) -> None:
         if here < LOW - 2.0 or not place(
             scene.t, scene.ego, scene.agents, slot, frame, here, left + aside, 0.0, 0.0, 0.1, False
         ):
+            scene.drop(slot)
+            continue
+        if not sees(scene.ego, scene.agents, board):  # no cone may hide what the event is known by
             scene.drop(slot)
             continue
         scene.agents["memory"][slot, NUMBER] = left + aside

@@ -195,7 +195,8 @@ def _vehicle(t, seed, ego, agents, i, level, sign):
     pace = abs(a.memory[PACE])
     if a.mode >= LEAVES:
         towards = a.memory[PACE] < 0.0
-        aim = a.memory[NUMBER] if towards else 0.0
+        beside = (a.role == _EMERGENCY or a.role == _CUT) and -12.0 < to_us < 4.0
+        aim = a.memory[NUMBER] if towards or beside else 0.0
         if (abs(a.left - aim) < 0.5 or a.role == _STALLED) and release(t, seed, a):
             return
         drive(t, ego, agents, i, max(pace, 4.0), aim, 1.5, 3.0)
