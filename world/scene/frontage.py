@@ -124,8 +124,8 @@ class Ground:
                 fill(polygon)
         return cls(west, south, cell, np.asarray(image))
 
-    def on_road(self, box: Box, margin: float = 0.4) -> bool:
-        """Whether a box comes within `margin` m of a road or pavement."""
+    def on_road(self, box: Box, margin: float = 0.5) -> bool:
+        """Whether a box comes within `margin` m of a road or pavement, give or take a cell."""
         x, y, heading, length, width = box
         length, width = length + 2 * margin, width + 2 * margin
         along = np.linspace(-length / 2, length / 2, max(2, math.ceil(length / self.cell) + 1))
@@ -154,7 +154,7 @@ class Ground:
             for other in self._boxes.get(bucket, ())
         )
 
-    def free(self, box: Box, margin: float = 0.4) -> bool:
+    def free(self, box: Box, margin: float = 0.5) -> bool:
         """Whether something may stand there."""
         return not self.taken(box) and not self.on_road(box, margin)
 

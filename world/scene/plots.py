@@ -40,7 +40,7 @@ LOOKS = {
     "suburban": Look((2, 3), (2, 2), (1, 2), (4.0, 6.5), (4, 9), 0.05, 0.0, (0.5, 0.35), 0.7, 0.5, 0.35, (0,)),
 }
 _PIECE = 4.0  # m of a hedge, fence or wall
-_BEHIND = 1.1  # m from the pavement to its middle
+_BEHIND = 1.3  # m from the pavement to its middle
 _SETBACK, _FRONT, _DEPTH, _FLOORS, _GAP, _JOINED, _COLOUR, _FIRST, _KIND, _GARDEN, _CAR, _TREE, _BUILT = range(100, 113)
 
 
@@ -197,7 +197,7 @@ def around(side: Side, ground: Ground, look: Look) -> list[Prop]:
     kind = _kind(side.die(0, _KIND), look)
     pieces = _pieces(side, 0.0, side.length, kind, _BEHIND)
     trees = [tree(side, s, between(3.5, 6, side.die(s, _TREE)), 4.0) for s in (side.length / 3, side.length / 1.5)]
-    for prop, margin in (*((piece, 0.3) for piece in pieces), *((one, 0.4) for one in trees)):
+    for prop, margin in (*((piece, 0.5) for piece in pieces), *((one, 0.4) for one in trees)):
         if prop.box[3] > 1.5 and ground.free(prop.box, margin):
             ground.put(prop.box)
             found.append(prop)
@@ -217,10 +217,10 @@ def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[P
         kind = _kind(side.die(start, _KIND), look)
         start_fence = start
         if end - start > 4.2 and 0 < start < side.length - 6 and side.die(start, _CAR) < look.driveways:
-            put(_parked(side, start + 1.8), 0.3)
+            put(_parked(side, start + 1.8), 0.5)
             start_fence = start + 3.4
         for piece in _pieces(side, start_fence, end, kind, _BEHIND):
-            put(piece, 0.3)
+            put(piece, 0.5)
         for k in range(max(1, int((end - start) / 7))):
             s = start + (k + 0.5) * (end - start) / max(1, int((end - start) / 7))
             crown = min(between(3.0, 6.0, side.die(s, _KIND + 30)), max(2.0, end - start - 0.6))
@@ -231,7 +231,7 @@ def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[P
             middle = (house.s0 + house.s1) / 2
             for s0, s1 in ((house.s0, middle - 0.9), (middle + 0.9, house.s1)):
                 for piece in _pieces(side, s0, s1, kind, _BEHIND):
-                    put(piece, 0.3)
+                    put(piece, 0.5)
             if side.die(house.s0, _TREE + 40) < 0.5:
                 put(tree(side, house.s0 + 1.6, 2.3, 2.2), 0.2)
     return found
