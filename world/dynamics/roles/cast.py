@@ -3,85 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-
-import numpy as np
 
 from world.controls import Event
-from world.dynamics.roles.ground import CAR, WAY, beside, edge, leader, look_for, opposite, place
+from world.dynamics.roles.ground import WAY, beside, edge, leader, opposite, place
 from world.dynamics.roles.moves import ACTS, BEGINS, FASTER, NUMBER, PACE
+from world.dynamics.roles.scene import PATIENT, Scene
 from world.dynamics.roles.sight import sees
-from world.dynamics.tables import Tables
 from world.kinematics import REAR_AXLE_TO_FRONT
 from world.scene.objects import SIZES, Kind
-from world.scene.random import uniform
 
-FIRST_ID = 1 << 30  # ids of those who come for an event
-SECONDS = (0.0, 2.8, 2.1, 1.5)  # by level: until our car would be there
-PATIENT, HURRIED = 1.0, 3.0  # s asked, from which on places straight ahead, and then any, will do
+HURRIED = 3.0  # s asked, from which on any place in sight will do
 LOW = 13.0  # m from the rear axle at the least
 IN_SIGHT = 19.5  # m from the rear axle: where a vehicle may appear in the picture
-
-
-@dataclass(slots=True)
-class Scene:
-    """All that a casting reads: tables, our car [1], agents (written to), what is asked, for how long (s) and the random numbers' arguments."""
-
-    t: Tables
-    seed: np.uint64
-    clock: int
-    ego: np.ndarray
-    agents: np.ndarray
-    event: int
-    sign: float
-    level: int
-    age: float
-    unseen: bool  # somebody who came from behind was not seen in time
-
-    def draw(self, number: int) -> float:
-        """A random number in [0, 1) of this moment."""
-        return float(uniform(self.seed, self.clock, number, 400 + self.event))
-
-    @property
-    def speed(self) -> float:
-        return float(self.ego[0]["speed"])
-
-    def reach(self, least: float = 10.0) -> float:
-        """How far ahead of the rear axle (m) something should be, by our speed and the level."""
-        return REAR_AXLE_TO_FRONT + min(28.0, max(least, self.speed * SECONDS[self.level]))
-
-    def frames(self) -> tuple[int, ...]:
-        return (WAY,) if self.age < PATIENT else (WAY, CAR)
-
-    def new(self, kind: Kind, speed: float = 0.0, look: int | None = None) -> int:
-        """The slot of a new actor without a place; -1: all are taken."""
-        taken = np.flatnonzero(self.agents["kind"] == 0)
-        if not len(taken):
-            return -1
-        slot = int(taken[-1])
-        a = self.agents[slot : slot + 1]
-        a[:] = np.zeros((), a.dtype)
-        a["kind"], a["id"] = int(kind), FIRST_ID + (self.clock + 1) * len(self.agents) + slot
-        a["length"], a["width"], a["height"] = SIZES[kind]
-        a["look"] = int(1e6 * self.draw(slot)) if look is None else look
-        a["lane"], a["next"], a["goal"], a["speed"], a["wish"] = -1, -1, -1, speed, 1.0
-        a["role"], a["mode"] = self.event, BEGINS
-        return slot
-
-    def drop(self, slot: int) -> None:
-        self.agents[slot : slot + 1] = np.zeros((), self.agents.dtype)
-        for name in ("lane", "next", "goal"):
-            self.agents[name][slot] = -1
-
-    def find(
-        self, slot: int, frame: int, first: float, low: float, high: float, lefts: list[float], turn: float = 0.0,
-        sign: float = 0.0, room: float = 0.4,
-    ) -> bool:  # fmt: skip
-        """Looks for a place in sight, the nearest to `first`."""
-        wide = np.array(lefts, np.float64)
-        return bool(
-            look_for(self.t, self.ego, self.agents, slot, frame, max(first, low), low, high, wide, turn, sign, room)
-        )
 
 
 def cast(scene: Scene) -> int:

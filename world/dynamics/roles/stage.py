@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from world.controls import DT, Event, Side
-from world.dynamics.roles.cast import Scene, cast
+from world.dynamics.roles.cast import cast
 from world.dynamics.roles.moves import BEGINS, LEAVES, act
+from world.dynamics.roles.scene import Scene
 from world.dynamics.roles.sight import EYE, sees
 from world.dynamics.tables import Tables
 
