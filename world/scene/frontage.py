@@ -37,7 +37,7 @@ class Side:
 
     def at(self, s: float, behind: float) -> tuple[float, float, float]:
         """(x, y, heading of the kerb) at s, `behind` m away from the road; before and after its ends it goes on straight."""
-        k = int(min(max(np.searchsorted(self.gone, s, side="right") - 1, 0), len(self.gone) - 2))
+        k = min(max(int(np.searchsorted(self.gone, s, side="right")) - 1, 0), len(self.gone) - 2)
         (x0, y0), (x1, y1) = self.kerb[k], self.kerb[k + 1]
         share = (s - self.gone[k]) / max(self.gone[k + 1] - self.gone[k], 1e-9)
         heading = math.atan2(y1 - y0, x1 - x0)
