@@ -201,7 +201,7 @@ def level_of(textures, texture, level):
 @njit(cache=True, parallel=True, error_model="numpy")
 def draw_bands(floats, ints, counts, chunks, depth, ids, clear, empty, table, textures, texels):
     """Depth tests of all records, a band of rows at a time; within a band in the records' order, whatever the threads."""
-    height, width = depth.shape
+    height = depth.shape[0]
     bands = (height + BAND - 1) // BAND
     keep = ids.shape[0] == height
     half = (bands + 1) // 2
