@@ -7,8 +7,8 @@ import math
 from bridge.errors import DataError
 from bridge.timeline import weather_line
 from world.controls import FPS, NULL, Control
+from world.dream import AnyWorld
 from world.frame import Frame
-from world.model import WorldModel
 
 SMOOTHING = 1 / (2.5 * FPS)  # of a frame's agreement in what is known
 SETTLE_FRAMES = 5 * FPS  # a new weather or time of day may take so long to be seen
@@ -53,7 +53,7 @@ def _doubt(told: int, seen: int, confidence: float, kind: bool = False) -> float
     return 1.0 - confidence if same else confidence
 
 
-def nearest_scene(model: WorldModel, control: Control) -> str:
+def nearest_scene(model: AnyWorld, control: Control) -> str:
     """The start scene whose time of day and weather are most like these. DataError where there are none."""
     if not model.scenes:
         raise DataError(

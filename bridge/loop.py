@@ -31,7 +31,7 @@ from bridge.pace import Pace
 from bridge.session import Session
 from bridge.snapshot import Beginning, Heard, Wish
 from world.controls import DT, FPS, Control
-from world.dream import Dream
+from world.dream import AnyDream, open_dream
 from world.frame import Frame
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ WINDOW = 600  # frame gaps that the measurements look back on
 Thought = Generator[Any, None, Heard]
 Report = Callable[[float, str], None]
 Given = TypeVar("Given")
-StepAll = Callable[[Sequence[Dream], Sequence[Control]], list[Frame]]
+StepAll = Callable[[Sequence[AnyDream], Sequence[Control]], list[Frame]]
 
 
 class Brain(Protocol):
@@ -355,7 +355,7 @@ def headless(
     with lease_brain(ledger) if speaks else nullcontext():
         opened = open_world(ledger, world, 1)
         with ledger.reserve(CLIP_JOB, CLIP), ledger.reserve(DREAM, opened.dream_of(seconds)):
-            session = Session(lambda number: Dream(opened.model, number, steps), seed, scene, beginning=beginning)
+            session = Session(lambda number: open_dream(opened.model, number, steps), seed, scene, beginning=beginning)
             if load is not None:
                 load_state(session, load)
             brain = None

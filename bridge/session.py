@@ -32,7 +32,7 @@ from bridge.pedals import Pedals
 from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, Wish
 from bridge.timeline import Timeline
 from world.controls import FPS, NULL, Control
-from world.dream import Dream
+from world.dream import AnyDream
 from world.driver import Action
 from world.frame import Frame
 
@@ -56,13 +56,13 @@ class Session:
 
     def __init__(
         self,
-        open_dream: Callable[[int], Dream],
+        open_dream: Callable[[int], AnyDream],
         seed: int = 0,
         scene: str | None = None,
         bindings: Bindings | None = None,
         beginning: Beginning | None = None,
     ) -> None:
-        self._dream: Dream
+        self._dream: AnyDream
         self._scene: str | None
         self._timeline: Timeline
         self._frame: Frame
@@ -258,7 +258,7 @@ class Session:
         return self._dream.seed
 
     @property
-    def dream(self) -> Dream:
+    def dream(self) -> AnyDream:
         return self._dream
 
     @property
@@ -274,10 +274,10 @@ class Session:
         """How far keys have turned the wheel and pressed the pedals."""
         return self._pedals.steer, self._pedals.accel
 
-    def go_on_from(self, dream: Dream, timeline: Timeline, pedals: tuple[float, float], scene: str | None) -> None:
+    def go_on_from(self, dream: AnyDream, timeline: Timeline, pedals: tuple[float, float], scene: str | None) -> None:
         """Another drive's dream and plan take the place of this one's."""
         assert dream.frame is not None
-        keyboard = None if dream.model.driving else Keyboard(dream.model.dynamics.config.inputs, self._bindings)
+        keyboard = None if dream.model.driving else Keyboard(dream.model.inputs, self._bindings)
         self._take_over(dream, dream.frame, timeline, keyboard, scene)
         self._pedals.steer, self._pedals.accel = pedals
         self.pause(False)
@@ -456,7 +456,7 @@ class Session:
             scene = scenes[seed % len(scenes)]
         keyboard = None
         if not dream.model.driving:
-            keyboard = Keyboard(dream.model.dynamics.config.inputs, self._bindings)
+            keyboard = Keyboard(dream.model.inputs, self._bindings)
             control = control or keyboard.control(frozenset())
         if film is not None:
             frame = dream.start(control, frames=film.frames, speed=film.speed)
@@ -466,7 +466,7 @@ class Session:
         self._take_over(dream, frame, timeline, keyboard, scene)
 
     def _take_over(
-        self, dream: Dream, frame: Frame, timeline: Timeline, keyboard: Keyboard | None, scene: str | None
+        self, dream: AnyDream, frame: Frame, timeline: Timeline, keyboard: Keyboard | None, scene: str | None
     ) -> None:
         with self._lock:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False

@@ -20,8 +20,7 @@ from bridge.disk import DISK, Disk, write_whole
 from bridge.errors import DataError, WeightsError
 from bridge.plan_state import timeline_from, timeline_plain
 from bridge.session import Session
-from world.dream import Dream
-from world.model import WorldModel
+from world.dream import AnyWorld, restore
 
 SUFFIX = ".dream"
 MARK = b"lucidrive drive 1 "
@@ -52,8 +51,8 @@ def unpack(session: Session, data: bytes, name: str = "The file") -> None:
     tensors, plain = _read(data, name)
     _check_weights(model, plain, name)
     try:
-        dream = Dream.from_state(model, tensors, plain["dream"])
-        _check_shapes(session.dream, dream)
+        dream = restore(model, tensors, plain["dream"])
+        session.dream.fits(dream)
         timeline, pedals = timeline_from(plain["timeline"]), (float(plain["pedals"][0]), float(plain["pedals"][1]))
         scene = plain["scene"] if plain["scene"] in model.scenes else None
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError, PlanError) as error:
@@ -77,13 +76,6 @@ def load_state(session: Session, path: Path) -> None:
     unpack(session, data, path.name)
 
 
-def most_bytes(dream: Dream) -> int:
-    """More than the file of such a drive takes, whose cache is full."""
-    keys, rest = dream._cache.keys, dream.state()[0].values()
-    cache = keys[..., :1, :].numel() * dream._cache.context * keys.element_size()
-    return 2 * (cache + sum(value.numel() * value.element_size() for value in rest)) + 2**20
-
-
 def _read(data: bytes, name: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     if not data.startswith(MARK):
         raise _none(name)
@@ -98,7 +90,7 @@ def _read(data: bytes, name: str) -> tuple[dict[str, torch.Tensor], dict[str, An
         raise _none(name) from error
 
 
-def _check_weights(model: WorldModel, plain: dict[str, Any], name: str) -> None:
+def _check_weights(model: AnyWorld, plain: dict[str, Any], name: str) -> None:
     try:
         same = plain["dream"]["weights"] == model.hashes
     except (KeyError, TypeError) as error:
@@ -107,22 +99,6 @@ def _check_weights(model: WorldModel, plain: dict[str, Any], name: str) -> None:
         raise WeightsError(
             f"{name} was dreamt by other weights than those loaded; start lucidrive with those (`--world`) to go on with it."
         )
-
-
-def _check_shapes(own: Dream, other: Dream) -> None:
-    """ValueError where the tensors are not those of such a dream."""
-    mine, theirs = own.state()[0], other.state()[0]
-    for name, value in mine.items():
-        there = theirs[name]
-        odd = there.shape[-2] > own._cache.context if name == "cache" else there.shape != value.shape
-        rest = name == "cache" and (there.shape[:-2], there.shape[-1:]) != (value.shape[:-2], value.shape[-1:])
-        if odd or rest or there.dtype != value.dtype or not _finite(name, there):
-            raise ValueError(name)
-
-
-def _finite(name: str, value: torch.Tensor) -> bool:
-    """In a layout NaN says that a thing is not known."""
-    return name == "layout" or not value.is_floating_point() or bool(torch.isfinite(value).all())
 
 
 def _none(name: str) -> DataError:

@@ -19,7 +19,7 @@ from bridge.bench.faults.damage import KINDS, damaged
 from bridge.errors import DataError, ExportError, WeightsError
 from bridge.plan_state import timeline_from, timeline_plain
 from bridge.session import Session
-from bridge.state import HEAD, MARK, load_state, most_bytes, pack, save_state, unpack
+from bridge.state import HEAD, MARK, load_state, pack, save_state, unpack
 from bridge.timeline import Timeline
 from tests.fakes import FakeDream
 from tests.test_own_world import OWN
@@ -82,7 +82,7 @@ def test_it_goes_on_to_the_last_bit(model: WorldModel, tmp_path: Path) -> None:
         )
     assert session.snapshot().steps == other.snapshot().steps
     assert pack(session) == pack(other)
-    assert len(path.read_bytes()) < most_bytes(session.dream)
+    assert len(path.read_bytes()) < session.dream.most_bytes
 
 
 def test_a_world_without_a_car_likewise(tmp_path: Path) -> None:

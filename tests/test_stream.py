@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_a_picture_carries_its_figures() -> None:
     index, speed, steer, accel, command, flags, lane, trust, seen, junction, yaw, target, *read = (
         messages.HEADER.unpack_from(messages.encode_picture(frame, True, 2, 12.5, 0.5))
     )
-    assert (lane, trust, target, read) == (2, 128, 12.5, [0, 255, 1, 255])
+    assert (lane, trust, target, read) == (2, 128, 12.5, [0, 255, 1, 255, 0])
     assert yaw == pytest.approx(frame.motion.yaw_rate)
     assert (index, steer, accel, command, flags) == (1, 0.5, 0.0, 2, messages.BY_KEYS)
     assert speed == pytest.approx(frame.motion.speed) == pytest.approx(seen)
@@ -89,6 +90,15 @@ def test_a_picture_survives_its_jpeg() -> None:
     jpeg = messages.encode_picture(frame, False)[messages.HEADER.size :]
     seen = np.asarray(Image.open(io.BytesIO(jpeg)), np.float32)
     assert np.abs(seen - frame.image).mean() < 3
+
+
+def test_a_picture_between_two_frames_travels_behind_the_newer_one() -> None:
+    frame = FakeDream().start()
+    dark = replace(frame, between=np.zeros_like(frame.image))
+    message = messages.encode_picture(dark, False)
+    size = messages.HEADER.unpack_from(message)[-1]
+    assert message[messages.HEADER.size : -size] == messages.encode_picture(frame, False)[messages.HEADER.size :]
+    assert np.asarray(Image.open(io.BytesIO(message[-size:]))).max() < 3
 
 
 def test_a_sentence_becomes_a_plan_in_the_state(page: str) -> None:

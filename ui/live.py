@@ -29,8 +29,7 @@ from ui.budget import memory_of
 from ui.drive import Measures, Memory
 from ui.live_drive import LiveDrive, Workshop
 from world.controls import DT
-from world.dream import Dream, step_all
-from world.model import WorldModel
+from world.dream import AnyWorld, open_dream, step_all
 
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
 BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed
@@ -65,7 +64,7 @@ class LiveDreamer:
 
     def __init__(
         self,
-        model: WorldModel,
+        model: AnyWorld,
         loop: Loop,
         *,
         steps: int = 2,
@@ -115,7 +114,7 @@ class LiveDreamer:
         model = opened.model
         if model.driving and keys:
             raise SessionError("A car's keys are what they are; --keys is for worlds without one.")
-        bindings = parse_keys(keys, model.dynamics.config.inputs) if keys else None
+        bindings = parse_keys(keys, model.inputs) if keys else None
         brain: LeasedBrain | None = None
         rescue = Rescue(ledger.device, lambda: brain.down() if brain else None)
         loop = Loop(None, step_all, rescue)
@@ -199,7 +198,7 @@ class LiveDreamer:
 
     def check(self) -> None:
         """A dream of its own, one frame long."""
-        dream = Dream(self.model, steps=1)
+        dream = open_dream(self.model, steps=1)
         frame = self.rescue.run(dream.start, self.loop.tell)
         self.rescue.run(lambda: dream.step(frame.control), self.loop.tell)
 
@@ -236,7 +235,7 @@ class LiveDreamer:
         self.loop.stop()
 
     def _session(self) -> Session:
-        return Session(lambda seed: Dream(self.model, seed, self.steps), bindings=self.bindings)
+        return Session(lambda seed: open_dream(self.model, seed, self.steps, smooth=True), bindings=self.bindings)
 
     def _ended(self) -> None:
         with self._lock:

@@ -19,7 +19,7 @@ from bridge.loop import Loop
 from bridge.recording import Recorder
 from bridge.session import Session, stem
 from bridge.snapshot import Beginning
-from bridge.state import SUFFIX, most_bytes, pack, unpack
+from bridge.state import SUFFIX, pack, unpack
 from ui.drive import Chip, Note, Saved, Start, View
 from ui.words import NAMES, line_words, step_words
 from world.controls import Control
@@ -235,7 +235,7 @@ class LiveDrive:
 
     @property
     def most_bytes(self) -> int:
-        return most_bytes(self.session.dream)
+        return self.session.dream.most_bytes
 
     def close(self) -> None:
         if self._closed:

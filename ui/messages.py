@@ -1,12 +1,13 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
 Up (JSON): say, plan, choose, wrong, keys, pause, step, quality, anchor, reset, begin, fork, keep_future, drop_futures, save,
-save_all, keep, seen. Down (JSON): hello, state, note, clip, kept, measures. Down (binary): a picture, a 40-byte little-endian
-header and a JPEG.
+save_all, keep, seen. Down (JSON): hello, state, note, clip, kept, measures. Down (binary): a picture, a 44-byte little-endian
+header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
     uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 trust
     | float32 seen speed | float32 seen distance to a junction | float32 yaw rate | float32 target speed
-    | uint8 seen weather | uint8 its probability | uint8 seen time | uint8 its probability | JPEG
+    | uint8 seen weather | uint8 its probability | uint8 seen time | uint8 its probability | uint32 bytes of the second JPEG
+    | JPEG | second JPEG
 
 Speeds in m/s, the yaw rate in rad/s, the distance in m; trust and probabilities from 0 to 255. "Seen" is what the dream reads
 off its own picture, the rest is what it was told. Lane 0 is the drive, 1 to 4 are its futures side by side.
@@ -22,13 +23,14 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from world.controls import TimeOfDay, Weather
 from world.errors import LucidriveError
 from world.frame import Frame
 
-HEADER = struct.Struct("<IfffBBBBffffBBBB")
+HEADER = struct.Struct("<IfffBBBBffffBBBBI")
 BY_KEYS, EVENT_SEEN = 1, 2
 JPEG_QUALITY = 92
 KEYS = frozenset({"up", "down", "left", "right"})
@@ -248,6 +250,7 @@ def sentence(text: str) -> str:
 def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0.0, trust: float = 1.0) -> bytes:
     """The binary message for a frame: header and JPEG (4:4:4, because the picture is small and will be enlarged)."""
     control, read = frame.control, frame.readout
+    between = b"" if frame.between is None else _jpeg(frame.between)
     buffer = io.BytesIO()
     buffer.write(
         HEADER.pack(
@@ -267,9 +270,17 @@ def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0
             _byte(read.weather_confidence),
             max(0, read.time),
             _byte(read.time_confidence),
+            len(between),
         )
     )
-    Image.fromarray(frame.image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    buffer.write(_jpeg(frame.image))
+    buffer.write(between)
+    return buffer.getvalue()
+
+
+def _jpeg(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 

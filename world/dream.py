@@ -30,10 +30,12 @@ from world.latent.tokenizer import to_float, to_uint8
 from world.layout import unknown
 from world.model import WorldModel
 from world.readout import FRAMES
+from world.scene_world import SceneDream, SceneWorld
 from world.stage import Stage, plain, state_of
 
 FIRST_STEPS = 8  # shortcut steps for a frame that has no past
 GUIDANCE, GUIDED_FRAMES = 1.0, 40  # of weather and time of day, and for how long after others were asked for
+SCENE = "scene"  # the name of the scene worlds, where else a folder of weights is named
 CONTEXT_NOISE = 0.05  # on the past, as in training (world/train/dynamics.py)
 
 
@@ -176,6 +178,23 @@ class Dream:
         )
         return dream
 
+    def fits(self, other: Any) -> None:
+        """ValueError where the other's tensors are not those of such a dream, or hold numbers that are none."""
+        mine, theirs = self.state()[0], other.state()[0]
+        for name, value in mine.items():
+            there = theirs[name]
+            odd = there.shape[-2] > self._cache.context if name == "cache" else there.shape != value.shape
+            rest = name == "cache" and (there.shape[:-2], there.shape[-1:]) != (value.shape[:-2], value.shape[-1:])
+            if odd or rest or there.dtype != value.dtype or not _finite(name, there):
+                raise ValueError(name)
+
+    @property
+    def most_bytes(self) -> int:
+        """More than the file of such a dream takes, whose cache is full."""
+        keys, rest = self._cache.keys, self.state()[0].values()
+        cache = keys[..., :1, :].numel() * self._cache.context * keys.element_size()
+        return 2 * (cache + sum(value.numel() * value.element_size() for value in rest)) + 2**20
+
     def save(self, path: Path) -> None:
         """Writes the whole state as safetensors (aside, then renamed)."""
         tensors, plain = self.state()
@@ -230,8 +249,41 @@ class Dream:
         return torch.tensor([value], device=self.model.device)
 
 
+AnyDream = Dream | SceneDream
+AnyWorld = WorldModel | SceneWorld
+
+
+def load_world(path: Path | None = None, device: str = "cpu") -> AnyWorld:
+    """The world that `path` names: a folder of latent weights (default: those of the repository), or "scene". WeightsError."""
+    return SceneWorld(device=device) if path is not None and str(path) == SCENE else WorldModel.load(path, device)
+
+
+def open_dream(model: AnyWorld, seed: int = 0, steps: int = 2, smooth: bool = False) -> AnyDream:
+    """A dream of that world which has not been started. smooth: a scene's also draws pictures between frames, for the eye."""
+    if isinstance(model, SceneWorld):
+        return SceneDream(model, seed, steps, smooth)
+    return Dream(model, seed, steps)
+
+
+def restore(model: AnyWorld, tensors: dict[str, Tensor], values: dict[str, Any]) -> AnyDream:
+    """A dream that goes on where the one was whose `state` this is. KeyError, ValueError or RuntimeError where it is none."""
+    if isinstance(model, SceneWorld):
+        return SceneDream.from_state(model, tensors, values)
+    return Dream.from_state(model, tensors, values)
+
+
+def step_all(dreams: Sequence[AnyDream], controls: Sequence[Control]) -> list[Frame]:
+    """`step` for many dreams at once, of both families; all or none, as each alone but for a latent world's rounding."""
+    latent = [place for place, dream in enumerate(dreams) if isinstance(dream, Dream)]
+    frames = dict(zip(latent, _step_latent([dreams[p] for p in latent], [controls[p] for p in latent]), strict=True))  # type: ignore[misc]
+    return [
+        frames[place] if isinstance(dream, Dream) else dream.step(control)
+        for place, (dream, control) in enumerate(zip(dreams, controls, strict=True))
+    ]
+
+
 @torch.inference_mode()
-def step_all(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[Frame]:
+def _step_latent(dreams: Sequence[Dream], controls: Sequence[Control]) -> list[Frame]:
     """`Dream.step` for many dreams at once: those of one model, K and cache length are one batch.
 
     Each dream keeps its own noise and cache and gets the frame that it would get alone, but for rounding: latents agree
@@ -429,3 +481,8 @@ def check(frames: np.ndarray) -> np.ndarray:
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
         raise DataError(f"Start frames must be uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}.")
     return frames[-FRAMES:]
+
+
+def _finite(name: str, value: Tensor) -> bool:
+    """In a layout NaN says that a thing is not known."""
+    return name == "layout" or not value.is_floating_point() or bool(torch.isfinite(value).all())

@@ -42,6 +42,7 @@ class Frame:
 
     image: uint8 [H, W, 3]; index counts from 0 at the start frame; `control` led to this frame;
     `motion` is what the kinematic car did under that control (commanded), `readout` what the picture shows (estimated).
+    `between`: a picture halfway from the frame before, for whoever shows more than ten a second; most worlds have none.
     """
 
     image: np.ndarray
@@ -49,3 +50,4 @@ class Frame:
     control: Control
     motion: Motion
     readout: Readout
+    between: np.ndarray | None = None

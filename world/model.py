@@ -14,6 +14,7 @@ from world.controls import Control
 from world.driver import Driver
 from world.errors import DataError
 from world.files import EMBEDDED, SCENES, load_part, load_tensors, read_config, to_device
+from world.inputs import Inputs
 from world.kinematics import Motion
 from world.latent.dynamics import Dynamics
 from world.latent.tokenizer import Tokenizer
@@ -56,7 +57,12 @@ class WorldModel:
     @property
     def driving(self) -> bool:
         """Whether a car is driven. If not, there is no readout and no driver, and `Control.action` counts."""
-        return self.dynamics.config.inputs.driving
+        return self.inputs.driving
+
+    @property
+    def inputs(self) -> Inputs:
+        """The numbers that lead from one frame to the next."""
+        return self.dynamics.config.inputs
 
     def painted(self, pictures: Tensor, layouts: Tensor, before: Tensor, fields_B6: Tensor) -> Tensor:
         """The pictures with the actors in them that `layouts` tell of (world/actor.py), where the world has such a part."""

@@ -10,10 +10,10 @@ from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.plan import LIBRARIES, brain_bytes
 from bridge.budget.setup import SETUPS
 from bridge.budget.sizes import MIB
-from bridge.budget.worlds import WorldSize, world_size
+from bridge.budget.worlds import WorldSize, scene_size, world_size
 from bridge.clips import CLIP_SECONDS
+from world.dream import SCENE, AnyWorld, load_world
 from world.files import EMBEDDED, read_config
-from world.model import WorldModel
 
 # A minute encoded to an mp4 at 288x512: 41 MiB more were resident at the most (x86-64, PyAV 18); half as much again.
 CLIP = 64 * MIB
@@ -24,7 +24,7 @@ DREAM, CLIP_JOB, BRAIN = "a dream", "a clip", "the language model"
 class Opened:
     """A world that is there. dream_size: bytes to reserve for each dream."""
 
-    model: WorldModel
+    model: AnyWorld
     lease: Lease
     sizes: WorldSize
 
@@ -44,9 +44,9 @@ def ram(capacity: int | None = None) -> Ledger:
 
 def open_world(ledger: Ledger, world: Path | None, dreams: int) -> Opened:
     """The weights in `world` (default: the repository's) for so many dreams at a time. WeightsError, NoRoomError."""
-    sizes = world_size(read_config(world or EMBEDDED)[0], dreams)
+    sizes = scene_size() if str(world) == SCENE else world_size(read_config(world or EMBEDDED)[0], dreams)
     with ledger.loading("the world", LIBRARIES + sizes.weights + sizes.tick) as lease:
-        return Opened(WorldModel.load(world), lease, sizes)
+        return Opened(load_world(world), lease, sizes)
 
 
 def lease_brain(ledger: Ledger) -> Lease:

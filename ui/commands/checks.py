@@ -61,6 +61,25 @@ def world(
         print_table("The world, on towns it never saw", table(result), HEAD)
 
 
+@evaluate.command("scene", epilog="Example: lucidrive evaluate scene --json > scene.json")
+def the_scene(
+    cases: Annotated[int, typer.Option(min=1, help="Of each manoeuvre.")] = 100,
+    events: Annotated[int, typer.Option(min=1, help="Of each event.")] = 50,
+    routes: Annotated[int, typer.Option(min=1, help="Of a minute each, without events.")] = 200,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Scene worlds in the test towns, told by the scene itself: manoeuvres, events, driver, traffic, hashes, speed."""
+    from world.evaluate.scene import HEAD, evaluate_scene, table
+
+    with progress("evaluate scene") as report:
+        result = evaluate_scene(cases, events, routes, seed, report)
+    if as_json:
+        print_json(result)
+    else:
+        print_table("Scene worlds, in towns of the test split", table(result), HEAD)
+
+
 @evaluate.command("judge", epilog="Example: lucidrive evaluate judge --data data/validation --json")
 def the_judge(
     judge: Annotated[

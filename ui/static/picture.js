@@ -10,6 +10,7 @@ const WEATHERS = ["clear", "rain", "rain", "rain", "snow", "snow", "snow", "fog"
 const TIMES = ["dawn", "day", "dusk", "night"];
 const JUNCTION_NEAR = 45; // m: farther ones are not told
 const SURE = 0.995;
+const HALF_A_FRAME = 48; // ms
 
 /** Draws a bitmap over a whole canvas, enlarged smoothly. */
 export function paint(canvas, bitmap) {
@@ -35,6 +36,15 @@ export class Picture {
   }
 
   async show(picture) {
+    if (picture.between && !document.hidden) {
+      const first = await createImageBitmap(picture.between);
+      if (this.frozen || picture.index <= this.drawn) first.close();
+      else {
+        paint(this.canvas, first);
+        this.count();
+      }
+      await new Promise((done) => setTimeout(done, HALF_A_FRAME));
+    }
     const bitmap = await createImageBitmap(picture.jpeg);
     if (picture.index < this.drawn && this.drawn - picture.index < 5) return bitmap.close(); // decoded late: a newer one is up
     this.drawn = picture.index;

@@ -2,11 +2,12 @@
 
 import { t } from "./i18n.js";
 
-const HEADER_BYTES = 40;
+const HEADER_BYTES = 44;
 const TOKEN = "lucidrive-dream";
 
 export function decodePicture(buffer) {
   const view = new DataView(buffer);
+  const second = view.getUint32(40, true); // bytes of the picture between two frames
   return {
     index: view.getUint32(0, true),
     speed: view.getFloat32(4, true), // m/s
@@ -25,7 +26,8 @@ export function decodePicture(buffer) {
     weatherSure: view.getUint8(37) / 255,
     seenTime: view.getUint8(38),
     timeSure: view.getUint8(39) / 255,
-    jpeg: new Blob([new Uint8Array(buffer, HEADER_BYTES)], { type: "image/jpeg" }),
+    jpeg: new Blob([new Uint8Array(buffer, HEADER_BYTES, buffer.byteLength - HEADER_BYTES - second)], { type: "image/jpeg" }),
+    between: second ? new Blob([new Uint8Array(buffer, buffer.byteLength - second)], { type: "image/jpeg" }) : null,
   };
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from world.dynamics.path import AHEAD, SPACING, ahead, navigate, wrap
+from world.dynamics.tables import tables
 from world.kinematics import (
     MAX_ACCELERATION,
     MAX_BRAKING,
@@ -28,13 +29,14 @@ _PERSON, _CHILD, _DOG, _DEER = (int(kind) for kind in (Kind.PERSON, Kind.CHILD, 
 
 def drive(state: SceneState, command: int, target: float, row: int = 0) -> tuple[float, float]:
     """(steer, accel) in [-1, 1] for one drive; target speed in m/s."""
-    place, ego = state.places[row].map, state.ego[row : row + 1]
+    place, ego = tables(state.places[row].map), state.ego[row : row + 1]
     return _advise(
         place.lanes,
         place.points,
         place.successors,
         place.conflicts,
         place.signals,
+        place.stop_line,
         state.agents[row],
         ego,
         max(0, command),
@@ -92,7 +94,7 @@ def _stop_for_priority(lanes, conflicts, agents, onward: int, line: float, speed
 
 
 @njit(cache=True)
-def _advise(lanes, points, successors, conflicts, signals, agents, egos, command, target, seed, seconds):
+def _advise(lanes, points, successors, conflicts, signals, stop_line, agents, egos, command, target, seed, seconds):
     ego = egos[0]
     speed = ego.speed
     if ego.lane < 0:  # nowhere near a street: stop
@@ -165,9 +167,9 @@ def _advise(lanes, points, successors, conflicts, signals, agents, egos, command
                         block = min(block, k * SPACING - front - 2.5)
                         break
 
-    bumper = line - front
+    bumper = line - front - (lanes[ego.lane].length - stop_line[ego.lane] if line < 1e8 else 0.0)
     if onward >= 0 and -1.0 < bumper < SEEN:
-        stop = bumper - 0.8
+        stop = bumper - 0.4
         signal = lanes[onward].signal
         if signal >= 0:
             now = seconds % signals[signal].cycle

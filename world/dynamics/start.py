@@ -35,7 +35,7 @@ def start(
     speed in m/s; `lane` and `s`: where it begins instead of where the seed says; `density`: of traffic, 0 for none. DataError: no street.
     """
     control = control or Control()
-    lanes = place.map.lanes
+    there, lanes = tables(place.map), place.map.lanes
     number = np.uint64(seed)
     streets = np.flatnonzero((lanes["street"] >= 0) & (lanes["outs"] > 0))
     long = streets[lanes["length"][streets] >= LEAST]
@@ -49,21 +49,29 @@ def start(
     if s is None:
         s = float((0.15 + 0.35 * uniform(number, 0, 0, WHERE)) * lanes["length"][lane])
     ego = blank_ego()
-    ego["x"], ego["y"], ego["heading"] = at(lanes, place.map.points, lane, s)
+    ego["x"], ego["y"], ego["heading"] = at(there.lanes, there.points, lane, s)
     ego["lane"], ego["s"], ego["speed"] = lane, s, speed
-    ego["next"] = choose_out(lanes, place.map.successors, lane, int(Command.FOLLOW), number)
+    ego["next"] = choose_out(there.lanes, there.successors, lane, int(Command.FOLLOW), number)
     ego["command"] = max(int(Command.FOLLOW), control.command)
     amounts = np.array([list(weather.goal(control.weather, control.time).values())])
     agents = np.zeros(AGENTS, AGENT)
     for name in ("lane", "next", "goal"):
         agents[name] = -1
     if density > 0:
-        there = tables(place.map)
         agents = populate(there, number, ego, agents, density)
         agents = populate_people(there, number, ego, agents, density)
     event = np.zeros(1, EVENT)
     event["event"], event["actor"] = int(Event.NONE), -1
-    state = SceneState((place,), np.array([number]), np.zeros(1, np.int64), ego, agents[None].copy(), event, amounts)
-    for name in ("seed", "clock", "ego", "agents", "event", "amounts"):
+    state = SceneState(
+        (place,),
+        np.array([number]),
+        np.zeros(1, np.int64),
+        ego,
+        agents[None].copy(),
+        event,
+        amounts,
+        np.array([float(density)]),
+    )
+    for name in ("seed", "clock", "ego", "agents", "event", "amounts", "density"):
         getattr(state, name).flags.writeable = False
     return state

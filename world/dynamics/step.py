@@ -39,8 +39,8 @@ def step(state: SceneState, controls: Sequence[Control]) -> SceneState:
         ego[row] = _moved(state, row, control)
         dark = bool(amounts[row].max() > 0.25)
         ego["lights"][row] |= int(Lights.HEAD) if dark else 0
-        moved = vehicles(place, seed, clock, ego[row : row + 1], agents[row], dark)
-        moved = people(place, seed, clock, ego[row : row + 1], moved)
+        moved = vehicles(place, seed, clock, ego[row : row + 1], agents[row], dark, float(state.density[row]))
+        moved = people(place, seed, clock, ego[row : row + 1], moved, float(state.density[row]))
         asked = (
             max(int(Event.NONE), control.event),
             max(int(Side.NONE), control.side),
@@ -67,7 +67,7 @@ def _towards(amounts: np.ndarray, control: Control) -> np.ndarray:
 
 def _moved(state: SceneState, row: int, control: Control) -> np.void:
     """Our car a step on: the bicycle model, then its place on the map."""
-    place, egos = state.places[row].map, state.ego[row : row + 1].copy()
+    place, egos = tables(state.places[row].map), state.ego[row : row + 1].copy()
     ego = egos[0]
     steer = 0.0 if math.isnan(control.steer) else control.steer
     accel = 0.0 if math.isnan(control.accel) else control.accel

@@ -11,7 +11,7 @@ from world.scene.geometry import bend, lengths, meeting, rounded, trimmed
 from world.scene.graph import RoadGraph, Street
 
 CORNER, CROSSING_ROOM = 5.0, 4.6  # m: radius of kerbs at corners; a crossing between corner and mouth
-DEAD_END, SHARE, LEAST = 16.0, 0.42, 1.0  # m of a dead end; of a street at most; m at least
+DEAD_END, SHARE, LEAST = 18.5, 0.42, 1.0  # m of a dead end; of a street at most; m at least
 
 HALF_BULB = 8.5  # m from the middle of a turning place to its kerb
 

@@ -1,0 +1,73 @@
+"""Scene worlds behind the door: started, stepped, forked, saved, as latent ones are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from world.controls import Control, Weather
+from world.dream import load_world, open_dream, restore, step_all
+from world.errors import DataError
+from world.scene_world import SIZES, SceneDream, SceneWorld
+
+
+@pytest.fixture(scope="module")
+def model() -> SceneWorld:
+    world = load_world("scene")  # type: ignore[arg-type]
+    assert isinstance(world, SceneWorld)
+    return world
+
+
+def begun(model: SceneWorld, seed: int = 3) -> SceneDream:
+    dream = open_dream(model, seed, 1)
+    assert isinstance(dream, SceneDream)
+    dream.start()
+    return dream
+
+
+def test_frames_count_and_have_the_dials_size(model: SceneWorld) -> None:
+    dream = begun(model)
+    frame = dream.step(Control(accel=0.2))
+    assert (frame.index, frame.image.shape, frame.image.dtype) == (1, (*SIZES[1], 3), np.uint8)
+    assert frame.readout.speed == frame.motion.speed
+    dream.steps = 2
+    assert dream.step(Control()).image.shape[:2] == SIZES[2]
+
+
+def test_a_fork_goes_its_own_way_and_leaves_the_first_alone(model: SceneWorld) -> None:
+    dream = begun(model)
+    other = dream.fork()
+    dream.step(Control(accel=1.0))
+    other.step(Control(accel=-1.0))
+    assert dream.state_now.ego["speed"][0] > other.state_now.ego["speed"][0]
+
+
+def test_a_saved_drive_goes_on_to_the_last_bit(model: SceneWorld) -> None:
+    dream = begun(model)
+    dream.step(Control(steer=0.1, weather=Weather.SNOW_2))
+    twin = restore(model, *dream.state())
+    control = Control(accel=0.3, weather=Weather.SNOW_2)
+    assert np.array_equal(twin.step(control).image, dream.step(control).image)
+    assert isinstance(twin, SceneDream)
+    assert twin.state_now.hash() == dream.state_now.hash()
+    dream.fits(twin)
+
+
+def test_pictures_change_nothing(model: SceneWorld) -> None:
+    drawn, undrawn = begun(model), begun(model)
+    drawn.smooth = True
+    for _ in range(3):
+        frames = step_all([drawn, undrawn], [Control(accel=0.5)] * 2)
+    assert drawn.state_now.hash() == undrawn.state_now.hash()
+    assert frames[1].between is None
+
+
+def test_what_does_not_fit_is_a_sentence(model: SceneWorld) -> None:
+    with pytest.raises(DataError, match=r"1, 2, 4 or 8"):
+        open_dream(model, 0, 3)
+    with pytest.raises(DataError, match="start scene"):
+        model.scene("nowhere")
+    with pytest.raises(DataError, match="Start the dream"):
+        open_dream(model).step(Control())
+    with pytest.raises(DataError, match="cannot begin in a picture"):
+        open_dream(model).start(frames=np.zeros((1, 8, 8, 3), np.uint8))

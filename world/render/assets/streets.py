@@ -1,0 +1,156 @@
+"""Streets and junctions: road, kerbs, pavements, paint. The road lies at z = 0, pavements KERB above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from world.render.library import material
+from world.render.mesh import Mesh, join
+from world.render.textures import TILE
+from world.scene.geometry import along, lengths
+from world.scene.hd_map import HDMap, Marking
+
+KERB, STONE, PAINT = 0.12, 0.22, 0.012  # m: height of pavements, width of kerb stones, height of paint over the road
+DASH, GAP = 3.0, 4.5  # m of a lane line
+GREY, WHITE, YELLOW = (0.5, 0.5, 0.5), (0.85, 0.85, 0.83), (0.80, 0.55, 0.09)
+Colour = tuple[float, float, float]
+
+
+def street_mesh(place: HDMap, index: int) -> Mesh:
+    """One street between its junctions' mouths; wheel tracks follow its lanes."""
+    shape = place.streets[index]
+    s = lengths(shape.centre) / TILE["lane"][1]
+    out = []
+    for k in range(len(shape.lane_borders) - 1):
+        left, right = shape.lane_borders[k], shape.lane_borders[k + 1]
+        out.append(
+            _strip(
+                left,
+                right,
+                0.0,
+                0.0,
+                "asphalt",
+                (1, 1, 1),
+                (np.full_like(s, 0.0), s),
+                (np.full_like(s, 1.0), s),
+                "lane",
+            )
+        )
+    if shape.pavement > 0:
+        for line, side in ((shape.left, 1.0), (shape.right, -1.0)):
+            out += _pavement(line, _parallel(line, side * shape.pavement), side)
+    return join(out)
+
+
+def junction_mesh(place: HDMap, index: int) -> Mesh:
+    """One junction with its corners."""
+    shape = place.junctions[index]
+    out = [_fan(shape.outline, 0.0, "asphalt_junction", (1, 1, 1))]
+    for polygon in shape.pavements:
+        half = len(polygon) // 2
+        out += _pavement(polygon[:half], polygon[half:][::-1], -1.0)
+    return join(out)
+
+
+def markings_mesh(markings: Sequence[Marking]) -> Mesh:
+    """Paint, a little above the road."""
+    out = []
+    for one in markings:
+        colour, name = (YELLOW, "paint_yellow") if one.kind == "centre" else (WHITE, "paint_white")
+        if one.width == 0:
+            out.append(_fan(one.points, PAINT, name, colour))
+        elif one.kind == "lane":
+            whole = lengths(one.points)[-1]
+            for begin in np.arange(0.5, whole - DASH, DASH + GAP):
+                out.append(_line(along(one.points, np.linspace(begin, begin + DASH, 3)), one.width, name, colour))
+        else:
+            out.append(_line(one.points, one.width, name, colour))
+    return join(out)
+
+
+def _pavement(kerb: np.ndarray, outer: np.ndarray, side: float) -> list[Mesh]:
+    """Stone, slabs and the skirt behind, along a kerb line; side: 1 where the pavement lies to its left."""
+    across = outer - kerb
+    width = np.maximum(np.hypot(*across.T), 1e-6)[:, None]
+    inner = kerb + across * np.minimum(STONE / width, 0.5)
+    pairs = [
+        (kerb, kerb, 0.0, KERB, "kerb"),
+        (kerb, inner, KERB, KERB, "kerb"),
+        (inner, outer, KERB, KERB, "slabs"),
+        (outer, outer, KERB, -0.1, "kerb"),
+    ]
+    out = []
+    for a, b, za, zb, name in pairs:
+        if side > 0:
+            out.append(_strip(b, a, zb, za, name, (1, 1, 1)))
+        else:
+            out.append(_strip(a, b, za, zb, name, (1, 1, 1)))
+    return out
+
+
+def _line(points: np.ndarray, width: float, name: str, colour: Colour) -> Mesh:
+    return _strip(_parallel(points, width / 2), _parallel(points, -width / 2), PAINT, PAINT, name, colour)
+
+
+def _parallel(line: np.ndarray, left: float) -> np.ndarray:
+    from world.scene.geometry import offset
+
+    return offset(line, left)
+
+
+def _strip(
+    left: np.ndarray,
+    right: np.ndarray,
+    z_left: float,
+    z_right: float,
+    name: str,
+    colour: Colour,
+    uv_left: tuple[np.ndarray, np.ndarray] | None = None,
+    uv_right: tuple[np.ndarray, np.ndarray] | None = None,
+    texture: str = "",
+) -> Mesh:
+    """Quads between two lines of equally many points; its front is to the left of the way from right to left and up."""
+    a = np.concatenate([left, np.full((len(left), 1), z_left)], 1)
+    b = np.concatenate([right, np.full((len(right), 1), z_right)], 1)
+    if uv_left is None or uv_right is None:
+        tile = np.array(TILE[{"asphalt": "lane", "paint_white": "paint", "paint_yellow": "paint"}.get(name, name)])
+        if z_left != z_right:  # upright: along the line, and its height
+            s = lengths(left)
+            ua, ub = np.stack([s, a[:, 2]], 1) / tile, np.stack([s, b[:, 2]], 1) / tile
+        else:
+            ua, ub = left / tile, right / tile
+    else:
+        ua, ub = np.stack(uv_left, 1), np.stack(uv_right, 1)
+    quads = np.stack([b[:-1], b[1:], a[1:], a[:-1]], 1)
+    uv = np.stack([ub[:-1], ub[1:], ua[1:], ua[:-1]], 1)
+    return _quads(quads, uv, name, colour)
+
+
+def _quads(quads: np.ndarray, uv: np.ndarray, name: str, colour: Colour) -> Mesh:
+    """Quads [N, 4, 3], counter-clockwise from their front, as triangles with flat normals."""
+    position = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.float32)
+    coordinates = np.concatenate([uv[:, [0, 1, 2]], uv[:, [0, 2, 3]]]).astype(np.float32)
+    normal = np.cross(quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1])
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    normals = np.repeat(np.concatenate([normal, normal])[:, None], 3, 1).astype(np.float32)
+    count = len(position)
+    tint = np.broadcast_to(np.float32(colour), (count, 3)).copy()
+    return Mesh(position, normals, coordinates, np.full(count, material(name), np.int32), tint)
+
+
+def _fan(outline: np.ndarray, z: float, name: str, colour: Colour) -> Mesh:
+    """A polygon that its middle sees whole, counter-clockwise or not, lying flat."""
+    after = np.roll(outline, -1, axis=0)
+    if float((outline[:, 0] * after[:, 1] - after[:, 0] * outline[:, 1]).sum()) < 0:
+        outline = outline[::-1]
+        after = np.roll(outline, -1, axis=0)
+    middle = np.broadcast_to(outline.mean(0), outline.shape)
+    flat = np.stack([middle, outline, after], 1)
+    tile = np.array(TILE["asphalt" if name.startswith("asphalt") else "paint"])
+    count = len(flat)
+    position = np.concatenate([flat, np.full((count, 3, 1), z)], 2).astype(np.float32)
+    normal = np.broadcast_to(np.float32([0, 0, 1]), (count, 3, 3)).copy()
+    tint = np.broadcast_to(np.float32(colour), (count, 3)).copy()
+    return Mesh(position, normal, (flat / tile).astype(np.float32), np.full(count, material(name), np.int32), tint)

@@ -1,0 +1,139 @@
+"""A scene's picture: assets near the car, the G-buffer, plain shading, air."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from world.render.air import develop
+from world.render.assets.agents import agents_mesh
+from world.render.assets.props import LAMP_ARM, LAMP_HEIGHT
+from world.render.assets.signals import signal_mesh, walk_signal_mesh
+from world.render.atlas import Library
+from world.render.camera import Rig, View, view
+from world.render.draw import Part, Rasterizer, Surroundings
+from world.render.gbuffer import GBuffer
+from world.render.library import EMISSIONS, MATERIALS
+from world.render.light import Light, light, sun_position
+from world.render.mesh import Mesh, placed
+from world.render.shading import shade
+from world.render.textures import NAMES, texture
+from world.render.tiles import Tiles
+from world.scene.objects import VEHICLES, Kind, Lights
+from world.scene.query import signal_colour
+from world.scene.state import Place, SceneState
+
+REACH = 110.0  # m within which signals are drawn
+BEAMS = 6  # vehicles whose headlights light the street, our own among them
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """Everything that a picture is made of. radiance float32 [H, W, 3]: linear, before air; picture uint8 [H, W, 3]."""
+
+    view: View
+    light: Light
+    gbuffer: GBuffer
+    radiance: np.ndarray
+    picture: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def library() -> Library:
+    """The materials with their textures."""
+    return Library.of(MATERIALS, EMISSIONS, {name: texture(name) for name in NAMES})
+
+
+class Renderer:
+    """Draws drives, one at a time. Keeps what stands in a few places, and room for samples."""
+
+    def __init__(self) -> None:
+        self._rasterizer = Rasterizer(library())
+        self._tiles = lru_cache(maxsize=4)(Tiles)
+
+    def draw(self, state: SceneState, rig: Rig, row: int = 0) -> np.ndarray:
+        """The picture of one drive, uint8 [H, W, 3]."""
+        return self.shot(state, rig, row).picture
+
+    def shot(self, state: SceneState, rig: Rig, row: int = 0) -> Shot:
+        """The picture of one drive with its G-buffer and radiance."""
+        place, ego, agents, amounts = state.places[row], state.ego[row], state.agents[row], state.amounts[row]
+        x, y, heading = float(ego["x"]), float(ego["y"]), float(ego["heading"])
+        seconds = 0.1 * float(state.clock[row])
+        eye = view(rig, x, y, heading)
+        now = light(amounts, *sun_position(zlib.crc32(place.name.encode())))
+        parts = [Part(mesh, instance) for mesh, instance in self._tiles(place).near(x, y, heading)]
+        mesh, whose = agents_mesh(agents, x, y, seconds, heading)
+        parts.append(Part(mesh, whose, moves=True))
+        parts += [Part(one, np.zeros(1, np.int32), moves=True) for one in _signals(place, x, y, heading, seconds)]
+        around = Surroundings(
+            lamps=_lamps(place, x, y) if now.lamps_on else np.zeros((0, 6), np.float32),
+            beams=_beams(ego, agents) if now.headlights_on else np.zeros((0, 6), np.float32),
+            boxes=_boxes(agents),
+            wet=float(amounts[0]),
+        )
+        gbuffer = self._rasterizer.draw(parts, eye, now, around)
+        radiance = shade(gbuffer, eye, now, amounts)
+        speed = float(ego["speed"])
+        velocity = np.array([speed * math.cos(heading), speed * math.sin(heading), 0.0])
+        picture = develop(radiance, gbuffer, eye, now, amounts, seconds, velocity)
+        return Shot(eye, now, gbuffer, radiance, picture)
+
+
+def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -> list[Mesh]:
+    """Posts near the car and before it, each with the colour that it shows."""
+    posts = place.props[(place.props["kind"] == int(Kind.SIGNAL)) & (place.props["signal"] >= 0)]
+    ahead = (posts["x"] - x) * math.cos(heading) + (posts["y"] - y) * math.sin(heading)
+    near = (np.hypot(posts["x"] - x, posts["y"] - y) < REACH) & (ahead > -15.0)
+    people = set(place.map.crossings["signal"].tolist())
+    out = []
+    for post in posts[near]:
+        signal = int(post["signal"])
+        colour = 2 - int(signal_colour(place.map.signals, signal, seconds))
+        mesh = walk_signal_mesh(colour == 2) if signal in people else signal_mesh(colour)
+        out.append(placed(mesh, float(post["x"]), float(post["y"]), float(post["z"]), float(post["heading"])))
+    return out
+
+
+def _lamps(place: Place, x: float, y: float) -> np.ndarray:
+    lamps = place.props[place.props["kind"] == int(Kind.LAMP)]
+    near = lamps[np.hypot(lamps["x"] - x, lamps["y"] - y) < REACH]
+    out = np.ones((len(near), 6), np.float32)
+    out[:, 0] = near["x"] + LAMP_ARM * np.cos(near["heading"])
+    out[:, 1] = near["y"] + LAMP_ARM * np.sin(near["heading"])
+    out[:, 2] = LAMP_HEIGHT
+    return out
+
+
+def _beams(ego: np.void, agents: np.ndarray) -> np.ndarray:
+    """Headlights of our car and of the nearest others, one each."""
+    lit = agents[np.isin(agents["kind"], [int(kind) for kind in VEHICLES]) & (agents["lights"] & int(Lights.HEAD) > 0)]
+    away = np.hypot(lit["x"] - ego["x"], lit["y"] - ego["y"])
+    lit = lit[np.argsort(away, kind="stable")[: BEAMS - 1]]
+    out = np.ones((len(lit) + 1, 6), np.float32)
+    reach = np.concatenate([[3.6], 0.5 * lit["length"]])
+    for column, name in enumerate(("x", "y")):
+        turn = np.cos if name == "x" else np.sin
+        heading = np.concatenate([[ego["heading"]], lit["heading"]])
+        out[:, column] = np.concatenate([[ego[name]], lit[name]]) + reach * turn(heading)
+        out[:, 3 + column] = turn(heading)
+    out[:, 2] = 0.65
+    return out
+
+
+def _boxes(agents: np.ndarray) -> np.ndarray:
+    """Vehicles, for the shade under them."""
+    there = agents[np.isin(agents["kind"], [int(kind) for kind in VEHICLES])]
+    columns = [
+        there["x"],
+        there["y"],
+        np.cos(there["heading"]),
+        np.sin(there["heading"]),
+        there["length"],
+        there["width"],
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)

@@ -1,0 +1,98 @@
+"""What stands in a place as triangles, by tile and level of detail; made when it comes near, forgotten when room is needed."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+import numpy as np
+
+from world.render.assets.ground import ground_mesh, skyline_mesh
+from world.render.assets.props import prop_mesh
+from world.render.assets.streets import junction_mesh, markings_mesh, street_mesh
+from world.render.mesh import Mesh, join
+from world.scene.state import Place
+
+SIZE = 48.0  # m of a tile's side
+REACHES = (48.0, 105.0, 260.0)  # m from the car up to which a tile is drawn with detail 2, 1, 0
+KEPT = 160  # tiles and levels
+NEW = 3  # tiles of detail 1 or 2 that are made for one picture at most
+BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still throw shadows
+Piece = tuple[Mesh, np.ndarray]
+
+
+class Tiles:
+    """The tiles of one place."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._kept: OrderedDict[tuple[int, int, int], Piece | None] = OrderedDict()
+        nobody = np.zeros(1, np.int32)
+        self._far = [(ground_mesh(place.map), nobody), (skyline_mesh(place.map), nobody)]
+        self._roads: dict[tuple[int, int], list[tuple[str, int]]] = {}
+        for index, street in enumerate(place.map.streets):
+            self._roads.setdefault(_cell(street.centre.mean(0)), []).append(("street", index))
+        for index, junction in enumerate(place.map.junctions):
+            if len(junction.outline):
+                self._roads.setdefault(_cell(junction.outline.mean(0)), []).append(("junction", index))
+        for index, marking in enumerate(place.map.markings):
+            self._roads.setdefault(_cell(marking.points.mean(0)), []).append(("marking", index))
+        self._props: dict[tuple[int, int], list[int]] = {}
+        for index, prop in enumerate(place.props):
+            self._props.setdefault(_cell((prop["x"], prop["y"])), []).append(index)
+        self._cells = sorted(self._roads.keys() | self._props.keys())
+        self._middles = (np.array(self._cells, np.float64).reshape(-1, 2) + 0.5) * SIZE
+
+    def near(self, x: float, y: float, heading: float) -> list[Piece]:
+        """(mesh, instance int32 of every triangle: 1 + prop index, 0 for none) of all that may be seen from a pose."""
+        dx, dy = self._middles[:, 0] - x, self._middles[:, 1] - y
+        away = np.hypot(dx, dy)
+        ahead = dx * math.cos(heading) + dy * math.sin(heading)
+        out, made = list(self._far), 0
+        for k in np.argsort(away, kind="stable"):
+            if away[k] > REACHES[2]:
+                break
+            if ahead[k] < -BEHIND - SIZE / 2:
+                continue
+            detail = 2 if away[k] < REACHES[0] else 1 if away[k] < REACHES[1] else 0
+            key = (*self._cells[k], detail)
+            if key not in self._kept and detail and made >= NEW and away[k] > SIZE:
+                coarse = (*self._cells[k], 0)
+                key = coarse
+            made += key not in self._kept and key[2] > 0
+            piece = self._piece(key)
+            if piece is not None:
+                out.append(piece)
+        return out
+
+    def _piece(self, key: tuple[int, int, int]) -> Piece | None:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        cell, detail = key[:2], key[2]
+        meshes, whose = list[Mesh](), list[np.ndarray]()
+        paint = []
+        for kind, index in self._roads.get(cell, ()):
+            if kind == "street":
+                meshes.append(street_mesh(self.place.map, index))
+            elif kind == "junction":
+                meshes.append(junction_mesh(self.place.map, index))
+            else:
+                paint.append(self.place.map.markings[index])
+        if paint:
+            meshes.append(markings_mesh(paint))
+        whose += [np.zeros(len(mesh), np.int32) for mesh in meshes]
+        for index in self._props.get(cell, ()):
+            mesh = prop_mesh(self.place.props[index], detail)
+            if len(mesh):
+                meshes.append(mesh)
+                whose.append(np.full(len(mesh), index + 1, np.int32))
+        piece = (join(meshes), np.concatenate(whose)) if meshes else None
+        self._kept[key] = piece
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return piece
+
+
+def _cell(point: np.ndarray | tuple[float, float]) -> tuple[int, int]:
+    return math.floor(point[0] / SIZE), math.floor(point[1] / SIZE)

@@ -1,0 +1,214 @@
+"""Scene worlds behind the door: a `SceneWorld` knows places, a `SceneDream` drives through one, and both look like a latent world's.
+
+Streets are a place's, traffic and the driver go by rules, the picture is plainly shaded: nothing in it is learnt yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from world.controls import NULL, Control
+from world.driver import Action
+from world.dynamics.driver import drive
+from world.dynamics.start import start
+from world.dynamics.step import step
+from world.errors import DataError
+from world.frame import Frame, Readout
+from world.inputs import DRIVING, Inputs
+from world.kinematics import Motion
+from world.render.camera import Rig
+from world.render.renderer import Renderer
+from world.scene.between import between
+from world.scene.facts import facts
+from world.scene.places import load_place, towns
+from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_bytes
+
+AT_MOST = 0.035  # s for a picture, where two are drawn a tenth of a second
+VERSION = 1  # of the step and of the state's records: raise it when a saved drive would go on differently
+SIZES = {1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512)}  # height and width by the quality dial
+
+
+class SceneWorld:
+    """What every drive through the shipped places shares. `device`: where the pictures are made."""
+
+    driving = True
+    inputs: Inputs = DRIVING
+
+    def __init__(self, names: Sequence[str] = (), rig: Rig | None = None, device: str = "cpu") -> None:
+        """`names`: places, shipped ones or files (default: the test towns). DataError where there is no such place."""
+        self.scenes = tuple(names) or tuple(towns()["test"])
+        self.rig, self.device = rig or Rig(), device
+        self.vocabulary: frozenset[str] = frozenset()
+        self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
+        self.renderer = Renderer()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture at the dial's second step."""
+        return SIZES[2]
+
+    def place(self, name: str) -> Place:
+        """A place by name; DataError lists them all."""
+        return load_place(name)
+
+    def scene(self, name: str) -> tuple[np.ndarray, Motion, Control]:
+        """A start as it looks: uint8 frames [1, H, W, 3], the motion, the control in force. DataError for an unknown name."""
+        if name not in self.scenes:
+            raise DataError(f"There is no start scene '{name}'; there are: {', '.join(self.scenes)}.")
+        return _shown(self, name)[None], Motion(7.0), Control()
+
+    def draw(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
+        """The picture of one drive, uint8 [H, W, 3]."""
+        return self.renderer.draw(state, replace(self.rig, height=size[0], width=size[1]))
+
+
+@lru_cache(maxsize=64)
+def _shown(world: SceneWorld, name: str) -> np.ndarray:
+    return world.draw(start(world.place(name), 0), SIZES[2])
+
+
+class SceneDream:
+    """One drive. `steps` is the quality dial: 1, 2, 4 or 8, for pictures of SIZES.
+
+    smooth: a picture halfway from the frame before is drawn too, where the machine is quick enough for both.
+    """
+
+    def __init__(self, model: SceneWorld, seed: int = 0, steps: int = 2, smooth: bool = False) -> None:
+        if steps not in SIZES:
+            raise DataError(f"The quality is 1, 2, 4 or 8, not {steps}.")
+        self.model, self.steps, self.seed = model, steps, seed
+        self.smooth = smooth
+        self._seconds = 0.0  # that the last picture took
+        self.frame: Frame | None = None
+        self._scene: SceneState | None = None
+        self._place = ""
+
+    @property
+    def index(self) -> int:
+        return self.frame.index if self.frame else -1
+
+    @property
+    def state_now(self) -> SceneState:
+        """The scene as it stands. DataError before the start."""
+        if self._scene is None:
+            raise DataError("Start the dream before stepping it.")
+        return self._scene
+
+    def start(
+        self,
+        control: Control | None = None,
+        *,
+        scene: str | None = None,
+        frames: np.ndarray | None = None,
+        speed: float | None = None,
+    ) -> Frame:
+        """The first frame, in a place by name, or in one that the seed decides. speed in m/s.
+
+        `control` says under which conditions (default: a clear day). DataError for frames: scenes cannot begin in a film yet.
+        """
+        if frames is not None:
+            raise DataError(
+                "A scene cannot begin in a picture or film yet; begin in a place, or with `--world` weights."
+            )
+        self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
+        control = control or Control()
+        self._scene = start(self.model.place(self._place), self.seed, control, 7.0 if speed is None else speed)
+        return self._publish(control, 0)
+
+    def step(self, control: Control) -> Frame:
+        """One frame on under `control`."""
+        before = self.state_now
+        self._scene = step(before, [control])
+        halfway = between(before, self._scene, 0.5) if self.smooth and self._seconds < AT_MOST else None
+        return self._publish(control, self.index + 1, halfway)
+
+    def drive(self, command: int, target_speed: float) -> Action:
+        """What the driver would do now, given a command and a target speed in m/s."""
+        return Action(*drive(self.state_now, command, target_speed))
+
+    def fork(self) -> SceneDream:
+        """A second drive with the same past; neither feels what the other does."""
+        other = SceneDream(self.model, self.seed, self.steps, self.smooth)
+        other.frame, other._scene, other._place = self.frame, self._scene, self._place
+        return other
+
+    def reseed(self, seed: int) -> None:
+        """From here on another of the futures that this past may have."""
+        self.seed = seed
+        if self._scene is not None:
+            self._scene = replace(self._scene, seed=np.array([seed], np.uint64))
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that the next frames depend on: the record's fields as bytes, and plain values for JSON."""
+        scene, frame = self.state_now, self.frame
+        assert frame is not None
+        tensors = {name: torch.frombuffer(bytearray(part), dtype=torch.uint8) for name, part in to_bytes(scene).items()}
+        values = {
+            "index": frame.index,
+            "control": asdict(frame.control),
+            "seed": self.seed,
+            "steps": self.steps,
+            "place": self._place,
+            "weights": self.model.hashes,
+        }
+        return tensors, values
+
+    @classmethod
+    def from_state(cls, model: SceneWorld, tensors: dict[str, Tensor], values: dict[str, Any]) -> SceneDream:
+        """A drive that goes on exactly where the other was. ValueError for bytes that are no state."""
+        dream = cls(model, values["seed"], values["steps"])
+        dream._place = values["place"]
+        parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
+        dream._scene = from_bytes(model.place(dream._place), parts)
+        control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})
+        dream._publish(control, int(values["index"]))
+        return dream
+
+    def fits(self, other: Any) -> None:
+        """ValueError where the other's state is not one of such a drive, or holds numbers that are none."""
+        for name in ("ego", "agents"):
+            array = getattr(other.state_now, name)
+            if not all(np.isfinite(array[field]).all() for field in ("x", "y", "heading", "speed")):
+                raise ValueError(name)
+
+    @property
+    def most_bytes(self) -> int:
+        """More than the file of such a drive takes."""
+        return 2 * sum(getattr(self.state_now, name).nbytes for name in ARRAYS) + 2**20
+
+    def _publish(self, control: Control, index: int, halfway: SceneState | None = None) -> Frame:
+        scene, size = self.state_now, SIZES[self.steps]
+        true, ego = facts(scene), scene.ego[0]
+        first = None if halfway is None else self.model.draw(halfway, size)
+        began = time.perf_counter()
+        image = self.model.draw(scene, size)
+        self._seconds = time.perf_counter() - began
+        motion = Motion(float(ego["speed"]), float(ego["yaw_rate"]))
+        self.frame = Frame(image, index, control, motion, readout_of(true), first)
+        return self.frame
+
+
+def readout_of(true: Any) -> Readout:
+    """The scene's facts in the record that pictures' readouts use: exact, with certainty."""
+    return Readout(
+        true.speed,
+        true.yaw_rate,
+        true.junction_distance,
+        true.lane_offset,
+        float(true.collision),
+        float(true.off_road),
+        float(true.event_visible),
+        true.weather if true.weather != NULL else 0,
+        1.0,
+        true.time,
+        1.0,
+    )
