@@ -10,17 +10,22 @@ import math
 import numpy as np
 from numba import njit
 
+from world.controls import DT
 from world.dynamics.path import AHEAD, SPACING, ahead, navigate, wrap
+from world.dynamics.right_of_way import COMMITTED, conflict_stop
 from world.dynamics.tables import tables
+from world.dynamics.traffic import see
 from world.kinematics import (
+    EGO_LENGTH,
     MAX_ACCELERATION,
     MAX_BRAKING,
     MAX_WHEEL_ANGLE,
     REAR_AXLE_TO_FRONT,
     WHEELBASE,
 )
-from world.scene.objects import Kind
-from world.scene.state import SceneState
+from world.scene.hd_map import LEFT
+from world.scene.objects import AGENT, Kind
+from world.scene.state import AGENTS, SceneState
 
 SIDEWAYS, BEND_BRAKE = 3.0, 2.6  # m/s2 in bends, and braking towards one
 SEEN = 60.0  # m
@@ -29,21 +34,12 @@ _PERSON, _CHILD, _DOG, _DEER = (int(kind) for kind in (Kind.PERSON, Kind.CHILD, 
 
 def drive(state: SceneState, command: int, target: float, row: int = 0) -> tuple[float, float]:
     """(steer, accel) in [-1, 1] for one drive; target speed in m/s."""
-    place, ego = tables(state.places[row].map), state.ego[row : row + 1]
-    return _advise(
-        place.lanes,
-        place.points,
-        place.successors,
-        place.conflicts,
-        place.signals,
-        place.stop_line,
-        state.agents[row],
-        ego,
-        max(0, command),
-        float(target),
-        state.seed[row],
-        0.1 * float(state.clock[row]),
-    )
+    seen = np.empty(AGENTS + 1, AGENT)
+    seen[:AGENTS] = state.agents[row]
+    ego = state.ego[row : row + 1]
+    see(ego, seen)
+    there = tables(state.places[row].map)
+    return _advise(there, seen, ego, max(0, command), float(target), state.seed[row], DT * float(state.clock[row]))
 
 
 @njit(cache=True)
@@ -65,37 +61,9 @@ def _nearest_on(way, x: float, y: float):
 
 
 @njit(cache=True)
-def _stop_for_priority(lanes, conflicts, agents, onward: int, line: float, speed: float) -> bool:
-    """Whether somebody with the right of way comes on a connection that ours crosses."""
-    first = lanes[onward].first_conflict
-    for k in range(first, first + lanes[onward].conflicts):
-        if conflicts[k].yields == 0:
-            continue
-        arrive = (line + conflicts[k].begin) / max(speed, 3.0)
-        leave = (line + conflicts[k].end + REAR_AXLE_TO_FRONT) / max(speed, 4.0)
-        other = conflicts[k].other
-        for n in range(len(agents)):
-            if agents[n].kind == 0 or agents[n].lane < 0:
-                continue
-            if agents[n].lane == other:
-                away = conflicts[k].other_begin - agents[n].s
-                if agents[n].s > conflicts[k].other_end + 0.5 * agents[n].length:
-                    continue
-            elif agents[n].next == other and lanes[agents[n].lane].street >= 0:
-                away = lanes[agents[n].lane].length - agents[n].s + conflicts[k].other_begin
-                if agents[n].speed < 0.5 and away > 6.0:
-                    continue
-            else:
-                continue
-            comes = max(0.0, away - 0.5 * agents[n].length) / max(agents[n].speed, 2.0)
-            if comes < leave + 1.0 and comes > arrive - 3.5:
-                return True
-    return False
-
-
-@njit(cache=True)
-def _advise(lanes, points, successors, conflicts, signals, stop_line, agents, egos, command, target, seed, seconds):
-    ego = egos[0]
+def _advise(t, seen, egos, command, target, seed, seconds):
+    lanes, points, successors, signals, stop_line = t.lanes, t.points, t.successors, t.signals, t.stop_line
+    ego, agents = egos[0], seen[: len(seen) - 1]
     speed = ego.speed
     if ego.lane < 0:  # nowhere near a street: stop
         return 0.0, -0.5
@@ -178,8 +146,21 @@ def _advise(lanes, points, successors, conflicts, signals, stop_line, agents, eg
             dark = (signals[signal].red - signals[signal].green) % signals[signal].cycle
             if since_green >= dark or (since_green >= lit and stop > speed * speed / 8.0):
                 block = min(block, stop)
-        if stop < max(25.0, 2.5 * speed) and _stop_for_priority(lanes, conflicts, agents, onward, line, speed):
-            block = min(block, stop)
+        if stop < max(30.0, 3.0 * speed):
+            u = front - 0.5 * EGO_LENGTH - line
+            committed = bumper < -COMMITTED
+            most, merging, merging_speed = conflict_stop(t, seen, len(seen) - 1, onward, u, committed, seconds)
+            if most < SEEN:
+                inside = committed or (signal >= 0 and lanes[onward].turn == LEFT)  # waits where the ways cross
+                block = min(block, most if inside else stop)
+            if merging < lead_gap:
+                lead_gap, lead_speed = merging, merging_speed
+    elif lanes[ego.lane].junction >= 0:
+        u = ego.s + front - 0.5 * EGO_LENGTH
+        most, merging, merging_speed = conflict_stop(t, seen, len(seen) - 1, ego.lane, u, True, seconds)
+        block = min(block, most)
+        if merging < lead_gap:
+            lead_gap, lead_speed = merging, merging_speed
 
     accel = min(2.8, 1.3 * (wish - speed)) if wish > speed else max(-4.5, 1.3 * (wish - speed))
     if lead_gap < SEEN:

@@ -19,7 +19,7 @@ from world.errors import DataError
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, Motion
 from world.scene.facts import CENTRE, conditions, touching
 from world.scene.objects import Lights
-from world.scene.state import EGO, SceneState
+from world.scene.state import EGO, WAITED, SceneState
 
 BRAKING = -0.06  # accel below which the brake lights shine
 
@@ -85,6 +85,7 @@ def _moved(state: SceneState, row: int, control: Control) -> np.void:
     chosen = navigate(place.lanes, place.points, place.successors, state.ego[row], command, state.seed[row])
     ego["next"], ego["goal"], ego["memory"][0] = chosen
     ego["command"] = command
+    ego["memory"][WAITED] = ego["memory"][WAITED] + DT if motion.speed < 0.3 else 0.0
     follow(place.lanes, place.points, place.successors, place.point_lane, ego, state.seed[row])
     ego["lights"] = int(Lights.BRAKE) if accel < BRAKING or motion.speed < 0.05 else 0
     return ego

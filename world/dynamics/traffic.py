@@ -40,7 +40,7 @@ def vehicles(
     """One drive's agents [AGENTS] a step on. ego: EGO [1]; dark: headlights on; density: of traffic, 0: nobody comes."""
     seen = np.empty(AGENTS + 1, AGENT)
     seen[:AGENTS] = agents
-    _see(ego, seen)
+    see(ego, seen)
     out = seen[:AGENTS].copy()
     _step(
         place, np.uint64(seed), int(clock), ego[0]["x"], ego[0]["y"], ego[0]["heading"], seen, out, dark, float(density)
@@ -52,13 +52,13 @@ def populate(place: Tables, seed: np.uint64, ego: np.ndarray, agents: np.ndarray
     """Agents [AGENTS] with vehicles round our car added, as a drive begins. ego: EGO [1]."""
     seen = np.empty(AGENTS + 1, AGENT)
     seen[:AGENTS] = agents
-    _see(ego, seen)
+    see(ego, seen)
     x, y = float(ego[0]["x"]), float(ego[0]["y"])
     fill(place, np.uint64(seed), x, y, seen, AGENTS, wanted(place, x, y, float(density)))
     return seen[:AGENTS].copy()
 
 
-def _see(ego: np.ndarray, seen: np.ndarray) -> None:
+def see(ego: np.ndarray, seen: np.ndarray) -> None:
     """Our car as one more agent, the last."""
     own, car = seen[AGENTS:], ego[0]
     own[0] = np.zeros((), AGENT)

@@ -15,6 +15,7 @@ import numpy as np
 from world.scene.hd_map import HDMap
 from world.scene.objects import AGENT
 
+WAITED = 1  # of EGO.memory
 AGENTS = 96  # slots a drive has for road users and things on the road
 
 # Our car. (x, y): its rear axle.
@@ -36,7 +37,7 @@ EGO = np.dtype(
         ("lights", "<i4"),
         ("driven", "<f8"),  # m in all
         ("contact", "<i4"),  # id of the road user that it touches; -1: none
-        ("memory", "<f8", (4,)),  # the navigator's own numbers
+        ("memory", "<f8", (4,)),  # stage of a lane change; s that it has stood (WAITED)
     ]
 )
 
