@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from world.scene.graph import Junction, RoadGraph, Street
 from world.scene.build import build
+from world.scene.graph import Junction, RoadGraph, Street
 from world.scene.objects import PROP
 from world.scene.state import Place
 

@@ -66,6 +66,7 @@ def the_scene(
     cases: Annotated[int, typer.Option(min=1, help="Of each manoeuvre.")] = 100,
     events: Annotated[int, typer.Option(min=1, help="Of each event.")] = 50,
     routes: Annotated[int, typer.Option(min=1, help="Of a minute each, without events.")] = 200,
+    minutes: Annotated[float, typer.Option(min=0.5, help="Of one long drive, its end beside its beginning.")] = 60.0,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -73,7 +74,7 @@ def the_scene(
     from world.evaluate.scene import HEAD, evaluate_scene, table
 
     with progress("evaluate scene") as report:
-        result = evaluate_scene(cases, events, routes, seed, report)
+        result = evaluate_scene(cases, events, routes, seed, report, minutes)
     if as_json:
         print_json(result)
     else:

@@ -17,6 +17,7 @@ from world.controls import DT, FPS, SIDED_EVENTS, Command, Control, Event, Side
 from world.dynamics.driver import drive
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.evaluate.scene_pictures import hour, picture_milliseconds, seen_again
 from world.scene.facts import facts
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.places import load_place, towns
@@ -227,9 +228,14 @@ def step_milliseconds(seed: int, steps: int = 200) -> dict[str, float]:
 
 
 def evaluate_scene(
-    cases: int = 100, events: int = 50, number: int = 200, seed: int = 0, report: Note | None = None
+    cases: int = 100,
+    events: int = 50,
+    number: int = 200,
+    seed: int = 0,
+    report: Note | None = None,
+    minutes: float = 60.0,
 ) -> dict[str, Any]:
-    """Everything; `cases` a manoeuvre, `events` an event, `number` routes of 60 s. Shares are of the cases that could be tried."""
+    """Everything; `cases` a manoeuvre, `events` an event, `number` routes of 60 s, `minutes` of endurance. Shares are of the cases that could be tried."""
     note = report or (lambda fraction, text: None)
     here = places()
     result: dict[str, Any] = {"manoeuvres": {}, "events": {}}
@@ -258,6 +264,10 @@ def evaluate_scene(
     result["routes"] = routes(number, 60.0, seed, lambda share, text: note(0.7 + 0.25 * share, text))
     result["hashes_equal"] = hashes(seed)
     result["milliseconds"] = step_milliseconds(seed)
+    result["picture_milliseconds"] = picture_milliseconds(seed)
+    result["seen_again_psnr"] = seen_again(seed)
+    note(0.97, f"{minutes:g} minutes on the road")
+    result["endurance"] = hour(seed, 60 * minutes) | {"minutes": minutes}
     return result
 
 
@@ -292,5 +302,12 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     rows += [
         (f"a step with {ms['agents']:.0f} agents", f"{ms['step']:.2f} ms", "1 ms"),
         ("the driver", f"{ms['driver']:.2f} ms", ""),
+        *((f"a picture of {size}", f"{spent:.1f} ms", "") for size, spent in result["picture_milliseconds"].items()),
+        ("the same place seen again", f"{result['seen_again_psnr']:.0f} dB", "40 dB"),
     ]
+    end = result["endurance"]
+    for name in ("picture", "step", "detail", "memory"):
+        rows.append(
+            (f"{end['minutes']:g} minutes on the road, end over beginning: {name}", f"{end[name]:.3f}", "within 5%")
+        )
     return rows

@@ -105,8 +105,8 @@ def _pairs(arm: Arm, arms: list[Arm], incoming: list[int], tables: Tables) -> li
         targets = tables.of[other.street, other.at_start]
         if other is arm or not targets:
             continue
-        out = math.atan2(other.direction[1], other.direction[0])
-        ways.append(((out - inward + math.pi) % (2 * math.pi) - math.pi, other, targets))
+        bearing = math.atan2(other.direction[1], other.direction[0])
+        ways.append(((bearing - inward + math.pi) % (2 * math.pi) - math.pi, other, targets))
     if not incoming:
         return []
     if not ways:

@@ -36,8 +36,8 @@ def prop_mesh(prop: np.void, detail: int) -> Mesh:
     if kind is Kind.SIGN:
         return placed(sign_mesh(look, detail), x, y, z, heading)
     if kind is Kind.TREE:
-        size = height / 9.0
-        return placed(tree(look % 12, detail), x, y, z, heading, (size, size, size))
+        grown = height / 9.0
+        return placed(tree(look % 12, detail), x, y, z, heading, (grown, grown, grown))
     if kind in (Kind.HEDGE, Kind.FENCE, Kind.WALL):
         if detail == 0 and kind is not Kind.HEDGE:
             detail = 1

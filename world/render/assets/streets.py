@@ -136,7 +136,7 @@ def _quads(quads: np.ndarray, uv: np.ndarray, name: str, colour: Colour) -> Mesh
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     normals = np.repeat(np.concatenate([normal, normal])[:, None], 3, 1).astype(np.float32)
     count = len(position)
-    tint = np.broadcast_to(np.float32(colour), (count, 3)).copy()
+    tint = np.broadcast_to(np.asarray(colour, np.float32), (count, 3)).copy()
     return Mesh(position, normals, coordinates, np.full(count, material(name), np.int32), tint)
 
 
@@ -151,6 +151,6 @@ def _fan(outline: np.ndarray, z: float, name: str, colour: Colour) -> Mesh:
     tile = np.array(TILE["asphalt" if name.startswith("asphalt") else "paint"])
     count = len(flat)
     position = np.concatenate([flat, np.full((count, 3, 1), z)], 2).astype(np.float32)
-    normal = np.broadcast_to(np.float32([0, 0, 1]), (count, 3, 3)).copy()
-    tint = np.broadcast_to(np.float32(colour), (count, 3)).copy()
+    normal = np.broadcast_to(np.asarray((0, 0, 1), np.float32), (count, 3, 3)).copy()
+    tint = np.broadcast_to(np.asarray(colour, np.float32), (count, 3)).copy()
     return Mesh(position, normal, (flat / tile).astype(np.float32), np.full(count, material(name), np.int32), tint)

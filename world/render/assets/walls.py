@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from world.render.assets.faces import ACCENT, TRIM, WALL, Faces
 
@@ -22,13 +23,13 @@ class Wall:
     along: tuple[float, float]
     length: float
 
-    def points(self, u: np.ndarray, out: np.ndarray | float, z: np.ndarray) -> np.ndarray:
+    def points(self, u: ArrayLike, out: ArrayLike, z: ArrayLike) -> np.ndarray:
         """Local (along, outwards, up) as x, y, z, [..., 3]."""
         u, out, z = np.broadcast_arrays(np.asarray(u, float), np.asarray(out, float), np.asarray(z, float))
         (x, y), (ax, ay) = self.origin, self.along
         return np.stack([x + u * ax + out * ay, y + u * ay - out * ax, z], axis=-1)
 
-    def rectangles(self, u0, u1, z0, z1, out: float) -> np.ndarray:  # type: ignore[no-untyped-def]
+    def rectangles(self, u0, u1, z0, z1, out: float) -> np.ndarray:
         """Quads that face outwards, [N, 4, 3]."""
         u = np.stack(np.broadcast_arrays(u0, u1, u1, u0), axis=-1)
         z = np.stack(np.broadcast_arrays(z0, z0, z1, z1), axis=-1)
@@ -36,7 +37,7 @@ class Wall:
         return self.points(u, out, z).reshape(-1, 4, 3)
 
 
-def _wall_faces(faces: Faces, wall: Wall, name: str, u0, u1, z0, z1) -> None:  # type: ignore[no-untyped-def]
+def _wall_faces(faces: Faces, wall: Wall, name: str, u0, u1, z0, z1) -> None:
     """Wall between windows, its texture in metres from the wall's corner."""
     quads = wall.rectangles(u0, u1, z0, z1, 0.0)
     faces.quads(quads, name, part=WALL)
@@ -44,7 +45,7 @@ def _wall_faces(faces: Faces, wall: Wall, name: str, u0, u1, z0, z1) -> None:  #
 
 def windows(
     faces: Faces, wall: Wall, name: str, u, z, width: float, height: float, deep: float, detail: int, random
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     """Glass, frames, reveals and sills of windows whose lower left corners are (u, z), arrays [N]."""
     kinds = random.choice(4, len(u), p=(0.36, 0.22, 0.12, 0.30))
     shine = random.integers(0, 4, len(u))

@@ -1,0 +1,92 @@
+"""What scene worlds' pictures are worth: how long one takes, whether a place looks the same when seen again, and an hour on the road."""
+
+from __future__ import annotations
+
+import math
+import resource
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from world.controls import FPS, Command, Control
+from world.dynamics.driver import drive
+from world.dynamics.start import start
+from world.dynamics.step import step
+from world.render.camera import Rig
+from world.render.renderer import Renderer
+from world.scene.places import load_place, towns
+from world.scene.state import SceneState
+
+CRUISE = 9.0  # m/s
+SIZES = {"144x256": Rig(), "288x512": Rig(width=512, height=288)}
+LOOK_EVERY = 20  # frames of the hour between pictures
+
+
+def _on(state: SceneState) -> SceneState:
+    steer, accel = drive(state, int(Command.FOLLOW), CRUISE)
+    return step(state, [Control(steer=steer, accel=accel)])
+
+
+def picture_milliseconds(seed: int, frames: int = 60) -> dict[str, float]:
+    """The median ms of a whole picture by size, while driving with traffic by day."""
+    renderer, state = Renderer(), start(load_place(towns()["test"][1]), seed)
+    out = {}
+    for name, rig in SIZES.items():
+        spent = []
+        for frame in range(frames + 10):
+            state = _on(state)
+            began = time.perf_counter()
+            renderer.draw(state, rig)
+            if frame >= 10:
+                spent.append(time.perf_counter() - began)
+        out[name] = 1000 * float(np.median(spent))
+    return out
+
+
+def seen_again(seed: int, seconds: float = 60.0) -> float:
+    """PSNR (dB, 100 where equal) of a place seen anew after a drive elsewhere, empty streets and signals' posts apart."""
+    renderer, first = Renderer(), start(load_place(towns()["test"][0]), seed, density=0.0)
+    before, state = renderer.draw(first, SIZES["144x256"]), first
+    cycle = float(first.places[0].map.signals["cycle"].max()) if len(first.places[0].map.signals) else 1.0
+    for _ in range(int(seconds * FPS)):
+        state = _on(state)
+        if int(state.clock[0]) % 10 == 0:
+            renderer.draw(state, SIZES["144x256"])
+    rounds = math.ceil(float(state.clock[0]) / (cycle * FPS))
+    back = replace(state, ego=first.ego, clock=np.array([round(rounds * cycle * FPS)], np.int64))
+    error = float(((renderer.draw(back, SIZES["144x256"]).astype(float) - before) ** 2).mean())
+    return 100.0 if error == 0 else 10 * math.log10(255**2 / error)
+
+
+def hour(seed: int, seconds: float = 3600.0) -> dict[str, float]:
+    """A drive's end over its beginning: ms of a picture, of a step, detail (mean square of a Laplacian), and MiB at most."""
+    renderer, state = Renderer(), start(load_place(towns()["test"][2]), seed)
+    rows, steps, frames = [], [], int(seconds * FPS)
+    for frame in range(frames):
+        began = time.perf_counter()
+        state = _on(state)
+        steps.append(time.perf_counter() - began)
+        if frame % LOOK_EVERY == 0:
+            began = time.perf_counter()
+            picture = renderer.draw(state, SIZES["144x256"])
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            rows.append((time.perf_counter() - began, _detail(picture), memory))
+    part = max(1, len(rows) // 6)
+    table, thin = np.array(rows), max(1, frames // 6)
+    first, last = table[part : 2 * part], table[-part:]  # what is made once is made in the first part
+    return {
+        "picture": float(np.median(last[:, 0]) / np.median(first[:, 0])),
+        "step": float(np.median(steps[-thin:]) / np.median(steps[thin : 2 * thin])),
+        "detail": float(last[:, 1].mean() / first[:, 1].mean()),
+        "memory": float(last[-1, 2] / first[0, 2]),
+        "memory_mib": float(last[-1, 2]),
+        "metres": float(state.ego["driven"][0]),
+    }
+
+
+def _detail(picture: np.ndarray) -> float:
+    grey = picture.astype(float).mean(2)
+    return float(
+        ((4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]) ** 2).mean()
+    )
