@@ -61,6 +61,7 @@ def test_equal_graphs_make_equal_files(tmp_path):
             ).encode()
         ),
     ],
+    ids=["empty", "no archive", "no fields", "no JSON", "a junction too short", "a street to nowhere"],
 )
 def test_damaged_files_are_refused(tmp_path, content):
     path = tmp_path / f"own{ENDING}"
