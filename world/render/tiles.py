@@ -16,7 +16,7 @@ from world.scene.state import Place
 SIZE = 48.0  # m of a tile's side
 REACHES = (48.0, 105.0, 260.0)  # m from the car up to which a tile is drawn with detail 2, 1, 0
 KEPT = 160  # tiles and levels
-NEW = 3  # tiles of detail 1 or 2 that are made for one picture at most
+SOON = 20.0  # m before it is wanted a tile may be made, one a picture, so that no picture has to wait for many
 BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still throw shadows
 Piece = tuple[Mesh, np.ndarray]
 
@@ -48,21 +48,20 @@ class Tiles:
         dx, dy = self._middles[:, 0] - x, self._middles[:, 1] - y
         away = np.hypot(dx, dy)
         ahead = dx * math.cos(heading) + dy * math.sin(heading)
-        out, made = list(self._far), 0
+        out = list(self._far)
+        soon: tuple[int, int, int] | None = None
         for k in np.argsort(away, kind="stable"):
-            if away[k] > REACHES[2]:
+            if away[k] > REACHES[2] + SOON:
                 break
             if ahead[k] < -BEHIND - SIZE / 2:
                 continue
-            detail = 2 if away[k] < REACHES[0] else 1 if away[k] < REACHES[1] else 0
-            key = (*self._cells[k], detail)
-            if key not in self._kept and detail and made >= NEW and away[k] > SIZE:
-                coarse = (*self._cells[k], 0)
-                key = coarse
-            made += key not in self._kept and key[2] > 0
-            piece = self._piece(key)
-            if piece is not None:
+            if away[k] <= REACHES[2] and (piece := self._piece((*self._cells[k], _detail(away[k])))) is not None:
                 out.append(piece)
+            next_one = (*self._cells[k], _detail(away[k] - SOON))
+            if soon is None and next_one not in self._kept:
+                soon = next_one
+        if soon is not None:
+            self._piece(soon)
         return out
 
     def _piece(self, key: tuple[int, int, int]) -> Piece | None:
@@ -92,6 +91,10 @@ class Tiles:
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return piece
+
+
+def _detail(away: float) -> int:
+    return 2 if away < REACHES[0] else 1 if away < REACHES[1] else 0
 
 
 def _cell(point: np.ndarray | tuple[float, float]) -> tuple[int, int]:
