@@ -6,6 +6,7 @@ Streets are a place's, traffic and the driver go by rules, the picture is plainl
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -26,6 +27,7 @@ from world.frame import Frame, Readout
 from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
 from world.render.camera import Rig
+from world.render.raster import check_cache
 from world.render.renderer import Renderer
 from world.scene.between import between
 from world.scene.facts import facts
@@ -44,12 +46,14 @@ class SceneWorld:
     inputs: Inputs = DRIVING
 
     def __init__(self, names: Sequence[str] = (), rig: Rig | None = None, device: str = "cpu") -> None:
-        """`names`: places, shipped ones or files (default: the test towns). DataError where there is no such place."""
+        """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles."""
+        check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
         self.rig, self.device = rig or Rig(), device
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
         self.renderer = Renderer()
+        self._drawing = threading.Lock()  # a page asks for pictures of places while drives are drawn
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,7 +72,8 @@ class SceneWorld:
 
     def draw(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
         """The picture of one drive, uint8 [H, W, 3]."""
-        return self.renderer.draw(state, replace(self.rig, height=size[0], width=size[1]))
+        with self._drawing:
+            return self.renderer.draw(state, replace(self.rig, height=size[0], width=size[1]))
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,9 @@ import typer
 from ui.console import progress, say
 from world.errors import DataError
 
-World = Annotated[Path | None, typer.Option(help="A folder of world weights; default: those that came along.")]
+World = Annotated[
+    Path | None, typer.Option(help="A folder of world weights, or `scene`; default: the weights that came along.")
+]
 Steps = Annotated[int, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8. More is sharper and slower.")]
 
 
@@ -52,6 +54,7 @@ def ui(
     from ui.app import check_serving, serve
     from ui.live import LiveDreamer
 
+    tell_of_compiling(world)
     check_serving(host, port, auth, mcp)  # before the models are loaded, not after it
     signal.signal(signal.SIGTERM, _stop)  # the server ends gracefully first, and raises it again
     capacity = None if memory is None else parse_size(memory)
@@ -62,6 +65,15 @@ def ui(
         serve(dreamer, host, port, auth=auth, mcp=mcp, announce=say)
     finally:
         dreamer.close()
+
+
+def tell_of_compiling(world: Path | None) -> None:
+    """Says that a scene's first start takes long, where it does."""
+    from world.dream import SCENE
+    from world.render.raster import compiled
+
+    if str(world) == SCENE and not compiled():
+        say("Compiling the scene's loops for this machine: about a minute, the first time only ...")
 
 
 def _stop(*_: object) -> None:
@@ -107,6 +119,7 @@ def dream(
 
     if film:
         check_clip(film)
+    tell_of_compiling(world)
     beginning = Beginning(first_frames(film, at), speed / 3.6) if film else None
     with progress("dream") as report:
         clip = headless(

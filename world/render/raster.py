@@ -277,9 +277,18 @@ def draw_bands(floats, ints, counts, chunks, depth, ids, clear, empty, table, te
                                 ids[y, x] = n
 
 
+def _cache_folder() -> Path:
+    return Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
+
+
+def compiled() -> bool:
+    """Whether kernels were compiled here before; if not, the first picture takes about a minute."""
+    return next(_cache_folder().rglob("*draw_bands*.nbi"), None) is not None
+
+
 def check_cache() -> None:
     """Raises DataError when compiled kernels cannot be kept."""
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
+    folder = _cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
