@@ -30,6 +30,7 @@ class Shadows:
         self._ids = np.zeros((1, 1), np.int32)
         self._projection: Projection | None = None
         self._key: tuple[object, ...] = ()
+        self._standing: list[Mesh] = []
 
     def update(
         self,
@@ -41,9 +42,9 @@ class Shadows:
     ) -> None:
         """Draws the map round `middle` [2 or 3]; `sun` points to the sun."""
         place = np.round(np.asarray(middle[:2], np.float64) / REDRAWN) * REDRAWN
-        key = (*place.tolist(), *sun, *(id(mesh) for mesh in standing))
+        key = (*place.tolist(), *sun, frozenset(id(mesh) for mesh in standing))
         if key != self._key or self._projection is None:
-            self._key = key
+            self._key, self._standing = key, list(standing)  # held, so that no other mesh gets their ids
             self._projection = _towards(place, sun)
             self._draw(standing, self.standing, library, EMPTY)
             p = self._projection
