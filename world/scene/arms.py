@@ -12,6 +12,7 @@ from world.scene.graph import RoadGraph, Street
 
 CORNER, CROSSING_ROOM = 5.0, 4.6  # m: radius of kerbs at corners; a crossing between corner and mouth
 DEAD_END, SHARE, LEAST = 18.5, 0.42, 1.0  # m of a dead end; of a street at most; m at least
+TAPER = 6.0  # m along for every metre that lanes shift aside where their number changes
 
 HALF_BULB = 8.5  # m from the middle of a turning place to its kerb
 
@@ -91,6 +92,10 @@ def mouths(arms: list[Arm]) -> list[float]:
             continue
         cut = min(9.0, CORNER / math.tan(max(angle, 0.35) / 2))
         out[k], out[n] = max(out[k], met[0] + cut), max(out[n], met[1] + cut)
+    if len(arms) == 2:  # lanes begin or end here: room to come over
+        one, other = arms
+        shift = max(abs(one.left - other.right), abs(one.right - other.left))
+        out = [max(far, TAPER * shift / 2) for far in out]
     if len(arms) > 2:
         out = [far + CROSSING_ROOM * arm.crossing for far, arm in zip(out, arms, strict=True)]
     return out

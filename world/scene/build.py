@@ -64,6 +64,9 @@ def build(graph: RoadGraph) -> HDMap:
 def _check(graph: RoadGraph) -> None:
     if not graph.streets:
         raise DataError("This map has no street for cars; take one that has.")
+    places = [(one.x, one.y) for one in graph.junctions] + [p for street in graph.streets for p in street.bends]
+    if not np.isfinite(places).all():
+        raise DataError("A junction or bend of this map lies nowhere (its x or y is no number); mend the map.")
     for index, street in enumerate(graph.streets):
         if not (0 <= street.start < len(graph.junctions) and 0 <= street.end < len(graph.junctions)):
             raise DataError(f"Street {index} of this map begins or ends at no junction; mend the map.")

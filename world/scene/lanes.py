@@ -154,9 +154,6 @@ def _conflicts(made: list[tuple[int, Arm, Arm]], arms: list[Arm], graph: RoadGra
             p, q = tables.shapes[a], tables.shapes[b]
             apart = np.hypot(p[:, None, 0] - q[None, :, 0], p[:, None, 1] - q[None, :, 1])
             close = apart < NEAR
-            same_arm = arm_a is arm_b
-            if same_arm and tables.lanes[a]["target"] != tables.lanes[b]["target"]:
-                continue  # side by side
             if not close.any():
                 continue
             sa, sb = lengths(p), lengths(q)

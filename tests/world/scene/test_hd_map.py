@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def heading(place: HDMap, lane: int, end: int) -> float:
     return math.atan2(step[1], step[0])
 
 
-def wrap(angle: float) -> float:
+def wrap(angle: Any) -> Any:
     return (angle + math.pi) % (2 * math.pi) - math.pi
 
 
@@ -136,6 +137,16 @@ def test_a_dead_end_has_a_way_round_that_a_car_can_drive() -> None:
         assert turned.max() < 1.0 / 3.9
 
 
+@pytest.mark.parametrize(("forward", "backward"), [(1, 2), (2, 2), (1, 3), (3, 3)])
+def test_where_lanes_begin_or_end_a_car_can_come_over(forward: int, backward: int) -> None:
+    junctions = (Junction(0, 0), Junction(120, 0), Junction(240, 0))
+    place = build(RoadGraph(junctions, (Street(0, 1), Street(1, 2, forward=forward, backward=backward))))
+    for lane in np.flatnonzero(place.lanes["junction"] == 1):
+        step = np.diff(line(place, lane), axis=0)
+        turned = np.abs(wrap(np.diff(np.arctan2(step[:, 1], step[:, 0])))) / np.hypot(*step[1:].T)
+        assert turned.max() < 1.0 / 12
+
+
 @st.composite
 def graphs(draw: st.DrawFn) -> RoadGraph:
     """Small planar graphs: a bent grid of which some streets are left out."""
@@ -169,6 +180,7 @@ def test_any_bent_grid_is_whole(made: RoadGraph) -> None:
         (RoadGraph((), ()), "no street"),
         (RoadGraph((Junction(0, 0),), (Street(0, 5),)), "no junction"),
         (RoadGraph((Junction(0, 0), Junction(0.2, 0)), (Street(0, 1),)), "no longer than a metre"),
+        (RoadGraph((Junction(0, 0), Junction(math.nan, 0)), (Street(0, 1),)), "lies nowhere"),
         (RoadGraph((Junction(0, 0), Junction(90, 0)), (Street(0, 1, forward=0, backward=0),)), "no lane"),
     ],
 )
