@@ -39,12 +39,12 @@ MATERIALS: tuple[Material, ...] = (
     Material("facade_brick", Surface.WALL, "facade_brick", 0.85),
     Material("skyline", Surface.WALL, "skyline", 0.9),
     # plants
-    Material("leaf_lime", Surface.FOLIAGE, "leaf_lime", 0.8, cutout=True, two_sided=True),
-    Material("leaf_maple", Surface.FOLIAGE, "leaf_maple", 0.8, cutout=True, two_sided=True),
-    Material("leaf_birch", Surface.FOLIAGE, "leaf_birch", 0.8, cutout=True, two_sided=True),
-    Material("hedge", Surface.FOLIAGE, "hedge", 0.85),
-    Material("hedge_edge", Surface.FOLIAGE, "hedge_edge", 0.85, cutout=True, two_sided=True),
-    Material("treeline", Surface.FOLIAGE, "treeline", 0.9, cutout=True, two_sided=True),
+    Material("leaf_lime", Surface.FOLIAGE, "leaf_lime", 1.0, cutout=True, two_sided=True),
+    Material("leaf_maple", Surface.FOLIAGE, "leaf_maple", 1.0, cutout=True, two_sided=True),
+    Material("leaf_birch", Surface.FOLIAGE, "leaf_birch", 1.0, cutout=True, two_sided=True),
+    Material("hedge", Surface.FOLIAGE, "hedge", 1.0),
+    Material("hedge_edge", Surface.FOLIAGE, "hedge_edge", 1.0, cutout=True, two_sided=True),
+    Material("treeline", Surface.FOLIAGE, "treeline", 1.0, cutout=True, two_sided=True),
     Material("bark", Surface.BARK, "bark", 0.95),
     # street furniture
     Material("metal", Surface.METAL, "metal", 0.45),

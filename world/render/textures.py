@@ -42,9 +42,9 @@ _MAKERS: dict[str, Callable[[], np.ndarray]] = {
     "wood": walls.wood,
     "wood_fence": walls.wood_fence,
     "railing": walls.railing,
-    "leaf_lime": partial(plants.leaves, (0.10, 0.17, 0.035), 34, (5.5, 3.2), 400),
-    "leaf_maple": partial(plants.leaves, (0.115, 0.15, 0.034), 35, (6.5, 4.4), 270),
-    "leaf_birch": partial(plants.leaves, (0.125, 0.18, 0.055), 36, (4.2, 2.4), 560),
+    "leaf_lime": partial(plants.leaves, (0.10, 0.17, 0.035), 34, (4.6, 2.7), 430),
+    "leaf_maple": partial(plants.leaves, (0.115, 0.15, 0.034), 35, (5.6, 3.8), 290),
+    "leaf_birch": partial(plants.leaves, (0.125, 0.18, 0.055), 36, (3.6, 2.1), 560),
     "hedge": plants.hedge,
     "hedge_edge": plants.hedge_edge,
     "treeline": plants.treeline,
@@ -72,6 +72,7 @@ TILE: dict[str, tuple[float, float]] = {
     "railing": (1.0, 1.0),
     "hedge": (2.0, 2.0),
     "hedge_edge": (2.0, 0.5),
+    "skyline": (28.0, 25.0),  # bays of 3.5 m, floors of 3.1 m
     "treeline": (48.0, 12.0),
     "bark": (1.0, 1.0),
 }

@@ -13,9 +13,10 @@ def leaves(base: tuple[float, float, float], seed: int, size: tuple[float, float
     random = np.random.default_rng(seed)
     alpha = np.zeros((side, side), np.float32)
     tone = np.ones((side, side), np.float32)
-    radius = random.random(count) ** 0.6 * 0.5 * side
+    # ever fewer leaves towards the rim, so that a clump has no outline
+    radius = random.random(count) ** 0.55 * random.uniform(0.7, 1.0, count) * 0.5 * side
     around = random.random(count) * 2 * np.pi
-    lumps = 0.86 + 0.08 * np.sin(around * 3 + seed) + 0.07 * np.sin(around * 8 + 2 * seed)
+    lumps = 0.9 + 0.1 * np.sin(around * 3 + seed)
     x, y = side / 2 + radius * lumps * np.cos(around), side / 2 + radius * lumps * np.sin(around)
     turn, grow = random.random(count) * np.pi, random.uniform(0.7, 1.25, count)
     shade = random.uniform(0.55, 1.35, count)

@@ -76,11 +76,8 @@ class Faces:
             u = (start[:, None] + across[:, None] * [0, 1, 1, 0]) / size[0]
             v = -(quad[:, :1, 2] + down[:, None] * [0, 0, 1, 1]) / size[1]
             uv = np.stack([u, v], axis=-1)
-        if normal is None:
-            flat = np.cross(quad[:, 2] - quad[:, 0], quad[:, 3] - quad[:, 1])
-            flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
-            normal = np.repeat(flat[:, None], 4, axis=1)
-        self._add(quad[:, _TRIANGLES], normal[:, _TRIANGLES], np.asarray(uv)[:, _TRIANGLES], name, tint, part)
+        bent = None if normal is None else normal[:, _TRIANGLES]
+        self._add(quad[:, _TRIANGLES], bent, np.asarray(uv)[:, _TRIANGLES], name, tint, part)
 
     def triangles(
         self,
@@ -151,9 +148,15 @@ class Faces:
 
         self.quads(cells(rings), name, tint, uv=cells(uv), normal=cells(out))
 
-    def _add(self, corners: np.ndarray, normal: np.ndarray, uv: np.ndarray, name: str, tint: Colour, part: int) -> None:
-        self._position.append(np.asarray(corners, np.float32).reshape(-1, 3, 3))
-        self._normal.append(np.asarray(normal, np.float32).reshape(-1, 3, 3))
+    def _add(
+        self, corners: np.ndarray, normal: np.ndarray | None, uv: np.ndarray, name: str, tint: Colour, part: int
+    ) -> None:
+        position = np.asarray(corners, np.float32).reshape(-1, 3, 3)
+        self._position.append(position)
+        # zero stands for flat: those are computed together in the end
+        self._normal.append(
+            np.zeros_like(position) if normal is None else np.asarray(normal, np.float32).reshape(-1, 3, 3)
+        )
         self._uv.append(np.asarray(uv, np.float32).reshape(-1, 3, 2))
         self._material.append(material(name))
         self._tint.append(tint)
@@ -164,10 +167,14 @@ class Faces:
         counts = [len(piece) for piece in self._position]
         position = np.concatenate([np.zeros((0, 3, 3), np.float32), *self._position])
         edges = np.cross(position[:, 1] - position[:, 0], position[:, 2] - position[:, 0])
-        keep = np.linalg.norm(edges, axis=1) > 1e-9
+        area = np.linalg.norm(edges, axis=1, keepdims=True)
+        keep = area[:, 0] > 1e-9
+        normal = np.concatenate([np.zeros((0, 3, 3), np.float32), *self._normal])
+        flat = ~normal[:, 0].any(axis=1)
+        normal[flat] = (edges / np.maximum(area, 1e-9))[flat, None]
         mesh = Mesh(
             position[keep],
-            np.concatenate([np.zeros((0, 3, 3), np.float32), *self._normal])[keep],
+            normal[keep],
             np.concatenate([np.zeros((0, 3, 2), np.float32), *self._uv])[keep],
             np.repeat(np.array(self._material, np.int32), counts)[keep],
             np.repeat(np.array(self._tint, np.float32).reshape(-1, 3), counts, axis=0)[keep],

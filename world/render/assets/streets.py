@@ -14,17 +14,20 @@ from world.scene.hd_map import HDMap, Marking
 
 KERB, STONE, PAINT = 0.12, 0.22, 0.012  # m: height of pavements, width of kerb stones, height of paint over the road
 DASH, GAP = 3.0, 4.5  # m of a lane line
-GREY, WHITE, YELLOW = (0.5, 0.5, 0.5), (0.85, 0.85, 0.83), (0.80, 0.55, 0.09)
+BEND, PIECE = 0.02, 24.0  # m
+WHITE, YELLOW = (0.85, 0.85, 0.83), (0.80, 0.55, 0.09)
 Colour = tuple[float, float, float]
 
 
 def street_mesh(place: HDMap, index: int) -> Mesh:
     """One street between its junctions' mouths; wheel tracks follow its lanes."""
     shape = place.streets[index]
-    s = lengths(shape.centre) / TILE["lane"][1]
+    rows = _needed(shape.centre)
+    s = lengths(shape.centre)[rows] / TILE["lane"][1]
     out = []
     for k in range(len(shape.lane_borders) - 1):
-        left, right = shape.lane_borders[k], shape.lane_borders[k + 1]
+        left, right = shape.lane_borders[k][rows], shape.lane_borders[k + 1][rows]
+        v = s + 0.381966 * k + 0.618034 * index  # so that patches and manholes do not lie side by side
         out.append(
             _strip(
                 left,
@@ -33,15 +36,28 @@ def street_mesh(place: HDMap, index: int) -> Mesh:
                 0.0,
                 "asphalt",
                 (1, 1, 1),
-                (np.full_like(s, 0.0), s),
-                (np.full_like(s, 1.0), s),
+                (np.full_like(s, 0.0), v),
+                (np.full_like(s, 1.0), v),
                 "lane",
             )
         )
     if shape.pavement > 0:
         for line, side in ((shape.left, 1.0), (shape.right, -1.0)):
-            out += _pavement(line, _parallel(line, side * shape.pavement), side)
+            out += _pavement(line[rows], _parallel(line, side * shape.pavement)[rows], side)
     return join(out)
+
+
+def _needed(line: np.ndarray) -> np.ndarray:
+    """Rows of a line [N, 2] that keep it within BEND of itself with pieces of about PIECE m at most; first and last among them."""
+    s, rows = lengths(line), [0]
+    for row in range(2, len(line)):
+        first = rows[-1]
+        way = line[row] - line[first]
+        between = line[first + 1 : row] - line[first]
+        off = np.abs(between[:, 0] * way[1] - between[:, 1] * way[0]) / max(float(np.hypot(*way)), 1e-9)
+        if s[row] - s[first] > PIECE or (len(off) and off.max() > BEND):
+            rows.append(row - 1)
+    return np.array([*rows, len(line) - 1])
 
 
 def junction_mesh(place: HDMap, index: int) -> Mesh:
@@ -59,12 +75,16 @@ def markings_mesh(markings: Sequence[Marking]) -> Mesh:
     out = []
     for one in markings:
         colour, name = (YELLOW, "paint_yellow") if one.kind == "centre" else (WHITE, "paint_white")
-        if one.width == 0:
+        if one.kind == "zebra":
+            bar = _turned(one.points)
+            flat = np.concatenate([bar, np.full((len(bar), 1), PAINT)], 1)[None]
+            out.append(_quads(flat, flat[..., :2] / TILE["paint"], name, colour))
+        elif one.width == 0:
             out.append(_fan(one.points, PAINT, name, colour))
         elif one.kind == "lane":
             whole = lengths(one.points)[-1]
             for begin in np.arange(0.5, whole - DASH, DASH + GAP):
-                out.append(_line(along(one.points, np.linspace(begin, begin + DASH, 3)), one.width, name, colour))
+                out.append(_line(along(one.points, np.array([begin, begin + DASH])), one.width, name, colour))
         else:
             out.append(_line(one.points, one.width, name, colour))
     return join(out)
@@ -135,22 +155,31 @@ def _quads(quads: np.ndarray, uv: np.ndarray, name: str, colour: Colour) -> Mesh
     normal = np.cross(quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     normals = np.repeat(np.concatenate([normal, normal])[:, None], 3, 1).astype(np.float32)
-    count = len(position)
+    return _mesh(position, normals, coordinates, name, colour)
+
+
+def _mesh(position: np.ndarray, normal: np.ndarray, uv: np.ndarray, name: str, colour: Colour) -> Mesh:
+    """Triangles of one material and colour; those without area are left out."""
+    edges = np.cross(position[:, 1] - position[:, 0], position[:, 2] - position[:, 0])
+    keep = np.linalg.norm(edges, axis=1) > 1e-9
+    count = int(keep.sum())
     tint = np.broadcast_to(np.asarray(colour, np.float32), (count, 3)).copy()
-    return Mesh(position, normals, coordinates, np.full(count, material(name), np.int32), tint)
+    return Mesh(position[keep], normal[keep], uv[keep], np.full(count, material(name), np.int32), tint)
 
 
 def _fan(outline: np.ndarray, z: float, name: str, colour: Colour) -> Mesh:
     """A polygon that its middle sees whole, counter-clockwise or not, lying flat."""
+    outline = _turned(outline)
     after = np.roll(outline, -1, axis=0)
-    if float((outline[:, 0] * after[:, 1] - after[:, 0] * outline[:, 1]).sum()) < 0:
-        outline = outline[::-1]
-        after = np.roll(outline, -1, axis=0)
     middle = np.broadcast_to(outline.mean(0), outline.shape)
     flat = np.stack([middle, outline, after], 1)
     tile = np.array(TILE["asphalt" if name.startswith("asphalt") else "paint"])
-    count = len(flat)
-    position = np.concatenate([flat, np.full((count, 3, 1), z)], 2).astype(np.float32)
-    normal = np.broadcast_to(np.asarray((0, 0, 1), np.float32), (count, 3, 3)).copy()
-    tint = np.broadcast_to(np.asarray(colour, np.float32), (count, 3)).copy()
-    return Mesh(position, normal, (flat / tile).astype(np.float32), np.full(count, material(name), np.int32), tint)
+    position = np.concatenate([flat, np.full((len(flat), 3, 1), z)], 2).astype(np.float32)
+    normal = np.broadcast_to(np.asarray((0, 0, 1), np.float32), (len(flat), 3, 3))
+    return _mesh(position, normal, (flat / tile).astype(np.float32), name, colour)
+
+
+def _turned(outline: np.ndarray) -> np.ndarray:
+    """A polygon [N, 2] counter-clockwise."""
+    x, y = outline.T
+    return outline if float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) >= 0 else outline[::-1]

@@ -25,15 +25,20 @@ class Wall:
 
     def points(self, u: ArrayLike, out: ArrayLike, z: ArrayLike) -> np.ndarray:
         """Local (along, outwards, up) as x, y, z, [..., 3]."""
-        u, out, z = np.broadcast_arrays(np.asarray(u, float), np.asarray(out, float), np.asarray(z, float))
+        u, out = np.asarray(u, float), np.asarray(out, float)
         (x, y), (ax, ay) = self.origin, self.along
-        return np.stack([x + u * ax + out * ay, y + u * ay - out * ax, z], axis=-1)
+        points = np.empty((*np.broadcast_shapes(u.shape, out.shape, np.shape(z)), 3))
+        points[..., 0] = x + u * ax + out * ay
+        points[..., 1] = y + u * ay - out * ax
+        points[..., 2] = z
+        return points
 
     def rectangles(self, u0, u1, z0, z1, out: float) -> np.ndarray:
         """Quads that face outwards, [N, 4, 3]."""
-        u = np.stack(np.broadcast_arrays(u0, u1, u1, u0), axis=-1)
-        z = np.stack(np.broadcast_arrays(z0, z0, z1, z1), axis=-1)
-        u, z = np.broadcast_arrays(u, z)
+        shape = np.broadcast_shapes(np.shape(u0), np.shape(u1), np.shape(z0), np.shape(z1))
+        u, z = np.empty((*shape, 4)), np.empty((*shape, 4))
+        u[..., 0], u[..., 1], u[..., 2], u[..., 3] = u0, u1, u1, u0
+        z[..., 0], z[..., 1], z[..., 2], z[..., 3] = z0, z0, z1, z1
         return self.points(u, out, z).reshape(-1, 4, 3)
 
 
