@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from bridge.errors import DataError, WeightsError
 from bridge.plan_state import timeline_from, timeline_plain
 from bridge.session import Session
 from world.dream import AnyWorld, restore
+from world.scene.places import towns
+from world.scene_world import SceneWorld
 
 SUFFIX = ".dream"
 MARK = b"lucidrive drive 1 "
@@ -42,15 +45,19 @@ def pack(session: Session) -> bytes:
     return MARK + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
-def unpack(session: Session, data: bytes, name: str = "The file") -> None:
+def unpack(session: Session, data: bytes, name: str = "The file", maps: bool = True) -> None:
     """Goes on from there in `session`, whose model it must be of; what was driven before is gone.
 
-    DataError: damaged or no drive; then the session is as it was. WeightsError: dreamt by others. Called as `pack` is.
+    maps: whether a scene may be in a map file, which is then read from this machine's disk; False for what strangers send.
+    DataError: damaged, no drive or in such a map; then the session is as it was. WeightsError: dreamt by others. Called as
+    `pack` is.
     """
     model = session.dream.model
     tensors, plain = _read(data, name)
     _check_weights(model, plain, name)
     try:
+        if not maps and isinstance(model, SceneWorld) and plain["dream"]["place"] not in chain(*towns().values()):
+            raise DataError(f"{name} drives in a map of its own; go on with it by `lucidrive dream --load-state`.")
         dream = restore(model, tensors, plain["dream"])
         session.dream.fits(dream)
         timeline, pedals = timeline_from(plain["timeline"]), (float(plain["pedals"][0]), float(plain["pedals"][1]))

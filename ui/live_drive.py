@@ -13,7 +13,7 @@ from bridge.budget.opening import CLIP, CLIP_JOB, DREAM
 from bridge.budget.rescue import Rescue
 from bridge.corrections import keep
 from bridge.disk import free_name, write_whole
-from bridge.errors import SessionError
+from bridge.errors import DataError, SessionError
 from bridge.history import History, Past
 from bridge.loop import Loop
 from bridge.recording import Recorder
@@ -148,7 +148,10 @@ class LiveDrive:
         self.session.tell(f"The dream goes on from real pictures, those of {scene.replace('-', ' ')}.")
 
     def begin(self, start: Start) -> None:
-        """A new dream in place of this one and its futures."""
+        """A new dream in place of this one and its futures. DataError for a scene that is not on the page's list."""
+        scenes = self.session.dream.model.scenes
+        if start.scene is not None and start.scene not in scenes:  # a place may be a path, which no page may open
+            raise DataError(f"There is no start scene '{start.scene}'; there are: {', '.join(scenes)}.")
         self.keep_future(0)
         beginning = Beginning(start.pictures, start.speed) if start.pictures is not None else None
         control = None
@@ -231,7 +234,7 @@ class LiveDrive:
 
     def take_up(self, data: bytes) -> None:
         self.keep_future(0)
-        self.session.between_frames(lambda: unpack(self.session, data))
+        self.session.between_frames(lambda: unpack(self.session, data, maps=False))
 
     @property
     def most_bytes(self) -> int:

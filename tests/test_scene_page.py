@@ -1,0 +1,68 @@
+"""A scene world on the page: only shipped places can be reached, whatever a message or a drive's file says."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import DataError
+from bridge.loop import Loop
+from bridge.session import Session
+from bridge.state import pack, unpack
+from tests.fakes import FakeDirector
+from ui.drive import Drive, Start
+from ui.live import LiveDreamer
+from world.dream import open_dream
+from world.scene.places import ENDING, FOLDER
+from world.scene_world import SceneWorld
+
+
+@pytest.fixture(scope="module")
+def model() -> SceneWorld:
+    return SceneWorld()
+
+
+@pytest.fixture(scope="module")
+def own_map(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A readable map beside the shipped ones."""
+    path = tmp_path_factory.mktemp("maps") / f"own{ENDING}"
+    shutil.copy(FOLDER / f"town-3{ENDING}", path)
+    return str(path)
+
+
+@pytest.fixture
+def drive(model: SceneWorld, tmp_path: Path) -> Iterator[Drive]:
+    dreamer = LiveDreamer(model, Loop(FakeDirector()), clips=tmp_path, steps=1)
+    drive = dreamer.open(lambda: None)
+    yield drive
+    drive.close()
+    dreamer.close()
+
+
+def session_in(model: SceneWorld, place: str) -> Session:
+    return Session(lambda seed: open_dream(model, seed, 1), 4, place)
+
+
+def test_a_map_file_is_no_start_scene_of_the_page(drive: Drive, model: SceneWorld, own_map: str) -> None:
+    with pytest.raises(DataError, match="no start scene"):
+        drive.begin(Start(3, own_map))
+    drive.begin(Start(3, model.scenes[1]))
+    assert drive.view().scene == model.scenes[1]
+
+
+def test_a_drive_in_a_map_file_goes_on_at_the_command_line_alone(drive: Drive, model: SceneWorld, own_map: str) -> None:
+    sent = pack(session_in(model, own_map))
+    before = drive.view().scene
+    with pytest.raises(DataError, match="map of its own"):
+        drive.take_up(sent)
+    assert drive.view().scene == before
+    mine = session_in(model, "town-21")
+    unpack(mine, sent)
+    assert mine.dream.state()[1]["place"] == own_map
+
+
+def test_a_drive_in_any_shipped_town_goes_on_on_the_page(drive: Drive, model: SceneWorld) -> None:
+    drive.take_up(pack(session_in(model, "town-3")))
