@@ -36,6 +36,7 @@ def own_map(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def drive(model: SceneWorld, tmp_path: Path) -> Iterator[Drive]:
     dreamer = LiveDreamer(model, Loop(FakeDirector()), clips=tmp_path, steps=1)
+    dreamer.check()  # as a server does before it lets anybody in: compiling takes longer than a page waits
     drive = dreamer.open(lambda: None)
     yield drive
     drive.close()
