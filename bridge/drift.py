@@ -9,6 +9,7 @@ from bridge.timeline import weather_line
 from world.controls import FPS, NULL, Control
 from world.dream import AnyWorld
 from world.frame import Frame
+from world.scene_world import SceneWorld
 
 SMOOTHING = 1 / (2.5 * FPS)  # of a frame's agreement in what is known
 SETTLE_FRAMES = 5 * FPS  # a new weather or time of day may take so long to be seen
@@ -55,6 +56,8 @@ def _doubt(told: int, seen: int, confidence: float, kind: bool = False) -> float
 
 def nearest_scene(model: AnyWorld, control: Control) -> str:
     """The start scene whose time of day and weather are most like these. DataError where there are none."""
+    if isinstance(model, SceneWorld):
+        raise DataError("A scene does not drift, so there is nothing to bring it back to; drive on, or begin anew.")
     if not model.scenes:
         raise DataError(
             "These weights came without start scenes, so there is nothing to anchor the dream in; reset it."

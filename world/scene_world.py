@@ -30,6 +30,7 @@ from world.render.camera import Rig
 from world.render.raster import check_cache
 from world.render.renderer import Renderer
 from world.scene.between import between
+from world.scene.check import check
 from world.scene.facts import facts
 from world.scene.places import load_place, towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_bytes
@@ -174,16 +175,14 @@ class SceneDream:
         dream._place = values["place"]
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
         dream._scene = from_bytes(model.place(dream._place), parts)
+        check(dream._scene)
         control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})
         dream._publish(control, int(values["index"]))
         return dream
 
     def fits(self, other: Any) -> None:
         """ValueError where the other's state is not one of such a drive, or holds numbers that are none."""
-        for name in ("ego", "agents"):
-            array = getattr(other.state_now, name)
-            if not all(np.isfinite(array[field]).all() for field in ("x", "y", "heading", "speed")):
-                raise ValueError(name)
+        check(other.state_now)
 
     @property
     def most_bytes(self) -> int:

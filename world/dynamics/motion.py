@@ -35,7 +35,7 @@ def on_path(t, agent, ahead):
     lanes, lane, s = t.lanes, agent.lane, agent.s + ahead
     if s < 0.0:
         before = int(agent.memory[CAME_FROM]) - 1
-        if before >= 0 and after(lanes, before, lane) == lane:
+        if 0 <= before < len(lanes) and after(lanes, before, lane) == lane:
             lane, s = before, s + lanes[before].length
     for _ in range(3):
         then = after(lanes, lane, agent.next)
