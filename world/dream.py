@@ -274,12 +274,18 @@ def restore(model: AnyWorld, tensors: dict[str, Tensor], values: dict[str, Any])
 
 def step_all(dreams: Sequence[AnyDream], controls: Sequence[Control]) -> list[Frame]:
     """`step` for many dreams at once, of both families; all or none, as each alone but for a latent world's rounding."""
-    latent = [place for place, dream in enumerate(dreams) if isinstance(dream, Dream)]
-    frames = dict(zip(latent, _step_latent([dreams[p] for p in latent], [controls[p] for p in latent]), strict=True))  # type: ignore[misc]
-    return [
-        frames[place] if isinstance(dream, Dream) else dream.step(control)
-        for place, (dream, control) in enumerate(zip(dreams, controls, strict=True))
-    ]
+    pairs = list(enumerate(zip(dreams, controls, strict=True)))
+    latent = [(place, dream, control) for place, (dream, control) in pairs if isinstance(dream, Dream)]
+    before = [(dream, dream.fork()) for dream in dreams if isinstance(dream, SceneDream)]
+    try:
+        frames = {place: dream.step(control) for place, (dream, control) in pairs if isinstance(dream, SceneDream)}
+        stepped = _step_latent([dream for _, dream, _ in latent], [control for _, _, control in latent])
+    except Exception:
+        for dream, then in before:
+            dream.go_back_to(then)
+        raise
+    frames |= dict(zip((place for place, _, _ in latent), stepped, strict=True))
+    return [frames[place] for place, _ in pairs]
 
 
 @torch.inference_mode()

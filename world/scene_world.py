@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world.controls import NULL, Control
+from world.controls import Control
 from world.driver import Action
 from world.dynamics.driver import drive
 from world.dynamics.start import start
@@ -31,7 +31,7 @@ from world.render.raster import check_cache
 from world.render.renderer import Renderer
 from world.scene.between import between
 from world.scene.check import check
-from world.scene.facts import facts
+from world.scene.facts import Facts, facts
 from world.scene.places import load_place, towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_bytes
 
@@ -144,8 +144,12 @@ class SceneDream:
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""
         other = SceneDream(self.model, self.seed, self.steps, self.smooth)
-        other.frame, other._scene, other._place = self.frame, self._scene, self._place
+        other.go_back_to(self)
         return other
+
+    def go_back_to(self, fork: SceneDream) -> None:
+        """From here on as `fork` stands."""
+        self.frame, self._scene, self._place = fork.frame, fork._scene, fork._place
 
     def reseed(self, seed: int) -> None:
         """From here on another of the futures that this past may have."""
@@ -201,7 +205,7 @@ class SceneDream:
         return self.frame
 
 
-def readout_of(true: Any) -> Readout:
+def readout_of(true: Facts) -> Readout:
     """The scene's facts in the record that pictures' readouts use: exact, with certainty."""
     return Readout(
         true.speed,
@@ -211,7 +215,7 @@ def readout_of(true: Any) -> Readout:
         float(true.collision),
         float(true.off_road),
         float(true.event_visible),
-        true.weather if true.weather != NULL else 0,
+        true.weather,
         1.0,
         true.time,
         1.0,

@@ -62,6 +62,20 @@ def test_pictures_change_nothing(model: SceneWorld) -> None:
     assert frames[1].between is None
 
 
+def test_after_an_error_every_dream_is_as_it_was(model: SceneWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = begun(model), begun(model, 4)
+    before = [dream.state_now.hash() for dream in (first, second)]
+
+    def fails(control: Control) -> None:
+        raise DataError("no picture")
+
+    monkeypatch.setattr(second, "step", fails)
+    with pytest.raises(DataError, match="no picture"):
+        step_all([first, second], [Control(accel=0.5)] * 2)
+    assert [dream.state_now.hash() for dream in (first, second)] == before
+    assert first.index == second.index == 0
+
+
 def test_what_does_not_fit_is_a_sentence(model: SceneWorld) -> None:
     with pytest.raises(DataError, match=r"1, 2, 4 or 8"):
         open_dream(model, 0, 3)

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from world.controls import DT
-from world.dynamics.path import AHEAD, SPACING, ahead, navigate, wrap
+from world.dynamics.path import AHEAD, SPACING, ahead, navigate
 from world.dynamics.right_of_way import COMMITTED, conflict_stop
 from world.dynamics.tables import tables
 from world.dynamics.traffic import see
@@ -25,6 +25,7 @@ from world.kinematics import (
 )
 from world.scene.hd_map import LEFT
 from world.scene.objects import AGENT, Kind
+from world.scene.query import wrap
 from world.scene.state import AGENTS, SceneState
 
 SIDEWAYS, BEND_BRAKE = 3.0, 2.6  # m/s2 in bends, and braking towards one

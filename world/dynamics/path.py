@@ -8,6 +8,7 @@ from numba import njit
 
 from world.controls import Command
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
+from world.scene.query import project, wrap
 from world.scene.random import uniform
 
 AHEAD, SPACING = 72, 1.0  # points of the way ahead, m between them
@@ -19,12 +20,6 @@ ROUTE = 7  # purpose of random numbers
 
 _FOLLOW, _STRAIGHT, _LEFT, _RIGHT = (int(c) for c in (Command.FOLLOW, Command.STRAIGHT, Command.LEFT, Command.RIGHT))
 _LANE_LEFT, _LANE_RIGHT = int(Command.LANE_LEFT), int(Command.LANE_RIGHT)
-
-
-@njit(cache=True)
-def wrap(angle: float) -> float:
-    """The same angle in [-pi, pi)."""
-    return (angle + math.pi) % (2 * math.pi) - math.pi
 
 
 @njit(cache=True)
@@ -43,30 +38,6 @@ def at(lanes, points, lane: int, s: float):
     share = (s - a.s) / length
     heading = math.atan2(b.y - a.y, b.x - a.x)
     return a.x + share * (b.x - a.x), a.y + share * (b.y - a.y), heading
-
-
-@njit(cache=True)
-def project(lanes, points, lane: int, x: float, y: float):
-    """(s, left, distance) of the nearest place on a lane; before its beginning and after its end s goes on straight."""
-    first, count = lanes[lane].first, lanes[lane].count
-    best, best_s, best_left = 1e18, 0.0, 0.0
-    for k in range(first, first + count - 1):
-        a, b = points[k], points[k + 1]
-        dx, dy = b.x - a.x, b.y - a.y
-        length2 = max(dx * dx + dy * dy, 1e-12)
-        share = ((x - a.x) * dx + (y - a.y) * dy) / length2
-        inside = share
-        if k > first and inside < 0.0:
-            inside = 0.0
-        if k < first + count - 2 and inside > 1.0:
-            inside = 1.0
-        px, py = a.x + inside * dx - x, a.y + inside * dy - y
-        distance = px * px + py * py
-        if distance < best:
-            length = math.sqrt(length2)
-            best, best_s = distance, a.s + inside * length
-            best_left = ((y - a.y) * dx - (x - a.x) * dy) / length
-    return best_s, best_left, math.sqrt(best)
 
 
 @njit(cache=True)

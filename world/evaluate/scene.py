@@ -21,6 +21,7 @@ from world.evaluate.scene_pictures import hour, picture_milliseconds, seen_again
 from world.scene.facts import facts
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.places import load_place, towns
+from world.scene.query import touching
 from world.scene.state import Place, SceneState, stack
 
 Note = Callable[[float, str], None]
@@ -164,18 +165,11 @@ def routes(number: int, seconds: float, seed: int, note: Note) -> dict[str, Any]
 
 def _contacts(agents: np.ndarray) -> tuple[set[tuple[int, int]], int]:
     """Pairs of vehicles whose boxes, shrunk by 4%, overlap; and how many vehicles there are."""
-    from world.scene.facts import touching
-
     vehicles = agents[(agents["kind"] >= 1) & (agents["kind"] <= 5)]
     small = vehicles.copy()
     small["length"] *= 0.96
     small["width"] *= 0.96
-    pairs = set[tuple[int, int]]()
-    for n in range(len(small) - 1):
-        a, rest = small[n], small[n + 1 :]
-        slot = touching(rest, a["x"], a["y"], a["heading"], a["length"], a["width"])
-        if slot >= 0:
-            pairs.add((int(a["id"]), int(rest["id"][slot])))
+    pairs = {(int(small["id"][a]), int(small["id"][b])) for a, b in touching(small)}
     return pairs, len(vehicles)
 
 

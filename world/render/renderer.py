@@ -9,10 +9,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from world.kinematics import REAR_AXLE_TO_FRONT
 from world.render.air import develop
 from world.render.assets.agents import agents_mesh
 from world.render.assets.props import LAMP_ARM, LAMP_HEIGHT
-from world.render.assets.signals import signal_mesh, walk_signal_mesh
+from world.render.assets.signals import signal_mesh
 from world.render.atlas import Library
 from world.render.camera import Rig, View, view
 from world.render.draw import Part, Rasterizer, Surroundings
@@ -28,6 +29,7 @@ from world.scene.query import signal_colour
 from world.scene.state import Place, SceneState
 
 REACH = 110.0  # m within which signals are drawn
+_VEHICLES = [int(kind) for kind in VEHICLES]
 BEAMS = 6  # vehicles whose headlights light the street, our own among them
 
 
@@ -89,12 +91,9 @@ def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -
     posts = place.props[(place.props["kind"] == int(Kind.SIGNAL)) & (place.props["signal"] >= 0)]
     ahead = (posts["x"] - x) * math.cos(heading) + (posts["y"] - y) * math.sin(heading)
     near = (np.hypot(posts["x"] - x, posts["y"] - y) < REACH) & (ahead > -15.0)
-    people = set(place.map.crossings["signal"].tolist())
     out = []
     for post in posts[near]:
-        signal = int(post["signal"])
-        colour = 2 - int(signal_colour(place.map.signals, signal, seconds))
-        mesh = walk_signal_mesh(colour == 2) if signal in people else signal_mesh(colour)
+        mesh = signal_mesh(2 - int(signal_colour(place.map.signals, int(post["signal"]), seconds)))
         out.append(placed(mesh, float(post["x"]), float(post["y"]), float(post["z"]), float(post["heading"])))
     return out
 
@@ -111,11 +110,11 @@ def _lamps(place: Place, x: float, y: float) -> np.ndarray:
 
 def _beams(ego: np.void, agents: np.ndarray) -> np.ndarray:
     """Headlights of our car and of the nearest others, one each."""
-    lit = agents[np.isin(agents["kind"], [int(kind) for kind in VEHICLES]) & (agents["lights"] & int(Lights.HEAD) > 0)]
+    lit = agents[np.isin(agents["kind"], _VEHICLES) & (agents["lights"] & int(Lights.HEAD) > 0)]
     away = np.hypot(lit["x"] - ego["x"], lit["y"] - ego["y"])
     lit = lit[np.argsort(away, kind="stable")[: BEAMS - 1]]
     out = np.ones((len(lit) + 1, 6), np.float32)
-    reach = np.concatenate([[3.6], 0.5 * lit["length"]])
+    reach = np.concatenate([[REAR_AXLE_TO_FRONT], 0.5 * lit["length"]])
     for column, name in enumerate(("x", "y")):
         turn = np.cos if name == "x" else np.sin
         heading = np.concatenate([[ego["heading"]], lit["heading"]])
@@ -127,7 +126,7 @@ def _beams(ego: np.void, agents: np.ndarray) -> np.ndarray:
 
 def _boxes(agents: np.ndarray) -> np.ndarray:
     """Vehicles, for the shade under them."""
-    there = agents[np.isin(agents["kind"], [int(kind) for kind in VEHICLES])]
+    there = agents[np.isin(agents["kind"], _VEHICLES)]
     columns = [
         there["x"],
         there["y"],

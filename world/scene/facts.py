@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from world.controls import NULL, TimeOfDay, Weather
+from world.controls import TimeOfDay, Weather
 from world.kinematics import EGO_LENGTH, REAR_AXLE_TO_FRONT
 from world.scene.hd_map import HDMap
+from world.scene.query import overlap
 from world.scene.state import SceneState
 from world.weather import AMOUNTS
 
@@ -44,28 +45,11 @@ class Facts:
 
 @njit(cache=True)
 def touching(agents, x: float, y: float, heading: float, length: float, width: float) -> int:
-    """The first agent whose box overlaps a box, by separating axes; its slot, -1 for none. (x, y): the box's middle."""
-    cos, sin = math.cos(heading), math.sin(heading)
+    """The first agent whose box overlaps a box; its slot, -1 for none. (x, y): the box's middle."""
     for n in range(len(agents)):
         a = agents[n]
-        if a.kind == 0:
-            continue
-        dx, dy = a.x - x, a.y - y
-        if dx * dx + dy * dy > (0.5 * (length + a.length) + 2.0) ** 2:
-            continue
-        c, s = math.cos(a.heading - heading), math.sin(a.heading - heading)
-        along, across = dx * cos + dy * sin, dy * cos - dx * sin
-        if abs(along) > 0.5 * length + 0.5 * (abs(c) * a.length + abs(s) * a.width):
-            continue
-        if abs(across) > 0.5 * width + 0.5 * (abs(s) * a.length + abs(c) * a.width):
-            continue
-        cos2, sin2 = math.cos(a.heading), math.sin(a.heading)
-        along2, across2 = dx * cos2 + dy * sin2, dy * cos2 - dx * sin2
-        if abs(along2) > 0.5 * a.length + 0.5 * (abs(c) * length + abs(s) * width):
-            continue
-        if abs(across2) > 0.5 * a.width + 0.5 * (abs(s) * length + abs(c) * width):
-            continue
-        return n
+        if a.kind != 0 and overlap(x, y, heading, length, width, a.x, a.y, a.heading, a.length, a.width):
+            return n
     return -1
 
 
@@ -119,7 +103,7 @@ def conditions(amounts: np.ndarray) -> tuple[int, int]:
     most = max((rain, int(Weather.RAIN_1)), (snow, int(Weather.SNOW_1)), (fog, int(Weather.FOG_1)))
     weather = int(Weather.CLEAR) if most[0] < 1 / 6 else most[1] + min(2, round(3 * most[0]) - 1)
     light = max((night, int(TimeOfDay.NIGHT)), (dawn, int(TimeOfDay.DAWN)), (dusk, int(TimeOfDay.DUSK)))
-    return max(weather, NULL), light[1] if light[0] >= 0.5 else int(TimeOfDay.DAY)
+    return weather, light[1] if light[0] >= 0.5 else int(TimeOfDay.DAY)
 
 
 def facts(state: SceneState, row: int = 0) -> Facts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from world.scene.arms import Arm, Corner, mouth_point
-from world.scene.geometry import crossing_point, offset, resampled
+from world.scene.geometry import along, crossing_point, lengths, offset, resampled
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import CORNER, CROSSED, CROSSING, CROSSING_WALK, PAVEMENT, WALK, WALK_LINK
 from world.scene.lanes import AMBER, CYCLE, GREEN, Tables, pack_lines
@@ -85,7 +85,7 @@ class Walks:
 
     def packed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(walks, points, links, crossings, crossed) as the map's tables."""
-        walks, points = np.zeros(len(self.rows), WALK), np.zeros(0)
+        walks = np.zeros(len(self.rows), WALK)
         points, first, counts, whole = pack_lines(self.shapes)
         links: list[tuple[int, int]] = []
         there: dict[Node, list[tuple[int, int]]] = {}
@@ -117,9 +117,7 @@ class Walks:
 
 def resampled_to(line: np.ndarray, count: int) -> np.ndarray:
     """The same line with so many points, evenly."""
-    at = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
-    s = np.linspace(0.0, at[-1], count)
-    return np.stack([np.interp(s, at, line[:, 0]), np.interp(s, at, line[:, 1])], axis=1)
+    return along(line, np.linspace(0.0, lengths(line)[-1], count))
 
 
 def _node(arm: Arm, left: bool) -> Node:

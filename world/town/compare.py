@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from world.scene.build import build
+from world.scene.geometry import along, lengths
 from world.scene.hd_map import HDMap
 from world.scene.sumo import graph_of
 from world.town.network import Network, read
@@ -43,7 +44,7 @@ def compare(path: Path) -> Agreement:
     for name, lane in theirs.lanes.items():
         if lane.internal:
             continue
-        there = _resampled(lane.shape)
+        there = along(lane.shape, np.arange(0.0, lengths(lane.shape)[-1] + 1e-9, SPACING))
         best, found = -1.0, -1
         for number, line in enumerate(lines):
             if np.hypot(*(line.mean(0) - there.mean(0))) > 25 or (line[-1] - line[0]) @ (there[-1] - there[0]) < 0:
@@ -74,12 +75,6 @@ def _lines(ours: HDMap) -> list[np.ndarray]:
         rows = ours.points[lane["first"] : lane["first"] + lane["count"]]
         out.append(np.stack([rows["x"], rows["y"]], 1))
     return out
-
-
-def _resampled(line: np.ndarray) -> np.ndarray:
-    at = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
-    s = np.arange(0.0, at[-1] + 1e-9, SPACING)
-    return np.stack([np.interp(s, at, line[:, 0]), np.interp(s, at, line[:, 1])], 1)
 
 
 def _within(points: np.ndarray, line: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from world.render.assets.boxes import box_sides
 from world.render.library import MATERIALS, material
 from world.render.mesh import Mesh
 from world.render.textures import TILE
@@ -107,16 +108,7 @@ class Faces:
         skip: str = "d",
     ) -> None:
         """Adds a box; `skip` names sides to leave out: f(ront) b(ack) l(eft) r(ight) t(op) d(own)."""
-        (x0, y0, z0), (x1, y1, z1) = low, high
-        sides = {
-            "f": [(x1, y0, z0), (x1, y1, z0), (x1, y1, z1), (x1, y0, z1)],
-            "b": [(x0, y1, z0), (x0, y0, z0), (x0, y0, z1), (x0, y1, z1)],
-            "l": [(x1, y1, z0), (x0, y1, z0), (x0, y1, z1), (x1, y1, z1)],
-            "r": [(x0, y0, z0), (x1, y0, z0), (x1, y0, z1), (x0, y0, z1)],
-            "t": [(x0, y0, z1), (x1, y0, z1), (x1, y1, z1), (x0, y1, z1)],
-            "d": [(x0, y1, z0), (x1, y1, z0), (x1, y0, z0), (x0, y0, z0)],
-        }
-        self.quads([side for key, side in sides.items() if key not in skip], name, tint, part)
+        self.quads(box_sides(low, high, skip), name, tint, part)
 
     def tube(
         self,

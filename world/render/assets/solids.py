@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from world.render.assets.boxes import box_sides
 from world.render.library import material
 from world.render.mesh import Mesh
 
@@ -142,16 +143,7 @@ class Solid:
         skip: str = "",
     ) -> None:
         """Adds a box; `skip` names sides to leave out: f(ront) b(ack) l(eft) r(ight) t(op) d(own)."""
-        (x0, y0, z0), (x1, y1, z1) = low, high
-        sides = {
-            "f": [(x1, y0, z0), (x1, y1, z0), (x1, y1, z1), (x1, y0, z1)],
-            "b": [(x0, y1, z0), (x0, y0, z0), (x0, y0, z1), (x0, y1, z1)],
-            "l": [(x1, y1, z0), (x0, y1, z0), (x0, y1, z1), (x1, y1, z1)],
-            "r": [(x0, y0, z0), (x1, y0, z0), (x1, y0, z1), (x0, y0, z1)],
-            "t": [(x0, y0, z1), (x1, y0, z1), (x1, y1, z1), (x0, y1, z1)],
-            "d": [(x0, y1, z0), (x1, y1, z0), (x1, y0, z0), (x0, y0, z0)],
-        }
-        self.quads(np.array([side for key, side in sides.items() if key not in skip]), name, tint, role)
+        self.quads(np.array(box_sides(low, high, skip)), name, tint, role)
 
     def tube(
         self,

@@ -9,7 +9,7 @@ import numpy as np
 from world.render.library import material
 from world.render.mesh import Mesh, join
 from world.render.textures import TILE
-from world.scene.geometry import along, lengths
+from world.scene.geometry import along, lengths, offset
 from world.scene.hd_map import HDMap, Marking
 
 KERB, STONE, PAINT = 0.12, 0.22, 0.012  # m: height of pavements, width of kerb stones, height of paint over the road
@@ -38,12 +38,11 @@ def street_mesh(place: HDMap, index: int) -> Mesh:
                 (1, 1, 1),
                 (np.full_like(s, 0.0), v),
                 (np.full_like(s, 1.0), v),
-                "lane",
             )
         )
     if shape.pavement > 0:
         for line, side in ((shape.left, 1.0), (shape.right, -1.0)):
-            out += _pavement(line[rows], _parallel(line, side * shape.pavement)[rows], side)
+            out += _pavement(line[rows], offset(line, side * shape.pavement)[rows], side)
     return join(out)
 
 
@@ -111,13 +110,7 @@ def _pavement(kerb: np.ndarray, outer: np.ndarray, side: float) -> list[Mesh]:
 
 
 def _line(points: np.ndarray, width: float, name: str, colour: Colour) -> Mesh:
-    return _strip(_parallel(points, width / 2), _parallel(points, -width / 2), PAINT, PAINT, name, colour)
-
-
-def _parallel(line: np.ndarray, left: float) -> np.ndarray:
-    from world.scene.geometry import offset
-
-    return offset(line, left)
+    return _strip(offset(points, width / 2), offset(points, -width / 2), PAINT, PAINT, name, colour)
 
 
 def _strip(
@@ -129,7 +122,6 @@ def _strip(
     colour: Colour,
     uv_left: tuple[np.ndarray, np.ndarray] | None = None,
     uv_right: tuple[np.ndarray, np.ndarray] | None = None,
-    texture: str = "",
 ) -> Mesh:
     """Quads between two lines of equally many points; its front is to the left of the way from right to left and up."""
     a = np.concatenate([left, np.full((len(left), 1), z_left)], 1)
