@@ -58,7 +58,7 @@ def world_size(config: WorldConfig, dreams: int) -> WorldSize:
 
 
 def scene_size() -> WorldSize:
-    """Of a scene world: measured, not counted. Places, textures and meshes are shared; a drive is a record."""
+    """Of a scene world: estimated, not counted. Places, textures and meshes are shared; a drive is a record."""
     return WorldSize(SCENE_SHARED, SCENE_DRIVE, SCENE_PICTURE, MINUTE * 3 * 144 * 256)
 
 
