@@ -105,6 +105,7 @@ class Recording:
             except ExportError as error:
                 self._refuse(error)
             (self.folder / PROCESS).unlink(missing_ok=True)
+            _make_room(self._clips / DRIVES)
 
     def _refuse(self, error: ExportError) -> None:
         if not self._failed:
@@ -169,12 +170,15 @@ def write_manifest(folder: Path, disk: Disk = DISK, **more: object) -> Path:
 
 
 def _begin(clips: Path, clip: Clip) -> Path:
-    """A folder for the drive. Of the drives that ended well the oldest make room; one that was cut off stays."""
+    """A folder for the drive."""
     drives = clips / DRIVES
-    whole = sorted(path.parent for path in drives.glob(f"*/{MANIFEST}"))
-    for old in whole[: max(0, len(whole) - KEPT + 1)]:
-        shutil.rmtree(old, ignore_errors=True)
     folder = free_folder(drives, f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{clip.seed}")
     with refusing(folder):
         (folder / PROCESS).write_text(str(os.getpid()))
     return folder
+
+
+def _make_room(drives: Path) -> None:
+    """Of the drives that ended well the oldest go; one that was cut off stays."""
+    for old in sorted(path.parent for path in drives.glob(f"*/{MANIFEST}"))[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)

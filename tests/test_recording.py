@@ -72,7 +72,7 @@ def test_a_reset_begins_another_drive_and_old_ones_make_room(tmp_path: Path) -> 
         wait_until(lambda ended=ended: [found.state for found in look(tmp_path)] == ended)  # type: ignore[misc]
     drive(one, recorder, FRAMES)
     recorder.close()
-    assert [found.frames for found in look(tmp_path)] == [FRAMES + 1] * KEPT
+    wait_until(lambda: [found.frames for found in look(tmp_path)] == [FRAMES + 1] * KEPT)
 
 
 def test_what_was_cut_off_is_repaired(recorded: Path) -> None:
