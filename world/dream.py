@@ -254,8 +254,13 @@ AnyWorld = WorldModel | SceneWorld
 
 
 def load_world(path: Path | None = None, device: str = "cpu") -> AnyWorld:
-    """The world that `path` names: a folder of latent weights (default: those of the repository), or "scene". WeightsError."""
-    return SceneWorld(device=device) if path is not None and str(path) == SCENE else WorldModel.load(path, device)
+    """A scene world, or where `path` names a folder of weights the latent world of those. WeightsError."""
+    return SceneWorld(device=device) if is_scene(path) else WorldModel.load(path, device)
+
+
+def is_scene(path: Path | None) -> bool:
+    """Whether that names the scene world: by saying nothing else."""
+    return path is None or str(path) == SCENE
 
 
 def open_dream(model: AnyWorld, seed: int = 0, steps: int = 2, smooth: bool = False) -> AnyDream:

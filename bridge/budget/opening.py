@@ -12,8 +12,8 @@ from bridge.budget.setup import SETUPS
 from bridge.budget.sizes import MIB
 from bridge.budget.worlds import WorldSize, scene_size, world_size
 from bridge.clips import CLIP_SECONDS
-from world.dream import SCENE, AnyWorld, load_world
-from world.files import EMBEDDED, read_config
+from world.dream import AnyWorld, is_scene, load_world
+from world.files import read_config
 
 # A minute encoded to an mp4 at 288x512: 41 MiB more were resident at the most (x86-64, PyAV 18); half as much again.
 CLIP = 64 * MIB
@@ -43,8 +43,8 @@ def ram(capacity: int | None = None) -> Ledger:
 
 
 def open_world(ledger: Ledger, world: Path | None, dreams: int) -> Opened:
-    """The weights in `world` (default: the repository's) for so many dreams at a time. WeightsError, NoRoomError."""
-    sizes = scene_size() if str(world) == SCENE else world_size(read_config(world or EMBEDDED)[0], dreams)
+    """A scene world, or the latent one of the weights in `world`, for so many dreams at a time. WeightsError, NoRoomError."""
+    sizes = scene_size() if world is None or is_scene(world) else world_size(read_config(world)[0], dreams)
     with ledger.loading("the world", LIBRARIES + sizes.weights + sizes.tick) as lease:
         return Opened(load_world(world), lease, sizes)
 

@@ -12,9 +12,9 @@ from ui.console import progress, say
 from world.errors import DataError
 
 World = Annotated[
-    Path | None, typer.Option(help="A folder of world weights, or `scene`; default: the weights that came along.")
+    Path | None, typer.Option(help="A folder of weights of a latent world; default: the scene world.")
 ]
-Steps = Annotated[int, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8. More is sharper and slower.")]
+Steps = Annotated[int, typer.Option(help="1, 2, 4 or 8: of a scene the picture's size, of a latent world K, the sampling steps a frame. More is slower.")]
 
 
 def ui(
@@ -69,10 +69,10 @@ def ui(
 
 def tell_of_compiling(world: Path | None) -> None:
     """Says that a scene's first start takes long, where it does."""
-    from world.dream import SCENE
+    from world.dream import is_scene
     from world.render.raster import compiled
 
-    if str(world) == SCENE and not compiled():
+    if is_scene(world) and not compiled():
         say("Compiling the scene's loops for this machine: about a minute, the first time only ...")
 
 
