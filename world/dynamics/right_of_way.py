@@ -42,7 +42,7 @@ def along(lanes, agent, connection):
 
 
 @njit(cache=True)
-def _seconds_to(distance, speed, most):
+def seconds_to(distance, speed, most):
     """s to go a distance, speeding up to `most`."""
     if distance <= 0.0:
         return 0.0
@@ -171,10 +171,10 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):
                 if lets and a.speed < UNDER_WAY and away > 0.25 * me.speed * me.speed + 3.0:
                     stop = min(stop, away)
                 continue
-            arrive, leave = _seconds_to(away, me.speed, most), _seconds_to(end - u + half, me.speed, most)
+            arrive, leave = seconds_to(away, me.speed, most), seconds_to(end - u + half, me.speed, most)
             its_most = max(a.speed, 0.8 * lanes[other].limit)
-            its_arrive = its_away / a.speed if a.speed > 3.0 else _seconds_to(its_away, a.speed, its_most)
-            its_leave = _seconds_to(rule.other_end - v + its_half, max(a.speed, 0.1), max(a.speed, 5.0))
+            its_arrive = its_away / a.speed if a.speed > 3.0 else seconds_to(its_away, a.speed, its_most)
+            its_leave = seconds_to(rule.other_end - v + its_half, max(a.speed, 0.1), max(a.speed, 5.0))
             if yields == other_yields:  # the table does not say: who is first there
                 if entered != committed:
                     if committed:
