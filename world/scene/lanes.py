@@ -172,8 +172,9 @@ def _conflicts(made: list[tuple[int, Arm, Arm]], arms: list[Arm], graph: RoadGra
             else:  # right before left
                 cross = arm_a.direction[0] * arm_b.direction[1] - arm_a.direction[1] * arm_b.direction[0]
                 a_yields = cross > 0 if abs(cross) > 0.2 else False
-            rows[a].append((b, *span, *other, int(a_yields)))
-            rows[b].append((a, *other, *span, int(not a_yields)))
+            beside = arm_a is arm_b and keys[0] == keys[1]  # turning side by side: who is first there goes first
+            rows[a].append((b, *span, *other, int(a_yields and not beside)))
+            rows[b].append((a, *other, *span, int(not a_yields and not beside)))
     for row, own in rows.items():
         tables.lanes[row]["first_conflict"], tables.lanes[row]["conflicts"] = len(tables.conflicts), len(own)
         tables.conflicts.extend(own)

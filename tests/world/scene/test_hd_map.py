@@ -59,7 +59,8 @@ def whole(place: HDMap) -> None:
             pairs[int(link), int(row["other"])] = int(row["yields"])
             assert 0 <= row["begin"] <= row["end"] <= lanes["length"][link] + 1e-6
     for (a, b), yields in pairs.items():
-        assert pairs[b, a] == 1 - yields
+        beside = lanes["turn"][a] == lanes["turn"][b] and len({int(lanes["street"][lanes["source"][k]]) for k in (a, b)}) == 1
+        assert pairs[b, a] == (0 if beside else 1 - yields)
     for k, walk in enumerate(place.walks):
         links_of = place.walk_links[walk["first_link"] : walk["first_link"] + walk["links_end"] + walk["links_begin"]]
         assert k not in links_of["walk"]
