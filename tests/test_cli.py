@@ -192,8 +192,9 @@ def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_evaluate_world_prints_json_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("world.evaluate.evaluate_world", lambda *given, **options: {"steps": options["steps"]})
-    assert json.loads(run("evaluate", "world", "--steps", "4", "--json").stdout) == {"steps": 4}
+    monkeypatch.setattr("world.evaluate.scene.evaluate_scene", lambda sizes, seed, only, **_: {"seed": seed, "only": only})
+    args = ("evaluate", "world", "--quick", "--only", "routes", "--seed", "4", "--json")
+    assert json.loads(run(*args).stdout) == {"seed": 4, "only": ["routes"]}
 
 
 def test_doctor_as_json() -> None:

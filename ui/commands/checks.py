@@ -17,89 +17,29 @@ Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers on
 
 evaluate = typer.Typer(
     no_args_is_help=True,
-    help="Measure the weights, every figure beside its baseline.",
+    help="Measure worlds, weights and the brain, every figure beside its aim or baseline.",
     epilog="Example: lucidrive evaluate world --json > world.json",
 )
 
 
-@evaluate.command(epilog="Example: lucidrive evaluate world --data data/test --steps 4")
+@evaluate.command(epilog="Example: lucidrive evaluate world --only routes --only sumo --json")
 def world(
-    weights: Annotated[
-        Path | None, typer.Option(help="A folder of world weights; default: those that came along.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="A dataset of test towns; default: one is collected (extra `sim`).")
-    ] = None,
-    steps: Annotated[int, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8.")] = 2,
-    judge: Annotated[
-        Path | None, typer.Option(help="A folder of judge weights; default: the one that came along.")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer dreams and test frames: minutes, and rougher.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth as much of everything, and rougher.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="One measurement alone; may be repeated.")] = None,
     seed: Seed = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """The dream in towns the weights never saw: against the true future, and by what the judge sees of its orders."""
-    from world.evaluate import HEAD, evaluate_world, table
+    """Scene worlds in the test towns, told by the scene itself: manoeuvres, events, driver, traffic, futures, hashes, speed."""
+    from bridge.bench.states import same_elsewhere
+    from world.evaluate.scene import HEAD, QUICK, Sizes, evaluate_scene, table
 
     with progress("evaluate world") as report:
-        result = evaluate_world(
-            weights,
-            data,
-            judge=judge,
-            steps=steps,
-            seed=seed,
-            quick=quick,
-            only=tuple(only or ()),
-            device=device,
-            report=report,
-        )
-    if as_json:
-        print_json(result)
-    else:
-        print_table("The world, on towns it never saw", table(result), HEAD)
-
-
-@evaluate.command("scene", epilog="Example: lucidrive evaluate scene --json > scene.json")
-def the_scene(
-    cases: Annotated[int, typer.Option(min=1, help="Of each manoeuvre.")] = 100,
-    events: Annotated[int, typer.Option(min=1, help="Of each event.")] = 50,
-    routes: Annotated[int, typer.Option(min=1, help="Of a minute each, without events.")] = 200,
-    minutes: Annotated[float, typer.Option(min=0.5, help="Of one long drive, its end beside its beginning.")] = 60.0,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Scene worlds in the test towns, told by the scene itself: manoeuvres, events, driver, traffic, hashes, speed."""
-    from world.evaluate.scene import HEAD, evaluate_scene, table
-
-    with progress("evaluate scene") as report:
-        result = evaluate_scene(cases, events, routes, seed, report, minutes)
+        sizes = QUICK if quick else Sizes()
+        result = evaluate_scene(sizes, seed, tuple(only or ()), elsewhere=same_elsewhere, report=report)
     if as_json:
         print_json(result)
     else:
         print_table("Scene worlds, in towns of the test split", table(result), HEAD)
-
-
-@evaluate.command("judge", epilog="Example: lucidrive evaluate judge --data data/validation --json")
-def the_judge(
-    judge: Annotated[
-        Path | None, typer.Option(help="A folder of judge weights; default: the one that came along.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="A dataset of test towns; default: one is collected (extra `sim`).")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """The judge that measures dreams, on real frames of towns that it never saw: what it gets right, class by class."""
-    from world.evaluate import evaluate_judge, judge_rows
-
-    with progress("evaluate judge") as report:
-        result = evaluate_judge(judge, data, report=report)
-    if as_json:
-        print_json(result)
-    else:
-        print_table("The judge, on real frames it never saw", [(row.what, row.measured) for row in judge_rows(result)])
 
 
 @evaluate.command(epilog="Example: lucidrive evaluate future --weights runs/racing --data data/racing-held")

@@ -1,311 +1,267 @@
-"""What scene worlds are worth, told by the scene itself: manoeuvres, events, the driver, traffic, hashes and speed.
+"""`lucidrive evaluate world`: what scene worlds are worth in the test towns, told by the scene itself.
 
-Nothing here is drawn but where drawing is what is measured. Everything is decided by `seed`.
+Nothing is drawn but where drawing is what is measured. Everything but times is decided by `seed`.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-import numpy as np
-
-from world.controls import DT, FPS, SIDED_EVENTS, Command, Control, Event, Side
-from world.dynamics.driver import drive
-from world.dynamics.start import start
-from world.dynamics.step import step
+from world.controls import Command, Event, Side
+from world.errors import DataError
+from world.evaluate.scene_drives import EVENT_SECONDS, TURNS, EventCase, event_case, manoeuvre, places, route
 from world.evaluate.scene_pictures import hour, picture_milliseconds, seen_again
-from world.scene.facts import facts
-from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
-from world.scene.places import load_place, towns
-from world.scene.query import touching
-from world.scene.state import Place, SceneState, stack
+from world.evaluate.scene_states import counterfactual, hashes, step_milliseconds
+from world.evaluate.sumo import installed, sumo_contacts
 
 Note = Callable[[float, str], None]
-CRUISE = 9.0  # m/s, the target speed of all drives here
-TURNS = {Command.LEFT: LEFT, Command.RIGHT: RIGHT, Command.STRAIGHT: STRAIGHT}
-MANOEUVRE_SECONDS, EVENT_SECONDS = 45.0, 8.0
+Elsewhere = Callable[[int], dict[str, bool]]  # by seed, whether states are the same there
+Given = TypeVar("Given")
+HEAD = ("what", "measured", "aimed at")
+MANOEUVRES = {"go": Command.FOLLOW} | {
+    one.name.lower(): one for one in (*TURNS, Command.LANE_LEFT, Command.LANE_RIGHT, Command.STOP)
+}
 PICTURE_AIMS = {"144x256": 12, "288x512": 30}  # ms
 
 
-def places(split: str = "test") -> list[Place]:
-    """The shipped towns of a split."""
-    return [load_place(name) for name in towns()[split]]
-
-
-def _on(state: SceneState, control: Control, target: float = CRUISE) -> SceneState:
-    steer, accel = drive(state, control.command, target)
-    return step(state, [control.with_(steer=steer, accel=accel)])
-
-
-def _begin_before(place: Place, turn: int, seed: int, density: float) -> SceneState | None:
-    """A drive that begins on a street whose next junction offers the turn, from its lane or from one beside it."""
-    lanes, rng = place.map.lanes, np.random.default_rng(seed)
-    for lane in rng.permutation(np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 45))):
-        outs = place.map.successors[lanes["first_out"][lane] : lanes["first_out"][lane] + lanes["outs"][lane]]
-        if any(lanes["turn"][out] == turn for out in outs):
-            return start(place, seed, lane=int(lane), s=float(0.25 * lanes["length"][lane]), density=density)
-    return None
-
-
-def manoeuvre(place: Place, command: Command, seed: int, density: float = 1.0) -> bool | None:
-    """Whether a command is done within 45 s by the scene; None where the place has nowhere to do it."""
-    if command in TURNS:
-        return _turn(place, command, seed, density)
-    if command in (Command.LANE_LEFT, Command.LANE_RIGHT):
-        return _lane_change(place, command, seed, density)
-    state = start(place, seed, density=density)
-    target = 0.0 if command == Command.STOP else CRUISE
-    if command == Command.FOLLOW:  # go: from standing
-        state = start(place, seed, speed=0.0, density=density)
-    for _ in range(int(15 * FPS)):
-        state = _on(state, Control(command=command), target)
-        speed = float(state.ego["speed"][0])
-        if (command == Command.STOP and speed < 0.3) or (command == Command.FOLLOW and speed > 2.0):
-            return True
-    return False
-
-
-def _turn(place: Place, command: Command, seed: int, density: float) -> bool | None:
-    state = _begin_before(place, TURNS[command], seed, density)
-    if state is None:
-        return None
-    lanes = place.map.lanes
-    inside = -1
-    for _ in range(int(MANOEUVRE_SECONDS * FPS)):
-        state = _on(state, Control(command=command))
-        lane = int(state.ego["lane"][0])
-        if lane < 0:
-            return False
-        if lanes["street"][lane] < 0:
-            inside = lane
-        elif inside >= 0:
-            arrived = abs(float(state.ego["left"][0])) < 1.2 and lane == lanes["target"][inside]
-            if arrived or float(state.ego["s"][0]) > 8.0:
-                return bool(lanes["turn"][inside] == TURNS[command] and arrived)
-    return False
-
-
-def _lane_change(place: Place, command: Command, seed: int, density: float) -> bool | None:
-    lanes, rng = place.map.lanes, np.random.default_rng(seed)
-    side = "left" if command == Command.LANE_LEFT else "right"
-    there = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 60) & (lanes[side] >= 0))
-    if not len(there):
-        return None
-    lane = int(rng.choice(there))
-    goal, state = int(lanes[side][lane]), start(place, seed, lane=lane, s=8.0, density=density)
-    for _ in range(int(12 * FPS)):
-        state = _on(state, Control(command=command))
-        if int(state.ego["lane"][0]) == goal and abs(float(state.ego["left"][0])) < 0.6:
-            return True
-    return False
-
-
 @dataclass(frozen=True, slots=True)
-class EventCase:
-    """One event asked for: how many seconds until it was in sight (NaN: never), and whether that was on its side."""
+class Sizes:
+    """Of each manoeuvre, of each event, routes of a minute, forks; minutes of one drive; minutes of SUMO in each town."""
 
-    seconds: float
-    sided: bool
-
-
-def event_case(place: Place, event: Event, side: Side, level: int, seed: int) -> EventCase:
-    """Drives for 3 s plus a little by the seed, asks for the event, and watches for 8 s."""
-    state = start(place, seed)
-    for _ in range(30 + seed % 20):
-        state = _on(state, Control())
-    asked = Control(event=event, side=side if event in SIDED_EVENTS else Side.NONE, level=level)
-    for tick in range(int(EVENT_SECONDS * FPS)):
-        state = _on(state, asked)
-        actor = int(state.event["actor"][0])
-        if actor < 0 or not facts(state).event_visible:
-            continue
-        return EventCase((tick + 1) * DT, _on_side(state, actor, event, side))
-    return EventCase(math.nan, False)
+    cases: int = 100
+    events: int = 50
+    routes: int = 200
+    forks: int = 100
+    minutes: float = 60.0
+    sumo_minutes: float = 10.0
 
 
-def _on_side(state: SceneState, actor: int, event: Event, side: Side) -> bool:
-    if event not in SIDED_EVENTS:
-        return True
-    ego, agents = state.ego[0], state.agents[0]
-    slot = int(np.flatnonzero((agents["id"] == actor) & (agents["kind"] != 0))[0])
-    dx, dy = agents["x"][slot] - ego["x"], agents["y"][slot] - ego["y"]
-    left = dy * math.cos(ego["heading"]) - dx * math.sin(ego["heading"])
-    return bool(left > 0) == (side == Side.LEFT)
+QUICK = Sizes(10, 5, 10, 10, 2.0, 1.0)
 
 
-def routes(number: int, seconds: float, seed: int, note: Note) -> dict[str, Any]:
-    """Free drives in test towns without events: share without contact, m/s, and contacts of the others a vehicle-minute."""
-    towns_here, clean, metres, minutes, contacts, off = places(), 0, 0.0, 0.0, 0, 0
-    for n in range(number):
-        state = start(towns_here[n % len(towns_here)], seed + n)
-        touched, before, strayed = False, set[tuple[int, int]](), 0
-        for _ in range(int(seconds * FPS)):
-            state = _on(state, Control())
-            touched = touched or bool(state.ego["contact"][0] >= 0)
-            now, vehicles = _contacts(state.agents[0])
-            contacts, minutes = contacts + len(now - before), minutes + vehicles * DT / 60
-            before = now
-            strayed += facts(state).off_road
-        clean += not touched
-        off += strayed > 0
-        metres += float(state.ego["driven"][0])
-        note((n + 1) / number, f"route {n + 1} of {number}")
+@dataclass(frozen=True)
+class Bench:
+    """What a measurement is made with. `each`: a function of every row of arguments, in order, on all workers."""
+
+    sizes: Sizes
+    seed: int
+    workers: Executor | None
+    elsewhere: Elsewhere | None
+    tell: Note
+
+    def each(self, call: Callable[..., Given], rows: Sequence[tuple[Any, ...]], what: str) -> list[Given]:
+        columns = tuple(zip(*rows, strict=True))
+        results = map(call, *columns) if self.workers is None else self.workers.map(call, *columns)
+        found = []
+        for result in results:
+            found.append(result)
+            self.tell(len(found) / len(rows), f"{what}: {len(found)} of {len(rows)}")
+        return found
+
+
+def _names() -> list[str]:
+    return [place.name for place in places()]
+
+
+def _manoeuvres(bench: Bench) -> dict[str, Any]:
+    """Shares of the cases that could be tried: the first `cases` that have somewhere to do it."""
+    names, out = _names(), {}
+    for name, command in MANOEUVRES.items():
+        tried: list[bool] = []
+        for first in range(0, 4 * bench.sizes.cases, bench.sizes.cases):
+            seeds = range(bench.seed + first, bench.seed + first + bench.sizes.cases)
+            rows = [(names[(seed - bench.seed) % len(names)], command, seed) for seed in seeds]
+            tried += [done for done in bench.each(manoeuvre, rows, name) if done is not None]
+            if len(tried) >= bench.sizes.cases:
+                break
+        tried = tried[: bench.sizes.cases]
+        out[name] = {"share": sum(tried) / max(1, len(tried)), "cases": len(tried)}
+    return out
+
+
+def _events(bench: Bench) -> dict[str, Any]:
+    names, out = _names(), {}
+    for event in (one for one in Event if one != Event.NONE):
+        rows = [
+            (names[n % len(names)], event, Side.LEFT if n % 2 else Side.RIGHT, 1 + n % 3, bench.seed + n)
+            for n in range(bench.sizes.events)
+        ]
+        seen: list[EventCase] = bench.each(event_case, rows, event.name.lower())
+        good = sum(one.sided and not math.isnan(one.seconds) for one in seen)
+        out[event.name.lower()] = {"share": good / max(1, len(seen)), "cases": len(seen)}
+    return out
+
+
+def _routes(bench: Bench) -> dict[str, Any]:
+    names, seconds = _names(), 60.0
+    rows = [(names[n % len(names)], seconds, bench.seed + n) for n in range(bench.sizes.routes)]
+    driven = bench.each(route, rows, "routes")
+    minutes = sum(one.minutes for one in driven)
     return {
-        "routes": number,
-        "without_contact": clean / number,
-        "left_the_road": off / number,
-        "mean_speed": metres / (number * seconds),
-        "contacts_a_vehicle_minute": contacts / max(minutes, 1e-9),
+        "routes": len(driven),
+        "without_contact": sum(one.clean for one in driven) / len(driven),
+        "left_the_road": sum(one.strayed for one in driven) / len(driven),
+        "mean_speed": sum(one.metres for one in driven) / (len(driven) * seconds),
+        "contacts_a_vehicle_minute": sum(one.contacts for one in driven) / max(minutes, 1e-9),
         "vehicle_minutes": minutes,
     }
 
 
-def _contacts(agents: np.ndarray) -> tuple[set[tuple[int, int]], int]:
-    """Pairs of vehicles whose boxes, shrunk by 4%, overlap; and how many vehicles there are."""
-    vehicles = agents[(agents["kind"] >= 1) & (agents["kind"] <= 5)]
-    small = vehicles.copy()
-    small["length"] *= 0.96
-    small["width"] *= 0.96
-    pairs = {(int(small["id"][a]), int(small["id"][b])) for a, b in touching(small)}
-    return pairs, len(vehicles)
-
-
-def hashes(seed: int, frames: int = 60) -> dict[str, bool]:
-    """Whether states repeat: run twice, in a batch beside others, and with a picture drawn between the steps."""
-    from world.scene_world import SceneWorld
-
-    here = places()[:3]
-
-    def run(states: Sequence[SceneState], look: bool = False) -> list[str]:
-        batch, model = stack(list(states)), SceneWorld() if look else None
-        for _ in range(frames):
-            controls = [Control(steer=steer, accel=accel) for steer, accel in _actions(batch)]
-            batch = step(batch, controls)
-            if model is not None:
-                model.draw(batch.row(0), (108, 192))
-        return [batch.hash(row) for row in range(len(batch))]
-
-    begins = [start(place, seed + number) for number, place in enumerate(here)]
-    alone = [run([one])[0] for one in begins]
+def _sumo(bench: Bench) -> dict[str, float] | None:
+    """None where the extra `sim` is not installed."""
+    if not installed():
+        return None
+    rows = [(name, 60.0 * bench.sizes.sumo_minutes, bench.seed) for name in _names()]
+    found = bench.each(sumo_contacts, rows, "SUMO's traffic")
+    minutes = sum(spent for _, spent in found)
     return {
-        "again": [run([one])[0] for one in begins] == alone,
-        "in a batch": run(begins) == alone,
-        "while drawn": run(begins[:1], look=True)[0] == alone[0],
+        "contacts_a_vehicle_minute": sum(count for count, _ in found) / max(minutes, 1e-9),
+        "vehicle_minutes": minutes,
     }
 
 
-def _actions(state: SceneState) -> list[tuple[float, float]]:
-    return [drive(state, int(Command.FOLLOW), CRUISE, row) for row in range(len(state))]
+def _counterfactual(bench: Bench) -> dict[str, float]:
+    forks = bench.sizes.forks
+    return counterfactual(bench.seed, forks, lambda done: bench.tell(done / forks, f"forks: {done} of {forks}"))
 
 
-def step_milliseconds(seed: int, steps: int = 200) -> dict[str, float]:
-    """The median ms of a step without a picture, and of one with our driver, with the agents that there are."""
-    state = start(places()[0], seed)
-    step(state, [Control()])
-    spent, driven, agents = [], [], []
-    for _ in range(steps):
-        began = time.perf_counter()
-        steer, accel = drive(state, int(Command.FOLLOW), CRUISE)
-        driven.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        state = step(state, [Control(steer=steer, accel=accel)])
-        spent.append(time.perf_counter() - began)
-        agents.append(int((state.agents["kind"] != 0).sum()))
-    return {
-        "step": 1000 * float(np.median(spent)),
-        "driver": 1000 * float(np.median(driven)),
-        "agents": float(np.mean(agents)),
-    }
+def _hashes(bench: Bench) -> dict[str, bool]:
+    found = hashes(bench.seed, bench.workers)
+    return found if bench.elsewhere is None else found | bench.elsewhere(bench.seed)
+
+
+def _endurance(bench: Bench) -> dict[str, float]:
+    bench.tell(0.0, f"{bench.sizes.minutes:g} minutes on the road")
+    return hour(bench.seed, 60 * bench.sizes.minutes) | {"minutes": bench.sizes.minutes}
+
+
+MEASUREMENTS: dict[str, tuple[float, Callable[[Bench], Any]]] = {  # share of the time, about
+    "manoeuvres": (0.1, _manoeuvres),
+    "events": (0.1, _events),
+    "routes": (0.3, _routes),
+    "sumo": (0.1, _sumo),
+    "counterfactual": (0.05, _counterfactual),
+    "hashes": (0.05, _hashes),
+    "milliseconds": (0.02, lambda bench: step_milliseconds(bench.seed)),
+    "picture_milliseconds": (0.03, lambda bench: picture_milliseconds(bench.seed)),
+    "seen_again": (0.03, lambda bench: seen_again(bench.seed)),
+    "endurance": (0.22, _endurance),
+}
 
 
 def evaluate_scene(
-    cases: int = 100,
-    events: int = 50,
-    number: int = 200,
+    sizes: Sizes = Sizes(),
     seed: int = 0,
+    only: Sequence[str] = (),
+    workers: int | None = None,
+    elsewhere: Elsewhere | None = None,
     report: Note | None = None,
-    minutes: float = 60.0,
 ) -> dict[str, Any]:
-    """Everything; `cases` a manoeuvre, `events` an event, `number` routes of 60 s, `minutes` of endurance. Shares are of the cases that could be tried."""
-    note = report or (lambda fraction, text: None)
-    here = places()
-    result: dict[str, Any] = {"manoeuvres": {}, "events": {}}
-    names = {"go": Command.FOLLOW} | {
-        one.name.lower(): one for one in (*TURNS, Command.LANE_LEFT, Command.LANE_RIGHT, Command.STOP)
-    }
-    for number_of, (name, command) in enumerate(names.items()):
-        note(0.4 * number_of / len(names), f"manoeuvre {name}")
-        tried: list[bool] = []
-        for n in range(4 * cases):
-            if len(tried) == cases:
-                break
-            outcome = manoeuvre(here[n % len(here)], command, seed + n)
-            tried += [outcome] if outcome is not None else []
-        result["manoeuvres"][name] = {"share": sum(tried) / max(1, len(tried)), "cases": len(tried)}
-    for number_of, event in enumerate(one for one in Event if one != Event.NONE):
-        note(0.4 + 0.3 * number_of / 10, f"event {event.name.lower()}")
-        seen = [
-            event_case(here[n % len(here)], event, Side.LEFT if n % 2 else Side.RIGHT, 1 + n % 3, seed + n)
-            for n in range(events)
-        ]
-        result["events"][event.name.lower()] = {
-            "share": sum(one.sided and not math.isnan(one.seconds) for one in seen) / max(1, len(seen)),
-            "cases": len(seen),
-        }
-    result["routes"] = routes(number, 60.0, seed, lambda share, text: note(0.7 + 0.25 * share, text))
-    result["hashes_equal"] = hashes(seed)
-    result["milliseconds"] = step_milliseconds(seed)
-    result["picture_milliseconds"] = picture_milliseconds(seed)
-    result["seen_again_psnr"] = seen_again(seed)
-    note(0.97, f"{minutes:g} minutes on the road")
-    result["endurance"] = hour(seed, 60 * minutes) | {"minutes": minutes}
+    """Every measurement, or `only` some, by name. `workers`: processes that drive (default: one a core, two at most; 0: this one).
+
+    DataError for an unknown name.
+    """
+    if unknown := sorted(set(only) - set(MEASUREMENTS)):
+        raise DataError(f"There is no measurement '{unknown[0]}'; there are: {', '.join(MEASUREMENTS)}.")
+    chosen = {name: MEASUREMENTS[name] for name in MEASUREMENTS if not only or name in only}
+    whole, done, result = sum(share for share, _ in chosen.values()), 0.0, dict[str, Any]()
+    with _pool(min(2, os.cpu_count() or 1) if workers is None else workers) as pool:
+        for name, (share, measure) in chosen.items():
+            tell = partial(_within, report, done / whole, share / whole)
+            result[name] = measure(Bench(sizes, seed, pool, elsewhere, tell))
+            done += share
     return result
 
 
-HEAD = ("what", "measured", "aimed at")
+def _within(report: Note | None, begin: float, share: float, fraction: float, text: str) -> None:
+    if report is not None:
+        report(begin + share * fraction, text)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor | None]:
+    if workers == 0:
+        yield None
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        yield pool
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The result as rows of text, for people."""
-    rows = [
-        (f"{name} ({one['cases']} cases)", f"{100 * one['share']:.0f}%", "98%")
-        for name, one in result["manoeuvres"].items()
+    return [row for name, value in result.items() if value is not None for row in ROWS[name](value)]
+
+
+def _manoeuvre_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [(f"{name} ({one['cases']} cases)", f"{100 * one['share']:.0f}%", "98%") for name, one in found.items()]
+
+
+def _event_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    within = f"within {EVENT_SECONDS:g} s, on its side"
+    return [(f"{name} {within} ({one['cases']})", f"{100 * one['share']:.0f}%", "95%") for name, one in found.items()]
+
+
+def _route_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (f"{found['routes']} routes of a minute without contact", f"{100 * found['without_contact']:.1f}%", "95%"),
+        ("routes that left the road", f"{100 * found['left_the_road']:.1f}%", ""),
+        ("mean speed", f"{found['mean_speed']:.1f} m/s", ""),
+        ("contacts of others a vehicle-minute", _contacts(found), "at most 0.03"),
     ]
-    rows += [
-        (f"{name} within {EVENT_SECONDS:g} s, on its side ({one['cases']})", f"{100 * one['share']:.0f}%", "95%")
-        for name, one in result["events"].items()
+
+
+def _contacts(found: dict[str, Any]) -> str:
+    return f"{found['contacts_a_vehicle_minute']:.4f} (in {found['vehicle_minutes']:,.0f})"
+
+
+def _fork_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    what = {
+        "apart": "speeds part within 1 s",
+        "same_past": "the past driven again is the same",
+        "same_others": "nobody out of earshot does anything else",
+    }
+    forks = f"two futures ({found['cases']:.0f} forks)"
+    return [(f"{forks}: {text}", f"{100 * found[name]:.0f}%", "100%") for name, text in what.items()]
+
+
+def _hash_rows(found: dict[str, bool]) -> list[tuple[str, str, str]]:
+    return [(f"state hashes equal: {name}", "yes" if same else "no", "yes") for name, same in found.items()]
+
+
+def _step_rows(found: dict[str, dict[str, float]]) -> list[tuple[str, str, str]]:
+    rows = [(f"a step with {one['agents']:.0f} agents", f"{one['step']:.2f} ms") for one in found.values()]
+    return [(*rows[1], "1 ms"), (*rows[0], ""), ("the driver", f"{found['usual']['driver']:.2f} ms", "")]
+
+
+def _picture_rows(found: dict[str, float]) -> list[tuple[str, str, str]]:
+    return [
+        (f"a picture of {size}", f"{ms:.1f} ms", f"{PICTURE_AIMS[size]} ms, without air") for size, ms in found.items()
     ]
-    free = result["routes"]
-    rows += [
-        (f"{free['routes']} routes of a minute without contact", f"{100 * free['without_contact']:.1f}%", "95%"),
-        ("routes that left the road", f"{100 * free['left_the_road']:.1f}%", ""),
-        ("mean speed", f"{free['mean_speed']:.1f} m/s", ""),
-        (
-            f"contacts of others a vehicle-minute ({free['vehicle_minutes']:,.0f})",
-            f"{free['contacts_a_vehicle_minute']:.3f}",
-            "at most 0.03",
-        ),
-    ]
-    rows += [
-        (f"state hashes equal: {name}", "yes" if same else "no", "yes") for name, same in result["hashes_equal"].items()
-    ]
-    ms = result["milliseconds"]
-    rows += [
-        (f"a step with {ms['agents']:.0f} agents", f"{ms['step']:.2f} ms", "1 ms"),
-        ("the driver", f"{ms['driver']:.2f} ms", ""),
-        *(
-            (f"a picture of {size}", f"{spent:.1f} ms", f"{PICTURE_AIMS[size]} ms, without air")
-            for size, spent in result["picture_milliseconds"].items()
-        ),
-        ("the same place seen again", f"{result['seen_again_psnr']:.0f} dB", "40 dB"),
-    ]
-    end = result["endurance"]
-    for name in ("picture", "step", "detail", "memory"):
-        rows.append(
-            (f"{end['minutes']:g} minutes on the road, end over beginning: {name}", f"{end[name]:.3f}", "within 5%")
-        )
-    return rows
+
+
+def _endurance_rows(found: dict[str, float]) -> list[tuple[str, str, str]]:
+    what = f"{found['minutes']:g} minutes on the road, end over beginning"
+    names = ("picture", "step", "detail", "memory")
+    return [(f"{what}: {name}", f"{found[name]:.3f}", "within 5%") for name in names]
+
+
+ROWS: dict[str, Callable[[Any], list[tuple[str, str, str]]]] = {
+    "manoeuvres": _manoeuvre_rows,
+    "events": _event_rows,
+    "routes": _route_rows,
+    "sumo": lambda found: [("likewise SUMO's own traffic in the same towns", _contacts(found), "")],
+    "counterfactual": _fork_rows,
+    "hashes": _hash_rows,
+    "milliseconds": _step_rows,
+    "picture_milliseconds": _picture_rows,
+    "seen_again": lambda decibels: [("the same place seen again", f"{decibels:.0f} dB", "40 dB")],
+    "endurance": _endurance_rows,
+}

@@ -9,23 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from world.controls import FPS, Command, Control
-from world.dynamics.driver import drive
+from world.controls import FPS
 from world.dynamics.start import start
-from world.dynamics.step import step
+from world.evaluate.scene_drives import on
 from world.render.camera import Rig
 from world.render.renderer import Renderer
 from world.scene.places import load_place, towns
-from world.scene.state import SceneState
 
-CRUISE = 9.0  # m/s
 SIZES = {"144x256": Rig(), "288x512": Rig(width=512, height=288)}
 LOOK_EVERY = 20  # frames of the hour between pictures
-
-
-def _on(state: SceneState) -> SceneState:
-    steer, accel = drive(state, int(Command.FOLLOW), CRUISE)
-    return step(state, [Control(steer=steer, accel=accel)])
 
 
 def picture_milliseconds(seed: int, frames: int = 60) -> dict[str, float]:
@@ -35,7 +27,7 @@ def picture_milliseconds(seed: int, frames: int = 60) -> dict[str, float]:
     for name, rig in SIZES.items():
         spent = []
         for frame in range(frames + 10):
-            state = _on(state)
+            state = on(state)
             began = time.perf_counter()
             renderer.draw(state, rig)
             if frame >= 10:
@@ -50,7 +42,7 @@ def seen_again(seed: int, seconds: float = 60.0) -> float:
     before, state = renderer.draw(first, SIZES["144x256"]), first
     cycle = float(first.places[0].map.signals["cycle"].max()) if len(first.places[0].map.signals) else 1.0
     for _ in range(int(seconds * FPS)):
-        state = _on(state)
+        state = on(state)
         if int(state.clock[0]) % 10 == 0:
             renderer.draw(state, SIZES["144x256"])
     rounds = math.ceil(float(state.clock[0]) / (cycle * FPS))
@@ -65,7 +57,7 @@ def hour(seed: int, seconds: float = 3600.0) -> dict[str, float]:
     rows, steps, frames = [], [], int(seconds * FPS)
     for frame in range(frames):
         began = time.perf_counter()
-        state = _on(state)
+        state = on(state)
         steps.append(time.perf_counter() - began)
         if frame % LOOK_EVERY == 0:
             began = time.perf_counter()

@@ -249,7 +249,9 @@ def place_on(place: HDMap, lane: int, s: float, left: float = 0.0) -> tuple[floa
 
 def touching(boxes: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of agents [N] (AGENT) whose boxes touch."""
-    live = [i for i in range(len(boxes)) if boxes[i]["kind"]]
-    shape = [tuple(float(boxes[i][name]) for name in ("x", "y", "heading", "length", "width")) for i in live]
-    pairs = [(i, k) for i in range(len(live)) for k in range(i + 1, len(live)) if overlap(*shape[i], *shape[k])]
-    return [(live[i], live[k]) for i, k in pairs]
+    live = boxes["kind"] != 0
+    x, y, reach = boxes["x"], boxes["y"], 0.5 * np.hypot(boxes["length"], boxes["width"])
+    near = np.hypot(x[:, None] - x, y[:, None] - y) <= reach[:, None] + reach
+    pairs = np.argwhere(np.triu(near & live[:, None] & live, 1))
+    shape = [tuple(float(box[name]) for name in ("x", "y", "heading", "length", "width")) for box in boxes]
+    return [(int(i), int(k)) for i, k in pairs if overlap(*shape[i], *shape[k])]

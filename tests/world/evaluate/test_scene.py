@@ -4,38 +4,84 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pytest
+
 from tests.world.grid import town
 from world.controls import Command, Event, Side
-from world.evaluate import scene
+from world.errors import DataError
+from world.evaluate import scene, scene_drives, scene_states
 from world.evaluate.scene_pictures import hour, seen_again
+from world.scene.objects import AGENT, Kind
+from world.scene.places import load_place, towns
+
+TINY = scene.Sizes(cases=1, events=1, routes=2, forks=2, minutes=0.5, sumo_minutes=0.1)
 
 
 def test_a_manoeuvre_is_done_or_there_is_nowhere_to_do_it() -> None:
     place = town()
-    assert scene.manoeuvre(place, Command.LEFT, 1, density=0.0) is True
-    assert scene.manoeuvre(place, Command.STOP, 1, density=0.0) is True
-    street = scene.load_place(scene.towns()["test"][0])  # one lane each way
-    assert scene.manoeuvre(street, Command.LANE_LEFT, 0) is None
+    assert scene_drives.manoeuvre(place, Command.LEFT, 1, density=0.0) is True
+    assert scene_drives.manoeuvre(place, Command.STOP, 1, density=0.0) is True
+    street = load_place(towns()["test"][0])  # one lane each way
+    assert scene_drives.manoeuvre(street, Command.LANE_LEFT, 0) is None
 
 
 def test_an_event_is_counted_on_its_side_only() -> None:
-    case = scene.event_case(town(), Event.PED_CROSS, Side.LEFT, 2, 3)
-    assert case.seconds <= scene.EVENT_SECONDS
+    case = scene_drives.event_case(town(), Event.PED_CROSS, Side.LEFT, 2, 3)
+    assert case.seconds <= scene_drives.EVENT_SECONDS
     assert case.sided
-    nothing = scene.event_case(town(), Event.NONE, Side.NONE, 0, 3)
+    nothing = scene_drives.event_case(town(), Event.NONE, Side.NONE, 0, 3)
     assert math.isnan(nothing.seconds)
     assert not nothing.sided
 
 
-def test_routes_tell_metres_and_contacts() -> None:
-    found = scene.routes(2, 4.0, 0, lambda share, text: None)
-    assert 0 < found["mean_speed"] < 12
-    assert found["vehicle_minutes"] > 0
-    assert 0 <= found["without_contact"] <= 1
+def test_boxes_that_overlap_are_contacts() -> None:
+    boxes = np.zeros(3, AGENT)
+    boxes["kind"], boxes["id"], boxes["x"] = int(Kind.CAR), (4, 5, 6), (0.0, 4.4, 20.0)
+    boxes["length"], boxes["width"] = 4.5, 1.8
+    assert scene_drives.contacts(boxes) == set()  # a scratch is none
+    boxes["x"][1] = 4.0
+    assert scene_drives.contacts(boxes) == {(4, 5)}
 
 
-def test_states_repeat() -> None:
-    assert all(scene.hashes(2, frames=6).values())
+def test_what_is_asked_for_is_measured_and_told() -> None:
+    told: list[float] = []
+    only = ("manoeuvres", "events", "routes")
+    found = scene.evaluate_scene(TINY, 0, only, workers=0, report=lambda share, text: told.append(share))
+    assert set(found) == set(only)
+    assert told == sorted(told) and told[-1] == pytest.approx(1.0)
+    assert found["manoeuvres"]["go"] == {"share": 1.0, "cases": 1}
+    assert 0 < found["routes"]["mean_speed"] < 12
+    assert found["routes"]["vehicle_minutes"] > 0
+    rows = scene.table(found)
+    assert len(rows) == len(scene.MANOEUVRES) + len(Event) - 1 + 4
+    assert all(len(row) == 3 for row in rows)
+    with pytest.raises(DataError, match=r"'smell'.*routes"):
+        scene.evaluate_scene(only=("smell",))
+
+
+def test_states_repeat_and_elsewhere_is_asked() -> None:
+    assert all(scene_states.hashes(2, frames=6).values())
+    found = scene.evaluate_scene(TINY, 2, ("hashes",), workers=1, elsewhere=lambda seed: {"at sea": seed == 3})
+    assert found["hashes"] == {
+        "again": True,
+        "in a batch": True,
+        "while drawn": True,
+        "in a pool of processes": True,
+        "at sea": False,
+    }
+
+
+def test_futures_part_and_leave_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert scene_states.counterfactual(0, 2) == {"apart": 1.0, "same_past": 1.0, "same_others": 1.0, "cases": 2}
+    monkeypatch.setattr(scene_states, "EARSHOT", 0.0)
+    assert scene_states.counterfactual(0, 30)["same_others"] < 1.0  # the one behind brakes as we do
+
+
+def test_a_step_is_timed_with_fewer_agents_too() -> None:
+    found = scene_states.step_milliseconds(0, steps=20)
+    assert found["aimed"]["agents"] < found["usual"]["agents"]
+    assert len(scene.table({"milliseconds": found})) == 3
 
 
 def test_a_place_is_the_same_when_seen_again() -> None:
@@ -47,3 +93,10 @@ def test_a_long_drive_is_told_of_as_ratios() -> None:
     assert found["metres"] > 20
     assert found["memory"] >= 1.0
     assert all(found[name] > 0 for name in ("picture", "step", "detail"))
+
+
+@pytest.mark.sim
+def test_sumos_traffic_is_counted_by_the_same_boxes() -> None:
+    found = scene.evaluate_scene(TINY, 0, ("sumo",), workers=1)["sumo"]
+    assert found["vehicle_minutes"] > 5
+    assert 0 <= found["contacts_a_vehicle_minute"] < 1

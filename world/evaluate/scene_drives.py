@@ -1,0 +1,174 @@
+"""Drives that scenes are measured by: manoeuvres, events, and a minute of road. The scene itself says what came of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.controls import DT, FPS, SIDED_EVENTS, Command, Control, Event, Side
+from world.dynamics.driver import drive
+from world.dynamics.start import start
+from world.dynamics.step import step
+from world.scene.facts import facts
+from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
+from world.scene.places import load_place, towns
+from world.scene.query import touching
+from world.scene.state import Place, SceneState
+
+CRUISE = 9.0  # m/s, the target speed of all drives here
+TURNS = {Command.LEFT: LEFT, Command.RIGHT: RIGHT, Command.STRAIGHT: STRAIGHT}
+MANOEUVRE_SECONDS, EVENT_SECONDS = 45.0, 8.0
+
+
+def places(split: str = "test") -> list[Place]:
+    """The shipped towns of a split."""
+    return [load_place(name) for name in towns()[split]]
+
+
+def _at(where: str | Place) -> Place:
+    """Names cross to other processes, places do not."""
+    return load_place(where) if isinstance(where, str) else where
+
+
+def on(state: SceneState, control: Control | None = None, target: float = CRUISE) -> SceneState:
+    """A step with our driver at the wheel; `control`: the command and conditions (default: none)."""
+    control = control or Control()
+    steer, accel = drive(state, control.command, target)
+    return step(state, [control.with_(steer=steer, accel=accel)])
+
+
+def _begin_before(place: Place, turn: int, seed: int, density: float) -> SceneState | None:
+    """A drive that begins on a street whose next junction offers the turn, from its lane or from one beside it."""
+    lanes, rng = place.map.lanes, np.random.default_rng(seed)
+    for lane in rng.permutation(np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 45))):
+        outs = place.map.successors[lanes["first_out"][lane] : lanes["first_out"][lane] + lanes["outs"][lane]]
+        if any(lanes["turn"][out] == turn for out in outs):
+            return start(place, seed, lane=int(lane), s=float(0.25 * lanes["length"][lane]), density=density)
+    return None
+
+
+def manoeuvre(where: str | Place, command: Command, seed: int, density: float = 1.0) -> bool | None:
+    """Whether a command is done within 45 s by the scene; None where the place has nowhere to do it."""
+    place = _at(where)
+    if command in TURNS:
+        return _turn(place, command, seed, density)
+    if command in (Command.LANE_LEFT, Command.LANE_RIGHT):
+        return _lane_change(place, command, seed, density)
+    state = start(place, seed, density=density)
+    target = 0.0 if command == Command.STOP else CRUISE
+    if command == Command.FOLLOW:  # go: from standing
+        state = start(place, seed, speed=0.0, density=density)
+    for _ in range(int(15 * FPS)):
+        state = on(state, Control(command=command), target)
+        speed = float(state.ego["speed"][0])
+        if (command == Command.STOP and speed < 0.3) or (command == Command.FOLLOW and speed > 2.0):
+            return True
+    return False
+
+
+def _turn(place: Place, command: Command, seed: int, density: float) -> bool | None:
+    state = _begin_before(place, TURNS[command], seed, density)
+    if state is None:
+        return None
+    lanes = place.map.lanes
+    inside = -1
+    for _ in range(int(MANOEUVRE_SECONDS * FPS)):
+        state = on(state, Control(command=command))
+        lane = int(state.ego["lane"][0])
+        if lane < 0:
+            return False
+        if lanes["street"][lane] < 0:
+            inside = lane
+        elif inside >= 0:
+            arrived = abs(float(state.ego["left"][0])) < 1.2 and lane == lanes["target"][inside]
+            if arrived or float(state.ego["s"][0]) > 8.0:
+                return bool(lanes["turn"][inside] == TURNS[command] and arrived)
+    return False
+
+
+def _lane_change(place: Place, command: Command, seed: int, density: float) -> bool | None:
+    lanes, rng = place.map.lanes, np.random.default_rng(seed)
+    side = "left" if command == Command.LANE_LEFT else "right"
+    there = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 60) & (lanes[side] >= 0))
+    if not len(there):
+        return None
+    lane = int(rng.choice(there))
+    goal, state = int(lanes[side][lane]), start(place, seed, lane=lane, s=8.0, density=density)
+    for _ in range(int(12 * FPS)):
+        state = on(state, Control(command=command))
+        if int(state.ego["lane"][0]) == goal and abs(float(state.ego["left"][0])) < 0.6:
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class EventCase:
+    """One event asked for: how many seconds until it was in sight (NaN: never), and whether that was on its side."""
+
+    seconds: float
+    sided: bool
+
+
+def event_case(where: str | Place, event: Event, side: Side, level: int, seed: int) -> EventCase:
+    """Drives for 3 s plus a little by the seed, asks for the event, and watches for 8 s."""
+    state = start(_at(where), seed)
+    for _ in range(30 + seed % 20):
+        state = on(state, Control())
+    asked = Control(event=event, side=side if event in SIDED_EVENTS else Side.NONE, level=level)
+    for tick in range(int(EVENT_SECONDS * FPS)):
+        state = on(state, asked)
+        actor = int(state.event["actor"][0])
+        if actor < 0 or not facts(state).event_visible:
+            continue
+        return EventCase((tick + 1) * DT, _on_side(state, actor, event, side))
+    return EventCase(math.nan, False)
+
+
+def _on_side(state: SceneState, actor: int, event: Event, side: Side) -> bool:
+    if event not in SIDED_EVENTS:
+        return True
+    ego, agents = state.ego[0], state.agents[0]
+    slot = int(np.flatnonzero((agents["id"] == actor) & (agents["kind"] != 0))[0])
+    dx, dy = agents["x"][slot] - ego["x"], agents["y"][slot] - ego["y"]
+    left = dy * math.cos(ego["heading"]) - dx * math.sin(ego["heading"])
+    return bool(left > 0) == (side == Side.LEFT)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A drive without events: whether our car touched nobody and ever left the road, its m, and the contacts of others in their minutes."""
+
+    clean: bool
+    strayed: bool
+    metres: float
+    contacts: int
+    minutes: float
+
+
+def route(where: str | Place, seconds: float, seed: int) -> Route:
+    """One drive along whatever road comes."""
+    state, clean, strayed, count, ticks = start(_at(where), seed), True, False, 0, 0
+    before = set[tuple[int, int]]()
+    for _ in range(int(seconds * FPS)):
+        state = on(state)
+        clean = clean and bool(state.ego["contact"][0] < 0)
+        strayed = strayed or facts(state).off_road
+        now, vehicles = _contacts(state.agents[0])
+        count, ticks, before = count + len(now - before), ticks + vehicles, now
+    return Route(clean, strayed, float(state.ego["driven"][0]), count, ticks * DT / 60)
+
+
+def _contacts(agents: np.ndarray) -> tuple[set[tuple[int, int]], int]:
+    """Pairs of vehicles whose boxes, shrunk by 4%, overlap; and how many vehicles there are."""
+    vehicles = agents[(agents["kind"] >= 1) & (agents["kind"] <= 5)]
+    return contacts(vehicles), len(vehicles)
+
+
+def contacts(vehicles: np.ndarray) -> set[tuple[int, int]]:
+    """Pairs of ids of vehicles [N] (AGENT) whose boxes, shrunk by 4%, overlap."""
+    small = vehicles.copy()
+    small["length"] *= 0.96
+    small["width"] *= 0.96
+    return {(int(small["id"][a]), int(small["id"][b])) for a, b in touching(small)}
