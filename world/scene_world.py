@@ -19,7 +19,7 @@ from torch import Tensor
 
 from world.controls import Control
 from world.driver import Action
-from world.dynamics.driver import drive
+from world.dynamics.driver import DRIVER, By, drive
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.errors import DataError
@@ -41,16 +41,18 @@ SIZES = {1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512)}  # height a
 
 
 class SceneWorld:
-    """What every drive through the shipped places shares. `device`: where the pictures are made."""
+    """What every drive through the shipped places shares. `device`: where the pictures are made; `driver`: who drives, rules or what learnt from them."""
 
     driving = True
     inputs: Inputs = DRIVING
 
-    def __init__(self, names: Sequence[str] = (), rig: Rig | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self, names: Sequence[str] = (), rig: Rig | None = None, device: str = "cpu", driver: By = DRIVER
+    ) -> None:
         """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles."""
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
-        self.rig, self.device = rig or Rig(), device
+        self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
         self.renderer = Renderer()
@@ -139,7 +141,7 @@ class SceneDream:
 
     def drive(self, command: int, target_speed: float) -> Action:
         """What the driver would do now, given a command and a target speed in m/s."""
-        return Action(*drive(self.state_now, command, target_speed))
+        return Action(*drive(self.state_now, command, target_speed, by=self.model.driver))
 
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""

@@ -6,6 +6,7 @@ no street there is nothing to drive along: it stops.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -21,9 +22,11 @@ from world.scene.objects import AGENT
 from world.scene.state import AGENTS, SceneState
 
 By = Literal["learnt", "expert"]
+DRIVER: By = "expert"  # who drives unless said otherwise
+Driver = Callable[[SceneState, int, float, int], tuple[float, float]]  # state, command, target, row -> steer, accel
 
 
-def drive(state: SceneState, command: int, target: float, row: int = 0, by: By = "expert") -> tuple[float, float]:
+def drive(state: SceneState, command: int, target: float, row: int = 0, by: By = DRIVER) -> tuple[float, float]:
     """(steer, accel) in [-1, 1] for one drive; target speed in m/s. WeightsError where the learnt driver is asked for and missing."""
     if by == "expert":
         return expert.drive(state, command, target, row)

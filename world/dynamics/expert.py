@@ -30,6 +30,7 @@ from world.scene.state import AGENTS, SceneState
 
 SIDEWAYS, BEND_BRAKE = 3.0, 2.6  # m/s2 in bends, and braking towards one
 SEEN = 60.0  # m
+BROAD = 1.1  # m to either side that our car needs
 _PERSON, _CHILD, _DOG, _DEER = (int(kind) for kind in (Kind.PERSON, Kind.CHILD, Kind.DOG, Kind.DEER))
 
 
@@ -106,7 +107,7 @@ def _advise(t, seen, egos, command, target, seed, seconds):
                     block = min(block, k * SPACING - front - 2.8)
                     break
             continue
-        reach = 0.9 + 0.5 * a.width
+        reach = BROAD + 0.5 * a.width
         nearest_k = 10**6
         for part in range(4):
             back = (0.47 - 0.31 * part) * a.length

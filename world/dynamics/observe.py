@@ -26,7 +26,7 @@ from world.scene.query import AMBER, GREEN, RED, signal_colour, wrap
 
 OWN, USER, CROSSER = 82, 27, 22  # numbers about the own car and way, about one road user, about one that crosses
 USERS, CROSSERS = 16, 12  # at most so many of each, those nearest to the way and soonest there first
-SEEN = 60.0  # m
+SEEN, BROAD = 60.0, 1.1  # m: how far and how wide the way is looked at
 GAIN, COMFORT_GAS, COMFORT_BRAKE = 1.3, 2.8, 4.5  # 1/s, m/s2, m/s2: cruise control
 MOMENTS, APART = 5, 0.6  # where a road user will be: so many times, s between them
 POINTS = np.array([2, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 60], np.int64)  # m of the way that are told
@@ -180,7 +180,7 @@ def _users(seen, ego, way, users, gaps):
             for part in range(4):
                 back = (0.47 - 0.31 * part) * a.length
                 on, aside = _nearest_on(way, a.x + back * math.cos(a.heading), a.y + back * math.sin(a.heading))
-                if abs(aside) < 0.9 + 0.5 * a.width and on * SPACING > front - 1.5:
+                if abs(aside) < BROAD + 0.5 * a.width and on * SPACING > front - 1.5:
                     nearest = min(nearest, on)
             if nearest < 10**6:
                 gap = nearest * SPACING - front - 0.5

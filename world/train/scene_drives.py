@@ -31,7 +31,7 @@ from world.scene.state import AGENTS, SceneState
 QUIET = 0.35  # share of states kept where the expert does what the base does
 COMMANDS = (Command.STRAIGHT, Command.LEFT, Command.RIGHT, Command.LANE_LEFT, Command.LANE_RIGHT, Command.STOP)
 COMMAND_SHARES = (0.14, 0.14, 0.14, 0.06, 0.06, 0.05)  # else FOLLOW
-EVENTFUL = 0.35  # share of drives with events
+EVENTFUL = 0.4  # share of drives with events
 CRUISE = 9.0  # m/s
 
 
