@@ -24,7 +24,6 @@ from brain.prompt import Context
 from bridge.clips import CLIP_SECONDS, Clip, Moment, Said
 from bridge.corrections import Correction
 from bridge.disk import free_name
-from bridge.drift import Drift, nearest_scene
 from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.export import write_clip
 from bridge.keyboard import Bindings, Keyboard
@@ -81,8 +80,7 @@ class Session:
         self._heard: tuple[str, str] | None = None  # the last sentence, with the drive's state then
         self._unclear: tuple[str, str] | None = None  # one not understood: what is chosen or said next is its meaning
         self.remember: Callable[[Correction], object] | None = None  # given where somebody is there to be asked
-        self.began: Callable[[], object] | None = None  # told of a frame that no tick made: a beginning, an anchor
-        self._drift = Drift()
+        self.began: Callable[[], object] | None = None  # told of a frame that no tick made: a beginning
         self._watched = True
         self._paused = False
         self._pauses = 0  # how often a person paused or went on
@@ -154,9 +152,9 @@ class Session:
         self._once = min(self._once + 1, FPS)
 
     def sharpen(self, steps: int) -> None:
-        """K of the next frames: 1, 2, 4 or 8. DataError, at once, for another number."""
+        """The dial for the next frames, 1, 2, 4 or 8: a scene's picture size, a latent world's K. DataError, at once, for another number."""
         if steps not in QUALITIES:
-            raise DataError(f"K must be 1, 2, 4 or 8 steps a frame, not {steps}.")
+            raise DataError(f"The dial has 1, 2, 4 and 8, not {steps}.")
         self._inbox.append(lambda: self._set_steps(steps))
 
     def reset(
@@ -247,7 +245,7 @@ class Session:
         other._recorder, other._said = self._recorder.copy(), self._said.copy()
         other._keys, other._reading, other._once, other._pedals = frozenset(), None, 0, Pedals()
         other._pedals.steer, other._pedals.accel = self.pedals
-        other._timeline, other._drift = copy.deepcopy(self._timeline), copy.deepcopy(self._drift)
+        other._timeline = copy.deepcopy(self._timeline)
         other._publish()
         return other
 
@@ -295,24 +293,6 @@ class Session:
         with self._lock:
             self._recorder.extendleft(reversed(moments))
             self._said.extendleft(reversed(said))
-
-    def reanchor(self) -> str:
-        """Real pictures take the place of a dream that has drifted: those of the scene that is most like what the drive was
-        told; its name. Plan, speed and count of frames go on. DataError where there are no scenes. As `begin_tick`.
-        """
-        model, last = self._dream.model, self._frame
-        scene = nearest_scene(model, last.control)
-        dream = self._open_dream(self._dream.seed)
-        dream.steps = self._dream.steps
-        frame = dream.start(last.control, scene=scene, speed=last.motion.speed)
-        self._frame = dream.frame = replace(frame, index=last.index + 1)
-        self._dream, self._scene, self._drift = dream, scene, Drift()
-        with self._lock:
-            self._recorder.append(Moment(self._frame, False, self._timeline.state().steps))
-        self._publish()
-        if self.began is not None:
-            self.began()
-        return scene
 
     def begin_tick(self) -> bool:
         """Takes what came in since the last tick; says whether this tick is to dream a frame."""
@@ -365,7 +345,6 @@ class Session:
     def take(self, wish: Wish, frame: Frame) -> None:
         """The second half where the dream has been stepped already, together with others."""
         self._frame, self._by_keys = frame, wish.by_keys or self._keyboard is not None
-        self._drift.see(frame)
         with self._lock:
             self._recorder.append(Moment(frame, wish.by_keys, wish.steps))
         self._publish()
@@ -471,7 +450,7 @@ class Session:
         with self._lock:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
             self._timeline = timeline
-            self._pedals, self._keyboard, self._drift = Pedals(), keyboard, Drift()
+            self._pedals, self._keyboard = Pedals(), keyboard
             self._once, self._reading = 0, None
             self._texts.clear()
             self._said.clear()
@@ -510,7 +489,6 @@ class Session:
             state.target_speed,
             self._reading or "",
             len(self._texts),
-            self._drift.trust,
         )
 
 

@@ -49,7 +49,6 @@ class Snapshot:
     target: float = 0.0  # m/s
     reading: str = ""  # the sentence that the brain is at, and those that wait
     waiting: int = 0
-    trust: float = 1.0  # in what the dream shows (bridge/drift.py)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class FakeDrive:
         self.chips: list[Chip] = []
         self.control = Control()
         self.lanes: list[FakeLane] = []
-        self.steps, self.trust = 2, 1.0
+        self.steps = 2
         self.watched = True
         self.begin(Start())
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -114,7 +114,6 @@ class FakeDrive:
                 control.time,
                 quality=self.steps,
                 target=10.0,
-                trust=self.trust,
                 seed=self.seed,
                 scene=self.scene,
                 last=len(self.frames) - 1,
@@ -167,10 +166,6 @@ class FakeDrive:
             raise LucidriveError("K must be 1, 2, 4 or 8 steps a frame.")
         self.calls.append(("quality", steps))
         self.steps = steps
-
-    def anchor(self) -> None:
-        self.calls.append(("anchor",))
-        self.trust = 1.0
 
     def press(self, keys: frozenset[str], lane: int = 0) -> None:
         self.calls.append(("press", tuple(sorted(keys))))
@@ -263,6 +258,7 @@ class FakeDrive:
 class FakeDreamer:
     scenes = ("avenue", "old_town")
     known: frozenset[str] | None = None
+    scene_world = False  # so that it can begin in pictures
     driving = True
 
     def __init__(self, clips: Path, most: int = 3) -> None:

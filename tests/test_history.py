@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from bridge.drift import SETTLE_FRAMES, Drift
 from bridge.errors import SessionError
 from bridge.export import check_clip
 from bridge.history import MOST_KEYS, History
@@ -23,7 +20,7 @@ from tests.tiny_world import write_tiny_world
 from ui.drive import Start
 from ui.live import LiveDreamer
 from ui.live_drive import LiveDrive
-from world.controls import Command, Control, Weather
+from world.controls import Command, Weather
 from world.data.video import read_video
 from world.dream import Dream
 from world.model import WorldModel
@@ -196,33 +193,3 @@ def test_a_new_beginning_of_every_kind(drive: LiveDrive) -> None:
     wait_until(lambda: drive.view().quality == 4)
     drive.begin(Start(3, "street", stand=True))
     assert drive.view().quality == 4 and drive.view().scene == "street"
-
-
-def test_a_drifted_dream_is_anchored_and_goes_on(drive: LiveDrive) -> None:
-    drive.event("night")
-    wait_until(lambda: index(drive) >= 6 and drive.view().time == 3, 20)
-    before = index(drive)
-    drive.anchor()
-    assert any("real pictures" in note.text for note in drive.notes())
-    assert index(drive) > before and drive.view().time == 3
-    now = index(drive)
-    wait_until(lambda: index(drive) >= now + 3, 20)
-    assert drive.view().first == 0 and len(drive.past()) == drive.view().last + 1
-
-
-def test_trust_falls_where_the_picture_shows_something_else() -> None:
-    dream = FakeDream()
-    frame = dream.start(Control(weather=Weather.RAIN_2))
-    drift = Drift()
-
-    def seen(**readout: Any) -> float:
-        for _ in range(3 * SETTLE_FRAMES):
-            drift.see(replace(frame, readout=replace(frame.readout, **readout)))
-        return drift.trust
-
-    assert seen() > 0.95
-    assert seen(weather=Weather.RAIN_3) > 0.95  # its level is none of this
-    assert seen(weather=Weather.SNOW_1) < 0.2
-    assert seen(weather=Weather.RAIN_2, speed=frame.motion.speed + 9) < 0.2
-    assert seen(off_road=0.9) < 0.2
-    assert seen(speed=float("nan")) > 0.95

@@ -67,10 +67,3 @@ def test_a_drive_in_a_map_file_goes_on_at_the_command_line_alone(drive: Drive, m
 
 def test_a_drive_in_any_shipped_town_goes_on_on_the_page(drive: Drive, model: SceneWorld) -> None:
     drive.take_up(pack(session_in(model, "town-3")))
-
-
-def test_a_scene_is_not_brought_back_to_pictures(model: SceneWorld) -> None:
-    session = session_in(model, model.scenes[0])
-    with pytest.raises(DataError, match="does not drift"):
-        session.reanchor()
-    assert session.frame.index == 0

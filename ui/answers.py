@@ -60,7 +60,6 @@ async def look_at(visit: Visit, lane: int = 0, picture: bool = True) -> dict:
             "speed": number_of(read.speed),
             "junction_distance": number_of(read.junction_distance),
             "event_visible": number_of(read.event_visible),
-            "trust": round(view.trust, 3),
         }
         if picture:
             buffer = io.BytesIO()

@@ -239,17 +239,6 @@ class Calls:
         return await look_at(visit)
 
     @answered
-    async def anchor(self, token: str) -> dict:
-        """Real pictures take the place of a dream that has drifted; plan and speed go on.
-
-        Args:
-            token: Of the dream.
-        """
-        visit = await self.visits.call(token)
-        await orders.work(visit, messages.Anchor())
-        return await look_at(visit)
-
-    @answered
     async def fork(self, token: str, count: int = 2, frame: int = -1) -> dict:
         """Part the drive into two to four futures with the same past and seed. They stand; give each its own sentence by its lane
         (from 1), and `advance` them together.

@@ -43,8 +43,7 @@ class Note:
 class View:
     """What is to be shown now: the newest frame, whether a person's keys drove it, the weather and time as told.
 
-    quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; trust: in the picture, 0 to 1;
-    seed, scene: how it began; first, last: the frames that can be looked back at.
+    quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene: how it began; first, last: the frames that can be looked back at.
     """
 
     frame: Frame | None
@@ -58,7 +57,6 @@ class View:
     target: float = 0.0
     reading: str = ""
     waiting: int = 0
-    trust: float = 1.0
     seed: int = 0
     scene: str | None = None
     first: int = 0
@@ -144,7 +142,7 @@ class Memory:
 
 
 class Drive(Protocol):
-    """One person's dream. Every method may be called from any thread and returns soon, but for `begin`, `anchor`, `fork`,
+    """One person's dream. Every method may be called from any thread and returns soon, but for `begin`, `fork`,
     `keep_future`, `save`, `save_all`, `keep` and `take_up`.
 
     Where the drive has futures side by side, `lane` says which of them is meant (from 1); 0 is the drive itself.
@@ -179,10 +177,6 @@ class Drive(Protocol):
 
     def quality(self, steps: int) -> None:
         """K: 1, 2, 4 or 8."""
-        ...
-
-    def anchor(self) -> None:
-        """Real pictures take the place of a dream that has drifted."""
         ...
 
     def watch(self, on: bool) -> None:
@@ -239,6 +233,11 @@ class Dreamer(Protocol):
     @property
     def driving(self) -> bool:
         """Whether a car is driven; if not, keys are all that such a world obeys."""
+        ...
+
+    @property
+    def scene_world(self) -> bool:
+        """Whether what is so is known of a scene; else it is read off a latent world's pictures, which can begin in yours."""
         ...
 
     @property

@@ -30,6 +30,7 @@ from ui.drive import Measures, Memory
 from ui.live_drive import LiveDrive, Workshop
 from world.controls import DT
 from world.dream import AnyWorld, open_dream, step_all
+from world.scene_world import SceneWorld
 
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
 BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed
@@ -147,6 +148,10 @@ class LiveDreamer:
     @property
     def driving(self) -> bool:
         return self.model.driving
+
+    @property
+    def scene_world(self) -> bool:
+        return isinstance(self.model, SceneWorld)
 
     @property
     def known(self) -> frozenset[str] | None:

@@ -143,10 +143,6 @@ class LiveDrive:
             return
         self._together(_step)
 
-    def anchor(self) -> None:
-        scene = self.session.between_frames(lambda: self.shop.rescue.run(self.session.reanchor, self.session.tell))
-        self.session.tell(f"The dream goes on from real pictures, those of {scene.replace('-', ' ')}.")
-
     def begin(self, start: Start) -> None:
         """A new dream in place of this one and its futures. DataError for a scene that is not on the page's list."""
         scenes = self.session.dream.model.scenes
@@ -305,7 +301,6 @@ def _view(session: Session, history: History) -> View:
         target=now.target,
         reading=now.reading,
         waiting=now.waiting,
-        trust=now.trust,
         seed=now.seed,
         scene=now.scene,
         first=history.first,

@@ -1,17 +1,18 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, choose, wrong, keys, pause, step, quality, anchor, reset, begin, fork, keep_future, drop_futures, save,
+Up (JSON): say, plan, choose, wrong, keys, pause, step, quality, reset, begin, fork, keep_future, drop_futures, save,
 save_all, keep, seen. Down (JSON): hello, state, note, clip, kept, measures. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
-    uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 trust
+    uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 zero
     | float32 seen speed | float32 seen distance to a junction | float32 yaw rate | float32 target speed
     | uint8 seen weather | uint8 its probability | uint8 seen time | uint8 its probability | uint32 bytes of the second JPEG
     | JPEG | second JPEG
 
-Speeds in m/s, the yaw rate in rad/s, the distance in m; trust and probabilities from 0 to 255. "Seen" is what the dream reads
-off its own picture, the rest is what it was told. Lane 0 is the drive, 1 to 4 are its futures side by side.
-Flag 1: a person's keys drove this frame, not the autopilot. Flag 2: the picture shows an event.
+Speeds in m/s, the yaw rate in rad/s, the distance in m; probabilities from 0 to 255. "Seen": what is so in a scene, or what a latent dream
+reads off its own picture; the rest is what it was told. Lane 0 is the drive, 1 to 4 are its futures side by side.
+Flag 1: a person's keys drove this frame, not the autopilot. Flag 2: an event is in the picture.
+Flag 4: the car touches somebody. Flag 8: it is off the road.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from PIL import Image
 
 from world.controls import TimeOfDay, Weather
 from world.errors import LucidriveError
-from world.frame import Frame
+from world.frame import Frame, Readout
 
-HEADER = struct.Struct("<IfffBBBBffffBBBBI")
-BY_KEYS, EVENT_SEEN = 1, 2
+HEADER = struct.Struct("<IfffBBBxffffBBBBI")
+BY_KEYS, EVENT_SEEN, TOUCHING, OFF_ROAD = 1, 2, 4, 8
 JPEG_QUALITY = 92
 KEYS = frozenset({"up", "down", "left", "right"})
 MAX_TEXT = 2_000  # characters of a sentence that are worth sending on; the director has a limit of its own
@@ -84,14 +85,9 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """K, steps a frame."""
+    """The dial: the size of a scene's picture; of a latent world K, steps a frame."""
 
     steps: int
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """Real pictures for a dream that has drifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +157,7 @@ class Seen:
     lane: int = 0
 
 
-Order = Reset | Begin | Fork | KeepFuture | DropFutures | Anchor | Save | SaveAll | Keep  # what may take a while
+Order = Reset | Begin | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
 Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Quality | Seen | Order
 
 
@@ -188,8 +184,6 @@ def parse_message(text: str) -> Message:
                 return Begin(_seed(seed), weather, time)
         case "quality", {"steps": int(steps), **rest} if not rest and _whole(steps, 8):
             return Quality(steps)
-        case "anchor", {**rest} if not rest:
-            return Anchor()
         case "fork", {"index": int() | None as index, "count": int(count), **rest} if not rest:
             if _whole(count, FUTURES[1]) and count >= FUTURES[0] and (index is None or _whole(index, MAX_SEED)):
                 return Fork(index, count)
@@ -247,7 +241,7 @@ def sentence(text: str) -> str:
     return clean
 
 
-def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0.0, trust: float = 1.0) -> bytes:
+def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0.0) -> bytes:
     """The binary message for a frame: header and JPEG (4:4:4, because the picture is small and will be enlarged)."""
     control, read = frame.control, frame.readout
     between = b"" if frame.between is None else _jpeg(frame.between)
@@ -259,9 +253,8 @@ def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0
             _number(control.steer),
             _number(control.accel),
             control.command if control.command >= 0 else 0,
-            BY_KEYS * by_keys | EVENT_SEEN * (read.event_visible >= 0.5),
+            _flags(by_keys, read),
             lane,
-            _byte(trust),
             _number(read.speed),
             _number(read.junction_distance),
             _number(frame.motion.yaw_rate),
@@ -276,6 +269,11 @@ def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0
     buffer.write(_jpeg(frame.image))
     buffer.write(between)
     return buffer.getvalue()
+
+
+def _flags(by_keys: bool, read: Readout) -> int:
+    so = {EVENT_SEEN: read.event_visible, TOUCHING: read.collision, OFF_ROAD: read.off_road}
+    return BY_KEYS * by_keys | sum(flag for flag, share in so.items() if share >= 0.5)
 
 
 def _jpeg(image: np.ndarray) -> bytes:

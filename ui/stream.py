@@ -57,7 +57,7 @@ class Lane:
             return None
         self.picture, self.sent_at = view.frame, now
         self.flying.append(view.frame.index)
-        return messages.encode_picture(view.frame, view.by_keys, number, view.target, view.trust)
+        return messages.encode_picture(view.frame, view.by_keys, number, view.target)
 
 
 async def serve_dream(visits: Visits, socket: WebSocket) -> None:
@@ -186,6 +186,7 @@ class Stream:
             "kept": [orders.links(self.visit, kept) for kept in self.visit.kept],
             "known": sorted(known) if known is not None else None,
             "driving": self.dreamer.driving,
+            "scene_world": self.dreamer.scene_world,
         }
         await self.socket.send_text(messages.encode_json("hello", **hello))
         while True:

@@ -192,17 +192,6 @@ def test_chinese_everywhere_and_remembered(tab: Page) -> None:
     assert tab.locator("#lr-events [data-name=cyclist]").inner_text() == "自行車"
 
 
-def test_the_picture_has_drifted(tab: Page, fake_dreamer: FakeDreamer) -> None:
-    drive = fake_dreamer.drives[-1]
-    assert tab.locator("#lr-drift").is_hidden()
-    drive.trust = 0.3
-    tab.wait_for_selector("#lr-drift", timeout=5_000)
-    keep(tab, "drift")
-    tab.click("#lr-anchor")
-    wait_until(lambda: ("anchor",) in drive.calls)
-    tab.wait_for_selector("#lr-drift", state="hidden", timeout=5_000)
-
-
 def test_the_sentence_box_remembers_and_suggests(tab: Page) -> None:
     tab.fill("#lr-text", "turn left now")
     tab.keyboard.press("Enter")

@@ -11,10 +11,13 @@ import typer
 from ui.console import progress, say
 from world.errors import DataError
 
-World = Annotated[
-    Path | None, typer.Option(help="A folder of weights of a latent world; default: the scene world.")
+World = Annotated[Path | None, typer.Option(help="A folder of weights of a latent world; default: the scene world.")]
+Steps = Annotated[
+    int,
+    typer.Option(
+        help="1, 2, 4 or 8: of a scene the picture's size, of a latent world K, the sampling steps a frame. More is slower."
+    ),
 ]
-Steps = Annotated[int, typer.Option(help="1, 2, 4 or 8: of a scene the picture's size, of a latent world K, the sampling steps a frame. More is slower.")]
 
 
 def ui(

@@ -87,7 +87,9 @@ export class Begin {
     const seed = Number(told.get("seed"));
     const scene = told.get("scene");
     history.replaceState(null, "", location.pathname);
-    if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) this.start(seed, this.scenes.includes(scene) ? scene : null);
+    const known = this.scenes.includes(scene);
+    if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) this.start(seed, known ? scene : null);
+    if (scene && !known) this.note.say("That link names a place that is not here; the dream began where its seed says.", "error");
   }
 
   async share() {

@@ -3,7 +3,7 @@
 import { Begin } from "./begin.js";
 import { Futures } from "./futures.js";
 import "./gradio.js";
-import { onLanguage, refresh, t } from "./i18n.js";
+import { onLanguage, refresh, relabel, t } from "./i18n.js";
 import { Keep } from "./keep.js";
 import { Keys, typing } from "./keys.js";
 import "./memory.js";
@@ -14,9 +14,6 @@ import { Score } from "./score.js";
 import { DreamSocket } from "./socket.js";
 import { tablets } from "./tablets.js";
 import { Talk } from "./talk.js";
-
-const DRIFTED = 0.45; // trust below which the page warns, and above which the warning goes
-const TRUSTED = 0.65;
 
 const socket = new DreamSocket(); // the dream wakes while Gradio draws the page
 
@@ -64,10 +61,13 @@ function mount(root) {
   });
   tablets(root.querySelector(".tablets"));
 
-  function drift(trust) {
-    const box = find("drift");
-    if (trust < DRIFTED) box.hidden = false;
-    else if (trust > TRUSTED) box.hidden = true;
+  /** A latent world's picture has one size and reads its facts off itself; it can begin in pictures. */
+  function latent() {
+    picture.exact = false;
+    find("upload").hidden = false;
+    const words = { source: "the picture reads", "quality-label": "Quality K", "quality-hint": "steps a frame: sharper, slower" };
+    for (const [id, text] of Object.entries(words)) relabel(find(id), text);
+    for (const button of find("quality").children) button.textContent = button.dataset.value;
   }
 
   const handlers = {
@@ -77,6 +77,7 @@ function mount(root) {
       keep.all(message.kept);
       if (message.known) pads.offer(new Set(message.known));
       root.classList.toggle("keyed", !message.driving);
+      if (!message.scene_world) latent();
       if (!message.driving) find("text").placeholder = t("This world obeys the keys: W A S D or the arrows");
     },
     state(message) {
@@ -119,7 +120,6 @@ function mount(root) {
   function shown(one) {
     if (one.lane) return futures.show(one);
     score.grow(one.index);
-    drift(one.trust);
     return picture.show(one);
   }
 
@@ -142,7 +142,6 @@ function mount(root) {
     again: () => begin.again(),
     branch: fork,
     fork,
-    anchor: () => send({ type: "anchor" }),
   };
   for (const [id, press] of Object.entries(pressed)) find(id).addEventListener("click", press);
 

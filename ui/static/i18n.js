@@ -32,6 +32,12 @@ export function onLanguage(redraw) {
   return () => listeners.delete(redraw);
 }
 
+/** Other words in an element that is marked for translation. */
+export function relabel(element, english) {
+  element.dataset.en = english;
+  element.textContent = t(english);
+}
+
 const ATTRIBUTES = { "data-t-label": "aria-label", "data-t-title": "title", "data-t-placeholder": "placeholder" };
 
 /** Everything below `root` that is marked for it. */

@@ -1,4 +1,4 @@
-// The picture and the quiet figures on it: what was commanded, and apart from it what the dream reads off its picture.
+// The picture and the quiet figures on it: what was commanded, and apart from it what is so (in a latent world: what it reads off its picture).
 
 import { t } from "./i18n.js";
 
@@ -33,6 +33,7 @@ export class Picture {
     this.times = []; // arrival of the last frames, ms
     this.keyAt = null; // when a key was pressed whose frame has not come yet
     this.latencies = [];
+    this.exact = true; // what is so is known, not read off pictures
   }
 
   async show(picture) {
@@ -79,10 +80,12 @@ export class Picture {
 
   seen(picture) {
     const sure = (share) => (share >= SURE ? "" : ` ${Math.round(share * 100)}%`);
-    const said = [`≈ ${Math.max(0, Math.round(picture.seenSpeed * 3.6))} km/h`];
+    const said = [`${this.exact ? "" : "≈ "}${Math.max(0, Math.round(picture.seenSpeed * 3.6))} km/h`];
     said.push(`${t(WEATHERS[picture.seenWeather] ?? "clear")}${sure(picture.weatherSure)}`, `${t(TIMES[picture.seenTime] ?? "day")}${sure(picture.timeSure)}`);
     if (picture.seenJunction < JUNCTION_NEAR) said.push(`${t("junction")} ${Math.max(0, Math.round(picture.seenJunction / 5) * 5)} m`);
     if (picture.eventSeen) said.push(t("something ahead"));
+    if (picture.touching) said.push(t("touching somebody"));
+    if (picture.offRoad) said.push(t("off the road"));
     return said.join(" · ");
   }
 

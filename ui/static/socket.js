@@ -16,8 +16,9 @@ export function decodePicture(buffer) {
     command: view.getUint8(16),
     byKeys: (view.getUint8(17) & 1) !== 0,
     eventSeen: (view.getUint8(17) & 2) !== 0,
+    touching: (view.getUint8(17) & 4) !== 0,
+    offRoad: (view.getUint8(17) & 8) !== 0,
     lane: view.getUint8(18),
-    trust: view.getUint8(19) / 255,
     seenSpeed: view.getFloat32(20, true), // m/s
     seenJunction: view.getFloat32(24, true), // m
     yawRate: view.getFloat32(28, true), // rad/s
