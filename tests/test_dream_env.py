@@ -18,7 +18,8 @@ from bridge.errors import SessionError
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from world.controls import Command, TimeOfDay, Weather
-from world.dream_env import CRUISE, OFF_ROAD_COST, DreamEnv
+from world.dream_env import CONTACT_COST, CRUISE, OFF_ROAD_COST, DreamEnv
+from world.dynamics.vector import VECTOR
 from world.envs import DREAM_ID
 from world.errors import DataError, LucidriveError, WeightsError
 
@@ -214,3 +215,78 @@ def test_misuse_is_refused_in_a_sentence(env: DreamEnv, world: Path, tmp_path: P
         with pytest.raises(DataError, match="no state"):
             env.set_state(broken)
     env.step(ACTION)
+
+
+@pytest.fixture(scope="module")
+def places() -> Iterator[DreamEnv]:
+    """Scene worlds, observed as vectors: no picture is drawn."""
+    director = bridge.envs.Prompted(lambda: cast(Any, FakeDirector()))
+    made = DreamEnv(seconds=3.0, observation="vector", director=director)
+    yield made
+    made.close()
+
+
+def test_gymnasium_finds_nothing_wrong_with_vectors(places: DreamEnv) -> None:
+    check_env(places, skip_render_check=True)
+
+
+def test_a_scene_is_what_is_driven_in_unless_weights_are_given(places: DreamEnv) -> None:
+    seen, info = places.reset(seed=3, options={"scene": "town-21", "weather": "snow_2", "time": "night", "speed": 5.0})
+    assert seen.shape == (VECTOR,) and seen.any()
+    assert (info["readout.weather"], info["readout.time"]) == (Weather.SNOW_2, TimeOfDay.NIGHT)
+    with pytest.raises(DataError, match="moon"):
+        places.reset(options={"scene": "moon"})
+    assert DreamEnv().observation_space.shape == (144, 256, 3)
+    assert DreamEnv(steps=1).observation_space.shape == (108, 192, 3)
+
+
+def test_pictures_and_vectors_are_of_the_same_drive(places: DreamEnv) -> None:
+    drawn = DreamEnv(seconds=3.0, steps=1)
+    for env in (places, drawn):
+        env.reset(seed=4, options={"scene": "town-22", "event": "ped_cross", "side": "left", "level": 2})
+    pairs = [(places.step(ACTION), drawn.step(ACTION)) for _ in range(4)]
+    assert all(blind[1] == seen[1] and blind[4] == seen[4] for blind, seen in pairs)
+    assert pairs[-1][1][0].shape == (108, 192, 3) and pairs[-1][1][0].std() > 5
+
+
+def test_a_scene_goes_on_to_the_bit_in_a_batch_too(places: DreamEnv) -> None:
+    places.reset(seed=5, options={"prompt": "rain(1)"})
+    drive(places, 5)
+    state = places.get_state()
+    ahead = drive(places, 6)
+    places.set_state(state)
+    assert same(ahead, drive(places, 6))
+    many = gymnasium.make_vec(
+        DREAM_ID, num_envs=2, vectorization_mode="vector_entry_point", seconds=3.0, observation="vector"
+    )
+    starts, _ = many.reset(seed=7)
+    found = [many.step(np.stack([ACTION, -ACTION]))[0] for _ in range(3)]
+    for number in range(2):
+        assert np.array_equal(starts[number], places.reset(seed=7 + number)[0])
+        alone = [places.step((1 - 2 * number) * ACTION)[0] for _ in range(3)]
+        assert all(np.array_equal(many_seen[number], one) for many_seen, one in zip(found, alone, strict=True))
+    many.close()
+
+
+def test_the_driver_of_a_scene_is_rewarded_for_its_way_and_contacts_cost(places: DreamEnv) -> None:
+    info = places.reset(seed=1, options={"scene": "town-21"})[1]
+    total = 0.0
+    for _ in range(30):
+        action = np.array([info["driver.steer"], info["driver.accel"]], np.float32)
+        _, reward, _, _, info = places.step(action)
+        total += reward
+    assert total > 5
+    places.reset(seed=2, options={"scene": "town-21", "speed": 12.0, "event": "stalled", "level": 3})
+    rewards, touched = [], []
+    for _ in range(200):
+        _, reward, *_, info = places.step(np.array([0.0, 1.0], np.float32))
+        rewards.append(reward)
+        touched.append(info["readout.collision"])
+        if touched[-1]:
+            break
+    assert touched[-1] == 1.0 and rewards[-1] < -CONTACT_COST / 2
+
+
+def test_a_latent_world_has_no_vectors(world: Path) -> None:
+    with pytest.raises(DataError, match="knows its pictures alone"):
+        DreamEnv(world, observation="vector")

@@ -1,4 +1,4 @@
-"""`lucidrive/Dream-v0`: the trained world as a Gymnasium environment. No simulator: every picture is dreamt.
+"""`lucidrive/Dream-v0`: driving in a scene world, or in a latent world of one's own, as a Gymnasium environment.
 
 `gymnasium.make("world.envs:lucidrive/Dream-v0")`; with a brain for prompts `"bridge.envs:lucidrive/Dream-v0"`.
 `gymnasium.make_vec` steps its dreams as one batch (`DreamVectorEnv`), or takes `vectorization_mode="sync"` or `"async"`.
@@ -21,12 +21,12 @@ from gymnasium.vector import SyncVectorEnv
 from gymnasium.vector.utils import iterate
 
 from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
-from world.dream import Dream, step_all
+from world.dream import AnyDream, AnyWorld, is_scene, load_world, open_dream, restore, step_all
+from world.dynamics.vector import VECTOR, vector
 from world.errors import DataError, WeightsError
-from world.files import EMBEDDED, read_config
 from world.frame import Frame, Readout
 from world.kinematics import Motion
-from world.model import WorldModel
+from world.scene_world import SIZES, SceneDream
 
 WORDS: dict[str, type[IntEnum]] = {
     "weather": Weather,
@@ -37,7 +37,8 @@ WORDS: dict[str, type[IntEnum]] = {
 }
 OPTIONS = ("scene", "prompt", *WORDS, "level", "speed")
 CRUISE = 30 / 3.6  # m/s that the driver in `info` aims at where nobody says otherwise
-OFF_ROAD_COST = 0.5
+OFF_ROAD_COST, CONTACT_COST = 0.5, 5.0
+OBSERVATIONS = ("picture", "vector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,18 @@ class Steady:
 class DreamEnv(Env[np.ndarray, np.ndarray]):
     """Driving in a dream, ten steps a second.
 
-    Action: float32 [2], steer and accel in [-1, 1] (positive: left, faster). Observation: uint8 [H, W, 3]. Reward: the
-    metres that the picture shows to be driven on the road, by the readouts: speed * 0.1 s * (1 - p) - 0.5 * p with p
-    the probability of being off the road. Readouts are estimates of the dream by itself: do not trust a policy that
-    was only ever rewarded by them. Never terminated; truncated after `seconds`.
+    Action: float32 [2], steer and accel in [-1, 1] (positive: left, faster). Observation: uint8 [H, W, 3], or with
+    `observation="vector"`, in scene worlds, float32 [VECTOR] of world.dynamics.vector, for which no picture is drawn. Reward:
+    metres driven on the road, speed * 0.1 s * (1 - p) - 0.5 * p - 5 * c, with p 1 off the road and c 1 in the step that begins a
+    contact. In a scene all of that is exact; in a latent world speed and p are readouts, the dream's own estimates, and c is
+    not known: do not trust a policy that was only ever rewarded by them. Never terminated; truncated after `seconds`.
 
-    `info`, all plain numbers: `readout.*` and `motion.*` (estimated and commanded, world/frame.py), `control.*` (what
+    `info`, all plain numbers: `readout.*` and `motion.*` (exact in a scene, world/frame.py), `control.*` (what
     the frame was told), `driver.steer`, `driver.accel` (what the built-in driver would do now), `target_speed` (m/s)
     and `plan` (what the prompt was read as). `get_state` and `set_state` go on to the bit, in another process too.
 
-    `world`: a folder of weights (default: those that came with lucidrive); `steps`: K; `director`: reads prompts.
+    `world`: a folder of a latent world's weights (default: scene worlds); `steps`: a scene's picture size (SIZES of
+    world/scene_world.py) or a latent world's K; `director`: reads prompts.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
@@ -97,29 +100,39 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         render_mode: str | None = None,
         director: Director | None = None,
         device: str = "cpu",
+        observation: str = "picture",
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise DataError(f"Dream-v0 cannot render '{render_mode}'; take render_mode='rgb_array'.")
-        self._folder, self._device = Path(world or EMBEDDED), device
-        config, _ = read_config(self._folder)
-        if not config.dynamics.inputs.driving:
+        if observation not in OBSERVATIONS:
+            raise DataError(f"Dream-v0 observes {' or '.join(OBSERVATIONS)}, not '{observation}'.")
+        self._folder, self._device = None if world is None else Path(world), device
+        model, scene = self._model(), is_scene(self._folder)
+        if not model.driving:
             raise DataError("Dream-v0 drives a car, and these weights know none; give weights of a driving world.")
+        if observation == "vector" and not scene:
+            raise DataError("A latent world knows its pictures alone; leave out observation='vector', or world.")
+        self._vector = observation == "vector"
+        size = SIZES.get(steps, model.size) if scene else model.size
         self.action_space = Box(-1.0, 1.0, (2,), np.float32)
-        self.observation_space = Box(0, 255, (config.tokenizer.height, config.tokenizer.width, 3), np.uint8)
+        self.observation_space: Box = (
+            Box(-np.inf, np.inf, (VECTOR,), np.float32) if self._vector else Box(0, 255, (*size, 3), np.uint8)
+        )
         self.render_mode, self.director = render_mode, director
-        self._steps, self._length = steps, max(1, round(seconds / DT))
-        self._dream: Dream | None = None
+        self._steps, self._length = 0 if self._vector else steps, max(1, round(seconds / DT))
+        self._dream: AnyDream | None = None
         self._script: Script
         self._cue: Cue
         self._begin: Control  # the conditions of the first frame
         self._line = ""
         self._trail: list[tuple[float, ...]] = []  # motion and readout of every frame that the script was shown
         self._ahead: Frame | None = None  # the next frame, where a batch has drawn it already
+        self._touching = False  # somebody, in a scene
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """`options`: scene (the name of a start scene, None for a dream from conditions alone; left out: drawn by the
+        """`options`: scene (a place, or the name of a start scene; None for conditions alone; left out: drawn by the
         seed), prompt (a sentence; wants a director), weather, time, command, event, side (names or values of
         world.controls; left out: the scene's own), level (1 to 3), speed (m/s). DataError for what there is not.
         """
@@ -131,27 +144,29 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         number, draw = (int(value) for value in self.np_random.integers(2**31, size=2))
         drawn = model.scenes[draw % len(model.scenes)] if model.scenes else None
         scene = chosen.get("scene", drawn)
-        own = model.scene(scene)[2] if scene is not None else Control()
+        own = model.scene(scene)[2] if scene is not None and not is_scene(self._folder) else Control()
         control = own.with_(**told(chosen))
         line = ""
         script: Script = Steady(control)
         if prompt := chosen.get("prompt"):
             line = self._reader().plan(prompt, control)
             script = self._reader().script(line, control)
-        dream = Dream(model, number, self._steps)
+        dream = open_dream(model, number, self._steps)
         frame = dream.start(control, scene=scene, speed=chosen.get("speed"))
         self._dream, self._script, self._line, self._begin = dream, script, line, control
         self._trail, self._ahead = [], None
-        return frame.image.copy(), self._look(frame)
+        info = self._look(frame)
+        return self._seen(frame), info
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One frame on. DataError for an action that is none, and when the dream falls apart (numbers not finite)."""
         control = self.told(action)
         frame, self._ahead = self._ahead or self.dream.step(control), None
-        readout = frame.readout
+        readout, touched = frame.readout, self._touching
         reward = max(0.0, readout.speed) * DT * (1 - readout.off_road) - OFF_ROAD_COST * readout.off_road
         info = self._look(frame)
-        return frame.image.copy(), float(reward), False, frame.index >= self._length, info
+        reward -= CONTACT_COST * (self._touching and not touched)
+        return self._seen(frame), float(reward), False, frame.index >= self._length, info
 
     def render(self) -> np.ndarray | None:
         if self.render_mode is None:
@@ -159,7 +174,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         return self._shown().image.copy()
 
     @property
-    def dream(self) -> Dream:
+    def dream(self) -> AnyDream:
         if self._dream is None:
             raise DataError("Reset Dream-v0 before stepping it.")
         return self._dream
@@ -202,7 +217,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
                 for name, array in state.items()
                 if name.startswith("dream.")
             }
-            dream = Dream.from_state(model, tensors, words["dream"])
+            dream = restore(model, tensors, words["dream"])
             begin = Control(**words["begin"] | {"action": tuple(words["begin"]["action"])})
             rows = [tuple(row) for row in np.asarray(state["trail"], np.float64).tolist()]
             random = words["random"]
@@ -213,10 +228,13 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
             raise DataError(f"That is no state of Dream-v0 ({error}); take one from get_state.") from error
         self._dream, self._script, self._line, self._begin = dream, script, words["line"], begin
         self._trail, self._cue, self._ahead = rows, cues[-1], None
+        assert dream.frame is not None
+        self._touching = isinstance(dream, SceneDream) and dream.frame.readout.collision >= 0.5
 
     def _look(self, frame: Frame) -> dict[str, Any]:
         """Shows the script a new frame; what is told of it."""
         self._trail.append((*astuple(frame.motion), *astuple(frame.readout)))
+        self._touching = isinstance(self._dream, SceneDream) and frame.readout.collision >= 0.5
         self._cue = self._script.next(frame)
         driver = self.dream.drive(self._cue.control.command, self._cue.target_speed)
         control = asdict(frame.control)
@@ -230,6 +248,11 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
             "plan": self._line,
         }
 
+    def _seen(self, frame: Frame) -> np.ndarray:
+        if self._vector and isinstance(self._dream, SceneDream):
+            return vector(self._dream.state_now, self._cue.control.command, self._cue.target_speed)
+        return frame.image.copy()
+
     def _shown(self) -> Frame:
         frame = self.dream.frame
         assert frame is not None
@@ -242,8 +265,10 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
             )
         return self.director
 
-    def _model(self) -> WorldModel:
-        return _load(self._folder, self._device, (self._folder / "config.json").stat().st_mtime_ns)
+    def _model(self) -> AnyWorld:
+        config = None if self._folder is None else self._folder / "config.json"
+        stamp = config.stat().st_mtime_ns if config is not None and config.exists() else 0
+        return _load(self._folder, self._device, stamp)
 
 
 class DreamVectorEnv(SyncVectorEnv):
@@ -289,6 +314,6 @@ def _frame(index: int, row: tuple[float, ...]) -> Frame:
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path, device: str, stamp: int) -> WorldModel:
+def _load(folder: Path | None, device: str, stamp: int) -> AnyWorld:
     """One model for all environments of a process; `stamp`: when the weights were written."""
-    return WorldModel.load(folder, device)
+    return load_world(folder, device)
