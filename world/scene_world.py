@@ -37,7 +37,8 @@ from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_
 
 AT_MOST = 0.035  # s for a picture, where two are drawn a tenth of a second
 VERSION = 1  # of the step and of the state's records: raise it when a saved drive would go on differently
-SIZES = {1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512)}  # height and width by the quality dial
+# Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
+SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
 
 
 class SceneWorld:
@@ -75,6 +76,8 @@ class SceneWorld:
 
     def draw(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
         """The picture of one drive, uint8 [H, W, 3]."""
+        if not size[0]:
+            return np.zeros((0, 0, 3), np.uint8)
         with self._drawing:
             return self.renderer.draw(state, replace(self.rig, height=size[0], width=size[1]))
 
@@ -85,14 +88,14 @@ def _shown(world: SceneWorld, name: str) -> np.ndarray:
 
 
 class SceneDream:
-    """One drive. `steps` is the quality dial: 1, 2, 4 or 8, for pictures of SIZES.
+    """One drive. `steps` is the quality dial: a key of SIZES.
 
     smooth: a picture halfway from the frame before is drawn too, where the machine is quick enough for both.
     """
 
     def __init__(self, model: SceneWorld, seed: int = 0, steps: int = 2, smooth: bool = False) -> None:
         if steps not in SIZES:
-            raise DataError(f"The quality is 1, 2, 4 or 8, not {steps}.")
+            raise DataError(f"The picture size is {', '.join(map(str, SIZES))} on the dial, not {steps}.")
         self.model, self.steps, self.seed = model, steps, seed
         self.smooth = smooth
         self._seconds = 0.0  # that the last picture took
@@ -118,8 +121,10 @@ class SceneDream:
         scene: str | None = None,
         frames: np.ndarray | None = None,
         speed: float | None = None,
+        lane: int | None = None,
+        s: float | None = None,
     ) -> Frame:
-        """The first frame, in a place by name, or in one that the seed decides. speed in m/s.
+        """The first frame, in a place by name, or in one that the seed decides. speed in m/s; lane, s: where, as `start` takes them.
 
         `control` says under which conditions (default: a clear day). DataError for frames: scenes cannot begin in a film yet.
         """
@@ -129,7 +134,9 @@ class SceneDream:
             )
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
         control = control or Control()
-        self._scene = start(self.model.place(self._place), self.seed, control, 7.0 if speed is None else speed)
+        self._scene = start(
+            self.model.place(self._place), self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s
+        )
         return self._publish(control, 0)
 
     def step(self, control: Control) -> Frame:
