@@ -1,8 +1,7 @@
 """The autopilot: hidden state + command + target speed -> steer and accel, imitating the town's expert.
 
-What is learnt of the pedals is added to a proportional speed controller, so that an untrained driver already keeps its speed;
-where it is told a way it steers along that, and elsewhere by what it has learnt. So the training is left with what needs eyes:
-lanes, lights, whoever is in the way.
+What is learnt of the pedals is added to a proportional speed controller, so that an untrained driver already keeps its speed.
+So the training is left with what needs eyes: lanes, lights, whoever is in the way.
 """
 
 from __future__ import annotations
@@ -14,10 +13,7 @@ from torch import Tensor, nn
 
 from world.controls import Command
 from world.kinematics import MAX_ACCELERATION, MAX_BRAKING
-from world.layout import LAYOUT, REACH, ROAD, WAY, known
-from world.way import pursued
 
-TOLD_PARTS = ("road.", "way.")  # of the driver's state, where it is told the road
 GAIN, COMFORT_GAS, COMFORT_BRAKE = 1.1, 1.8, 3.0  # 1/s, m/s2, m/s2: those of the town's expert on a free road
 
 
@@ -34,7 +30,6 @@ class DriverConfig:
     hidden: int = 256  # of the readouts' trunk
     dim: int = 128
     speed_scale: float = 15.0  # m/s
-    told: bool = False  # whether it is told what road comes (world/layout.py), as a navigator would
 
 
 class Driver(nn.Module):
@@ -44,29 +39,14 @@ class Driver(nn.Module):
         commands = max(Command) + 1
         self.command = nn.Embedding(commands, config.dim)
         self.input = nn.Linear(config.hidden + 3, config.dim)
-        if config.told:
-            self.road = nn.Linear(2 * len(LAYOUT[ROAD]), config.dim)
-            self.way = nn.Linear(2 * len(LAYOUT[WAY]), config.dim)
-            for value in (*self.road.parameters(), *self.way.parameters()):
-                nn.init.zeros_(value)
         self.net = nn.Sequential(nn.SiLU(), nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 2))
 
-    def forward(
-        self, hidden_BD: Tensor, command_B: Tensor, target_B: Tensor, speed_B: Tensor, layout_BL: Tensor
-    ) -> Tensor:
-        """Actions [B, 2] in [-1, 1]; target speed and own speed in m/s; layout: what is where now, NaN where not known."""
+    def forward(self, hidden_BD: Tensor, command_B: Tensor, target_B: Tensor, speed_B: Tensor) -> Tensor:
+        """Actions [B, 2] in [-1, 1]; target speed and own speed in m/s."""
         target, speed = target_B / self.config.speed_scale, speed_B / self.config.speed_scale
         x = self.input(torch.cat([hidden_BD.float(), torch.stack([target, speed, target - speed], dim=-1)], dim=-1))
-        x = x + self.command(command_B)
-        if self.config.told:
-            way = layout_BL[:, WAY]
-            x = x + self.road(known(layout_BL[:, ROAD])) + self.way(known(way / REACH[-1]))
-            steer, most = pursued(way, speed_B)
-            target_B = torch.minimum(target_B, most)
-        learnt_steer, learnt_accel = self.net(x).tanh().unbind(1)
-        if self.config.told:
-            learnt_steer = torch.where(way.isnan().any(1), learnt_steer, steer)
-        return torch.stack([learnt_steer, learnt_accel + cruise(target_B, speed_B)], dim=1).clamp(-1, 1)
+        steer, learnt_accel = self.net(x + self.command(command_B)).tanh().unbind(1)
+        return torch.stack([steer, learnt_accel + cruise(target_B, speed_B)], dim=1).clamp(-1, 1)
 
 
 def cruise(target_B: Tensor, speed_B: Tensor) -> Tensor:

@@ -13,19 +13,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from world.actor import Actor, ActorConfig
-from world.anchor import Anchor, AnchorConfig
-from world.blend import Blend
-from world.driver import TOLD_PARTS, Driver, DriverConfig
+from world.driver import Driver, DriverConfig
 from world.errors import WeightsError
-from world.inputs import DRIVING, Inputs
-from world.latent.dynamics import LAYOUT_PARTS, Dynamics, DynamicsConfig
+from world.inputs import Inputs
+from world.latent.dynamics import Dynamics, DynamicsConfig
 from world.latent.tokenizer import Tokenizer, TokenizerConfig
 from world.readout import ReadoutConfig, ReadoutHeads
 
 EMBEDDED = Path(__file__).parent / "weights" / "embedded"
 SCENES = "scenes"
-FORMAT, OLD_FORMAT = 2, 1  # of config.json; the old one has no checksum of its own
+FORMAT = 3  # of config.json
 
 Config = TypeVar("Config")
 
@@ -38,12 +35,9 @@ class WorldConfig:
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     readout: ReadoutConfig = field(default_factory=ReadoutConfig)
     driver: DriverConfig = field(default_factory=DriverConfig)
-    actor: ActorConfig = field(default_factory=ActorConfig)
 
     def __post_init__(self) -> None:
         shape = (self.tokenizer.tokens, self.tokenizer.channels)
-        if self.dynamics.layout_rows not in (0, self.tokenizer.rows):
-            raise ValueError(f"the layout has {self.dynamics.layout_rows} rows, the tokenizer {self.tokenizer.rows}")
         for part in (self.dynamics, self.readout):
             if (part.tokens, part.channels) != shape:
                 raise ValueError(
@@ -51,17 +45,9 @@ class WorldConfig:
                 )
 
     def build(self) -> dict[str, nn.Module]:
-        """Fresh modules by file name. Where no car is driven its labels and its driver are unknown: four parts do."""
-        inputs = self.dynamics.inputs
-        parts: dict[str, nn.Module] = {
-            "tokenizer": Tokenizer(self.tokenizer),
-            "anchor": Anchor(AnchorConfig(self.tokenizer.height, self.tokenizer.width, len(inputs), inputs.driving)),
-            "blend": Blend(),
-            "dynamics": Dynamics(self.dynamics),
-        }
-        if self.dynamics.layout_rows:
-            parts["actor"] = Actor(self.actor)
-        if inputs.driving:
+        """Fresh modules by file name. Where no car is driven its labels and its driver are unknown: two parts do."""
+        parts: dict[str, nn.Module] = {"tokenizer": Tokenizer(self.tokenizer), "dynamics": Dynamics(self.dynamics)}
+        if self.dynamics.inputs.driving:
             parts["readout"], parts["driver"] = ReadoutHeads(self.readout), Driver(self.driver)
         return parts
 
@@ -77,37 +63,33 @@ def strict(kind: type[Config], values: dict[str, Any], where: str) -> Config:
     return kind(**values)
 
 
-def _dynamics(values: dict[str, Any], where: str) -> DynamicsConfig:
-    """Weights older than inputs other than a car's, than velocities or layouts do not name theirs."""
-    inputs = strict(Inputs, values.get("inputs", asdict(DRIVING)), where)
-    return strict(DynamicsConfig, {"velocity": False, "layout_rows": 0} | values | {"inputs": inputs}, where)
-
-
 def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
     """The shapes, and the whole of config.json."""
     path = folder / "config.json"
     try:
         text = path.read_text()
         raw = json.loads(text)
-        if raw["format"] != OLD_FORMAT and _text(raw) != text:
+        if raw["format"] != FORMAT:
+            raise WeightsError(f"{folder} is of another version of lucidrive; train a world anew with `lucidrive train`.")
+        if _text(raw) != text:
             raise ValueError("its checksum is another")
         parts = raw["parts"]
+        inputs = strict(Inputs, parts["dynamics"]["inputs"], str(path))
         return (
             WorldConfig(
                 strict(TokenizerConfig, parts["tokenizer"], str(path)),
-                _dynamics(parts["dynamics"], str(path)),
+                strict(DynamicsConfig, parts["dynamics"] | {"inputs": inputs}, str(path)),
                 strict(ReadoutConfig, parts["readout"], str(path)),
-                strict(DriverConfig, {"told": False} | parts["driver"], str(path)),
-                strict(ActorConfig, parts.get("actor", asdict(ActorConfig())), str(path)),
+                strict(DriverConfig, parts["driver"], str(path)),
             ),
             raw,
         )
     except FileNotFoundError as error:
         raise WeightsError(
-            f"There are no world weights in {folder}; restore them or train with `lucidrive train`."
+            f"There are no world weights in {folder}; name a folder that has some, or train them with `lucidrive train`."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{path} is damaged ({error}); restore it from the repository.") from error
+        raise WeightsError(f"{path} is damaged ({error}); copy it anew or train again.") from error
 
 
 def write_config(folder: Path, config: WorldConfig, trained: dict[str, Any]) -> None:
@@ -134,12 +116,9 @@ def save_part(folder: Path, name: str, state: dict[str, Tensor]) -> None:
     aside.replace(folder / f"{name}.safetensors")
 
 
-def load_part(
-    folder: Path, name: str, module: nn.Module, raw: dict[str, Any], grown: tuple[str, ...] = ()
-) -> nn.Module:
-    """Fills `module` in float32 after its file's checksum has been checked. What begins with one of `grown` may be missing."""
-    tensors = {key: value for key, value in module.state_dict().items() if key.startswith(grown)} if grown else {}
-    tensors |= {
+def load_part(folder: Path, name: str, module: nn.Module, raw: dict[str, Any]) -> nn.Module:
+    """Fills `module` in float32 after its file's checksum has been checked."""
+    tensors = {
         key: value.float() if value.is_floating_point() else value
         for key, value in load_tensors(folder, name, raw).items()
     }
@@ -153,29 +132,24 @@ def load_part(
 
 
 def go_on(folder: Path | None, name: str, module: nn.Module) -> None:
-    """Fills `module` with the part of that name in the weights `folder`, to be trained on; without one, leaves it as it is.
-
-    Weights that were told no layout may be gone on with by a model that is.
-    """
+    """Fills `module` with the part of that name in the weights `folder`, to be trained on; without one, leaves it as it is."""
     if folder is not None:
-        load_part(folder, name, module, read_config(folder)[1], (*LAYOUT_PARTS, *TOLD_PARTS)).train().requires_grad_(
-            True
-        )
+        load_part(folder, name, module, read_config(folder)[1]).train().requires_grad_(True)
 
 
 def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tensor]:
     path = folder / f"{name}.safetensors"
     if not path.exists():
-        raise WeightsError(f"{path} is missing; restore it from the repository or train it with `lucidrive train`.")
+        raise WeightsError(f"{path} is missing; copy it anew or train it with `lucidrive train`.")
     if raw["files"].get(path.name) != sha256(path):
         raise WeightsError(
-            f"{path} is damaged (its checksum is not the one in config.json); restore it from the repository."
+            f"{path} is damaged (its checksum is not the one in config.json); copy it anew or train again."
         )
     try:
         return load_file(path)
     except SafetensorError as error:
         raise WeightsError(
-            f"{path} is not a whole safetensors file ({error}); restore it from the repository."
+            f"{path} is not a whole safetensors file ({error}); copy it anew or train again."
         ) from error
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from world.errors import DataError
-from world.latent.rollout import Parts
 from world.model import WorldModel
 from world.train.drives import Drives, encode_all
 from world.train.dynamics import HORIZONS, horizons
@@ -40,7 +39,6 @@ def evaluate_future(
             f"{weights} was trained on {', '.join(inputs.names)} and {data} has "
             f"{', '.join(drives.dataset.inputs.names)}, or other bounds; take data of the same kind."
         )
-    parts = Parts(model.tokenizer, model.anchor, model.blend, model.dynamics)
     latents = encode_all(drives, model.tokenizer, device, cache, model.hashes, lambda text: note(0.2, text))
     note(0.3, "dreams against the true future")
     return {
@@ -48,7 +46,9 @@ def evaluate_future(
         "steps": steps,
         "frames": len(drives),
         "tokenizer_psnr": reconstruction(model.tokenizer, drives, device),
-        "dream_psnr": horizons(parts, drives, latents, device, clips=clips, steps=steps, seed=seed),
+        "dream_psnr": horizons(
+            model.tokenizer, model.dynamics, drives, latents, device, clips=clips, steps=steps, seed=seed
+        ),
     }
 
 

@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from world.anchor import Anchor
-from world.blend import Blend
 from world.controls import Control
 from world.driver import Driver
 from world.errors import DataError
-from world.files import EMBEDDED, SCENES, load_part, load_tensors, read_config, to_device
+from world.files import SCENES, load_part, load_tensors, read_config, to_device
 from world.inputs import Inputs
 from world.kinematics import Motion
 from world.latent.dynamics import Dynamics
 from world.latent.tokenizer import Tokenizer
 from world.readout import ReadoutHeads
-from world.stage import COURSES, Courses, courses_of_tensors
 
 
 class WorldModel:
@@ -32,27 +29,21 @@ class WorldModel:
         scenes: dict[str, Tensor],
         device: str,
         vocabulary: frozenset[str] = frozenset(),
-        courses: Courses | None = None,
     ) -> None:
-        self.courses = courses or {}
         self.tokenizer: Tokenizer = parts["tokenizer"]
         self.dynamics: Dynamics = parts["dynamics"]
-        self.anchor: Anchor = parts["anchor"]
-        self.blend: Blend = parts["blend"]
         self._parts = parts
         self.hashes, self.device, self.vocabulary = hashes, device, vocabulary
         self._scenes = scenes
 
     @classmethod
-    def load(cls, path: Path | None = None, device: str = "cpu") -> WorldModel:
-        """The weights in `path` (default: those of the repository); WeightsError when anything is missing or damaged."""
-        folder = path or EMBEDDED
-        config, raw = read_config(folder)
-        parts = {name: load_part(folder, name, module, raw) for name, module in config.build().items()}
-        scenes = load_tensors(folder, SCENES, raw) if (folder / f"{SCENES}.safetensors").exists() else {}
-        courses = load_tensors(folder, COURSES, raw) if (folder / f"{COURSES}.safetensors").exists() else {}
+    def load(cls, path: Path, device: str = "cpu") -> WorldModel:
+        """The weights in the folder `path`; WeightsError when anything is missing or damaged."""
+        config, raw = read_config(path)
+        parts = {name: load_part(path, name, module, raw) for name, module in config.build().items()}
+        scenes = load_tensors(path, SCENES, raw) if (path / f"{SCENES}.safetensors").exists() else {}
         vocabulary = frozenset(raw["trained"].get("vocabulary", ()))
-        return cls(to_device(parts, device), raw["files"], scenes, device, vocabulary, courses_of_tensors(courses))
+        return cls(to_device(parts, device), raw["files"], scenes, device, vocabulary)
 
     @property
     def driving(self) -> bool:
@@ -63,10 +54,6 @@ class WorldModel:
     def inputs(self) -> Inputs:
         """The numbers that lead from one frame to the next."""
         return self.dynamics.config.inputs
-
-    def painted(self, pictures: Tensor, layouts: Tensor, before: Tensor, fields_B6: Tensor) -> Tensor:
-        """The pictures with the actors in them that `layouts` tell of (world/actor.py), where the world has such a part."""
-        return self._parts["actor"](pictures, layouts, before, fields_B6) if "actor" in self._parts else pictures
 
     @property
     def readout(self) -> ReadoutHeads:

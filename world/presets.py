@@ -11,22 +11,21 @@ from world.latent.dynamics import DynamicsConfig
 from world.latent.tokenizer import TokenizerConfig
 from world.readout import ReadoutConfig
 
-EMBEDDED = WorldConfig(dynamics=DynamicsConfig(layout_rows=6), driver=DriverConfig(told=True))
+EMBEDDED = WorldConfig()  # 72x128, 48 tokens of 12x16 pixels
 
 WIDE = WorldConfig(  # 144x256, 128 tokens of 18x16 pixels; with its scenes less than 60 MB
     TokenizerConfig(144, 256, patch_height=18, patch_width=16, channels=32, decoder_depth=6),
-    DynamicsConfig(tokens=128, channels=32, dim=384, heads=6, depth=6, layout_rows=8),
+    DynamicsConfig(tokens=128, channels=32, dim=384, heads=6, depth=6),
     ReadoutConfig(tokens=128, channels=32),
-    DriverConfig(told=True),
 )
 
 RTX5090 = WorldConfig(  # 288x512, 576 tokens of 16x16 pixels, about 1 B parameters
     TokenizerConfig(
         288, 512, 16, 16, channels=32, dim=768, heads=12, encoder_depth=6, decoder_depth=12, conv_channels=96
     ),
-    DynamicsConfig(576, 32, dim=1536, heads=16, depth=20, time_every=4, context=24, shortcut=True, layout_rows=18),
+    DynamicsConfig(576, 32, dim=1536, heads=16, depth=20, time_every=4, context=24, shortcut=True),
     ReadoutConfig(tokens=576, channels=32, dim=256, heads=8, depth=4, hidden=512),
-    DriverConfig(hidden=512, dim=256, told=True),
+    DriverConfig(hidden=512, dim=256),
 )
 
 SMALL = WorldConfig(  # 96x96, 36 tokens of 16x16 pixels: for worlds of your own, within minutes on two cores

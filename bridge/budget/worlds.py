@@ -1,7 +1,6 @@
 """What a world takes that is not loaded yet: its weights, each dream's state, and the most that a tick of many needs.
 
-The parts are built on torch's meta device and a tick is run there, the dearest that there is: every dream is guided to other
-weather and has an actor in sight. Every tensor that it makes is counted while it lives.
+The parts are built on torch's meta device and a tick is run there. Every tensor that it makes is counted while it lives.
 """
 
 from __future__ import annotations
@@ -17,11 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from bridge.clips import CLIP_SECONDS
-from world.anchor import carry
 from world.controls import FPS
 from world.files import WorldConfig
-from world.latent.dynamics import FIELDS, Cache, Condition, sample
-from world.layout import unknown
+from world.latent.dynamics import FIELDS, Cache
+from world.latent.rollout import Past, advance
 from world.readout import FRAMES
 
 STEPS = 2  # K
@@ -63,11 +61,10 @@ def scene_size() -> WorldSize:
 
 
 class _State:
-    """What `dreams` dreams keep from frame to frame: pictures, latents, and the cache, which is full."""
+    """What `dreams` dreams keep from frame to frame: latents, and the cache, which is full."""
 
     def __init__(self, config: WorldConfig, dreams: int) -> None:
         t = config.tokenizer
-        self.pictures = [torch.empty(dreams, 3, t.height, t.width) for _ in range(2)]
         self.latents = [torch.empty(dreams, t.tokens, t.channels) for _ in range(FRAMES)]
         cache = Cache(config.dynamics, dreams, "meta")
         self.keys = cache.keys.new_empty((*cache.keys.shape[:-2], cache.context, cache.keys.shape[-1]))
@@ -75,36 +72,24 @@ class _State:
 
     @property
     def tensors(self) -> list[Tensor]:
-        return [*self.pictures, *self.latents, self.keys]
+        return [*self.latents, self.keys]
 
 
 def _tick(modules: dict[str, Any], state: _State) -> object:
-    """What `world.dream.step_all` computes for one batch, without the numbers; all are guided, all have an actor painted."""
+    """What `world.dream.step_all` computes for one batch, without the numbers."""
     config, size = state.config, state.dreams
     motions = torch.zeros(size, len(config.dynamics.inputs))
-    pictures = [picture.clone() for picture in state.pictures]
+    past = Past(state.latents[-2].clone(), state.latents[-1].clone())
     fields = torch.zeros(size, len(FIELDS), dtype=torch.long)
-    carried = _painted(modules, carry(modules["anchor"], (pictures[0], pictures[1]), motions), fields)
-    known = (modules["tokenizer"].encode(carried), state.latents[-1].clone(), state.latents[-2].clone())
     cache = Cache(config.dynamics, size, "meta")
     cache.keys = state.keys.clone()
-    given = Condition(*known, torch.ones(size), motions, fields, unknown(size))
-    latents = sample(modules["dynamics"], torch.empty_like(known[0]), given, STEPS, cache, guidance_B=torch.ones(size))
-    cache.commit()
-    shown = _painted(modules, modules["blend"](carried, modules["tokenizer"].decode(latents).clamp(-1, 1)), fields)
+    start, on_last, on_before = (torch.empty_like(past.last) for _ in range(3))
+    latents = advance(modules["dynamics"], past, motions, fields, (start, on_last, on_before), STEPS, cache)
+    shown = modules["tokenizer"].decode(latents)
     seen = torch.stack([*state.latents[1:], latents], dim=1)
     hidden = modules["readout"].trunk(seen) if config.dynamics.inputs.driving else None
     parts = [one.clone() for one in cache.keys.chunk(size, dim=2)]  # each dream takes its own and drops the last one's
     return parts, shown, hidden
-
-
-def _painted(modules: dict[str, Any], pictures: Tensor, fields: Tensor) -> Tensor:
-    """As `Actor.forward` where every picture has an actor in it; which ones have is not asked without numbers."""
-    if "actor" not in modules:
-        return pictures
-    where = unknown(len(pictures))
-    painted, cover = modules["actor"]._painted(pictures, where, where, fields)
-    return torch.lerp(pictures, painted, cover[:, None])
 
 
 class _Counting(TorchDispatchMode):

@@ -1,22 +1,21 @@
 """Latents and control -> next latents: a block-causal transformer trained with shortcut forcing.
 
 Family of Dreamer 4 (arXiv 2509.24527, section 3). z_tau = (1 - tau) z_0 + tau z_1 with z_0 noise and z_1 the next
-frame's latents; the model predicts z_1 as an *anchor* (the previous frame carried along by the known ego motion,
-see anchor.py) plus a residual that starts at zero. The step size d tells it how far the sampler will jump.
+frame's latents; the model predicts z_1 as the last frame's latents plus a residual that starts at zero. The step size d
+tells it how far the sampler will jump.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
 
-from world.controls import NULL, Command, Event, Side, TimeOfDay, Weather
+from world.controls import Command, Event, Side, TimeOfDay, Weather
 from world.inputs import DRIVING, Inputs
 from world.latent.blocks import Block, TimeAttention, fourier
-from world.layout import AIR, BOX, LAYOUT, ROAD, known, parts_of
 
 # How many values each int of a Control can take; NULL (-1) is added in front.
 FIELDS: dict[str, int] = {
@@ -28,10 +27,6 @@ FIELDS: dict[str, int] = {
     "level": 4,
 }
 FIELD_EVENT = list(FIELDS).index("event")
-GUIDED = [list(FIELDS).index(name) for name in ("weather", "time")]
-# Of the model's state, where it is told a layout.
-LAYOUT_PARTS = ("road_in.", "actor_in.", "sides_in.", "unseen_in", "air_in.")
-GAIN = 8.0  # of what is told: the past says nearly as much, and would be listened to alone
 MOTION_BANDS = 5
 SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
 LIMIT = 6.0  # 99.9% of true frames' latents lie within; a dream that leaves the road would burn out beyond
@@ -49,45 +44,25 @@ class DynamicsConfig:
     shortcut: bool = False  # whether the model was bootstrapped, so that it may be told how far the sampler will jump
     velocity: bool = False  # whether the net predicts z_1 - z_0, not z_1
     inputs: Inputs = DRIVING  # the floats that lead to a frame
-    layout_rows: int = 0  # rows of the grid of tokens, where the model is told what is where (world/layout.py); else 0
 
 
 @dataclass(slots=True)
 class Condition:
     """What one frame is conditioned on, batched over B frames.
 
-    anchor_BNC, last_BNC, before_BNC: the carried previous frame, the previous frame, the one before (zeros where
-    has_past_B is 0); motions_B4: the config's inputs (four where a car is driven), NaN where not given;
-    fields_B6: int64 in the order of FIELDS, -1 where not given; layout_BL: of LAYOUT, NaN where not given.
+    last_BNC, before_BNC: the latents of the previous frame and of the one before it (zeros where has_past_B is 0);
+    motions_B4: the config's inputs (four where a car is driven), NaN where not given; fields_B6: int64 in the order of
+    FIELDS, -1 where not given.
     """
 
-    anchor_BNC: Tensor
     last_BNC: Tensor
     before_BNC: Tensor
     has_past_B: Tensor
     motions_B4: Tensor
     fields_B6: Tensor
-    layout_BL: Tensor
 
     def __getitem__(self, index: Tensor | slice) -> Condition:
         return self._each(lambda name: getattr(self, name)[index])
-
-    @classmethod
-    def stack(cls, frames: list[Condition]) -> Condition:
-        """Conditions of T successive frames, each of B clips, as one of B * T, clip by clip."""
-        return cls._each(lambda name: torch.stack([getattr(frame, name) for frame in frames], dim=1).flatten(0, 1))
-
-    @classmethod
-    def joined(cls, first: Condition, second: Condition) -> Condition:
-        """Two batches as one."""
-        return cls._each(lambda name: torch.cat([getattr(first, name), getattr(second, name)]))
-
-    def unasked(self) -> Condition:
-        """The same with nothing said of weather and time of day."""
-        fields_B6, layout_BL = self.fields_B6.clone(), self.layout_BL.clone()
-        fields_B6[:, GUIDED] = NULL
-        layout_BL[:, AIR] = torch.nan
-        return replace(self, fields_B6=fields_B6, layout_BL=layout_BL)
 
     @classmethod
     def _each(cls, part: Callable[[str], Tensor]) -> Condition:
@@ -103,7 +78,7 @@ class Dynamics(nn.Module):
         self.config = config
         c = config
         self.noised_in = nn.Linear(c.channels, c.dim)
-        self.past_in = nn.Linear(3 * c.channels, c.dim)
+        self.past_in = nn.Linear(2 * c.channels, c.dim)
         self.position = nn.Parameter(torch.randn(c.tokens, c.dim) * 0.02)
         self.no_past = nn.Parameter(torch.zeros(c.dim))
 
@@ -119,15 +94,6 @@ class Dynamics(nn.Module):
         nn.init.zeros_(self.residual.bias)
         for embedding in self.field_in.parameters():
             nn.init.normal_(embedding, std=0.3)
-        if c.layout_rows:  # begins as if it were told nothing
-            self.road_in = nn.Linear(2 * len(LAYOUT[ROAD]), c.dim)
-            self.actor_in = nn.Embedding(FIELDS["event"] + 1, c.dim)
-            self.sides_in = nn.Linear(4, c.dim, bias=False)
-            self.unseen_in = nn.Parameter(torch.zeros(c.dim))
-            self.air_in = nn.Linear(2 * len(LAYOUT[AIR]), c.dim)
-            for layer in (self.road_in, self.actor_in, self.sides_in, self.air_in):
-                for value in layer.parameters():
-                    nn.init.zeros_(value)
         low, high = torch.tensor([c.inputs.low, c.inputs.high], dtype=torch.float64)
         self.register_buffer("motion_middle", ((high + low) / 2).float(), persistent=False)
         self.register_buffer("motion_scale", (2 / (high - low)).float(), persistent=False)
@@ -148,12 +114,8 @@ class Dynamics(nn.Module):
         clips of T frames, attended over causally; with a `cache` it continues a stream and leaves its own keys in
         `cache.fresh`; with neither, every frame stands alone (the first phase of training).
         """
-        x = self.noised_in(noised_BNC) + self.past_in(
-            torch.cat([given.anchor_BNC, given.last_BNC, given.before_BNC], dim=-1)
-        )
+        x = self.noised_in(noised_BNC) + self.past_in(torch.cat([given.last_BNC, given.before_BNC], dim=-1))
         x = x + self.position.to(x.dtype) + (self.no_past * (1 - given.has_past_B)[:, None])[:, None].to(x.dtype)
-        if self.config.layout_rows:
-            x = x + self._actor(given).to(x.dtype)
         condition_BD = self.embed(tau_B, step_B, given).to(x.dtype)
         every = self.config.time_every
         fresh: list[tuple[Tensor, Tensor]] = []
@@ -171,16 +133,7 @@ class Dynamics(nn.Module):
         if cache is not None:
             cache.fresh = fresh
         out = self.residual(x).float()
-        return noised_BNC + (1 - tau_B)[:, None, None] * out if self.config.velocity else given.anchor_BNC + out
-
-    def _actor(self, given: Condition) -> Tensor:
-        """[B, N, D]: the event's actor and the sides of its box, in the patches that the box touches; and everywhere, whether
-        it is known."""
-        box, rows = given.layout_BL[:, BOX], self.config.layout_rows
-        touched, within = parts_of(box, rows, self.config.tokens // rows)
-        actor = self.actor_in(given.fields_B6[:, FIELD_EVENT] + 1)[:, None] + self.sides_in(within)
-        told = (~box.isnan().any(1)).float()[:, None, None] * self.unseen_in
-        return GAIN * (touched[..., None] * actor + told)
+        return noised_BNC + (1 - tau_B)[:, None, None] * out if self.config.velocity else given.last_BNC + out
 
     def embed(self, tau_B: Tensor, step_B: Tensor, given: Condition) -> Tensor:
         """The FiLM condition [B, D] out of signal level, step size and control."""
@@ -190,9 +143,6 @@ class Dynamics(nn.Module):
         waves = fourier(scaled, MOTION_BANDS, 4.0) * known_B4[..., None]
         motion = torch.cat([scaled[..., None], known_B4[..., None].float(), waves], dim=-1).flatten(1)
         total = self.signal_in(signal) + self.motion_in(motion)
-        if self.config.layout_rows:
-            total = total + self.road_in(known(given.layout_BL[:, ROAD]))
-            total = total + GAIN * self.air_in(known(given.layout_BL[:, AIR]))
         for column, name in enumerate(FIELDS):
             total = total + self.field_in[name](given.fields_B6[:, column] + 1)
         return self.condition(total)
@@ -210,12 +160,6 @@ class Cache:
 
     def past(self, layer: int) -> tuple[Tensor, Tensor]:
         return self.keys[layer, 0], self.keys[layer, 1]
-
-    def doubled(self) -> Cache:
-        """For a batch twice as large, each half with this past."""
-        other = self.clone()
-        other.keys = torch.cat([self.keys, self.keys], dim=2)
-        return other
 
     def commit(self) -> None:
         """Takes in what the last forward pass left in `fresh`, and forgets the oldest frame when full."""
@@ -236,40 +180,19 @@ def sample(
     steps: int,
     cache: Cache | None = None,
     *,
-    guidance_B: Tensor | None = None,
     learning: bool = False,
 ) -> Tensor:
     """Draws the next latents from noise in `steps` Euler steps; shortcut steps (d = 1 / steps) where trained for them.
 
     `cache.commit()` then takes in the keys of the last step. They are those of a frame that is half noise yet, which the
     model knows from its training (every past frame has a tau of its own): it saves a pass over the finished frame.
-    `guidance_B`: how far to go on from what would come unasked towards what comes with weather and time asked for
-    (classifier-free guidance, Ho and Salimans 2022, arXiv 2207.12598); it doubles the batch. `learning`: gradients flow back
-    through the last step.
+    `learning`: gradients flow back through the last step.
     """
     z, size = noise_BNC, 1.0 / steps
-    guided = guidance_B is not None and (guidance_B.is_meta or bool(guidance_B.any()))
     jump = z.new_full((len(z),), size if model.config.shortcut else SMALLEST)
     for number in range(steps):
         tau = number * size
         with torch.set_grad_enabled(learning and number == steps - 1):
-            at = z.new_full((len(z),), tau)
-            if guided:
-                assert guidance_B is not None
-                predicted = _guided(model, z, at, jump, given, guidance_B, cache)
-            else:
-                predicted = model(z, at, jump, given, cache=cache)
+            predicted = model(z, z.new_full((len(z),), tau), jump, given, cache=cache)
             z = z + (predicted - z) * (size / (1 - tau))
     return z.clamp(-LIMIT, LIMIT)
-
-
-def _guided(
-    model: Dynamics, z: Tensor, at_B: Tensor, jump_B: Tensor, given: Condition, guidance_B: Tensor, cache: Cache | None
-) -> Tensor:
-    """What the model predicts, with and without the asking, as one batch."""
-    both = cache.doubled() if cache is not None else None
-    pair = Condition.joined(given, given.unasked())
-    asked, unasked = model(z.repeat(2, 1, 1), at_B.repeat(2), jump_B.repeat(2), pair, cache=both).chunk(2)
-    if cache is not None and both is not None:
-        cache.fresh = [(key.chunk(2)[0], value.chunk(2)[0]) for key, value in both.fresh]
-    return asked + guidance_B[:, None, None] * (asked - unasked)

@@ -17,15 +17,14 @@ from pathlib import Path
 import torch
 
 from world.controls import Control
-from world.dream import Dream
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, write_config
-from world.latent.rollout import DREAMING, Parts
+from world.latent.dream import LatentDream
 from world.model import WorldModel
 from world.train.card import markdown
 from world.train.compute import Compute
-from world.train.drives import ENCODING, Drives, encode_all
-from world.train.dynamics import horizons, still_anchor
+from world.train.drives import DREAMING, Drives, encode_all
+from world.train.dynamics import horizons
 from world.train.loop import Report
 from world.train.recipe import Recipe
 from world.train.run import train
@@ -71,7 +70,6 @@ ABLATIONS = (
     Ablation("noise-0.15", "three times the noise on the past", "dynamics", Recipe(context_noise=0.15)),
     Ablation("velocity", "v-prediction instead of x-prediction", "dynamics", velocity=True),
     Ablation("no-critic", "dreams are compared with the truth alone", "dynamics", Recipe(critic=False)),
-    Ablation("no-anchor", "the last frame is not carried along by the motion", "dynamics", Recipe(anchor=False)),
     Ablation("k-1", "one sampling step a frame", steps=1),
     Ablation("k-4", "four sampling steps a frame", steps=4),
     Ablation("k-8", "eight sampling steps a frame", steps=8),
@@ -151,14 +149,20 @@ def measure(folder: Path, held_out: Path, ablation: Ablation, device: str = "cpu
     modules = config.build()
     for name in DREAMING:
         modules[name] = load_part(folder, name, modules[name], raw).to(device)
-    if not ablation.recipe.anchor:
-        modules["anchor"] = still_anchor(config)
     model = WorldModel({name: module.eval() for name, module in modules.items()}, raw["files"], {}, device)
     drives = Drives.load(held_out, model.size, folder / "cache")
     latents = encode_all(drives, model.tokenizer, device, folder / "cache", raw["files"])
-    parts = Parts.of(modules)
     noise = ablation.recipe.context_noise
-    psnr = horizons(parts, drives, latents, device, steps=ablation.steps, seed=seed, context_noise=noise)
+    psnr = horizons(
+        model.tokenizer,
+        model.dynamics,
+        drives,
+        latents,
+        device,
+        steps=ablation.steps,
+        seed=seed,
+        context_noise=noise,
+    )
     return Score(
         reconstruction(model.tokenizer, drives, device),
         tuple(psnr["dream"][frames] for frames in FRAMES),
@@ -169,7 +173,7 @@ def measure(folder: Path, held_out: Path, ablation: Ablation, device: str = "cpu
 
 def milliseconds(model: WorldModel, steps: int) -> float:
     """The median time of a dreamt frame with its readouts and its picture, once the cache is full."""
-    dream = Dream(model, steps=steps)
+    dream = LatentDream(model, steps=steps)
     dream.start(Control(weather=0, time=1))
     times = []
     for _ in range(model.dynamics.config.context + TIMED):
@@ -194,8 +198,7 @@ def _prepared(out: Path, ablation: Ablation, config: WorldConfig) -> Path:
     if ablation.part == "dynamics":
         config, raw = read_config(out / BASE)
         trained = {"tokenizer": raw["trained"]["tokenizer"]}
-        for name in ENCODING:
-            shutil.copyfile(out / BASE / f"{name}.safetensors", folder / f"{name}.safetensors")
+        shutil.copyfile(out / BASE / "tokenizer.safetensors", folder / "tokenizer.safetensors")
     write_config(folder, ablation.changed(config), trained)
     return folder
 

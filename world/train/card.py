@@ -8,21 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from world.evaluate import markdown as measured
 from world.files import parameters, read_config
 from world.presets import PRESETS
 from world.train.stages import Stage, read_stages
 
 BY_HAND = "<!-- Below this line a person writes; `lucidrive train release` keeps it. -->"
-EVALUATION = "evaluation.json"  # what `lucidrive evaluate world --json` printed, laid beside the trained parts
+EVALUATION = "evaluation.json"  # what `lucidrive evaluate future --json` printed, laid beside the trained parts
 ABLATIONS = "ablations.md"  # what `lucidrive train ablate` wrote, likewise
 CARD = "README.md"
 WHAT = {
     "tokenizer": "picture <-> latents",
-    "anchor": "carries the last picture along by the motion",
-    "actor": "paints an event's actor where it is said to be",
     "dynamics": "the next latents",
-    "blend": "puts the carried and the decoded picture together",
     "readout": "what the dream says of itself",
     "driver": "the autopilot",
 }
@@ -96,8 +92,8 @@ def _measured(path: Path) -> str:
     def numbered(pairs: dict[str, Any]) -> dict[Any, Any]:  # JSON made texts of the numbers of frames
         return {int(key) if key.isdigit() else key: value for key, value in pairs.items()}
 
-    result = json.loads(path.read_text(), object_hook=numbered)
-    return f"## Measured\n\n`lucidrive evaluate world`, on towns never trained on:\n\n{measured(result).strip()}"
+    rows = table(json.loads(path.read_text(), object_hook=numbered))
+    return f"## Measured\n\n`lucidrive evaluate future`, on data never trained on:\n\n{markdown(('what', 'value'), rows)}"
 
 
 def _ablations(path: Path) -> str:

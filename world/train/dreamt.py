@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from world.files import seeded
-from world.latent.rollout import Parts, rollout
+from world.latent.dynamics import Dynamics
+from world.latent.rollout import rollout
 from world.train.compute import precision
 from world.train.drives import Drives, Latents, Note, fingerprint, save_array
 
@@ -21,7 +22,7 @@ BATCH = 64
 def dream_clips(
     drives: Drives,
     latents: Latents,
-    parts: Parts,
+    dynamics: Dynamics,
     device: str,
     cache: Path,
     key: str,
@@ -41,12 +42,10 @@ def dream_clips(
         generator, out = seeded(seed, "cpu"), []
         for number, clips in enumerate(index.split(BATCH)):
             past = latents.past(drives, clips[:, 0], device)
-            motions, fields, layouts = (
-                part[clips].to(device) for part in (drives.motions, drives.fields, drives.layout)
-            )
+            motions, fields = drives.motions[clips].to(device), drives.fields[clips].to(device)
             with precision(device):
-                dreamt = rollout(parts, past, motions, fields, generator, layouts_BTL=layouts)
-            out.append(dreamt.latents.cpu().half().numpy())
+                dreamt = rollout(dynamics, past, motions, fields, generator)
+            out.append(dreamt.cpu().half().numpy())
             if note:
                 note(f"dreaming clips, {number * BATCH / len(first):.0%}")
         save_array(path, np.concatenate(out))

@@ -12,16 +12,14 @@ from torch import Tensor, nn
 from world.controls import FPS, TRANSITION_SECONDS
 from world.driver import Driver
 from world.files import go_on, save_part, seeded
-from world.latent.rollout import DREAMING, Parts
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
 from world.train.compute import Compute
 from world.train.dreamt import dream_clips
-from world.train.drives import PAINTING, Drives, Latents, cache_key, encode_all, trained_parts
+from world.train.drives import DREAMING, Drives, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
 
 BATCH = 256  # half of it dreamt
 LATENT_NOISE = 0.15  # dreams are a little off the true latents
-DROP_LAYOUT = 0.4  # of the frames: on most ways nobody says what road comes
 VISIBLE = 12  # pixels of an event's actor at 144x256 from which on it counts as visible
 SETTLED = int(TRANSITION_SECONDS * FPS)
 
@@ -62,13 +60,12 @@ def train_driver(
     report: Report | None = None,
     begin: Path | None = None,
 ) -> None:
-    """Needs tokenizer, anchor and dynamics in `out`; writes readout and driver beside them. `begin`: weights to go on with.
+    """Needs tokenizer and dynamics in `out`; writes readout and driver beside them. `begin`: weights to go on with.
 
     Half of what it learns from is dreamt by the dynamics: in a dream nothing looks quite as it did in the town.
     """
     device = compute.device
     config, modules, hashes = trained_parts(out, DREAMING, device)
-    parts = Parts.of(modules)
 
     def note(text: str) -> None:
         if report:
@@ -78,13 +75,13 @@ def train_driver(
         sets = [
             (
                 data,
-                encode_all(data, parts.tokenizer, device, out / "cache", hashes, note),
+                encode_all(data, modules["tokenizer"], device, out / "cache", hashes, note),
                 Labels(data),
             )
             for data in (drives, held_out)
         ]
         mixed, dreamt = dream_clips(
-            drives, sets[0][1], parts, device, out / "cache", cache_key(hashes, (*DREAMING, *PAINTING)), seed, note
+            drives, sets[0][1], modules["dynamics"], device, out / "cache", cache_key(hashes, DREAMING), seed, note
         )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -107,11 +104,9 @@ def train_driver(
         strength = LATENT_NOISE * torch.rand(len(past), 1, 1, 1, generator=generator)
         past = past + strength * torch.randn(past.shape, generator=generator)
         index = torch.cat([true, seen])
-        layout = data.layout[index]
-        layout[torch.rand(BATCH, generator=generator) < DROP_LAYOUT] = torch.nan
         settled, real = _weights(labels.settled[index]), _weights(torch.arange(BATCH) < len(true))
         for own in compute.shares(BATCH):
-            rows = layout[own], index[own], settled[own].to(device), real[own].to(device)
+            rows = index[own], settled[own].to(device), real[own].to(device)
             with compute.autocast():
                 losses = _losses(observer, past[own].to(device), data, labels, *rows)
             yield losses | {"loss": torch.stack(list(losses.values())).sum()}
@@ -140,7 +135,6 @@ def _losses(
     past: Tensor,
     drives: Drives,
     labels: Labels,
-    layout: Tensor,
     index: Tensor,
     settled: Tensor,
     real: Tensor,
@@ -161,7 +155,7 @@ def _losses(
         losses[name] = (each * settled).mean()
     speed = drives.motions[index, 2].to(device)
     command, target = labels.command[index].to(device), labels.target[index].to(device)
-    action = observer.driver(hidden, command, target, speed, layout.to(device))
+    action = observer.driver(hidden, command, target, speed)
     miss = (action.float() - labels.expert[index].to(device)).abs()
     losses["steer"] = miss[:, 0].mean() * 4  # off the road too: the expert's way back is to be learnt
     losses["accel"] = miss[:, 1].mean() * 2
@@ -177,7 +171,7 @@ def scores(observer: Observer, drives: Drives, latents: Latents, labels: Labels,
     for part in index.split(500):
         past = _past(latents.clean, part).to(device)
         hidden = observer.readout.trunk(past)
-        told = labels.command[part], labels.target[part], drives.motions[part, 2], drives.layout[part]
+        told = labels.command[part], labels.target[part], drives.motions[part, 2]
         action = observer.driver(hidden, *(value.to(device) for value in told))
         rows.append((observer.readout(hidden), action.cpu()))
     out = {name: torch.cat([row[0][name] for row in rows]).cpu() for name in rows[0][0]}

@@ -12,27 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world.actor import look, seen
-from world.anchor import carry
 from world.controls import FPS, NULL
 from world.data import DriveDataset
 from world.errors import DataError
 from world.files import WorldConfig, load_part, read_config, to_device
 from world.inputs import Inputs
 from world.latent.dynamics import FIELDS, Condition
-from world.latent.rollout import Parts, Past
+from world.latent.rollout import Past
 from world.latent.tokenizer import Tokenizer, to_float
-from world.layout import AIR, BOX, LOOK, ROAD, WAY, road, unknown
 from world.train.compute import precision
-from world.way import driven
-from world.weather import AMOUNTS
 
 Note = Callable[[str], None]
 MOVING = 2.0  # m/s
 ROUNDING = 1e-3  # of an action's range: that far out of bounds is no fault
 ENCODED = 32  # frames at a time; more would thrash a CPU's caches
-ENCODING = ("tokenizer", "anchor")  # the parts that make latents
-PAINTING = ("actor",)
+DREAMING = ("tokenizer", "dynamics")  # the parts that make pictures
 LABELS = (
     "observation.state",
     "expert.action",
@@ -44,9 +38,6 @@ LABELS = (
     "label.off_road",
     "event.visible_pixels",
 )
-SEEN = ("event.box",)
-ROADS = ("label.junction_distance", "label.junction_arms", "label.lanes_left", "label.lanes_right")
-AMOUNT_LABELS = tuple(f"label.{name}" for name in AMOUNTS)
 CONTROLS = tuple(f"control.{name}" for name in FIELDS)
 
 
@@ -56,8 +47,7 @@ class Drives:
 
     images: uint8 [T, H, W, 3]; age: int64 [T], frames since the episode began; left: int64 [T], frames until it ends;
     motions: float32 [T, M], the dataset's inputs, and fields: int64 [T, 6], of the control that *led to* frame t (row
-    t - 1's action, frame t's motion), NaN and NULL where not given; meaningless where age is 0. layout: float32 [T, L], what
-    is where in frame t.
+    t - 1's action, frame t's motion), NaN and NULL where not given; meaningless where age is 0.
     """
 
     dataset: DriveDataset
@@ -66,7 +56,6 @@ class Drives:
     left: Tensor
     motions: Tensor
     fields: Tensor
-    layout: Tensor
 
     @classmethod
     def load(cls, root: Path, size: tuple[int, int], cache: Path, note: Note | None = None) -> Drives:
@@ -97,7 +86,7 @@ class Drives:
         motions = action.roll(1, 0)
         if dataset.inputs.driving:
             motions = torch.cat([motions, given("observation.state", 2).float()], dim=1)
-        return cls(dataset, images, age, left, motions, fields.roll(1, 0), _layout(dataset, images, cache, left))
+        return cls(dataset, images, age, left, motions, fields.roll(1, 0))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -136,49 +125,13 @@ class Latents:
     def past(self, drives: Drives, index: Tensor, device: str) -> Past:
         """The two frames before the frames `index` (whose age is at least 1; of a second one, the first twice)."""
         before = (index - 1) - (drives.age[index] > 1).long()
-        pictures = drives.batch(before, device), drives.batch(index - 1, device)
-        return Past(pictures, (self.clean[before].to(device).float(), self.clean[index - 1].to(device).float()))
+        return Past(self.clean[before].to(device).float(), self.clean[index - 1].to(device).float())
 
-    def condition(self, drives: Drives, index: Tensor, parts: Parts, device: str = "cpu") -> Condition:
+    def condition(self, drives: Drives, index: Tensor, device: str = "cpu") -> Condition:
         """What leads to the frames `index` (whose age is at least 1), their true past included."""
-        past, motions = self.past(drives, index, device), drives.motions[index].to(device)
-        carried = parts.tokenizer.encode(carry(parts.anchor, past.pictures, motions))
-        one = torch.ones(len(index), device=device)
-        return Condition(
-            carried,
-            past.latents[1],
-            past.latents[0],
-            one,
-            motions,
-            drives.fields[index].to(device),
-            drives.layout[index].to(device),
-        )
-
-
-def _layout(dataset: DriveDataset, images: np.ndarray, cache: Path, left: Tensor) -> Tensor:
-    """[T, L]; NaN where the data do not tell."""
-    found, names = unknown(len(dataset)), set(dataset.names)
-    if names.issuperset(AMOUNT_LABELS):
-        found[:, AIR] = torch.from_numpy(np.column_stack([dataset.column(name) for name in AMOUNT_LABELS])).float()
-    if "pose" in names:
-        found[:, WAY] = torch.from_numpy(driven(dataset.column("pose"), left.numpy()))
-    if not names.issuperset((*SEEN, *ROADS)):
-        return found
-    found[:, BOX] = torch.from_numpy(dataset.column(SEEN[0]).copy())
-    found[:, ROAD] = road(*(torch.from_numpy(dataset.column(name).copy()).reshape(-1) for name in ROADS))
-    path = cache / f"looks-{fingerprint(dataset, str(images.shape[1:]))}.npy"
-    if not path.exists():
-        save_array(path, _looks(found[:, BOX], images))
-    found[:, LOOK] = torch.from_numpy(np.load(path))
-    return found
-
-
-def _looks(boxes: Tensor, images: np.ndarray) -> np.ndarray:
-    """float32 [T, 3], how bright the actors are; NaN where none is seen."""
-    out = np.full((len(boxes), 3), np.nan, np.float32)
-    for index in seen(boxes, *images.shape[1:3]).nonzero()[:, 0].split(ENCODED):
-        out[index] = look(to_float(torch.from_numpy(images[index.numpy()])), boxes[index]).numpy()
-    return out
+        past, one = self.past(drives, index, device), torch.ones(len(index), device=device)
+        motions, fields = drives.motions[index].to(device), drives.fields[index].to(device)
+        return Condition(past.last, past.before, one, motions, fields)
 
 
 def _check_bounds(action: Tensor, inputs: Inputs, root: Path) -> None:
@@ -201,13 +154,10 @@ def labelled(dataset: DriveDataset) -> bool:
 def trained_parts(
     folder: Path, names: Sequence[str], device: str
 ) -> tuple[WorldConfig, dict[str, Any], dict[str, str]]:
-    """What is trained already: the configuration, the parts `names` (and PAINTING's, where they are) on the device, and every
-    file's sha256.
-    """
+    """What is trained already: the configuration, the parts `names` on the device, and every file's sha256."""
     config, raw = read_config(folder)
     modules = config.build()
-    names = (*names, *(name for name in PAINTING if (folder / f"{name}.safetensors").exists()))
-    parts = {name: load_part(folder, name, modules[name], raw) for name in names if name in modules}
+    parts = {name: load_part(folder, name, modules[name], raw) for name in names}
     return config, to_device(parts, device), raw["files"]
 
 

@@ -1,5 +1,4 @@
-"""Trains the dynamics, and the blend of its pictures with carried ones, in two phases: independent pairs for the world's
-motion, then a pool of its own dreams, that they stay alive, beside true clips.
+"""Trains the dynamics in two phases: independent pairs for the world's motion, then a pool of its own dreams, that they stay alive, beside true clips.
 
 Shortcut forcing (Frans et al. 2024, arXiv 2410.12557; Dreamer 4, arXiv 2509.24527, section 3.2): at the smallest
 step size the target is the clean frame; at larger ones it is where two half steps of the model itself arrive.
@@ -13,17 +12,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from world.anchor import Anchor, AnchorConfig
-from world.blend import Blend
 from world.controls import NULL, Event
-from world.dream import CONTEXT_NOISE
 from world.errors import DataError
-from world.files import WorldConfig, go_on, save_part, seeded
+from world.files import go_on, save_part, seeded
 from world.latent.dynamics import FIELD_EVENT, SMALLEST, Condition, Dynamics
-from world.latent.rollout import Parts, rollout
-from world.layout import PARTS, attention
+from world.latent.rollout import CONTEXT_NOISE, rollout
+from world.latent.tokenizer import Tokenizer
 from world.train.compute import Compute, precision
-from world.train.drives import ENCODING, Drives, Latents, encode_all, trained_parts
+from world.train.drives import Drives, Latents, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.pool import Pool
 from world.train.recipe import Recipe
@@ -33,7 +29,6 @@ from world.train.tokenizer import psnr
 PAIRS = 128  # frames a step in the first phase
 CLIPS, CLIP_FRAMES = 10, 4  # true clips beside the dreams in the second phase
 BOOTSTRAP_FROM, BOOTSTRAP_SHARE = 0.35, 0.25
-DROP_LAYOUT, DROP_PART = 0.2, 0.15  # all of what is where; each of its parts
 DROP_PAST, DROP_FIELD, DROP_ACTION, DROP_MOTION = 0.04, 0.1, 0.3, 0.05
 SHARES = {"pairs": 0.35, "pool": 0.65}  # of the minutes; weights that are gone on with spend all of them in the pool
 ONSET = 15  # frames after an event's trigger in which it has to come into view
@@ -52,23 +47,20 @@ def train_dynamics(
     recipe: Recipe | None = None,
     begin: Path | None = None,
 ) -> None:
-    """Needs the tokenizer and the anchor in `out`; writes the dynamics and the blend beside them.
+    """Needs the tokenizer in `out`; writes the dynamics beside it.
 
-    `begin`: a folder of weights of the same shapes, whose dynamics and blend are gone on with.
+    `begin`: a folder of weights of the same shapes, whose dynamics is gone on with.
     """
     recipe = recipe or Recipe()
     device = compute.device
-    config, modules, hashes = trained_parts(out, ENCODING, device)
+    config, modules, hashes = trained_parts(out, ("tokenizer",), device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        trained = nn.ModuleDict({"dynamics": Dynamics(config.dynamics), "blend": Blend()}).to(device)
-    for name, part in trained.items():
-        go_on(begin, name, part)
-    for part in (trained, modules["tokenizer"]):
+        dynamics = Dynamics(config.dynamics).to(device)
+    tokenizer = modules["tokenizer"]
+    go_on(begin, "dynamics", dynamics)
+    for part in (dynamics, tokenizer):
         compute.prepare(part)
-    if not recipe.anchor:
-        modules["anchor"] = still_anchor(config).to(device)
-    parts = Parts.of(modules | dict(trained.items()))
 
     def note(text: str) -> None:
         if report:
@@ -76,15 +68,23 @@ def train_dynamics(
 
     cache = out / "cache"
     with compute.main_first():
-        latents, held = (encode_all(data, parts.tokenizer, device, cache, hashes, note) for data in (drives, held_out))
-    trainer = DynamicsTrainer(parts, drives, latents, compute, seed, recipe)
+        latents, held = (encode_all(data, tokenizer, device, cache, hashes, note) for data in (drives, held_out))
+    trainer = DynamicsTrainer(tokenizer, dynamics, drives, latents, compute, seed, recipe)
 
     def validate(loop: TrainingLoop, time: bool) -> Callable[[], dict[str, float]]:
         def run() -> dict[str, float]:
             sheet = out / "samples" / f"{loop.name}-{loop.step:06d}.png"
             noise = recipe.context_noise
             scores = horizons(
-                parts, held_out, held, device, clips=VALIDATION_CLIPS, time=time, sheet=sheet, context_noise=noise
+                tokenizer,
+                dynamics,
+                held_out,
+                held,
+                device,
+                clips=VALIDATION_CLIPS,
+                time=time,
+                sheet=sheet,
+                context_noise=noise,
             )
             return {f"{what}_{frames}": value for what, row in scores.items() for frames, value in row.items()}
 
@@ -96,44 +96,45 @@ def train_dynamics(
         "pool": Schedule(minutes * shares["pool"], rate=5e-4, warmup=50, fall=0.3, ema=0.99),
     }
     for name in shares:
-        loop = TrainingLoop(f"dynamics-{name}", out, trained, schedules[name], compute, trainer.beside(name))
+        loop = TrainingLoop(f"dynamics-{name}", out, dynamics, schedules[name], compute, trainer.beside(name))
         trainer.loop = loop
         loop.reseed(trainer.generator)
         loop.run(getattr(trainer, name), validate(loop, time=name == "pool"), report)
-        trained.load_state_dict(loop.ema)
+        dynamics.load_state_dict(loop.ema)
     if compute.main:
-        for name, part in trained.items():
-            save_part(out, name, part.state_dict())
-
-
-def still_anchor(config: WorldConfig) -> Anchor:
-    """One that knows no motion and has learnt nothing: it leaves the picture where it is."""
-    size, inputs = config.tokenizer, config.dynamics.inputs
-    return Anchor(AnchorConfig(size.height, size.width, len(inputs), False))
+        save_part(out, "dynamics", dynamics.state_dict())
 
 
 class DynamicsTrainer:
     """The losses of the two phases."""
 
     def __init__(
-        self, parts: Parts, drives: Drives, latents: Latents, compute: Compute, seed: int, recipe: Recipe | None = None
+        self,
+        tokenizer: Tokenizer,
+        dynamics: Dynamics,
+        drives: Drives,
+        latents: Latents,
+        compute: Compute,
+        seed: int,
+        recipe: Recipe | None = None,
     ) -> None:
-        self.parts, self.drives, self.latents = parts, drives, latents
+        self.dynamics, self.drives, self.latents = dynamics, drives, latents
         recipe = recipe or Recipe()
         self.context_noise = recipe.context_noise
         self.compute, self.device = compute, compute.device
         self.generator = seeded(seed, "cpu")
-        self.shortcut = parts.dynamics.config.shortcut
+        self.shortcut = dynamics.config.shortcut
         self.loop: TrainingLoop | None = None
-        gain = parts.tokenizer.from_latents.weight.norm(dim=0) * parts.tokenizer.latent_std
+        gain = tokenizer.from_latents.weight.norm(dim=0) * tokenizer.latent_std
         gain = gain if recipe.visible else torch.ones_like(gain)
         self.weight_C = (gain / gain.mean()).to(self.device)  # a latent counts as much as it shows in the picture
-        self.grid = parts.tokenizer.config.rows, parts.tokenizer.config.columns
         self.frames = ((drives.age >= 1) * weights(drives)).double()
         self.starts = (drives.left >= CLIP_FRAMES - 1) & (drives.age >= 2)
         self.entering = entering(drives).double() * self.frames * self.starts
         self.entrances = CLIPS // 2 if self.entering.any() else 0
-        self._pool = Pool(parts, drives, latents, self.frames, self.weight_C, compute, self.generator, recipe, seed)
+        self._pool = Pool(
+            tokenizer, dynamics, drives, latents, self.frames, self.weight_C, compute, self.generator, recipe, seed
+        )
 
     def beside(self, phase: str) -> nn.Module | None:
         """What is trained against the model in a phase."""
@@ -166,14 +167,13 @@ class DynamicsTrainer:
 
     def given(self, index: Tensor) -> Condition:
         """What leads to true frames, a little noised."""
-        with torch.no_grad(), self.compute.autocast():
-            return self.noised(self.latents.condition(self.drives, index, self.parts, self.device))
+        return self.noised(self.latents.condition(self.drives, index, self.device))
 
     def forcing(
         self, clean: Tensor, given: Condition, *, bootstrap: bool, frames: int = 0
     ) -> Iterator[dict[str, Tensor]]:
         """The shortcut-forcing losses of a batch of frames (clips of `frames`, where given), share by share."""
-        batch, model = len(clean), self.parts.dynamics
+        batch, model = len(clean), self.dynamics
         size = torch.full((batch,), SMALLEST)
         if bootstrap:
             larger = torch.rand(batch, generator=self.generator) < BOOTSTRAP_SHARE
@@ -198,8 +198,7 @@ class DynamicsTrainer:
                         steps = self.two_half_steps(noised[rows], tau[rows], size[rows], given[rows])
                         target[larger.nonzero()[:, 0]] = steps
                 predicted = model(noised[own], tau[own], size[own], given[own], frames=frames)
-            error = ((predicted - target).square() * self.weight_C).mean(2)
-            error = (error * attention(given.layout_BL[own], *self.grid)).mean(1)
+            error = ((predicted - target).square() * self.weight_C).mean((1, 2))
             weight = (1 - tau[own]).clamp_min(SMALLEST) ** -2 if model.config.velocity else 0.5 + 0.5 * tau[own]
             loss = (error * weight).mean()
             yield {"loss": loss, "plain": (error * smallest[own]).mean()}
@@ -207,7 +206,7 @@ class DynamicsTrainer:
     @torch.no_grad()
     def two_half_steps(self, noised: Tensor, tau: Tensor, size: Tensor, given: Condition) -> Tensor:
         """The x-prediction whose velocity is the mean of two half steps' velocities."""
-        model, half = self.parts.dynamics, size / 2
+        model, half = self.dynamics, size / 2
         first = (model(noised, tau, half, given) - noised) / (1 - tau)[:, None, None]
         middle = noised + first * half[:, None, None]
         second = (model(middle, tau + half, half, given) - middle) / (1 - tau - half)[:, None, None]
@@ -217,7 +216,7 @@ class DynamicsTrainer:
         """The past a little noised, as it will be in a dream; sometimes more."""
         batch = len(given.has_past_B)
         strength = self.context_noise * (1 + 3 * torch.rand(batch, generator=self.generator) ** 3)[:, None, None]
-        for name in ("anchor_BNC", "last_BNC", "before_BNC"):
+        for name in ("last_BNC", "before_BNC"):
             part = getattr(given, name)
             noise = strength * torch.randn(part.shape, generator=self.generator)
             setattr(given, name, part + noise.to(part.device))
@@ -231,7 +230,7 @@ class DynamicsTrainer:
             return (torch.rand(batch, generator=self.generator) < p).to(self.device)
 
         nothing = chance(DROP_PAST)
-        for name in ("anchor_BNC", "last_BNC", "before_BNC"):
+        for name in ("last_BNC", "before_BNC"):
             getattr(given, name)[nothing] = 0.0
         given.has_past_B[nothing] = 0.0
         if self.drives.driving:
@@ -239,9 +238,6 @@ class DynamicsTrainer:
             given.motions_B4[chance(DROP_MOTION), 2:] = torch.nan
         else:
             given.motions_B4[chance(DROP_MOTION)] = torch.nan
-        given.layout_BL[chance(DROP_LAYOUT)] = torch.nan
-        for part in PARTS:
-            given.layout_BL[:, part] = torch.where(chance(DROP_PART)[:, None], torch.nan, given.layout_BL[:, part])
         for column in range(given.fields_B6.shape[1]):
             given.fields_B6[chance(DROP_FIELD), column] = NULL
         return given
@@ -277,7 +273,8 @@ def edges(picture: Tensor) -> Tensor:
 
 @torch.no_grad()
 def horizons(
-    parts: Parts,
+    tokenizer: Tokenizer,
+    dynamics: Dynamics,
     drives: Drives,
     latents: Latents,
     device: str,
@@ -315,10 +312,10 @@ def horizons(
 
     def dreamt(motions: Tensor) -> list[Tensor]:
         with precision(device):
-            out = rollout(
-                parts, past, motions, fields, seeded(seed, "cpu"), steps=steps, time=time, context_noise=context_noise
+            latents_BTNC = rollout(
+                dynamics, past, motions, fields, seeded(seed, "cpu"), steps=steps, time=time, context_noise=context_noise
             )
-        return [out.pictures[frame - 1] for frame in HORIZONS]
+            return [tokenizer.decode(latents_BTNC[:, frame - 1]).clamp(-1, 1) for frame in HORIZONS]
 
     own = dreamt(motions)
     if sheet is not None:

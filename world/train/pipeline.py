@@ -71,12 +71,10 @@ def train_all(
     held_out = held_out or collected("validation", max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * frames)))
     grown = False
     observed = labelled(DriveDataset.open(trained_on))  # if not, there is nothing for a driver and a judge to learn
-    parts = {part: usual for part, usual in MINUTES.items() if part != "actor" or config.dynamics.layout_rows}
-    total = sum(parts.values()) + JUDGE_MINUTES
-    for part, usual in parts.items():
+    for part, usual in MINUTES.items():
         if part == "driver" and not observed:
             continue
-        amount = minutes * usual / total
+        amount = minutes * usual / TOTAL
 
         def work(report: Report, part: str = part, amount: float = amount) -> None:
             train(
@@ -93,7 +91,7 @@ def train_all(
             )
 
         run(part, amount, work)
-    judging = minutes * JUDGE_MINUTES / total
+    judging = minutes * JUDGE_MINUTES / TOTAL
 
     def judge(report: Report) -> None:
         folder = out / "judge"

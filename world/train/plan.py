@@ -16,11 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from world.files import WorldConfig, parameters, seeded
+from world.files import WorldConfig, parameters
 from world.latent.blocks import Block
 from world.latent.dynamics import FIELDS, Condition
-from world.latent.rollout import Parts, Past, rollout
-from world.layout import unknown
+from world.latent.rollout import Past, advance
 from world.readout import FRAMES
 from world.train import dynamics as dynamics_recipe
 from world.train import tokenizer as tokenizer_recipe
@@ -92,9 +91,9 @@ def plan(config: WorldConfig, steps: int = 2) -> Plan:
             for name, (run, rows) in runs.items()
         ]
         parts += [PartPlan(name, parameters(module)) for name, module in modules.items() if name not in runs]
-        past = Past((image, image), (latents, latents))
-        motions, fields = given.motions_B4[:, None], given.fields_B6[:, None]
-        dream = _flops(lambda: rollout(Parts.of(modules), past, motions, fields, seeded(0, "cpu"), steps=steps))
+        past, noise = Past(latents, latents), (latents, latents, latents)
+        motions, fields = given.motions_B4, given.fields_B6
+        dream = _flops(lambda: tokenizer.decode(advance(dynamics, past, motions, fields, noise, steps)))
         dream += next((part.flops for part in parts if part.name == "readout"), 0)
     return Plan(tuple(parts), steps, dream)
 
@@ -135,9 +134,7 @@ def _given(config: WorldConfig) -> Condition:
     shape = (1, config.dynamics.tokens, config.dynamics.channels)
     motions = torch.zeros(1, len(config.dynamics.inputs))
     fields = torch.zeros(1, len(FIELDS), dtype=torch.long)
-    return Condition(
-        torch.empty(shape), torch.empty(shape), torch.empty(shape), torch.ones(1), motions, fields, unknown(1)
-    )
+    return Condition(torch.empty(shape), torch.empty(shape), torch.ones(1), motions, fields)
 
 
 def _flops(run: Callable[[], Any]) -> int:

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.func import functional_call
 
-from world.anchor import carry
-from world.latent.dynamics import Cache, Condition, sample
-from world.latent.rollout import Parts, Past
-from world.layout import LAYOUT, PARTS, attention
+from world.latent.dynamics import Cache, Dynamics
+from world.latent.rollout import Past, advance
+from world.latent.tokenizer import Tokenizer
 from world.train.compute import Compute
 from world.train.critic import Critic, hinge
 from world.train.drives import Drives, Latents
@@ -31,28 +29,28 @@ STEPS = (2, 2, 2, 1, 4)  # K, by chance
 NEAR, LEAST = 12.0, 0.15  # frames after which the truth tells e times less; how much it tells in the end
 DOUBT, WARMUP = 0.8, 100  # the critic's weight: its pull on a picture over the truth's; steps until it is heard in full
 BANDS = 6  # of a picture, from top to bottom, whose tones are compared
-TOLD = 0.9, 0.6, 0.6, 0.9  # how many dreams are told each of PARTS: the actor, the junction, lanes, weather
 AHEAD = 20  # frames: a dream begins where something is to happen within them
 
 
 @dataclass
 class Group:
-    """at: the frames they dream next; told: bool [DREAMS, L], what of the layout they are told; pasts and caches: of each part
-    of this process's rows.
+    """at: the frames they dream next; pasts and caches: of each part of this process's rows; shown: the pictures of their last
+    frames, likewise.
     """
 
     at: Tensor
-    told: Tensor
     age: int
     length: int
     pasts: list[Past]
+    shown: list[Tensor]
     caches: list[Cache]
 
 
 class Pool:
     def __init__(
         self,
-        parts: Parts,
+        tokenizer: Tokenizer,
+        dynamics: Dynamics,
         drives: Drives,
         latents: Latents,
         weights: Tensor,
@@ -63,7 +61,7 @@ class Pool:
         seed: int = 0,
     ) -> None:
         """`weights` [T]: how often a frame is to be learnt; weight_C: how much a latent's error counts."""
-        self.parts, self.drives, self.latents = parts, drives, latents
+        self.tokenizer, self.dynamics, self.drives, self.latents = tokenizer, dynamics, drives, latents
         self.weight_C, self.context_noise = weight_C, recipe.context_noise
         self.doubt = DOUBT if recipe.critic else 0.0
         self.compute, self.device, self.generator = compute, compute.device, generator
@@ -85,57 +83,46 @@ class Pool:
         group = self.groups[number]
         if group.age >= group.length:
             group = self.groups[number] = self._begin(progress)
-        p, drives, near = self.parts, self.drives, max(LEAST, float(torch.tensor(-group.age / NEAR).exp()))
+        drives, near = self.drives, max(LEAST, float(torch.tensor(-group.age / NEAR).exp()))
         shape = (DREAMS, *self.latents.clean.shape[1:])
-        grid = p.tokenizer.config.rows, p.tokenizer.config.columns
-        start, *noises = (torch.randn(shape, generator=self.generator) for _ in range(4))
+        noises = [torch.randn(shape, generator=self.generator) for _ in range(3)]
         steps = STEPS[int(torch.randint(len(STEPS), (), generator=self.generator))]
         pulls = torch.zeros(2)
         self.critic.renew()
         for part, rows in enumerate(self.rows):
-            past, cache, at = group.pasts[part], group.caches[part], group.at[rows]
-            motions, fields, layout = (
-                part[at].to(self.device) for part in (drives.motions, drives.fields, drives.layout)
-            )
-            layout = layout.where(group.told[rows].to(self.device), torch.nan)
+            past, cache, at, shown = group.pasts[part], group.caches[part], group.at[rows], group.shown[part]
+            motions, fields = drives.motions[at].to(self.device), drives.fields[at].to(self.device)
             clean, wanted = self.latents.clean[at].to(self.device).float(), drives.batch(at, self.device)
-            with torch.no_grad(), self.compute.autocast():
-                seen_as = layout, drives.layout[at - 1].to(self.device), fields
-                carried = p.painted(carry(p.anchor, past.pictures, motions), seen_as)
-                known = (p.tokenizer.encode(carried), past.latents[1], past.latents[0])
-                anchor, last, before = (
-                    latents + self.context_noise * noise[rows].to(self.device)
-                    for latents, noise in zip(known, noises, strict=True)
-                )
-                one = torch.ones(len(rows), device=self.device)
-                given = Condition(anchor, last, before, one, motions, fields, layout)
+            start, on_last, on_before = (noise[rows].to(self.device) for noise in noises)
             with self.compute.autocast():
-                drawn = sample(p.dynamics, start[rows].to(self.device), given, steps, cache, learning=True)
-                dreamt = p.tokenizer.decode(drawn).clamp(-1, 1)
-                picture = p.blend(carried, dreamt)
-                # A blend that hears the critic adds a pattern that pleases it, to every frame again, until nothing else is left.
-                fixed = {name: value.detach() for name, value in p.blend.named_parameters()}
-                judged = functional_call(p.blend, fixed, (carried, dreamt))
-            counts = attention(layout, *grid, near)  # an actor whose place is told is as sure late as it is early
-            error = ((drawn - clean).square() * self.weight_C).mean(2).mul(counts).mean()
+                drawn = advance(
+                    self.dynamics,
+                    past,
+                    motions,
+                    fields,
+                    (start, on_last, on_before),
+                    steps,
+                    cache,
+                    context_noise=self.context_noise,
+                    learning=True,
+                )
+                picture = self.tokenizer.decode(drawn).clamp(-1, 1)
+            error = ((drawn - clean).square() * self.weight_C).mean()
             missing = picture - wanted
-            seen = F.interpolate(counts.unflatten(1, grid)[:, None], picture.shape[-2:])
-            untrue = 3 * missing.square() + missing.abs()
-            truth = untrue.mean()
-            off = tones(judged) - tones(wanted)  # weather and light are as sure late as they are early
-            doubt, pull = self._doubt(past.pictures[1], picture, fields)
+            truth = (3 * missing.square() + missing.abs()).mean()
+            off = tones(picture) - tones(wanted)  # weather and light are as sure late as they are early
+            doubt, pull = self._doubt(shown, picture, fields)
             (pull_of_truth,) = torch.autograd.grad(truth, picture, retain_graph=True)
             pulls += torch.stack([pull_of_truth.norm().cpu(), pull.norm().cpu()]) / len(self.rows)
-            criticism = self._criticise(drives.batch(at - 1, self.device), wanted, past.pictures[1], picture, fields)
+            criticism = self._criticise(drives.batch(at - 1, self.device), wanted, shown, picture, fields)
             yield {
-                "loss": error + (untrue * seen).mean() + off.abs().mean() + self._heard() * (judged * pull).sum(),
+                "loss": near * (error + truth) + off.abs().mean() + self._heard() * (picture * pull).sum(),
                 "error": error,
                 "truth": truth,
                 "doubt": doubt,
                 "critic": torch.tensor(criticism),
             }
-            cache.commit()
-            group.pasts[part] = past.then(picture.detach(), drawn.detach())
+            group.pasts[part], group.shown[part] = past.then(drawn.detach()), picture.detach()
         self._learn(pulls)
         group.at, group.age = group.at + 1, group.age + 1
         self.steps += 1
@@ -146,11 +133,9 @@ class Pool:
         starts = self.eventful * (self.drives.left >= length - 1)
         at = torch.multinomial(starts, DREAMS, True, generator=self.generator)
         pasts = [self.latents.past(self.drives, at[rows], self.device) for rows in self.rows]
-        config = self.parts.dynamics.config
-        told = torch.zeros(DREAMS, len(LAYOUT), dtype=torch.bool)
-        for part, chance in zip(PARTS, TOLD, strict=True):
-            told[:, part] = torch.rand(DREAMS, 1, generator=self.generator) < chance
-        return Group(at, told, 0, length, pasts, [Cache(config, len(rows), self.device) for rows in self.rows])
+        shown = [self.drives.batch(at[rows] - 1, self.device) for rows in self.rows]
+        caches = [Cache(self.dynamics.config, len(rows), self.device) for rows in self.rows]
+        return Group(at, 0, length, pasts, shown, caches)
 
     def _doubt(self, before: Tensor, picture: Tensor, fields: Tensor) -> tuple[Tensor, Tensor]:
         """How untrue the pictures look, and which way they would look truer (the gradient)."""

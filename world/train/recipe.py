@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from world.dream import CONTEXT_NOISE
+from world.latent.rollout import CONTEXT_NOISE
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The defaults are the recipe of the weights that come along.
+    """The defaults are the recipe of `lucidrive train`.
 
     pca: the tokenizer starts from principal components; l1, edges: the weights of these losses beside the MSE's 1;
     visible: a latent's error counts as much as it shows in the picture; context_noise: standard deviation on the past, in
-    training and dreaming; anchor: the last frame is carried along by the car's motion (else it is given as it was);
-    critic: dreams are pulled towards what a critic takes for true.
+    training and dreaming; critic: dreams are pulled towards what a critic takes for true.
     """
 
     pca: bool = True
@@ -22,5 +21,4 @@ class Recipe:
     edges: float = 0.1
     visible: bool = True
     context_noise: float = CONTEXT_NOISE
-    anchor: bool = True
     critic: bool = True

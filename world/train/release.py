@@ -15,9 +15,7 @@ from world.controls import FPS, NULL, TRANSITION_SECONDS, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import SCENES, read_config, write_config
 from world.readout import FRAMES
-from world.stage import COURSES, courses_to_tensors
 from world.train.card import write_card
-from world.train.courses import courses
 from world.train.drives import Drives
 from world.train.dynamics import HORIZONS, SHARES
 
@@ -27,8 +25,6 @@ SCENES_SPREAD = 8  # start scenes of data without the labels to choose them by
 DREAMS = ("dream_5", "dream_10", "repeat_5", "repeat_10")
 CURVES = {  # what is shown of a part's validation, below its loss
     "tokenizer": (("psnr",), "PSNR, dB"),
-    "anchor": (("psnr",), "PSNR, dB"),
-    "actor": (("error",), "error"),
     **{f"dynamics-{phase}": (DREAMS, "PSNR, dB") for phase in SHARES},
     "driver": (("steer_correlation", "accel_correlation", "weather_accuracy"), "correlation, accuracy"),
 }
@@ -37,7 +33,7 @@ CURVES = {  # what is shown of a part's validation, below its loss
 def release(trained: Path, scenes_from: Path, out: Path, data: Path | None = None) -> None:
     """Copies the trained parts to `out`, with start scenes from the dataset `scenes_from`, curves and a model card.
 
-    `data`: the dataset that was trained on, whose card goes into the model's, and whose events' courses dreams take.
+    `data`: the dataset that was trained on, whose card goes into the model's.
     """
     config, raw = read_config(trained)
     out.mkdir(parents=True, exist_ok=True)
@@ -48,9 +44,6 @@ def release(trained: Path, scenes_from: Path, out: Path, data: Path | None = Non
         shutil.copyfile(path, out / path.name)
     size = (config.tokenizer.height, config.tokenizer.width)
     save_file(pick_scenes(Drives.load(scenes_from, size, trained / "cache")), out / f"{SCENES}.safetensors")
-    shown = Drives.load(data, size, trained / "cache") if data and config.dynamics.layout_rows else None
-    if shown is not None and "event.place" in shown.dataset.names:
-        save_file(courses_to_tensors(courses(shown)), out / f"{COURSES}.safetensors")
     write_config(out, config, raw["trained"])
     curves(trained, out / "curves.png")
     write_card(trained, out, data)

@@ -9,7 +9,6 @@ from world.controls import NULL, Command, Event, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import WorldConfig, read_config, write_config
 from world.inputs import Inputs
-from world.train.actor import train_actor
 from world.train.compute import Compute
 from world.train.driver import train_driver
 from world.train.drives import Drives
@@ -18,8 +17,8 @@ from world.train.loop import Report
 from world.train.recipe import Recipe
 from world.train.tokenizer import train_tokenizer
 
-PARTS = ("tokenizer", "actor", "dynamics", "driver")
-MINUTES = {"tokenizer": 12.0, "actor": 12.0, "dynamics": 60.0, "driver": 8.0}
+PARTS = ("tokenizer", "dynamics", "driver")
+MINUTES = {"tokenizer": 12.0, "dynamics": 60.0, "driver": 8.0}
 
 
 def train(
@@ -64,10 +63,6 @@ def train(
             held = Drives.load(held_out, size, out / "cache")
         config = suited(config, drives.dataset.inputs, out, fresh=not trained)
         suited(config, held.dataset.inputs, out)
-        if name == "actor" and not config.dynamics.layout_rows:
-            if part == "all":
-                continue
-            raise DataError(f"{out} is a world that is not told where actors are, so it paints none.")
         if name == "driver" and not drives.labelled:
             if part == "all":
                 continue
@@ -78,8 +73,6 @@ def train(
         spent = minutes or MINUTES[name]
         if name == "tokenizer":
             train_tokenizer(drives, held, config, out, spent, compute, seed, report, recipe, begin)
-        elif name == "actor":
-            train_actor(drives, held, config, out, spent, compute, seed, report, begin)
         elif name == "dynamics":
             train_dynamics(drives, held, out, spent, compute, seed, report, recipe, begin)
         else:
