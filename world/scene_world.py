@@ -36,7 +36,7 @@ from world.scene.places import load_place, towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_bytes
 
 AT_MOST = 0.035  # s for a picture, where two are drawn a tenth of a second
-VERSION = 1  # of the step and of the state's records: raise it when a saved drive would go on differently
+VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
 SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
 
@@ -48,15 +48,23 @@ class SceneWorld:
     inputs: Inputs = DRIVING
 
     def __init__(
-        self, names: Sequence[str] = (), rig: Rig | None = None, device: str = "cpu", driver: By = DRIVER
+        self,
+        names: Sequence[str] = (),
+        rig: Rig | None = None,
+        device: str = "cpu",
+        driver: By = DRIVER,
+        drawn: bool = True,
     ) -> None:
-        """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles."""
+        """`names`: places, shipped ones or files (default: the test towns); drawn: False for pictures of no size, which take no time.
+
+        DataError where numba has nowhere to keep what it compiles.
+        """
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
-        self.renderer = Renderer()
+        self.renderer = Renderer() if drawn else None
         self._drawing = threading.Lock()  # a page asks for pictures of places while drives are drawn
 
     @property
