@@ -48,23 +48,15 @@ class SceneWorld:
     inputs: Inputs = DRIVING
 
     def __init__(
-        self,
-        names: Sequence[str] = (),
-        rig: Rig | None = None,
-        device: str = "cpu",
-        driver: By = DRIVER,
-        drawn: bool = True,
+        self, names: Sequence[str] = (), rig: Rig | None = None, device: str = "cpu", driver: By = DRIVER
     ) -> None:
-        """`names`: places, shipped ones or files (default: the test towns); drawn: False for pictures of no size, which take no time.
-
-        DataError where numba has nowhere to keep what it compiles.
-        """
+        """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles."""
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
-        self.renderer = Renderer() if drawn else None
+        self.renderer = Renderer()
         self._drawing = threading.Lock()  # a page asks for pictures of places while drives are drawn
 
     @property
