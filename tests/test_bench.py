@@ -15,8 +15,8 @@ from bridge.bench.brain import bench_brain
 from bridge.bench.page import BenchError, Page, gaps
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
-from world.files import read_config
-from world.model import WorldModel
+from world.dream import load_world
+from world.scene_world import SceneWorld
 
 
 def test_gaps_are_counted_within_a_row_of_arrivals_only() -> None:
@@ -67,21 +67,16 @@ def test_the_bench_says_why_a_dream_did_not_begin() -> None:
         Page(socket).watch(0.2)
 
 
-def test_the_bench_measures_a_dream_and_how_its_cost_grows(tmp_path: Path) -> None:
-    folder = write_tiny_world(tmp_path / "world")
-    model = WorldModel.load(folder)
-    assert dream.bench_dream(model, 1, frames=3) > 0
-    found: dict[str, dict[str, float]] = {
-        "parts_ms": dream.bench_parts(model, repeats=2),
-        "dynamics_ms_by_cache": dream.bench_cache(model, (0, 3), repeats=2),
-        "frame_ms_by_size": dream.bench_sizes(read_config(folder)[0], 1, frames=2),
-        **dream.bench_sessions(model, 1, (1, 2), repeats=2),
-    }
-    assert set(found["parts_ms"]) == {"anchor", "encode", "dynamics", "decode", "blend", "readout", "driver"}
-    assert set(found["dynamics_ms_by_cache"]) == {"0", "3"}
-    assert set(found["frame_ms_by_size"]) == {"72x128", "144x256"}
+@pytest.mark.parametrize("latent", [False, True])
+def test_the_bench_measures_dreams_of_both_families(tmp_path: Path, latent: bool) -> None:
+    model = load_world(write_tiny_world(tmp_path / "world") if latent else None)
+    assert dream.bench_dial(model, 1, frames=3) > 0
+    found = dream.bench_sessions(model, 1, (1, 2), repeats=2)
     assert set(found["1"]) == set(found["2"]) == {"alone", "batched"}
     assert all(milliseconds > 0 for part in found.values() for milliseconds in part.values())
+    if isinstance(model, SceneWorld):
+        parts = dream.bench_scene(model, (1,), repeats=3)
+        assert set(parts) == {"driver", "step", *(f"{part} 108x192" for part in ("G-buffer", "shading", "air"))}
 
 
 def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +84,7 @@ def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(long, "WINDOW", 3)
     sizes = iter([100, 150])
     monkeypatch.setattr(long.memory, "resident", lambda: next(sizes))
-    found = long.long_run(WorldModel.load(write_tiny_world(tmp_path)), 9, 1)
+    found = long.long_run(load_world(write_tiny_world(tmp_path)), 9, 1)
     assert (found["frames"], found["rss_growth"]) == (9, 50)
     assert found["p99_ratio"] == pytest.approx(found["p99_last_ms"] / found["p99_first_ms"])
     assert dict(long.table(found))["memory grown after 4 frames"] == "0.0 MiB"
@@ -99,10 +94,9 @@ RESULT = {
     "machine": {"cores": 2, "cpu": "some CPU", "torch": "2.13", "load_average": 0.1},
     "threads": 2,
     "steps": 2,
-    "dream_fps_by_steps": {"1": 30.0, "2": 20.0, "4": 12.0, "8": 7.0},
-    "parts_ms": {"dynamics": 12.0},
-    "dynamics_ms_by_cache": {"0": 8.0, "12": 9.0, "96": 15.0},
-    "frame_ms_by_size": {"72x128": 40.0, "144x256": 170.0},
+    "scene": True,
+    "dream_fps_by_dial": {"1": 30.0, "2": 20.0, "4": 12.0, "8": 7.0},
+    "parts_ms": {"step": 0.3, "shading 144x256": 4.0},
     "tick_ms_by_sessions": {"1": {"alone": 40.0, "batched": 41.0}, "8": {"alone": 330.0, "batched": 200.0}},
     "loop": {"first_frame": 4.0, "idle": None, "thinking": None, "peak_rss": 2**30},
     "brain_seconds": {"one_step": 0.1, "three_steps": 0.3},
@@ -112,7 +106,7 @@ RESULT = {
 def test_measurements_become_a_table_and_a_picture(tmp_path: Path) -> None:
     rows = dict(bench.table(RESULT))
     assert rows["a tick of 8 dreams"] == "200 ms as one batch, 330 ms one after another"
-    assert rows["a frame of 144x256, untrained"] == "170 ms"
+    assert rows["dream alone, 144x256"] == "20.0 frames/s"
     assert rows["memory of the page's process, at most"] == "1,024 MiB"
     pytest.importorskip("matplotlib")
     from bridge.bench.picture import check, draw

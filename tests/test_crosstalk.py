@@ -9,14 +9,16 @@ import pytest
 
 from bridge.bench.faults import crosstalk
 from tests.tiny_world import write_tiny_world
+from world.dream import load_world
 from world.model import WorldModel
 
 SESSIONS, STEPS = 16, int(os.environ.get("LUCIDRIVE_STEPS", "160"))
 
 
 @pytest.mark.slow
-def test_no_drive_hears_of_another(tmp_path: Path) -> None:
-    model = WorldModel.load(write_tiny_world(tmp_path))
+@pytest.mark.parametrize("latent", [False, True])
+def test_no_drive_hears_of_another(tmp_path: Path, latent: bool) -> None:
+    model = load_world(write_tiny_world(tmp_path) if latent else None)
     alone, batched = crosstalk.measure(model, SESSIONS, STEPS)
     assert alone.met, alone.measured
     assert alone.numbers == {"sessions": SESSIONS, "steps": STEPS, "other": 0, "unlike": SESSIONS}

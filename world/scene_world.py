@@ -36,7 +36,7 @@ from world.scene.places import load_place, towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_bytes
 
 AT_MOST = 0.035  # s for a picture, where two are drawn a tenth of a second
-VERSION = 1  # of the step and of the state's records: raise it when a saved drive would go on differently
+VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
 SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
 

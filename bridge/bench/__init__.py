@@ -1,4 +1,4 @@
-"""Measures lucidrive on this machine: the dream and how its cost grows, the live loop as a page sees it, the brain.
+"""Measures lucidrive on this machine: dreams and what a picture is made of, the live loop as a page sees it, the brain.
 
 page.py watches `lucidrive ui` from outside; dream.py and brain.py measure within this process; picture.py draws it.
 """
@@ -32,15 +32,13 @@ def run(
     import torch
 
     from bridge.bench import dream
-    from world.files import EMBEDDED, read_config
-    from world.model import WorldModel
+    from world.dream import load_world
+    from world.scene_world import SceneWorld
 
-    model = WorldModel.load(world)
-    by_steps = {str(k): dream.bench_dream(model, k) for k in dream.KS}
-    parts = dream.bench_parts(model)
-    note(0.55, "a dream's cost by cache length, resolution and number of sessions")
-    cache = dream.bench_cache(model)
-    sizes = dream.bench_sizes(read_config(world or EMBEDDED)[0], steps)
+    model = load_world(world)
+    by_dial = {str(k): dream.bench_dial(model, k) for k in dream.DIAL}
+    parts = dream.bench_scene(model) if isinstance(model, SceneWorld) else {}
+    note(0.6, "a tick by the number of dreams")
     sessions = dream.bench_sessions(model, steps)
     peak = memory.peak()
     note(0.8, "the brain's latency")
@@ -50,16 +48,22 @@ def run(
         "machine": machine,
         "threads": torch.get_num_threads(),
         "steps": steps,
-        "dream_fps_by_steps": by_steps,
+        "scene": isinstance(model, SceneWorld),
+        "dream_fps_by_dial": by_dial,
         "parts_ms": parts,
-        "dynamics_ms_by_cache": cache,
-        "frame_ms_by_size": sizes,
         "tick_ms_by_sessions": sessions,
         "loop": asdict(loop),
         "brain_seconds": brain,
         "peak_rss_dreams": peak,
         "peak_rss_bench": memory.peak(),
     }
+
+
+def words(result: dict[str, Any], dial: str) -> str:
+    """What a step of the dial is: a scene's picture size, a latent world's K."""
+    from world.scene_world import SIZES
+
+    return "{}x{}".format(*SIZES[int(dial)]) if result["scene"] else f"K={dial}"
 
 
 def table(result: dict[str, Any]) -> Rows:
@@ -69,23 +73,20 @@ def table(result: dict[str, Any]) -> Rows:
         ("machine", f"{machine['cores']} cores, {machine['cpu']}, torch {machine['torch']}"),
         ("threads; load when it began", f"{result['threads']}; {machine['load_average']:.1f}"),
     ]
-    rows += [(f"dream alone, K={k}", f"{fps:.1f} frames/s") for k, fps in result["dream_fps_by_steps"].items()]
-    rows += [(f"one {name}", f"{ms:.1f} ms") for name, ms in result["parts_ms"].items()]
     rows += [
-        (f"one dynamics, {length} frames in the cache", f"{ms:.1f} ms")
-        for length, ms in result["dynamics_ms_by_cache"].items()
+        (f"dream alone, {words(result, k)}", f"{fps:.1f} frames/s") for k, fps in result["dream_fps_by_dial"].items()
     ]
-    rows += [(f"a frame of {size}, untrained", f"{ms:.0f} ms") for size, ms in result["frame_ms_by_size"].items()]
+    rows += [(f"one {name}", f"{ms:.2f} ms") for name, ms in result["parts_ms"].items()]
     for number, ms in result["tick_ms_by_sessions"].items():
         text = f"{ms['batched']:.0f} ms as one batch, {ms['alone']:.0f} ms one after another"
         rows.append((f"a tick of {number} dreams" if number != "1" else "a tick of one dream", text))
     rows.append(("first picture after the start", f"{loop['first_frame']:.1f} s"))
-    for name, words in (("idle", "idle"), ("thinking", "while the brain reads")):
+    for name, doing in (("idle", "idle"), ("thinking", "while the brain reads")):
         if (seen := loop[name]) is None:
-            rows.append((f"page, {words}", "too few pictures came"))
+            rows.append((f"page, {doing}", "too few pictures came"))
             continue
         text = f"{seen['fps_median']:.1f} frames/s, gap p50 {seen['gap_p50']:.0f} ms, p99 {seen['gap_p99']:.0f} ms"
-        rows.append((f"page, K={result['steps']}, {words}", text))
+        rows.append((f"page, {words(result, str(result['steps']))}, {doing}", text))
     rows += [(f"brain, {name.replace('_', ' ')}", f"{brain[name]:.2f} s") for name in ("one_step", "three_steps")]
     rows.append(("memory of the page's process, at most", f"{loop['peak_rss'] / memory.MIB:,.0f} MiB"))
     return rows

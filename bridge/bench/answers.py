@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -28,16 +29,15 @@ def bench_answers(adapter: Path | None = None, world: Path | None = None) -> dic
     from brain.files import ADAPTER
     from bridge.loop import Loop, percentile
     from bridge.session import Session
-    from world.dream import Dream
-    from world.model import WorldModel
+    from world.dream import load_world, open_dream
 
     director = Director.load(adapter or ADAPTER)
     director.answer(ONE_STEP[0], CONTEXT)
     alone = [
         median([director.answer(text, CONTEXT).seconds for text in sentences]) for sentences in (ONE_STEP, THREE_STEPS)
     ]
-    model = WorldModel.load(world)
-    session = Session(lambda seed: Dream(model, seed, 2))
+    model = load_world(world)
+    session = Session(partial(open_dream, model))
     loop = Loop(director)
     ticks: list[tuple[float, bool]] = []  # when, and whether a sentence was being read
     loop.add(session, lambda: ticks.append((time.perf_counter(), loop.thinking.busy)))

@@ -9,13 +9,13 @@ from typing import Any
 from bridge import memory
 from bridge.bench.dream import one_by_one, seconds, started
 from bridge.loop import percentile
-from world.model import WorldModel
+from world.dream import AnyWorld
 
 SETTLED, WINDOW = 500, 1000  # frames
 
 
 def long_run(
-    model: WorldModel, frames: int, steps: int = 2, report: Callable[[float, str], None] | None = None
+    model: AnyWorld, frames: int, steps: int = 2, report: Callable[[float, str], None] | None = None
 ) -> dict[str, Any]:
     """Growth of what is resident after SETTLED frames, bytes; the p99 of a frame's time over the first WINDOW frames after
     them and over the last, milliseconds; and the second over the first.
@@ -42,7 +42,7 @@ def long_run(
 def table(found: dict[str, Any]) -> list[tuple[str, str]]:
     """The result as rows of text, for people."""
     return [
-        ("frames of one dream", f"{found['frames']:,}, K={found['steps']}"),
+        ("frames of one dream", f"{found['frames']:,}"),
         (f"memory grown after {SETTLED} frames", f"{found['rss_growth'] / memory.MIB:.1f} MiB"),
         (
             f"p99 of {WINDOW:,} frames, the first; the last",

@@ -25,36 +25,37 @@ def draw(result: dict[str, Any], path: Path) -> None:
     """A PNG at `path`, of what `bridge.bench.run` gave."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 7), layout="constrained")
-    by_k, by_cache, by_size, by_sessions = figure.subplots(2, 2).flat
+    from bridge.bench import words
 
-    fps = result["dream_fps_by_steps"]
-    bars = by_k.bar(list(fps), list(fps.values()), color=BLUE)
-    by_k.bar_label(bars, fmt="%.1f")
-    by_k.axhline(REAL_TIME, color="grey", linestyle="--", linewidth=1)
-    by_k.text(len(fps) - 0.5, REAL_TIME, "real time", va="bottom", ha="right", color="grey")
-    by_k.set(title="One dream, by K", xlabel="K, sampling steps a frame", ylabel="frames/s")
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    by_dial, by_part, by_sessions = figure.subplots(1, 3).flat
 
-    cache = {int(length): ms for length, ms in result["dynamics_ms_by_cache"].items()}
-    by_cache.plot(list(cache), list(cache.values()), "o-", color=BLUE)
-    by_cache.set(title="One pass of the dynamics", xlabel="frames in the cache", ylabel="ms")
+    fps = {words(result, dial): value for dial, value in result["dream_fps_by_dial"].items()}
+    by_dial.bar_label(by_dial.bar(list(fps), list(fps.values()), color=BLUE), fmt="%.1f")
+    by_dial.axhline(REAL_TIME, color="grey", linestyle="--", linewidth=1)
+    by_dial.text(len(fps) - 0.5, REAL_TIME, "real time", va="bottom", ha="right", color="grey")
+    by_dial.set(title="One dream", ylabel="frames/s")
 
-    sizes = result["frame_ms_by_size"]
-    by_size.bar_label(by_size.bar(list(sizes), list(sizes.values()), color=BLUE, width=0.5), fmt="%.0f")
-    by_size.set(title=f"A frame, K={result['steps']}, untrained models", xlabel="picture", ylabel="ms")
+    parts = result["parts_ms"]
+    by_part.barh(list(parts), list(parts.values()), color=BLUE)
+    by_part.invert_yaxis()
+    by_part.set(title="What a frame of a scene takes", xlabel="ms")
 
     sessions = result["tick_ms_by_sessions"]
     numbers = [int(number) for number in sessions]
-    for name, words, colour in (("alone", "one after another", RED), ("batched", "one batch", BLUE)):
-        by_sessions.plot(numbers, [each[name] for each in sessions.values()], "o-", label=words, color=colour)
+    for name, shown, colour in (("alone", "one after another", RED), ("batched", "one batch", BLUE)):
+        by_sessions.plot(numbers, [each[name] for each in sessions.values()], "o-", label=shown, color=colour)
     by_sessions.axhline(1000 / REAL_TIME, color="grey", linestyle="--", linewidth=1)
     by_sessions.text(numbers[-1], 1000 / REAL_TIME, "real time", va="bottom", ha="right", color="grey")
     by_sessions.set(
-        title=f"A tick of several dreams, K={result['steps']}", xlabel="dreams", ylabel="ms", xticks=numbers
+        title=f"A tick of several dreams, {words(result, str(result['steps']))}",
+        xlabel="dreams",
+        ylabel="ms",
+        xticks=numbers,
     )
     by_sessions.legend()
 
-    for axes in (by_k, by_cache, by_size, by_sessions):
+    for axes in (by_dial, by_sessions):
         axes.margins(y=0.12)
         axes.set_ylim(bottom=0)
     machine = result["machine"]

@@ -18,8 +18,7 @@ from brain.files import ADAPTER
 from bridge.budget.meters import CudaMeter, RamMeter, Stages, stage
 from bridge.clips import CLIP_SECONDS, Moment
 from world.controls import FPS, Control
-from world.dream import Dream, drive_all, step_all
-from world.model import WorldModel
+from world.dream import AnyDream, load_world, open_dream, step_all
 
 TICKS = 13  # the cache is full, and a frame more
 SENTENCE = "turn left at the next junction, then make it rain"
@@ -47,7 +46,7 @@ def probe(parts: Parts, numbers: list[int]) -> Stages:
 
             torch.ones(8, 8, device=parts.device) @ torch.ones(8, 8, device=parts.device)  # the context, and cuBLAS
     with stage(stages, "world", meter):
-        model = WorldModel.load(parts.world, parts.device)
+        model = load_world(parts.world, parts.device)
     director = None
     with stage(stages, "brain", meter):
         if parts.brain_device == parts.device:
@@ -56,17 +55,17 @@ def probe(parts: Parts, numbers: list[int]) -> Stages:
             adapter = ADAPTER if parts.brain is None else None
             director = Director.load(adapter, base=parts.brain, quant=parts.quant, device=parts.brain_device)
             director.answer(SENTENCE)
-    dreams: list[Dream] = []
+    dreams: list[AnyDream] = []
     kept: list[list[Moment]] = []
     for number in numbers:
         with stage(stages, f"{number} dreams", meter):
             for seed in range(len(dreams), number):
-                dreams.append(Dream(model, seed))
+                dreams.append(open_dream(model, seed))
                 frame = dreams[-1].start(scene=model.scenes[seed % len(model.scenes)] if model.scenes else None)
                 minute = [replace(frame, image=frame.image.copy()) for _ in range(CLIP_SECONDS * FPS)]
                 kept.append([Moment(one, False, ()) for one in minute])  # as a session has after a minute
             for _ in range(TICKS):
-                actions = drive_all(dreams, [0] * number, [8.0] * number)
+                actions = [dream.drive(0, 8.0) for dream in dreams]
                 step_all(dreams, [Control(steer=action.steer, accel=action.accel) for action in actions])
             if director is not None:
                 director.answer(SENTENCE)

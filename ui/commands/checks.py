@@ -100,9 +100,11 @@ bench = typer.Typer(invoke_without_command=True, epilog="Example: lucidrive benc
 @bench.callback()
 def speed(
     context: typer.Context,
-    steps: Annotated[int, typer.Option(help="K of the loop's measurement.")] = 2,
+    steps: Annotated[int, typer.Option(help="The dial of the loop's measurement: picture size, or K.")] = 2,
     seconds: Annotated[float, typer.Option(min=2, help="How long each part of the loop's measurement lasts.")] = 20.0,
-    world: Annotated[Path | None, typer.Option(help="A folder of world weights.")] = None,
+    world: Annotated[
+        Path | None, typer.Option(help="A folder of a latent world's weights; default: scene worlds.")
+    ] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw how the cost grows to this .png, too.")] = None,
     long: Annotated[
         int, typer.Option(min=0, help="Measure this alone: one dream of so many frames, does it grow or get slower?")
@@ -118,10 +120,10 @@ def speed(
     if long:
         from bridge.bench.long import long_run
         from bridge.bench.long import table as rows
-        from world.model import WorldModel
+        from world.dream import load_world
 
         with progress("bench") as report:
-            found = long_run(WorldModel.load(world), long, steps, report)
+            found = long_run(load_world(world), long, steps, report)
         if as_json:
             print_json(found)
         else:
@@ -142,8 +144,10 @@ def speed(
 @bench.command(name="ui", epilog="Example: lucidrive bench ui --minutes 30 --json > ui.json")
 def page(
     minutes: Annotated[float, typer.Option(min=0.2, help="How long the drive is whose growth is measured.")] = 5.0,
-    steps: Annotated[int, typer.Option(help="K.")] = 2,
-    world: Annotated[Path | None, typer.Option(help="A folder of world weights.")] = None,
+    steps: Annotated[int, typer.Option(help="The dial: picture size, or K.")] = 2,
+    world: Annotated[
+        Path | None, typer.Option(help="A folder of a latent world's weights; default: scene worlds.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """The page in a real browser: pictures a second, key to picture, load, growth, four tabs. Exit code 1 where an aim is missed."""
@@ -168,7 +172,9 @@ def faults(
         typer.Option(help="kills, disk, damage, nans, ooms, crosstalk, crowd, peaks or long; may be repeated."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth as much of everything, in minutes.")] = False,
-    world: Annotated[Path | None, typer.Option(help="A folder of world weights.")] = None,
+    world: Annotated[
+        Path | None, typer.Option(help="A folder of a latent world's weights; default: scene worlds.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """What is promised for when things go wrong, tried on purpose and counted. Exit code 1 where one is missed. An hour or two."""

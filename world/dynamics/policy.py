@@ -68,7 +68,12 @@ def policy_of(tensors: dict[str, np.ndarray]) -> Policy:
 
 @lru_cache(maxsize=4)
 def load_policy(folder: Path = FOLDER) -> Policy:
-    """The policy in a folder; read once. WeightsError where a file is missing, damaged or of another format."""
+    """As `read_policy`, once a folder."""
+    return read_policy(folder)
+
+
+def read_policy(folder: Path) -> Policy:
+    """The policy in a folder. WeightsError where a file is missing, damaged or of another format."""
     try:
         config = json.loads((folder / "config.json").read_text())
         data = (folder / "driver.safetensors").read_bytes()

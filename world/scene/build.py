@@ -7,7 +7,7 @@ import numpy as np
 from world.errors import DataError
 from world.scene.arms import Arm, Corner, all_mouths, arms_of, centre_line, corners, mouth_point, trim
 from world.scene.geometry import offset, resampled
-from world.scene.graph import RoadGraph
+from world.scene.graph import RoadGraph, leads_on
 from world.scene.hd_map import HDMap, JunctionShape, Marking, StreetShape
 from world.scene.lanes import Tables, connections, junction_signals, packed, street_lanes
 from world.scene.markings import arrow, stop_line, street_markings, zebra
@@ -75,6 +75,8 @@ def _check(graph: RoadGraph) -> None:
             raise DataError(f"Street {index} of this map is no longer than a metre; mend the map.")
         if not (0 <= street.forward <= 4 and 0 <= street.backward <= 4 and street.forward + street.backward):
             raise DataError(f"Street {index} of this map has no lane, or more than four one way; mend the map.")
+    if not all(leading := leads_on(graph)):
+        raise DataError(f"Street {leading.index(False)} of this map is one-way and leads nowhere; mend the map.")
 
 
 def _street(graph: RoadGraph, index: int, line: np.ndarray) -> StreetShape:

@@ -5,7 +5,9 @@ Metres; x east, y north; traffic keeps right. A street runs from `start` to `end
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from world.errors import DataError
 
 Point = tuple[float, float]
 LANE_WIDTH, PAVEMENT_WIDTH, SPEED_LIMIT = 3.4, 3.0, 13.9  # m, m, m/s
@@ -50,3 +52,32 @@ class RoadGraph:
 
 
 LOOKS = ("dense", "mixed", "suburban")
+
+
+def leads_on(graph: RoadGraph) -> list[bool]:
+    """For every street, whether one may drive on from each of its ends that its lanes lead to; back along it counts."""
+    out = {street.start for street in graph.streets if street.forward}
+    out |= {street.end for street in graph.streets if street.backward}
+    return [
+        (not street.forward or street.end in out) and (not street.backward or street.start in out)
+        for street in graph.streets
+    ]
+
+
+def without_traps(graph: RoadGraph) -> RoadGraph:
+    """Without the one-way streets that lead nowhere, as at the edge of a map, and those that lead to these alone.
+
+    DataError where nothing is left.
+    """
+    streets = graph.streets
+    while not all(leading := leads_on(replace(graph, streets=streets))):
+        streets = tuple(street for street, on in zip(streets, leading, strict=True) if on)
+    if not streets:
+        raise DataError("This map has one-way streets alone that lead nowhere; take a larger part of it.")
+    used = sorted({end for street in streets for end in (street.start, street.end)})
+    number = {junction: k for k, junction in enumerate(used)}
+    return RoadGraph(
+        tuple(graph.junctions[junction] for junction in used),
+        tuple(replace(street, start=number[street.start], end=number[street.end]) for street in streets),
+        graph.look,
+    )

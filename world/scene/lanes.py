@@ -11,13 +11,13 @@ from world.scene.arms import Arm, mouth_point
 from world.scene.geometry import curve, headings, lengths, offset, resampled
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import AROUND, CONFLICT, LANE, LEFT, POINT, RIGHT, SIGNAL, STRAIGHT
+from world.scene.turns import Mouth, leads, phases, turn_of
 
 SPACING = 2.0  # m between points
 NEAR = 2.3  # m between centre lines at which boxes could touch
-STRAIGHT_ON = math.radians(50)
 RANK = {STRAIGHT: 0, RIGHT: 1, LEFT: 2, AROUND: 3}
-GREEN, AMBER, ALL_RED = 9.0, 3.0, 1.0  # s of a phase; two of them are a cycle
-CYCLE = 2 * (GREEN + AMBER + ALL_RED)
+GREEN, AMBER, ALL_RED = 9.0, 3.0, 1.0  # s of a phase; two or more of them are a cycle
+PHASE = GREEN + AMBER + ALL_RED
 
 
 @dataclass
@@ -57,38 +57,46 @@ def street_lanes(graph: RoadGraph, lines: list[np.ndarray], tables: Tables) -> N
 
 
 def junction_signals(graph: RoadGraph, junction: int, arms: list[Arm], lines: list[np.ndarray], tables: Tables) -> None:
-    """One signal an arm that leads in; arms along one axis share a phase."""
+    """One signal an arm that leads in; two arms at most share a phase, and only where their ways straight on do not meet."""
     if not graph.junctions[junction].signals or len(arms) < 3:
         return
-    axis = math.atan2(arms[0].direction[1], arms[0].direction[0])
-    for arm in arms:
-        turned = abs(math.sin(math.atan2(arm.direction[1], arm.direction[0]) - axis))
-        green = 0.0 if turned < math.sin(math.pi / 4) else GREEN + AMBER + ALL_RED
+    of = phases(_mouths(arms, tables))
+    cycle = PHASE * max(2, max(of) + 1)
+    for arm, phase in zip(arms, of, strict=True):
+        green = PHASE * phase
         x, y = mouth_point(lines[arm.street], arm, arm.left + 0.7)
         heading = math.atan2(-arm.direction[1], -arm.direction[0])
         tables.phases[junction, 2 * arm.street + arm.at_start] = len(tables.signals)
-        tables.signals.append((junction, x, y, heading, green, green + GREEN, green + GREEN + AMBER, CYCLE))
+        tables.signals.append((junction, x, y, heading, green, green + GREEN, green + GREEN + AMBER, cycle))
+
+
+def _mouths(arms: list[Arm], tables: Tables) -> list[Mouth]:
+    return [
+        Mouth(
+            math.atan2(arm.direction[1], arm.direction[0]),
+            len(tables.of[arm.street, not arm.at_start]),
+            len(tables.of[arm.street, arm.at_start]),
+            arm.pavement > 0,
+        )
+        for arm in arms
+    ]
 
 
 def connections(graph: RoadGraph, junction: int, arms: list[Arm], tables: Tables) -> None:
     """From every lane that leads into a junction to the lanes that it leads to."""
     made: list[tuple[int, Arm, Arm]] = []
-    for arm in arms:
-        incoming = tables.of[arm.street, not arm.at_start]
-        for lane, after, turn, target in _pairs(arm, arms, incoming, tables):
-            row = len(tables.lanes)
-            start, end = tables.shapes[lane], tables.shapes[target]
-            line = curve(start[-1], _heading(start, -1), end[0], _heading(end, 0))
-            source, goal = tables.lanes[lane], tables.lanes[target]
-            signal = tables.phases.get((junction, 2 * arm.street + arm.at_start), -1)
-            tables.lanes.append(
-                _blank(
-                    junction=junction, width=min(source["width"], goal["width"]), turn=turn, source=lane, target=target
-                )
-                | {"limit": min(source["limit"], goal["limit"]), "signal": signal, "end_junction": -1}
-            )
-            tables.shapes.append(line)
-            made.append((row, arm, after))
+    for arm, after, turn, lane, target in _pairs(arms, graph.junctions[junction].signals, tables):
+        row = len(tables.lanes)
+        start, end = tables.shapes[lane], tables.shapes[target]
+        line = curve(start[-1], _heading(start, -1), end[0], _heading(end, 0))
+        source, goal = tables.lanes[lane], tables.lanes[target]
+        signal = tables.phases.get((junction, 2 * arm.street + arm.at_start), -1)
+        tables.lanes.append(
+            _blank(junction=junction, width=min(source["width"], goal["width"]), turn=turn, source=lane, target=target)
+            | {"limit": min(source["limit"], goal["limit"]), "signal": signal, "end_junction": -1}
+        )
+        tables.shapes.append(line)
+        made.append((row, arm, after))
     for arm in arms:
         for lane in tables.of[arm.street, not arm.at_start]:
             outs = [row for row, _, _ in made if tables.lanes[row]["source"] == lane]
@@ -97,51 +105,23 @@ def connections(graph: RoadGraph, junction: int, arms: list[Arm], tables: Tables
     _conflicts(made, arms, graph, tables)
 
 
-def _pairs(arm: Arm, arms: list[Arm], incoming: list[int], tables: Tables) -> list[tuple[int, Arm, int, int]]:
-    """(lane, arm led to, turn, target lane) for one arm; every lane gets at least one where there is anywhere to go."""
-    inward = math.atan2(-arm.direction[1], -arm.direction[0])
-    ways = []
-    for other in arms:
-        targets = tables.of[other.street, other.at_start]
-        if other is arm or not targets:
-            continue
-        bearing = math.atan2(other.direction[1], other.direction[0])
-        ways.append(((bearing - inward + math.pi) % (2 * math.pi) - math.pi, other, targets))
-    if not incoming:
-        return []
-    if not ways:
-        back = tables.of[arm.street, arm.at_start]
-        return [(lane, arm, AROUND, back[min(k, len(back) - 1)]) for k, lane in enumerate(incoming)] if back else []
-    ways.sort(key=lambda way: way[0])
-    on = min(range(len(ways)), key=lambda k: abs(ways[k][0]))
-    if abs(ways[on][0]) > STRAIGHT_ON and len(arms) > 2:
-        on = -1
-    n, out = len(incoming), list[tuple[int, Arm, int, int]]()
-    lefts = [k for k in range(len(ways)) if k != on and ways[k][0] > 0]
-    rights = [k for k in range(len(ways)) if k != on and ways[k][0] <= 0]
-    for k in rights:
-        out.append((incoming[0], ways[k][1], RIGHT, ways[k][2][0]))
-    for k in lefts:
-        out.append((incoming[-1], ways[k][1], LEFT, ways[k][2][-1]))
-    if on >= 0:
-        targets = ways[on][2]
-        own = incoming[: n - 1] if n >= 3 and lefts and n > len(targets) else incoming
-        for k, lane in enumerate(own):
-            if k < len(targets):
-                out.append((lane, ways[on][1], STRAIGHT, targets[k]))
-    used = {lane for lane, *_ in out}
-    for k, lane in enumerate(incoming):
-        if lane not in used:  # between a left and a right turn, or more lanes than go on
-            way = on if on >= 0 else (lefts or rights)[0]
-            targets = ways[way][2]
-            turn = STRAIGHT if way == on else LEFT if way in lefts else RIGHT
-            from_left = n - 1 - k
-            target = (
-                targets[max(0, len(targets) - 1 - from_left)] if turn == LEFT else targets[min(k, len(targets) - 1)]
-            )
-            out.append((lane, ways[way][1], turn, target))
-    order = {lane: k for k, lane in enumerate(incoming)}
-    return sorted(out, key=lambda pair: (order[pair[0]], RANK[pair[2]], pair[3]))
+def _pairs(arms: list[Arm], signals: bool, tables: Tables) -> list[tuple[Arm, Arm, int, int, int]]:
+    """(arm, arm led to, turn, lane, target lane) by arm and lane; every lane gets at least one where there is anywhere to go."""
+    into = [tables.of[arm.street, not arm.at_start] for arm in arms]
+    away = [tables.of[arm.street, arm.at_start] for arm in arms]
+    mouths = _mouths(arms, tables)
+    found = []
+    for at, arm in enumerate(arms):
+        if not any(mouth.lanes_out for k, mouth in enumerate(mouths) if k != at):
+            back = away[at]
+            found += [(arm, arm, AROUND, lane, back[min(k, len(back) - 1)]) for k, lane in enumerate(into[at]) if back]
+    rows = [
+        (at, lane, RANK[turn], arms[at], arms[goal], turn, into[at][lane], away[goal][target])
+        for at, lane, goal, target in leads(mouths, signals and len(arms) > 2)
+        if (turn := turn_of(mouths, at, goal))
+    ]
+    rows.sort(key=lambda row: (row[0], row[1], row[2], row[7]))
+    return found + [row[3:] for row in rows]
 
 
 def _conflicts(made: list[tuple[int, Arm, Arm]], arms: list[Arm], graph: RoadGraph, tables: Tables) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from world.errors import DataError, SimulatorError
 from world.scene import roadside
 from world.scene.build import build
-from world.scene.graph import LOOKS, Junction, RoadGraph, Street
+from world.scene.graph import LOOKS, Junction, RoadGraph, Street, without_traps
 from world.scene.state import Place
 from world.scene.sumo import graph_of
 
@@ -95,7 +95,7 @@ def _graph(name: str) -> RoadGraph:
     if name in known:
         return load(FOLDER / f"{name}{ENDING}")
     if name.endswith(".net.xml"):
-        return graph_of(Path(name))
+        return without_traps(graph_of(Path(name)))
     if name.endswith(ENDING):
         return load(Path(name))
     if name.endswith(".osm"):
@@ -113,4 +113,4 @@ def _from_osm(path: Path) -> RoadGraph:
             from_osm(path, target)
         except SimulatorError as error:
             raise DataError(str(error)) from error
-        return graph_of(target)
+        return without_traps(graph_of(target))

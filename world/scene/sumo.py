@@ -47,12 +47,13 @@ def graph_of(path: Path, look: str = "mixed") -> RoadGraph:
     if root.tag != "net":
         raise DataError(f"{path} is no SUMO network (it begins with <{root.tag}>); give a .net.xml file.")
     try:
-        return _graph(root, path, look)
+        return graph_in(root, path, look)
     except (ValueError, KeyError, IndexError) as error:
         raise DataError(f"{path} is no complete SUMO network ({error}); make it again with netconvert.") from error
 
 
-def _graph(root: ET.Element, path: Path, look: str) -> RoadGraph:
+def graph_in(root: ET.Element, path: Path, look: str = "mixed") -> RoadGraph:
+    """The same of a file that has been read. ValueError, KeyError or IndexError where it is not whole."""
     nodes = {
         j.attrib["id"]: Junction(
             float(j.attrib["x"]), float(j.attrib["y"]), j.get("type", "").startswith("traffic_light")

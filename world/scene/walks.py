@@ -8,7 +8,7 @@ from world.scene.arms import Arm, Corner, mouth_point
 from world.scene.geometry import along, crossing_point, lengths, offset, resampled
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import CORNER, CROSSED, CROSSING, CROSSING_WALK, PAVEMENT, WALK, WALK_LINK
-from world.scene.lanes import AMBER, CYCLE, GREEN, Tables, pack_lines
+from world.scene.lanes import AMBER, GREEN, PHASE, Tables, pack_lines
 
 WIDTH, BEFORE_MOUTH = 3.5, 2.3  # m of a crossing; its middle lies so far inside a mouth
 Node = tuple[int, bool, bool]  # street, at its start?, left side looking along the street?
@@ -68,14 +68,15 @@ class Walks:
         self._add(CROSSING_WALK, arm.street, index, WIDTH, way, _node(arm, False), _node(arm, True))
 
     def _signal(self, junction: int, arm: Arm, at: np.ndarray) -> int:
-        """People walk while the traffic of the other phase does."""
+        """People walk while the traffic of the next phase drives."""
         own = self.tables.phases.get((junction, 2 * arm.street + arm.at_start), -1)
         if own < 0:
             return -1
-        green = (self.tables.signals[own][4] + CYCLE / 2) % CYCLE
+        cycle = self.tables.signals[own][7]
+        green = (self.tables.signals[own][4] + PHASE) % cycle
         heading = float(np.arctan2(arm.normal[1], arm.normal[0]))
         walk = green + GREEN - 2.0
-        self.tables.signals.append((junction, at[0], at[1], heading, green, walk, walk + AMBER / 3, CYCLE))
+        self.tables.signals.append((junction, at[0], at[1], heading, green, walk, walk + AMBER / 3, cycle))
         return len(self.tables.signals) - 1
 
     def _add(self, kind: int, street: int, crossing: int, width: float, line: np.ndarray, a: Node, b: Node) -> None:

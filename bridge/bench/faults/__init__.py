@@ -47,18 +47,17 @@ def _measure(name: str, amounts: Amounts, world: Path | None, folder: Path) -> l
     from brain.director import Director
     from bridge.bench.faults import crosstalk, crowd, damage, disk, growth, kills, nans, ooms
     from bridge.bench.faults.made import made_moments
-    from world.files import EMBEDDED
-    from world.model import WorldModel
+    from world.dream import load_world
 
     if name == "crowd":  # processes of their own
         return [crowd.measure(amounts.clients, amounts.tabs, world)]
     if name == "peaks":
         return [growth.peaks(amounts.dreams, world)]
-    model = WorldModel.load(world)
+    model = load_world(world)
     calls: dict[str, Callable[[], Any]] = {
         "kills": lambda: kills.measure(*made_moments(model), folder, amounts.kills),
         "disk": lambda: [disk.measure(model, *made_moments(model), folder)],
-        "damage": lambda: damage.measure(model, world or EMBEDDED, *made_moments(model), folder, amounts.damages),
+        "damage": lambda: damage.measure(model, world, *made_moments(model), folder, amounts.damages),
         "nans": lambda: [nans.measure(model, folder, Director.load())],
         "ooms": lambda: [ooms.measure(model, amounts.ooms)],
         "crosstalk": lambda: crosstalk.measure(model, amounts.sessions, amounts.steps),

@@ -11,8 +11,7 @@ import numpy as np
 from bridge.bench.faults.result import Found
 from bridge.session import Session
 from world.controls import Control, Weather
-from world.dream import Dream, step_all
-from world.model import WorldModel
+from world.dream import AnyWorld, open_dream, step_all
 
 ORDERS = ("rain(2)", "left", "speed(20)", "night", "stop", "clear;day", "ped_cross(left)", "right;snow(1)")
 BATCH, FRAMES = 4, 10  # dreams as one batch, so many frames long
@@ -22,8 +21,8 @@ TOLERANCE = 2  # of 255, a pixel of a batched dream beside its own alone, in the
 class Drive:
     """A session with a person whose doings follow from its seed alone, and a fingerprint of all that was shown."""
 
-    def __init__(self, model: WorldModel, seed: int, steps: int = 1) -> None:
-        self.session = Session(partial(Dream, model, steps=steps), seed)
+    def __init__(self, model: AnyWorld, seed: int, steps: int = 1) -> None:
+        self.session = Session(partial(open_dream, model, steps=steps), seed)
         self.person = random.Random(seed)
         self.print = hashlib.sha256()
         self.frames = 0
@@ -42,7 +41,7 @@ class Drive:
         self.frames += 1
 
 
-def measure(model: WorldModel, sessions: int, steps: int) -> list[Found]:
+def measure(model: AnyWorld, sessions: int, steps: int) -> list[Found]:
     """`steps` frames of so many drives, a drive at a time by chance; then each alone. And batches beside single dreams."""
     together = [Drive(model, seed) for seed in range(sessions)]
     chance = random.Random(0)
@@ -69,16 +68,16 @@ def measure(model: WorldModel, sessions: int, steps: int) -> list[Found]:
     ]
 
 
-def _alone(model: WorldModel, seed: int, frames: int) -> bytes:
+def _alone(model: AnyWorld, seed: int, frames: int) -> bytes:
     alone = Drive(model, seed)
     for _ in range(frames):
         alone.go_on()
     return alone.print.digest()
 
 
-def _batched(model: WorldModel) -> tuple[int, float]:
+def _batched(model: AnyWorld) -> tuple[int, float]:
     """The largest difference of a pixel in the first frame, and the mean one in the last: rounding grows in a dream."""
-    dreams = [Dream(model, seed) for seed in range(BATCH)]
+    dreams = [open_dream(model, seed, 1) for seed in range(BATCH)]
     for dream in dreams:
         dream.start(scene=model.scenes[dream.seed % len(model.scenes)] if model.scenes else None)
     single = [dream.fork() for dream in dreams]

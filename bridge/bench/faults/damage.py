@@ -17,8 +17,9 @@ from bridge.recording import MANIFEST, Recording
 from bridge.recover import look
 from bridge.session import Session
 from bridge.state import load_state, save_state
-from world.dream import Dream
-from world.model import WorldModel
+from world.dream import AnyWorld, load_world, open_dream
+from world.dynamics.policy import FOLDER, read_policy
+from world.scene_world import SceneWorld
 
 KINDS = ("flip", "cut", "append")
 
@@ -31,13 +32,16 @@ def damaged(data: bytes, kind: str, chance: random.Random) -> bytes:
     return data[:place] if kind == "cut" else data + chance.randbytes(chance.randrange(1, 64))
 
 
-def measure(model: WorldModel, world: Path, moments: list[Moment], told: Clip, folder: Path, times: int) -> list[Found]:
-    """Of every kind of file as often: weights, saved drives, clips, recordings. Refused: a typed error before anything of them is used."""
-    weights = _linked(world, folder / "weights")
+def measure(
+    model: AnyWorld, world: Path | None, moments: list[Moment], told: Clip, folder: Path, times: int
+) -> list[Found]:
+    """Of every kind of file as often: weights (of scene worlds: the driver's), saved drives, clips, recordings. Refused: a typed error before anything of them is used."""
+    weights = _linked(world or FOLDER, folder / "weights")
+    use = partial(read_policy if isinstance(model, SceneWorld) else load_world, weights)
     adapter = _linked(ADAPTER, folder / "adapter")
     seal(adapter)
     sealed = [adapter / name for name in (WEIGHTS, CONFIG)]
-    session = Session(partial(Dream, model), 3)
+    session = Session(partial(open_dream, model), 3)
     save_state(session, folder / "a.dream")
     clip = replace(told, moments=tuple(moments[:10]))
     video, beside = write_clip(clip, folder / "clips" / "a.mp4")
@@ -49,7 +53,7 @@ def measure(model: WorldModel, world: Path, moments: list[Moment], told: Clip, f
     segments = [path for path in drive.folder.iterdir() if path.name != MANIFEST]
     own = {path.name for path in (*weights.glob("*.safetensors"), weights / "config.json")}
     kinds: list[tuple[str, list[Path], Callable[[], object]]] = [
-        ("weights", sorted(weights / name for name in own), partial(WorldModel.load, weights)),
+        ("weights", sorted(weights / name for name in own), use),
         ("the brain's adapter", sealed, partial(checked, adapter)),
         ("saved drives", [folder / "a.dream"], lambda: load_state(session, folder / "a.dream")),
         ("clips", [video, beside], partial(check_clip, video)),

@@ -20,8 +20,7 @@ from bridge.recording import DRIVES, PROCESS, Recording
 from bridge.recover import check_clips, look, repair
 from bridge.session import Session
 from bridge.state import save_state
-from world.dream import Dream
-from world.model import WorldModel
+from world.dream import AnyWorld, open_dream
 
 Fault = Literal["ENOSPC", "EIO", "short", "kill"]
 TENTHS = 25  # of a second: how long a drive is recorded
@@ -71,11 +70,11 @@ class FailingDisk(Disk):
         return True
 
 
-def measure(model: WorldModel, moments: list[Moment], told: Clip, folder: Path) -> Found:
+def measure(model: AnyWorld, moments: list[Moment], told: Clip, folder: Path) -> Found:
     """Every fault at every operation of saving a clip over another, a drive's state over another, and of a recording."""
     clip = replace(told, moments=tuple(moments[:10]))
     other = replace(told, moments=tuple(moments[10:20]), seed=told.seed + 1)
-    session = Session(partial(Dream, model), 5)
+    session = Session(partial(open_dream, model), 5)
 
     def kept(out: Path, disk: Disk = DISK) -> object:
         return save_state(session, out.with_suffix(".dream"), disk)

@@ -9,13 +9,13 @@ from bridge.bench.long import SETTLED, WINDOW, long_run
 from bridge.budget.measure import compare, measure
 from bridge.budget.setup import SETUPS
 from bridge.memory import MIB
-from world.model import WorldModel
+from world.dream import AnyWorld
 
 GROWTH, SLOWER = 10 * MIB, 1.1
 APART = 0.1  # of what is measured
 
 
-def long(model: WorldModel, frames: int) -> Found:
+def long(model: AnyWorld, frames: int) -> Found:
     """One dream of so many frames."""
     found = long_run(model, frames)
     return Found(

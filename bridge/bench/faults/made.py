@@ -6,15 +6,14 @@ from functools import partial
 
 from bridge.clips import Clip, Moment
 from bridge.session import Session
-from world.dream import Dream
-from world.model import WorldModel
+from world.dream import AnyWorld, open_dream
 
 FRAMES = 40
 
 
-def made_moments(model: WorldModel, frames: int = FRAMES) -> tuple[list[Moment], Clip]:
+def made_moments(model: AnyWorld, frames: int = FRAMES) -> tuple[list[Moment], Clip]:
     """Moments, and what there is to say of their drive."""
-    session = Session(partial(Dream, model), 7)
+    session = Session(partial(open_dream, model), 7)
     session.record_all()
     if model.driving:
         session.do("rain(2)")

@@ -1,9 +1,13 @@
-"""Numbers that are none, put into each part in mid-drive: the part is named, and nothing of it is shown or saved."""
+"""Numbers that are none: in a scene's record as a file may bring it, in a latent world's parts, in the brain's logits.
+
+Each is refused or named, and nothing of it is shown or saved.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,21 +19,63 @@ from bridge.bench.faults.result import Found
 from bridge.loop import Thinking
 from bridge.session import Session
 from bridge.state import load_state, save_state
-from world.dream import Dream
-from world.model import WorldModel
+from world.dream import AnyWorld, open_dream
+from world.errors import DataError
+from world.scene.state import ARRAYS
+from world.scene_world import SceneDream, SceneWorld
 
-ORDERS = "ped_cross(right)"  # so that the actor's part has something to paint
+ORDERS = "ped_cross(right)"
 GOOD, AFTER = 12, 6  # frames before, and ticks after
-PARTS = ("tokenizer", "anchor", "blend", "dynamics", "actor", "readout", "driver")
 
 
-def measure(model: WorldModel, folder: Path, director: Any) -> Found:
-    """All parts that the world has, each of their tensors in turn; and the logits of `director`, the brain."""
+def measure(model: AnyWorld, folder: Path, director: Any) -> Found:
+    """Every number of a scene's record, or every tensor of a latent world; and the logits of `director`, the brain."""
+    tried, unnamed, bad = _records(model, folder) if isinstance(model, SceneWorld) else _parts(model, folder)
+    heard = _brain(model, director)
+    tried, unnamed = tried + 1, unnamed + (not heard)
+    return Found(
+        "NaN in every number that a scene keeps, or in every tensor of a latent world, and in the brain's logits",
+        f"{tried} tried, {tried - unnamed} named, {bad} bad frames shown or saved",
+        "all named, 0 bad frames",
+        not (unnamed or bad),
+        {"tried": tried, "unnamed": unnamed, "bad_frames": bad},
+    )
+
+
+def _records(model: SceneWorld, folder: Path) -> tuple[int, int, int]:
+    """Tried, not refused, and frames of another drive that were changed by them: a saved drive with one number that is none."""
+    dream = _driven(model, GOOD).dream
+    assert isinstance(dream, SceneDream)
+    whole, tried, taken, bad = dream.state_now, 0, 0, 0
+    other = _driven(model, 2)
+    shown = other.frame.image.copy()
+    for name in ARRAYS:
+        array = getattr(whole, name)
+        for field in array.dtype.names or ("",):
+            if not np.issubdtype((array[field] if field else array).dtype, np.floating):
+                continue
+            poisoned = array.copy()
+            (poisoned[field] if field else poisoned)[0] = np.nan
+            session = _driven(model, 1)
+            assert isinstance(session.dream, SceneDream)
+            session.dream._scene = replace(whole, **{name: poisoned})
+            save_state(session, folder / "a.dream")
+            tried += 1
+            try:
+                load_state(other, folder / "a.dream")
+                taken += 1
+            except DataError:
+                bad += not np.array_equal(other.frame.image, shown)
+    return tried, taken, bad
+
+
+def _parts(model: Any, folder: Path) -> tuple[int, int, int]:
+    """Tried, felt but not named, and bad frames: each tensor of each part in turn."""
     begun = _driven(model, GOOD)
     clean = _frames(_go_on(begun.fork()))
-    tried = unfelt = unnamed = bad = 0
-    for part in PARTS:
-        for tensor in model._parts[part].state_dict().values() if part in model._parts else ():
+    tried = unnamed = bad = 0
+    for part, module in model._parts.items():
+        for tensor in module.state_dict().values():
             if not tensor.is_floating_point() or not tensor.numel():
                 continue
             session = begun.fork()
@@ -43,19 +89,8 @@ def measure(model: WorldModel, folder: Path, director: Any) -> Found:
             bad += sum(not np.array_equal(*pair) for pair in zip(frames, clean, strict=False))
             bad += not np.array_equal(again.frame.image, frames[-1])
             tried += 1
-            unfelt += not stopped
-            unnamed += (stopped and f"its {part} " not in said and part != "driver") or (
-                stopped and "not finite" not in said
-            )
-    heard = _brain(model, director)
-    tried, unnamed = tried + 1, unnamed + (not heard)
-    return Found(
-        "NaN in every tensor of every part, and in the brain's logits",
-        f"{tried} tried, {tried - unfelt} felt and {tried - unfelt - unnamed} of them named, {bad} bad frames shown or saved",
-        "every part named, 0 bad frames",
-        not (unnamed or bad),
-        {"tried": tried, "felt": tried - unfelt, "unnamed": unnamed, "bad_frames": bad},
-    )
+            unnamed += stopped and ("not finite" not in said or (f"its {part} " not in said and part != "driver"))
+    return tried, unnamed, bad
 
 
 @contextmanager
@@ -68,8 +103,8 @@ def _poisoned(tensor: torch.Tensor) -> Iterator[None]:
         tensor.copy_(kept)
 
 
-def _driven(model: WorldModel, frames: int) -> Session:
-    session = Session(partial(Dream, model), 3)
+def _driven(model: AnyWorld, frames: int) -> Session:
+    session = Session(partial(open_dream, model), 3)
     session.record_all()
     session.do(ORDERS)
     return _go_on(session, frames - 1)
@@ -86,7 +121,7 @@ def _frames(session: Session) -> list[np.ndarray]:
     return [moment.frame.image for moment in session.clip().moments]
 
 
-def _brain(model: WorldModel, director: Any) -> bool:
+def _brain(model: AnyWorld, director: Any) -> bool:
     """Whether a sentence that the brain cannot read is told of, and the drive goes on by it without a plan."""
     session, forward = _driven(model, 2), director.model._forward
     session.say("turn left")

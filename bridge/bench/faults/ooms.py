@@ -23,10 +23,10 @@ from bridge.budget.sizes import GIB, MIB
 from bridge.loop import Loop
 from bridge.session import Session
 from world.controls import Control
-from world.dream import Dream, step_all
+from world.dream import step_all
 from world.driver import Action
 from world.frame import Frame
-from world.model import WorldModel
+from world.scene_world import SceneDream, SceneWorld
 
 SETUP = replace(SETUPS["rtx5090"], world="embedded", sessions=2)  # its ladder is the longest
 TICKS = 4
@@ -36,7 +36,7 @@ PASSES = 3  # of the brain over a sentence
 Spent = tuple[float, float]  # s by the clock; s of computing, which a busy machine does not stretch
 
 
-class HungryDream(Dream):
+class HungryDream(SceneDream):
     """Allocates its state when it starts, and working memory in every step."""
 
     device: FakeDevice
@@ -135,13 +135,13 @@ class Drive:
             return self._batched(dreams, controls)
 
 
-def hungry(model: WorldModel, device: FakeDevice, seed: int) -> HungryDream:
-    dream = HungryDream(model, seed)
+def hungry(model: SceneWorld, device: FakeDevice, seed: int) -> HungryDream:
+    dream = HungryDream(model, seed, steps=0)  # its pictures are not what is tried
     dream.device = device
     return dream
 
 
-def measure(model: WorldModel, row: int) -> Found:
+def measure(model: SceneWorld, row: int) -> Found:
     """Each allocation of a drive of TICKS ticks, then `row` allocations in a row."""
     quiet = Drive(partial(hungry, model))
     quiet.go(TICKS)

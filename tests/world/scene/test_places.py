@@ -100,6 +100,32 @@ def test_a_network_of_ones_own(tmp_path):
     assert len(load_place(str(path)).map.graph.streets) == 1
 
 
+def test_one_way_streets_that_lead_nowhere_are_left_out(tmp_path):
+    path = tmp_path / "own.net.xml"
+    at = {"A": (0, 0), "B": (150, 0), "C": (150, 150), "D": (300, 0)}
+    ends = "".join(f'<junction id="{name}" type="priority" x="{x}" y="{y}"/>' for name, (x, y) in at.items())
+    both = edge("ab", "AB", [lane("ab", 0)]) + edge("ba", "BA", [lane("ba", 0)])
+    path.write_text(f"<net>{both}{edge('bd', 'BD', [lane('bd', 0)])}{edge('cb', 'CB', [lane('cb', 0)])}{ends}</net>")
+    graph = load_place(str(path)).map.graph
+    assert [(street.forward, street.backward) for street in graph.streets] == [(1, 1), (1, 0)]
+    assert len(graph.junctions) == 3
+    path = tmp_path / "trap.net.xml"
+    path.write_text(f"<net>{edge('bd', 'BD', [lane('bd', 0)])}{edge('ab', 'AB', [lane('ab', 0)])}{ends}</net>")
+    with pytest.raises(DataError, match="lead nowhere"):
+        load_place(str(path))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "<osm", "no map at all", "<osm></osm>", "<osm><node id='1' lat='1' lon='1'/></osm>"]
+)
+def test_a_damaged_or_empty_map_is_refused_in_one_sentence(tmp_path, content):
+    path = tmp_path / "own.osm"
+    path.write_text(content)
+    with pytest.raises(DataError) as refused:
+        load_place(str(path))
+    assert str(path) in str(refused.value) and "\n" not in str(refused.value)
+
+
 def test_a_map_without_sumo_is_refused_in_one_sentence(tmp_path, monkeypatch):
     def missing(*_: object) -> None:
         raise SimulatorError("The town needs SUMO, which is not installed: run `pip install 'lucidrive[sim]'`.")
