@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from tests.tiny_world import write_tiny_world
-from world.controls import NULL, Command, Control, TimeOfDay, Weather
-from world.dream import GUIDED_FRAMES, Dream, drive_all, step_all
+from world.controls import NULL, Command, Control, TimeOfDay
+from world.dream import step_all
 from world.errors import DataError, WeightsError
 from world.frame import Frame
+from world.latent.dream import LatentDream, drive_all
 from world.model import WorldModel
 
 
@@ -21,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> WorldModel:
     return WorldModel.load(write_tiny_world(tmp_path_factory.mktemp("tiny")))
 
 
-def drive(dream: Dream, frames: int = 5, steer: float = 0.2) -> list[Frame]:
+def drive(dream: LatentDream, frames: int = 5, steer: float = 0.2) -> list[Frame]:
     return [dream.step(Control(steer=steer, accel=0.1)) for _ in range(frames)]
 
 
@@ -35,7 +36,7 @@ def same(a: list[Frame], b: list[Frame]) -> bool:
 def test_the_same_seed_gives_the_same_frames_and_another_seed_others(model: WorldModel, start: dict) -> None:
     runs = []
     for seed in (3, 3, 4):
-        dream = Dream(model, seed)
+        dream = LatentDream(model, seed)
         runs.append([dream.start(Control(), **start), *drive(dream)])
     assert same(runs[0], runs[1])
     assert not same(runs[0], runs[2])
@@ -44,13 +45,13 @@ def test_the_same_seed_gives_the_same_frames_and_another_seed_others(model: Worl
 
 
 def test_the_same_dream_can_be_started_again(model: WorldModel) -> None:
-    dream = Dream(model, 1)
+    dream = LatentDream(model, 1)
     runs = [[dream.start(scene="street"), *drive(dream)] for _ in range(2)]
     assert same(*runs)
 
 
 def test_forks_share_their_past_and_part_by_what_they_are_told(model: WorldModel) -> None:
-    dream = Dream(model, 1)
+    dream = LatentDream(model, 1)
     dream.start(scene="street")
     drive(dream)
     other, third = dream.fork(), dream.fork()
@@ -62,33 +63,19 @@ def test_forks_share_their_past_and_part_by_what_they_are_told(model: WorldModel
 
 
 def test_a_saved_dream_goes_on_where_it_was(model: WorldModel, tmp_path: Path) -> None:
-    dream = Dream(model, 1)
+    dream = LatentDream(model, 1)
     dream.start(scene="street")
     drive(dream)
     dream.save(tmp_path / "dream.safetensors")
-    loaded = Dream.load(model, tmp_path / "dream.safetensors")
+    loaded = LatentDream.load(model, tmp_path / "dream.safetensors")
     assert loaded.frame is not None
     assert dream.frame is not None
     assert loaded.frame.readout == dream.frame.readout
     assert same(drive(dream), drive(loaded))
 
 
-def test_other_weather_is_guided_to_for_a_while(model: WorldModel, tmp_path: Path) -> None:
-    dream = Dream(model, 1)
-    dream.start(scene="street")
-    assert dream._since == GUIDED_FRAMES
-    rain = Control(weather=int(Weather.RAIN_2))
-    for count in range(3):
-        dream.step(rain)
-        assert dream._since == dream.fork()._since == count
-    dream.save(tmp_path / "dream.safetensors")
-    assert Dream.load(model, tmp_path / "dream.safetensors")._since == 2
-    dream.start(rain, scene="street")
-    assert dream._since == 0
-
-
 def test_what_is_kept_does_not_grow(model: WorldModel) -> None:
-    dream = Dream(model, 1)
+    dream = LatentDream(model, 1)
     dream.start(scene="street")
 
     def kept() -> int:
@@ -101,7 +88,7 @@ def test_what_is_kept_does_not_grow(model: WorldModel) -> None:
 
 
 def test_any_part_of_a_control_may_be_left_out(model: WorldModel) -> None:
-    dream = Dream(model, 1)
+    dream = LatentDream(model, 1)
     nothing = Control(float("nan"), float("nan"), NULL, NULL, NULL, NULL, NULL, NULL)
     dream.start(nothing)
     frame = dream.step(nothing)
@@ -111,14 +98,14 @@ def test_any_part_of_a_control_may_be_left_out(model: WorldModel) -> None:
 def test_conditions_reach_the_picture(model: WorldModel) -> None:
     pictures = []
     for time in (TimeOfDay.DAY, TimeOfDay.NIGHT):
-        dream = Dream(model, 1)
+        dream = LatentDream(model, 1)
         dream.start(scene="street")
         pictures.append(dream.step(Control(time=time)).image)
     assert not np.array_equal(*pictures)
 
 
 def test_the_driver_gives_an_action_within_range(model: WorldModel) -> None:
-    dream = Dream(model, 1)
+    dream = LatentDream(model, 1)
     dream.start(scene="street")
     action = dream.drive(Command.LEFT, 8.0)
     assert -1 <= action.steer <= 1
@@ -132,7 +119,7 @@ def test_the_model_says_what_it_knows(model: WorldModel) -> None:
 
 
 def test_bad_starts_are_refused_in_a_sentence(model: WorldModel) -> None:
-    dream = Dream(model)
+    dream = LatentDream(model)
     with pytest.raises(DataError, match="no start scene 'moon'; there are: street"):
         dream.start(scene="moon")
     with pytest.raises(DataError, match="uint8"):
@@ -140,7 +127,7 @@ def test_bad_starts_are_refused_in_a_sentence(model: WorldModel) -> None:
     with pytest.raises(DataError, match="Start the dream"):
         dream.step(Control())
     with pytest.raises(DataError, match="K must be"):
-        Dream(model, steps=3)
+        LatentDream(model, steps=3)
 
 
 def test_damaged_weights_are_refused_before_use(tmp_path: Path) -> None:
@@ -162,9 +149,9 @@ def test_damaged_weights_are_refused_before_use(tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(WeightsError, match="checksum"):
         WorldModel.load(folder)
-    config["format"] = 1  # the old one, which has none
+    config["format"] = 2
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(WeightsError, match="colour"):
+    with pytest.raises(WeightsError, match="another version"):
         WorldModel.load(folder)
     with pytest.raises(WeightsError, match="no world weights"):
         WorldModel.load(tmp_path / "nowhere")
@@ -172,23 +159,29 @@ def test_damaged_weights_are_refused_before_use(tmp_path: Path) -> None:
 
 def test_a_damaged_dream_is_refused(model: WorldModel, tmp_path: Path) -> None:
     path = tmp_path / "dream.safetensors"
-    dream = Dream(model)
+    dream = LatentDream(model)
     dream.start(scene="street")
     dream.save(path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DataError, match="not a saved dream"):
-        Dream.load(model, path)
+        LatentDream.load(model, path)
     other = WorldModel.load(write_tiny_world(tmp_path / "other", seed=5))
     dream.save(path)
     with pytest.raises(WeightsError, match="other weights"):
-        Dream.load(other, path)
+        LatentDream.load(other, path)
     with pytest.raises(DataError, match="could not be saved"):
         dream.save(tmp_path / "no" / "such" / "folder")
 
 
-def company(model: WorldModel) -> list[Dream]:
+def company(model: WorldModel) -> list[LatentDream]:
     """Dreams of different age, start and K; the last two are alike but for their seed."""
-    dreams = [Dream(model, 1), Dream(model, 2, steps=4), Dream(model, 3), Dream(model, 4), Dream(model, 5)]
+    dreams = [
+        LatentDream(model, 1),
+        LatentDream(model, 2, steps=4),
+        LatentDream(model, 3),
+        LatentDream(model, 4),
+        LatentDream(model, 5),
+    ]
     for dream in dreams[:3]:
         dream.start(scene="street")
     for dream in dreams[3:]:
@@ -241,7 +234,7 @@ def test_a_batch_leaves_no_dream_behind_when_one_falls_apart(model: WorldModel) 
 
 
 def test_what_cannot_be_batched_is_refused(model: WorldModel) -> None:
-    dream = Dream(model)
+    dream = LatentDream(model)
     with pytest.raises(DataError, match="Start the dreams"):
         step_all([dream], [Control()])
     with pytest.raises(DataError, match="Start the dreams"):
@@ -255,7 +248,7 @@ def test_what_a_batch_keeps_does_not_grow(model: WorldModel) -> None:
     dreams = company(model)
 
     def kept() -> int:
-        parts = [tensor for one in dreams for tensor in (*one._latents, *one._images, one._cache.keys, one._hidden)]
+        parts = [tensor for one in dreams for tensor in (*one._latents, one._cache.keys, one._hidden)]
         return sum(tensor.untyped_storage().nbytes() for tensor in parts)
 
     for _ in range(8):
@@ -267,7 +260,7 @@ def test_what_a_batch_keeps_does_not_grow(model: WorldModel) -> None:
 
 
 def test_what_if_i_had_braked(model: WorldModel) -> None:
-    dream, untouched = Dream(model, 1), Dream(model, 1)
+    dream, untouched = LatentDream(model, 1), LatentDream(model, 1)
     for one in (dream, untouched):
         one.start(scene="street")
     past = drive(dream, 4, steer=0.0)

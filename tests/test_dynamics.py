@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,10 @@ from hypothesis import strategies as st
 
 from tests.tiny_world import TINY
 from world import kinematics
-from world.anchor import DRIFT, Anchor, AnchorConfig
-from world.blend import Blend
 from world.kinematics import Motion
 from world.latent.blocks import TimeAttention, rotate
 from world.latent.dynamics import LIMIT, Cache, Condition, Dynamics, sample
 from world.latent.tokenizer import Tokenizer, to_float, to_uint8
-from world.layout import unknown
 from world.train.checkpoint import load_checkpoint, save_checkpoint
 
 CONFIG = TINY.dynamics
@@ -26,15 +22,13 @@ CONFIG = TINY.dynamics
 
 def given_nothing(batch: int) -> Condition:
     shape = (batch, CONFIG.tokens, CONFIG.channels)
-    parts = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
-    return Condition(
-        *parts, torch.ones(batch), torch.zeros(batch, 4), torch.zeros(batch, 6, dtype=torch.long), unknown(batch)
-    )
+    parts = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in range(2)]
+    return Condition(*parts, torch.ones(batch), torch.zeros(batch, 4), torch.zeros(batch, 6, dtype=torch.long))
 
 
 def test_a_dream_cannot_run_away() -> None:
     conditions = given_nothing(1)
-    conditions.anchor_BNC = 100 * conditions.anchor_BNC
+    conditions.last_BNC = 100 * conditions.last_BNC
     noise = torch.randn(1, CONFIG.tokens, CONFIG.channels, generator=torch.Generator().manual_seed(0))
     assert sample(Dynamics(CONFIG), noise, conditions, 2).abs().max() == LIMIT
 
@@ -46,10 +40,10 @@ def filled(module: torch.nn.Module) -> torch.nn.Module:
     return module.eval()
 
 
-def test_an_untrained_dynamics_repeats_its_anchor() -> None:
+def test_an_untrained_dynamics_repeats_the_last_frame() -> None:
     conditions = given_nothing(2)
     out = Dynamics(CONFIG)(torch.randn(2, CONFIG.tokens, CONFIG.channels), torch.zeros(2), torch.ones(2), conditions)
-    assert torch.equal(out, conditions.anchor_BNC)
+    assert torch.equal(out, conditions.last_BNC)
 
 
 def test_pca_alone_gives_the_picture_back() -> None:
@@ -75,22 +69,6 @@ def test_a_stream_sees_what_a_clip_sees() -> None:
         torch.testing.assert_close(out[0], clip[frame], atol=1e-5, rtol=1e-4)
 
 
-def test_guidance_goes_on_towards_what_was_asked_for() -> None:
-    model, conditions = filled(Dynamics(CONFIG)), given_nothing(2)
-    noise = torch.randn(2, CONFIG.tokens, CONFIG.channels, generator=torch.Generator().manual_seed(0))
-    drawn, caches = {}, {}
-    for strength in (0.0, 1.0):
-        caches[strength] = Cache(CONFIG, 2)
-        guidance = torch.tensor([strength, 0.0])
-        drawn[strength] = sample(model, noise, conditions, 1, caches[strength], guidance_B=guidance)
-        caches[strength].commit()
-    unasked = sample(model, noise, conditions.unasked(), 1, Cache(CONFIG, 2))
-    assert torch.allclose(drawn[1.0][0], 2 * drawn[0.0][0] - unasked[0], atol=1e-4)
-    assert not torch.allclose(drawn[1.0][0], drawn[0.0][0], atol=1e-3)
-    assert torch.allclose(drawn[1.0][1], drawn[0.0][1], atol=1e-5)
-    assert torch.allclose(caches[1.0].keys, caches[0.0].keys, atol=1e-4)
-
-
 def test_rotary_positions_are_relative() -> None:
     q, k = torch.randn(1, 16), torch.randn(1, 16)
     scores = [rotate(q, torch.tensor([at + 3])) @ rotate(k, torch.tensor([at])).T for at in (0, 7)]
@@ -104,33 +82,6 @@ def test_the_cache_forgets_the_oldest() -> None:
         cache.commit()
         assert cache.keys.shape[-2] <= CONFIG.context
     assert cache.keys.shape[-2] == CONFIG.context
-
-
-def test_the_anchor_carries_the_picture_with_the_turn() -> None:
-    anchor = Anchor(AnchorConfig())
-    image = torch.zeros(1, 3, 72, 128)
-    image[..., 20:30, 64] = 1.0  # a line straight ahead, above the horizon
-    still = anchor(image, image, torch.zeros(1, 4))
-    torch.testing.assert_close(still, image, atol=1e-3, rtol=0)
-    turned = anchor(image, image, torch.tensor([[0.0, 0.0, 0.0, 0.8]]))  # 0.08 rad left: everything moves right
-    column = int(turned[0, 0, 25].argmax())
-    assert column - 64 == pytest.approx(64 * math.tan(0.08), abs=1.5)
-
-
-def test_pixels_that_move_by_themselves_are_carried_too() -> None:
-    anchor = Anchor(AnchorConfig())
-    anchor.drift.bias.data[: anchor.drift.out_channels // 2] = 4 / 64 / DRIFT  # x: from four pixels to the right
-    image = torch.rand(1, 3, 72, 128)
-    carried = anchor(image, image, torch.zeros(1, 4))
-    torch.testing.assert_close(carried[..., :124], image[..., 4:], atol=1e-3, rtol=0)
-
-
-def test_a_blend_begins_with_both_and_learns_to_keep_one() -> None:
-    carried, dreamt = torch.rand(2, 3, 72, 128) * 2 - 1, torch.rand(2, 3, 72, 128) * 2 - 1
-    blend = Blend()
-    torch.testing.assert_close(blend(carried, dreamt), (carried + dreamt) / 2, atol=1e-5, rtol=0)
-    blend.decide.bias.data[:4] = 20.0
-    torch.testing.assert_close(blend(carried, dreamt), carried, atol=1e-5, rtol=0)
 
 
 @given(st.floats(0, 18), st.floats(-2, 2), st.floats(-2, 2))

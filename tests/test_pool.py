@@ -12,7 +12,6 @@ from tests.drives import made_up_dataset
 from tests.tiny_world import TINY, write_tiny_world
 from world.errors import WeightsError
 from world.files import go_on, seeded
-from world.latent.rollout import Parts
 from world.model import WorldModel
 from world.train import pool as pooling
 from world.train.compute import Compute
@@ -53,10 +52,12 @@ def test_dreams_of_a_group_go_on_together_and_begin_anew(tmp_path: Path, monkeyp
         monkeypatch.setattr(pooling, name, value)
     drives = Drives.load(made_up_dataset(tmp_path / "drives"), (72, 128), tmp_path)
     model = WorldModel.load(write_tiny_world(tmp_path / "weights"))
-    parts = Parts(model.tokenizer, model.anchor, model.blend, model.dynamics.requires_grad_(True))
-    latents = encode_all(drives, parts.tokenizer, "cpu", tmp_path, model.hashes)
+    dynamics = model.dynamics.requires_grad_(True)
+    latents = encode_all(drives, model.tokenizer, "cpu", tmp_path, model.hashes)
     weights = (drives.age >= 1).double()
-    pool = Pool(parts, drives, latents, weights, torch.ones(32), Compute(), seeded(0, "cpu"), Recipe())
+    pool = Pool(
+        model.tokenizer, dynamics, drives, latents, weights, torch.ones(32), Compute(), seeded(0, "cpu"), Recipe()
+    )
     seen, lengths = [], []
     for _ in range(9):
         for losses in pool.step(0.0):

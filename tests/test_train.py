@@ -12,7 +12,7 @@ from PIL import Image
 from tests.drives import FRAMES, made_up_dataset
 from tests.tiny_world import TINY, write_tiny_world
 from world.controls import Control
-from world.dream import Dream
+from world.dream import open_dream
 from world.errors import DataError
 from world.files import load_part, read_config, write_config
 from world.latent.tokenizer import Tokenizer
@@ -37,7 +37,7 @@ def progress(path: Path) -> tuple[int, float]:
     return int(last["step"]), float(last["seconds"])
 
 
-def test_a_tokenizer_that_is_gone_on_with_keeps_its_latents_and_its_anchor(dataset: Path, tmp_path: Path) -> None:
+def test_a_tokenizer_that_is_gone_on_with_keeps_its_latents(dataset: Path, tmp_path: Path) -> None:
     begin, out = write_tiny_world(tmp_path / "begin"), tmp_path / "run"
     out.mkdir()
     write_config(out, TINY, {})
@@ -52,7 +52,6 @@ def test_a_tokenizer_that_is_gone_on_with_keeps_its_latents_and_its_anchor(datas
     with torch.no_grad():
         assert torch.equal(before.encode(picture), after.encode(picture))
         assert not torch.equal(before.decode(latents), after.decode(latents))
-    assert (out / "anchor.safetensors").read_bytes() == (begin / "anchor.safetensors").read_bytes()
 
 
 @pytest.mark.slow
@@ -75,7 +74,7 @@ def test_from_a_dataset_to_weights_that_dream(dataset: Path, tmp_path: Path) -> 
     model = WorldModel.load(tmp_path / "weights")
     assert {"clear", "day", "follow"} <= model.vocabulary
     assert model.scenes
-    dream = Dream(model)
+    dream = open_dream(model)
     dream.start(scene=model.scenes[0])
     assert dream.step(Control()).image.shape == (72, 128, 3)
     assert (tmp_path / "weights/curves.png").stat().st_size > 1000

@@ -15,7 +15,7 @@ from world.train.compute import Compute
 PLAIN = Compute(mixed_precision="fp32", step_seconds=3.6)
 MINUTES = 0.6  # of each part: ten of those steps, shared by its phases
 SMALL = {
-    tokenizer: {"BATCH": 8, "ANCHOR_BATCH": 8, "PCA_PATCHES": 4800},
+    tokenizer: {"BATCH": 8, "PCA_PATCHES": 4800},
     dynamics: {"PAIRS": 16, "CLIPS": 4, "VALIDATION_CLIPS": 2},
     pool: {"DREAMS": 8, "LENGTHS": (4, 8)},
     driver: {"BATCH": 32},

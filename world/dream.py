@@ -9,10 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from world.controls import Control
-from world.driver import Action
-from world.errors import DataError
 from world.frame import Frame
-from world.latent.dream import LatentDream, drive_all, step_latent
+from world.latent.dream import LatentDream, step_latent
 from world.model import WorldModel
 from world.scene_world import SceneDream, SceneWorld
 
@@ -60,5 +58,3 @@ def step_all(dreams: Sequence[AnyDream], controls: Sequence[Control]) -> list[Fr
         raise
     frames |= dict(zip((place for place, _, _ in latent), stepped, strict=True))
     return [frames[place] for place, _ in pairs]
-
-

@@ -70,7 +70,9 @@ def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
         text = path.read_text()
         raw = json.loads(text)
         if raw["format"] != FORMAT:
-            raise WeightsError(f"{folder} is of another version of lucidrive; train a world anew with `lucidrive train`.")
+            raise WeightsError(
+                f"{folder} is of another version of lucidrive; train a world anew with `lucidrive train`."
+            )
         if _text(raw) != text:
             raise ValueError("its checksum is another")
         parts = raw["parts"]
@@ -148,9 +150,7 @@ def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tens
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise WeightsError(
-            f"{path} is not a whole safetensors file ({error}); copy it anew or train again."
-        ) from error
+        raise WeightsError(f"{path} is not a whole safetensors file ({error}); copy it anew or train again.") from error
 
 
 def sha256(path: Path) -> str:

@@ -22,7 +22,6 @@ from world.data.video import fit
 from world.errors import WeightsError
 from world.files import load_part, save_part, sha256, strict
 
-WEIGHTS = Path(__file__).parent / "weights" / "judge"
 PART = "judge"
 BATCH = 64  # frames at a time
 # What it says, and the width of each answer: classes, probabilities (logits), then numbers in these units.
@@ -145,16 +144,15 @@ class Judge(nn.Module):
         )
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> Judge:
-        """The judge in `folder` (default: the repository's); WeightsError when anything is missing or damaged."""
-        folder = folder or WEIGHTS
+    def load(cls, folder: Path) -> Judge:
+        """The judge in `folder`; WeightsError when anything is missing or damaged."""
         raw = card(folder)
         try:
             config = strict(JudgeConfig, raw["config"], str(folder / "config.json"))
             return load_part(folder, PART, cls(config), raw)  # type: ignore[return-value]
         except (KeyError, TypeError, RuntimeError) as error:
             raise WeightsError(
-                f"{folder / 'config.json'} is damaged ({error}); restore it from the repository."
+                f"{folder / 'config.json'} is damaged ({error}); copy it anew or train again."
             ) from error
 
 
@@ -192,17 +190,17 @@ def as_input(images: np.ndarray, index: np.ndarray) -> Tensor:
     return (pictures / 127.5 - 1).unflatten(0, index.shape)
 
 
-def card(folder: Path | None = None) -> dict[str, Any]:
+def card(folder: Path) -> dict[str, Any]:
     """config.json: the shapes, a sha256 a file, and how the judge was trained."""
-    path = (folder or WEIGHTS) / "config.json"
+    path = folder / "config.json"
     try:
         return json.loads(path.read_text())
     except FileNotFoundError as error:
         raise WeightsError(
-            f"There is no judge in {path.parent}; restore it or train one with `lucidrive train judge`."
+            f"There is no judge in {path.parent}; name another folder, or train one with `lucidrive train judge`."
         ) from error
     except ValueError as error:
-        raise WeightsError(f"{path} is damaged ({error}); restore it from the repository.") from error
+        raise WeightsError(f"{path} is damaged ({error}); copy it anew or train again.") from error
 
 
 def save(judge: Judge, folder: Path, trained: dict[str, Any]) -> None:

@@ -115,7 +115,6 @@ def _command(part: str, help: str) -> None:
 
 
 _command("tokenizer", "Frames to latents and back. The first part.")
-_command("actor", "What paints the actors of events, where the data say where they are. Needs the tokenizer.")
 _command("dynamics", "The next latents under a control, by shortcut forcing. Needs the tokenizer.")
 _command("driver", "Readouts and the driver, on the tokenizer's latents and the dynamics' dreams.")
 
@@ -132,7 +131,7 @@ def judge(
     begin: Begin = None,
     step_seconds: StepSeconds = None,
 ) -> None:
-    """The judge that measures dreams: trained on real frames of the town alone, it shares nothing with the world."""
+    """A judge of pictures: trained on real frames of the town alone, it shares nothing with the world."""
     from world.train.judge import train_judge
 
     compute = _compute(device, mixed_precision, False, False, 1, step_seconds)
@@ -186,7 +185,7 @@ def everything(
         say(f"Released to {out / 'weights'}. Try them: lucidrive ui --world {out / 'weights'}")
 
 
-@app.command(epilog="Example: lucidrive train ablate --data data/train --minutes 3 --only velocity --only no-anchor")
+@app.command(epilog="Example: lucidrive train ablate --data data/train --minutes 3 --only velocity --only k-1")
 def ablate(
     data: Data = Path("data/train"),
     held_out: HeldOut = Path("data/validation"),
@@ -253,7 +252,7 @@ def release(
     data: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="The dataset trained on, for the model card.")
     ] = None,
-    out: Out = Path("world/weights/embedded"),
+    out: Out = Path("runs/weights"),
 ) -> None:
     """Make trained parts into weights to ship: checked, with start scenes, curves and a model card."""
     from world.train.release import release as make

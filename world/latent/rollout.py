@@ -41,7 +41,9 @@ def advance(
     start, on_last, on_before = noise
     one = torch.ones(len(start), device=start.device)
     last, before = past.last + context_noise * on_last, past.before + context_noise * on_before
-    drawn = sample(dynamics, start, Condition(last, before, one, motions_BM, fields_B6), steps, cache, learning=learning)
+    drawn = sample(
+        dynamics, start, Condition(last, before, one, motions_BM, fields_B6), steps, cache, learning=learning
+    )
     if cache is not None:
         cache.commit()
     return drawn

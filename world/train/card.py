@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from world.files import parameters, read_config
+from world.future import table
 from world.presets import PRESETS
 from world.train.stages import Stage, read_stages
 
@@ -93,7 +94,9 @@ def _measured(path: Path) -> str:
         return {int(key) if key.isdigit() else key: value for key, value in pairs.items()}
 
     rows = table(json.loads(path.read_text(), object_hook=numbered))
-    return f"## Measured\n\n`lucidrive evaluate future`, on data never trained on:\n\n{markdown(('what', 'value'), rows)}"
+    return (
+        f"## Measured\n\n`lucidrive evaluate future`, on data never trained on:\n\n{markdown(('what', 'value'), rows)}"
+    )
 
 
 def _ablations(path: Path) -> str:

@@ -313,7 +313,14 @@ def horizons(
     def dreamt(motions: Tensor) -> list[Tensor]:
         with precision(device):
             latents_BTNC = rollout(
-                dynamics, past, motions, fields, seeded(seed, "cpu"), steps=steps, time=time, context_noise=context_noise
+                dynamics,
+                past,
+                motions,
+                fields,
+                seeded(seed, "cpu"),
+                steps=steps,
+                time=time,
+                context_noise=context_noise,
             )
             return [tokenizer.decode(latents_BTNC[:, frame - 1]).clamp(-1, 1) for frame in HORIZONS]
 

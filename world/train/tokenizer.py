@@ -90,6 +90,7 @@ def train_tokenizer(
     if compute.main:
         save_part(out, "tokenizer", tokenizer.state_dict())
 
+
 @torch.inference_mode()
 def reconstruction(
     tokenizer: Tokenizer, drives: Drives, device: str, frames: int = 256, where: Tensor | None = None
