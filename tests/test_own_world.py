@@ -238,9 +238,10 @@ def test_weights_and_data_must_agree(dataset: Path, tmp_path: Path) -> None:
     write_config(out, TINY, {"tokenizer": {}})
     with pytest.raises(DataError, match="steer, accel, speed, yaw_rate, and the data has steer, gas, brake"):
         train("dynamics", dataset / "set", dataset / "held", out, minutes=0.01)
-    raw["parts"]["dynamics"]["inputs"] = {"names": ["a"], "low": [0], "high": [1], "one_hot": False, "x": 1}
-    (out / "config.json").write_text(json.dumps(raw))
-    with pytest.raises(WeightsError, match="keys: x"):
+    config = json.loads((out / "config.json").read_text())
+    config["parts"]["dynamics"]["inputs"] = {"names": ["a"], "low": [0], "high": [1], "one_hot": False, "x": 1}
+    (out / "config.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="damaged"):
         read_config(out)
     assert isinstance(OWN, WorldConfig) and "driver" not in OWN.build()
 

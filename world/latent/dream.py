@@ -1,0 +1,360 @@
+"""A dream of a latent world: start it, step it, fork it, save it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from world import kinematics
+from world.controls import NULL, Control
+from world.data.video import fit
+from world.driver import Action
+from world.errors import DataError, WeightsError
+from world.files import seeded
+from world.frame import UNREAD, Frame, Readout
+from world.inputs import Inputs
+from world.kinematics import Motion
+from world.latent.dynamics import FIELDS, Cache, Condition, sample
+from world.latent.rollout import Past, advance
+from world.latent.tokenizer import to_float, to_uint8
+from world.model import WorldModel
+from world.readout import FRAMES
+
+FIRST_STEPS = 8  # shortcut steps for a frame that has no past
+
+
+class LatentDream:
+    """One dream. `steps` is K, the shortcut steps a frame (1 to 8): more is sharper and slower.
+
+    The same weights, seed, controls and machine give the same frames. Memory stays constant however long it runs.
+    """
+
+    def __init__(self, model: WorldModel, seed: int = 0, steps: int = 2) -> None:
+        if steps not in (1, 2, 4, 8):
+            raise DataError(f"K must be 1, 2, 4 or 8 steps a frame, not {steps}.")
+        self.model, self.steps, self.seed = model, steps, seed
+        self.frame: Frame | None = None
+        self._generator = seeded(seed, model.device)
+        self._cache = Cache(model.dynamics.config, 1, model.device)
+        self._latents: list[Tensor] = []  # the last FRAMES, oldest first, each [1, N, C]
+        self._hidden: Tensor | None = None
+
+    @property
+    def index(self) -> int:
+        return self.frame.index if self.frame else -1
+
+    @torch.inference_mode()
+    def start(
+        self,
+        control: Control | None = None,
+        *,
+        scene: str | None = None,
+        frames: np.ndarray | None = None,
+        speed: float | None = None,
+    ) -> Frame:
+        """The first frame: from a named scene, from real frames uint8 [T, H, W, 3] of any size, or from conditions alone.
+
+        `control` says under which conditions (default: the scene's own, or a clear day); speed in m/s.
+        """
+        if scene is not None and frames is not None:
+            raise DataError("Start a dream from a scene or from frames, not from both.")
+        motion = Motion(speed or 0.0)
+        if scene is not None:
+            frames, motion, own = self.model.scene(scene)
+            control = control or own
+            motion = Motion(motion.speed if speed is None else speed, motion.yaw_rate)
+        control = control or Control()
+        self._generator = seeded(self.seed, self.model.device)
+        self._cache = Cache(self.model.dynamics.config, 1, self.model.device)
+        self._latents = []
+        if frames is None:
+            if speed is None:
+                motion = Motion(7.0)
+            return self._dream_first(control, motion)
+        images = [
+            to_float(torch.from_numpy(fit(image, self.model.size))[None]).to(self.model.device)
+            for image in check(frames)
+        ]
+        self._latents = [checked(self.model.tokenizer.encode(image), "tokenizer") for image in images[-FRAMES:]]
+        self._latents = [self._latents[0]] * (FRAMES - len(self._latents)) + self._latents
+        return self._publish(control, motion, images[-1])
+
+    def step(self, control: Control) -> Frame:
+        """One frame on: the kinematic car moves under `control`, and the world is dreamt around it."""
+        return step_latent([self], [control])[0]
+
+    def drive(self, command: int, target_speed: float) -> Action:
+        """What the driver would do now, given a command and a target speed in m/s."""
+        return drive_all([self], [command], [target_speed])[0]
+
+    def fork(self) -> LatentDream:
+        """A second dream with the same past and the same random state; neither feels what the other does."""
+        other = LatentDream(self.model, self.seed, self.steps)
+        other.frame, other._hidden = self.frame, self._hidden
+        other._latents, other._cache = list(self._latents), self._cache.clone()
+        other._generator.set_state(self._generator.get_state())
+        return other
+
+    def reseed(self, seed: int) -> None:
+        """From here on another of the futures that this past may have."""
+        self.seed = seed
+        self._generator = seeded(seed, self.model.device)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that the next frames depend on: tensors, and plain values for JSON. `from_state` goes on from there."""
+        if self.frame is None:
+            raise DataError("There is no dream to save yet; start it first.")
+        frame = self.frame
+        values = {
+            "index": frame.index,
+            "control": asdict(frame.control),
+            "motion": asdict(frame.motion),
+            "readout": asdict(frame.readout),
+            "seed": self.seed,
+            "steps": self.steps,
+            "weights": self.model.hashes,
+        }
+        tensors = {
+            "picture": torch.from_numpy(frame.image),
+            **({} if self._hidden is None else {"hidden": self._hidden.contiguous()}),
+            "latents": torch.stack(self._latents),
+            "cache": self._cache.keys.contiguous(),
+            "generator": self._generator.get_state(),
+        }
+        return tensors, values
+
+    @classmethod
+    def from_state(cls, model: WorldModel, tensors: dict[str, Tensor], values: dict[str, Any]) -> LatentDream:
+        """A dream that goes on exactly where the other was, on the device of `model`."""
+        dream = cls(model, values["seed"], values["steps"])
+        there = {name: tensor.to(model.device) for name, tensor in tensors.items()}
+        dream._hidden = there.get("hidden")
+        dream._latents, dream._cache.keys = list(there["latents"]), there["cache"]
+        dream._generator.set_state(tensors["generator"].cpu())
+        dream.frame = Frame(
+            tensors["picture"].cpu().numpy(),
+            values["index"],
+            Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))}),
+            Motion(**values["motion"]),
+            Readout(**values["readout"]),
+        )
+        return dream
+
+    def fits(self, other: Any) -> None:
+        """ValueError where the other's tensors are not those of such a dream, or hold numbers that are none."""
+        mine, theirs = self.state()[0], other.state()[0]
+        for name, value in mine.items():
+            there = theirs[name]
+            odd = there.shape[-2] > self._cache.context if name == "cache" else there.shape != value.shape
+            rest = name == "cache" and (there.shape[:-2], there.shape[-1:]) != (value.shape[:-2], value.shape[-1:])
+            if odd or rest or there.dtype != value.dtype or not bool(torch.isfinite(there).all()):
+                raise ValueError(name)
+
+    @property
+    def most_bytes(self) -> int:
+        """More than the file of such a dream takes, whose cache is full."""
+        keys, rest = self._cache.keys, self.state()[0].values()
+        cache = keys[..., :1, :].numel() * self._cache.context * keys.element_size()
+        return 2 * (cache + sum(value.numel() * value.element_size() for value in rest)) + 2**20
+
+    def save(self, path: Path) -> None:
+        """Writes the whole state as safetensors (aside, then renamed)."""
+        tensors, plain = self.state()
+        aside = path.with_name(path.name + ".tmp")
+        try:
+            save_file(tensors, aside, {"lucidrive": json.dumps(plain)})
+            aside.replace(path)
+        except (OSError, SafetensorError) as error:
+            aside.unlink(missing_ok=True)
+            raise DataError(
+                f"The dream could not be saved to {path} ({error}); choose a folder with room that you may write to."
+            ) from error
+
+    @classmethod
+    def load(cls, model: WorldModel, path: Path) -> LatentDream:
+        """A saved dream, going on exactly where it was; WeightsError when it was dreamt by other weights."""
+        try:
+            with safe_open(str(path), "pt", device=model.device) as file:
+                plain = json.loads(file.metadata()["lucidrive"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is not a saved dream, or it is damaged ({error}); save it again.") from error
+        if plain["weights"] != model.hashes:
+            raise WeightsError(
+                f"{path} was dreamt by other weights than those loaded; load those weights to go on with it."
+            )
+        return cls.from_state(model, tensors, plain)
+
+    def _dream_first(self, control: Control, motion: Motion) -> Frame:
+        model, nothing = self.model, torch.zeros_like(self._noise())
+        motions = torch.tensor([told(model.inputs, control, motion)], device=model.device)
+        no_past = torch.zeros(1, device=model.device)
+        given = Condition(nothing, nothing, no_past, motions, fields_of([control], model.device))
+        latents = checked(sample(model.dynamics, self._noise(), given, FIRST_STEPS, self._cache))
+        self._cache.commit()
+        self._latents = [latents] * FRAMES
+        return self._publish(control, motion, checked(model.tokenizer.decode(latents), "tokenizer"))
+
+    def _publish(self, control: Control, motion: Motion, picture: Tensor) -> Frame:
+        """The first frame; picture: float [1, 3, H, W]."""
+        readout = UNREAD
+        if self.model.driving:
+            self._hidden = self.model.readout.trunk(torch.stack(self._latents, dim=1))
+            readout = read(self.model, self._hidden)[0]
+        self.frame = Frame(to_uint8(picture)[0].cpu().numpy(), 0, control, motion, readout)
+        return self.frame
+
+    def _noise(self) -> Tensor:
+        c = self.model.dynamics.config
+        return torch.randn(1, c.tokens, c.channels, generator=self._generator, device=self.model.device)
+
+
+@torch.inference_mode()
+def step_latent(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[Frame]:
+    """`LatentDream.step` for many dreams at once: those of one model, K and cache length are one batch.
+
+    Each dream keeps its own noise and cache and gets the frame that it would get alone, but for rounding: latents agree
+    to 1e-4 after a frame. All or none: after an error every dream is as it was, its random state too.
+    """
+    if len({id(dream) for dream in dreams}) < len(dreams):
+        raise ValueError("a dream cannot take two steps in one batch")
+    groups: dict[tuple[int, int, int], list[int]] = {}
+    for place, dream in enumerate(dreams):
+        groups.setdefault((id(dream.model), dream.steps, dream._cache.keys.shape[-2]), []).append(place)
+    states = [dream._generator.get_state() for dream in dreams]
+    drawn: dict[int, _Drawn] = {}
+    try:
+        for places in groups.values():
+            found = _draw([dreams[place] for place in places], [controls[place] for place in places])
+            drawn.update(zip(places, found, strict=True))
+    except Exception:
+        for dream, state in zip(dreams, states, strict=True):
+            dream._generator.set_state(state)
+        raise
+    return [drawn[place].commit(dream) for place, dream in enumerate(dreams)]
+
+
+@torch.inference_mode()
+def drive_all(dreams: Sequence[LatentDream], commands: Sequence[int], target_speeds: Sequence[float]) -> list[Action]:
+    """`LatentDream.drive` for many dreams of one model at once; target speeds in m/s."""
+    if not dreams:
+        return []
+    hidden = [dream._hidden for dream in dreams if dream._hidden is not None]
+    speeds = [dream.frame.motion.speed for dream in dreams if dream.frame is not None]
+    if len(hidden) < len(dreams) or len(speeds) < len(dreams):
+        raise DataError("Start the dreams before driving them.")
+    device = dreams[0].model.device
+    commanded = torch.tensor([max(0, command) for command in commands], device=device)
+    target, speed = torch.tensor([target_speeds, speeds], dtype=torch.float32, device=device)
+    actions: list[list[float]] = dreams[0].model.driver(torch.cat(hidden), commanded, target, speed).tolist()
+    return [Action(steer, accel) for steer, accel in actions]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """One dream's next frame, not yet part of it."""
+
+    frame: Frame
+    latents: Tensor
+    hidden: Tensor | None
+    keys: Tensor
+
+    def commit(self, dream: LatentDream) -> Frame:
+        dream._latents = [*dream._latents, self.latents][-FRAMES:]
+        dream._hidden, dream._cache.keys, dream.frame = self.hidden, self.keys, self.frame
+        return self.frame
+
+
+def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[_Drawn]:
+    """The next frames of dreams of one model, K and cache length. Changes nothing of theirs but the random states."""
+    model, size = dreams[0].model, len(dreams)
+    frames = [dream.frame for dream in dreams if dream.frame is not None]
+    if len(frames) < size:
+        raise DataError("Start the dreams before stepping them.")
+    motions = [Motion()] * size
+    if model.driving:
+        motions = [
+            kinematics.step(frame.motion, *(0.0 if math.isnan(value) else value for value in (to.steer, to.accel)))
+            for frame, to in zip(frames, controls, strict=True)
+        ]
+    leads = [told(model.inputs, control, motion) for control, motion in zip(controls, motions, strict=True)]
+    motions_BM, fields_B6 = torch.tensor(leads, device=model.device), fields_of(controls, model.device)
+    before, last = (torch.cat([dream._latents[age] for dream in dreams]) for age in (-2, -1))
+    cache = Cache(model.dynamics.config, size, model.device)
+    cache.keys = torch.cat([dream._cache.keys for dream in dreams], dim=2)
+    each = [(dream._noise(), dream._noise(), dream._noise()) for dream in dreams]
+    start, on_last, on_before = (torch.cat(several) for several in zip(*each, strict=True))
+    noise, steps = (start, on_last, on_before), dreams[0].steps
+    latents = checked(advance(model.dynamics, Past(before, last), motions_BM, fields_B6, noise, steps, cache))
+    pictures = checked(model.tokenizer.decode(latents), "tokenizer")
+    hidden: list[Tensor | None] = [None] * size
+    readouts = [UNREAD] * size
+    if model.driving:
+        seen = [torch.cat([dream._latents[age] for dream in dreams]) for age in range(1 - FRAMES, 0)]
+        hidden_BD = model.readout.trunk(torch.stack([*seen, latents], dim=1))
+        hidden, readouts = [one.clone() for one in hidden_BD.split(1)], read(model, hidden_BD)
+    images, keys = to_uint8(pictures).cpu().numpy(), cache.keys.chunk(size, dim=2)
+    return [  # copies: a part of a batch would keep the whole of it in memory
+        _Drawn(
+            Frame(images[row].copy(), frames[row].index + 1, controls[row], motions[row], readouts[row]),
+            latents[row : row + 1].clone(),
+            hidden[row],
+            keys[row].clone(),
+        )
+        for row in range(size)
+    ]
+
+
+def checked(value: Tensor, part: str = "dynamics") -> Tensor:
+    """What a part of the world gave; DataError where that is not finite."""
+    if not torch.isfinite(value).all():
+        raise fallen_apart(part)
+    return value
+
+
+def read(model: WorldModel, hidden_BD: Tensor) -> list[Readout]:
+    """What the readout says, checked likewise."""
+    readouts = model.readout.read(hidden_BD)
+    if not all(math.isfinite(value) for readout in readouts for value in astuple(readout)):
+        raise fallen_apart("readout")
+    return readouts
+
+
+def fallen_apart(part: str) -> DataError:
+    return DataError(
+        f"The dream fell apart in its {part} (numbers that are not finite); go back to the last good frame or reset it."
+    )
+
+
+def fields_of(controls: Sequence[Control], device: torch.device | str) -> Tensor:
+    """int64 [B, 6], as `Condition` has them."""
+    rows = [[getattr(control, name) for name in FIELDS] for control in controls]
+    return torch.tensor(rows, device=device).clamp_min(NULL)
+
+
+def told(inputs: Inputs, control: Control, motion: Motion) -> tuple[float, ...]:
+    """What a model with these inputs is told; DataError for an action of another width."""
+    if inputs.driving:
+        return control.steer, control.accel, motion.speed, motion.yaw_rate
+    action = control.action or inputs.rest
+    if len(action) != len(inputs):
+        raise DataError(
+            f"An action here has {len(inputs)} values ({', '.join(inputs.names)}), not {len(action)}; give them all."
+        )
+    return action
+
+
+def check(frames: np.ndarray) -> np.ndarray:
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
+        raise DataError(f"Start frames must be uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}.")
+    return frames[-FRAMES:]
