@@ -13,12 +13,10 @@ from brain.files import ADAPTER
 from bridge.clips import versions
 from ui.api import add_api
 from ui.visits import Visits
-from world.files import EMBEDDED
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/page"  # where `ui.routes` serves STATIC; not /static, which is Gradio's own
 STYLES = ("base", "stage", "panel", "futures", "tabs")
-JUDGE = EMBEDDED.parent / "judge"
 
 HEAD = "\n".join(
     (
@@ -59,10 +57,9 @@ def memory_tab() -> None:
 
 def about_tab() -> None:
     show(fragment("about"))
-    for title, card in (("World", EMBEDDED), ("Brain", ADAPTER), ("Judge", JUDGE)):
-        if (card / "README.md").exists():
-            with gr.Accordion(f"{title}: the card", open=False, elem_classes="card"):
-                gr.Markdown(card_text(card / "README.md"))
+    if (ADAPTER / "README.md").exists():
+        with gr.Accordion("Brain: the card", open=False, elem_classes="card"):
+            gr.Markdown(card_text(ADAPTER / "README.md"))
     show(table("Versions", versions()))
 
 

@@ -20,7 +20,6 @@ from world.latent.dynamics import Dynamics, DynamicsConfig
 from world.latent.tokenizer import Tokenizer, TokenizerConfig
 from world.readout import ReadoutConfig, ReadoutHeads
 
-EMBEDDED = Path(__file__).parent / "weights" / "embedded"
 SCENES = "scenes"
 FORMAT = 3  # of config.json
 
