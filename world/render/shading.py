@@ -208,7 +208,8 @@ def _shade(
                 elif kind != GLASS and kind != CLEARCOAT:
                     dark = one - F(0.28) * damp_all * (F(0.4) + F(0.6) * max(zero, nz))
                     ar, ag, ab = ar * dark, ag * dark, ab * dark
-                    rough = rough * (one - F(0.35) * damp_all)
+                    if kind != FOLIAGE and kind != GROUND:  # leaves and blades mirror every which way
+                        rough = rough * (one - F(0.35) * damp_all)
 
             # Direct sun, with light through leaves.
             cosine = nx * sx + ny * sy + nz * sz
