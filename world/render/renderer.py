@@ -82,11 +82,9 @@ class Renderer:
         )
         if before is not None:
             then = before.ego[row]
-            around = replace(
-                around,
-                before=view(rig, float(then["x"]), float(then["y"]), float(then["heading"])),
-                **_moves(agents, before.agents[row]),
-            )
+            moved, moves = _moves(agents, before.agents[row])
+            was = view(rig, float(then["x"]), float(then["y"]), float(then["heading"]))
+            around = replace(around, moved=moved, moves=moves, before=was)
         gbuffer = self._rasterizer.draw(parts, eye, now, around)
         radiance = shade(gbuffer, eye, now, amounts)
         speed = float(ego["speed"])
@@ -95,13 +93,13 @@ class Renderer:
         return Shot(eye, now, gbuffer, radiance, picture)
 
 
-def _moves(now: np.ndarray, before: np.ndarray) -> dict[str, np.ndarray]:
+def _moves(now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`moved` and `moves` of the Surroundings for road users that were there before as well."""
     now, before = (rows[rows["kind"] != int(Kind.NONE)] for rows in (now, before))
     _, here, there = np.intersect1d(now["id"], before["id"], return_indices=True)
     here, there = here[::-1], there[::-1]  # instances are -id - 1
     poses = [rows[name] for rows in (now[here], before[there]) for name in ("x", "y", "heading")]
-    return {"moved": (-now["id"][here] - 1).astype(np.int32), "moves": np.stack(poses, 1).astype(np.float32)}
+    return (-now["id"][here] - 1).astype(np.int32), np.stack(poses, 1).astype(np.float32)
 
 
 @lru_cache(maxsize=512)
