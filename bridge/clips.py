@@ -58,7 +58,7 @@ class Clip:
 def sidecar(clip: Clip, size: tuple[int, int]) -> dict[str, Any]:
     """The clip without its pictures, as plain values for JSON; `size`: the video's height and width.
 
-    What was commanded (`control`, `motion`: the kinematic car) and what was estimated from the picture (`readout`)
+    What was commanded (`control`) and what came of it (`motion`; `readout`: facts of a scene, estimates of a latent world)
     never share a key.
     """
     return {

@@ -168,7 +168,7 @@ def check_machine(machine: Machine) -> tuple[Check, ...]:
 
 def check_packages() -> tuple[Check, ...]:
     """The core packages and the extras of pyproject.toml."""
-    core = ("torch", "transformers", "peft", "llguidance", "gradio", "websockets", "av", "pyarrow")
+    core = ("torch", "numba", "transformers", "peft", "llguidance", "gradio", "websockets", "av", "pyarrow")
     groups = (
         ("core packages", core, "pip install lucidrive", True),
         ("extra sim", ("eclipse-sumo", "libsumo", "sumolib", "panda3d"), 'pip install "lucidrive[sim]"', False),
@@ -186,23 +186,24 @@ def check_package(name: str, packages: tuple[str, ...], remedy: str, needed: boo
     return Check(name, not missing, f"missing: {', '.join(missing)}" if missing else present, remedy, needed)
 
 
-def check_world(folder: Path | None = None) -> Check:
-    """The world's weights and their checksums, without loading them."""
-    from world.errors import WeightsError
-    from world.files import EMBEDDED, read_config, sha256
+def check_world(places: Path | None = None, driver: Path | None = None) -> Check:
+    """The scene world's places and its learnt driver, with its checksum, and room for what numba compiles."""
+    from world.dynamics import policy
+    from world.errors import LucidriveError
+    from world.render.raster import check_cache, compiled
+    from world.scene.places import ENDING, FOLDER, load, towns
 
-    folder, remedy = folder or EMBEDDED, "restore world/weights from the repository, or `lucidrive train all`"
+    folder, remedy = places or FOLDER, "install lucidrive again; NUMBA_CACHE_DIR names a folder for compiled loops"
+    names = [name for split in towns().values() for name in split]
     try:
-        _, raw = read_config(folder)
-    except WeightsError as error:
-        return Check("world weights", False, str(error), remedy, True)
-    bad = [name for name, hash in raw["files"].items() if not (folder / name).exists() or sha256(folder / name) != hash]
-    if bad:
-        return Check("world weights", False, f"missing or damaged: {', '.join(bad)}", remedy, True)
-    size = sum((folder / name).stat().st_size for name in raw["files"])
-    return Check(
-        "world weights", True, f"{len(raw['files'])} files, {size / 1e6:.0f} MB, checksums right", remedy, True
-    )
+        for name in names:
+            load(folder / f"{name}{ENDING}")
+        policy.read_policy(driver or policy.FOLDER)
+        check_cache()
+    except LucidriveError as error:
+        return Check("scene world", False, str(error), remedy, True)
+    loops = "its loops are compiled" if compiled() else "the first picture compiles its loops, about a minute"
+    return Check("scene world", True, f"{len(names)} places and the driver are whole; {loops}", remedy, True)
 
 
 def check_base() -> Check:
@@ -249,7 +250,7 @@ def abilities(checks: tuple[Check, ...]) -> tuple[Ability, ...]:
         "drive a dream (`lucidrive ui`, `dream`)": (
             "core packages",
             "memory",
-            "world weights",
+            "scene world",
             "brain base model",
             "brain adapter",
         ),

@@ -1,8 +1,7 @@
 """When is a running step done? Watches the frames of a dream, one step at a time; pure arithmetic, no models.
 
-Which speed: `motion.speed` is what the kinematic car does, exact and noise-free, and the picture is dreamt from it; so
-it judges speeds. `readout.speed` is estimated from the picture alone; so it must agree, loosely, before we say that the
-car in the picture stands. Yaw, junctions, lanes and events are judged by the readout: only the picture has them.
+`motion` is what the car does. Junctions, lanes and events are judged by the readout: exact in a scene, estimates in a latent
+world, whose picture must also agree, loosely, before we say that its car stands.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
 from brain.plan import Step
@@ -56,12 +54,10 @@ class JunctionWatch:
     """Says when the car reaches the next junction; one that it is inside already does not count."""
 
     def __init__(self) -> None:
-        self._distances: deque[float] = deque(maxlen=3)
         self._outside = False
 
     def reached(self, frame: Frame) -> bool:
-        self._distances.append(frame.readout.junction_distance)
-        distance = median(self._distances)  # one odd estimate brings no junction
+        distance = frame.readout.junction_distance
         self._outside = self._outside or distance > INSIDE
         return self._outside and distance <= REACHED
 
@@ -76,7 +72,6 @@ class Progress:
         self.begun: float | None = None  # m/s at its first frame, and the nearest that it came to `target`
         self.nearest = math.inf
         self._yaw: deque[float] = deque(maxlen=round(TURN_WINDOW * FPS))
-        self._distances: deque[float] = deque(maxlen=3)
         self._entered = False
         self._offsets: deque[float] = deque(maxlen=5)
         self._heading = self._shift = 0.0
@@ -150,7 +145,7 @@ class Progress:
 
     def _turn(self, frame: Frame, side: int) -> Verdict | None:
         self._yaw.append(side * frame.readout.yaw_rate * DT)
-        distance = self._distance(frame)
+        distance = frame.readout.junction_distance
         turned = sum(self._yaw)
         settled = side * frame.readout.yaw_rate < SETTLED
         if turned >= ROUND or (turned >= TURNED and settled and distance > INSIDE):
@@ -158,7 +153,7 @@ class Progress:
         return None
 
     def _straight(self, frame: Frame) -> Verdict | None:
-        distance = self._distance(frame)
+        distance = frame.readout.junction_distance
         self._entered = self._entered or distance < INSIDE
         return Verdict("done", "through the junction") if self._entered and distance > BEHIND else None
 
@@ -197,10 +192,6 @@ class Progress:
         if self.seconds >= EVENT_TIMEOUT:
             return Verdict("timed_out", f"still there after {EVENT_TIMEOUT:g} s")
         return None
-
-    def _distance(self, frame: Frame) -> float:
-        self._distances.append(frame.readout.junction_distance)
-        return median(self._distances)
 
 
 def _within(share: float) -> float:

@@ -61,7 +61,8 @@ def unpack(session: Session, data: bytes, name: str = "The file", maps: bool = T
         dream = restore(model, tensors, plain["dream"])
         session.dream.fits(dream)
         timeline, pedals = timeline_from(plain["timeline"]), (float(plain["pedals"][0]), float(plain["pedals"][1]))
-        scene = plain["scene"] if plain["scene"] in model.scenes else None
+        known = chain(*towns().values()) if isinstance(model, SceneWorld) else model.scenes
+        scene = plain["scene"] if plain["scene"] in known else None
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError, PlanError) as error:
         raise _none(name) from error
     session.go_on_from(dream, timeline, pedals, scene)

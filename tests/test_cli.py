@@ -192,7 +192,9 @@ def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_evaluate_world_prints_json_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("world.evaluate.scene.evaluate_scene", lambda sizes, seed, only, **_: {"seed": seed, "only": only})
+    monkeypatch.setattr(
+        "world.evaluate.scene.evaluate_scene", lambda sizes, seed, only, **_: {"seed": seed, "only": only}
+    )
     args = ("evaluate", "world", "--quick", "--only", "routes", "--seed", "4", "--json")
     assert json.loads(run(*args).stdout) == {"seed": 4, "only": ["routes"]}
 
@@ -201,7 +203,7 @@ def test_doctor_as_json() -> None:
     report = json.loads(run("doctor", "--json").stdout)
     assert report["machine"]["cores"] >= 1
     names = {check["name"] for check in report["checks"]}
-    assert {"CPU", "memory", "world weights", "brain base model", "brain adapter", "chromium"} <= names
+    assert {"CPU", "memory", "scene world", "brain base model", "brain adapter", "chromium"} <= names
 
 
 def test_doctor_as_a_table() -> None:
@@ -219,8 +221,13 @@ def test_doctor_names_what_an_ability_lacks() -> None:
     assert by_name["train the world"].works
 
 
-def test_doctor_sees_missing_and_damaged_weights(tmp_path: Path) -> None:
-    assert not doctor.check_world(tmp_path).found
+def test_doctor_sees_what_is_missing_or_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.check_world().found
+    assert "cannot be read as a place" in doctor.check_world(places=tmp_path).detail
+    assert "holds no driver" in doctor.check_world(driver=tmp_path).detail
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    assert "NUMBA_CACHE_DIR" in doctor.check_world().detail
     assert doctor.check_adapter(tmp_path).detail == "missing: adapter_model.safetensors, adapter_config.json"
     assert not doctor.check_package("extra x", ("no-such-package-here",), "pip install x").found
 

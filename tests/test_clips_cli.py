@@ -1,4 +1,4 @@
-"""`lucidrive clips` on the command line, with the tiny world: what is made, what is said, what is refused."""
+"""`lucidrive clips` on the command line: what is made, what is said, what is refused."""
 
 from __future__ import annotations
 
@@ -17,25 +17,19 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bridge.factory import orders
-from bridge.factory.worker import Place
 from tests.fakes import FakeDirector
-from tests.tiny_factory import sums, tiny_place
+from tests.tiny_factory import sums
 from ui.cli import app
 
-QUICK = ("--seconds", "1.5", "--retries", "0", "--workers", "0")
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return tiny_place(tmp_path_factory.mktemp("weights"))
+QUICK = ("--seconds", "1.5", "--retries", "0", "--workers", "0", "--size", "108x192")
 
 
 @pytest.fixture
-def clips(place: Place) -> Iterator[Any]:
+def clips() -> Iterator[Any]:
     before = dict(os.environ)
 
     def run(*arguments: str) -> Result:
-        return CliRunner().invoke(app, ["clips", *arguments, "--world", str(place.world), "--judge", str(place.judge)])
+        return CliRunner().invoke(app, ["clips", *arguments])
 
     yield run
     for name in set(os.environ) - set(before):  # the command line sets variables for the libraries
@@ -72,7 +66,7 @@ def test_a_sentence_is_read_by_the_brain(clips: Any, tmp_path: Path, monkeypatch
     said = "rain, and a kid runs out"
     result = clips(said, "-n", "1", "--out", str(tmp_path / "out"), *QUICK, "--json")
     assert list(json.loads(result.stdout)["scenarios"]) == ["rain(2);ped_cross(right)"]
-    kept = [json.loads(path.read_bytes()) for path in (tmp_path / "out" / "rejected").glob("*.json")]
+    kept = [json.loads(path.read_bytes()) for path in (tmp_path / "out").glob("*/*.json")]
     assert [one["text"] for one in kept] == [said]
     refused = clips("turn", "-n", "1", "--out", str(tmp_path / "other"), *QUICK)
     assert refused.exit_code == 1
@@ -133,7 +127,8 @@ def test_a_counterfactual_set(clips: Any, tmp_path: Path) -> None:
         (["rain(9)"], "one level"),
         (["no.yaml"], "cannot be read"),
         (["follow", "--seconds", "99"], "lasts 1.5 to 60"),
-        (["follow", "--scene", "moon"], "no start scene 'moon'; there are: street"),
+        (["follow", "--scene", "moon"], "there is no place 'moon'"),
+        (["follow", "--size", "8x8"], "no picture size '8x8'; there are: 108x192"),
         (["follow", "--format", "gif"], "no format 'gif'"),
         (["follow", "--branches", "stop;left"], "needs both"),
         (["follow", "--cluster", "slurm", *QUICK], "no cluster 'slurm'; there is: ray"),
@@ -149,11 +144,11 @@ def test_what_cannot_be_is_one_sentence(clips: Any, tmp_path: Path, arguments: l
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_the_same_command_again_goes_on_after_a_kill(place: Place, tmp_path: Path, how: signal.Signals) -> None:
+def test_the_same_command_again_goes_on_after_a_kill(tmp_path: Path, how: signal.Signals) -> None:
     """The real command with two processes, killed once some of its clips are there."""
 
     def command(out: Path) -> list[str]:
-        where = ["--world", str(place.world), "--judge", str(place.judge), "--workers", "2", "--out", str(out)]
+        where = ["--size", "108x192", "--workers", "2", "--out", str(out)]
         return [sys.executable, "-m", "ui.cli", "clips", "follow", "-n", "20", "--seconds", "2", *where]
 
     out, other = tmp_path / "out", tmp_path / "other"

@@ -16,17 +16,16 @@ from PIL import Image
 from bridge.errors import SessionError
 from bridge.factory.deliver import check_formats, deliver
 from bridge.factory.export.clips import kept
-from bridge.factory.measures import Trust, real
 from bridge.factory.run import make
 from bridge.factory.store import Store
-from bridge.factory.worker import Place, judge_hashes
-from tests.tiny_factory import sums, tiny_place, tiny_request
+from tests.tiny_factory import sums, tiny_request
 from tests.tiny_world import TINY
 from world.data import DriveDataset
 from world.data.lerobot import import_lerobot
-from world.data.schema import COLUMNS, ESTIMATES, IMAGE
+from world.data.schema import CLIPS, COLUMNS, IMAGE
 from world.data.video import read_video
 from world.files import write_config
+from world.scene_world import SceneWorld
 from world.train import train
 from world.train.compute import Compute
 
@@ -35,25 +34,20 @@ FRAMES = 25
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return tiny_place(tmp_path_factory.mktemp("weights"))
-
-
-@pytest.fixture(scope="module")
-def out(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three accepted clips, three jobs given up, in every format."""
     out = tmp_path_factory.mktemp("runs") / "out"
-    request = tiny_request(place, seconds=FRAMES / 10)
-    make(request, out, place, workers=0)
+    request = tiny_request(seconds=FRAMES / 10)
+    make(request, out, workers=0)
     with Store(out, request) as store:
-        deliver(store, FORMATS, Trust.of(place.judge))
+        deliver(store, FORMATS)
     return out
 
 
 def test_the_dataset_keeps_the_rules_of_its_format(out: Path) -> None:
     root = out / "dataset"
     info = json.loads((root / "meta/info.json").read_text())
-    assert (info["codebase_version"], info["fps"], info["robot_type"]) == ("v3.0", 10, "lucidrive-dream")
+    assert (info["codebase_version"], info["fps"], info["robot_type"]) == ("v3.0", 10, "lucidrive-scene")
     assert (info["total_episodes"], info["total_frames"], info["splits"]) == (3, 3 * FRAMES, {"train": "0:3"})
     episodes = pq.read_table(root / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
     tasks = pq.read_table(root / "meta/tasks.parquet").to_pandas()
@@ -76,26 +70,25 @@ def test_the_dataset_keeps_the_rules_of_its_format(out: Path) -> None:
         assert table["episode_index"].to_pylist() == [number] * FRAMES
         assert np.allclose(table["timestamp"].to_pylist(), np.arange(FRAMES) / 10)
     for name, feature in info["features"].items():
-        column = {**COLUMNS, **ESTIMATES}.get(name)
+        column = {**COLUMNS, **CLIPS}.get(name)
         if column is not None:
             assert (feature["dtype"], tuple(feature["shape"])) == (column.dtype, column.shape)
     stats = json.loads((root / "meta/stats.json").read_text())
     assert set(stats) == set(info["features"]) - {IMAGE}
-    assert info["features"][IMAGE]["shape"] == [72, 128, 3]
+    assert info["features"][IMAGE]["shape"] == [108, 192, 3]
 
 
-def test_every_row_is_marked_synthetic_and_estimates_are_apart(out: Path) -> None:
+def test_every_row_is_marked_synthetic_and_facts_are_apart_from_what_was_commanded(out: Path) -> None:
     dataset = DriveDataset.open(out / "dataset")
     assert (dataset.column("synthetic") == 1).all()
-    assert {"judged.weather", "judged.speed", "readout.speed", "control.weather"} <= set(dataset.names)
-    assert not any(name.startswith("label.") for name in dataset.names)  # nothing in a dream is known to be true
+    assert {"facts.event", "facts.ahead", "readout.speed", "control.weather"} <= set(dataset.names)
     clip = next(kept(out))
     rows = clip.fields["per_frame"]
     episode = slice(0, FRAMES)
     assert np.allclose(dataset.column("observation.state")[episode, 0], [row["motion"]["speed"] for row in rows])
     steer = [row["control"]["steer"] for row in rows]
     assert np.allclose(dataset.column("action")[episode, 0], [*steer[1:], steer[-1]], atol=1e-6)
-    assert dataset.column("judged.time")[episode].tolist() == clip.fields["judged"]["time"]
+    assert dataset.column("facts.level")[episode].tolist() == clip.fields["facts"]["level"]
 
 
 def test_it_can_be_imported_again(out: Path, tmp_path: Path) -> None:
@@ -123,7 +116,7 @@ def test_mcap_files_open_with_the_reader(out: Path) -> None:
         assert summary is not None
         topics = {channel.topic: summary.schemas[channel.schema_id].name for channel in summary.channels.values()}
         assert topics["/camera/front"] == "foxglove.CompressedImage"
-        assert set(topics) == {"/camera/front", "/commanded", "/judged", "/readout", "/plan"}
+        assert set(topics) == {"/camera/front", "/commanded", "/motion", "/facts", "/readout", "/plan"}
         assert all(json.loads(schema.data)["type"] == "object" for schema in summary.schemas.values())
         found: dict[str, list[tuple[int, Any]]] = {}
         for _, channel, message in reader.iter_messages():
@@ -135,9 +128,9 @@ def test_mcap_files_open_with_the_reader(out: Path) -> None:
     import base64
 
     picture = Image.open(io.BytesIO(base64.b64decode(found["/camera/front"][3][1]["data"])))
-    assert picture.size == (128, 72)
+    assert picture.size == (192, 108)
     assert "weather" in found["/commanded"][0][1]
-    assert "weather" in found["/judged"][0][1]
+    assert "event" in found["/facts"][0][1]
 
 
 def test_webdataset_shards_hold_clips_by_their_keys(out: Path) -> None:
@@ -151,44 +144,43 @@ def test_webdataset_shards_hold_clips_by_their_keys(out: Path) -> None:
         assert json.load(labels)["synthetic"] is True
 
 
-def test_pictures_report_manifest_and_card(out: Path, place: Place) -> None:
-    for name, width in (("sheet.png", 6 * 128), ("coverage.png", 100)):
+def test_pictures_report_manifest_and_card(out: Path) -> None:
+    for name, width in (("sheet.png", 6 * 192), ("coverage.png", 100)):
         with Image.open(out / name) as picture:
             assert picture.size[0] > width
     found = json.loads((out / "report.json").read_text())
     assert found["all"] == {
-        "jobs": 6, "accepted": 3, "takes": 9, "yield": 0.3333, "reasons": {"night": 6},
+        "jobs": 6, "accepted": 3, "takes": 9, "yield": 0.3333, "reasons": {"rain(2)": 6},
     }  # fmt: skip
-    assert found["scenarios"]["night"]["accepted"] == 0
-    assert found["judge"]["real_frames"]["event"]["animal"] == 0.6
+    assert found["scenarios"]["rain(2)@junction"]["accepted"] == 0
     rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
     assert len(rows) == 9
     every = sums(out)
     assert all(every[name] == digest for row in rows for name, digest in row["files"].items())
     assert all(row["synthetic"] for row in rows)
     card = (out / "README.md").read_text()
-    for word in ("apache-2.0", "synthetic", "3 of 3", "animal 60%", "--resume", *judge_hashes(place.judge).values()):
+    for word in ("apache-2.0", "synthetic", "3 of 3", "--resume", *SceneWorld().hashes.values()):
         assert word in card
     assert (out / "dataset" / "README.md").read_text() == card
 
 
-def test_what_is_delivered_is_not_made_twice_and_is_the_same_when_it_is(out: Path, place: Place) -> None:
+def test_what_is_delivered_is_not_made_twice_and_is_the_same_when_it_is(out: Path) -> None:
     before = sums(out)
     stamp = (out / "report.json").stat().st_mtime_ns
-    with Store(out, tiny_request(place, seconds=FRAMES / 10)) as store:
-        deliver(store, FORMATS, Trust.of(place.judge))
+    with Store(out, tiny_request(seconds=FRAMES / 10)) as store:
+        deliver(store, FORMATS)
         assert (out / "report.json").stat().st_mtime_ns == stamp
         (out / "delivered.json").unlink()
-        deliver(store, FORMATS, Trust.of(place.judge))
+        deliver(store, FORMATS)
     assert (out / "report.json").stat().st_mtime_ns > stamp
     assert sums(out) == before
 
 
-def test_a_run_without_an_accepted_clip_still_reports(place: Place, tmp_path: Path) -> None:
-    request = tiny_request(place, "night", seeds=1, retries=0)
-    make(request, tmp_path / "out", place, workers=0)
+def test_a_run_without_an_accepted_clip_still_reports(tmp_path: Path) -> None:
+    request = tiny_request("rain(2)@junction", seeds=1, retries=0)
+    make(request, tmp_path / "out", workers=0)
     with Store(tmp_path / "out", request) as store:
-        found = deliver(store, ("lerobot",), Trust.of(place.judge))
+        found = deliver(store, ("lerobot",))
     assert found["all"]["yield"] == 0.0
     assert not (tmp_path / "out" / "dataset").exists()
     assert "0 clips" in (tmp_path / "out" / "README.md").read_text()
@@ -198,11 +190,3 @@ def test_a_format_that_there_is_not() -> None:
     with pytest.raises(SessionError, match="no format 'rosbag'; there are: lerobot, mcap"):
         check_formats(["rosbag"])
     assert check_formats([]) == ("lerobot",)
-
-
-def test_what_was_measured_of_real_clips_is_of_the_judge_that_came_along() -> None:
-    measured = real(judge_hashes(None))
-    assert measured is not None
-    assert set(measured["checks"]["event"]) == set(Trust.of().event) - {"none"}
-    assert len(measured["features"]["mean"]) == 64
-    assert real({"judge.safetensors": "other"}) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,10 @@ from bridge.errors import SessionError, WeightsError
 from bridge.factory import cluster
 from bridge.factory.cluster import RayWorkers
 from bridge.factory.run import Progress, make
-from bridge.factory.worker import Place
-from tests.tiny_factory import sums, tiny_place, tiny_request
+from tests.tiny_factory import sums, tiny_request
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return tiny_place(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture
@@ -38,10 +33,10 @@ def two_nodes() -> Iterator[Any]:
         nodes.shutdown()
 
 
-def test_a_node_is_killed_and_nothing_is_lost_and_nothing_twice(two_nodes: Any, place: Place, tmp_path: Path) -> None:
-    request = tiny_request(place, seeds=8)
+def test_a_node_is_killed_and_nothing_is_lost_and_nothing_twice(two_nodes: Any, tmp_path: Path) -> None:
+    request = tiny_request(seeds=8)
     out, alone = tmp_path / "out", tmp_path / "alone"
-    make(request, alone, place, workers=0)
+    make(request, alone, workers=0)
     seen: list[int] = []
 
     def note(made: Progress) -> None:
@@ -50,7 +45,7 @@ def test_a_node_is_killed_and_nothing_is_lost_and_nothing_twice(two_nodes: Any, 
             assert len(ray.nodes()) == 2
             two_nodes.remove_node(two_nodes.worker_nodes.copy().pop(), allow_graceful=False)
 
-    made = make(request, out, place, cluster=lambda: RayWorkers(place, request, two_nodes.address), note=note)
+    made = make(request, out, cluster=lambda: RayWorkers(request, two_nodes.address), note=note)
     assert sum(node["Alive"] for node in ray.nodes()) == 1 if ray.is_initialized() else True
     assert len(seen) > 2
     assert (made.accepted, made.given_up) == (8, 8)
@@ -58,19 +53,18 @@ def test_a_node_is_killed_and_nothing_is_lost_and_nothing_twice(two_nodes: Any, 
     assert sums(out) == sums(alone)
 
 
-def test_a_cluster_that_is_not_there(place: Place) -> None:
+def test_a_cluster_that_is_not_there() -> None:
     with pytest.raises(SessionError, match=r"No Ray cluster answers at 127.0.0.1:1; .*ray start --head"):
-        RayWorkers(place, tiny_request(place), "127.0.0.1:1")
+        RayWorkers(tiny_request(), "127.0.0.1:1")
 
 
-def test_what_goes_wrong_on_a_node_is_the_same_sentence(two_nodes: Any, place: Place, tmp_path: Path) -> None:
-    request = tiny_request(place)
-    other = Place(None, place.judge)  # weights that the run did not begin with
-    with pytest.raises((WeightsError, SessionError), match=r"not those that this run began with|died"):
-        make(request, tmp_path / "out", other, cluster=lambda: RayWorkers(other, request, two_nodes.address))
+def test_what_goes_wrong_on_a_node_is_the_same_sentence(two_nodes: Any, tmp_path: Path) -> None:
+    request = replace(tiny_request(), world={"scene": "0"})  # another version than the nodes have
+    with pytest.raises((WeightsError, SessionError), match=r"the one that this run began with|died"):
+        make(request, tmp_path / "out", cluster=lambda: RayWorkers(request, two_nodes.address))
 
 
-def test_without_ray_it_is_said(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
+def test_without_ray_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     import builtins
 
     real_import = builtins.__import__

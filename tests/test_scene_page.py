@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from bridge.state import pack, unpack
 from tests.fakes import FakeDirector
 from ui.drive import Drive, Start
 from ui.live import LiveDreamer
+from ui.places import offered, picture_of
 from world.dream import open_dream
-from world.scene.places import ENDING, FOLDER
+from world.scene.places import ENDING, FOLDER, towns
 from world.scene_world import SceneWorld
 
 
@@ -67,3 +69,17 @@ def test_a_drive_in_a_map_file_goes_on_at_the_command_line_alone(drive: Drive, m
 
 def test_a_drive_in_any_shipped_town_goes_on_on_the_page(drive: Drive, model: SceneWorld) -> None:
     drive.take_up(pack(session_in(model, "town-3")))
+
+
+def test_every_shipped_town_is_offered_with_a_picture_and_no_file_is(model: SceneWorld, own_map: str) -> None:
+    names = offered(model)
+    assert set(names) == set(chain(*towns().values()))
+    pictures = {picture_of(model, name) for name in names}
+    assert None not in pictures and len(pictures) == len(names)
+    assert picture_of(model, own_map) is None
+
+
+def test_a_drive_may_begin_in_a_town_that_no_seed_would_choose(drive: Drive, model: SceneWorld) -> None:
+    assert "town-3" not in model.scenes
+    drive.begin(Start(3, "town-3"))
+    assert drive.view().scene == "town-3"

@@ -19,24 +19,17 @@ from bridge.errors import SessionError
 from bridge.factory.matrix import recipe
 from bridge.factory.orders import Order, Wish
 from bridge.factory.pool import Here, Stopped, Workers
-from bridge.factory.worker import Place
 from tests.conftest import wait_until
-from tests.tiny_factory import tiny_place
 from ui.clips_tab import _covers, _figure, _gallery, _orders, serve_clips
 from ui.paths import served
 from ui.shop import MOST_WAITING, Shop, captions
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return tiny_place(tmp_path_factory.mktemp("weights"))
 
 
 class Patient(Here):
     """A worker that may be called off, and waits for `gate`."""
 
     def __init__(self, order: Order, stop: threading.Event, gate: threading.Event) -> None:
-        super().__init__(order.place, order.request)
+        super().__init__(order.request)
         self.stop, self.gate = stop, gate
 
     def take(self) -> Any:
@@ -52,18 +45,18 @@ def gate() -> threading.Event:
 
 
 @pytest.fixture
-def shop(place: Place, tmp_path: Path, gate: threading.Event) -> Iterator[Shop]:
+def shop(tmp_path: Path, gate: threading.Event) -> Iterator[Shop]:
     def workers(order: Order, stop: threading.Event) -> Workers:
         return Patient(order, stop, gate)
 
-    shop = Shop(tmp_path / "factory", None, place.world, place.judge, workers=workers)
+    shop = Shop(tmp_path / "factory", None, workers=workers)
     yield shop
     gate.set()
     shop.close()
 
 
 def wish(line: str, number: int = 2) -> Wish:
-    return Wish(line, number=number, seconds=1.5, retries=0)
+    return Wish(line, number=number, seconds=1.5, retries=0, size="108x192")
 
 
 def state(shop: Shop, number: int) -> str:
@@ -72,7 +65,7 @@ def state(shop: Shop, number: int) -> str:
 
 def test_orders_are_made_one_after_another(shop: Shop, gate: threading.Event) -> None:
     gate.set()
-    first, second = shop.order(wish("follow"), "follow"), shop.order(wish("night"), "<b>night</b>")
+    first, second = shop.order(wish("follow"), "follow"), shop.order(wish("rain(2)@junction"), "<b>rain</b>")
     wait_until(lambda: state(shop, second.number) == "done", 60)
     assert state(shop, first.number) == "done"
     assert [clip.line for clip in shop.clips(1, True)] == ["follow"] * 2
@@ -81,9 +74,9 @@ def test_orders_are_made_one_after_another(shop: Shop, gate: threading.Event) ->
     assert len(rejected) == 2
     assert "2 of 2 clips" in next(ticket.told for ticket in shop.tickets() if ticket.number == 1)
     page = _gallery(shop, 2)
-    assert "night: the judge sees day" in page
+    assert "rain(2): it did not begin within the clip" in page
     assert "Rejected, and why" in page
-    assert "&lt;b&gt;night" in _orders(shop.tickets())
+    assert "&lt;b&gt;rain" in _orders(shop.tickets())
     assert "<track" in _figure(2, rejected[0])
 
 
@@ -156,7 +149,7 @@ def test_captions_tell_commanded_and_seen_apart(shop: Shop, gate: threading.Even
     clip = shop.clips(1, False)[0]
     text = captions(json.loads(clip.video.with_suffix(".json").read_bytes()))
     assert "told: rain(2)" in text
-    assert "seen: clear, day" in text
+    assert "there: rain_2, day" in text
     assert text.startswith("WEBVTT\n\n00:00:00.000 --> ")
     assert "--> 00:00:01.500" in text
 
@@ -169,8 +162,8 @@ def test_a_matrix_by_checkboxes() -> None:
     assert recipe({"events": ["animal"], "seeds": 2}, "x").matrix.product == 1
 
 
-def test_a_closed_shop_leaves_nobody_behind(place: Place, tmp_path: Path) -> None:
-    shop = Shop(tmp_path, None, place.world, place.judge)
+def test_a_closed_shop_leaves_nobody_behind(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, None)
     shop.order(wish("follow", 1), "follow")
     time.sleep(0.05)
     shop.close()

@@ -189,7 +189,7 @@ def _orders(tickets: Sequence[Ticket]) -> str:
 
 
 def _gallery(shop: Shop, number: int) -> str:
-    """The order's clips, accepted ones first; the videos say what was told and what the judge saw as they run."""
+    """The order's clips, accepted ones first; the videos say what was told and what was there as they run."""
     good, bad = shop.clips(number, True)[:SHOWN], shop.clips(number, False)[:SHOWN]
     if not good and not bad:
         return ""

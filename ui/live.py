@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-
-from PIL import Image
 
 from brain.director import Director, threshold
 from brain.files import ADAPTER
@@ -28,6 +25,7 @@ from bridge.session import Session
 from ui.budget import memory_of
 from ui.drive import Measures, Memory
 from ui.live_drive import LiveDrive, Workshop
+from ui.places import offered, picture_of
 from world.controls import DT
 from world.dream import AnyWorld, open_dream, step_all
 from world.scene_world import SceneWorld
@@ -143,7 +141,7 @@ class LiveDreamer:
 
     @property
     def scenes(self) -> tuple[str, ...]:
-        return self.model.scenes
+        return offered(self.model)
 
     @property
     def driving(self) -> bool:
@@ -229,11 +227,7 @@ class LiveDreamer:
         return memory_of(self.ledger, self._open, setup, self._began)
 
     def scene_picture(self, name: str) -> bytes | None:
-        if name not in self.model.scenes:
-            return None
-        picture = io.BytesIO()
-        Image.fromarray(self.model.scene(name)[0][-1]).save(picture, "JPEG", quality=92, subsampling=0)
-        return picture.getvalue()
+        return picture_of(self.model, name)
 
     def close(self) -> None:
         """Ends the loop, and with it every dream."""

@@ -21,10 +21,12 @@ from bridge.session import Session, stem
 from bridge.snapshot import Beginning
 from bridge.state import SUFFIX, pack, unpack
 from ui.drive import Chip, Note, Saved, Start, View
+from ui.places import offered
 from ui.words import NAMES, line_words, step_words
 from world.controls import Control
 
 FORK_WAIT = 30.0  # seconds a fork may wait for the loop
+BEGIN_WAIT = 60.0  # the same for a beginning: a place is built first
 NO_FUTURE = "There is no such future; fork the drive first."
 
 
@@ -145,7 +147,7 @@ class LiveDrive:
 
     def begin(self, start: Start) -> None:
         """A new dream in place of this one and its futures. DataError for a scene that is not on the page's list."""
-        scenes = self.session.dream.model.scenes
+        scenes = offered(self.session.dream.model)
         if start.scene is not None and start.scene not in scenes:  # a place may be a path, which no page may open
             raise DataError(f"There is no start scene '{start.scene}'; there are: {', '.join(scenes)}.")
         self.keep_future(0)
@@ -155,7 +157,7 @@ class LiveDrive:
             control = Control(weather=start.weather, time=start.time)
 
         def anew() -> None:
-            self.session.reset(start.seed, start.scene, control, beginning=beginning, stand=start.stand)
+            self.session.reset(start.seed, start.scene, control, BEGIN_WAIT, beginning, start.stand)
 
         self.shop.rescue.run(anew, self.session.tell)
 

@@ -58,12 +58,10 @@ class Shop:
         self,
         folder: Path = FOLDER,
         ledger: Ledger | None = None,
-        world: Path | None = None,
-        judge: Path | None = None,
         read: Reader | None = None,
         workers: Callable[[Order, threading.Event], Workers] | None = None,
     ) -> None:
-        self.folder, self.world, self.judge = folder, world, judge
+        self.folder = folder
         self._ledger = ledger or ram()
         self._read = read or self._by_the_brain
         self._workers = workers or self._one_process
@@ -81,7 +79,7 @@ class Shop:
             if sum(ticket.open for ticket in self._tickets.values()) >= MOST_WAITING:
                 raise SessionError(f"{MOST_WAITING} orders are waiting; wait for one, or cancel one.")
             number = len(self._tickets) + 1
-            wish = replace(wish, cap=min(wish.cap or MOST_CLIPS, MOST_CLIPS), world=self.world, judge=self.judge)
+            wish = replace(wish, cap=min(wish.cap or MOST_CLIPS, MOST_CLIPS))
             self._wishes[number], self._stops[number] = wish, threading.Event()
             ticket = self._tickets[number] = Ticket(number, what, "waiting", "waits for its turn")
             self._some.set()
@@ -119,7 +117,7 @@ class Shop:
         return next((path for path in places if path.is_file() and not path.is_symlink()), None)
 
     def captions(self, number: int, name: str) -> str | None:
-        """WebVTT of a clip `NAME.vtt`: what was commanded and what the judge saw, tenth by tenth of a second."""
+        """WebVTT of a clip `NAME.vtt`: what was commanded and what was there, tenth by tenth of a second."""
         video = self.file(number, name.removesuffix(".vtt") + ".mp4")
         return None if video is None else captions(json.loads(video.with_suffix(".json").read_bytes()))
 
@@ -180,14 +178,14 @@ class Shop:
         def note(made: Progress) -> None:
             self._set(number, told=made.line())
 
-        made = make(order.request, out, order.place, cluster=lambda: self._workers(order, stop), note=note)
+        made = make(order.request, out, cluster=lambda: self._workers(order, stop), note=note)
         self._set(number, told="writing the dataset")
         found = order.deliver(("lerobot",))
         share = found["all"]["yield"]
         self._set(number, state="done", told=f"{made.accepted} of {made.jobs} clips; {share:.0%} of all takes accepted")
 
     def _one_process(self, order: Order, stop: threading.Event) -> Workers:
-        return Processes(order.place, order.request, 1, self._ledger, stop)
+        return Processes(order.request, 1, self._ledger, stop)
 
     def _by_the_brain(self, text: str) -> Scenario:
         """Loaded for this sentence alone, under a lease: the page's own brain belongs to the live dreams."""
@@ -202,24 +200,24 @@ class Shop:
 
 
 def shop_of(dreamer: Any) -> Shop:
-    """With the memory and the weights of the page's dreams, where they have them, and beside their clips."""
+    """With the memory of the page's dreams, where they have it, and beside their clips."""
     folder = getattr(dreamer, "clips", FOLDER.parent) / FOLDER.name
-    return Shop(folder, getattr(dreamer, "ledger", None), getattr(dreamer, "world", None))
+    return Shop(folder, getattr(dreamer, "ledger", None))
 
 
 def captions(fields: dict[str, Any]) -> str:
-    """A cue for as long as nothing changes: the plan's running steps above, what the judge sees below."""
+    """A cue for as long as nothing changes: the plan's running steps above, what is there below."""
     from world.controls import Event, TimeOfDay, Weather
 
-    judged, fps = fields["judged"], fields["fps"]
+    facts, fps = fields["facts"], fields["fps"]
     texts = []
     for number, row in enumerate(fields["per_frame"]):
         running = ";".join(step["line"] for step in row["plan"] if step["status"] == "running")
-        event = Event(judged["event"][number]).name.lower()
-        seen = [Weather(judged["weather"][number]).name.lower(), TimeOfDay(judged["time"][number]).name.lower()]
-        seen += [] if event == "none" else [event]
+        readout = row["readout"]
+        there = [Weather(readout["weather"]).name.lower(), TimeOfDay(readout["time"]).name.lower()]
+        there += [Event(facts["event"][number]).name.lower()] if readout["event_visible"] else []
         speed = row["motion"]["speed"] * 3.6
-        texts.append(f"told: {running or 'follow'} ({speed:.0f} km/h)\nseen: {', '.join(seen)}")
+        texts.append(f"told: {running or 'follow'} ({speed:.0f} km/h)\nthere: {', '.join(there)}")
     lines, begin = ["WEBVTT", ""], 0
     for number in range(1, len(texts) + 1):
         if number == len(texts) or texts[number] != texts[begin]:

@@ -1,9 +1,8 @@
-"""`lucidrive bench clips`: what is promised of the clip factory, measured with the weights that came along.
+"""`lucidrive bench clips`: what is promised of the clip factory, measured.
 
-speed     s of clips dreamt and judged per second, by all cores       workers   two processes over one
+speed     s of clips made per second, by all cores       workers   two processes over one
 resume    40 clips, killed and gone on with, file by file             events    the yield of each of the ten events
-memory    a worker's memory over 500 clips                            export    delivering 1,000 clips over dreaming them
-judge     the checks on real clips (extra `sim`); as in bridge/factory/real.json
+memory    a worker's memory over 500 clips                            export    delivering 1,000 clips over making them
 """
 
 from __future__ import annotations
@@ -28,15 +27,13 @@ from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
 from bridge.factory.export.clips import Kept, kept
 from bridge.factory.jobs import Request
-from bridge.factory.measures import Trust
 from bridge.factory.pool import default_count
 from bridge.factory.run import Progress, make
 from bridge.factory.scenario import EVENTS, SIDED, of_line, of_words
 from bridge.factory.store import LOCK, Store
-from bridge.factory.worker import Place, judge_hashes
-from world.files import EMBEDDED, read_config
+from world.scene_world import SceneWorld
 
-NAMES = ("speed", "workers", "resume", "events", "memory", "export", "judge")
+NAMES = ("speed", "workers", "resume", "events", "memory", "export")
 SPEED, WORKERS, EXPORT, FLAT = 2.0, 1.6, 0.1, 0.05  # what is aimed at
 SETTLED = 5  # batches after which a worker has all that it will ever have
 Report = Callable[[float, str], None]
@@ -66,7 +63,7 @@ def run(only: Sequence[str] = (), amounts: Amounts = FULL, report: Report | None
     """Each of NAMES, or `only` those. SessionError for a name that there is not."""
     if odd := [name for name in only if name not in NAMES]:
         raise SessionError(f"There is no measurement '{odd[0][:40]}'; there are: {', '.join(NAMES)}.")
-    chosen = [name for name in NAMES if name in only or (not only and name != "judge")]
+    chosen = [name for name in NAMES if name in only or not only]
     found: list[Found] = []
     for number, name in enumerate(chosen):
         tell = partial(_part, report, number, len(chosen), name)
@@ -81,9 +78,8 @@ def _part(report: Report | None, number: int, count: int, name: str, fraction: f
 
 
 def request(lines: Sequence[str], seeds: int, seconds: float, retries: int = 0) -> Request:
-    """Of the weights that came along."""
     wanted = tuple((of_line(line), seed) for seed in range(seeds) for line in lines)
-    return Request(wanted, seconds, dict(read_config(EMBEDDED)[1]["files"]), judge_hashes(None), retries=retries)
+    return Request(wanted, seconds, SceneWorld().hashes, retries=retries)
 
 
 def mixed() -> list[str]:
@@ -106,7 +102,7 @@ def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     return [
         Found(
             f"{made.takes} clips of {amounts.seconds:g} s, every event, {workers} workers (load {load:.1f} before)",
-            f"{rate:.2f} s of clips dreamt and judged a second, the workers' start included",
+            f"{rate:.2f} s of clips made a second ({60 * rate / amounts.seconds:.0f} clips a minute), the workers' start included; {made.yield_:.0%} accepted",
             f"at least {SPEED:g}",
             rate >= SPEED,
             {"rate": rate, "wall": made.wall, "workers": workers, "load_before": load},
@@ -117,7 +113,7 @@ def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
 def _several(clips: int, seconds: float) -> Request:
     lines = mixed()
     asked = request(lines, -(-clips // len(lines)), seconds)
-    return Request(asked.wanted[:clips], seconds, asked.world, asked.judge, retries=0)
+    return Request(asked.wanted[:clips], seconds, asked.world, retries=0)
 
 
 def _workers(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
@@ -201,14 +197,14 @@ def _events(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
             shares.setdefault(event, []).append(accepted)
             seen.setdefault(event, []).append(_has(clip, "event"))
     for event in EVENTS:
-        share, by_judge = (sum(several[event]) / len(several[event]) for several in (shares, seen))
+        share, there = (sum(several[event]) / len(several[event]) for several in (shares, seen))
         found.append(
             Found(
-                f"{event}: takes accepted; with the event seen, whatever else is wrong ({len(shares[event])} takes)",
-                f"{share:.0%}; {by_judge:.0%}",
+                f"{event}: takes accepted; with the event in sight, whatever else is wrong ({len(shares[event])} takes)",
+                f"{share:.0%}; {there:.0%}",
                 "reported",
                 True,
-                {"accepted": share, "seen": by_judge, "takes": len(shares[event])},
+                {"accepted": share, "seen": there, "takes": len(shares[event])},
             )
         )
     return found
@@ -234,10 +230,10 @@ def _memory(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
 
 
 def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
-    """Some clips are dreamt and copied under other names to so many; the time of dreaming is reckoned from those."""
+    """Some clips are made and copied under other names to so many; the time of making is reckoned from those."""
     few = 16
     asked = request(["follow"], amounts.export, amounts.seconds)
-    first = Request(asked.wanted[:few], amounts.seconds, asked.world, asked.judge, retries=0)
+    first = Request(asked.wanted[:few], amounts.seconds, asked.world, retries=0)
     made = _made(first, folder / "few", default_count(), tell)
     dreaming = made.wall / made.takes * amounts.export
     with Store(folder / "many", asked) as store:
@@ -247,13 +243,13 @@ def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
         for job in asked.jobs:  # as if all had been accepted: every one of them is exported
             store.adopt(job.take(0))
         began = time.perf_counter()
-        deliver(store, ("lerobot",), Trust.of(Place().judge))
+        deliver(store, ("lerobot",))
         seconds = time.perf_counter() - began
     share = seconds / dreaming
     return [
         Found(
             f"delivering {amounts.export:,} clips of {amounts.seconds:g} s (LeRobotDataset, manifest, report, pictures)",
-            f"{seconds:.1f} s, {share:.1%} of the {dreaming:,.0f} s of dreaming, judging and encoding them",
+            f"{seconds:.1f} s, {share:.1%} of the {dreaming:,.0f} s of driving, drawing and encoding them",
             f"at most {EXPORT:.0%}",
             share <= EXPORT,
             {"export": seconds, "dreaming": dreaming, "share": share},
@@ -264,20 +260,6 @@ def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
 def _copy(source: Path, stem: Path) -> None:
     for ending in (".json", ".mp4"):
         shutil.copyfile(source.with_suffix(ending), stem.with_name(stem.name + ending))
-
-
-def _judge(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
-    from bridge.factory.calibrate import calibrate
-
-    measured = calibrate(note=tell)
-    found = []
-    for kind, words in measured["checks"].items():
-        for word, one in words.items():
-            if one["found"] is not None:
-                numbers = {name: float(one[name]) for name in ("found", "false", "clips", "without")}
-                text = f"{one['found']:.0%} of {one['clips']} with it pass, {one['false']:.1%} of {one['without']} without it"
-                found.append(Found(f"real clips, {kind} {word}", text, "reported", True, numbers))
-    return found
 
 
 def table(found: list[Found]) -> list[tuple[str, str, str]]:
@@ -304,5 +286,4 @@ _MEASURES: dict[str, Callable[[Amounts, Path, Any], list[Found]]] = {
     "events": _events,
     "memory": _memory,
     "export": _export,
-    "judge": _judge,
 }

@@ -103,7 +103,7 @@ def shape(config: BrainConfig) -> Shape:
             }
         )
         norms = [nn.RMSNorm(c.hidden_size) for _ in range(2)] + [nn.RMSNorm(c.head_dim) for _ in range(2 * c.qk_norm)]
-        embedding = nn.Embedding(c.vocab_size, c.hidden_size)
+    embedding = c.vocab_size * c.hidden_size
     matrices = list(layer.parameters())
     small = sum(value.numel() for norm in norms for value in norm.parameters())
     return Shape(
@@ -111,8 +111,8 @@ def shape(config: BrainConfig) -> Shape:
         rows=c.num_hidden_layers * sum(len(value) for value in matrices),
         largest=max(value.numel() for value in matrices),
         norms=c.num_hidden_layers * small + c.hidden_size,
-        embedding=embedding.weight.numel(),
-        head=0 if c.tie_word_embeddings else embedding.weight.numel(),
+        embedding=embedding,
+        head=0 if c.tie_word_embeddings else embedding,
     )
 
 

@@ -1,10 +1,10 @@
-"""Workers as Ray actors, one world each, on this machine or on a cluster: the same batches, the same clips to the bit.
+"""Workers as Ray actors, on this machine or on a cluster: the same batches, the same clips to the bit.
 
     ray start --head                                                   on one machine; on each other one:
     ray start --address HEAD:6379
     lucidrive clips matrix.yaml --cluster ray --address HEAD:6379 --out DIR
 
-lucidrive and its weights must be installed on each of them; pictures and labels come back to the one who asked, who alone
+lucidrive must be installed on each of them, in one version; pictures and labels come back to the one who asked, who alone
 writes. Of a node that dies the batches under way are given to others; nodes that join later get work, too.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 from bridge.errors import LucidriveError, SessionError
 from bridge.factory.jobs import Batch, Request
 from bridge.factory.pool import LIVES, memory_of
-from bridge.factory.worker import Done, Place, Worker
+from bridge.factory.worker import Done, Worker
 
 POLL = 1.0  # s between looks at what is ready and who has joined
 KNOCK = 5.0  # s
@@ -29,14 +29,14 @@ PATIENCE = 120.0  # s without any actor
 class RayWorkers:
     """`address`: of a running cluster; None: one that is started on this machine, for this run. SessionError without Ray."""
 
-    def __init__(self, place: Place, request: Request, address: str | None = None) -> None:
-        self._ray, self.place, self.request = _ray(), place, request
+    def __init__(self, request: Request, address: str | None = None) -> None:
+        self._ray, self.request = _ray(), request
         self._own = not self._ray.is_initialized()
         if self._own:
             _knock(address)
             self._ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-        actor = self._ray.remote(num_cpus=1, memory=sum(memory_of(place, request)), max_restarts=0)(_Actor)
-        self._new = lambda: actor.remote(place, request)
+        actor = self._ray.remote(num_cpus=1, memory=sum(memory_of(request)), max_restarts=0)(_Actor)
+        self._new = lambda: actor.remote(request)
         self._waking: dict[Any, Any] = {}  # actors that have no node or no world yet, by what Ray has promised
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, Batch]] = {}
@@ -131,11 +131,11 @@ class RayWorkers:
 class _Actor:
     """A worker on a node."""
 
-    def __init__(self, place: Place, request: Request) -> None:
-        self._of = place, request
+    def __init__(self, request: Request) -> None:
+        self._request = request
 
     def wake(self) -> None:
-        self._worker = Worker(*self._of)
+        self._worker = Worker(self._request)
 
     def do(self, batch: Batch) -> Done:
         return self._worker.do(batch)

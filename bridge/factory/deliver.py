@@ -18,7 +18,6 @@ from bridge.factory.export.card import card
 from bridge.factory.export.clips import Kept, kept
 from bridge.factory.export.report import cells, report
 from bridge.factory.export.sheet import contact_sheet, heat_map
-from bridge.factory.measures import Trust
 from bridge.factory.store import CLIPS, REJECTED, Store
 
 FORMATS = ("lerobot", "mcap", "webdataset")
@@ -32,12 +31,10 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(formats)) or FORMATS[:1]
 
 
-def deliver(
-    store: Store, formats: Sequence[str], trust: Trust, note: Callable[[float, str], None] | None = None
-) -> dict[str, Any]:
+def deliver(store: Store, formats: Sequence[str], note: Callable[[float, str], None] | None = None) -> dict[str, Any]:
     """The run's report. ExportError where the disk refuses: the clips themselves stay."""
     tell, formats, out = note or (lambda fraction, text: None), check_formats(formats), store.out
-    found = report(store, trust)
+    found = report(store)
     rows = list(_manifest(store))
     mark = _mark(rows, formats)
     if _delivered(out) == mark:

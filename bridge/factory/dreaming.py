@@ -1,4 +1,4 @@
-"""Dreams the takes of a batch together, frame by frame, each by its own plan; with branches, each forks on its way."""
+"""Drives the takes of a batch together, frame by frame, each by its own plan; with branches, each forks on its way."""
 
 from __future__ import annotations
 
@@ -7,54 +7,86 @@ from dataclasses import dataclass
 from functools import partial
 
 from bridge.clips import Clip
-from bridge.errors import DataError, LucidriveError, SessionError, explain
+from bridge.errors import DataError, LucidriveError, explain
+from bridge.factory.check import check, reasons
 from bridge.factory.jobs import Batch, Request, Take
-from bridge.factory.start import begin
+from bridge.factory.labels import Label, label
+from bridge.factory.start import UNDRAWN, begin
 from bridge.session import Session
 from bridge.snapshot import Wish
-from world.dream import Dream, step_all
-from world.model import WorldModel
+from world.dream import step_all
+from world.scene_world import SceneDream, SceneWorld
+
+TRIALS = 16  # beginnings of a take that are driven without a picture, to find one
 
 
 @dataclass(frozen=True, slots=True)
 class Dreamt:
-    """One clip of a take. branch: the plan line that it forked into, or "". failure: why it ended early, or ""."""
+    """One clip of a take. branch: the plan line that it forked into, or ""; labels: of its frames; failure: why it ended
+    early, or "".
+    """
 
     take: Take
     branch: str
     clip: Clip
+    labels: tuple[Label, ...]
     failure: str
 
 
 class _Drive:
-    """A session on its way."""
+    """A session on its way, and what was true of each of its frames."""
 
-    def __init__(self, take: Take, session: Session, branch: str = "", failure: str = "") -> None:
+    def __init__(
+        self, take: Take, session: Session, labels: Sequence[Label] = (), branch: str = "", failure: str = ""
+    ) -> None:
         self.take, self.session, self.branch, self.failure = take, session, branch, failure
+        self.labels = list(labels)
+
+    def note(self) -> None:
+        """Labels the frame that was just made."""
+        dream = self.session.dream
+        assert isinstance(dream, SceneDream)
+        self.labels.append(label(dream.state_now))
 
     def fork(self, branch: str) -> _Drive:
-        other = _Drive(self.take, self.session.fork(), branch, self.failure)
+        other = _Drive(self.take, self.session.fork(), self.labels, branch, self.failure)
         if not other.failure:
             _guarded(other, partial(other.session.do, branch))
         return other
 
 
-def dream(model: WorldModel, request: Request, batch: Batch) -> list[Dreamt]:
-    """All clips of the batch, in the order of its takes. The same batch gives the same clips to the bit on one machine."""
-    drives = [_begin(model, request, take) for take in batch.takes]
+def dream(world: SceneWorld, request: Request, batch: Batch) -> list[Dreamt]:
+    """All clips of the batch, in the order of its takes. The same take gives the same clip to the bit on one machine."""
+    drives = [_begin(world, request, take, request.quality, _scouted(world, request, take)) for take in batch.takes]
     for frame in range(request.frames - 1):
         if frame == request.fork_frame:
             drives = [drive.fork(branch) for drive in drives for branch in request.branches]
         _step(drives)
-    return [Dreamt(drive.take, drive.branch, drive.session.clip(), drive.failure) for drive in drives]
+    return [
+        Dreamt(drive.take, drive.branch, drive.session.clip(), tuple(drive.labels), drive.failure) for drive in drives
+    ]
 
 
-def _begin(model: WorldModel, request: Request, take: Take) -> _Drive:
-    def open_dream(seed: int) -> Dream:
-        return Dream(model, seed, request.steps)
+def _scouted(world: SceneWorld, request: Request, take: Take) -> int:
+    """The first of TRIALS beginnings from which the plan comes true, tried without drawing; the last one where none does.
 
+    A picture costs many times what a step does, so a take is worth looking for.
+    """
+    if request.branches or request.start.state is not None:
+        return 0
+    for trial in range(TRIALS - 1):
+        drive = _begin(world, request, take, UNDRAWN, trial)
+        for _ in range(request.frames - 1):
+            _step([drive])
+        if not drive.failure and not reasons(check(drive.session.clip(), drive.labels, take.job.scenario)):
+            return trial
+    return TRIALS - 1
+
+
+def _begin(world: SceneWorld, request: Request, take: Take, quality: int, trial: int) -> _Drive:
     scenario = take.job.scenario
-    drive = _Drive(take, begin(open_dream, model, request.start, scenario, take.seed))
+    drive = _Drive(take, begin(world, request.start, scenario, take.seed, quality, trial))
+    drive.note()
     _guarded(drive, partial(drive.session.do, scenario.line))
     return drive
 
@@ -79,14 +111,17 @@ def _step(drives: Sequence[_Drive]) -> None:
         for drive, wish in wishes:
             if drive.session.dream_on(wish) is None:
                 _fail(drive)
+            else:
+                drive.note()
         return
     for (drive, wish), frame in zip(wishes, frames, strict=True):
         drive.session.take(wish, frame)
+        drive.note()
 
 
 def _fail(drive: _Drive) -> None:
     notes = [notice.text for notice in drive.session.notes() if notice.kind == "error"]
-    drive.failure = notes[-1] if notes else "The dream could not go on."
+    drive.failure = notes[-1] if notes else "The drive could not go on."
 
 
 def _guarded(drive: _Drive, order: partial[None]) -> None:
@@ -94,11 +129,3 @@ def _guarded(drive: _Drive, order: partial[None]) -> None:
         order()
     except LucidriveError as error:
         drive.failure = explain(error)
-
-
-def clear_of(model: WorldModel) -> None:
-    """SessionError for a world that knows no car: nothing could be asked of it."""
-    if not model.driving:
-        raise SessionError(
-            "These weights know no car, weather or events; clips are made by weights of a driving world."
-        )

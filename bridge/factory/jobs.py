@@ -1,7 +1,7 @@
-"""What a run is made of: clips that are wanted, each a job whose id says all that it depends on, in lots that are dreamt together.
+"""What a run is made of: clips that are wanted, each a job whose id says all that it depends on, in lots that are driven together.
 
-A clip's last bits depend on how many dreams are stepped as one batch. So which clips are one batch is settled here, by
-their order alone, and never by who has time for them: the same request gives the same clips by any number of workers.
+Which clips are one batch is settled here, by their order alone, and never by who has time for them: the same request gives the
+same clips by any number of workers.
 """
 
 from __future__ import annotations
@@ -10,36 +10,39 @@ import hashlib
 import json
 import random
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from brain.plan import MAX_SECONDS
 from bridge.errors import DataError
-from bridge.factory.measures import REAL
 from bridge.factory.scenario import Scenario, ScenarioError, vary
 from bridge.factory.start import Start
 from world.controls import FPS
+from world.scene_world import SIZES
 
-FORMAT = 1  # of a run: another one where the same request would give other clips
-TOGETHER = 8  # dreams a lot
+FORMAT = 2  # of a run: another one where the same request would give other clips
+TOGETHER = 8  # drives a lot
 MOST_RETRIES, MOST_BRANCHES, LONGEST = 20, 8, 60.0  # s
 START = Start()
-LEAST_SECONDS = 1.5  # the judge looks at a second
+LEAST_SECONDS = 1.5
+QUALITIES = {  # of the dial, by height and width of a picture
+    f"{height}x{width}": quality for quality, (height, width) in SIZES.items() if height
+}
+SIZE = "144x256"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked for. seconds: of each clip; retries: new seeds for a clip that was rejected; steps: K; branches: plan
-    lines that each clip forks into after `fork_at` seconds; world, judge: their hashes.
+    """What a run is asked for. seconds: of each clip; retries: new seeds for a clip that was rejected; size: of the pictures, one of
+    QUALITIES; branches: plan lines that each clip forks into after `fork_at` seconds; world: its hashes.
     """
 
     wanted: tuple[tuple[Scenario, int], ...]
     seconds: float
     world: dict[str, str]
-    judge: dict[str, str]
     start: Start = START
     retries: int = 2
-    steps: int = 2
+    size: str = SIZE
     branches: tuple[str, ...] = ()
     fork_at: float | None = None
     together: int = TOGETHER
@@ -50,6 +53,17 @@ class Request:
     @property
     def frames(self) -> int:
         return round(self.seconds * FPS)
+
+    @property
+    def quality(self) -> int:
+        """The dial's value that draws pictures of `size`."""
+        return QUALITIES[self.size]
+
+    @property
+    def pixels(self) -> int:
+        """Of a picture."""
+        height, width = SIZES[self.quality]
+        return height * width
 
     @property
     def fork_frame(self) -> int | None:
@@ -73,18 +87,16 @@ class Request:
             "format": FORMAT,
             "seconds": self.seconds,
             "start": self.start.key,
-            "steps": self.steps,
+            "size": self.size,
             "branches": list(self.branches),
             "fork_at": self.fork_at,
             "world": self.world,
-            "judge": self.judge,
             "together": self.together,
-            "checks": checks(),
         }
 
     def plain(self) -> dict[str, Any]:
         """For JSON; `of_plain` makes it again."""
-        start = {"scene": self.start.scene, "speed": self.start.speed, "what": self.start.what}
+        start = {"scene": self.start.scene, "what": self.start.what}
         wanted = [{"line": scenario.line, "text": scenario.text, "seed": seed} for scenario, seed in self.wanted]
         return {**self.common(), "retries": self.retries, "begin": start, "wanted": wanted}
 
@@ -119,7 +131,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Takes that are dreamt together: what of a lot is left to do in one round."""
+    """Takes that are driven together: what of a lot is left to do in one round."""
 
     lot: int
     takes: tuple[Take, ...]
@@ -127,12 +139,6 @@ class Batch:
 
 def job_id(common: dict[str, Any], line: str, seed: int) -> str:
     return _digest(json.dumps({**common, "line": line, "seed": seed}, sort_keys=True))[:16]
-
-
-@cache
-def checks() -> str:
-    """What the checks were measured to need (real.json): another verdict would be another retry."""
-    return _digest(REAL.read_text())[:16] if REAL.exists() else ""
 
 
 def varied(scenario: Scenario, seed: int) -> Scenario:
@@ -147,11 +153,11 @@ def of_plain(values: dict[str, Any], start: Start) -> Request:
         if values["format"] != FORMAT:
             raise ValueError(f"format {values['format']}")
         wanted = tuple((Scenario(one["line"], one["text"]), int(one["seed"])) for one in values["wanted"])
-        names = ("seconds", "world", "judge", "retries", "steps", "fork_at", "together")
+        names = ("seconds", "world", "retries", "size", "fork_at", "together")
         given = {name: values[name] for name in names}
         request = Request(wanted, start=start, branches=tuple(values["branches"]), **given)
         if any(values[name] != value for name, value in request.common().items()):
-            raise ValueError("other checks or another beginning")
+            raise ValueError("another beginning")
         return request
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
@@ -164,10 +170,12 @@ def check_settings(request: Request) -> None:
     r = request
     if not LEAST_SECONDS <= r.seconds <= LONGEST:
         raise ScenarioError(f"A clip lasts {LEAST_SECONDS:g} to {LONGEST:g} seconds, not {r.seconds:g}.")
+    if r.size not in QUALITIES:
+        raise ScenarioError(f"There is no picture size '{str(r.size)[:40]}'; there are: {', '.join(QUALITIES)}.")
     if not 0 <= r.retries <= MOST_RETRIES:
         raise ScenarioError(f"Retries are 0 to {MOST_RETRIES} a clip, not {r.retries}.")
     if not r.wanted:
-        raise ScenarioError("There is nothing to dream: no clip was asked for.")
+        raise ScenarioError("There is nothing to make: no clip was asked for.")
     if (r.fork_at is None) != (not r.branches):
         raise ScenarioError(
             'A counterfactual set needs both: when it forks, and into what: --fork-at 2.5 --branches "stop;left".'

@@ -60,7 +60,7 @@ class Recipe:
     settings: Mapping[str, Any]
 
 
-SETTINGS = {"name": str, "seconds": float, "retries": int, "scene": str, "steps": int, "vary": bool, "seed": int}
+SETTINGS = {"name": str, "seconds": float, "retries": int, "scene": str, "size": str, "vary": bool, "seed": int}
 ALONE = ("plan", "say")  # of an included scenario: the whole of it
 
 

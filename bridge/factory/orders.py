@@ -12,20 +12,18 @@ from typing import Any
 from brain.plan import Plan, PlanError, parse_line, print_line, sentence
 from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
-from bridge.factory.dreaming import clear_of, dream
-from bridge.factory.jobs import Batch, Request, varied
+from bridge.factory.dreaming import dream
+from bridge.factory.jobs import SIZE, Batch, Request, varied
 from bridge.factory.matrix import Matrix, Reader, Recipe, coverage, expand, load
-from bridge.factory.measures import Trust
 from bridge.factory.pool import Workers, default_count
 from bridge.factory.run import Note, Progress, make
 from bridge.factory.scenario import Scenario, ScenarioError, of_line
 from bridge.factory.start import Start, check, from_file
 from bridge.factory.store import Store, check_room, open_request
-from bridge.factory.worker import THREADS, Place, judge_hashes
-from world.files import EMBEDDED, read_config
-from world.model import WorldModel
+from bridge.factory.worker import THREADS
+from world.scene_world import SceneWorld
 
-SECONDS, RETRIES, STEPS = 8.0, 2, 2
+SECONDS, RETRIES = 8.0, 2
 YAML = (".yaml", ".yml")
 LINE = re.compile(r"[a-z_]+(\([^()]*\))?([@~][^;]*)?(;[a-z_]+(\([^()]*\))?([@~][^;]*)?)*", re.ASCII)
 
@@ -47,35 +45,30 @@ class Wish:
     retries: int | None = None
     scene: str | None = None
     begin: Path | None = None
-    at: float = 0.0
-    speed: float = 30.0
     fork_at: float | None = None
     branches: str = ""
-    steps: int | None = None
-    world: Path | None = None
-    judge: Path | None = None
+    size: str | None = None
 
 
 @dataclass(frozen=True)
 class Order:
-    """A request and where its clips go. place: of the weights."""
+    """A request and where its clips go."""
 
     request: Request
     out: Path
-    place: Place
 
     @classmethod
     def of(cls, wish: Wish, out: Path, resume: bool = False, read: Reader | None = None) -> Order:
         """`read`: what makes a scenario of a sentence (default: the brain, loaded when it is needed). LucidriveError."""
-        out, place = out.expanduser(), Place(wish.world, wish.judge)
+        out = out.expanduser()
         if resume:
-            return cls(open_request(out, None, True), out, place)
+            return cls(open_request(out, None, True), out)
         if not wish.what.strip() and wish.file is None and wish.matrix is None:
             raise ScenarioError(
                 'Say what the clips are to show: lucidrive clips "rain at night, a person steps out from the left".'
             )
         given = request_of(wish, read or Reading())
-        return cls(open_request(out, given, False), out, place)
+        return cls(open_request(out, given, False), out)
 
     def cost(self) -> dict[str, Any]:
         """What the clips cover, and what they would take here: time by a short trial, disk, memory is leased as it is used."""
@@ -91,7 +84,7 @@ class Order:
                 "clips": clips,
                 "scenarios": len({scenario.line for scenario in scenarios}),
                 "seconds of clips": round(seconds, 1),
-                "seconds dreamt, at most (all retries)": round(most, 1),
+                "seconds driven, at most (all retries)": round(most, 1),
                 f"minutes, at least, on {workers} cores": round(seconds / speed / 60, 1),
                 f"minutes, at most, on {workers} cores": round(most / speed / 60, 1),
                 "MiB on the disk, at most": round(check_room(self.out, request) / 2**20),
@@ -107,13 +100,11 @@ class Order:
         note: Note | None = None,
     ) -> Progress:
         count = default_count() if workers is None else workers
-        return make(
-            self.request, self.out, self.place, workers=count, cluster=self._cluster(cluster, address), note=note
-        )
+        return make(self.request, self.out, workers=count, cluster=self._cluster(cluster, address), note=note)
 
     def deliver(self, formats: Sequence[str], note: Callable[[float, str], None] | None = None) -> dict[str, Any]:
         with Store(self.out, self.request) as store:
-            return deliver(store, formats, Trust.of(self.place.judge), note)
+            return deliver(store, formats, note)
 
     def _cluster(self, name: str | None, address: str | None) -> Callable[[], Workers] | None:
         if name is None:
@@ -122,28 +113,27 @@ class Order:
             raise SessionError(f"There is no cluster '{name[:40]}'; there is: ray.")
         from bridge.factory.cluster import RayWorkers
 
-        return lambda: RayWorkers(self.place, self.request, address)
+        return lambda: RayWorkers(self.request, address)
 
     def _trial(self) -> float:
-        """Seconds of clips a second that one worker dreams here now."""
+        """Seconds of clips a second that one worker makes here now."""
         import torch
 
         threads = torch.get_num_threads()
         torch.set_num_threads(THREADS)
         try:
-            model = WorldModel.load(self.place.world)
-            clear_of(model)
-            jobs = self.request.lots()[0]
+            world, jobs = SceneWorld(), self.request.lots()[0]
             short = replace(self.request, seconds=1.5, branches=(), fork_at=None)
+            dream(world, short, Batch(0, (jobs[0].take(0),)))  # compiles
             began = time.perf_counter()
-            clips = dream(model, short, Batch(0, tuple(job.take(0) for job in jobs)))
+            clips = dream(world, short, Batch(0, tuple(job.take(0) for job in jobs)))
             return sum(one.clip.seconds for one in clips) / (time.perf_counter() - began)
         finally:
             torch.set_num_threads(threads)
 
 
 def request_of(wish: Wish, read: Reader) -> Request:
-    """What a wish comes to. ScenarioError, PlanError, DataError, WeightsError: before anything is dreamt."""
+    """What a wish comes to. ScenarioError, PlanError, DataError, WeightsError: before anything is driven."""
     book = load(wish.file, wish.cap) if wish.file is not None else Recipe(wish.matrix or _one(wish), {})
     said = book.settings
 
@@ -156,20 +146,18 @@ def request_of(wish: Wish, read: Reader) -> Request:
         clips = [(varied(scenario, seed), seed) for scenario, seed in clips]
     scene = chosen("scene", None)
     if scene is not None and wish.begin is not None:
-        raise ScenarioError("Begin the clips in a scene or in a file, not in both.")
-    start = Start(scene, what=f"scene {scene}") if scene else Start()
-    start = from_file(wish.begin, wish.at, wish.speed) if wish.begin is not None else start
-    model = WorldModel.load(wish.world)
-    clear_of(model)
-    check(model, start)
+        raise ScenarioError("Begin the clips in a place or in a saved drive, not in both.")
+    start = Start(scene, what=scene) if scene else Start()
+    start = from_file(wish.begin) if wish.begin is not None else start
+    world = SceneWorld()
+    check(world, start)
     return Request(
         tuple(clips),
         float(chosen("seconds", SECONDS)),
-        dict(read_config(wish.world or EMBEDDED)[1]["files"]),
-        judge_hashes(wish.judge),
+        world.hashes,
         start,
         int(chosen("retries", RETRIES)),
-        int(chosen("steps", STEPS)),
+        str(chosen("size", SIZE)),
         branches_of(wish.branches),
         wish.fork_at,
     )

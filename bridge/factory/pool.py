@@ -15,14 +15,12 @@ from typing import Any, Protocol
 from bridge.budget.ledger import Instead, Ledger
 from bridge.budget.opening import DREAM
 from bridge.budget.plan import LIBRARIES
-from bridge.budget.worlds import world_size
-from bridge.clips import CLIP_SECONDS
+from bridge.budget.scenes import scene_size
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.factory.jobs import Batch, Request
-from bridge.factory.worker import Done, Place, Worker
-from world.files import EMBEDDED, read_config
-from world.judge import WEIGHTS
+from bridge.factory.worker import Done, Worker
 
+DRAWN = 288 * 512  # pixels of the picture that a scene's tick is reckoned for
 LIVES = 3  # times that a batch is given out, should workers die of it
 WATCH = 1.0  # s between looks at whether the one who started a worker is still there
 OWNER = "a clip worker"
@@ -48,8 +46,8 @@ class Workers(Protocol):
 class Here:
     """One worker in this process: for tests, and where there is no room for more."""
 
-    def __init__(self, place: Place, request: Request) -> None:
-        self._worker = Worker(place, request)
+    def __init__(self, request: Request) -> None:
+        self._worker = Worker(request)
         self._batches: list[Batch] = []
 
     @property
@@ -67,15 +65,13 @@ class Here:
 
 
 class Processes:
-    """`count` workers, each under leases of `ledger`: for its world, and for the dreams that it dreams at a time.
+    """`count` workers, each under leases of `ledger`: for its world, and for the drives that it makes at a time.
 
     Once `stop` is set, `take` raises Stopped.
     """
 
-    def __init__(
-        self, place: Place, request: Request, count: int, ledger: Ledger, stop: threading.Event | None = None
-    ) -> None:
-        self.place, self.request = place, request
+    def __init__(self, request: Request, count: int, ledger: Ledger, stop: threading.Event | None = None) -> None:
+        self.request = request
         self._stop = stop or threading.Event()
         self._context = multiprocessing.get_context("spawn")
         self._leases = ExitStack()
@@ -84,7 +80,7 @@ class Processes:
         self._lives: dict[Batch, int] = {}
         try:
             for number in range(count):
-                _lease(self._leases, place, request, ledger, number)
+                _lease(self._leases, request, ledger, number)
             for _ in range(count):
                 self._start()
         except BaseException:
@@ -142,9 +138,7 @@ class Processes:
     def _start(self) -> None:
         mine, theirs = self._context.Pipe()
         with _one_thread():
-            process = self._context.Process(
-                target=_serve, args=(theirs, self.place, self.request, os.getpid()), daemon=True
-            )
+            process = self._context.Process(target=_serve, args=(theirs, self.request, os.getpid()), daemon=True)
             process.start()
         theirs.close()
         self._workers[mine] = process
@@ -162,19 +156,17 @@ class Processes:
         self.give(batch)
 
 
-def memory_of(place: Place, request: Request) -> tuple[int, int]:
-    """Bytes of one worker: its libraries, weights and the most that a step takes; and its dreams with all their pictures."""
-    dreams = max(request.together, len(request.branches))
-    sizes = world_size(read_config(place.world or EMBEDDED)[0], dreams)
-    judge = 2 * sum(path.stat().st_size for path in (place.judge or WEIGHTS).glob("*.safetensors"))
-    each = sizes.dream + int(sizes.pictures * request.seconds / CLIP_SECONDS)
-    return LIBRARIES + sizes.weights + sizes.tick + judge, dreams * each
+def memory_of(request: Request) -> tuple[int, int]:
+    """Bytes of one worker: its libraries, places and the most that a picture takes; and its drives with all their pictures."""
+    drives, size = max(request.together, len(request.branches)), scene_size()
+    most = size.tick * max(1.0, request.pixels / DRAWN)
+    return LIBRARIES + size.weights + int(most), drives * (size.dream + 3 * request.pixels * request.frames)
 
 
-def _lease(leases: ExitStack, place: Place, request: Request, ledger: Ledger, number: int) -> None:
+def _lease(leases: ExitStack, request: Request, ledger: Ledger, number: int) -> None:
     """For the worker of that number, counted from 0."""
     instead = [Instead(f"--workers {number}", 0)] if number else []
-    need, dreams = memory_of(place, request)
+    need, dreams = memory_of(request)
     leases.enter_context(ledger.reserve(OWNER, need, instead))
     leases.enter_context(ledger.reserve(f"{DREAM}s of {OWNER}", dreams, instead))
 
@@ -182,7 +174,7 @@ def _lease(leases: ExitStack, place: Place, request: Request, ledger: Ledger, nu
 class _one_thread:
     """The libraries of a process that is started within it make one thread each."""
 
-    NAMES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    NAMES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
     def __enter__(self) -> None:
         self._before = {name: os.environ.get(name) for name in self.NAMES}
@@ -196,12 +188,12 @@ class _one_thread:
                 os.environ[name] = value
 
 
-def _serve(pipe: Connection, place: Place, request: Request, parent: int) -> None:
+def _serve(pipe: Connection, request: Request, parent: int) -> None:
     """The process of a worker: batches in, what is done out. It ends with the one who started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent, which then ends its workers
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     try:
-        worker = Worker(place, request)
+        worker = Worker(request)
         while True:
             pipe.send(worker.do(pipe.recv()))
     except (EOFError, BrokenPipeError):

@@ -1,40 +1,33 @@
-"""A judged take as files: an mp4 and a JSON sidecar a clip, and for a counterfactual set what its branches differ in.
+"""A checked take as files: an mp4 and a JSON sidecar a clip, and for a counterfactual set what its branches differ in.
 
-Of the sidecar, `control`, `motion` and `asked` are commanded; `readout`, `judged` and `check` are estimates. None share a key.
+Of the sidecar, `control` and `asked` are commanded; `motion`, `readout`, `facts` and `check` are facts of the scene. None share a key.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from brain.plan import Plan, print_line
-from bridge.clips import Clip, sidecar
+from bridge.clips import sidecar
 from bridge.export import described, encode_pictures
-from bridge.factory import quality
 from bridge.factory.check import Verdict, check, reasons
 from bridge.factory.dreaming import Dreamt
 from bridge.factory.jobs import Batch, Request
-from bridge.factory.measures import Trust, real
+from bridge.factory.labels import plain
 from bridge.factory.scenario import Scenario, of_line
 from bridge.factory.sets import differences
-from world.judge import Judge, Sight
 
 SET = ".set.json"
-FALLEN = "the dream fell apart"
-JUDGED = ("weather", "time", "event", "side", "off_road", "junction")  # whole numbers
-JUDGED_REALS = {"speed": 3, "yaw_rate": 4}  # and their digits
+FALLEN = "the drive broke off"
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What became of a take. stem: of its files; files: name -> bytes; seconds: of pictures that were dreamt and judged."""
+    """What became of a take. stem: of its files; files: name -> bytes; seconds: of pictures that were drawn."""
 
     lot: int
     job: str
@@ -46,28 +39,15 @@ class Product:
     seconds: float
 
 
-class Judging:
-    """The judge, how far it can be trusted, and what real clips are like."""
-
-    def __init__(self, judge: Judge, trust: Trust, hashes: dict[str, str]) -> None:
-        self.judge, self.trust, self.real = judge, trust, real(hashes)
-
-    def look(self, clip: Clip) -> Sight:
-        return self.judge.watch(np.stack([moment.frame.image for moment in clip.moments]))
-
-    def verdict(
-        self, dreamt: Dreamt, sight: Sight, scenario: Scenario, complete: bool
-    ) -> tuple[Verdict, quality.Quality]:
-        images = np.stack([moment.frame.image for moment in dreamt.clip.moments])
-        seen = quality.measure(images, sight, self.real)
-        found = check(dreamt.clip, scenario, sight, self.trust)
-        why = reasons(found) + quality.faults(seen, self.real)
-        if dreamt.failure or not complete:
-            why = [f"{FALLEN} after {dreamt.clip.seconds:g} s: {dreamt.failure}", *why]
-        return Verdict(found, tuple(why)), seen
+def verdict(dreamt: Dreamt, scenario: Scenario, complete: bool) -> Verdict:
+    found = check(dreamt.clip, dreamt.labels, scenario)
+    why = reasons(found)
+    if dreamt.failure or not complete:
+        why = [f"{FALLEN} after {dreamt.clip.seconds:g} s: {dreamt.failure}", *why]
+    return Verdict(found, tuple(why))
 
 
-def products(request: Request, batch: Batch, dreamt: Sequence[Dreamt], judging: Judging) -> list[Product]:
+def products(request: Request, batch: Batch, dreamt: Sequence[Dreamt]) -> list[Product]:
     """One for each take of the batch, in its order; a set is accepted when every branch of it is."""
     mates = [take.stem for take in batch.takes]
     made = []
@@ -75,19 +55,16 @@ def products(request: Request, batch: Batch, dreamt: Sequence[Dreamt], judging: 
         own = [one for one in dreamt if one.take is take]
         files: dict[str, bytes] = {}
         why: list[str] = []
-        clips: list[tuple[Dreamt, Sight]] = []
         for number, one in enumerate(own):
             scenario = take.job.scenario if not one.branch else _joined(take.job.scenario, one.branch)
-            sight = judging.look(one.clip)
-            verdict, seen = judging.verdict(one, sight, scenario, len(one.clip.moments) == request.frames)
+            found = verdict(one, scenario, len(one.clip.moments) == request.frames)
             stem = f"{take.stem}.{number}-{_plain(one.branch)}" if one.branch else take.stem
-            fields = _fields(request, one, sight, scenario, verdict, seen, mates)
+            fields = _fields(request, one, scenario, found, mates)
             video = encode_pictures(moment.frame.image for moment in one.clip.moments)
             files |= {f"{stem}.mp4": video, f"{stem}.json": described(video, fields)}
-            why += [f"{one.branch}: {reason}" if one.branch else reason for reason in verdict.reasons]
-            clips.append((one, sight))
+            why += [f"{one.branch}: {reason}" if one.branch else reason for reason in found.reasons]
         if request.branches:
-            files[f"{take.stem}{SET}"] = _set(request, take.stem, clips)
+            files[f"{take.stem}{SET}"] = _set(request, take.stem, own)
         seconds = sum(one.clip.seconds for one in own)
         made.append(Product(batch.lot, take.job.id, take.attempt, take.stem, not why, tuple(why), files, seconds))
     return made
@@ -96,10 +73,8 @@ def products(request: Request, batch: Batch, dreamt: Sequence[Dreamt], judging: 
 def _fields(
     request: Request,
     dreamt: Dreamt,
-    sight: Sight,
     scenario: Scenario,
-    verdict: Verdict,
-    seen: quality.Quality,
+    found: Verdict,
     mates: list[str],
 ) -> dict[str, Any]:
     clip, take = dreamt.clip, dreamt.take
@@ -116,27 +91,20 @@ def _fields(
         "start": request.start.what if clip.scene is None else f"scene {clip.scene}",
         "batch": mates,
     }
-    drift = None if math.isnan(seen.drift) else round(seen.drift, 4)
-    picture = {"flicker": round(seen.flicker, 3), "contrast": round(seen.contrast, 3), "drift": drift}
-    check = {
-        "accepted": verdict.accepted,
-        "reasons": list(verdict.reasons),
-        "findings": [asdict(one) | {"score": round(one.score, 4)} for one in verdict.findings],
-        "picture": picture,
-        "judge": request.judge,
+    checked = {
+        "accepted": found.accepted,
+        "reasons": list(found.reasons),
+        "findings": [asdict(one) | {"score": round(one.score, 4)} for one in found.findings],
     }
-    judged: dict[str, Any] = {name: getattr(sight, name).astype(int).tolist() for name in JUDGED}
-    for name, digits in JUDGED_REALS.items():
-        judged[name] = [round(float(value), digits) for value in getattr(sight, name)]
-    return {**fields, "job": job, "asked": scenario.words(), "check": check, "judged": judged}
+    return {**fields, "job": job, "asked": scenario.words(), "check": checked, "facts": plain(dreamt.labels)}
 
 
-def _set(request: Request, stem: str, clips: Sequence[tuple[Dreamt, Sight]]) -> bytes:
+def _set(request: Request, stem: str, clips: Sequence[Dreamt]) -> bytes:
     fields = {
         "set": stem,
         "synthetic": True,
         "fork_frame": request.fork_frame,
-        "branches": [one.branch for one, _ in clips],
+        "branches": [one.branch for one in clips],
         "differences": differences(clips, request.fork_frame or 0),
     }
     return json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=1).encode()

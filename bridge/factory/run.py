@@ -18,14 +18,14 @@ from bridge.budget.opening import ram
 from bridge.factory.jobs import Request
 from bridge.factory.pool import Here, Processes, Workers
 from bridge.factory.store import Store, Taken, check_room
-from bridge.factory.worker import Done, Place
+from bridge.factory.worker import Done
 
 Note = Callable[["Progress"], None]
 
 
 @dataclass
 class Progress:
-    """How far a run is. seconds: of pictures dreamt and judged by this process, in `wall` seconds; settled: jobs that came to
+    """How far a run is. seconds: of pictures drawn by this process, in `wall` seconds; settled: jobs that came to
     their end in them; resident: bytes of the worker that did each batch.
     """
 
@@ -45,7 +45,7 @@ class Progress:
 
     @property
     def per_minute(self) -> float:
-        """Clips a minute, of takes dreamt by this process."""
+        """Clips a minute, of takes made by this process."""
         return 60 * self.takes / self.wall if self.wall else 0.0
 
     @property
@@ -64,18 +64,16 @@ class Progress:
 def make(
     request: Request,
     out: Path,
-    place: Place | None = None,
     *,
     workers: int = 1,
     ledger: Ledger | None = None,
     cluster: Callable[[], Workers] | None = None,
     note: Note | None = None,
 ) -> Progress:
-    """Dreams what the folder lacks, by so many processes (0: within this one), or by a cluster's workers.
+    """Makes what the folder lacks, by so many processes (0: within this one), or by a cluster's workers.
 
-    ExportError: the folder or the disk; NoRoomError: the memory; WeightsError. What was committed stays.
+    ExportError: the folder or the disk; NoRoomError: the memory. What was committed stays.
     """
-    place = place or Place()
     with Store(out, request) as store:
         progress = look(store)
         lots = request.lots()
@@ -83,7 +81,7 @@ def make(
         if not left:
             return progress
         check_room(out, request)
-        with closing(_workers(request, place, workers, len(left), ledger, cluster)) as some:
+        with closing(_workers(request, workers, len(left), ledger, cluster)) as some:
             _go(store, left, some, progress, note or (lambda _: None))
         return progress
 
@@ -99,7 +97,6 @@ def look(store: Store) -> Progress:
 
 def _workers(
     request: Request,
-    place: Place,
     count: int,
     lots: int,
     ledger: Ledger | None,
@@ -108,8 +105,8 @@ def _workers(
     if cluster is not None:
         return cluster()
     if count == 0:
-        return Here(place, request)
-    return Processes(place, request, min(count, lots), ledger or ram())
+        return Here(request)
+    return Processes(request, min(count, lots), ledger or ram())
 
 
 def _go(store: Store, left: deque[int], workers: Workers, progress: Progress, note: Note) -> None:

@@ -15,7 +15,7 @@ SIDED = tuple(name for name in EVENTS if STEPS[name].signature == "side")
 TIMES = tuple(name for name, kind in STEPS.items() if kind.group == "time")
 WEATHER = ("clear", *(f"{name}({level})" for name in ("rain", "snow", "fog") for level in (1, 2, 3)))
 MANOEUVRES = ("left", "right", "straight", "lane_left", "lane_right", "stop", "go", "faster", "slower", "follow")
-ONSET = 1.0  # s at which an event begins where nothing else is said: the judge has then seen the road without it
+ONSET = 1.0  # s at which an event begins where nothing else is said: the road is seen without it first
 VARIED_ONSET, VARIED_STEP = (0.5, 3.0), 0.5  # s
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from bridge.clips import Clip
 from world.controls import DT, FPS
-from world.judge import Sight
 
 APART = 2.0  # m/s, or m aside: from then on two futures are told apart
 
@@ -23,18 +22,16 @@ class Branch(Protocol):
     def clip(self) -> Clip: ...
 
 
-def differences(clips: Sequence[tuple[Branch, Sight]], fork: int) -> list[dict[str, Any]]:
+def differences(clips: Sequence[Branch], fork: int) -> list[dict[str, Any]]:
     """For every two branches: whether their pasts are the same to the pixel, and how far they part.
 
     psnr: dB of one's pictures against the other's, for each second after the fork (null where they are the same);
-    speed, aside: m/s and m between the two cars at the end; parted: s after the fork when either passes APART (null: never);
-    judged_speed: m/s between what the judge sees in the last second.
+    speed, aside: m/s and m between the two cars at the end; parted: s after the fork when either passes APART (null: never).
     """
     return [_pair(one, other, fork) for one, other in combinations(clips, 2)]
 
 
-def _pair(one: tuple[Branch, Sight], other: tuple[Branch, Sight], fork: int) -> dict[str, Any]:
-    (first, first_sight), (second, second_sight) = one, other
+def _pair(first: Branch, second: Branch, fork: int) -> dict[str, Any]:
     a, b = _images(first.clip), _images(second.clip)
     count = min(len(a), len(b))
     past = min(fork + 1, count)
@@ -44,7 +41,6 @@ def _pair(one: tuple[Branch, Sight], other: tuple[Branch, Sight], fork: int) -> 
     paths = [_aside(clip, past, count) for clip in (first.clip, second.clip)]
     gap, aside = np.abs(speeds[0] - speeds[1]), np.abs(paths[0] - paths[1])
     apart = np.flatnonzero((gap >= APART) | (aside >= APART))
-    judged = [float(np.median(sight.speed[max(0, count - FPS) : count])) for sight in (first_sight, second_sight)]
     return {
         "branches": [first.branch, second.branch],
         "same_past": bool(np.array_equal(a[:past], b[:past])),
@@ -52,7 +48,6 @@ def _pair(one: tuple[Branch, Sight], other: tuple[Branch, Sight], fork: int) -> 
         "speed": round(float(gap[-1]), 3) if len(gap) else 0.0,
         "aside": round(float(aside[-1]), 3) if len(aside) else 0.0,
         "parted": (int(apart[0]) + 1) / FPS if len(apart) else None,
-        "judged_speed": round(abs(judged[0] - judged[1]), 3),
     }
 
 

@@ -1,124 +1,109 @@
-"""Where a clip's dream begins: in a start scene, in real pictures, or where a recorded dream was left."""
+"""Where a clip begins: in a place, there where the road offers what the plan wants, or where a saved drive was left."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
+from brain.plan import Step
 from bridge.errors import DataError
 from bridge.factory.scenario import Scenario
 from bridge.session import Session
-from bridge.snapshot import Beginning
 from bridge.state import SUFFIX, unpack
+from bridge.timeline import Timeline
 from world.controls import Control, TimeOfDay, Weather
-from world.data.footage import first_frames
-from world.dream import Dream
-from world.model import WorldModel
+from world.dream import restore
+from world.kinematics import REAR_AXLE_TO_FRONT
+from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
+from world.scene.state import Place
+from world.scene_world import SceneDream, SceneWorld
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-NAMES = {"frames": "start.npy", "state": "start.dream"}  # as a run keeps them
+FILE = "start.dream"  # as a run keeps it
+UNDRAWN = 0  # of the quality dial
+TURNS = {"left": LEFT, "right": RIGHT, "straight": STRAIGHT}
+SPEED = 7.0  # m/s
+BEFORE = 4.0, 18.0  # m to the junction where a turn is asked for at once: it must come within seconds
+ROOM = 60.0  # m of lane to change to another one
 
 
 @dataclass(frozen=True)
 class Start:
-    """scene: a scene's name; frames: uint8 [T, H, W, 3], with m/s; state: a saved drive; none of them: a scene that fits.
-
-    Of `what` it says in a person's words.
-    """
+    """scene: a place's name; state: a saved drive; neither: a place by the seed. Of `what` it says in a person's words."""
 
     scene: str | None = None
-    frames: np.ndarray | None = None
-    speed: float = 0.0
     state: bytes | None = None
-    what: str = "the start scene that fits"
+    what: str = "a place by each clip's seed"
 
     @property
     def key(self) -> str:
         """What of it a clip depends on."""
-        if self.frames is not None:
-            return f"frames {hashlib.sha256(self.frames.tobytes()).hexdigest()} {self.speed:g}"
         if self.state is not None:
             return f"state {hashlib.sha256(self.state).hexdigest()}"
         return f"scene {self.scene}" if self.scene else "scenes"
 
     def packed(self) -> dict[str, bytes]:
         """The files that it is made of again by `unpacked`."""
-        if self.frames is not None:
-            buffer = io.BytesIO()
-            np.save(buffer, self.frames, allow_pickle=False)
-            return {NAMES["frames"]: buffer.getvalue()}
-        return {} if self.state is None else {NAMES["state"]: self.state}
+        return {} if self.state is None else {FILE: self.state}
 
 
-def unpacked(folder: Path, scene: str | None, speed: float, what: str) -> Start:
+def unpacked(folder: Path, scene: str | None, what: str) -> Start:
     """As a run keeps it in `folder`."""
-    frames, state = folder / NAMES["frames"], folder / NAMES["state"]
-    if frames.exists():
-        return Start(frames=np.load(frames, allow_pickle=False), speed=speed, what=what)
-    return Start(scene, state=state.read_bytes() if state.exists() else None, speed=speed, what=what)
+    state = folder / FILE
+    return Start(scene, state.read_bytes() if state.exists() else None, what)
 
 
-def from_file(path: Path, at: float = 0.0, speed_kmh: float = 30.0) -> Start:
-    """A saved drive (.dream), a picture, or a video from `at` seconds on, recorded dreams among them. DataError."""
-    what = f"{path.name} from {at:g} s" if at else path.name
-    try:
-        if path.suffix == SUFFIX:
-            return Start(state=path.read_bytes(), what=what)
-        if path.suffix.lower() in PICTURES:
-            with Image.open(path) as picture:
-                frames = np.asarray(picture.convert("RGB"))[None]
-        else:
-            frames = first_frames(path, at)
-    except (OSError, UnidentifiedImageError) as error:
+def from_file(path: Path) -> Start:
+    """A saved drive (.dream). DataError for anything else."""
+    if path.suffix != SUFFIX:
         raise DataError(
-            f"{path} cannot be read as a beginning ({error}); give a picture, a video or a .dream."
-        ) from error
-    return Start(frames=frames, speed=speed_kmh / 3.6, what=what)
+            f"Clips cannot begin in {path.name}: a scene has no way into a picture or film; begin in a place (--scene) or in a saved"
+            " drive (.dream)."
+        )
+    try:
+        return Start(state=path.read_bytes(), what=path.name)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); give another file.") from error
 
 
-def check(model: WorldModel, start: Start) -> None:
-    """DataError or WeightsError where no dream can begin so."""
-    begin(lambda number: Dream(model, number), model, start, Scenario("follow"), 0)
-
-
-def begin(
-    open_dream: Callable[[int], Dream], model: WorldModel, start: Start, scenario: Scenario, seed: int
-) -> Session:
-    """A session at its first frame, whose whole drive will be kept."""
-    if start.frames is not None:
-        session = Session(open_dream, seed, beginning=Beginning(start.frames, start.speed))
+def check(world: SceneWorld, start: Start) -> None:
+    """DataError or WeightsError where no drive can begin so."""
+    if start.scene is not None:
+        world.place(start.scene)
     elif start.state is not None:
-        session = Session(open_dream, seed)
+        begin(world, start, Scenario("follow"), 0, UNDRAWN)
+
+
+def begin(world: SceneWorld, start: Start, scenario: Scenario, seed: int, quality: int, trial: int = 0) -> Session:
+    """A session at its first frame, whose whole drive will be kept. quality: 0 draws nothing; trial: which of many beginnings."""
+
+    def open_dream(number: int) -> SceneDream:
+        return SceneDream(world, number, UNDRAWN)
+
+    name = start.scene or world.scenes[seed % len(world.scenes)]
+    session = Session(open_dream, seed, name)
+    if start.state is not None:
         unpack(session, start.state, start.what)
         session.timeline.cancel("another plan came")
-        session.dream.reseed(seed)
+        tensors, values = session.dream.state()
+        dream = restore(world, tensors, values | {"steps": quality})  # drawn anew, in the size asked for
+        dream.reseed(seed)
+        session.go_on_from(dream, session.timeline, session.pedals, session.snapshot().scene)
     else:
-        session = Session(open_dream, seed, start.scene or fitting(model, scenario, seed))
+        first = SceneDream(world, seed, quality)
+        control = asked_at_once(scenario)
+        lane, s = whereabouts(world.place(name), scenario, seed, trial)
+        first.start(control, scene=name, speed=SPEED, lane=lane, s=s)
+        session.go_on_from(first, Timeline(control.weather, TimeOfDay(control.time)), (0.0, 0.0), name)
     session.record_all()
     return session
 
 
-def fitting(model: WorldModel, scenario: Scenario, seed: int) -> str | None:
-    """Of the start scenes that are nearest to the conditions asked for at once, one by the seed; None without scenes."""
-    wanted = asked_at_once(scenario)
-    scenes = [(name, model.scene(name)[2]) for name in model.scenes]
-    if not scenes:
-        return None
-    best = max(_likeness(wanted, own) for _, own in scenes)
-    like = [name for name, own in scenes if _likeness(wanted, own) == best]
-    return random.Random(f"scene {seed}").choice(like)
-
-
-def asked_at_once(scenario: Scenario) -> tuple[int | None, int | None]:
-    """`Weather` and `TimeOfDay` that the first frame is told of; None where nothing is said."""
-    weather = time = None
+def asked_at_once(scenario: Scenario) -> Control:
+    """The conditions that the first frame is under: those that the plan asks for now, else a clear day."""
+    weather, time = int(Weather.CLEAR), int(TimeOfDay.DAY)
     for step in scenario.plan.steps:
         if step.when.kind != "now":
             continue
@@ -127,15 +112,41 @@ def asked_at_once(scenario: Scenario) -> tuple[int | None, int | None]:
             weather = int(Weather[f"{name}_{step.args[0]}" if step.args else name])
         elif step.group == "time":
             time = int(TimeOfDay[name])
-    return weather, time
+    return Control(weather=weather, time=time)
 
 
-def _likeness(wanted: tuple[int | None, int | None], own: Control) -> tuple[int, int]:
-    """How much of what is wanted a scene has: the time first, for it takes a dream longest to change."""
-    weather, time = wanted
-    same_kind = weather is None or _kind(weather) == _kind(own.weather)
-    return int(time is None or time == own.time), 2 * int(weather is None or weather == own.weather) + int(same_kind)
+def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> tuple[int | None, float | None]:
+    """The lane and the m along it at which the plan's first manoeuvre has somewhere to go: a junction ahead that offers the turn, a lane beside.
+
+    `trial`: one of many such. None: wherever the seed says, where it wants no such thing or the place has nowhere for it.
+    """
+    step = next((step for step in scenario.plan.steps if step.group == "drive"), None)
+    lanes, chance = place.map.lanes, np.random.default_rng((seed, trial))
+    streets = lanes["street"] >= 0
+    later = None if step is None else _delay(step)
+    if step is None or later is None or step.name not in (*TURNS, "lane_left", "lane_right"):
+        good = list(np.flatnonzero(streets & (lanes["length"] > ROOM) & (lanes["outs"] > 0)))
+        return (int(chance.choice(good)), None) if trial and good else (None, None)
+    if step.name in TURNS:
+        back = chance.uniform(*BEFORE) + REAR_AXLE_TO_FRONT + SPEED * later
+        good = [
+            lane for lane in np.flatnonzero(streets & (lanes["length"] > back + 1)) if _offers(place, lane, step.name)
+        ]
+        lane = int(chance.choice(good)) if good else None
+        return lane, None if lane is None else float(lanes["length"][lane]) - back
+    beside = lanes[step.name.removeprefix("lane_")] >= 0
+    good = list(np.flatnonzero(streets & (lanes["length"] > ROOM) & beside))
+    return (int(chance.choice(good)), ROOM / 6) if good else (None, None)
 
 
-def _kind(weather: int) -> str:
-    return Weather(weather).name.partition("_")[0]
+def _offers(place: Place, lane: int, turn: str) -> bool:
+    lanes = place.map.lanes
+    first, count = lanes["first_out"][lane], lanes["outs"][lane]
+    return any(lanes["turn"][out] == TURNS[turn] for out in place.map.successors[first : first + count])
+
+
+def _delay(step: Step) -> float | None:
+    """s until the step is due; None where that is not known beforehand."""
+    if step.when.kind == "delay":
+        return float(step.when.seconds or 0.0)
+    return 0.0 if step.when.kind in ("now", "junction") else None

@@ -1,6 +1,6 @@
-"""A run's folder: what was asked, and every take that was judged, each written all or not at all.
+"""A run's folder: what was asked, and every take that was checked, each written all or not at all.
 
-run.json             what was asked for; start.npy or start.dream, where it begins in pictures or a recorded dream
+run.json             what was asked for; start.dream, where it begins in a saved drive
 clips/ID-N.mp4       the accepted take of a job, with ID-N.json beside it (of a set: ID-N.set.json, and two files a branch)
 rejected/ID-N.mp4    takes that were not accepted, with their reasons
 """
@@ -26,7 +26,7 @@ RUN, LOCK = "run.json", ".lock"
 CLIPS, REJECTED = "clips", "rejected"
 # Bytes a second of clip, measured and half as much again: an mp4 (5 kB) and its labels (10 kB); and where it is accepted, the
 # same once more in a dataset, and JPEGs as text (30 kB) in an MCAP file.
-CLIP_SECOND, DELIVERED = 22_500, 70_000
+CLIP_SECOND, DELIVERED, PIXELS = 22_500, 70_000, 144 * 256
 SPARE = 64 * 2**20  # bytes that are left to others
 
 
@@ -88,7 +88,7 @@ class Store:
         self._taken[take.stem] = Taken(take.stem, True, ())
 
     def next_batch(self, lot: int, jobs: Sequence[Job]) -> Batch | None:
-        """What is left of a lot: its first round that is not on the disk as a whole, all of whose takes are dreamt together."""
+        """What is left of a lot: its first round that is not on the disk as a whole, all of whose takes are driven together."""
         open_jobs = list(jobs)
         for attempt in range(self.request.retries + 1):
             takes = tuple(job.take(attempt) for job in open_jobs)
@@ -105,7 +105,7 @@ class Store:
         return tuple(found for take in takes if (found := self._taken.get(take.stem)) is not None)
 
     def _look(self) -> None:
-        """What is whole; damaged takes are removed, to be dreamt again."""
+        """What is whole; damaged takes are removed, to be made again."""
         for name in (CLIPS, REJECTED):
             folder = self.out / name
             beside = {path for path in folder.glob("*.json") if not path.name.endswith(SET)}
@@ -134,17 +134,17 @@ def open_request(out: Path, given: Request | None, resume: bool) -> Request:
         try:
             plain = json.loads(path.read_text(encoding="utf-8"))
             begin = plain["begin"]
-            there = of_plain(plain, unpacked(out, begin["scene"], begin["speed"], begin["what"]))
+            there = of_plain(plain, unpacked(out, begin["scene"], begin["what"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is damaged ({error}); choose another folder.") from error
         if given is None or resume or there.plain() == given.plain():
             return there
         raise ExportError(
-            f"{out} holds another run ({len(there.jobs)} clips of other scenarios, settings or weights); choose another"
+            f"{out} holds another run ({len(there.jobs)} clips of other scenarios, settings or another version); choose another"
             " folder, or give --resume to go on with that one."
         )
     if given is None:
-        raise ExportError(f"There is no run in {out} to go on with; say what to dream.")
+        raise ExportError(f"There is no run in {out} to go on with; say what the clips are to show.")
     if out.exists() and (not out.is_dir() or any(path.name != LOCK for path in out.iterdir())):
         raise ExportError(f"{out} holds something else already; choose a new folder.")
     return given
@@ -153,7 +153,7 @@ def open_request(out: Path, given: Request | None, resume: bool) -> Request:
 def check_room(out: Path, request: Request) -> int:
     """Bytes that the run may take; ExportError where the disk has less."""
     branches = max(1, len(request.branches))
-    each = CLIP_SECOND * (1 + request.retries) + DELIVERED
+    each = (CLIP_SECOND * (1 + request.retries) + DELIVERED) * request.pixels / PIXELS
     most = int(len(request.jobs) * branches * request.seconds * each)
     place = out
     while not place.exists():

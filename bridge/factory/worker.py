@@ -1,31 +1,20 @@
-"""What one worker does, in a process of its own or on a Ray actor: loads a world and a judge, turns batches into products."""
+"""What one worker does, in a process of its own or on a Ray actor: turns batches into products."""
 
 from __future__ import annotations
 
 import gc
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from bridge import memory
 from bridge.errors import WeightsError
-from bridge.factory.dreaming import clear_of, dream
+from bridge.factory.dreaming import dream
 from bridge.factory.jobs import Batch, Request
-from bridge.factory.measures import Trust
-from bridge.factory.product import Judging, Product, products
-from world.judge import WEIGHTS, Judge, card
-from world.model import WorldModel
+from bridge.factory.product import Product, products
+from world.scene_world import SceneWorld
 
-THREADS = 1  # a worker: several of them make more of the cores than one with several threads, and it settles every bit
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the weights lie; None: those that came along."""
-
-    world: Path | None = None
-    judge: Path | None = None
+THREADS = 1  # a worker: several of them make more of the cores than one with several threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +27,17 @@ class Done:
 
 
 class Worker:
-    """Loaded once. WeightsError where its weights are not those of the request."""
+    """WeightsError where the scene world here is not that of the request."""
 
-    def __init__(self, place: Place, request: Request) -> None:
+    def __init__(self, request: Request) -> None:
         torch.set_num_threads(THREADS)
-        self.request = request
-        self.model = WorldModel.load(place.world)
-        clear_of(self.model)
-        judge = judge_hashes(place.judge)
-        if self.model.hashes != request.world or judge != request.judge:
+        self.request, self.world = request, SceneWorld()
+        if self.world.hashes != request.world:
             raise WeightsError(
-                "The weights here are not those that this run began with; restore them, or use a new folder."
+                "This version of lucidrive drives on otherwise than the one that this run began with; use a new folder."
             )
-        self.judging = Judging(Judge.load(place.judge), Trust.of(place.judge), judge)
 
     def do(self, batch: Batch) -> Done:
-        made = products(self.request, batch, dream(self.model, self.request, batch), self.judging)
+        made = products(self.request, batch, dream(self.world, self.request, batch))
         gc.collect()  # sessions and their dreams refer to each other: a batch of them would wait for the next ones
         return Done(batch, tuple(made), memory.resident())
-
-
-def judge_hashes(folder: Path | None) -> dict[str, str]:
-    found: dict[str, str] = card(folder or WEIGHTS)["files"]
-    return dict(found)

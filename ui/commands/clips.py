@@ -36,16 +36,12 @@ def clips(
     ] = False,
     retries: Annotated[int | None, typer.Option(help="New seeds for a clip that was rejected; default 2.")] = None,
     scene: Annotated[
-        str | None, typer.Option(help="A start scene's name; default: one that fits the conditions.")
+        str | None, typer.Option(help="The place to drive in, or a map file; default: one by each clip's seed.")
     ] = None,
     begin: Annotated[
         Path | None,
-        typer.Option(
-            "--from", exists=True, dir_okay=False, help="Begin in a picture, a video or a saved drive (.dream)."
-        ),
+        typer.Option("--from", exists=True, dir_okay=False, help="Begin where a saved drive (.dream) was left."),
     ] = None,
-    at: Annotated[float, typer.Option(min=0, help="Seconds into that video.")] = 0.0,
-    speed: Annotated[float, typer.Option(min=0, max=65, help="km/h of the car in that picture or video.")] = 30.0,
     fork_at: Annotated[float | None, typer.Option(help="Seconds after which each clip forks into --branches.")] = None,
     branches: Annotated[
         str, typer.Option(help='What it forks into: "stop;left;faster"; & joins steps of one branch.')
@@ -66,12 +62,8 @@ def clips(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be made, and what it would cost.")
     ] = False,
-    steps: Annotated[int | None, typer.Option(help="K, sampling steps a frame: 1, 2, 4 or 8; default 2.")] = None,
-    world: Annotated[
-        Path | None, typer.Option(help="A folder of world weights; default: those that came along.")
-    ] = None,
-    judge: Annotated[
-        Path | None, typer.Option(help="A folder of judge weights; default: those that came along.")
+    size: Annotated[
+        str | None, typer.Option(help="Of the pictures: 108x192, 144x256 (default), 216x384, 288x512 or 576x1024.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
@@ -82,7 +74,7 @@ def clips(
     file = Path(what) if Path(what).suffix.lower() in YAML else None
     wish = Wish(
         what=what, file=file, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
-        at=at, speed=speed, fork_at=fork_at, branches=branches, steps=steps, world=world, judge=judge,
+        fork_at=fork_at, branches=branches, size=size,
     )  # fmt: skip
     chosen = check_formats(formats or [])
     order = Order.of(wish, out, resume)
@@ -132,7 +124,7 @@ def _make(
         return
     print_table("Clips", rows(found), ("scenario", "clips", "takes accepted", "missing most"))
     say(
-        f"{order.out}: {found['all']['accepted']} of {found['all']['jobs']} clips, all dreamt, none of them filmed; README.md says what their labels are worth."
+        f"{order.out}: {found['all']['accepted']} of {found['all']['jobs']} clips, all synthetic, none of them filmed; README.md says what their labels are worth."
     )
 
 
@@ -155,7 +147,7 @@ def _bar() -> Iterator[Any]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("waking the worlds", total=None)
+        task = bar.add_task("waking the workers", total=None)
 
         def note(made: Made) -> None:
             bar.update(task, total=made.jobs, completed=made.done, description=f"{made.line()}, {_left(made)} left")

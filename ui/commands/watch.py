@@ -57,7 +57,7 @@ def ui(
     from ui.app import check_serving, serve
     from ui.live import LiveDreamer
 
-    tell_of_compiling(world)
+    first = tell_of_compiling(world)
     check_serving(host, port, auth, mcp)  # before the models are loaded, not after it
     signal.signal(signal.SIGTERM, _stop)  # the server ends gracefully first, and raises it again
     capacity = None if memory is None else parse_size(memory)
@@ -65,18 +65,22 @@ def ui(
         world, steps=steps, keys=keys, tabs=tabs, capacity=capacity, brain_url=brain_url, brain_name=brain_name
     )
     try:
+        if first:
+            dreamer.check()  # compiles: a page that is open already would stand still meanwhile
         serve(dreamer, host, port, auth=auth, mcp=mcp, announce=say)
     finally:
         dreamer.close()
 
 
-def tell_of_compiling(world: Path | None) -> None:
-    """Says that a scene's first start takes long, where it does."""
+def tell_of_compiling(world: Path | None) -> bool:
+    """Says that a scene's first start takes long, where it does; whether it does."""
     from world.dream import is_scene
     from world.render.raster import compiled
 
-    if is_scene(world) and not compiled():
+    first = is_scene(world) and not compiled()
+    if first:
         say("Compiling the scene's loops for this machine: about a minute, the first time only ...")
+    return first
 
 
 def _stop(*_: object) -> None:

@@ -12,7 +12,7 @@ function conditionWords(name) {
   return strength ? `${t(strength)}${document.documentElement.lang === "en" ? " " : ""}${t(kind)}` : t(kind);
 }
 
-const sceneWords = (name) => name.split(/[-_]/).map((part) => t(part)).join(" ");
+const sceneWords = (name) => name.split(/[-_]/).map((part) => t(part)).join(" ").replace(/^[a-z]/, (first) => first.toUpperCase());
 
 export class Begin {
   /** `send(message)`; `note.say(sentence, kind)`; `token()`; `fresh()` is called when another dream begins. */
@@ -80,7 +80,7 @@ export class Begin {
     for (const button of this.find("gallery").children) button.classList.toggle("on", button.dataset.scene === state.scene);
   }
 
-  /** #seed=7&scene=day-clear-1: the same beginning for whoever opens it, once. */
+  /** #seed=7&scene=town-21: the same beginning for whoever opens it, once. */
   fromLink() {
     const told = new URLSearchParams(location.hash.slice(1));
     if (!told.has("seed")) return;

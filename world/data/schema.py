@@ -1,8 +1,8 @@
 """The columns of a driving dataset, row by row.
 
 Row t holds frame t and the control applied at t, which leads to frame t + 1. Commanded values (`action`,
-`control.*`), the expert's advice (`expert.*`), what is true of the frame (`observation.*`, `label.*`, `event.*`) and what was
-only estimated from a dreamt one (`judged.*` by the judge, `readout.*` by the world itself) never share a column.
+`control.*`), the expert's advice (`expert.*`) and what is true of the frame (`observation.*`, `label.*`, `event.*`; of a clip,
+`facts.*` and `readout.*`) never share a column.
 """
 
 from __future__ import annotations
@@ -63,19 +63,17 @@ COLUMNS: dict[str, Column] = {
     "label.visible_people": Column("int64", (1,)),
 }
 
-ESTIMATES: dict[str, Column] = {  # of dreams; `synthetic` is 1 in all their rows
+CLIPS: dict[str, Column] = {  # of clips that lucidrive made, where `synthetic` is 1 in all rows; exact, of the scene itself
     "synthetic": Column("int64", (1,)),
-    **{
-        f"judged.{name}": Column("int64", (1,)) for name in ("weather", "time", "event", "side", "off_road", "junction")
-    },
-    **{f"judged.{name}": Column("float32", (1,)) for name in ("speed", "yaw_rate")},
+    **{f"facts.{name}": Column("int64", (1,)) for name in ("event", "side", "level", "contact")},
+    **{f"facts.{name}": Column("float32", (1,)) for name in ("ahead", "left")},
     **{f"readout.{name}": Column("int64", (1,)) for name in ("weather", "time")},
     **{
         f"readout.{name}": Column("float32", (1,))
         for name in ("speed", "yaw_rate", "junction_distance", "lane_offset", "collision", "off_road", "event_visible")
     },
 }
-KNOWN = COLUMNS | ESTIMATES
+KNOWN = COLUMNS | CLIPS
 
 
 def columns(inputs: Inputs) -> dict[str, Column]:

@@ -241,10 +241,12 @@ def _step_rows(found: dict[str, dict[str, float]]) -> list[tuple[str, str, str]]
     return [(*rows[1], "1 ms"), (*rows[0], ""), ("the driver", f"{found['usual']['driver']:.2f} ms", "")]
 
 
-def _picture_rows(found: dict[str, float]) -> list[tuple[str, str, str]]:
-    return [
-        (f"a picture of {size}", f"{ms:.1f} ms", f"{PICTURE_AIMS[size]} ms, without air") for size, ms in found.items()
-    ]
+def _picture_rows(found: dict[str, dict[str, float]]) -> list[tuple[str, str, str]]:
+    rows = []
+    for size, ms in found.items():
+        rows.append((f"a picture of {size}, without air", f"{ms['plain']:.1f} ms", f"{PICTURE_AIMS[size]} ms"))
+        rows.append((f"a picture of {size}", f"{ms['whole']:.1f} ms", ""))
+    return rows
 
 
 def _endurance_rows(found: dict[str, float]) -> list[tuple[str, str, str]]:

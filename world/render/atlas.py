@@ -48,6 +48,11 @@ class Atlas:
     table: np.ndarray
     names: tuple[str, ...]
 
+    @property
+    def packed(self) -> np.ndarray:
+        """The texels with their four bytes in one number, uint32 [N], red lowest."""
+        return self.texels.view("<u4")[:, 0]
+
     @classmethod
     def of(cls, textures: Mapping[str, np.ndarray]) -> Atlas:
         """From uint8 [H, W, 4] arrays with sides that are powers of two. Raises DataError for others."""

@@ -41,6 +41,15 @@ class View:
     width: int
     height: int
 
+    def sees(self, spheres: np.ndarray) -> np.ndarray:
+        """Whether any of spheres float [N, 4] (x, y, z, radius) may be in the picture, bool [N]."""
+        right, down, forward = ((spheres[:, :3] - self.eye) @ self.axes.T).T
+        out = forward > -spheres[:, 3]
+        for aside, half in ((right, self.width / 2), (down, self.height / 2)):
+            beyond = self.focal * np.abs(aside) - half * forward  # times the border's normal, which is that long:
+            out &= beyond < spheres[:, 3] * math.hypot(self.focal, half)
+        return out
+
 
 def view(rig: Rig, x: float, y: float, heading: float) -> View:
     """Where the camera is when the rear axle is at (x, y)."""

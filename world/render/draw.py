@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from world.render import resolve as columns
 from world.render.atlas import Library, decoded
 from world.render.camera import View
 from world.render.gbuffer import GBuffer
-from world.render.lamps import nearest
+from world.render.lamps import nearest, shaded_cells
 from world.render.light import Light
 from world.render.mesh import Mesh
 from world.render.mirror import mirrored, shade_mirror, spread_mirror
 from world.render.raster import Projection, Records
+from world.render.resolve import resolve
 from world.render.shadows import AHEAD, EMPTY, Shadows
 
 F = np.float32
@@ -24,11 +24,13 @@ _NOTHING = np.zeros(0, np.int32)
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A mesh with whose it is: instance int32 [T], or [1] for the whole mesh. `moves`: drawn anew on the kept shadow map."""
+    """A mesh with whose it is: instance int32 [T], or [1] for the whole mesh. `moves`: drawn anew on the kept shadow map; `hidden`: throws
+    shadows alone."""
 
     mesh: Mesh
     instance: np.ndarray
     moves: bool = False
+    hidden: bool = False
 
 
 def _table(columns: int) -> np.ndarray:
@@ -84,31 +86,33 @@ class Rasterizer:
             self.shadows.update(standing, moving, middle, light.sun_direction, library)
             shadow, matrix = self.shadows.depth, self.shadows.matrix
         emission = np.asarray(light.emission, F)
-        out = np.empty((height, width, columns.WIDTH), F)
-        surface, instance = np.empty((height, width), np.uint8), np.empty((height, width), np.int32)
-        columns.resolve(
-            out, surface, instance, self._ids, self._records.floats, self._records.ints, _camera(view, around.before),
-            np.asarray(around.moves, F), library.material, library.roughness, library.atlas.table, library.atlas.texels,
-            self._linear, emission, shadow, matrix, nearest(np.asarray(around.lamps), view.eye), np.asarray(around.beams, F),
-            np.asarray(around.boxes, F),
+        lamps, beams = nearest(np.asarray(around.lamps), view.eye), np.asarray(around.beams, F)
+        boxes = np.asarray(around.boxes, F)
+        boxes = boxes[np.argsort(np.hypot(boxes[:, 0] - view.eye[0], boxes[:, 1] - view.eye[1]), kind="stable")[:64]]
+
+        def room(*channels: int) -> np.ndarray:
+            return np.empty((height, width, *channels), F)
+
+        def blank(channels: int) -> np.ndarray:
+            return np.zeros((height, width, channels), F)
+
+        g = GBuffer(
+            room(3), room(3), room(), room(), np.empty((height, width), np.uint8), room(), room(), room(), room(3), room(), room(),
+            blank(4), blank(3), blank(3), room(2), blank(2), np.empty((height, width), np.int32),
         )  # fmt: skip
-        wet = np.ascontiguousarray(out[..., columns.WET])
-        mirror = self._mirror(parts, view, around, emission, F(0.19 / light.exposure), wet)
-
-        def one(first: int) -> np.ndarray:
-            return np.ascontiguousarray(out[..., first])
-
-        def several(first: int, count: int) -> np.ndarray:
-            return np.ascontiguousarray(out[..., first : first + count])
-
-        return GBuffer(
-            several(columns.ALBEDO, 3), several(columns.NORMAL, 3), one(columns.DEPTH), one(columns.COVERAGE), surface,
-            one(columns.ROUGH), wet, one(columns.SNOW), several(columns.EMISSION, 3), one(columns.SUN), one(columns.OPEN),
-            several(columns.REFLECTED, 2), mirror, several(columns.LAMPS, 3), several(columns.BEAMS, 3),
-            several(columns.NOISE, 2), several(columns.MOTION, 2), instance,
+        resolve(
+            g.albedo, g.normal, g.inverse_depth, g.coverage, g.surface, g.roughness, g.wet, g.snow, g.emission, g.sun, g.occlusion,
+            g.lamps, g.beams, g.noise, g.motion, g.instance, self._ids, self._records.floats, self._records.ints,
+            _camera(view, around.before), np.asarray(around.moves, F), library.material, library.roughness, library.atlas.table,
+            library.atlas.packed, self._linear, emission, shadow, matrix, lamps, beams, boxes, shaded_cells(boxes, view.eye),
+            around.wet > 0, around.before is not None,
         )  # fmt: skip
+        if around.wet > 0:
+            self._mirror(g, parts, view, around, emission, F(0.19 / light.exposure))
+        return g
 
     def _project(self, records: Records, parts: Sequence[Part], projection: Projection, around: Surroundings) -> None:
+        parts = [part for part in parts if not part.hidden]
         records.begin(sum(len(part.mesh) for part in parts), len(parts))
         moving = np.asarray(around.moved, np.int32)
         for part in parts:
@@ -116,25 +120,23 @@ class Rasterizer:
 
     def _mirror(
         self,
+        g: GBuffer,
         parts: Sequence[Part],
         view: View,
         around: Surroundings,
         emission: np.ndarray,
         ambient: np.float32,
-        wet: np.ndarray,
-    ) -> np.ndarray:
-        if around.wet <= 0:
-            return np.zeros((view.height, view.width, 4), F)
+    ) -> None:
+        """Fills the G-buffer's mirror."""
         library, records = self.library, self._mirror_records
         self._project(records, parts, mirrored(view), around)
         records.draw(self._small_depth, self._small_ids, 0.0, library)
-        small, mirror = np.empty((*self._small_ids.shape, 4), F), np.empty((view.height, view.width, 4), F)
+        small = np.empty((*self._small_ids.shape, 4), F)
         shade_mirror(
-            small, self._small_ids, records.floats, records.ints, library.material, library.atlas.table, library.atlas.texels,
+            small, self._small_ids, records.floats, records.ints, library.material, library.atlas.table, library.atlas.packed,
             self._linear, emission, ambient,
         )  # fmt: skip
-        spread_mirror(mirror, small, wet)
-        return mirror
+        spread_mirror(g.mirror, small, g.wet)
 
 
 def _camera(view: View, before: View | None) -> np.ndarray:

@@ -13,11 +13,11 @@ class GBuffer:
 
     albedo [3]; normal [3] (zero for sky); inverse_depth (1/m along the optical axis, 0 for sky); coverage: share of the samples
     that is not sky; surface uint8 (Surface of the sample nearest to the middle); roughness; wet: how much water stands there (0 dry,
-    1 puddle), from world-anchored noise, the gutter and wheel tracks, before the amount of rain; snow: how readily snow lies
+    1 puddle), from world-anchored noise, the gutter and wheel tracks, before the amount of rain, and zero without any; snow: how readily snow lies
     (0 to 1), before its amount; emission [3]; sun: share of the sun that reaches it (shadow map), not times cosine; occlusion:
-    ambient, 1 is open; sky_reflected [2]: the reflected direction's elevation sine and azimuth (rad); mirror [4]: what the wet road's planar mirror shows,
+    ambient, 1 is open; mirror [4]: what the wet road's planar mirror shows,
     albedo-shaded RGB and coverage (zero when there is no rain); lamps [3]: irradiance of street lamps; beams [3]: of headlights; noise [2]: world-anchored, [0, 1];
-    motion [2]: pixels to where the point was a step ago; instance int32: 0 nothing, 1 + prop index for what stands, -id - 1 for road users.
+    motion [2]: pixels to where the point was in the previous view, zero where none was given; instance int32: 0 nothing, 1 + prop index for what stands, -id - 1 for road users.
     """
 
     albedo: np.ndarray
@@ -31,7 +31,6 @@ class GBuffer:
     emission: np.ndarray
     sun: np.ndarray
     occlusion: np.ndarray
-    sky_reflected: np.ndarray
     mirror: np.ndarray
     lamps: np.ndarray
     beams: np.ndarray

@@ -8,6 +8,8 @@ from numba import njit
 F = np.float32
 LAMP_REACH = F(28.0)  # m
 BEAM_REACH = F(70.0)
+CELL, CELLS = F(4.0), 64  # m, and how many a side, of the grid that says whose shade may lie where
+SHADE = F(0.5)  # m beside a vehicle that are still darker
 
 
 def nearest(lamps: np.ndarray, eye: np.ndarray, count: int = 8) -> np.ndarray:
@@ -58,20 +60,46 @@ def beamlight(beams, x, y, z, nx, ny, nz):
     return total
 
 
+def shaded_cells(boxes: np.ndarray, eye: np.ndarray) -> np.ndarray:
+    """Which vehicles' shade may lie in which CELL round the eye: a bit each of the 64 nearest, uint64 [CELLS, CELLS].
+
+    boxes float32 [B, 6] as for `under`, of which only those 64 count; row and column 0 hold what is farthest south and west.
+    """
+    out = np.zeros((CELLS, CELLS), np.uint64)
+    south_west = np.floor(np.asarray(eye[:2]) / CELL) - CELLS // 2
+    for k, (x, y, cos, sin, length, width) in enumerate(boxes[:64].astype(np.float64)):
+        half = 0.5 * length + SHADE, 0.5 * width + SHADE
+        across = abs(cos) * half[0] + abs(sin) * half[1]
+        along = abs(sin) * half[0] + abs(cos) * half[1]
+        low = np.clip(np.floor(np.array([x - across, y - along]) / CELL) - south_west, 0, CELLS).astype(int)
+        high = np.clip(np.floor(np.array([x + across, y + along]) / CELL) - south_west + 1, 0, CELLS).astype(int)
+        out[low[1] : high[1], low[0] : high[0]] |= np.uint64(1 << k)
+    return out
+
+
 @njit(cache=True, fastmath=True, error_model="numpy")
-def under(boxes, x, y, z):
-    """How open the ground is near vehicles; boxes float32 [B, 6]: x, y, cos and sin of the heading, length, width."""
+def under(boxes, cells, west, south, x, y, z):
+    """How open the ground is near vehicles; boxes float32 [B, 6]: x, y, cos and sin of the heading, length, width.
+
+    cells: `shaded_cells` of them, whose first row and column begin at `south` and `west` (m).
+    """
     open_ = F(1.0)
-    for k in range(len(boxes)):
-        dx, dy = x - boxes[k, 0], y - boxes[k, 1]
-        if abs(dx) > F(8.0) or abs(dy) > F(8.0):
-            continue
-        ahead = abs(dx * boxes[k, 2] + dy * boxes[k, 3]) - boxes[k, 4] * F(0.5)
-        aside = abs(dy * boxes[k, 2] - dx * boxes[k, 3]) - boxes[k, 5] * F(0.5)
-        away = max(ahead, aside)
-        if away < F(0.5):
-            share = min(F(1.0), max(F(0.0), (away + F(0.45)) / F(0.95)))
-            share = share * share * (F(3.0) - F(2.0) * share)
-            share = F(0.18) + F(0.82) * share
-            open_ *= share + (F(1.0) - share) * min(F(1.0), z * F(2.5))
+    i, j = int(np.floor((x - west) / CELL)), int(np.floor((y - south) / CELL))
+    if i < 0 or j < 0 or i >= CELLS or j >= CELLS:
+        return open_
+    bits = cells[j, i]
+    k = 0
+    while bits != np.uint64(0):
+        if bits & np.uint64(1):
+            dx, dy = x - boxes[k, 0], y - boxes[k, 1]
+            ahead = abs(dx * boxes[k, 2] + dy * boxes[k, 3]) - boxes[k, 4] * F(0.5)
+            aside = abs(dy * boxes[k, 2] - dx * boxes[k, 3]) - boxes[k, 5] * F(0.5)
+            away = max(ahead, aside)
+            if away < SHADE:
+                share = min(F(1.0), max(F(0.0), (away + F(0.45)) / F(0.95)))
+                share = share * share * (F(3.0) - F(2.0) * share)
+                share = F(0.18) + F(0.82) * share
+                open_ *= share + (F(1.0) - share) * min(F(1.0), z * F(2.5))
+        bits >>= np.uint64(1)
+        k += 1
     return open_

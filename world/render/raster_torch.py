@@ -53,13 +53,19 @@ class _Textures:
         i, j = x.floor().long() & (width - 1), y.floor().long() & (height - 1)
         k, m = (i + 1) & (width - 1), (j + 1) & (height - 1)
         a, b, c, d = (
-            self.linear[self.texels[offset + row * width + col, :3].long()]
-            for row, col in ((j, i), (j, k), (m, i), (m, k))
+            self.texels[offset + row * width + col, :3].float() for row, col in ((j, i), (j, k), (m, i), (m, k))
         )
         return (a * (1 - fx) + b * fx) * (1 - fy) + (c * (1 - fx) + d * fx) * fy
 
+    def looks(self, texture: Tensor, level: Tensor, uv: Tensor, longer: Tensor, looks: Tensor) -> Tensor:
+        total = torch.zeros(len(uv), 3, device=uv.device)
+        for k in range(4):
+            at = uv + longer * ((k + 0.5) / looks - 0.5)[:, None]
+            total += torch.where((k < looks)[:, None], self.bilinear(texture, level, at), 0.0)
+        return total / looks[:, None]
+
     def filtered(self, texture: Tensor, uv: Tensor, per_x: Tensor, per_y: Tensor) -> Tensor:
-        """As world.render.surfaces.albedo."""
+        """As world.render.surfaces.albedo: bytes are averaged, and decoded at the end."""
         size = self.table[texture, 1:3].float()
         across, along = (per_x * size).norm(dim=1), (per_y * size).norm(dim=1)
         longer = torch.where((along < across)[:, None], per_x, per_y)
@@ -68,15 +74,12 @@ class _Textures:
         lod = (along / looks).clamp(min=1e-6).log2().clamp(min=0)
         last = self.table[texture, 3] - 1
         level = torch.minimum(lod.long(), last)
-        between = torch.where(level < last, (lod - level).clamp(0, 1), 0.0)
-        between = torch.where(between > 0.1, between, 0.0)[:, None]
-        total = torch.zeros(len(uv), 3, device=uv.device)
-        for k in range(4):
-            at = uv + longer * ((k + 0.5) / looks - 0.5)[:, None]
-            fine = self.bilinear(texture, level, at)
-            coarse = self.bilinear(texture, torch.minimum(level + 1, last), at)
-            total += torch.where((k < looks)[:, None], fine + (coarse - fine) * between, 0.0)
-        return total / looks[:, None]
+        between = torch.where(level < last, ((lod - level) * 1.6 - 0.3).clamp(0, 1), 0.0)[:, None]
+        fine = self.looks(texture, level, uv, longer, looks)
+        coarse = self.looks(texture, torch.minimum(level + 1, last), uv, longer, ((looks + 1) / 2).floor())
+        byte = torch.lerp(fine, coarse, between)
+        whole = byte.long().clamp(max=254)
+        return torch.lerp(self.linear[whole], self.linear[whole + 1], byte - whole)
 
 
 def draw(mesh: Mesh, view: View, library: Library, device: torch.device | str = "cpu") -> Seen:

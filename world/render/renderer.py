@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -61,14 +61,16 @@ class Renderer:
         """The picture of one drive, uint8 [H, W, 3]."""
         return self.shot(state, rig, row).picture
 
-    def shot(self, state: SceneState, rig: Rig, row: int = 0) -> Shot:
-        """The picture of one drive with its G-buffer and radiance."""
+    def shot(self, state: SceneState, rig: Rig, row: int = 0, before: SceneState | None = None) -> Shot:
+        """The picture of one drive with its G-buffer and radiance; motion in it is since `before`, the same drive earlier."""
         place, ego, agents, amounts = state.places[row], state.ego[row], state.agents[row], state.amounts[row]
         x, y, heading = float(ego["x"]), float(ego["y"]), float(ego["heading"])
         seconds = 0.1 * float(state.clock[row])
         eye = view(rig, x, y, heading)
         now = light(amounts, *sun_position(zlib.crc32(place.name.encode())))
-        parts = [Part(mesh, instance) for mesh, instance in self._tiles(place).near(x, y, heading)]
+        pieces = self._tiles(place).near(x, y, heading)
+        seen = eye.sees(np.array([piece.sphere for piece in pieces]))
+        parts = [Part(one.mesh, one.whose, hidden=not there) for one, there in zip(pieces, seen, strict=True)]
         mesh, whose = agents_mesh(agents, x, y, seconds, heading)
         parts.append(Part(mesh, whose, moves=True))
         parts += [Part(one, np.zeros(1, np.int32), moves=True) for one in _signals(place, x, y, heading, seconds)]
@@ -78,12 +80,31 @@ class Renderer:
             boxes=_boxes(agents),
             wet=float(amounts[0]),
         )
+        if before is not None:
+            then = before.ego[row]
+            moved, moves = _moves(agents, before.agents[row])
+            was = view(rig, float(then["x"]), float(then["y"]), float(then["heading"]))
+            around = replace(around, moved=moved, moves=moves, before=was)
         gbuffer = self._rasterizer.draw(parts, eye, now, around)
         radiance = shade(gbuffer, eye, now, amounts)
         speed = float(ego["speed"])
         velocity = np.array([speed * math.cos(heading), speed * math.sin(heading), 0.0])
         picture = develop(radiance, gbuffer, eye, now, amounts, seconds, velocity)
         return Shot(eye, now, gbuffer, radiance, picture)
+
+
+def _moves(now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`moved` and `moves` of the Surroundings for road users that were there before as well."""
+    now, before = (rows[rows["kind"] != int(Kind.NONE)] for rows in (now, before))
+    _, here, there = np.intersect1d(now["id"], before["id"], return_indices=True)
+    here, there = here[::-1], there[::-1]  # instances are -id - 1
+    poses = [rows[name] for rows in (now[here], before[there]) for name in ("x", "y", "heading")]
+    return (-now["id"][here] - 1).astype(np.int32), np.stack(poses, 1).astype(np.float32)
+
+
+@lru_cache(maxsize=512)
+def _signal(colour: int, x: float, y: float, z: float, heading: float) -> Mesh:
+    return placed(signal_mesh(colour), x, y, z, heading)
 
 
 def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -> list[Mesh]:
@@ -93,8 +114,8 @@ def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -
     near = (np.hypot(posts["x"] - x, posts["y"] - y) < REACH) & (ahead > -15.0)
     out = []
     for post in posts[near]:
-        mesh = signal_mesh(2 - int(signal_colour(place.map.signals, int(post["signal"]), seconds)))
-        out.append(placed(mesh, float(post["x"]), float(post["y"]), float(post["z"]), float(post["heading"])))
+        colour = 2 - int(signal_colour(place.map.signals, int(post["signal"]), seconds))
+        out.append(_signal(colour, float(post["x"]), float(post["y"]), float(post["z"]), float(post["heading"])))
     return out
 
 

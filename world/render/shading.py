@@ -186,6 +186,8 @@ def _shade(
             white = zero
             if snow > zero:
                 white = _snow_cover(snow_lies[row, col], snow, grain, nz)
+                if kind == FOLIAGE:  # snow lies on twigs here and there, and leaves show between
+                    white *= F(0.35) + F(0.3) * speck
                 bright = F(0.80) + F(0.10) * speck
                 rest = one - white
                 slush = one - F(0.35) * snow * _smooth(F(0.5), F(0.9), nz)
@@ -208,7 +210,8 @@ def _shade(
                 elif kind != GLASS and kind != CLEARCOAT:
                     dark = one - F(0.28) * damp_all * (F(0.4) + F(0.6) * max(zero, nz))
                     ar, ag, ab = ar * dark, ag * dark, ab * dark
-                    rough = rough * (one - F(0.35) * damp_all)
+                    if kind != FOLIAGE and kind != GROUND:  # leaves and blades mirror every which way
+                        rough = rough * (one - F(0.35) * damp_all)
 
             # Direct sun, with light through leaves.
             cosine = nx * sx + ny * sy + nz * sz

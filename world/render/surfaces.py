@@ -10,70 +10,88 @@ from world.render.raster import level_of
 F = np.float32
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
-def texel(texels, linear, textures, texture, level, u, v):
-    """Linear RGB of a mip level by bilinear interpolation, repeated outside [0, 1]."""
-    offset, across, down = level_of(textures, texture, level)
+_LATTICE = np.random.default_rng(5).integers(0, 256, 1 << 14, np.uint8)  # 128 x 128 values that repeat
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+def _spread(texel):
+    """Red, green and blue of a texel's four bytes in lanes of 21 bits: sums of up to four looks with weights that add up to 2048 fit."""
+    t = np.int64(texel)
+    low, middle, high = t & np.int64(0xFF), t & np.int64(0xFF00), t & np.int64(0xFF0000)
+    return low | (middle << np.int64(13)) | (high << np.int64(26))
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+def _look(texels, offset, across, down, u, v):
+    """A bilinear look at bytes, in lanes, times 2048; repeated outside [0, 1]."""
     x, y = u * F(across) - F(0.5), v * F(down) - F(0.5)
     left, top = np.floor(x), np.floor(y)
-    fx, fy = x - left, y - top
+    fx, fy = np.int64((x - left) * F(64.0) + F(0.5)), np.int64((y - top) * F(32.0) + F(0.5))
     i, j = int(left) & (across - 1), int(top) & (down - 1)
     k, m = (i + 1) & (across - 1), (j + 1) & (down - 1)
-    p, q = offset + j * across + i, offset + j * across + k
-    s, t = offset + m * across + i, offset + m * across + k
-    a, b = (F(1.0) - fx) * (F(1.0) - fy), fx * (F(1.0) - fy)
-    c, d = (F(1.0) - fx) * fy, fx * fy
-    return (
-        linear[texels[p, 0]] * a + linear[texels[q, 0]] * b + linear[texels[s, 0]] * c + linear[texels[t, 0]] * d,
-        linear[texels[p, 1]] * a + linear[texels[q, 1]] * b + linear[texels[s, 1]] * c + linear[texels[t, 1]] * d,
-        linear[texels[p, 2]] * a + linear[texels[q, 2]] * b + linear[texels[s, 2]] * c + linear[texels[t, 2]] * d,
-    )
+    gx, gy = np.int64(64) - fx, np.int64(32) - fy
+    above = _spread(texels[offset + j * across + i]) * gx + _spread(texels[offset + j * across + k]) * fx
+    below = _spread(texels[offset + m * across + i]) * gx + _spread(texels[offset + m * across + k]) * fx
+    return above * gy + below * fy
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _looks(texels, offset, columns, rows, u, v, du, dv, looks):
+    """The mean byte of each colour over up to four looks, spread evenly over (du, dv)."""
+    step = F(1.0) / F(looks)
+    du, dv = du * step, dv * step
+    shift = F(0.5) * F(looks - 1)
+    s, t = u - du * shift, v - dv * shift
+    total = np.int64(0)
+    for k in range(looks):
+        total += _look(texels, offset, columns, rows, s + du * F(k), t + dv * F(k))
+    mask, scale = np.int64(0x1FFFFF), step * F(1.0 / 2048.0)
+    return F(total & mask) * scale, F((total >> np.int64(21)) & mask) * scale, F((total >> np.int64(42)) & mask) * scale
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+def _light(linear, byte):
+    """Linear light of an sRGB byte with a fraction."""
+    whole = min(int(byte), 254)
+    return linear[whole] + (linear[whole + 1] - linear[whole]) * (byte - F(whole))
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def albedo(texels, linear, textures, texture, u, v, ux, vx, uy, vy):
-    """Filtered linear RGB; ux to vy: derivatives of uv over a pixel. Up to four looks along the longer axis, between two mip levels."""
+    """Filtered linear RGB of packed texels uint32 [N]; ux to vy: derivatives of uv over a pixel.
+
+    Up to four looks along the longer axis, half as many on the coarser of two mip levels; bytes are averaged, and decoded at the end.
+    """
     wide, high = F(textures[texture, 1]), F(textures[texture, 2])
-    across = np.sqrt(ux * ux * wide * wide + vx * vx * high * high)
-    along = np.sqrt(uy * uy * wide * wide + vy * vy * high * high)
+    across = (ux * ux * wide) * wide + (vx * vx * high) * high
+    along = (uy * uy * wide) * wide + (vy * vy * high) * high
     if along < across:
         along, across, uy, vy = across, along, ux, vx
-    looks = min(4, max(1, int(np.ceil(along / max(across, F(1e-6))))))
-    lod = max(F(0.0), F(np.log2(max(along / F(looks), F(1e-6)))))
+    looks = min(4, max(1, int(np.ceil(np.sqrt(along / max(across, F(1e-12)))))))
+    lod = max(F(0.0), F(0.5) * np.log2(max(along / F(looks * looks), F(1e-12))))
     last = textures[texture, 3] - 1
     level = min(int(lod), last)
-    between = min(F(1.0), max(F(0.0), lod - F(level))) if level < last else F(0.0)
+    between = min(F(1.0), max(F(0.0), (lod - F(level)) * F(1.6) - F(0.3))) if level < last else F(0.0)
+    offset, columns, rows = level_of(textures, texture, level)
     r, g, b = F(0.0), F(0.0), F(0.0)
-    for k in range(looks):
-        shift = (F(k) + F(0.5)) / F(looks) - F(0.5)
-        s, t = u + uy * shift, v + vy * shift
-        r0, g0, b0 = texel(texels, linear, textures, texture, level, s, t)
-        if between > F(0.1):
-            r1, g1, b1 = texel(texels, linear, textures, texture, level + 1, s, t)
-            r0, g0, b0 = r0 + (r1 - r0) * between, g0 + (g1 - g0) * between, b0 + (b1 - b0) * between
-        r, g, b = r + r0, g + g0, b + b0
-    share = F(1.0) / F(looks)
-    return r * share, g * share, b * share
-
-
-@njit(cache=True, error_model="numpy")
-def _corner(i, j, seed):
-    h = (np.uint32(i) * np.uint32(0x9E3779B1)) ^ (np.uint32(j) * np.uint32(0x85EBCA77)) ^ np.uint32(seed)
-    h = np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
-    h = np.uint32(h)
-    h = np.uint32(h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39)
-    h = np.uint32(h)
-    return F(np.uint32(h ^ (h >> np.uint32(15))) >> np.uint32(8)) * F(1.0 / 16777216.0)
+    if between < F(1.0):
+        r, g, b = _looks(texels, offset, columns, rows, u, v, uy, vy, looks)
+    if between > F(0.0):
+        offset, columns, rows = offset + columns * rows, max(1, columns >> 1), max(1, rows >> 1)
+        r1, g1, b1 = _looks(texels, offset, columns, rows, u, v, uy, vy, (looks + 1) >> 1)
+        r, g, b = r + (r1 - r) * between, g + (g1 - g) * between, b + (b1 - b) * between
+    return _light(linear, r), _light(linear, g), _light(linear, b)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def noise(x, y, seed):
-    """Value noise in [0, 1] with cells of one."""
+    """Value noise in [0, 1] with cells of one; it repeats after 128 cells."""
     left, top = np.floor(x), np.floor(y)
     fx, fy = x - left, y - top
     fx, fy = fx * fx * (F(3.0) - F(2.0) * fx), fy * fy * (F(3.0) - F(2.0) * fy)
-    i, j = int(left), int(top)
-    a, b = _corner(i, j, seed), _corner(i + 1, j, seed)
-    c, d = _corner(i, j + 1, seed), _corner(i + 1, j + 1, seed)
+    i, j = int(left) + seed * 29, int(top) + seed * 53
+    k, i = (i + 1) & 127, i & 127
+    m, j = ((j + 1) & 127) << 7, (j & 127) << 7
+    a, b, c, d = F(_LATTICE[j + i]), F(_LATTICE[j + k]), F(_LATTICE[m + i]), F(_LATTICE[m + k])
     a, c = a + (b - a) * fx, c + (d - c) * fx
-    return a + (c - a) * fy
+    return (a + (c - a) * fy) * F(1.0 / 255.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,20 @@ REACHES = (48.0, 105.0, 260.0)  # m from the car up to which a tile is drawn wit
 KEPT = 160  # tiles and levels
 SOON = 20.0  # m before it is wanted a tile may be made, one a picture, so that no picture has to wait for many
 BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still throw shadows
-Piece = tuple[Mesh, np.ndarray]
+
+
+class Piece(NamedTuple):
+    """A mesh, of each triangle whose it is (int32 [T]: 1 + prop index, 0 for none), and a sphere round it: x, y, z, radius."""
+
+    mesh: Mesh
+    whose: np.ndarray
+    sphere: tuple[float, float, float, float]
+
+
+def _bounded(mesh: Mesh, whose: np.ndarray) -> Piece:
+    low, high = mesh.position.min((0, 1)), mesh.position.max((0, 1))
+    x, y, z = ((low + high) / 2).tolist()
+    return Piece(mesh, whose, (x, y, z, float(np.linalg.norm(high - low)) / 2))
 
 
 class Tiles:
@@ -28,7 +42,7 @@ class Tiles:
         self.place = place
         self._kept: OrderedDict[tuple[int, int, int], Piece | None] = OrderedDict()
         nobody = np.zeros(1, np.int32)
-        self._far = [(ground_mesh(place.map), nobody), (skyline_mesh(place.map), nobody)]
+        self._far = [_bounded(mesh, nobody) for mesh in (ground_mesh(place.map), skyline_mesh(place.map))]
         self._roads: dict[tuple[int, int], list[tuple[str, int]]] = {}
         for index, street in enumerate(place.map.streets):
             self._roads.setdefault(_cell(street.centre.mean(0)), []).append(("street", index))
@@ -44,7 +58,7 @@ class Tiles:
         self._middles = (np.array(self._cells, np.float64).reshape(-1, 2) + 0.5) * SIZE
 
     def near(self, x: float, y: float, heading: float) -> list[Piece]:
-        """(mesh, instance int32 of every triangle: 1 + prop index, 0 for none) of all that may be seen from a pose."""
+        """All that may be seen, or throws shadows on what is seen, from a pose."""
         dx, dy = self._middles[:, 0] - x, self._middles[:, 1] - y
         away = np.hypot(dx, dy)
         ahead = dx * math.cos(heading) + dy * math.sin(heading)
@@ -86,7 +100,7 @@ class Tiles:
             if len(mesh):
                 meshes.append(mesh)
                 whose.append(np.full(len(mesh), index + 1, np.int32))
-        piece = (join(meshes), np.concatenate(whose)) if meshes else None
+        piece = _bounded(join(meshes), np.concatenate(whose)) if meshes else None
         self._kept[key] = piece
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)

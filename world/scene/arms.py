@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from world.scene.geometry import bend, lengths, meeting, rounded, trimmed
+from world.scene.geometry import along, bend, curve, lengths, meeting, rounded, trimmed
 from world.scene.graph import RoadGraph, Street
 
 CORNER, CROSSING_ROOM = 5.0, 4.6  # m: radius of kerbs at corners; a crossing between corner and mouth
 DEAD_END, SHARE, LEAST = 18.5, 0.42, 1.0  # m of a dead end; of a street at most; m at least
 TAPER = 6.0  # m along for every metre that lanes shift aside where their number changes
 
+ACUTE = math.radians(75)  # between two arms
 HALF_BULB = 8.5  # m from the middle of a turning place to its kerb
 
 
@@ -150,6 +151,10 @@ def _joined(arm: Arm, after: Arm, start: np.ndarray, end: np.ndarray) -> np.ndar
     met = meeting(start, -arm.direction, end, -after.direction)
     if met is None or min(met) < 0.05 or abs(angle - math.pi) < 0.1:
         return np.linspace(0.0, 1.0, 7)[:, None] * (end - start) + start
+    if angle < ACUTE:  # rounder, as lanes turn round it
+        inward, outward = (math.atan2(y, x) for x, y in (-arm.direction, after.direction))
+        round_ = curve(start, inward, end, outward)
+        return along(round_, np.linspace(0.0, lengths(round_)[-1], 7))
     return bend(start, start - met[0] * arm.direction, end)
 
 

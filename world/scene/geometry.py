@@ -78,7 +78,8 @@ def _round_a_bulb(start: np.ndarray, heading: float, end: np.ndarray, spacing: f
     ahead = np.array([math.cos(heading), math.sin(heading)])
     left = np.array([-ahead[1], ahead[0]])
     wide = float((end - start) @ left)
-    out, down = 11.0, max(0.0, BULB - wide / 2)
+    down = max(0.0, BULB - wide / 2)
+    out = max(3.0, 11.0 - max(0.0, wide / 2 - BULB))  # a wide street's way round is deep enough
     begin, finish = start + out * ahead - down * left, start + out * ahead + (wide + down) * left
     centre, radius = (begin + finish) / 2, (wide + 2 * down) / 2
     turn = np.linspace(-math.pi / 2, math.pi / 2, 17)[1:-1]

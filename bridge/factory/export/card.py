@@ -1,4 +1,4 @@
-"""The card of a dataset of dreams: what it is, how far its labels go, and how to make it again."""
+"""The card of a dataset of clips: what it is, how far its labels go, and how to make it again."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def card(request: Request, found: dict[str, Any], clips: int) -> str:
     """Markdown with the header that dataset hubs read. `found`: the run's report; clips: that were accepted."""
     parts = [
         _HEAD.format(size=_size(clips)),
-        f"{clips} clips of {request.seconds:g} s at {FPS} frames a second, every frame of them **dreamt** by lucidrive's world model:",
-        "nothing here was filmed or rendered, and nothing of it happened.\n",
+        f"{clips} clips of {request.seconds:g} s at {FPS} frames a second and {request.size} pixels, **driven and drawn** by lucidrive in",
+        "its scene worlds: nothing here was filmed, and nothing of it happened.\n",
         _yields(found),
-        _LABELS.format(false=found["judge"]["real_frames"]["false_alarm"], rates=_rates(found)),
+        _LABELS,
         _again(request),
     ]
     return "\n".join(parts) + "\n"
@@ -35,20 +35,18 @@ size_categories:
 - {size}
 ---
 
-# Corner cases, dreamt
+# Corner cases, synthetic
 """
 
 _LABELS = """
 ## What the labels are worth
 
-* `action`, `control.*` and `observation.state` are **commanded**: what the dream was told, and what a kinematic car did of it.
-* `judged.*` are **estimates** by a judge that learnt from real frames alone and sees nothing but the pictures; `readout.*` are the
-  world model's estimates of its own pictures. Neither shares a column with what was commanded.
-* A clip is accepted when the judge sees in it what was asked for. It is not infallible. Of held-out real frames it names so many rightly:
-
-{rates}
-
-  In {false:.1%} of real frames without an event it names one all the same; how many frames are needed follows from that.
+* `action` and `control.*` are **commanded**: what the drive was told.
+* `observation.state`, `readout.*` and `facts.*` are **facts** of the scene that the pictures were drawn from: what our car did, the weather and time
+  that the sky has, the distance to the junction, the place in the lane, what it touches; and the event's actor: which, on which side, how
+  many metres ahead and to the left. `readout.event_visible` says that the actor is within 60 m in a picture of 70 degrees and that
+  road users hide no more than half of it; houses that hide it are not looked at.
+* A clip is accepted when the scene says that what was asked for is there, that our car touched nobody and that it stayed on the road.
 * `report.json` has the yield of every scenario and the reasons for rejection, `rejected/` the clips that were not accepted.
 """
 
@@ -61,25 +59,10 @@ def _yields(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _rates(found: dict[str, Any]) -> str:
-    trust, clips = found["judge"]["real_frames"], found["judge"]["real_clips"]
-    lines = []
-    for name in ("weather", "time", "event"):
-        rates = ", ".join(f"{word} {rate:.0%}" for word, rate in sorted(trust[name].items()))
-        lines.append(f"  * {name}: {rates}")
-    lines.append(
-        f"  * side of an event: {trust['side']:.0%}; speed: wrong by {trust['speed_error']:.2f} m/s on average"
-    )
-    if clips is not None:
-        passed = ", ".join(f"{word} {one['found']:.0%} / {one['false']:.1%}" for word, one in clips["event"].items())
-        lines.append(f"  * of real clips with each event / without it, these checks accept: {passed}")
-    return "\n".join(lines)
-
-
 def _again(request: Request) -> str:
     seeds = sorted({seed for _, seed in request.wanted})
     told = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
-    hashes = "\n".join(f"* `{name}` {digest}" for name, digest in sorted({**request.world, **request.judge}.items()))
+    hashes = "\n".join(f"* `{name}` {digest}" for name, digest in sorted(request.world.items()))
     made = ", ".join(f"{name} {number}" for name, number in sorted(versions().items()))
     fork = (
         f" Forked at {request.fork_at:g} s into {', '.join(request.branches)}." if request.fork_at is not None else ""
@@ -87,15 +70,15 @@ def _again(request: Request) -> str:
     return f"""
 ## How to make it again
 
-Each clip's sidecar has its seed, plan line, scene and the takes that were dreamt with it as one batch; `run.json` has all that was asked
-for. Copy that file into an empty folder and run `lucidrive clips --resume --out FOLDER`: the same weights on the same kind of machine
-give the same frames. Seeds {told}; K = {request.steps}; begins in {request.start.what}.{fork}
+Each clip's sidecar has its seed, plan line and place; `run.json` has all that was asked for. Copy that file into an empty folder
+and run `lucidrive clips --resume --out FOLDER`: the same version on the same kind of machine gives the same frames.
+Seeds {told}; begins in {request.start.what}.{fork}
 
-Weights, by their sha256:
+The world, by the sha256 of its version:
 
 {hashes}
 
-Made by {made}. Apache-2.0, as the weights and the data that they learnt from.
+Made by {made}. Apache-2.0.
 """
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bridge.factory.product import SET
 from bridge.factory.store import CLIPS, REJECTED
-from world.data.schema import ESTIMATES
+from world.data.schema import CLIPS as COLUMNS
 
 Fields = dict[str, Any]
 CONTROLS = ("command", "weather", "time", "event", "side", "level")
@@ -56,10 +56,10 @@ class Kept:
             "observation.state": [[row["motion"]["speed"], row["motion"]["yaw_rate"]] for row in rows],
             **{f"control.{name}": [[row["control"][name]] for row in led] for name in CONTROLS},
         }
-        for column in ESTIMATES:
+        for column in COLUMNS:
             source, _, name = column.partition(".")
-            if source == "judged":
-                values[column] = [[value] for value in self.fields["judged"][name]]
+            if source == "facts":
+                values[column] = [[value] for value in self.fields["facts"][name]]
             elif source == "readout":
                 values[column] = [[row["readout"][name]] for row in rows]
         values["synthetic"] = [[1]] * len(rows)

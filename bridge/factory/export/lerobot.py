@@ -11,7 +11,7 @@ from bridge.errors import DataError
 from bridge.factory.export.clips import Kept
 from world.data.writer import assemble, write_shard
 
-ROBOT = "lucidrive-dream"
+ROBOT = "lucidrive-scene"
 
 
 def write(clips: Sequence[Kept], folder: Path, card: str) -> Path:

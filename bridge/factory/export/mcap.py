@@ -1,6 +1,6 @@
 """Each accepted clip as an MCAP file for Foxglove: pictures, controls and labels as JSON messages with their schemas.
 
-Commanded values (`/commanded`) and estimated ones (`/judged`, `/readout`) are channels of their own.
+Commanded values (`/commanded`) and facts of the scene (`/motion`, `/readout`, `/facts`) are channels of their own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ IMAGE = {  # Foxglove's well-known schema
     },
 }
 NUMBER, TEXT = {"type": ["number", "null"]}, {"type": "string"}
-COMMANDED = ("steer", "accel", *CONTROLS, "speed", "yaw_rate")
+COMMANDED = ("steer", "accel", *CONTROLS)
+MOTION = ("speed", "yaw_rate")
 
 
 def write(clips: Sequence[Kept], folder: Path) -> Path:
@@ -58,11 +59,12 @@ def write(clips: Sequence[Kept], folder: Path) -> Path:
 
 def _fill(writer: Any, clip: Kept) -> None:
     fields, rows = clip.fields, clip.fields["per_frame"]
-    judged, readout = tuple(fields["judged"]), tuple(rows[0]["readout"])
+    facts, readout = tuple(fields["facts"]), tuple(rows[0]["readout"])
     channels = {
         "/camera/front": _channel(writer, "/camera/front", "foxglove.CompressedImage", IMAGE),
         "/commanded": _channel(writer, "/commanded", "lucidrive.Commanded", _numbers(COMMANDED)),
-        "/judged": _channel(writer, "/judged", "lucidrive.Judged", _numbers(judged)),
+        "/motion": _channel(writer, "/motion", "lucidrive.Motion", _numbers(MOTION)),
+        "/facts": _channel(writer, "/facts", "lucidrive.Facts", _numbers(facts)),
         "/readout": _channel(writer, "/readout", "lucidrive.Readout", _numbers(readout)),
         "/plan": _channel(writer, "/plan", "lucidrive.Plan", {"type": "object", "properties": {"running": TEXT}}),
     }
@@ -75,8 +77,9 @@ def _fill(writer: Any, clip: Kept) -> None:
                 "data": base64.b64encode(_jpeg(picture)).decode(),
                 "format": "jpeg",
             },
-            "/commanded": {**{name: row["control"][name] for name in COMMANDED[:-2]}, **row["motion"]},
-            "/judged": {name: fields["judged"][name][number] for name in judged},
+            "/commanded": {name: row["control"][name] for name in COMMANDED},
+            "/motion": row["motion"],
+            "/facts": {name: fields["facts"][name][number] for name in facts},
             "/readout": row["readout"],
             "/plan": {"running": ";".join(step["line"] for step in row["plan"] if step["status"] == "running")},
         }

@@ -1,22 +1,20 @@
-"""What became of a run: yield by scenario, reasons, and how far the judge who said so can be trusted."""
+"""What became of a run: yield by scenario, and reasons."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from bridge.factory.jobs import Request
 from bridge.factory.matrix import coverage
-from bridge.factory.measures import Trust, real
 from bridge.factory.scenario import Scenario
 from bridge.factory.store import Store, Taken
 
 MOST_REASONS = 8  # told of each scenario
 
 
-def report(store: Store, trust: Trust) -> dict[str, Any]:
+def report(store: Store) -> dict[str, Any]:
     """Plain values for JSON, the same whenever and by whomever the run was made."""
     request = store.request
     by_line: dict[str, list[tuple[Taken, ...]]] = {}
@@ -30,18 +28,6 @@ def report(store: Store, trust: Trust) -> dict[str, Any]:
         "scenarios": {line: _yield(several) for line, several in sorted(by_line.items())},
         "coverage": coverage(accepted),
         "asked": coverage([job.scenario for job in request.jobs]),
-        "judge": judged_by(request, trust),
-    }
-
-
-def judged_by(request: Request, trust: Trust) -> dict[str, Any]:
-    """The judge's accuracy on held-out real frames, and where it was measured, these checks' on real clips."""
-    measured = real(request.judge)
-    return {
-        "files": request.judge,
-        "real_frames": asdict(trust),
-        "real_clips": None if measured is None else measured["checks"],
-        "limits": None if measured is None else measured["limits"],
     }
 
 

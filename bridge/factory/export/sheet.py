@@ -18,7 +18,7 @@ LOW, HIGH = (236, 214, 206), (40, 122, 92)  # of the heat map: nothing accepted,
 
 
 def contact_sheet(clips: Sequence[Kept]) -> bytes:
-    """A PNG: a row of pictures for each of the first MOST clips, with what it shows and when the judge saw it."""
+    """A PNG: a row of pictures for each of the first MOST clips, with what it shows and when."""
     clips = clips[:MOST]
     height, width, _ = clips[0].shape
     size = EDGE + FRAMES * (width + EDGE), EDGE + len(clips) * (height + TEXT + EDGE)

@@ -204,7 +204,6 @@ def street(view: View, light: Light, raining: bool = False) -> GBuffer:
         emission=image(seen["emission"]),
         sun=image((~np.isfinite(shadow)).astype(float)),
         occlusion=image(open_),
-        sky_reflected=np.zeros((height, width, 2), f),
         mirror=image(mirror),
         lamps=image(lamps(point, normal)),
         beams=image(beams(point, normal, view.eye)),

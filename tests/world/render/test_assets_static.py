@@ -9,7 +9,7 @@ from world.render.assets.faces import Faces
 from world.render.assets.ground import ground_mesh, skyline_mesh
 from world.render.assets.houses import house
 from world.render.assets.props import prop_mesh, tree
-from world.render.assets.streets import KERB, junction_mesh, markings_mesh, street_mesh
+from world.render.assets.streets import KERB, _triangles, junction_mesh, markings_mesh, street_mesh
 from world.render.library import MATERIALS, material
 from world.render.mesh import Mesh
 from world.render.tiles import KEPT, REACHES, Tiles
@@ -156,6 +156,14 @@ def test_junctions_are_covered(town: HDMap) -> None:
             assert area(mesh, "asphalt_junction") == pytest.approx(whole, rel=0.02)
 
 
+def test_a_bent_polygon_is_cut_up_without_folds() -> None:
+    bent = np.array([[0, 0], [9, 0], [9, 9], [8, 9], [8, 1], [1, 1], [1, 9], [0, 9]], float)  # its middle lies outside
+    corners = bent[_triangles(bent)]
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    areas = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2
+    assert areas.min() >= 0 and areas.sum() == pytest.approx(25.0)
+
+
 def test_paint_looks_up_whichever_way_it_runs() -> None:
     bar = np.array([[0.0, 0], [0, 0.5], [3, 0.5], [3, 0]])
     for points in (bar, bar[::-1]):
@@ -188,8 +196,10 @@ def test_tiles_name_their_props_and_stay_bounded(place: Place) -> None:
     triangles = 0
     for x in np.linspace(0, 230, 24):
         pieces = tiles.near(float(x), 0.0, 0.0)
-        triangles = max(triangles, sum(len(mesh) for mesh, _ in pieces))
-        for mesh, whose in pieces[2:]:
+        triangles = max(triangles, sum(len(piece.mesh) for piece in pieces))
+        for mesh, whose, sphere in pieces[2:]:
+            away = np.linalg.norm(mesh.position - np.array(sphere[:3]), axis=-1)
+            assert away.max() <= sphere[3] + 1e-3
             assert len(whose) == len(mesh)
             assert whose.min() >= 0 and whose.max() <= len(place.props)
     assert triangles <= 50_000
@@ -202,7 +212,7 @@ def test_tiles_do_not_depend_on_what_was_seen_before(place: Place) -> None:
         moved.near(x, 5.0, 2.0)
     one, other = moved.near(110.0, 0.0, 0.5), fresh.near(110.0, 0.0, 0.5)
     assert len(one) == len(other)
-    for (mesh, whose), (twin, same) in zip(one, other, strict=True):
+    for (mesh, whose, _), (twin, same, _) in zip(one, other, strict=True):
         np.testing.assert_array_equal(mesh.position, twin.position)
         np.testing.assert_array_equal(whose, same)
 
@@ -214,7 +224,7 @@ def test_what_is_near_shows_more_than_what_is_far(place: Place) -> None:
     x, y = float(place.props[index]["x"]), float(place.props[index]["y"])
 
     def count(far: float) -> int:
-        return sum(int((whose == index + 1).sum()) for _, whose in tiles.near(x - far, y, 0.0))
+        return sum(int((whose == index + 1).sum()) for _, whose, _ in tiles.near(x - far, y, 0.0))
 
     assert count(10.0) > count(80.0) > count(200.0) > 0
     assert count(REACHES[2] + 80.0) == 0

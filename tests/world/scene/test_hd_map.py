@@ -69,13 +69,40 @@ def whole(place: HDMap) -> None:
         assert k not in links_of["walk"]
 
 
+def inside(points: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    """Which points [N, 2] lie within a ring [M, 2]: an odd number of its edges to their right."""
+    a, b = ring, np.roll(ring, -1, axis=0)
+    spans = (a[:, 1] > points[:, None, 1]) != (b[:, 1] > points[:, None, 1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = a[:, 0] + (points[:, None, 1] - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+    return np.asarray((spans & (points[:, None, 0] < x)).sum(1) % 2 == 1)
+
+
+def covered(place: HDMap, points: np.ndarray) -> np.ndarray:
+    """In how many driving areas, of streets and junctions, each point lies."""
+    rings = [np.concatenate([street.left, street.right[::-1]]) for street in place.streets]
+    rings += [junction.outline for junction in place.junctions if len(junction.outline)]
+    return np.sum([inside(points, ring) for ring in rings], axis=0)
+
+
+def areas_fit(place: HDMap, gaps: bool = False) -> None:
+    """Where a lane or a connection runs, but at seams, there is one driving area: no overlap and no gap; `gaps` may be, where
+    lanes begin or end between two streets. A turn round at the end of a wide street may come over its kerb."""
+    for lane in range(len(place.lanes)):
+        found = covered(place, resampled(line(place, lane), 0.5)[2:-2])
+        assert (found <= 1).all(), (lane, found)
+        assert gaps or place.lanes["turn"][lane] == AROUND or (found == 1).all(), (lane, found)
+
+
 def test_a_grid_is_whole() -> None:
     whole(town().map)
+    areas_fit(town().map)
 
 
 @pytest.mark.parametrize("name", [towns()["test"][0], towns()["test"][1], towns()["train"][9], towns()["train"][15]])
 def test_towns_are_whole(name: str) -> None:
     whole(load_place(name).map)
+    areas_fit(load_place(name).map)
 
 
 def test_the_same_graph_gives_the_same_map() -> None:
@@ -137,6 +164,7 @@ def test_any_star_is_whole_and_its_signals_agree(sixths: list[int], data: st.Dat
     lanes = [(data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))) for _ in sixths]
     place = build(star([60.0 * k for k in sorted(sixths)], lanes))
     whole(place)
+    areas_fit(place)
     crossing_pairs(place)
 
 
@@ -210,7 +238,9 @@ def graphs(draw: st.DrawFn) -> RoadGraph:
 @given(graphs())
 @settings(max_examples=40, deadline=None)
 def test_any_bent_grid_is_whole(made: RoadGraph) -> None:
-    whole(build(made))
+    place = build(made)
+    whole(place)
+    areas_fit(place, gaps=True)
 
 
 @pytest.mark.parametrize(

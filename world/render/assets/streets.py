@@ -144,31 +144,57 @@ def _quads(quads: np.ndarray, uv: np.ndarray, name: str, colour: Colour) -> Mesh
     """Quads [N, 4, 3], counter-clockwise from their front, as triangles with flat normals."""
     position = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.float32)
     coordinates = np.concatenate([uv[:, [0, 1, 2]], uv[:, [0, 2, 3]]]).astype(np.float32)
-    normal = np.cross(quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1])
+    normal = np.cross(position[:, 1] - position[:, 0], position[:, 2] - position[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
-    normals = np.repeat(np.concatenate([normal, normal])[:, None], 3, 1).astype(np.float32)
+    normals = np.repeat(normal[:, None], 3, 1).astype(np.float32)
     return _mesh(position, normals, coordinates, name, colour)
 
 
 def _mesh(position: np.ndarray, normal: np.ndarray, uv: np.ndarray, name: str, colour: Colour) -> Mesh:
     """Triangles of one material and colour; those without area are left out."""
     edges = np.cross(position[:, 1] - position[:, 0], position[:, 2] - position[:, 0])
-    keep = np.linalg.norm(edges, axis=1) > 1e-9
+    keep = np.linalg.norm(edges, axis=1) > 1e-6
     count = int(keep.sum())
     tint = np.broadcast_to(np.asarray(colour, np.float32), (count, 3)).copy()
     return Mesh(position[keep], normal[keep], uv[keep], np.full(count, material(name), np.int32), tint)
 
 
 def _fan(outline: np.ndarray, z: float, name: str, colour: Colour) -> Mesh:
-    """A polygon that its middle sees whole, counter-clockwise or not, lying flat."""
+    """A polygon, counter-clockwise or not, lying flat."""
     outline = _turned(outline)
-    after = np.roll(outline, -1, axis=0)
-    middle = np.broadcast_to(outline.mean(0), outline.shape)
-    flat = np.stack([middle, outline, after], 1)
+    flat = outline[_triangles(outline)]
     tile = np.array(TILE["asphalt" if name.startswith("asphalt") else "paint"])
     position = np.concatenate([flat, np.full((len(flat), 3, 1), z)], 2).astype(np.float32)
     normal = np.broadcast_to(np.asarray((0, 0, 1), np.float32), (len(flat), 3, 3))
     return _mesh(position, normal, (flat / tile).astype(np.float32), name, colour)
+
+
+def _triangles(outline: np.ndarray) -> np.ndarray:
+    """Corners of the triangles that a simple counter-clockwise polygon [N, 2] is cut into ear by ear, int [N - 2, 3]."""
+    left, out = list(range(len(outline))), []
+    while len(left) > 3:
+        corners = outline[left]
+        before, after = np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0)
+        turns = _side(before, corners, after)
+        best, widest = 0, -np.inf
+        for k in np.argsort(-turns, kind="stable"):
+            a, b, c = before[k], corners[k], after[k]
+            within = (_side(a, b, corners) > 0) & (_side(b, c, corners) > 0) & (_side(c, a, corners) > 0)
+            if turns[k] >= 0 and not within.any():
+                edges = [float(np.hypot(*(p - q))) for p, q in ((a, b), (b, c), (c, a))]
+                shape = float(turns[k]) / max(max(edges) ** 2, 1e-12)  # slim ears are left for the end
+                if shape > widest:
+                    best, widest = int(k), shape
+                if shape > 0.3:
+                    break
+        out.append((left[best - 1], left[best], left[(best + 1) % len(left)]))
+        del left[best]
+    return np.array([*out, left])
+
+
+def _side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Twice the area of the triangle abc, negative where it turns right."""
+    return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
 
 
 def _turned(outline: np.ndarray) -> np.ndarray:

@@ -1,0 +1,50 @@
+"""Whole pictures of drives: what is left out is out of sight, and motion leads to where things were."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from world.controls import Control
+from world.dynamics.start import start
+from world.dynamics.step import step
+from world.render.camera import Rig, View
+from world.render.renderer import Renderer
+from world.scene.places import load_place, towns
+from world.scene.state import SceneState
+
+
+@pytest.fixture(scope="module")
+def drive() -> list[SceneState]:
+    state = start(load_place(towns()["test"][1]), 0)
+    out = [state]
+    for _ in range(12):
+        out.append(step(out[-1], [Control()]))
+    return out
+
+
+@pytest.mark.parametrize(
+    "rig", [Rig(128, 72), Rig(96, 96, fov=120.0, yaw=80.0), Rig(128, 72, fov=40.0, pitch=-20.0, roll=30.0)]
+)
+def test_what_is_left_out_is_out_of_sight(drive: list[SceneState], rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    culled = Renderer().draw(drive[-1], rig)
+    monkeypatch.setattr(View, "sees", lambda _, spheres: np.ones(len(spheres), bool))
+    whole = Renderer().draw(drive[-1], rig)
+    assert (culled == whole).mean() > 0.9999  # of equal depths the first drawn wins
+
+
+def test_motion_leads_to_where_things_were(drive: list[SceneState]) -> None:
+    rig, renderer = Rig(384, 216), Renderer()
+    was, now = renderer.shot(drive[-2], rig).gbuffer, renderer.shot(drive[-1], rig, before=drive[-2]).gbuffer
+    assert renderer.shot(drive[-1], rig).gbuffer.motion.max() == 0
+    row, col = np.mgrid[: rig.height, : rig.width]
+    x, y = np.rint(col + now.motion[..., 0]).astype(int), np.rint(row + now.motion[..., 1]).astype(int)
+    inside = (x >= 0) & (x < rig.width) & (y >= 0) & (y < rig.height) & (now.coverage == 1)
+    standing, moving = inside & (now.instance > 0), inside & (now.instance < 0)
+    assert standing.sum() > 1000 and moving.sum() > 20
+    for which, share in ((standing, 0.9), (moving, 0.75)):  # of what moves most is rim
+        same = was.instance[y[which], x[which]] == now.instance[which]
+        assert same.mean() > share
+    stayed = np.abs(was.albedo - now.albedo)[standing].mean()
+    led = np.abs(was.albedo[y[standing], x[standing]] - now.albedo[standing]).mean()
+    assert led < 0.6 * stayed

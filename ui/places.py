@@ -1,0 +1,61 @@
+"""The places that the page offers, and what each looks like where its drives begin.
+
+A place takes seconds to build, in which no drive would go on; so the shipped ones' pictures come along. `python -m ui.places`
+draws them again.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from world.dream import AnyWorld, open_dream
+from world.scene.places import towns
+from world.scene_world import SceneWorld
+
+FOLDER = Path(__file__).parent / "static" / "places"
+SMALL = (256, 144)  # width and height of a picture on the page
+
+
+def offered(model: AnyWorld) -> tuple[str, ...]:
+    """Where a drive may begin, by name: of a scene world every shipped town, in order."""
+    if not isinstance(model, SceneWorld):
+        return model.scenes
+    return tuple(sorted((town for split in towns().values() for town in split), key=_number))
+
+
+def picture_of(model: AnyWorld, name: str) -> bytes | None:
+    """A JPEG; None for a name that is not offered."""
+    if name not in offered(model):
+        return None
+    if isinstance(model, SceneWorld):
+        return (FOLDER / f"{name}.jpg").read_bytes()
+    return jpeg(model.scene(name)[0][-1], 92)
+
+
+def jpeg(image: np.ndarray, quality: int) -> bytes:
+    """Of uint8 [H, W, 3]."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def draw_all(folder: Path = FOLDER) -> None:
+    """Every shipped town at its start of seed 0, drawn large and made small."""
+    model = SceneWorld()
+    for name in offered(model):
+        dream = open_dream(model, 0, 8)
+        large = Image.fromarray(dream.start(scene=name).image)
+        small = np.asarray(large.resize(SMALL, Image.Resampling.LANCZOS))
+        (folder / f"{name}.jpg").write_bytes(jpeg(small, 80))
+
+
+def _number(town: str) -> int:
+    return int(town.rpartition("-")[2])
+
+
+if __name__ == "__main__":
+    draw_all()
