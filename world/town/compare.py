@@ -139,7 +139,9 @@ def _as_network(nodes: ET.Element, edges: ET.Element) -> ET.Element:
     """Junctions and streets as SUMO's plain files have them, in the form of a network that nobody has computed anything of."""
     net = ET.Element("net")
     for edge in edges.iter("edge"):
-        own = {name: edge.attrib[name] for name in ("id", "from", "to", "shape", "spreadType") if name in edge.attrib}
+        own: dict[str, str] = {
+            name: edge.attrib[name] for name in ("id", "from", "to", "shape", "spreadType") if name in edge.attrib
+        }
         into, speed = ET.SubElement(net, "edge", own), edge.get("speed", "13.9")
         ET.SubElement(into, "lane", {"allow": "pedestrian", "width": str(SIDEWALK_WIDTH)})
         for _ in range(int(edge.get("numLanes", "1"))):
