@@ -11,8 +11,7 @@ from bridge.errors import SessionError
 class Profile:
     """What a machine is asked to run.
 
-    height, width: of the dream's picture; steps: K; dreams: tabs at a time; world: its weights come with lucidrive, or
-    the person trains them; brain: the language model, and how its weights are stored; device: torch's name.
+    height, width: of a scene's picture; steps: the quality dial; dreams: tabs at a time; brain: the language model, and how its weights are stored; device: torch's name.
     """
 
     name: str
@@ -21,14 +20,13 @@ class Profile:
     width: int
     steps: int
     dreams: int
-    world: str
     brain: str
     memory_gb: int
 
 
-EMBEDDED = Profile("embedded", "cpu", 72, 128, 2, 2, "in the repository", "SmolLM2-135M-Instruct, int8", 4)
-# Four dreams: a fifth would not fit beside Qwen3-8B while all of them are guided to other weather (`lucidrive memory`).
-RTX5090 = Profile("rtx5090", "cuda", 288, 512, 2, 4, "trained by you", "Qwen3-8B, nf4", 32)
+EMBEDDED = Profile("embedded", "cpu", 144, 256, 2, 2, "SmolLM2-135M-Instruct, int8", 4)
+# The scene world takes nothing of the GPU, which leaves it to the largest brain that fits (`lucidrive memory`).
+RTX5090 = Profile("rtx5090", "cuda", 144, 256, 2, 4, "Qwen3-32B, nf4", 32)
 PROFILES = {profile.name: profile for profile in (EMBEDDED, RTX5090)}
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from bridge.budget.brains import brain, brains, shape, weight_bytes
 from bridge.budget.ladder import RUNGS, advice, choices, one_down
 from bridge.budget.plan import budget
+from bridge.budget.scenes import scene_size
 from bridge.budget.serving import kv_budget, serve_command
 from bridge.budget.setup import SETUPS, capacity, setup
 from bridge.budget.sizes import GIB, KIB, MIB, BudgetError, parse_size, show_size
@@ -22,10 +23,12 @@ from bridge.budget.worlds import _Counting, world_size
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from world.controls import Control, Weather
-from world.dream import Dream, step_all
+from world.dream import SCENE, Dream, open_dream, step_all
 from world.errors import LucidriveError
 from world.model import WorldModel
 from world.presets import preset
+from world.scene.state import ARRAYS
+from world.scene_world import SceneDream, SceneWorld
 
 EMBEDDED = SETUPS["embedded"]
 TIGHT = ("--profile", "rtx5090", "--world", "embedded", "--sessions", "2", "--capacity", "6GiB")
@@ -92,7 +95,7 @@ def test_a_worlds_state_is_what_a_dream_keeps(tmp_path: Path) -> None:
     for _ in range(model.dynamics.config.context + 1):
         frame = dream.step(dream.frame.control)  # type: ignore[union-attr]
     tensors, _ = dream.state()
-    kept = ("images", "latents", "cache")
+    kept = ("latents", "cache")
     size = world_size(preset("embedded"), 1)
     assert size.dream == sum(tensors[name].numel() * tensors[name].element_size() for name in kept)
     assert size.pictures == 600 * frame.image.nbytes
@@ -101,13 +104,30 @@ def test_a_worlds_state_is_what_a_dream_keeps(tmp_path: Path) -> None:
     assert world_size(preset("embedded"), 3).tick > 2 * size.tick > 0
 
 
+def test_a_scenes_record_and_last_minute_are_what_a_drive_keeps() -> None:
+    dream = open_dream(SceneWorld())
+    assert isinstance(dream, SceneDream)
+    frame, size = dream.start(), scene_size()
+    record = sum(getattr(dream.state_now, name).nbytes for name in ARRAYS)
+    assert record < size.dream < 8 * record
+    assert size.pictures == 600 * frame.image.nbytes
+    assert scene_size(8).tick == 4 * size.tick
+
+
+def test_a_scene_world_takes_nothing_of_a_gpu() -> None:
+    plan = budget(setup("rtx5090"), 32 * GIB)
+    assert plan.setup.world == SCENE
+    assert {item.part.partition(":")[0] for item in plan.items} == {"CUDA context", "brain", "margin"}
+    assert {item.part.partition(":")[0] for item in plan.host} == {"world", "per session"}
+
+
 def test_a_plan_is_the_sum_of_its_items_and_grows_with_what_is_asked() -> None:
     plan = budget(EMBEDDED, 4 * GIB)
     assert plan.fits
     assert plan.needed == sum(item.size for item in plan.items)
     assert {item.source for item in plan.items} == {"estimated"}
     assert {"libraries", "margin", "brain: KV cache"} < {item.part for item in plan.items}
-    other = setup("rtx5090", world="embedded", sessions=2)
+    other = setup("rtx5090", world="embedded", brain="Qwen3-8B", sessions=2)
     needed = budget(other, GIB).needed
     for more in ({"sessions": 3}, {"context": 16384}, {"quant": "bf16"}, {"brain": "Qwen3-14B"}):
         assert budget(replace(other, **more), GIB).needed > needed
@@ -212,7 +232,7 @@ def test_every_tier_fits_the_device_that_it_is_made_for() -> None:
 
 
 def test_a_tick_is_reckoned_as_dear_as_a_real_one_gets() -> None:
-    """Both dreams are guided to other weather, with a full cache, on the CPU."""
+    """With a full cache, on the CPU."""
     config = preset("embedded")
     parts: dict[str, Any] = {name: part.eval().requires_grad_(False) for name, part in config.build().items()}
     model = WorldModel(parts, {}, {}, "cpu")
@@ -224,14 +244,14 @@ def test_a_tick_is_reckoned_as_dear_as_a_real_one_gets() -> None:
         step_all(dreams, told)
     known = [value for part in parts.values() for value in (*part.parameters(), *part.buffers())]
     known += [value for dream in dreams for value in dream.state()[0].values()]
-    known += [value for dream in dreams for value in (*dream._images, *dream._latents, dream._cache.keys)]
+    known += [value for dream in dreams for value in (*dream._latents, dream._cache.keys)]
     with _Counting(known) as counting:
         step_all(dreams, [one.with_(weather=Weather.RAIN_2) for one in told])
     assert world_size(config, 2).tick == pytest.approx(counting.most, rel=0.02)
 
 
 def test_vllm_is_told_how_many_bytes_its_cache_may_have() -> None:
-    asked = setup("rtx5090", kv="fp8", context=4096)
+    asked = setup("rtx5090", brain="Qwen3-8B", kv="fp8", context=4096)
     command = serve_command(asked)
     assert command is not None
     assert command[:3] == ["vllm", "serve", "Qwen/Qwen3-8B"]

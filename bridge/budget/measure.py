@@ -21,7 +21,9 @@ import torch
 from bridge.budget.setup import SETUPS, Setup
 from bridge.budget.sizes import BudgetError
 from bridge.doctor import cache_folder, cores
+from world.dream import SCENE
 from world.presets import preset
+from world.scene_world import SIZES
 
 FEW, MORE = 1, 3  # dreams
 QUANTS = {"fp32": "none", "bf16": "none", "int8": "int8", "nf4": "nf4", "nf4-double": "nf4"}  # the brain's names
@@ -43,14 +45,15 @@ class Fingerprint:
 
     @classmethod
     def of(cls, setup: Setup) -> Fingerprint:
-        shape = preset(setup.world).tokenizer
+        shape = preset(setup.world).tokenizer if setup.world != SCENE else None
+        height, width = (shape.height, shape.width) if shape else SIZES[2]
         versions = [f"python {platform.python_version()}", *(f"{name} {_version(name)}" for name in LIBRARIES)]
         return cls(
             setup.world,
             setup.brain,
             f"{setup.quant}, KV {setup.kv}",
             setup.context,
-            f"{shape.height}x{shape.width}",
+            f"{height}x{width}",
             f"{setup.device} {platform.machine()}, {cores()} cores" if setup.device == "cpu" else _gpu(),
             ", ".join(versions),
         )
@@ -138,7 +141,7 @@ def measure(setup: Setup, world: Path | None = None, brain: Path | None = None) 
 
     BudgetError for a setup that this cannot be done with.
     """
-    came_along = (world is not None or setup.world == "embedded") and (
+    came_along = (world is not None or setup.world == SCENE) and (
         brain is not None or setup.brain == "SmolLM2-135M" or setup.brain_device != setup.device
     )
     if setup.device == "cpu" and (setup.brain, setup.quant) != ("SmolLM2-135M", "int8"):

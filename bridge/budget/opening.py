@@ -8,9 +8,10 @@ from pathlib import Path
 from bridge.budget.device import Ram
 from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.plan import LIBRARIES, brain_bytes
+from bridge.budget.scenes import scene_size
 from bridge.budget.setup import SETUPS
 from bridge.budget.sizes import MIB
-from bridge.budget.worlds import WorldSize, scene_size, world_size
+from bridge.budget.worlds import WorldSize, world_size
 from bridge.clips import CLIP_SECONDS
 from world.dream import AnyWorld, is_scene, load_world
 from world.files import read_config

@@ -7,9 +7,11 @@ from typing import Literal
 
 from bridge.budget.brains import brain, weight_bytes, working_bytes
 from bridge.budget.measure import Peaks, recall
+from bridge.budget.scenes import scene_size
 from bridge.budget.setup import Setup
 from bridge.budget.sizes import MIB, show_size
-from bridge.budget.worlds import world_size
+from bridge.budget.worlds import WorldSize, world_size
+from world.dream import SCENE
 from world.presets import preset
 
 Source = Literal["estimated", "measured"]
@@ -59,15 +61,26 @@ def budget(setup: Setup, capacity: int) -> Budget:
 
 def _estimated(setup: Setup) -> tuple[list[Item], list[Item]]:
     """On the setup's device, and in RAM beside it."""
-    world, sessions = world_size(preset(setup.world), setup.sessions), setup.sessions
+    world, sessions, in_ram = _world(setup), setup.sessions, setup.world == SCENE
     here = [Item("CUDA context", CUDA_CONTEXT) if setup.device == "cuda" else Item("libraries", LIBRARIES)]
-    here += [Item("world: weights", world.weights), Item("world: activations", world.tick, per_session=True)]
-    here.append(Item("per session: dreams", sessions * world.dream, per_session=True))
     host: list[Item] = []
+    (here if setup.device == "cpu" or not in_ram else host).extend(
+        [
+            Item("world: places, meshes, textures" if in_ram else "world: weights", world.weights),
+            Item("world: a picture's buffers" if in_ram else "world: activations", world.tick, per_session=not in_ram),
+            Item("per session: dreams", sessions * world.dream, per_session=True),
+        ]
+    )
     (here if setup.brain_device == setup.device else host).extend(_brain(setup))
     pictures = Item("per session: the last minute", sessions * world.pictures, per_session=True)
     (here if setup.device == "cpu" else host).append(pictures)
     return here, host
+
+
+def _world(setup: Setup) -> WorldSize:
+    if setup.world == SCENE:
+        return scene_size()
+    return world_size(preset(setup.world), setup.sessions)
 
 
 def _measured(setup: Setup, peaks: Peaks) -> list[Item]:

@@ -8,6 +8,7 @@ from typing import Any
 from bridge.budget.brains import KV_TYPES, QUANTS, brain
 from bridge.budget.sizes import GIB, BudgetError
 from bridge.profiles import PROFILES, profile
+from world.dream import SCENE
 from world.presets import preset
 
 DEVICES = {"cpu": (("fp32",), ("fp32", "int8")), "cuda": (("bf16", "fp8"), ("bf16", "int8", "nf4", "nf4-double"))}
@@ -16,7 +17,9 @@ MOST_SESSIONS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """device: cpu or cuda, of the world; brain_device: of the language model, which may be cpu beside a GPU.
+    """device: cpu or cuda, the device that is planned; brain_device: of the language model, which may be cpu beside a GPU.
+
+    world: the scene world, which is always in RAM, or a latent world's config, on `device`.
 
     context: tokens that the brain's KV cache has room for; kv: their type; sessions: dreams at a time.
     """
@@ -31,7 +34,8 @@ class Setup:
     brain_device: str
 
     def __post_init__(self) -> None:
-        preset(self.world)
+        if self.world != SCENE:
+            preset(self.world)
         config = brain(self.brain)
         kvs, quants = DEVICES[self.brain_device]
         for what, value, known, here in (
@@ -54,8 +58,8 @@ class Setup:
 
 # A sentence, the drive's context and a plan take some 300 tokens; 1,024 is what a long one may need.
 SETUPS = {
-    "embedded": Setup("cpu", "embedded", "SmolLM2-135M", "int8", "fp32", 1024, PROFILES["embedded"].dreams, "cpu"),
-    "rtx5090": Setup("cuda", "rtx5090", "Qwen3-8B", "nf4", "bf16", 8192, PROFILES["rtx5090"].dreams, "cuda"),
+    "embedded": Setup("cpu", SCENE, "SmolLM2-135M", "int8", "fp32", 1024, PROFILES["embedded"].dreams, "cpu"),
+    "rtx5090": Setup("cuda", SCENE, "Qwen3-32B", "nf4", "bf16", 8192, PROFILES["rtx5090"].dreams, "cuda"),
 }
 
 

@@ -24,7 +24,6 @@ from world.readout import FRAMES
 
 STEPS = 2  # K
 MINUTE = CLIP_SECONDS * FPS  # pictures kept for a clip
-SCENE_SHARED, SCENE_DRIVE, SCENE_PICTURE = 300 * 2**20, 2 * 2**20, 64 * 2**20  # bytes
 SCENES = 24  # start scenes that come with a world, of FRAMES pictures each
 
 
@@ -53,11 +52,6 @@ def world_size(config: WorldConfig, dreams: int) -> WorldSize:
     picture = 3 * t.height * t.width
     scenes = SCENES * FRAMES * picture
     return WorldSize(sum(map(_bytes, own)) + scenes, sum(map(_bytes, dream.tensors)), counting.most, MINUTE * picture)
-
-
-def scene_size() -> WorldSize:
-    """Of a scene world: estimated, not counted. Places, textures and meshes are shared; a drive is a record."""
-    return WorldSize(SCENE_SHARED, SCENE_DRIVE, SCENE_PICTURE, MINUTE * 3 * 144 * 256)
 
 
 class _State:

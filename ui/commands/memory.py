@@ -16,7 +16,9 @@ def memory(
         "embedded"
     ),
     capacity: Annotated[str | None, typer.Option(help="Of the device, such as 32GiB; default: the profile's.")] = None,
-    world: Annotated[str | None, typer.Option(help="embedded, small, wide or rtx5090.")] = None,
+    world: Annotated[
+        str | None, typer.Option(help="scene, or a latent config: embedded, small, wide or rtx5090.")
+    ] = None,
     brain: Annotated[str | None, typer.Option(help="SmolLM2-135M, Qwen3-8B, ...")] = None,
     quant: Annotated[str | None, typer.Option(help="fp32, bf16, int8, nf4 or nf4-double.")] = None,
     kv: Annotated[str | None, typer.Option(help="Type of the brain's KV cache: fp32, bf16 or fp8.")] = None,
@@ -29,7 +31,7 @@ def memory(
         bool, typer.Option("--compare", help="After --measure: foretold beside real peaks of 1, 4 and 8 dreams.")
     ] = False,
     weights: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="To --measure: the world's, trained by you.")
+        Path | None, typer.Option(exists=True, file_okay=False, help="To --measure: a latent world's, trained by you.")
     ] = None,
     brain_weights: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="To --measure: the language model's folder.")

@@ -28,7 +28,7 @@ from world.driver import Action
 from world.frame import Frame
 from world.scene_world import SceneDream, SceneWorld
 
-SETUP = replace(SETUPS["rtx5090"], world="embedded", sessions=2)  # its ladder is the longest
+SETUP = replace(SETUPS["rtx5090"], world="embedded", brain="Qwen3-8B", sessions=2)  # its ladder is the longest
 TICKS = 4
 LATER = 1e9  # s; a deadline that leaves all the time
 LONGEST = 1.0  # s
