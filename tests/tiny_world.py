@@ -27,7 +27,7 @@ def write_tiny_world(folder: Path, seed: int = 0, config: WorldConfig = TINY) ->
     generator = torch.Generator().manual_seed(seed)
     for name, module in config.build().items():
         for key, value in module.named_parameters():
-            if value.std() == 0:
+            if value.std(correction=0) == 0:
                 value.data = 0.05 * torch.randn(value.shape, generator=generator)
             assert torch.isfinite(value).all(), key
         save_part(folder, name, module.state_dict())

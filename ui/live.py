@@ -26,7 +26,7 @@ from ui.budget import memory_of
 from ui.drive import Measures, Memory
 from ui.live_drive import LiveDrive, Workshop
 from ui.places import offered, picture_of
-from world.controls import DT
+from world.controls import DT, Event, Side
 from world.dream import AnyWorld, open_dream, step_all
 from world.scene_world import SceneWorld
 
@@ -200,10 +200,13 @@ class LiveDreamer:
         return self.loop.alive
 
     def check(self) -> None:
-        """A dream of its own, one frame long."""
+        """A dream of its own, one frame long, in which a person begins to cross: whatever is compiled at its first use, is then."""
         dream = open_dream(self.model, steps=1)
         frame = self.rescue.run(dream.start, self.loop.tell)
-        self.rescue.run(lambda: dream.step(frame.control), self.loop.tell)
+        control = (
+            replace(frame.control, event=Event.PED_CROSS, side=Side.RIGHT, level=2) if self.driving else frame.control
+        )
+        self.rescue.run(lambda: dream.step(control), self.loop.tell)
 
     def measures(self) -> Measures:
         idle, thinking = (self.loop.pulse.rhythm(busy) for busy in (False, True))
