@@ -130,8 +130,8 @@ def test_what_was_made_up_with_a_right_checksum_is_refused_too(model: WorldModel
     tensors, plain = state._read(pack(session), "a")
     before = session.frame
     for change in (
-        lambda t, p: t.pop("images"),
-        lambda t, p: t.update(images=t["images"][:, :, :1]),
+        lambda t, p: t.pop("latents"),
+        lambda t, p: t.update(latents=t["latents"][:, :, :1]),
         lambda t, p: t.update(cache=t["cache"].double()),
         lambda t, p: t["latents"].fill_(float("nan")),
         lambda t, p: p["dream"].update(steps=3),

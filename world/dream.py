@@ -22,7 +22,7 @@ AnyWorld = WorldModel | SceneWorld
 
 def load_world(path: Path | None = None, device: str = "cpu") -> AnyWorld:
     """A scene world, or where `path` names a folder of weights the latent world of those. WeightsError."""
-    return SceneWorld(device=device) if is_scene(path) else WorldModel.load(path, device)
+    return SceneWorld(device=device) if path is None or is_scene(path) else WorldModel.load(path, device)
 
 
 def is_scene(path: Path | None) -> bool:
