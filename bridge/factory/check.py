@@ -134,14 +134,8 @@ def _drive(step: Step, run: _Run | None) -> Finding:
     if last.status == "done":
         return Finding("manoeuvre", asked, True, 1.0, at, last.reason)
     if step.name in ("left", "right") and last.share * TURNED >= BENT:
-        return Finding(
-            "manoeuvre",
-            asked,
-            True,
-            last.share,
-            at,
-            f"{math.degrees(last.share * TURNED):.0f} degrees turned at the end",
-        )
+        seen = f"{math.degrees(last.share * TURNED):.0f} degrees turned at the end"
+        return Finding("manoeuvre", asked, True, last.share, at, seen)
     seen = f"{last.share:.0%} done when the clip ends" if last.status == "running" else last.reason
     return Finding("manoeuvre", asked, False, last.share, None, seen)
 

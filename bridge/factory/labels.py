@@ -55,5 +55,5 @@ def plain(labels: Sequence[Label]) -> dict[str, list[Any]]:
 
 def _slot(agents: np.ndarray, number: int) -> int | None:
     """Where the agent of that id is; None where there is none."""
-    found = np.flatnonzero((agents["id"] == number) & (agents["kind"] != Kind.NONE)) if number >= 0 else ()
-    return int(found[0]) if len(found) else None
+    found = np.flatnonzero((agents["id"] == number) & (agents["kind"] != Kind.NONE))
+    return int(found[0]) if number >= 0 and len(found) else None

@@ -130,7 +130,9 @@ def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> 
     if step.name in TURNS:
         back = chance.uniform(*BEFORE) + REAR_AXLE_TO_FRONT + SPEED * later
         good = [
-            lane for lane in np.flatnonzero(streets & (lanes["length"] > back + 1)) if _offers(place, lane, step.name)
+            lane
+            for lane in np.flatnonzero(streets & (lanes["length"] > back + 1))
+            if _offers(place, int(lane), step.name)
         ]
         lane = int(chance.choice(good)) if good else None
         return lane, None if lane is None else float(lanes["length"][lane]) - back
