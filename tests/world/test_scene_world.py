@@ -77,7 +77,7 @@ def test_after_an_error_every_dream_is_as_it_was(model: SceneWorld, monkeypatch:
 
 
 def test_what_does_not_fit_is_a_sentence(model: SceneWorld) -> None:
-    with pytest.raises(DataError, match=r"1, 2, 4 or 8"):
+    with pytest.raises(DataError, match="0, 1, 2, 4, 8, 16 on the dial, not 3"):
         open_dream(model, 0, 3)
     with pytest.raises(DataError, match="start scene"):
         model.scene("nowhere")
