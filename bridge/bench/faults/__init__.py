@@ -48,6 +48,7 @@ def _measure(name: str, amounts: Amounts, world: Path | None, folder: Path) -> l
     from bridge.bench.faults import crosstalk, crowd, damage, disk, growth, kills, nans, ooms
     from bridge.bench.faults.made import made_moments
     from world.dream import load_world
+    from world.scene_world import SceneWorld
 
     if name == "crowd":  # processes of their own
         return [crowd.measure(amounts.clients, amounts.tabs, world)]
@@ -59,7 +60,7 @@ def _measure(name: str, amounts: Amounts, world: Path | None, folder: Path) -> l
         "disk": lambda: [disk.measure(model, *made_moments(model), folder)],
         "damage": lambda: damage.measure(model, world, *made_moments(model), folder, amounts.damages),
         "nans": lambda: [nans.measure(model, folder, Director.load())],
-        "ooms": lambda: [ooms.measure(model, amounts.ooms)],
+        "ooms": lambda: [ooms.measure(SceneWorld(), amounts.ooms)],
         "crosstalk": lambda: crosstalk.measure(model, amounts.sessions, amounts.steps),
         "long": lambda: [growth.long(model, amounts.frames)],
     }
