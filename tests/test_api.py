@@ -174,7 +174,7 @@ def test_without_being_asked_it_is_no_mcp_server(real: str) -> None:
 def test_the_example_of_the_docs_runs(real: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = (Path(__file__).parents[1] / "docs" / "drive.md").read_text("utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
-    code = code.replace("http://127.0.0.1:7860", real).replace("day-clear-1", "street")  # the tiny world's own scene
+    code = code.replace("http://127.0.0.1:7860", real).replace("town-21", "street")  # the tiny world's own scene
     exec(compile(code, "docs/drive.md", "exec"), {})  # it is ours
     first, second, saved = (json.loads(line.replace("'", '"')) for line in capsys.readouterr().out.splitlines()[-3:])
     assert second["speed"] < first["speed"]
