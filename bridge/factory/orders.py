@@ -122,11 +122,12 @@ class Order:
         threads = torch.get_num_threads()
         torch.set_num_threads(THREADS)
         try:
-            world, jobs = SceneWorld(), self.request.lots()[0]
-            short = replace(self.request, seconds=1.5, branches=(), fork_at=None)
-            dream(world, short, Batch(0, (jobs[0].take(0),)))  # compiles
+            world, wanted = SceneWorld(), ((Scenario("follow"), 0),)
+            short = replace(self.request, wanted=wanted, seconds=1.5, branches=(), fork_at=None)
+            batch = Batch(0, (short.jobs[0].take(0),))
+            dream(world, short, batch)  # compiles
             began = time.perf_counter()
-            clips = dream(world, short, Batch(0, tuple(job.take(0) for job in jobs)))
+            clips = dream(world, short, batch)
             return sum(one.clip.seconds for one in clips) / (time.perf_counter() - began)
         finally:
             torch.set_num_threads(threads)

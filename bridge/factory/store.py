@@ -24,9 +24,9 @@ from bridge.factory.start import unpacked
 
 RUN, LOCK = "run.json", ".lock"
 CLIPS, REJECTED = "clips", "rejected"
-# Bytes a second of clip, measured and half as much again: an mp4 (5 kB) and its labels (10 kB); and where it is accepted, the
-# same once more in a dataset, and JPEGs as text (30 kB) in an MCAP file.
-CLIP_SECOND, DELIVERED, PIXELS = 22_500, 70_000, 144 * 256
+# Bytes a second of clip of so many PIXELS, half as much again as clips of rain at night took: an mp4 (20 kB) and its labels (10 kB);
+# and where it is accepted, the same once more in a dataset, and at most 200 kB of JPEGs as text in an MCAP file.
+CLIP_SECOND, DELIVERED, PIXELS = 45_000, 300_000, 144 * 256
 SPARE = 64 * 2**20  # bytes that are left to others
 
 
