@@ -42,7 +42,7 @@ def load_brain() -> Director:
 
 
 SERVED = replace(
-    SETUPS["rtx5090"], device="cpu", world="embedded"
+    SETUPS["rtx5090"], device="cpu"
 )  # its brain is behind a server, and takes nothing here
 
 

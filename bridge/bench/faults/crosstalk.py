@@ -12,6 +12,7 @@ from bridge.bench.faults.result import Found
 from bridge.session import Session
 from world.controls import Control, Weather
 from world.dream import AnyWorld, open_dream, step_all
+from world.scene_world import SceneDream, SceneWorld
 
 ORDERS = ("rain(2)", "left", "speed(20)", "night", "stop", "clear;day", "ped_cross(left)", "right;snow(1)")
 BATCH, FRAMES = 4, 10  # dreams as one batch, so many frames long
@@ -19,10 +20,11 @@ TOLERANCE = 2  # of 255, a pixel of a batched dream beside its own alone, in the
 
 
 class Drive:
-    """A session with a person whose doings follow from its seed alone, and a fingerprint of all that was shown."""
+    """A session with a person whose doings follow from its seed alone, and a fingerprint of all that was shown; of a scene, which
+    is not drawn here, of all that is so."""
 
-    def __init__(self, model: AnyWorld, seed: int, steps: int = 1) -> None:
-        self.session = Session(partial(open_dream, model, steps=steps), seed)
+    def __init__(self, model: AnyWorld, seed: int) -> None:
+        self.session = Session(partial(open_dream, model, steps=0 if isinstance(model, SceneWorld) else 1), seed)
         self.person = random.Random(seed)
         self.print = hashlib.sha256()
         self.frames = 0
@@ -37,6 +39,8 @@ class Drive:
         frame = self.session.tick()
         assert frame is not None
         self.print.update(frame.image.tobytes())
+        if isinstance(self.session.dream, SceneDream):
+            self.print.update(self.session.dream.state_now.hash().encode())
         self.print.update(repr((frame.control, frame.motion, self.session.snapshot().steps)).encode())
         self.frames += 1
 
