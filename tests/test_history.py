@@ -22,7 +22,7 @@ from ui.live import LiveDreamer
 from ui.live_drive import LiveDrive
 from world.controls import Command, Weather
 from world.data.video import read_video
-from world.dream import Dream
+from world.latent.dream import LatentDream
 from world.model import WorldModel
 
 
@@ -34,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> WorldModel:
 def driven(
     model: WorldModel, folder: Path, frames: int, spacing: int = 10
 ) -> tuple[Session, History, list[np.ndarray]]:
-    session = Session(lambda seed: Dream(model, seed, 1), seed=4)
+    session = Session(lambda seed: LatentDream(model, seed, 1), seed=4)
     history = History(session, folder, lambda text: pytest.fail(text), spacing)
     history.see()
     pictures = [session.frame.image]

@@ -19,8 +19,9 @@ from bridge.budget.ledger import Instead, Lease, Ledger, NoRoomError
 from bridge.budget.sizes import GIB, MIB
 from bridge.budget.worlds import world_size
 from world.controls import Control, Weather
-from world.dream import Dream, step_all
+from world.dream import step_all
 from world.files import to_device
+from world.latent.dream import LatentDream
 from world.model import WorldModel
 from world.presets import preset
 
@@ -235,7 +236,7 @@ def test_a_world_on_a_gpu_takes_what_was_foretold_under_a_cap() -> None:
     device, before = Cuda(), torch.cuda.memory_allocated()
     Ledger(device, min(32 * GIB, device.total()), enforce=True)
     model = WorldModel(to_device(parts, "cuda"), {}, {}, "cuda")
-    dreams = [Dream(model, seed) for seed in range(number)]
+    dreams = [LatentDream(model, seed) for seed in range(number)]
     for dream in dreams:
         dream.start()
     torch.cuda.reset_peak_memory_stats()

@@ -21,9 +21,9 @@ from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.drive import Drive, Start
 from ui.live import LiveDreamer
-from world.dream import Dream
 from world.errors import WeightsError
 from world.frame import Frame
+from world.latent.dream import LatentDream
 from world.model import WorldModel
 
 
@@ -161,14 +161,14 @@ def test_memory_that_runs_out_over_a_new_dream_is_freed_and_the_dream_begins(
     device = FakeDevice(100)
     model = WorldModel.load(write_tiny_world(tmp_path / "world"))
     dreamer = LiveDreamer(model, Loop(FakeDirector()), ledger=Ledger(device), dream_size=10)
-    start, failing = Dream.start, [True]
+    start, failing = LatentDream.start, [True]
 
-    def starting(dream: Dream, *given: Any, **named: Any) -> Frame:
+    def starting(dream: LatentDream, *given: Any, **named: Any) -> Frame:
         if failing and failing.pop():
             raise MemoryError
         return start(dream, *given, **named)
 
-    monkeypatch.setattr(Dream, "start", starting)
+    monkeypatch.setattr(LatentDream, "start", starting)
     drive = dreamer.open(lambda: None)
     assert device.frees == 1
     failing.append(True)

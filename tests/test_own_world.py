@@ -24,11 +24,11 @@ from ui.live import LiveDreamer
 from world.controls import NULL, Control
 from world.data import DriveDataset, Episode, EpisodeWriter, assemble
 from world.data.imports import write_dataset
-from world.dream import Dream
 from world.errors import DataError, WeightsError
 from world.files import WorldConfig, read_config, write_config
 from world.future import evaluate_future, table
 from world.inputs import DRIVING, Inputs
+from world.latent.dream import LatentDream
 from world.model import WorldModel
 from world.train import train
 from world.train.drives import Drives
@@ -66,7 +66,7 @@ def test_rest_is_doing_nothing() -> None:
 
 def test_a_dream_is_told_its_own_actions(model: WorldModel, tmp_path: Path) -> None:
     assert not model.driving
-    dreams = [Dream(model, 1) for _ in range(3)]
+    dreams = [LatentDream(model, 1) for _ in range(3)]
     for dream in dreams:
         dream.start(scene="street")
     for _ in range(2):
@@ -81,14 +81,14 @@ def test_a_dream_is_told_its_own_actions(model: WorldModel, tmp_path: Path) -> N
     with pytest.raises(DataError, match="no driver"):
         assert model.driver
     dreams[1].save(tmp_path / "dream.safetensors")
-    again = Dream.load(model, tmp_path / "dream.safetensors")
+    again = LatentDream.load(model, tmp_path / "dream.safetensors")
     assert again.frame is not None and again.frame.control == frames[1].control
     rest = Control(action=RACING.rest)
     assert np.array_equal(again.step(rest).image, dreams[1].step(rest).image)
 
 
 def test_it_starts_from_nothing_too(model: WorldModel) -> None:
-    dream = Dream(model)
+    dream = LatentDream(model)
     assert dream.start(Control()).image.shape == (72, 128, 3)
     assert dream.step(Control()).index == 1
 
@@ -120,7 +120,7 @@ def test_keys_of_ones_own() -> None:
 
 
 def test_a_session_obeys_keys_alone(model: WorldModel) -> None:
-    session = Session(lambda seed: Dream(model, seed))
+    session = Session(lambda seed: LatentDream(model, seed))
     assert session.frame.control.action == RACING.rest
     session.press(frozenset({"left", "up"}))
     session.begin_tick()
@@ -135,14 +135,14 @@ def test_a_session_obeys_keys_alone(model: WorldModel) -> None:
 
 def test_a_session_begins_in_a_film(model: WorldModel) -> None:
     film = sliding(3).images[:3]
-    session = Session(lambda seed: Dream(model, seed), beginning=Beginning(film, 8.0))
+    session = Session(lambda seed: LatentDream(model, seed), beginning=Beginning(film, 8.0))
     assert np.array_equal(session.frame.image, film[2]) and session.frame.motion.speed == 8.0
     session._start(1, "street", None)
     assert not np.array_equal(session.frame.image, film[2])
 
 
 def test_a_clip_of_it_keeps_its_shape_and_actions(model: WorldModel, tmp_path: Path) -> None:
-    session = Session(lambda seed: Dream(model, seed))
+    session = Session(lambda seed: LatentDream(model, seed))
     session.press(frozenset({"right"}))
     for _ in range(3):
         session.begin_tick()
@@ -265,7 +265,7 @@ def test_from_an_import_to_a_dream(dataset: Path, tmp_path: Path) -> None:
     release(out, dataset / "held", tmp_path / "weights")
     model = WorldModel.load(tmp_path / "weights")
     assert len(model.scenes) == 8
-    dream = Dream(model)
+    dream = LatentDream(model)
     assert dream.start(scene=model.scenes[0]).control.weather == NULL
     assert dream.step(Control(action=(0.5, 0.0, 0.0))).image.shape == (72, 128, 3)
 

@@ -25,8 +25,8 @@ from tests.fakes import FakeDream
 from tests.test_own_world import OWN
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
-from world.dream import Dream
 from world.frame import Frame
+from world.latent.dream import LatentDream
 from world.model import WorldModel
 
 LINES = (
@@ -46,7 +46,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> WorldModel:
 
 
 def driven(model: WorldModel, ticks: int = 6, seed: int = 4) -> Session:
-    session = Session(partial(Dream, model), seed)
+    session = Session(partial(LatentDream, model), seed)
     session.do("left;stop@next")
     session.do("rain(2)~2")
     session.press(frozenset({"up", "left"}))
@@ -68,7 +68,7 @@ def go_on(session: Session, ticks: int) -> list[Frame]:
 def test_it_goes_on_to_the_last_bit(model: WorldModel, tmp_path: Path) -> None:
     session = driven(model)
     path = save_state(session, tmp_path / "a.dream")
-    other = Session(partial(Dream, model), 9)
+    other = Session(partial(LatentDream, model), 9)
     go_on(other, 2)
     load_state(other, path)
     assert (other.seed, other.frame.index) == (session.seed, session.frame.index)
@@ -87,10 +87,10 @@ def test_it_goes_on_to_the_last_bit(model: WorldModel, tmp_path: Path) -> None:
 
 def test_a_world_without_a_car_likewise(tmp_path: Path) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path / "own", config=OWN))
-    session = Session(partial(Dream, model), 1)
+    session = Session(partial(LatentDream, model), 1)
     session.press(frozenset({"left"}))
     go_on(session, 3)
-    other = Session(partial(Dream, model), 2)
+    other = Session(partial(LatentDream, model), 2)
     unpack(other, pack(session))
     other.press(frozenset({"left"}))
     for mine, theirs in zip(go_on(session, 5), go_on(other, 5), strict=True):
@@ -98,7 +98,7 @@ def test_a_world_without_a_car_likewise(tmp_path: Path) -> None:
 
 
 def test_other_weights_are_refused_and_the_drive_stays(model: WorldModel, tmp_path: Path) -> None:
-    session = Session(partial(Dream, WorldModel.load(write_tiny_world(tmp_path / "other", seed=1))), 5)
+    session = Session(partial(LatentDream, WorldModel.load(write_tiny_world(tmp_path / "other", seed=1))), 5)
     before = go_on(session, 2)[-1]
     with pytest.raises(WeightsError, match="other weights"):
         unpack(session, pack(driven(model)))

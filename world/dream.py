@@ -14,8 +14,8 @@ from world.latent.dream import LatentDream, step_latent
 from world.model import WorldModel
 from world.scene_world import SceneDream, SceneWorld
 
-Dream = LatentDream
 SCENE = "scene"  # the name of the scene worlds, where else a folder of weights is named
+
 AnyDream = LatentDream | SceneDream
 AnyWorld = WorldModel | SceneWorld
 
