@@ -10,12 +10,12 @@ from bridge.bench.page import BenchError
 from ui import bench
 from ui.bench import Found, met, table
 
-GOOD = Found(30.0, 1.4, 10.0, 140.0, 180.0, 240.0, 2.5, 12.0, (6.0, 6.1, 6.0, 5.9), 0, 0, {"cores": 2})
+GOOD = Found(30.0, 1.4, 20.0, 80.0, 180.0, 240.0, 2.5, 12.0, (6.0, 6.1, 6.0, 5.9), 0, 0, {"cores": 2})
 
 
 def test_every_figure_has_a_row_and_those_with_an_aim_say_it() -> None:
     rows = table(GOOD)
-    assert len(rows) == 10 and ("pictures shown a second", "10", ">= 10") in rows
+    assert len(rows) == 10 and ("pictures shown a second", "20", ">= 20") in rows
     assert ("growth of the server's resident memory in 30 minutes, MiB", "12", "<= 30") in rows
     assert ("pictures a second in 4 tabs at once", "6, 6.1, 6, 5.9", "") in rows
 
@@ -23,7 +23,8 @@ def test_every_figure_has_a_row_and_those_with_an_aim_say_it() -> None:
 @pytest.mark.parametrize(
     "worse",
     [
-        {"frames_per_second": 9.5},
+        {"pictures_per_second": 19.0},
+        {"gap_p99_ms": 91.0},
         {"key_to_picture_ms": 251.0},
         {"usable_seconds": 2.1},
         {"heap_growth_mib": 31.0},

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 Report = Callable[[float, str], None]
 MIB = 2**20
 TABS, PRESSES, WARM = 4, 15, 20.0
-AIMS = {
-    "frames_per_second": (">= 10", lambda value: value >= 9.95),
+AIMS = {  # of scene worlds, at the dial's second step
+    "pictures_per_second": (">= 20", lambda value: value >= 19.9),
+    "gap_p99_ms": ("<= 90", lambda value: value <= 90),
     "key_to_picture_ms": ("<= 250", lambda value: value <= 250),
     "usable_seconds": ("<= 2", lambda value: value <= 2),
     "heap_growth_mib": ("<= 30", lambda value: value <= 30),
@@ -37,7 +38,7 @@ const look = () => {
   const canvas = document.querySelector('#lr-canvas');
   if (!canvas) return requestAnimationFrame(look);
   new MutationObserver(() => window.lucidriveShown.push(performance.now()))
-    .observe(canvas, {attributes: true, attributeFilter: ['data-index']});
+    .observe(canvas, {attributes: true, attributeFilter: ['data-index', 'data-between']});
   if (canvas.dataset.index) window.lucidriveShown.push(performance.now());
 };
 look();"""
@@ -51,13 +52,13 @@ class Found:
 
     minutes: float
     usable_seconds: float
-    frames_per_second: float
+    pictures_per_second: float
     gap_p99_ms: float
     key_to_picture_ms: float
     key_to_picture_p90_ms: float
     heap_growth_mib: float
     rss_growth_mib: float
-    tabs_frames_per_second: tuple[float, ...]
+    tabs_pictures_per_second: tuple[float, ...]
     frozen_tabs: int
     requests_elsewhere: int
     machine: dict[str, Any]
@@ -176,7 +177,7 @@ def _heap(page: Page) -> float:
 
 
 def _tabs(browser: Browser, first: Page, address: str, elsewhere: list[str]) -> tuple[tuple[float, ...], int]:
-    """Frames a second in each of four tabs, and how many of them had a whole second without one."""
+    """Pictures a second in each of four tabs, and how many of them had a whole second without one."""
     pages = [first, *(_open(browser, address, elsewhere) for _ in range(TABS - 1))]
     first.wait_for_timeout(3000)
     seconds = 10.0
@@ -201,13 +202,13 @@ def table(found: Found) -> list[tuple[str, str, str]]:
     told = asdict(found)
     words = {
         "usable_seconds": "page usable after load, s",
-        "frames_per_second": "pictures shown a second",
+        "pictures_per_second": "pictures shown a second",
         "gap_p99_ms": "gap between pictures, 99th percentile, ms",
         "key_to_picture_ms": "key to changed picture, median, ms",
         "key_to_picture_p90_ms": "the same, 90th percentile, ms",
         "heap_growth_mib": f"growth of the browser's heap in {found.minutes:g} minutes, MiB",
         "rss_growth_mib": f"growth of the server's resident memory in {found.minutes:g} minutes, MiB",
-        "tabs_frames_per_second": f"pictures a second in {TABS} tabs at once",
+        "tabs_pictures_per_second": f"pictures a second in {TABS} tabs at once",
         "frozen_tabs": "tabs of those that froze",
         "requests_elsewhere": "requests that left the machine",
     }

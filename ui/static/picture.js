@@ -42,6 +42,7 @@ export class Picture {
       if (this.frozen || picture.index <= this.drawn) first.close();
       else {
         paint(this.canvas, first);
+        this.canvas.dataset.between = picture.index;
         this.count();
       }
       await new Promise((done) => setTimeout(done, HALF_A_FRAME));
