@@ -21,7 +21,7 @@ from tests.fakes import FakeDirector
 from tests.tiny_factory import sums
 from ui.cli import app
 
-QUICK = ("--seconds", "1.5", "--retries", "0", "--workers", "0", "--size", "108x192")
+QUICK = ("--seconds", "1.5", "--retries", "0", "--workers", "0")
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_counterfactual_set(clips: Any, tmp_path: Path) -> None:
         (["no.yaml"], "cannot be read"),
         (["follow", "--seconds", "99"], "lasts 1.5 to 60"),
         (["follow", "--scene", "moon"], "there is no place 'moon'"),
-        (["follow", "--size", "8x8"], "no picture size '8x8'; there are: 108x192"),
+        (["follow", "--size", "8x8"], "no picture size '8x8'; there are: 144x256"),
         (["follow", "--format", "gif"], "no format 'gif'"),
         (["follow", "--branches", "stop;left"], "needs both"),
         (["follow", "--cluster", "slurm", *QUICK], "no cluster 'slurm'; there is: ray"),
@@ -148,7 +148,7 @@ def test_the_same_command_again_goes_on_after_a_kill(tmp_path: Path, how: signal
     """The real command with two processes, killed once some of its clips are there."""
 
     def command(out: Path) -> list[str]:
-        where = ["--size", "108x192", "--workers", "2", "--out", str(out)]
+        where = ["--workers", "2", "--out", str(out)]
         return [sys.executable, "-m", "ui.cli", "clips", "follow", "-n", "20", "--seconds", "2", *where]
 
     out, other = tmp_path / "out", tmp_path / "other"

@@ -204,7 +204,7 @@ def test_attempts_have_seeds_of_their_own() -> None:
     ("changes", "said"),
     [
         ({"seconds": 0.5}, "lasts 1.5 to 60"),
-        ({"size": "1x1"}, "no picture size '1x1'; there are: 108x192, 144x256"),
+        ({"size": "1x1"}, "no picture size '1x1'; there are: 144x256, 288x512, 576x1024"),
         ({"retries": -1}, "Retries are 0 to"),
         ({"wanted": ()}, "nothing to make"),
         ({"fork_at": 2.0}, "needs both"),

@@ -75,7 +75,7 @@ def test_the_dataset_keeps_the_rules_of_its_format(out: Path) -> None:
             assert (feature["dtype"], tuple(feature["shape"])) == (column.dtype, column.shape)
     stats = json.loads((root / "meta/stats.json").read_text())
     assert set(stats) == set(info["features"]) - {IMAGE}
-    assert info["features"][IMAGE]["shape"] == [108, 192, 3]
+    assert info["features"][IMAGE]["shape"] == [144, 256, 3]
 
 
 def test_every_row_is_marked_synthetic_and_facts_are_apart_from_what_was_commanded(out: Path) -> None:
@@ -128,7 +128,7 @@ def test_mcap_files_open_with_the_reader(out: Path) -> None:
     import base64
 
     picture = Image.open(io.BytesIO(base64.b64decode(found["/camera/front"][3][1]["data"])))
-    assert picture.size == (192, 108)
+    assert picture.size == (256, 144)
     assert "weather" in found["/commanded"][0][1]
     assert "event" in found["/facts"][0][1]
 
@@ -145,7 +145,7 @@ def test_webdataset_shards_hold_clips_by_their_keys(out: Path) -> None:
 
 
 def test_pictures_report_manifest_and_card(out: Path) -> None:
-    for name, width in (("sheet.png", 6 * 192), ("coverage.png", 100)):
+    for name, width in (("sheet.png", 6 * 256), ("coverage.png", 100)):
         with Image.open(out / name) as picture:
             assert picture.size[0] > width
     found = json.loads((out / "report.json").read_text())

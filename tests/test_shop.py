@@ -56,7 +56,7 @@ def shop(tmp_path: Path, gate: threading.Event) -> Iterator[Shop]:
 
 
 def wish(line: str, number: int = 2) -> Wish:
-    return Wish(line, number=number, seconds=1.5, retries=0, size="108x192")
+    return Wish(line, number=number, seconds=1.5, retries=0)
 
 
 def state(shop: Shop, number: int) -> str:
@@ -146,7 +146,7 @@ def test_captions_tell_commanded_and_seen_apart(shop: Shop, gate: threading.Even
     gate.set()
     shop.order(wish("rain(2);slower@+0.5", 1), "rain")
     wait_until(lambda: state(shop, 1) == "done", 30)
-    clip = shop.clips(1, False)[0]
+    clip = [*shop.clips(1, True), *shop.clips(1, False)][0]
     text = captions(json.loads(clip.video.with_suffix(".json").read_bytes()))
     assert "told: rain(2)" in text
     assert "there: rain_2, day" in text

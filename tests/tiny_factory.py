@@ -1,4 +1,4 @@
-"""A clip factory that is quick: short clips of small pictures."""
+"""A clip factory that is quick: short clips."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from world.scene_world import SceneWorld
 def tiny_request(lines: str = "follow rain(2)@junction", seeds: int = 3, **changes: Any) -> Request:
     """`follow` is accepted; what asks for another weather at a junction is not: none is reached. Lines are parted by spaces."""
     wanted = tuple((of_line(line), seed) for line in lines.split() for seed in range(seeds))
-    values: dict[str, Any] = {"retries": 1, "together": 4, "seconds": 1.5, "size": "108x192"} | changes
+    values: dict[str, Any] = {"retries": 1, "together": 4, "seconds": 1.5} | changes
     return Request(wanted, world=SceneWorld().hashes, **values)
 
 

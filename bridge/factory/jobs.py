@@ -25,8 +25,8 @@ TOGETHER = 8  # drives a lot
 MOST_RETRIES, MOST_BRANCHES, LONGEST = 20, 8, 60.0  # s
 START = Start()
 LEAST_SECONDS = 1.5
-QUALITIES = {  # of the dial, by height and width of a picture
-    f"{height}x{width}": quality for quality, (height, width) in SIZES.items() if height
+QUALITIES = {  # of the dial, by height and width of a picture; of heights that are no 16s an encoded video's last bits vary
+    f"{height}x{width}": quality for quality, (height, width) in SIZES.items() if height and height % 16 == 0
 }
 SIZE = "144x256"
 

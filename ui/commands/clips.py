@@ -63,7 +63,7 @@ def clips(
         bool, typer.Option("--dry-run", help="Only say what would be made, and what it would cost.")
     ] = False,
     size: Annotated[
-        str | None, typer.Option(help="Of the pictures: 108x192, 144x256 (default), 216x384, 288x512 or 576x1024.")
+        str | None, typer.Option(help="Of the pictures: 144x256 (default), 288x512 or 576x1024.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
