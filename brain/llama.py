@@ -9,7 +9,7 @@ Shapes: n tokens read at once, t read so far with them, H heads of width D in G 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor
 
 from brain.files import INT8_WEIGHTS
@@ -25,6 +25,7 @@ from brain.quant import INT8, Int8Linear
 
 PACKERS = 2  # threads
 ROOM = 128  # tokens by which keys and values grow
+DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "I8": torch.int8, "I64": torch.int64}
 AS_HERE: dict[str, Any] = {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
 
 
@@ -70,7 +71,7 @@ class Llama:
         self.epsilon = config["rms_norm_eps"]
         frequencies = torch.arange(0, self.width, 2, dtype=torch.float32) / self.width
         self.frequencies = config["rope_parameters"]["rope_theta"] ** -frequencies
-        self.embedding = tensors["model.embed_tokens.weight"].clone()  # what it lies in may be let go
+        self.embedding = _short(tensors["model.embed_tokens.weight"])
         self.last_norm = tensors["model.norm.weight"].clone()
         with ThreadPoolExecutor(
             PACKERS
@@ -87,7 +88,7 @@ class Llama:
             json.loads((folder / name).read_text()) for name in ("config.json", "generation_config.json")
         )
         ends = generation.get("eos_token_id", config.get("eos_token_id"))
-        return cls(config, load_file(folder / INT8_WEIGHTS), frozenset(ends if isinstance(ends, list) else [ends]))
+        return cls(config, Tensors(folder / INT8_WEIGHTS), frozenset(ends if isinstance(ends, list) else [ends]))
 
     def cache(self) -> KeysAndValues:
         """For what is read: empty."""
@@ -102,7 +103,7 @@ class Llama:
         sine = angles.sin()
         turn = torch.cat((angles, angles), -1).cos(), torch.cat((-sine, sine), -1)  # [n, 1, D] each
         seen = torch.ones(n, t, dtype=torch.bool).tril(before).repeat(self.heads // self.groups, 1) if n > 1 else None
-        x = self.embedding[torch.tensor(ids)]
+        x = self.embedding[torch.tensor(ids)].float()
         for number, block in enumerate(self.blocks):
             kept = cache.keys[number, :, :t], cache.values[number, :, :t]
             x = x + self._attended(block, self._norm(x, block.norm), kept, turn, seen)
@@ -129,6 +130,42 @@ class Llama:
             query.reshape(1, self.groups, -1, self.width), keys[None], values[None], seen
         )
         return block.out(found.view(query.shape).permute(2, 0, 1, 3).reshape(n, -1))
+
+
+class Tensors(Mapping[str, Tensor]):
+    """The tensors of a safetensors file, each read when it is asked for and owned by who asked: a file that is mapped would be in
+    memory whole, beside all that is made of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with safe_open(str(path), "pt") as file:  # it checks the header
+            self._names = tuple(file.keys())
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            self._about = json.loads(file.read(length))
+            self._begin = 8 + length
+
+    def __getitem__(self, name: str) -> Tensor:
+        about = self._about[name]
+        first, end = about["data_offsets"]
+        data = bytearray(end - first)
+        with self._path.open("rb") as file:
+            file.seek(self._begin + first)
+            file.readinto(data)
+        return torch.frombuffer(data, dtype=DTYPES[about["dtype"]]).reshape(about["shape"])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _short(value: Tensor) -> Tensor:
+    """In bfloat16 where that is exact, as it is of a model that was trained in it."""
+    half = value.bfloat16()
+    return half if torch.equal(half.float(), value) else value.clone()
 
 
 class _Block:

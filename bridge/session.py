@@ -346,7 +346,7 @@ class Session:
         """The second half where the dream has been stepped already, together with others."""
         self._frame, self._by_keys = frame, wish.by_keys or self._keyboard is not None
         with self._lock:
-            self._recorder.append(Moment(frame, wish.by_keys, wish.steps))
+            self._recorder.append(Moment(replace(frame, between=None), wish.by_keys, wish.steps))
         self._publish()
 
     def sentence(self) -> tuple[str, Context] | None:

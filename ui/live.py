@@ -41,9 +41,7 @@ def load_brain() -> Director:
     return director
 
 
-SERVED = replace(
-    SETUPS["rtx5090"], device="cpu"
-)  # its brain is behind a server, and takes nothing here
+SERVED = replace(SETUPS["rtx5090"], device="cpu")  # its brain is behind a server, and takes nothing here
 
 
 def served_brain(url: str, name: str) -> VllmDirector:
