@@ -309,18 +309,16 @@ def test_clips_begin_in_places_and_saved_drives(tmp_path: Path) -> None:
 def test_a_dream_that_falls_apart_is_rejected_and_the_others_go_on(
     whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bridge.factory import dreaming
     from bridge.factory.jobs import Batch
 
-    step_all, worker, request = dreaming.step_all, Worker(tiny_request()), tiny_request()
+    step, worker, request = SceneDream.step, Worker(tiny_request()), tiny_request()
 
-    def faulty(dreams: Any, controls: Any) -> Any:
-        if any(dream.seed == 1 and dream.index == 6 for dream in dreams):
-            raise DataError("The drive broke off (numbers that are not finite).")
-        return step_all(dreams, controls)
+    def faulty(dream: SceneDream, control: Any) -> Any:
+        if dream.seed == 1 and dream.index == 6:
+            raise DataError("The drive cannot go on (numbers that are not finite).")
+        return step(dream, control)
 
-    monkeypatch.setattr(dreaming, "step_all", faulty)
-    monkeypatch.setattr("world.dream.step_all", faulty)
+    monkeypatch.setattr(SceneDream, "step", faulty)
     done = worker.do(Batch(0, tuple(job.take(0) for job in request.lots()[0][:3])))
     monkeypatch.undo()
     fine, fallen, other = done.products
