@@ -62,6 +62,29 @@ def future(
         print_table("The dream, on data it never saw", table(result))
 
 
+@evaluate.command(epilog="Example: lucidrive evaluate driver --json > driver.json")
+def driver(
+    weights: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A driver's folder; default: the one that came along."),
+    ] = None,
+    routes: Annotated[int, typer.Option(min=1, help="Minutes of road, and as many full of events.")] = 200,
+    cases: Annotated[int, typer.Option(min=1, help="Of each command.")] = 100,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """The learnt driver of scene worlds beside the rules that it imitates, in test towns."""
+    from world.dynamics.policy import FOLDER
+    from world.evaluate.scene_driver import HEAD, evaluate_driver, table
+
+    with progress("evaluate driver") as report:
+        result = evaluate_driver(weights or FOLDER, routes, cases, seed, report=report)
+    if as_json:
+        print_json(result)
+    else:
+        print_table("Our car's driver", table(result), HEAD)
+
+
 evaluate.command(epilog="Example: lucidrive evaluate brain --only brain --only rules --json")(brain)
 
 

@@ -22,7 +22,7 @@ from world.scene.objects import AGENT
 from world.scene.state import AGENTS, SceneState
 
 By = Literal["learnt", "expert"]
-DRIVER: By = "expert"  # who drives unless said otherwise
+DRIVER: By = "learnt"  # who drives unless said otherwise
 Driver = Callable[[SceneState, int, float, int], tuple[float, float]]  # state, command, target, row -> steer, accel
 
 

@@ -19,6 +19,7 @@ from world.dynamics.right_of_way import COMMITTED, FREE, UNDER_WAY, conflict_sto
 from world.dynamics.spawn import RETIRED, edge, fill, is_vehicle, spawn, wanted
 from world.dynamics.tables import Tables
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
+from world.scene.hd_map import LEFT
 from world.scene.objects import AGENT, Kind
 from world.scene.query import wrap
 from world.scene.state import AGENTS
@@ -174,7 +175,9 @@ def _rules(t, agents, i, seconds, strongest):
     if not committed and not leavable(lanes, agents, i, onward, me.length):
         allowed, waits = min(allowed, _stop(me.speed, line)), _RED
     elif not committed and stop < FREE:
-        allowed, waits = min(allowed, _stop(me.speed, line)), (_OTHERS if line < AT_LINE else _FREE)
+        inside = lanes[onward].signal >= 0 and lanes[onward].turn == LEFT  # waits where the ways cross
+        allowed = min(allowed, _stop(me.speed, max(line, stop - 0.4) if inside else line))
+        waits = _OTHERS if line < AT_LINE else _FREE
     elif stop < FREE:
         allowed, waits = min(allowed, _stop(me.speed, stop - 0.4)), _OTHERS
     if merging < FREE:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from world.controls import DT, FPS, SIDED_EVENTS, Command, Control, Event, Side
-from world.dynamics.driver import drive
+from world.dynamics.driver import Driver, drive
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.scene.facts import facts
@@ -32,10 +32,10 @@ def _at(where: str | Place) -> Place:
     return load_place(where) if isinstance(where, str) else where
 
 
-def on(state: SceneState, control: Control | None = None, target: float = CRUISE) -> SceneState:
+def on(state: SceneState, control: Control | None = None, target: float = CRUISE, by: Driver = drive) -> SceneState:
     """A step with our driver at the wheel; `control`: the command and conditions (default: none)."""
     control = control or Control()
-    steer, accel = drive(state, control.command, target)
+    steer, accel = by(state, control.command, target, 0)
     return step(state, [control.with_(steer=steer, accel=accel)])
 
 
@@ -49,33 +49,33 @@ def _begin_before(place: Place, turn: int, seed: int, density: float) -> SceneSt
     return None
 
 
-def manoeuvre(where: str | Place, command: Command, seed: int, density: float = 1.0) -> bool | None:
+def manoeuvre(where: str | Place, command: Command, seed: int, density: float = 1.0, by: Driver = drive) -> bool | None:
     """Whether a command is done within 45 s by the scene; None where the place has nowhere to do it."""
     place = _at(where)
     if command in TURNS:
-        return _turn(place, command, seed, density)
+        return _turn(place, command, seed, density, by)
     if command in (Command.LANE_LEFT, Command.LANE_RIGHT):
-        return _lane_change(place, command, seed, density)
+        return _lane_change(place, command, seed, density, by)
     state = start(place, seed, density=density)
     target = 0.0 if command == Command.STOP else CRUISE
     if command == Command.FOLLOW:  # go: from standing
         state = start(place, seed, speed=0.0, density=density)
     for _ in range(int(15 * FPS)):
-        state = on(state, Control(command=command), target)
+        state = on(state, Control(command=command), target, by)
         speed = float(state.ego["speed"][0])
         if (command == Command.STOP and speed < 0.3) or (command == Command.FOLLOW and speed > 2.0):
             return True
     return False
 
 
-def _turn(place: Place, command: Command, seed: int, density: float) -> bool | None:
+def _turn(place: Place, command: Command, seed: int, density: float, by: Driver) -> bool | None:
     state = _begin_before(place, TURNS[command], seed, density)
     if state is None:
         return None
     lanes = place.map.lanes
     inside = -1
     for _ in range(int(MANOEUVRE_SECONDS * FPS)):
-        state = on(state, Control(command=command))
+        state = on(state, Control(command=command), by=by)
         lane = int(state.ego["lane"][0])
         if lane < 0:
             return False
@@ -88,7 +88,7 @@ def _turn(place: Place, command: Command, seed: int, density: float) -> bool | N
     return False
 
 
-def _lane_change(place: Place, command: Command, seed: int, density: float) -> bool | None:
+def _lane_change(place: Place, command: Command, seed: int, density: float, by: Driver) -> bool | None:
     lanes, rng = place.map.lanes, np.random.default_rng(seed)
     side = "left" if command == Command.LANE_LEFT else "right"
     there = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 60) & (lanes[side] >= 0))
@@ -97,7 +97,7 @@ def _lane_change(place: Place, command: Command, seed: int, density: float) -> b
     lane = int(rng.choice(there))
     goal, state = int(lanes[side][lane]), start(place, seed, lane=lane, s=8.0, density=density)
     for _ in range(int(12 * FPS)):
-        state = on(state, Control(command=command))
+        state = on(state, Control(command=command), by=by)
         if int(state.ego["lane"][0]) == goal and abs(float(state.ego["left"][0])) < 0.6:
             return True
     return False
@@ -147,17 +147,29 @@ class Route:
     minutes: float
 
 
-def route(where: str | Place, seconds: float, seed: int) -> Route:
-    """One drive along whatever road comes."""
+def route(where: str | Place, seconds: float, seed: int, by: Driver = drive, eventful: bool = False) -> Route:
+    """One drive along whatever road comes; eventful: events of all kinds one after the other, 10 s each, 3 s apart."""
+    rng, control, until = np.random.default_rng(seed), Control(), 3.0
     state, clean, strayed, count, ticks = start(_at(where), seed), True, False, 0, 0
     before = set[tuple[int, int]]()
-    for _ in range(int(seconds * FPS)):
-        state = on(state)
+    for tick in range(int(seconds * FPS)):
+        if eventful and tick * DT >= until:
+            control, until = _other_event(control, rng), until + (10.0 if control.event == Event.NONE else 3.0)
+        state = on(state, control, by=by)
         clean = clean and bool(state.ego["contact"][0] < 0)
         strayed = strayed or facts(state).off_road
         now, vehicles = _contacts(state.agents[0])
         count, ticks, before = count + len(now - before), ticks + vehicles, now
     return Route(clean, strayed, float(state.ego["driven"][0]), count, ticks * DT / 60)
+
+
+def _other_event(control: Control, rng: np.random.Generator) -> Control:
+    """After none some event, from some side, as sudden as it comes; after one none."""
+    if control.event != Event.NONE:
+        return Control()
+    event = Event(int(rng.integers(1, len(Event))))
+    side = Side(int(rng.integers(1, 3))) if event in SIDED_EVENTS else Side.NONE
+    return Control(event=event, side=side, level=int(rng.integers(1, 4)))
 
 
 def _contacts(agents: np.ndarray) -> tuple[set[tuple[int, int]], int]:

@@ -46,8 +46,8 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.ModuleDict({name: nn.Linear(*shape) for name, shape in SHAPES.items()})
-        nn.init.zeros_(self.layers["action"].weight)
-        nn.init.zeros_(self.layers["action"].bias)
+        for value in self.layers["action"].parameters():
+            nn.init.zeros_(value)
 
     def forward(self, own: Tensor, users: Tensor, crossers: Tensor, counts: Tensor) -> Tensor:
         """own [B, OWN], users [B, N, USER], crossers [B, M, CROSSER], counts [B, 2] -> what is added to steer and accel [B, 2]."""
@@ -69,6 +69,7 @@ class Network(nn.Module):
         """By the names of `Policy`, rounded to float16 as they are shipped."""
         made = {}
         for name, layer in self.layers.items():
+            assert isinstance(layer, nn.Linear)
             made[name] = layer.weight.detach().cpu().t().half().contiguous().numpy()
             made[f"{name}_bias"] = layer.bias.detach().cpu().half().numpy()
         return made
@@ -160,7 +161,7 @@ def _fit(
         counts = torch.from_numpy(all_of.counts[rows]).to(device)
         loss = loss_of(network(own, users, crossers, counts), own, labels, recipe.braking)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         losses.append(float(loss.detach()))
