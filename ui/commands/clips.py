@@ -62,9 +62,7 @@ def clips(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be made, and what it would cost.")
     ] = False,
-    size: Annotated[
-        str | None, typer.Option(help="Of the pictures: 144x256 (default), 288x512 or 576x1024.")
-    ] = None,
+    size: Annotated[str | None, typer.Option(help="Of the pictures: 144x256 (default), 288x512 or 576x1024.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Make a dataset of corner-case clips, each checked against what was asked for and labelled."""
