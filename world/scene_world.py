@@ -1,6 +1,6 @@
 """Scene worlds behind the door: a `SceneWorld` knows places, a `SceneDream` drives through one, and both look like a latent world's.
 
-Streets are a place's, traffic and the driver go by rules, the picture is plainly shaded: nothing in it is learnt yet.
+Streets are a place's, traffic goes by rules, the driver is learnt by imitation of rules, the picture is plainly shaded.
 """
 
 from __future__ import annotations

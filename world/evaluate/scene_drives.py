@@ -138,7 +138,7 @@ def _on_side(state: SceneState, actor: int, event: Event, side: Side) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A drive without events: whether our car touched nobody and ever left the road, its m, and the contacts of others in their minutes."""
+    """A drive: whether our car touched nobody and ever left the road, its m, and the contacts of others in their minutes."""
 
     clean: bool
     strayed: bool
