@@ -23,8 +23,9 @@ from bridge.budget.worlds import _Counting, world_size
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from world.controls import Control, Weather
-from world.dream import SCENE, Dream, open_dream, step_all
+from world.dream import SCENE, open_dream, step_all
 from world.errors import LucidriveError
+from world.latent.dream import LatentDream
 from world.model import WorldModel
 from world.presets import preset
 from world.scene.state import ARRAYS
@@ -90,7 +91,7 @@ def test_the_shapes_are_those_of_transformers(name: str, family: str) -> None:
 
 def test_a_worlds_state_is_what_a_dream_keeps(tmp_path: Path) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path, config=preset("embedded")))
-    dream = Dream(model)
+    dream = LatentDream(model)
     dream.start(scene=model.scenes[0])
     for _ in range(model.dynamics.config.context + 1):
         frame = dream.step(dream.frame.control)  # type: ignore[union-attr]
@@ -236,7 +237,7 @@ def test_a_tick_is_reckoned_as_dear_as_a_real_one_gets() -> None:
     config = preset("embedded")
     parts: dict[str, Any] = {name: part.eval().requires_grad_(False) for name, part in config.build().items()}
     model = WorldModel(parts, {}, {}, "cpu")
-    dreams = [Dream(model, seed) for seed in range(2)]
+    dreams = [LatentDream(model, seed) for seed in range(2)]
     for dream in dreams:
         dream.start()
     told = [Control(steer=0.0, accel=0.0)] * 2

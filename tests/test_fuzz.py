@@ -34,7 +34,6 @@ KINDS = [
     "pause",
     "step",
     "quality",
-    "anchor",
     "reset",
     "begin",
     "fork",

@@ -37,7 +37,7 @@ from world.train.compute import Compute
 from world.train.loop import Schedule, TrainingLoop
 from world.train.plan import plan, table
 
-LOGS = ("tokenizer", "anchor", "dynamics-pairs", "dynamics-pool", "driver")
+LOGS = ("tokenizer", "dynamics-pairs", "dynamics-pool", "driver")
 RELATIVE = 1e-3  # sums in another order, carried through a few steps of Adam
 OPPOSED = 5e-3  # likewise, of two networks that learn against each other
 
@@ -219,13 +219,13 @@ def test_a_narrow_rtx5090_takes_a_step_of_everything(dataset: Path, tmp_path: Pa
         patch.setattr(pool_recipe, "DREAMS", 4)
         for name, value in {"PAIRS": 8, "CLIPS": 2, "VALIDATION_CLIPS": 2}.items():
             patch.setattr(dynamics_recipe, name, value)
-        for name, value in {"BATCH": 4, "ANCHOR_BATCH": 4, "PCA_PATCHES": 5760}.items():
+        for name, value in {"BATCH": 4, "PCA_PATCHES": 5760}.items():
             patch.setattr(tokenizer_recipe, name, value)
         compute = Compute(mixed_precision="bf16", checkpointing=True, accumulate=2, step_seconds=60.0)
         write_config(tmp_path, config, {})
         for part in ("tokenizer", "dynamics"):
             train(part, dataset, dataset, tmp_path, minutes=0.5, compute=compute)
-    for name in ("tokenizer", "anchor", "dynamics-pairs", "dynamics-pool"):
+    for name in ("tokenizer", "dynamics-pairs", "dynamics-pool"):
         rows = list(csv.DictReader((tmp_path / f"{name}.csv").read_text().splitlines()))
         assert rows[0]["step"] == "1"
     assert all(value.isfinite().all() for value in load_file(tmp_path / "dynamics.safetensors").values())

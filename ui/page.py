@@ -13,6 +13,7 @@ from brain.files import ADAPTER
 from bridge.clips import versions
 from ui.api import add_api
 from ui.visits import Visits
+from world.dynamics.policy import FOLDER
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/page"  # where `ui.routes` serves STATIC; not /static, which is Gradio's own
@@ -57,9 +58,10 @@ def memory_tab() -> None:
 
 def about_tab() -> None:
     show(fragment("about"))
-    if (ADAPTER / "README.md").exists():
-        with gr.Accordion("Brain: the card", open=False, elem_classes="card"):
-            gr.Markdown(card_text(ADAPTER / "README.md"))
+    for title, card in (("Driver", FOLDER), ("Brain", ADAPTER)):
+        if (card / "README.md").exists():
+            with gr.Accordion(f"{title}: the card", open=False, elem_classes="card"):
+                gr.Markdown(card_text(card / "README.md"))
     show(table("Versions", versions()))
 
 

@@ -32,7 +32,7 @@ export const ZH = {
   "Event": "事件", "Side": "方向", "Level": "強度", "Time": "時刻", "Manoeuvre": "駕駛動作",
   "person crosses": "行人穿越", "cyclist": "自行車", "car cuts in": "車輛切入", "animal": "動物", "car ahead brakes": "前車急煞", "stalled car": "拋錨車", "debris": "散落物", "oncoming car": "逆向來車", "emergency vehicle": "緊急車輛", "road work": "道路施工",
   "clear sky": "晴", "light rain": "小雨", "heavy rain": "大雨", "light snow": "小雪", "heavy snow": "大雪", "light fog": "薄霧", "heavy fog": "濃霧", "turn left": "左轉", "turn right": "右轉", "go": "起步", "faster": "加速", "slower": "減速",
-  "World: the card": "世界模型:說明卡(英文)", "Brain: the card": "語言模型:說明卡(英文)", "Judge: the card": "評審:說明卡(英文)", "Versions": "版本",
+  "Driver: the card": "駕駛:說明卡(英文)", "Brain: the card": "語言模型:說明卡(英文)", "Versions": "版本",
   // what happens
   "follow the road": "沿路行駛", "straight on": "直行", "left at the junction": "路口左轉", "right at the junction": "路口右轉", "one lane left": "換到左車道", "one lane right": "換到右車道", "stop": "停車", "you drive": "你在開", "autopilot": "自動駕駛",
   "Person crosses": "行人穿越", "Cyclist": "自行車", "Car cuts in": "切入", "Animal": "動物", "Car brakes": "前車急煞", "Stalled car": "拋錨車", "Debris": "散落物", "Oncoming": "逆向來車", "Emergency": "緊急車輛", "Road work": "道路施工",
