@@ -72,7 +72,7 @@ def assert_alike(one: Path, other: Path) -> None:
         near = OPPOSED if name == "dynamics-pool" else RELATIVE
         assert [loss for _, loss in second[name]] == pytest.approx([loss for _, loss in first[name]], rel=near), name
         mean, its = (moments(folder / "checkpoints" / name) for folder in (one, other))
-        assert (mean - its).norm() < 20 * RELATIVE * mean.norm(), name
+        assert (mean - its).norm() < 50 * RELATIVE * mean.norm(), name
 
 
 def moments(checkpoint: Path) -> Tensor:

@@ -41,6 +41,7 @@ class Tiles:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._kept: OrderedDict[tuple[int, int, int], Piece | None] = OrderedDict()
+        self._paved: OrderedDict[tuple[int, int], Mesh | None] = OrderedDict()
         nobody = np.zeros(1, np.int32)
         self._far = [_bounded(mesh, nobody) for mesh in (ground_mesh(place.map), skyline_mesh(place.map))]
         self._roads: dict[tuple[int, int], list[tuple[str, int]]] = {}
@@ -83,18 +84,9 @@ class Tiles:
             self._kept.move_to_end(key)
             return self._kept[key]
         cell, detail = key[:2], key[2]
-        meshes, whose = list[Mesh](), list[np.ndarray]()
-        paint = []
-        for kind, index in self._roads.get(cell, ()):
-            if kind == "street":
-                meshes.append(street_mesh(self.place.map, index))
-            elif kind == "junction":
-                meshes.append(junction_mesh(self.place.map, index))
-            else:
-                paint.append(self.place.map.markings[index])
-        if paint:
-            meshes.append(markings_mesh(paint))
-        whose += [np.zeros(len(mesh), np.int32) for mesh in meshes]
+        road = self._road(cell)
+        meshes = [] if road is None else [road]
+        whose = [np.zeros(len(mesh), np.int32) for mesh in meshes]
         for index in self._props.get(cell, ()):
             mesh = prop_mesh(self.place.props[index], detail)
             if len(mesh):
@@ -105,6 +97,27 @@ class Tiles:
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return piece
+
+    def _road(self, cell: tuple[int, int]) -> Mesh | None:
+        """Streets, junctions and paint of a tile: the same at every detail, so made once for the three."""
+        if cell in self._paved:
+            self._paved.move_to_end(cell)
+            return self._paved[cell]
+        meshes = list[Mesh]()
+        paint = []
+        for kind, index in self._roads.get(cell, ()):
+            if kind == "street":
+                meshes.append(street_mesh(self.place.map, index))
+            elif kind == "junction":
+                meshes.append(junction_mesh(self.place.map, index))
+            else:
+                paint.append(self.place.map.markings[index])
+        if paint:
+            meshes.append(markings_mesh(paint))
+        road = self._paved[cell] = join(meshes) if meshes else None
+        while len(self._paved) > KEPT:
+            self._paved.popitem(last=False)
+        return road
 
 
 def _detail(away: float) -> int:
