@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bridge.budget.sizes import KIB, MIB
 from bridge.budget.worlds import MINUTE, WorldSize
+from world.render.renderer import PLACES
 from world.render.tiles import KEPT
 from world.scene.objects import AGENT
 from world.scene.places import towns
@@ -20,13 +21,12 @@ LOOPS = (
 TEXTURES = 32 * MIB  # materials with their mip levels, as they are made
 PLACE = 11 * MIB  # a map, what lines its streets, and the tables that a step looks up
 PIECE = 150 * KIB  # the triangles of a tile at one level of detail, in the mean of a drive
-DRAWN = 4  # places whose tiles a renderer keeps
 POINT = 256  # bytes of a picture's point: 2x2 samples of depth and index, the G-buffer, radiance, air and bloom
 
 
 def scene_size(steps: int = 2) -> WorldSize:
     """Of a scene world whose quality dial stands at `steps`. weights: all that is shared; tick: the buffers of a picture, one after another."""
     height, width = SIZES[steps]
-    shared = LOOPS + TEXTURES + len(towns()["test"]) * PLACE + DRAWN * KEPT * PIECE
+    shared = LOOPS + TEXTURES + len(towns()["test"]) * PLACE + PLACES * KEPT * PIECE
     drive = 4 * AGENTS * AGENT.itemsize  # its record, the one before, and a copy of each as a step works
     return WorldSize(shared, drive, height * width * POINT, MINUTE * 3 * height * width)

@@ -57,7 +57,12 @@ class _Drive:
 
 def dream(world: SceneWorld, request: Request, batch: Batch) -> list[Dreamt]:
     """All clips of the batch, in the order of its takes. The same take gives the same clip to the bit on one machine."""
-    drives = [_begin(world, request, take, request.quality, _scouted(world, request, take)) for take in batch.takes]
+    return [one for take in batch.takes for one in _made(world, request, take)]
+
+
+def _made(world: SceneWorld, request: Request, take: Take) -> list[Dreamt]:
+    """The clips of one take, branches side by side. A take after the other: what stands round several at once would not be kept."""
+    drives = [_begin(world, request, take, request.quality, _scouted(world, request, take))]
     for frame in range(request.frames - 1):
         if frame == request.fork_frame:
             drives = [drive.fork(branch) for drive in drives for branch in request.branches]

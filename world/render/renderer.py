@@ -30,6 +30,7 @@ from world.scene.state import Place, SceneState
 
 REACH = 110.0  # m within which signals are drawn
 _VEHICLES = [int(kind) for kind in VEHICLES]
+PLACES = 6  # whose tiles are kept: the towns that seeds choose among, and one more
 BEAMS = 6  # vehicles whose headlights light the street, our own among them
 
 
@@ -55,7 +56,7 @@ class Renderer:
 
     def __init__(self) -> None:
         self._rasterizer = Rasterizer(library())
-        self._tiles = lru_cache(maxsize=4)(Tiles)
+        self._tiles = lru_cache(maxsize=PLACES)(Tiles)
 
     def draw(self, state: SceneState, rig: Rig, row: int = 0) -> np.ndarray:
         """The picture of one drive, uint8 [H, W, 3]."""
