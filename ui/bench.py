@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Report = Callable[[float, str], None]
 MIB = 2**20
-TABS, PRESSES, WARM = 4, 15, 20.0
+TABS, PRESSES, WARM = 4, 15, 75.0  # s: longer than the minute of pictures that a drive keeps
 AIMS = {  # of scene worlds, at the dial's second step
     "pictures_per_second": (">= 20", lambda value: value >= 19.9),
     "gap_p99_ms": ("<= 90", lambda value: value <= 90),

@@ -53,6 +53,9 @@ def ui(
 ) -> None:
     """Open the dream as a page in your browser: say what should happen, or drive with the arrow keys."""
     say("Waking the dream ...")
+    from bridge.memory import few_arenas
+
+    few_arenas()  # before there are threads
     from bridge.budget.sizes import parse_size
     from ui.app import check_serving, serve
     from ui.live import LiveDreamer
