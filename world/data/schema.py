@@ -63,7 +63,9 @@ COLUMNS: dict[str, Column] = {
     "label.visible_people": Column("int64", (1,)),
 }
 
-CLIPS: dict[str, Column] = {  # of clips that lucidrive made, where `synthetic` is 1 in all rows; exact, of the scene itself
+CLIPS: dict[
+    str, Column
+] = {  # of clips that lucidrive made, where `synthetic` is 1 in all rows; exact, of the scene itself
     "synthetic": Column("int64", (1,)),
     **{f"facts.{name}": Column("int64", (1,)) for name in ("event", "side", "level", "contact")},
     **{f"facts.{name}": Column("float32", (1,)) for name in ("ahead", "left")},
