@@ -12,14 +12,11 @@ from typing import Literal
 import numpy as np
 from numba import njit
 
-from world.controls import DT
 from world.dynamics import expert
 from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS, observe
 from world.dynamics.policy import Policy, load_policy, residual
-from world.dynamics.tables import tables
-from world.dynamics.traffic import see
-from world.scene.objects import AGENT
-from world.scene.state import AGENTS, SceneState
+from world.dynamics.situation import situation
+from world.scene.state import SceneState
 
 By = Literal["learnt", "expert"]
 DRIVER: By = "learnt"  # who drives unless said otherwise
@@ -37,12 +34,7 @@ def act(policy: Policy, state: SceneState, command: int, target: float, row: int
     """What a policy does in one drive."""
     if state.ego["lane"][row] < 0:
         return 0.0, -0.5
-    seen = np.empty(AGENTS + 1, AGENT)
-    seen[:AGENTS] = state.agents[row]
-    ego = state.ego[row : row + 1]
-    see(ego, seen)
-    there = tables(state.places[row].map)
-    return _act(policy, there, seen, ego, max(0, command), float(target), state.seed[row], DT * float(state.clock[row]))
+    return _act(policy, *situation(state, command, target, row))
 
 
 @njit(cache=True)

@@ -10,11 +10,9 @@ import math
 import numpy as np
 from numba import njit
 
-from world.controls import DT
 from world.dynamics.path import AHEAD, SPACING, ahead, navigate
 from world.dynamics.right_of_way import COMMITTED, conflict_stop
-from world.dynamics.tables import tables
-from world.dynamics.traffic import see
+from world.dynamics.situation import situation
 from world.kinematics import (
     EGO_LENGTH,
     MAX_ACCELERATION,
@@ -24,9 +22,9 @@ from world.kinematics import (
     WHEELBASE,
 )
 from world.scene.hd_map import LEFT
-from world.scene.objects import AGENT, Kind
+from world.scene.objects import Kind
 from world.scene.query import wrap
-from world.scene.state import AGENTS, SceneState
+from world.scene.state import SceneState
 
 SIDEWAYS, BEND_BRAKE = 3.0, 2.6  # m/s2 in bends, and braking towards one
 SEEN = 60.0  # m
@@ -36,12 +34,7 @@ _PERSON, _CHILD, _DOG, _DEER = (int(kind) for kind in (Kind.PERSON, Kind.CHILD, 
 
 def drive(state: SceneState, command: int, target: float, row: int = 0) -> tuple[float, float]:
     """(steer, accel) in [-1, 1] for one drive; target speed in m/s."""
-    seen = np.empty(AGENTS + 1, AGENT)
-    seen[:AGENTS] = state.agents[row]
-    ego = state.ego[row : row + 1]
-    see(ego, seen)
-    there = tables(state.places[row].map)
-    return _advise(there, seen, ego, max(0, command), float(target), state.seed[row], DT * float(state.clock[row]))
+    return _advise(*situation(state, command, target, row))
 
 
 @njit(cache=True)

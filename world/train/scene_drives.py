@@ -17,16 +17,13 @@ import numpy as np
 from world.controls import DT, FPS, SIDED_EVENTS, Command, Control, Event, Side, TimeOfDay, Weather
 from world.dynamics import expert
 from world.dynamics.driver import act
-from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS, observe
+from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS
 from world.dynamics.policy import Policy
 from world.dynamics.start import start
 from world.dynamics.step import step
-from world.dynamics.tables import tables
-from world.dynamics.traffic import see
+from world.dynamics.vector import observed
 from world.errors import DataError
-from world.scene.objects import AGENT
 from world.scene.places import load_place, towns
-from world.scene.state import AGENTS, SceneState
 
 QUIET = 0.35  # share of states kept where the expert does what the base does
 COMMANDS = (Command.STRAIGHT, Command.LEFT, Command.RIGHT, Command.LANE_LEFT, Command.LANE_RIGHT, Command.STOP)
@@ -146,7 +143,7 @@ def _drive(job: tuple[int, float, Policy | None]) -> Samples:
         now = tick * DT
         control = wishes.at(now)
         label = expert.drive(state, control.command, wishes.target)
-        seen = _observed(state, control.command, wishes.target)
+        seen = observed(state, control.command, wishes.target)
         base = seen[0][-1]
         if abs(label[1] - base) > 0.05 or rng.random() < QUIET:
             rows.append((*seen, np.array(label, np.float32)))
@@ -160,17 +157,3 @@ def _drive(job: tuple[int, float, Policy | None]) -> Samples:
         )  # fmt: skip
     own, users, crossers, counts, labels = (np.stack(part) for part in zip(*rows, strict=True))
     return Samples(own.astype(np.float16), users.astype(np.float16), crossers.astype(np.float16), counts, labels)
-
-
-def _observed(state: SceneState, command: int, target: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What the driver would be told: own [OWN], users, crossers, and how many there are of both."""
-    seen = np.empty(AGENTS + 1, AGENT)
-    seen[:AGENTS] = state.agents[0]
-    see(state.ego, seen)
-    own = np.empty(OWN, np.float32)
-    users, crossers = np.zeros((USERS, USER), np.float32), np.zeros((CROSSERS, CROSSER), np.float32)
-    counts = observe(
-        tables(state.places[0].map), seen, state.ego, max(0, command), float(target), state.seed[0],
-        DT * float(state.clock[0]), own, users, crossers,
-    )  # fmt: skip
-    return own, users, crossers, np.array(counts[:2], np.int64)
