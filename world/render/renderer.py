@@ -45,6 +45,16 @@ class Shot:
     picture: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Scenery:
+    """What stands before a camera, under which light: all that a G-buffer is drawn from."""
+
+    parts: list[Part]
+    view: View
+    light: Light
+    around: Surroundings
+
+
 @lru_cache(maxsize=1)
 def library() -> Library:
     """The materials with their textures."""
@@ -64,12 +74,32 @@ class Renderer:
 
     def shot(self, state: SceneState, rig: Rig, row: int = 0, before: SceneState | None = None) -> Shot:
         """The picture of one drive with its G-buffer and radiance; motion in it is since `before`, the same drive earlier."""
+        scenery, ego, amounts = self.assemble(state, rig, row, before), state.ego[row], state.amounts[row]
+        eye, now = scenery.view, scenery.light
+        gbuffer = self._rasterizer.draw(scenery.parts, eye, now, scenery.around)
+        radiance = shade(gbuffer, eye, now, amounts)
+        velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
+        picture = develop(radiance, gbuffer, eye, now, amounts, 0.1 * float(state.clock[row]), velocity)
+        return Shot(eye, now, gbuffer, radiance, picture)
+
+    def assemble(
+        self,
+        state: SceneState,
+        rig: Rig,
+        row: int = 0,
+        before: SceneState | None = None,
+        everywhere: bool = False,
+    ) -> Scenery:
+        """What one drive's picture is drawn from. everywhere: also what stands behind, whose light comes round."""
         place, ego, agents, amounts = state.places[row], state.ego[row], state.agents[row], state.amounts[row]
         x, y, heading = float(ego["x"]), float(ego["y"]), float(ego["heading"])
         seconds = 0.1 * float(state.clock[row])
         eye = view(rig, x, y, heading)
         now = light(amounts, *sun_position(zlib.crc32(place.name.encode())))
         pieces = self._tiles(place).near(x, y, heading)
+        if everywhere:
+            back = self._tiles(place).near(x, y, heading + math.pi)
+            pieces = list({id(piece.mesh): piece for piece in pieces + back}.values())
         seen = eye.sees(np.array([piece.sphere for piece in pieces]))
         parts = [Part(one.mesh, one.whose, hidden=not there) for one, there in zip(pieces, seen, strict=True)]
         mesh, whose = agents_mesh(agents, x, y, seconds, heading)
@@ -86,12 +116,7 @@ class Renderer:
             moved, moves = _moves(agents, before.agents[row])
             was = view(rig, float(then["x"]), float(then["y"]), float(then["heading"]))
             around = replace(around, moved=moved, moves=moves, before=was)
-        gbuffer = self._rasterizer.draw(parts, eye, now, around)
-        radiance = shade(gbuffer, eye, now, amounts)
-        speed = float(ego["speed"])
-        velocity = np.array([speed * math.cos(heading), speed * math.sin(heading), 0.0])
-        picture = develop(radiance, gbuffer, eye, now, amounts, seconds, velocity)
-        return Shot(eye, now, gbuffer, radiance, picture)
+        return Scenery(parts, eye, now, around)
 
 
 def _moves(now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,233 @@
+"""Lessons for the painter: moments of drives through a split's towns, each with what the path tracer sees of it.
+
+A lesson is decided by (seed, split, its number) alone. It keeps the scene, not its G-buffer, so that the code that draws in play makes
+that again; and exposed linear radiance before air in float16, a layer for each kind of light.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from world.controls import SIDED_EVENTS, Command, Control, Event, Side, TimeOfDay, Weather
+from world.dynamics.expert import drive
+from world.dynamics.start import start
+from world.dynamics.step import step
+from world.errors import DataError
+from world.render.camera import Rig
+from world.render.library import MATERIALS
+from world.render.renderer import Renderer, library
+from world.render.tiles import Tiles
+from world.scene.places import load_place, towns
+from world.scene.state import Place, SceneState, from_bytes, to_bytes
+from world.town.pathtracer import mitsuba, trace
+
+VERSION = 1  # of what a number gives
+LEAST, MOST = 15, 160  # steps of a drive before its lesson
+MOMENTS = 4  # of a drive, of which one becomes the lesson
+NEAR = 30.0  # m within which road users count
+TIMES = {TimeOfDay.DAY: 0.42, TimeOfDay.NIGHT: 0.28, TimeOfDay.DUSK: 0.15, TimeOfDay.DAWN: 0.15}
+LARGE = 0.1  # share of lessons drawn at LARGE_SIZE
+SIZE, LARGE_SIZE = (144, 256), (288, 512)
+SAMPLES = 8  # paths a pixel
+SPLITS = ("train", "validation", "test")
+KINDS = (Weather.CLEAR, Weather.RAIN_1, Weather.SNOW_1, Weather.FOG_1)  # a level of each: what tests go round, at all times of day
+Progress = Callable[[int, int], None]  # lessons done, lessons wanted
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A moment, and what the path tracer saw: layers float16 [H, W, 3] by name, exposed linear radiance before air."""
+
+    state: SceneState
+    rig: Rig
+    layers: dict[str, np.ndarray]
+
+
+def moment(seed: int, split: str, number: int) -> tuple[SceneState, Rig]:
+    """The scene and camera of a lesson; of some moments of one drive that with most to see."""
+    random = np.random.default_rng([VERSION, seed, SPLITS.index(split), number])
+    names = towns()[split]
+    place = load_place(names[random.integers(len(names))])
+    control = _conditions(random) if split == "train" else condition(number)
+    state = start(place, int(random.integers(2**31)), control, float(random.uniform(0, 13)))
+    if split == "train" and random.random() < 0.25:  # on the way to other weather or another hour
+        control = _conditions(random)
+    ends = sorted(random.integers(LEAST, MOST, MOMENTS))
+    event, begins = _event(random), int(random.integers(0, max(1, ends[-1] - LEAST)))
+    command = int(random.choice([Command.FOLLOW, Command.LEFT, Command.RIGHT, Command.STRAIGHT]))
+    speed = float(random.uniform(4, 14))
+    found: list[SceneState] = []
+    for now in range(ends[-1] + 1):
+        if now == begins:
+            control = control.with_(**event)
+        action = drive(state, command, speed)
+        state = step(state, [control.with_(steer=action[0], accel=action[1], command=command)])
+        if now in ends:
+            found.append(state)
+    worth = np.exp([1.2 * _worth(one) for one in found])
+    state = found[int(random.choice(len(found), p=worth / worth.sum()))]
+    return state, _rig(random, LARGE if split == "train" else 0.0)
+
+
+def condition(number: int) -> Control:
+    """Weather and time of a lesson that is not for training: they go round, the least common levels with them."""
+    kind, time, level = KINDS[number % 4], number // 4 % 4, number // 16 % 3
+    return Control(weather=int(kind) + (level if kind else 0), time=time)
+
+
+def make(seed: int, split: str, number: int, samples: int = SAMPLES) -> Lesson:
+    """One lesson, traced with that many paths a pixel."""
+    state, rig = moment(seed, split, number)
+    scenery = _renderer().assemble(state, rig, everywhere=True)
+    traced = trace(
+        scenery.parts, scenery.view, scenery.light, state.amounts[0], scenery.around, samples=samples, seed=number
+    )
+    exposure = np.float32(scenery.light.exposure)
+    layers = {name: (exposure * value).astype(np.float16) for name, value in traced.layers.items()}
+    return Lesson(state, rig, layers)
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> Renderer:
+    return Renderer()
+
+
+def teach(
+    lessons: int,
+    out: Path,
+    seed: int = 0,
+    split: str = "train",
+    workers: int = 2,
+    progress: Progress | None = None,
+    samples: int = SAMPLES,
+) -> Path:
+    """Makes lessons 0 to `lessons` of a split into files in `out`; those that are there are kept. DataError, SimulatorError."""
+    if split not in SPLITS:
+        raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
+    if lessons < 1 or workers < 1 or samples < 4:
+        raise DataError("Ask for at least one frame, one worker and four samples.")
+    mitsuba()  # says what is missing before anything begins
+    claim(out, {"version": VERSION, "assets": fingerprint(), "seed": seed, "split": split, "samples": samples})
+    todo = [number for number in range(lessons) if not path_of(out, number).exists()]
+    done = lessons - len(todo)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_alone) as pool:
+        futures = [pool.submit(_write, out, seed, split, number, samples) for number in todo]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                done += 1
+                if progress:
+                    progress(done, lessons)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return out
+
+
+def path_of(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.npz"
+
+
+@lru_cache(maxsize=1)
+def fingerprint() -> str:
+    """Of the assets: materials, textures, and what stands round two points of a town."""
+    found = hashlib.sha256(repr(MATERIALS).encode())
+    found.update(library().atlas.packed.tobytes())
+    tiles = Tiles(load_place(towns()["train"][0]))
+    for x, y in tiles.place.map.streets[0].centre[0], tiles.place.map.streets[-1].centre[0]:
+        for piece in tiles.near(float(x), float(y), 0.0):
+            found.update(piece.mesh.position.tobytes() + piece.mesh.material.tobytes() + piece.mesh.tint.tobytes())
+    return found.hexdigest()[:16]
+
+
+def claim(folder: Path, request: dict[str, object]) -> None:
+    """DataError where `folder` holds lessons of another kind or cannot be written."""
+    path = folder / "lessons.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            if json.loads(path.read_text()) != request:
+                raise DataError(f"{folder} holds lessons of other assets or settings; choose another folder.")
+            return
+        path.write_text(json.dumps(request))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} cannot be used for lessons ({error}); choose another folder.") from error
+
+
+def read(path: Path) -> Lesson:
+    """A lesson from its file. DataError where it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            parts = {name.removeprefix("state."): file[name].tobytes() for name in file if name.startswith("state.")}
+            layers = {name.removeprefix("layer."): file[name] for name in file if name.startswith("layer.")}
+        return Lesson(from_bytes(load_place(about["place"]), parts), Rig(**about["rig"]), layers)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is no lesson, or damaged ({error}); delete it, and it is made again.") from error
+
+
+def _write(out: Path, seed: int, split: str, number: int, samples: int) -> None:
+    lesson = make(seed, split, number, samples)
+    place: Place = lesson.state.places[0]
+    aside = out / f".{number:06d}-{os.getpid()}.npz"
+    arrays = {f"layer.{name}": value for name, value in lesson.layers.items()}
+    arrays |= {f"state.{name}": np.frombuffer(part, np.uint8) for name, part in to_bytes(lesson.state).items()}
+    about = json.dumps({"place": place.name, "rig": asdict(lesson.rig), "number": number})
+    np.savez(aside, about=np.array(about), **arrays)
+    aside.replace(path_of(out, number))
+
+
+def _alone() -> None:
+    """In a worker: one thread, since several workers share the machine."""
+    import drjit
+
+    drjit.set_thread_count(1)
+
+
+def _conditions(random: np.random.Generator) -> Control:
+    weather = int(random.choice(list(Weather))) if random.random() < 0.75 else int(Weather.CLEAR)
+    return Control(weather=weather, time=int(random.choice(list(TIMES), p=list(TIMES.values()))))
+
+
+def _event(random: np.random.Generator) -> dict[str, int]:
+    if random.random() < 0.35:
+        return {}
+    event = Event(int(random.integers(1, len(Event))))
+    side = int(random.choice([Side.LEFT, Side.RIGHT])) if event in SIDED_EVENTS else int(Side.NONE)
+    return {"event": int(event), "side": side, "level": int(random.integers(1, 4))}
+
+
+def _rig(random: np.random.Generator, large: float) -> Rig:
+    height, width = LARGE_SIZE if random.random() < large else SIZE
+    rig = Rig(width=width, height=height)
+    if random.random() < 0.5:
+        return rig
+    return replace(
+        rig,
+        fov=float(random.uniform(55, 95)),
+        up=float(random.uniform(1.1, 2.4)),
+        pitch=float(random.uniform(-7, 2)),
+        yaw=float(random.normal(0, 12)),
+    )
+
+
+def _worth(state: SceneState) -> float:
+    """How much there is to see: road users before the car, a turn, an event."""
+    ego, agents = state.ego[0], state.agents[0]
+    dx, dy = agents["x"] - ego["x"], agents["y"] - ego["y"]
+    cos, sin = np.cos(ego["heading"]), np.sin(ego["heading"])
+    ahead, aside = dx * cos + dy * sin, np.abs(dy * cos - dx * sin)
+    near = (agents["kind"] > 0) & (ahead > 3) & (ahead < NEAR) & (aside < ahead)
+    turning = abs(float(ego["yaw_rate"])) > 0.15
+    return min(2.0, 0.5 * float(near.sum())) + turning + float(state.event["stage"][0] == 2)
