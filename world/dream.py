@@ -12,9 +12,13 @@ from world.controls import Control
 from world.frame import Frame
 from world.latent.dream import LatentDream, step_latent
 from world.model import WorldModel
+from world.render.painter import PAINTER
 from world.scene_world import SceneDream, SceneWorld
 
-SCENE = "scene"  # the name of the scene worlds, where else a folder of weights is named
+SCENE, PLAIN = (
+    "scene",
+    "plain",
+)  # names of the scene world, painted and plainly shaded, where else a folder of weights is named
 
 AnyDream = LatentDream | SceneDream
 AnyWorld = WorldModel | SceneWorld
@@ -22,12 +26,14 @@ AnyWorld = WorldModel | SceneWorld
 
 def load_world(path: Path | None = None, device: str = "cpu") -> AnyWorld:
     """A scene world, or where `path` names a folder of weights the latent world of those. WeightsError."""
-    return SceneWorld(device=device) if path is None or is_scene(path) else WorldModel.load(path, device)
+    if path is None or is_scene(path):
+        return SceneWorld(device=device, painter=PAINTER if str(path) != PLAIN and PAINTER.exists() else None)
+    return WorldModel.load(path, device)
 
 
 def is_scene(path: Path | None) -> bool:
     """Whether that names the scene world: by saying nothing else."""
-    return path is None or str(path) == SCENE
+    return path is None or str(path) in (SCENE, PLAIN)
 
 
 def open_dream(model: AnyWorld, seed: int = 0, steps: int = 2, smooth: bool = False) -> AnyDream:

@@ -210,7 +210,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         model = self._model()
         try:
             words = json.loads(bytes(state["words"]))
-            if words["dream"]["weights"] != model.hashes:
+            if not words["dream"]["weights"].items() <= model.hashes.items():
                 raise WeightsError("That state was dreamt by other weights; make Dream-v0 with those to go on with it.")
             tensors = {
                 name.removeprefix("dream."): torch.from_numpy(np.array(array))

@@ -1,6 +1,6 @@
 """Scene worlds behind the door: a `SceneWorld` knows places, a `SceneDream` drives through one, and both look like a latent world's.
 
-Streets are a place's, traffic goes by rules, the driver is learnt by imitation of rules, the picture is plainly shaded.
+Streets are a place's, traffic goes by rules, the driver is learnt by imitation of rules, the painter from a path tracer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from world.frame import Frame, Readout
 from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
 from world.render.camera import Rig
+from world.render.painter import PAINTER, load_painter
 from world.render.raster import check_cache
 from world.render.renderer import Renderer
 from world.scene.between import between
@@ -42,21 +44,31 @@ SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 
 
 
 class SceneWorld:
-    """What every drive through the shipped places shares. `device`: where the pictures are made; `driver`: who drives, rules or what learnt from them."""
+    """What every drive through the shipped places shares. `device`: where pictures are painted; `driver`: who drives, rules or what
+    learnt from them; `painter`: its weights, None for plain shading."""
 
     driving = True
     inputs: Inputs = DRIVING
 
     def __init__(
-        self, names: Sequence[str] = (), rig: Rig | None = None, device: str = "cpu", driver: By = DRIVER
+        self,
+        names: Sequence[str] = (),
+        rig: Rig | None = None,
+        device: str = "cpu",
+        driver: By = DRIVER,
+        painter: Path | None = PAINTER if PAINTER.exists() else None,
     ) -> None:
-        """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles."""
+        """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
+        for weights that are none."""
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
         self.renderer = Renderer()
+        if painter is not None:
+            self.renderer.painter = load_painter(painter, device)
+            self.hashes["painter"] = self.renderer.painter.sha256
         self._drawing = threading.Lock()  # a page asks for pictures of places while drives are drawn
 
     @property
@@ -177,7 +189,7 @@ class SceneDream:
             "seed": self.seed,
             "steps": self.steps,
             "place": self._place,
-            "weights": self.model.hashes,
+            "weights": {"scene": self.model.hashes["scene"]},  # a drive goes on alike whoever paints it
         }
         return tensors, values
 

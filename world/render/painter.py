@@ -1,34 +1,51 @@
-"""The painter: a small U-Net that knows from a path tracer how light falls. It begins as plain shading and learns the rest.
+"""The painter: a small U-Net that learnt from a path tracer how light falls. It begins as plain shading and learns the rest.
 
 radiance = plain shading * exp(gain) + offset, both from zero, on what is not sky; everything exposed and linear, before air.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numba import njit, prange
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from world.errors import WeightsError
 from world.render.camera import View
 from world.render.gbuffer import GBuffer
 from world.render.light import Light
 from world.render.materials import Surface
 
+F = np.float32
 CHANNELS = (
-    *(f"plain {c}" for c in "rgb"), *(f"albedo {c}" for c in "rgb"), "right", "down", "forward",
-    "nearness", "sun", "open", "rough", "water", "snow", "coverage",
-    *(f"emission {c}" for c in "rgb"), *(f"mirror {c}" for c in "rgb"), "mirrored", "lamps", "beams",
-    "coarse", "fine", "glass", "clearcoat", "foliage", "metal", "light",
+    *(f"plain {c}" for c in "rgb"), *(f"albedo {c}" for c in "rgb"), "right", "down", "forward", "facing", "height", "nearness",
+    "coverage", "sun", "open", "rough", "water", "snow", "emission", "mirror", "mirrored", "lamps", "beams", "coarse", "fine",
+    "glass", "clearcoat", "foliage", "metal", "light",
 )  # fmt: skip
-CLASSES = (Surface.GLASS, Surface.CLEARCOAT, Surface.FOLIAGE, Surface.METAL, Surface.LIGHT)
-CONDITIONS = 15
+GROUPS = {  # of channels, as the ablation leaves them out
+    "albedo": ("albedo r", "albedo g", "albedo b"), "normal": ("right", "down", "forward", "facing"), "height": ("height",),
+    "nearness": ("nearness",), "sun": ("sun",), "open": ("open",), "rough": ("rough",), "water and snow": ("water", "snow"),
+    "emission": ("emission",), "mirror": ("mirror", "mirrored"), "lamps and beams": ("lamps", "beams"), "noise": ("coarse", "fine"),
+    "classes": ("glass", "clearcoat", "foliage", "metal", "light"),
+}  # fmt: skip
+_CLASSES = np.array([Surface.GLASS, Surface.CLEARCOAT, Surface.FOLIAGE, Surface.METAL, Surface.LIGHT], np.uint8)
+CONDITIONS = 18
 DARK = 0.02  # exposed radiance around which the network's scale turns from linear to logarithmic
 OFFSET = 0.25  # exposed radiance of an output of one
+FORMAT = 1  # of config.json
+WEIGHTS = "painter.safetensors"
+PAINTER = Path(__file__).parents[1] / "weights" / "painter"  # what paints unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +91,8 @@ class Painter(nn.Module):
 
     def __init__(self, config: PainterConfig) -> None:
         super().__init__()
-        self.config = c = config
+        self.config, self.sha256 = config, ""  # of the weights, when they come from a file
+        c = config
         self.conditions = nn.Sequential(
             nn.Linear(CONDITIONS, c.condition), nn.SiLU(), nn.Linear(c.condition, c.condition), nn.SiLU()
         )
@@ -93,8 +111,9 @@ class Painter(nn.Module):
         nn.init.zeros_(self.last.bias)
 
     def forward(self, features: Tensor, conditions: Tensor) -> Tensor:
-        condition = self.conditions(conditions)
-        fine = functional.silu(self.enter(features))
+        dtype = self.enter.weight.dtype
+        condition = self.conditions(conditions.to(dtype))
+        fine = functional.silu(self.enter(features.to(dtype)))
         x = functional.pixel_unshuffle(fine, 2)
         kept: list[Tensor] = []
         for down, block in zip(self.down, self.inward, strict=True):
@@ -106,6 +125,45 @@ class Painter(nn.Module):
         whole = torch.cat([functional.pixel_shuffle(self.leave(x), 2), fine], 1)
         out = self.last(functional.silu(self.head(whole))).float()
         return lit(plain_of(features), out, features[:, CHANNELS.index("coverage")].float())
+
+    def save(self, folder: Path, trained: dict[str, Any]) -> None:
+        """fp16 safetensors, and config.json, written last, that says of which shape they are and how they came about."""
+        folder.mkdir(parents=True, exist_ok=True)
+        data = save({name: value.half().contiguous() for name, value in self.state_dict().items()})
+        config = {"format": FORMAT, "channels": CHANNELS, "shape": asdict(self.config), "sha256": _sha256(data)}
+        (folder / WEIGHTS).write_bytes(data)
+        (folder / "config.json").write_text(json.dumps(config | {"trained": trained}, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Painter:
+        """In bfloat16, to paint with. WeightsError where a file is missing, damaged or made for another G-buffer."""
+        try:
+            config = json.loads((folder / "config.json").read_text())
+            data = (folder / WEIGHTS).read_bytes()
+            if config["format"] != FORMAT or tuple(config["channels"]) != CHANNELS:
+                raise ValueError("made for another G-buffer")
+            if config["sha256"] != _sha256(data):
+                raise ValueError("another checksum")
+            shape = config["shape"]
+            painter = cls(PainterConfig(**shape | {"widths": tuple(shape["widths"])}))
+            painter.load_state_dict(load(data))
+            painter.sha256 = config["sha256"]
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            raise WeightsError(
+                f"{folder} holds no painter that fits ({error}); train one with `lucidrive train painter` or install lucidrive again."
+            ) from error
+        painter = painter.eval().requires_grad_(False).to(device, torch.bfloat16)
+        return painter.to(memory_format=torch.channels_last)
+
+
+@lru_cache(maxsize=4)
+def load_painter(folder: Path = PAINTER, device: str = "cpu") -> Painter:
+    """`Painter.load`, once a folder and device."""
+    return Painter.load(folder, device)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def lit(plain: Tensor, out: Tensor, coverage: Tensor) -> Tensor:
@@ -120,56 +178,77 @@ def plain_of(features: Tensor) -> Tensor:
     return DARK * torch.expm1(features[:, :3].float())
 
 
-def features(gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray, radiance: np.ndarray) -> np.ndarray:
-    """What the painter sees of every pixel, float32 [C, H, W] in the order of CHANNELS. radiance: plain shading's [H, W, 3]."""
-    exposure = np.float32(light.exposure)
-    height, width = gbuffer.coverage.shape
-    out = np.empty((len(CHANNELS), height, width), np.float32)
-
-    def scaled(values: np.ndarray) -> np.ndarray:
-        return np.log1p(np.maximum(values, 0.0) * (exposure / DARK)).transpose(2, 0, 1)
-
-    out[0:3] = scaled(radiance)
-    out[3:6] = np.sqrt(np.clip(gbuffer.albedo, 0, 1)).transpose(2, 0, 1)
-    out[6:9] = (gbuffer.normal @ view.axes.T.astype(np.float32)).transpose(2, 0, 1)
-    out[9] = np.log1p(20.0 * gbuffer.inverse_depth)
-    out[10], out[11], out[12] = gbuffer.sun, gbuffer.occlusion, gbuffer.roughness
-    out[13], out[14] = gbuffer.wet * np.float32(amounts[0]), gbuffer.snow * np.float32(amounts[1])
-    out[15] = gbuffer.coverage
-    out[16:19] = scaled(gbuffer.emission)
-    out[19:22], out[22] = scaled(gbuffer.mirror[..., :3]), gbuffer.mirror[..., 3]
-    out[23] = np.log1p(gbuffer.lamps[..., 1] * np.float32(light.lamp[1] * exposure / DARK))
-    out[24] = np.log1p(gbuffer.beams[..., 1] * np.float32(light.beam[1] * exposure / DARK))
-    out[25:27] = gbuffer.noise.transpose(2, 0, 1)
-    for k, kind in enumerate(CLASSES):
-        out[27 + k] = gbuffer.surface == int(kind)
+def features(gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray, plain: np.ndarray) -> np.ndarray:
+    """What the painter sees of every pixel, float32 [H, W, C] in the order of CHANNELS. plain: plain shading's radiance [H, W, 3]."""
+    g = gbuffer
+    out = np.empty((*g.coverage.shape, len(CHANNELS)), F)
+    scale = F(light.exposure / DARK)
+    numbers = np.array(
+        [scale, amounts[0], amounts[1], light.lamp[1] * scale, light.beam[1] * scale, view.focal, view.eye[2]], F
+    )
+    _features(
+        out, numbers, view.axes.astype(F), plain, g.albedo, g.normal, g.inverse_depth, g.coverage, g.surface, g.roughness, g.wet,
+        g.snow, g.emission, g.sun, g.occlusion, g.mirror, g.lamps, g.beams, g.noise, _CLASSES,
+    )  # fmt: skip
     return out
 
 
+@njit(cache=True, parallel=True, fastmath=True)
+def _features(
+    out, numbers, axes, plain, albedo, normal, near, coverage, surface, rough, wet, snow, emission, sun, occlusion, mirror,
+    lamps, beams, noise, classes,
+):  # fmt: skip
+    height, width = coverage.shape
+    scale, rain, snows, lamp, beam, focal, eye = numbers
+    one, zero = F(1.0), F(0.0)
+    for row in prange(height):
+        for col in range(width):
+            to = out[row, col]
+            for k in range(3):
+                to[k] = np.log(one + max(zero, plain[row, col, k]) * scale)
+                to[3 + k] = np.sqrt(min(one, max(zero, albedo[row, col, k])))
+            nx, ny, nz = normal[row, col, 0], normal[row, col, 1], normal[row, col, 2]
+            u = (F(col) + F(0.5) - F(0.5) * F(width)) / focal
+            v = (F(row) + F(0.5) - F(0.5) * F(height)) / focal
+            across = axes[0, 0] * nx + axes[0, 1] * ny + axes[0, 2] * nz
+            down = axes[1, 0] * nx + axes[1, 1] * ny + axes[1, 2] * nz
+            ahead = axes[2, 0] * nx + axes[2, 1] * ny + axes[2, 2] * nz
+            to[6], to[7], to[8] = across, down, ahead
+            to[9] = -(across * u + down * v + ahead) / np.sqrt(u * u + v * v + one)
+            inverse = near[row, col]
+            rise = axes[2, 2] + u * axes[0, 2] + v * axes[1, 2]
+            above = eye + rise / max(inverse, F(1e-3))
+            to[10] = np.log(one + max(zero, above)) * coverage[row, col]
+            to[11] = np.log(one + F(20.0) * inverse)
+            to[12], to[13], to[14], to[15] = coverage[row, col], sun[row, col], occlusion[row, col], rough[row, col]
+            to[16], to[17] = wet[row, col] * rain, snow[row, col] * snows
+            glow = max(emission[row, col, 0], max(emission[row, col, 1], emission[row, col, 2]))
+            to[18] = np.log(one + glow * scale)
+            to[19] = np.log(one + mirror[row, col, 1] * scale)
+            to[20] = mirror[row, col, 3]
+            to[21], to[22] = np.log(one + lamps[row, col, 1] * lamp), np.log(one + beams[row, col, 1] * beam)
+            to[23], to[24] = noise[row, col, 0], noise[row, col, 1]
+            for k in range(5):
+                to[25 + k] = one if surface[row, col] == classes[k] else zero
+
+
 def conditions(view: View, light: Light, amounts: np.ndarray) -> np.ndarray:
-    """What the painter is told of the moment, float32 [CONDITIONS]: the sun in the camera's axes, lights, amounts."""
-    exposure = light.exposure
-    sun = np.asarray(view.axes) @ np.asarray(light.sun_direction)
-    tones = [math.log1p(value * exposure / DARK) / 4 for value in (*light.sun, *light.deck)]
-    return np.array(
-        [*sun, *tones, light.overcast, *amounts[:5], math.log(exposure) / 3, light.night][:CONDITIONS], np.float32
-    )
-
-
-def padded(height: int, width: int, config: PainterConfig) -> tuple[int, int]:
-    """The size that a picture is filled up to, so that it halves as often as the network does."""
-    step = 2 ** len(config.widths)
-    return -(-height // step) * step, -(-width // step) * step
+    """What the painter is told of the moment, float32 [CONDITIONS]: the sun in the camera's axes, colours of sun and sky, amounts."""
+    sun = view.axes @ np.asarray(light.sun_direction)
+    tones = [math.log1p(value * light.exposure / DARK) / 4 for value in (*light.sun, *light.deck)]
+    rest = [light.overcast, light.clouds, math.log(light.exposure) / 3]
+    return np.array([*sun, *tones, *rest, *amounts], F)
 
 
 @torch.inference_mode()
-def paint(painter: Painter, seen: np.ndarray, told: Sequence[float] | np.ndarray, exposure: float) -> np.ndarray:
+def paint(painter: Painter, seen: np.ndarray, told: np.ndarray, exposure: float) -> np.ndarray:
     """Linear radiance float32 [H, W, 3] of one picture from `features` and `conditions`."""
-    height, width = seen.shape[1:]
-    tall, wide = padded(height, width, painter.config)
-    x = torch.from_numpy(seen)[None].contiguous(memory_format=torch.channels_last)
-    x = functional.pad(x, (0, wide - width, 0, tall - height), mode="replicate")
-    device = "cuda" if next(painter.parameters()).is_cuda else "cpu"
-    with torch.autocast(device, torch.bfloat16):
-        out = painter(x.to(device), torch.as_tensor(told, dtype=torch.float32, device=device)[None])
-    return (out[0, :, :height, :width] / exposure).permute(1, 2, 0).contiguous().cpu().numpy()
+    height, width = seen.shape[:2]
+    step = 2 ** len(painter.config.widths)
+    weight = painter.enter.weight
+    x = torch.from_numpy(seen).to(weight.device).permute(2, 0, 1)[None]
+    if height % step or width % step:
+        x = functional.pad(x, (0, -width % step, 0, -height % step), mode="replicate")
+    out = painter(x, torch.from_numpy(told).to(weight.device)[None])
+    out = out[0, :, :height, :width] / exposure
+    return out.permute(1, 2, 0).contiguous().cpu().numpy()

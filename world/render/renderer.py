@@ -21,6 +21,7 @@ from world.render.gbuffer import GBuffer
 from world.render.library import EMISSIONS, MATERIALS
 from world.render.light import Light, light, sun_position
 from world.render.mesh import Mesh, placed
+from world.render.painter import Painter, conditions, features, paint
 from world.render.shading import shade
 from world.render.textures import NAMES, texture
 from world.render.tiles import Tiles
@@ -36,11 +37,13 @@ BEAMS = 6  # vehicles whose headlights light the street, our own among them
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """Everything that a picture is made of. radiance float32 [H, W, 3]: linear, before air; picture uint8 [H, W, 3]."""
+    """Everything that a picture is made of. plain, radiance float32 [H, W, 3]: linear, before air, of plain shading and as painted (the
+    same without a painter); picture uint8 [H, W, 3]."""
 
     view: View
     light: Light
     gbuffer: GBuffer
+    plain: np.ndarray
     radiance: np.ndarray
     picture: np.ndarray
 
@@ -62,9 +65,10 @@ def library() -> Library:
 
 
 class Renderer:
-    """Draws drives, one at a time. Keeps what stands in a few places, and room for samples."""
+    """Draws drives, one at a time, painted or (painter None) plainly shaded. Keeps what stands in a few places, and room for samples."""
 
-    def __init__(self) -> None:
+    def __init__(self, painter: Painter | None = None) -> None:
+        self.painter = painter
         self._rasterizer = Rasterizer(library())
         self._tiles = lru_cache(maxsize=PLACES)(Tiles)
 
@@ -77,10 +81,13 @@ class Renderer:
         scenery, ego, amounts = self.assemble(state, rig, row, before), state.ego[row], state.amounts[row]
         eye, now = scenery.view, scenery.light
         gbuffer = self._rasterizer.draw(scenery.parts, eye, now, scenery.around)
-        radiance = shade(gbuffer, eye, now, amounts)
+        plain = radiance = shade(gbuffer, eye, now, amounts)
+        if self.painter is not None:
+            seen, told = features(gbuffer, eye, now, amounts, plain), conditions(eye, now, amounts)
+            radiance = paint(self.painter, seen, told, now.exposure)
         velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
         picture = develop(radiance, gbuffer, eye, now, amounts, 0.1 * float(state.clock[row]), velocity)
-        return Shot(eye, now, gbuffer, radiance, picture)
+        return Shot(eye, now, gbuffer, plain, radiance, picture)
 
     def assemble(
         self,
