@@ -9,10 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import random
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -25,6 +22,7 @@ from world.controls import FPS
 from world.data.reader import DriveDataset
 from world.data.writer import EpisodeWriter, assemble, is_done
 from world.errors import DataError, SimulatorError
+from world.processes import follow_parent
 
 VERSION = 7  # raise it when the same seed gives other drives than before
 SHARD_FRAMES = 2000
@@ -74,19 +72,6 @@ def make_shard(unit: Unit) -> int:
     finally:
         town.close()
     return done
-
-
-def _follow_parent() -> None:
-    """In a worker: die with the parent, however it dies, and at Ctrl+C without a word."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def collect(
@@ -177,7 +162,7 @@ def drive(units: list[Unit], workers: int, make: Make) -> Iterator[int]:
 def _processes(units: list[Unit], workers: int, make: Make) -> Iterator[tuple[Unit, int]]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        min(workers, len(units)), mp_context=context, initializer=_follow_parent, max_tasks_per_child=1
+        min(workers, len(units)), mp_context=context, initializer=follow_parent, max_tasks_per_child=1
     ) as pool:
         futures = {pool.submit(make, unit): unit for unit in units}
         try:

@@ -10,8 +10,11 @@ import hashlib
 import json
 import multiprocessing
 import os
+import zipfile
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,14 +25,15 @@ from world.controls import SIDED_EVENTS, Command, Control, Event, Side, TimeOfDa
 from world.dynamics.expert import drive
 from world.dynamics.start import start
 from world.dynamics.step import step
-from world.errors import DataError
+from world.errors import DataError, SimulatorError
+from world.processes import follow_parent
 from world.render.camera import Rig
 from world.render.library import MATERIALS
 from world.render.renderer import Renderer, library
 from world.render.tiles import Tiles
 from world.scene.places import load_place, towns
 from world.scene.state import Place, SceneState, from_bytes, to_bytes
-from world.town.pathtracer import mitsuba, trace
+from world.town.pathtracer import choose, mitsuba, trace
 
 VERSION = 1  # of what a number gives
 LEAST, MOST = 15, 160  # steps of a drive before its lesson
@@ -40,7 +44,12 @@ LARGE = 0.1  # share of lessons drawn at LARGE_SIZE
 SIZE, LARGE_SIZE = (144, 256), (288, 512)
 SAMPLES = 8  # paths a pixel
 SPLITS = ("train", "validation", "test")
-KINDS = (Weather.CLEAR, Weather.RAIN_1, Weather.SNOW_1, Weather.FOG_1)  # a level of each: what tests go round, at all times of day
+KINDS = (
+    Weather.CLEAR,
+    Weather.RAIN_1,
+    Weather.SNOW_1,
+    Weather.FOG_1,
+)  # a level of each: what tests go round, at all times of day
 Progress = Callable[[int, int], None]  # lessons done, lessons wanted
 
 
@@ -85,12 +94,19 @@ def condition(number: int) -> Control:
     return Control(weather=int(kind) + (level if kind else 0), time=time)
 
 
-def make(seed: int, split: str, number: int, samples: int = SAMPLES) -> Lesson:
-    """One lesson, traced with that many paths a pixel."""
+def make(seed: int, split: str, number: int, samples: int = SAMPLES, device: str = "cpu") -> Lesson:
+    """One lesson, traced with that many paths a pixel on cpu or cuda (whose noise is another)."""
     state, rig = moment(seed, split, number)
     scenery = _renderer().assemble(state, rig, everywhere=True)
     traced = trace(
-        scenery.parts, scenery.view, scenery.light, state.amounts[0], scenery.around, samples=samples, seed=number
+        scenery.parts,
+        scenery.view,
+        scenery.light,
+        state.amounts[0],
+        scenery.around,
+        samples=samples,
+        seed=number,
+        device=device,
     )
     exposure = np.float32(scenery.light.exposure)
     layers = {name: (exposure * value).astype(np.float16) for name, value in traced.layers.items()}
@@ -110,28 +126,47 @@ def teach(
     workers: int = 2,
     progress: Progress | None = None,
     samples: int = SAMPLES,
+    device: str = "auto",
 ) -> Path:
-    """Makes lessons 0 to `lessons` of a split into files in `out`; those that are there are kept. DataError, SimulatorError."""
+    """Makes lessons 0 to `lessons` of a split into files in `out`; those that are there are kept. device: auto, cpu or cuda.
+
+    Raises DataError for a split or device that does not exist, a folder of other lessons or one that cannot be written, and a full
+    disk; SimulatorError without Mitsuba, and when a process dies.
+    """
     if split not in SPLITS:
         raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
     if lessons < 1 or workers < 1 or samples < 4:
         raise DataError("Ask for at least one frame, one worker and four samples.")
-    mitsuba()  # says what is missing before anything begins
+    mitsuba(device := choose(device))  # says what is missing before anything begins
     claim(out, {"version": VERSION, "assets": fingerprint(), "seed": seed, "split": split, "samples": samples})
+    tidy(out)
     todo = [number for number in range(lessons) if not path_of(out, number).exists()]
     done = lessons - len(todo)
+    if progress:
+        progress(done, lessons)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_alone) as pool:
-        futures = [pool.submit(_write, out, seed, split, number, samples) for number in todo]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                done += 1
-                if progress:
-                    progress(done, lessons)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    try:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
+            futures = [pool.submit(_write, out, seed, split, number, samples, device) for number in todo]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    done += 1
+                    if progress:
+                        progress(done, lessons)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    except OSError as error:
+        raise DataError(
+            f"{out} could not be written ({error.strerror or error}); make room and run the same command again: "
+            "finished lessons are kept."
+        ) from error
+    except BrokenProcessPool as error:
+        raise SimulatorError(
+            "A process that traced died, perhaps for want of memory; run the same command again to go on, or with "
+            "`--workers 1`."
+        ) from error
     return out
 
 
@@ -156,13 +191,31 @@ def claim(folder: Path, request: dict[str, object]) -> None:
     path = folder / "lessons.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise DataError(f"{folder} cannot be written; choose another folder.")
+        if (folder / "collect.json").exists():
+            raise DataError(f"{folder} holds a collection of drives; choose another folder.")
         if path.exists():
-            if json.loads(path.read_text()) != request:
-                raise DataError(f"{folder} holds lessons of other assets or settings; choose another folder.")
+            before = dict(json.loads(path.read_text()))
+            if differs := [name for name, value in request.items() if before.get(name) != value]:
+                raise DataError(f"{folder} holds other lessons (other {', '.join(differs)}); choose another folder.")
             return
-        path.write_text(json.dumps(request))
-    except (OSError, ValueError) as error:
+        aside = path.with_suffix(".tmp")
+        aside.write_text(json.dumps(request))
+        aside.replace(path)
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{folder} cannot be used for lessons ({error}); choose another folder.") from error
+
+
+def tidy(folder: Path) -> None:
+    """Removes the half files of processes that died."""
+    for path in folder.glob(".*-*.npz"):
+        try:
+            os.kill(int(path.stem.split("-")[1]), 0)
+        except ProcessLookupError:
+            path.unlink(missing_ok=True)
+        except (PermissionError, ValueError, OverflowError):
+            continue  # somebody else's process, or no file of ours
 
 
 def read(path: Path) -> Lesson:
@@ -172,26 +225,38 @@ def read(path: Path) -> Lesson:
             about = json.loads(str(file["about"]))
             parts = {name.removeprefix("state."): file[name].tobytes() for name in file if name.startswith("state.")}
             layers = {name.removeprefix("layer."): file[name] for name in file if name.startswith("layer.")}
-        return Lesson(from_bytes(load_place(about["place"]), parts), Rig(**about["rig"]), layers)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rig = Rig(**about["rig"])
+        if "sky" not in layers or any(layer.shape != (rig.height, rig.width, 3) for layer in layers.values()):
+            raise ValueError("its layers do not fit its camera")
+        return Lesson(from_bytes(load_place(about["place"]), parts), rig, layers)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, DataError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is no lesson, or damaged ({error}); delete it, and it is made again.") from error
 
 
-def _write(out: Path, seed: int, split: str, number: int, samples: int) -> None:
-    lesson = make(seed, split, number, samples)
+def write(lesson: Lesson, folder: Path, number: int) -> None:
+    """Beside its place first: a file that has its name is whole."""
     place: Place = lesson.state.places[0]
-    aside = out / f".{number:06d}-{os.getpid()}.npz"
+    aside = folder / f".{number:06d}-{os.getpid()}.npz"
     arrays = {f"layer.{name}": value for name, value in lesson.layers.items()}
     arrays |= {f"state.{name}": np.frombuffer(part, np.uint8) for name, part in to_bytes(lesson.state).items()}
     about = json.dumps({"place": place.name, "rig": asdict(lesson.rig), "number": number})
-    np.savez(aside, about=np.array(about), **arrays)
-    aside.replace(path_of(out, number))
+    try:
+        np.savez(aside, about=np.array(about), **arrays)
+        aside.replace(path_of(folder, number))
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
-def _alone() -> None:
+def _write(out: Path, seed: int, split: str, number: int, samples: int, device: str) -> None:
+    write(make(seed, split, number, samples, device), out, number)
+
+
+def _begin() -> None:
     """In a worker: one thread, since several workers share the machine."""
     import drjit
 
+    follow_parent()
     drjit.set_thread_count(1)
 
 
