@@ -171,7 +171,12 @@ def check_packages() -> tuple[Check, ...]:
     core = ("torch", "numba", "transformers", "peft", "llguidance", "gradio", "websockets", "av", "pyarrow")
     groups = (
         ("core packages", core, "pip install lucidrive", True),
-        ("extra sim", ("eclipse-sumo", "libsumo", "sumolib", "panda3d"), 'pip install "lucidrive[sim]"', False),
+        (
+            "extra sim",
+            ("eclipse-sumo", "libsumo", "sumolib", "panda3d", "mitsuba"),
+            'pip install "lucidrive[sim]"',
+            False,
+        ),
         ("extra train", ("matplotlib",), 'pip install "lucidrive[train]"', False),
         ("extra gpu", ("bitsandbytes",), 'pip install "lucidrive[gpu]"', False),
         ("extra vllm", ("vllm",), 'pip install "lucidrive[vllm]" (an environment of its own is best)', False),

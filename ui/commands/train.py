@@ -21,28 +21,58 @@ class Split(StrEnum):
     test = "test"
 
 
+class Device(StrEnum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
 Out = Annotated[Path, typer.Option(help="The folder to write to; a killed run goes on from there.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same data and the same start.")]
 
 
 def collect(
-    frames: Annotated[int, typer.Option(min=1, help="How many, at 10 a second.")] = 40_000,
-    out: Out = Path("data/train"),
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="How many, at 10 a second: 40,000; 12,000 with --teacher.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder to write to, data/train or data/teacher by itself; a killed run goes on from there."
+        ),
+    ] = None,
     seed: Seed = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the data do not depend on it.")] = 2,
     split: Annotated[Split, typer.Option(help="Every split has towns of its own.")] = Split.train,
     town: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A town of your own, from `lucidrive town`.")
     ] = None,
+    teacher: Annotated[
+        bool, typer.Option("--teacher", help="Lessons for the painter: moments of scenes, path-traced by Mitsuba.")
+    ] = False,
+    samples: Annotated[
+        int | None, typer.Option(min=4, help="With --teacher: paths a pixel, 8 by itself; noise falls with their root.")
+    ] = None,
+    device: Annotated[
+        Device | None, typer.Option(help="With --teacher: where to trace; auto: the GPU where there is one.")
+    ] = None,
 ) -> None:
-    """Drive through lucidrive's own town and record a dataset (needs the extra `sim`)."""
+    """Drive through lucidrive's own town and record a dataset, or lessons for the painter (needs the extra `sim`)."""
+    if teacher:
+        if town is not None:
+            raise DataError("The teacher drives through the scene's own towns; leave out --town or --teacher.")
+        _teach(frames or 12_000, out or Path("data/teacher"), seed, workers, split, samples, device or Device.auto)
+        return
+    if samples is not None or device is not None:
+        raise DataError("--samples and --device are the path tracer's; leave them out, or add --teacher.")
     from world.census import census, rows
     from world.collect import collect as drive
     from world.data import DriveDataset
 
+    out = out or Path("data/train")
     with progress(f"collect {split}") as report:
         drive(
-            frames,
+            frames or 40_000,
             out,
             seed=seed,
             workers=workers,
@@ -54,6 +84,23 @@ def collect(
     for name, value in rows(found):
         say(f"{name}: {value}")
     say(f"Collected in {out}; what is in it: {out / 'README.md'}")
+
+
+def _teach(frames: int, out: Path, seed: int, workers: int, split: Split, samples: int | None, device: Device) -> None:
+    from world.town.teacher import SAMPLES, teach
+
+    with progress(f"teacher, {split}") as report:
+        teach(
+            frames,
+            out,
+            seed=seed,
+            split=split.value,
+            workers=workers,
+            progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+            samples=samples or SAMPLES,
+            device=device.value,
+        )
+    say(f"{frames:,} lessons of the {split} towns are in {out}.")
 
 
 def town(
