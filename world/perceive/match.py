@@ -1,0 +1,83 @@
+"""Where in some places a street is like the one in a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.errors import DataError
+from world.kinematics import REAR_AXLE_TO_FRONT
+from world.perceive.coding import AHEAD, INSIDE, NOWHERE, Reading
+from world.perceive.sight import MOST_LANES
+from world.scene.facts import NO_JUNCTION
+from world.scene.places import load_place
+from world.scene.random import uniform
+from world.scene.state import Place
+
+APART = 2.0  # m between the spots of a lane that are looked at
+MARGIN = 2.0  # m of a lane at its beginning and before its junction where no drive begins
+DISTANCE = 0.3  # of the logarithm of m to a junction: what a reading is off by
+LEAST_ODDS = 0.02  # of anything: a reading may always be wrong
+EQUAL = 0.7  # nats within which spots are as good as each other
+CHOICE = 401  # purpose of random numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Spots:
+    """Spots on a place's street lanes, one row each: lane, s (m), lanes our way and the other, the lane's number, m to the junction."""
+
+    place: Place
+    lane: np.ndarray
+    s: np.ndarray
+    ours: np.ndarray
+    other: np.ndarray
+    number: np.ndarray
+    junction: np.ndarray
+
+
+def spots(place: Place) -> Spots:
+    """Every spot where a drive may begin; none where no street leads on."""
+    lanes = place.map.lanes
+    streets = np.flatnonzero((lanes["street"] >= 0) & (lanes["outs"] > 0))
+    ends = lanes["length"][streets] - MARGIN - REAR_AXLE_TO_FRONT
+    count = np.maximum(0, np.ceil((ends - MARGIN) / APART)).astype(int)
+    lane = np.repeat(streets, count)
+    s = MARGIN + APART * np.concatenate([np.arange(n) for n in count] or [np.zeros(0)])
+    there = lanes[lanes["street"] >= 0]
+    wide = np.zeros((2, int(there["street"].max(initial=0)) + 1), int)
+    np.add.at(wide, (there["forward"], there["street"]), 1)
+    street, forward = lanes["street"][lane], lanes["forward"][lane]
+    away = lanes["length"][lane] - s - REAR_AXLE_TO_FRONT
+    return Spots(place, lane, s, wide[forward, street], wide[1 - forward, street], lanes["number"][lane], away)
+
+
+def unlikeness(found: Spots, reading: Reading) -> np.ndarray:
+    """How little each spot is like what was read, in nats."""
+    odds = {name: -np.log(np.maximum(part, LEAST_ODDS)) for name, part in reading.odds.items()}
+    cost = odds["lanes"][np.minimum(found.ours, MOST_LANES) - 1]
+    cost = cost + odds["opposite"][np.minimum(found.other, MOST_LANES)]
+    cost = cost + odds["lane"][np.minimum(found.number, MOST_LANES - 1)]
+    near = found.junction < NO_JUNCTION
+    cost = cost + np.where(
+        near, np.minimum(odds["junction"][AHEAD], odds["junction"][INSIDE]), odds["junction"][NOWHERE]
+    )
+    off = np.log1p(found.junction) - math.log1p(reading.sight.junction)
+    return cost + np.where(near, np.abs(off) / DISTANCE, 0.0)
+
+
+def match(reading: Reading, names: Sequence[str], seed: int) -> tuple[Place, int, float]:
+    """The place, lane and s (m, of the rear axle) most like what was read; among equals the seed decides. DataError: there is no street."""
+    best: list[tuple[float, Spots, int]] = []
+    for name in names:
+        found = spots(load_place(name))
+        cost = unlikeness(found, reading)
+        best += [(float(cost[k]), found, int(k)) for k in np.flatnonzero(cost <= cost.min(initial=math.inf) + EQUAL)]
+    if not best:
+        raise DataError("No street of these places leads on; take a larger map.")
+    least = min(cost for cost, _, _ in best)
+    equal = [(found, k) for cost, found, k in best if cost <= least + EQUAL]
+    found, k = equal[int(uniform(np.uint64(seed), 0, 0, CHOICE) * len(equal))]
+    return found.place, int(found.lane[k]), float(found.s[k])

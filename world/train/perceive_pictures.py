@@ -1,0 +1,205 @@
+"""Pictures with what is true of them, kept on disk: lessons of the path tracer, and plainly drawn moments of drives.
+
+A traced lesson is a moment as the driver leaves it; the plain ones also have the car where it would not be, left or right of
+its lane's middle and askew, in any weather, so that a network learns to read that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from world import weather
+from world.controls import Command, Control, TimeOfDay, Weather
+from world.data.video import fit
+from world.dynamics.expert import drive
+from world.dynamics.start import start
+from world.dynamics.step import step
+from world.errors import DataError
+from world.perceive.network import SIZE
+from world.perceive.sight import Sight, numbers, sight_of, targets
+from world.render.air import develop
+from world.render.camera import Rig
+from world.render.renderer import Renderer
+from world.scene.places import load_place, towns
+from world.scene.query import place_on
+from world.scene.state import SceneState
+from world.town.teacher import SPLITS, Lesson, read
+from world.train.loop import Report
+
+MOMENTS = 16  # pictures of a drive that is drawn
+APART = (6, 14)  # steps between them
+ASIDE, ASKEW = 1.2, 0.14  # m and rad that the car may be put off its lane's middle
+Moment = tuple[SceneState, Rig]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures on disk. files: uint8 [K, *SIZE, 3] each; sights: what is true of each picture, in the files' order."""
+
+    files: tuple[Path, ...]
+    where: np.ndarray  # int64 [N, 2]: file, row
+    sights: tuple[Sight, ...]
+
+    def __len__(self) -> int:
+        return len(self.where)
+
+    def batch(self, which: Sequence[int] | np.ndarray) -> tuple[np.ndarray, list[Sight]]:
+        """uint8 [B, *SIZE, 3] and their sights."""
+        rows = [self.where[int(number)] for number in which]
+        pictures = np.stack([np.load(self.files[file], mmap_mode="r")[row] for file, row in rows])
+        return pictures, [self.sights[int(number)] for number in which]
+
+    @classmethod
+    def of(cls, files: Sequence[Path]) -> Pictures:
+        """What `_keep` wrote to these files."""
+        where, sights = [], list[Sight]()
+        for number, file in enumerate(files):
+            with np.load(file.with_suffix(".npz"), allow_pickle=False) as about:
+                road, users = about["road"], about["users"]
+            for row, one in enumerate(road):
+                where.append((number, row))
+                sights.append(sight_of(one, users[users[:, 0] == row, 1:]))
+        return cls(tuple(files), np.array(where, np.int64).reshape(-1, 2), tuple(sights))
+
+
+def traced(lessons: Path, cache: Path, workers: int = 2, report: Report | None = None) -> Pictures:
+    """The pictures of a folder of lessons, developed where they are not in `cache` yet. DataError for a folder without."""
+    paths = sorted(lessons.glob("[0-9]*.npz"))
+    if not paths:
+        raise DataError(f"{lessons} holds no lessons; make some with `lucidrive collect --teacher`.")
+    folder = cache / hashlib.sha256(str(lessons.resolve()).encode()).hexdigest()[:12]
+    jobs = [(folder / f"{path.stem}.npy", partial(_lesson, path)) for path in paths]
+    return _made(jobs, workers, report, "lessons")
+
+
+def drawn(
+    count: int, split: str, cache: Path, seed: int = 0, workers: int = 2, report: Report | None = None
+) -> Pictures:
+    """About `count` plainly drawn pictures of a split's towns. DataError for a split that there is not."""
+    if split not in SPLITS:
+        raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
+    names = towns()[split]
+    drives = -(-count // MOMENTS)
+    order = sorted(range(drives), key=lambda number: (number % len(names), number))  # a place's drives side by side
+    folder = cache / f"drawn-{split}-{seed}"
+    jobs = [(folder / f"{number:06d}.npy", partial(_drive, seed, split, number)) for number in order]
+    return _made(jobs, workers, report, "drives")
+
+
+Shots = list[tuple[np.ndarray, Sight]]
+
+
+def _made(jobs: list[tuple[Path, Callable[[], Shots]]], workers: int, report: Report | None, what: str) -> Pictures:
+    todo = [job for job in jobs if not job[0].with_suffix(".npz").exists()]
+    if todo:
+        todo[0][0].parent.mkdir(parents=True, exist_ok=True)
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+            for done, _ in enumerate(pool.map(_keep, todo, chunksize=max(1, min(8, len(todo) // (2 * workers))))):
+                if report and done % 10 == 0:
+                    report(0.0, f"pictures: {done} of {len(todo)} {what}")
+    return Pictures.of(sorted(job[0] for job in jobs))
+
+
+def _keep(job: tuple[Path, Callable[[], Shots]]) -> None:
+    """Writes one job's pictures, then what is true of them: the second file says that the first is whole."""
+    path, make = job
+    pictures, sights = zip(*make(), strict=True)
+    road, users = zip(*map(numbers, sights), strict=True)
+    rows = np.concatenate([np.insert(one, 0, row, axis=1) for row, one in enumerate(users)])
+    aside = path.with_name(f".{path.stem}-{os.getpid()}.npy")
+    np.save(aside, np.stack(pictures))
+    aside.replace(path)
+    aside = aside.with_suffix(".npz")
+    np.savez(aside, road=np.stack(road), users=rows)
+    aside.replace(path.with_suffix(".npz"))
+
+
+def _one_thread() -> None:
+    import numba
+
+    numba.set_num_threads(1)
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> Renderer:
+    return Renderer()
+
+
+def _lesson(path: Path) -> Shots:
+    return [picture_of(read(path))]
+
+
+def picture_of(lesson: Lesson) -> tuple[np.ndarray, Sight]:
+    """A lesson's picture, uint8 [*SIZE, 3], and what is true of it."""
+    shot = _renderer().shot(lesson.state, lesson.rig)
+    radiance = np.sum([np.asarray(layer, np.float32) for layer in lesson.layers.values()], 0)
+    ego, amounts = lesson.state.ego[0], lesson.state.amounts[0]
+    velocity = float(ego["speed"]) * np.array([np.cos(ego["heading"]), np.sin(ego["heading"]), 0.0])
+    exposed = np.ascontiguousarray(radiance / np.float32(shot.light.exposure))
+    seconds = 0.1 * float(lesson.state.clock[0])
+    picture = develop(exposed, shot.gbuffer, shot.view, shot.light, amounts, seconds, velocity)
+    return fit(picture, SIZE), targets(lesson.state, lesson.rig, shot.gbuffer.instance)
+
+
+def _drive(seed: int, split: str, number: int) -> Shots:
+    out = []
+    for state, rig in moments(seed, split, number):
+        shot = _renderer().shot(state, rig)
+        out.append((fit(shot.picture, SIZE), targets(state, rig, shot.gbuffer.instance)))
+    return out
+
+
+def moments(seed: int, split: str, number: int) -> Iterator[Moment]:
+    """MOMENTS scenes of one drive with a camera each: the drive goes on as it was, what is drawn is put askew."""
+    random = np.random.default_rng([seed, SPLITS.index(split), number])
+    names = towns()[split]
+    place = load_place(names[number % len(names)])
+    state = start(
+        place, int(random.integers(2**31)), None, float(random.uniform(2, 13)), density=float(random.uniform(0.4, 2.0))
+    )
+    speed, command = float(random.uniform(5, 14)), int(random.choice([Command.FOLLOW, Command.LEFT, Command.RIGHT]))
+    for _ in range(MOMENTS):
+        for _ in range(int(random.integers(*APART))):
+            action = drive(state, command, speed)
+            state = step(state, [Control(steer=action[0], accel=action[1], command=command)])
+        yield _in_other_weather(_askew(state, random), random), rig_of(random)
+
+
+def _askew(state: SceneState, random: np.random.Generator) -> SceneState:
+    """The same with our car off the middle of its lane, where it is on a street."""
+    ego, place = state.ego.copy(), state.places[0].map
+    lane = int(ego["lane"][0])
+    if lane < 0 or place.lanes[lane]["street"] < 0:
+        return state
+    left = float(random.uniform(-ASIDE, ASIDE))
+    ego["x"], ego["y"], along = place_on(place, lane, float(ego["s"][0]), left)
+    ego["left"], ego["heading"] = left, along + float(random.normal(0, 0.5 * ASKEW))
+    return replace(state, ego=ego)
+
+
+def _in_other_weather(state: SceneState, random: np.random.Generator) -> SceneState:
+    kind = int(random.choice(list(Weather))) if random.random() < 0.7 else int(Weather.CLEAR)
+    time = int(random.choice(list(TimeOfDay))) if random.random() < 0.5 else int(TimeOfDay.DAY)
+    return replace(state, amounts=np.array([list(weather.goal(kind, time).values())]))
+
+
+def rig_of(random: np.random.Generator) -> Rig:
+    """Some camera behind a windscreen."""
+    return Rig(
+        SIZE[1],
+        SIZE[0],
+        fov=float(random.uniform(50, 100)),
+        up=float(random.uniform(1.1, 2.4)),
+        pitch=float(random.uniform(-8, 3)),
+        yaw=float(random.normal(0, 4)),
+    )
