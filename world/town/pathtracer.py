@@ -58,11 +58,37 @@ def trace(
 ) -> Traced:
     """What the view sees of `parts` under the light. samples: paths a pixel; device: of VARIANTS. SimulatorError without Mitsuba."""
     mi = mitsuba(device)
+    lit = light.lamps_on or light.headlights_on
+    samples = max(4, round(samples * LIT_SHARE)) if lit else samples
+    scene, own = load(mi, parts, view, light, amounts, around, samples)
+    handles = mi.traverse(scene)
+    weights = {key: float(handles[key]) for key in handles.keys() if key.endswith(".sampling_weight")}  # noqa: SIM118
+    _weigh(handles, weights, set(own))
+    clamp = CLAMP / light.exposure if lit else math.inf
+    layers = {"sky": _passes(mi, scene, samples, seed, clamp)}
+    direct = mi.load_dict({"type": "direct", "emitter_samples": 1, "bsdf_samples": 0, "hide_emitters": True})
+    for spot, layer in own.items():
+        # One at a time: no noise but that of edges and looks.
+        _weigh(handles, weights, weights.keys() - {spot})
+        shone = _image(mi, scene, max(3, samples // SPOT_SHARE), seed + 7, integrator=direct)
+        layers[layer] = layers.get(layer, np.float32(0.0)) + shone
+    return Traced({name: np.asarray(value, np.float32) for name, value in layers.items()})
+
+
+def load(
+    mi: Any,
+    parts: Sequence[Part],
+    view: View,
+    light: Light,
+    amounts: np.ndarray,
+    around: Surroundings,
+    samples: int,
+) -> tuple[Any, dict[str, str]]:
+    """Mitsuba's scene; and the layer of each lamp and beam, by the name of its sampling weight."""
     made = shapes(parts, view, light, amounts)
     # Close to the camera's place as origin: single precision is then fine.
     origin = np.array([view.eye[0], view.eye[1], 0.0])
     lit = light.lamps_on or light.headlights_on
-    samples = max(4, round(samples * LIT_SHARE)) if lit else samples
     scene: dict[str, Any] = {
         "type": "scene",
         "integrator": {"type": "path", "max_depth": DEPTH_LIT if lit else DEPTH, "rr_depth": 9},
@@ -76,20 +102,8 @@ def trace(
     if max(light.sun) > 1e-3 and light.sun_direction[2] > 0.02:
         scene["sun"] = sun(light)
     lamps = spots(mi, light, around, view, origin)
-    loaded = mi.load_dict(scene | {name: spot for name, (_, spot) in lamps.items()})
-    handles = mi.traverse(loaded)
-    weights = {key: float(handles[key]) for key in handles.keys() if key.endswith(".sampling_weight")}  # noqa: SIM118
     own = {f"{name}.sampling_weight": layer for name, (layer, _) in lamps.items()}
-    _weigh(handles, weights, set(own))
-    clamp = CLAMP / light.exposure if lit else math.inf
-    layers = {"sky": _passes(mi, loaded, samples, seed, clamp)}
-    direct = mi.load_dict({"type": "direct", "emitter_samples": 1, "bsdf_samples": 0, "hide_emitters": True})
-    for spot, layer in own.items():
-        # One at a time: no noise but that of edges and looks.
-        _weigh(handles, weights, weights.keys() - {spot})
-        shone = _image(mi, loaded, max(3, samples // SPOT_SHARE), seed + 7, integrator=direct)
-        layers[layer] = layers.get(layer, np.float32(0.0)) + shone
-    return Traced({name: np.asarray(value, np.float32) for name, value in layers.items()})
+    return mi.load_dict(scene | {name: spot for name, (_, spot) in lamps.items()}), own
 
 
 def mitsuba(device: str = "cpu") -> Any:
@@ -115,14 +129,19 @@ def choose(device: str) -> str:
         raise DataError(f"There is no device '{device}' for the path tracer; take auto, cpu or cuda.")
     if device == "cpu":
         return device
-    import torch
-
-    there = torch.cuda.is_available() and VARIANTS["cuda"] in mitsuba().variants()
+    there = VARIANTS["cuda"] in mitsuba().variants() and _gpu()
     if device == "cuda" and not there:
         raise SimulatorError(
             "Mitsuba sees no GPU here; trace on the CPU with `--device cpu`, or install a torch for CUDA."
         )
     return "cuda" if there else "cpu"
+
+
+def _gpu() -> bool:
+    import drjit
+    import torch
+
+    return torch.cuda.is_available() and bool(drjit.has_backend(drjit.JitBackend.CUDA))
 
 
 def _passes(mi: Any, scene: Any, samples: int, seed: int, clamp: float) -> np.ndarray:
@@ -156,7 +175,13 @@ def _sensor(mi: Any, view: View, samples: int) -> dict[str, Any]:
         "to_world": mi.ScalarTransform4f().look_at(
             origin=eye.tolist(), target=(eye + forward).tolist(), up=(-view.axes[1]).tolist()
         ),
-        "film": {"type": "hdrfilm", "width": view.width, "height": view.height, "rfilter": {"type": "box"}},
+        "film": {
+            "type": "hdrfilm",
+            "width": view.width,
+            "height": view.height,
+            "rfilter": {"type": "box"},
+            "pixel_format": "rgba",
+        },
         "sampler": {"type": "independent", "sample_count": samples},
     }
 

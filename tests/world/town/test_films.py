@@ -1,0 +1,164 @@
+"""Films: the same number gives the same one, each truth is what the scene says, what was wished for is in sight, and files come back whole."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from world.controls import SIDED_EVENTS, Command, Control, Event, Side, TimeOfDay, Weather
+from world.dynamics.expert import drive
+from world.dynamics.start import start
+from world.dynamics.step import step
+from world.errors import DataError
+from world.judge import AGES, GAP, MANOEUVRES
+from world.render.camera import Rig
+from world.scene.places import load_place, towns
+from world.scene.state import SceneState
+from world.town.films import SIZE, Film, collect_films, make, read_film, read_pictures, still, traced, write
+from world.town.moments import UNKNOWN, VISIBLE, WINDOW, manoeuvre, scenes, truth_of
+from world.town.teacher import Lesson
+
+
+@pytest.fixture(scope="module")
+def film() -> Film:
+    return make(0, "validation", 3, samples=0)
+
+
+def on(states: list[SceneState], steps: int, control: Control, target: float = 9.0) -> list[SceneState]:
+    states = list(states)
+    for _ in range(steps):
+        steer, accel = drive(states[-1], control.command, target)
+        states.append(step(states[-1], [control.with_(steer=steer, accel=accel)]))
+    return states
+
+
+def test_a_number_decides_a_film_and_another_gives_another() -> None:
+    one, again, other = (scenes(0, "validation", number) for number in (5, 5, 6))
+    assert len(one) == WINDOW
+    assert [state.hash() for state in one] == [state.hash() for state in again]
+    assert one[-1].hash() != other[-1].hash()
+    assert all(int(after.clock[0] - before.clock[0]) == 1 for before, after in pairwise(one))
+
+
+def test_drives_go_through_towns_of_their_split_alone() -> None:
+    for split in ("train", "test"):
+        assert {scenes(1, split, number)[-1].places[0].name for number in (0, 30)} <= set(towns()[split])
+
+
+def test_events_and_manoeuvres_are_in_sight_where_they_were_wished_for() -> None:
+    films = [scenes(2, "validation", number) for number in range(20)]
+    begun = [int(states[-1].event["event"][0]) for states in films if states[-1].event["stage"][0] == 2]
+    assert len(begun) >= 6
+    assert len(set(begun)) >= 4
+    seen = {manoeuvre(states) for states in films} - {UNKNOWN}
+    assert len(seen) >= 4
+
+
+def test_the_truth_is_what_the_scene_says() -> None:
+    asked = Control(weather=Weather.SNOW_2, time=TimeOfDay.NIGHT)
+    states = on([start(load_place(towns()["validation"][0]), 3, asked)], WINDOW - 1, asked)
+    said, last, before = truth_of(states, 0), states[-1].ego[0], states[-1 - GAP].ego[0]
+    assert (said.weather, said.time) == (Weather.SNOW_2, TimeOfDay.NIGHT)
+    assert (said.event, said.side) == (Event.NONE, Side.NONE)
+    assert said.speed == pytest.approx(float(last["driven"] - before["driven"]) / 0.4)
+    turned = math.remainder(float(last["heading"] - before["heading"]), 2 * math.pi)
+    assert said.yaw_rate == pytest.approx(turned / 0.4)
+    alone = truth_of(states[-1:], 0)
+    assert math.isnan(alone.speed)
+    assert alone.manoeuvre == UNKNOWN
+    on_the_way = on(states, 3, asked.with_(weather=Weather.FOG_3))
+    assert truth_of(on_the_way, 0).weather == UNKNOWN
+
+
+def test_an_event_is_told_where_enough_of_it_shows() -> None:
+    number = next(n for n in range(40) if scenes(2, "validation", n)[-1].event["event"][0] in list(SIDED_EVENTS))
+    states = scenes(2, "validation", number)
+    event, side = (int(states[-1].event[name][0]) for name in ("event", "side"))
+    assert (truth_of(states, VISIBLE).event, truth_of(states, VISIBLE).side) == (event, side)
+    assert truth_of(states, VISIBLE - 1).event == UNKNOWN
+    assert truth_of(states, 0).event == Event.NONE
+
+
+def test_manoeuvres_are_told_by_where_the_car_was() -> None:
+    place = load_place(towns()["validation"][0])
+    standing = on([start(place, 1, speed=0.0)], WINDOW, Control(), target=0.0)
+    assert MANOEUVRES[manoeuvre(standing[-WINDOW:])] == Command.STOP
+    lanes = place.map.lanes
+    for turn, command in ((2, Command.LEFT), (3, Command.RIGHT)):
+        lane = next(
+            k
+            for k in np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 45))
+            for out in place.map.successors[lanes["first_out"][k] : lanes["first_out"][k] + lanes["outs"][k]]
+            if lanes["turn"][out] == turn
+        )
+        begun = start(place, 1, lane=int(lane), s=float(lanes["length"][lane]) - 25, density=0.0)
+        states = on([begun], 200, Control(command=command))
+        seen = {manoeuvre(states[end - WINDOW : end]) for end in range(WINDOW, len(states))}
+        assert MANOEUVRES.index(command) in seen
+        other = Command.RIGHT if command == Command.LEFT else Command.LEFT
+        assert MANOEUVRES.index(other) not in seen
+
+
+def test_pictures_are_small_and_three_and_of_the_states_kept(film: Film) -> None:
+    assert film.pictures.shape == (len(AGES), *SIZE, 3)
+    clocks = [int(state.clock[0]) for state in film.states]
+    assert [clocks[-1] - clock for clock in clocks] == list(AGES)
+    assert (traced(film.states[-1], 0)[0] == film.pictures[-1]).all()
+
+
+def test_a_file_gives_the_film_back(film: Film, tmp_path: Path) -> None:
+    path = tmp_path / "000003.npz"
+    write(film, path)
+    again = read_film(path)
+    assert (again.pictures == film.pictures).all()
+    assert [state.hash() for state in again.states] == [state.hash() for state in film.states]
+    assert again.truth == film.truth
+    assert (read_pictures(path)[0] == film.pictures).all()
+    path.write_bytes(path.read_bytes()[:500])
+    for reading in (read_film, read_pictures):
+        with pytest.raises(DataError, match="delete it"):
+            reading(path)
+
+
+def test_a_lesson_gives_a_film_of_one_picture(film: Film) -> None:
+    state = film.states[-1]
+    grey = np.full((144, 256, 3), 0.18, np.float16)
+    made = still(Lesson(state, Rig(), {"sky": grey, "lamps": grey}))
+    assert made.pictures.shape == (1, *SIZE, 3)
+    assert math.isnan(made.truth.yaw_rate)
+    assert replace(made.truth, manoeuvre=0, speed=0.0, yaw_rate=0.0) == replace(
+        film.truth, manoeuvre=0, speed=0.0, yaw_rate=0.0
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"split": "no"}, {"samples": 2}, {"films": 0}, {"workers": 0}])
+def test_what_cannot_be_made_is_refused_before_work_begins(wrong: dict[str, int | str], tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        collect_films(**({"films": 1, "out": tmp_path} | wrong))  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_films_are_collected_once_and_a_folder_keeps_to_one_kind(tmp_path: Path) -> None:
+    collect_films(2, tmp_path, 0, "validation", 1, samples=0)
+    first = (tmp_path / "000001.npz").stat().st_mtime_ns
+    told: list[tuple[int, int]] = []
+    collect_films(3, tmp_path, 0, "validation", 1, lambda done, wanted: told.append((done, wanted)), samples=0)
+    assert told == [(3, 3)]
+    assert (tmp_path / "000001.npz").stat().st_mtime_ns == first
+    with pytest.raises(DataError, match="choose another folder"):
+        collect_films(3, tmp_path, 1, "validation", 1, samples=0)
+
+
+@pytest.mark.slow
+def test_traced_pictures_resemble_plain_ones() -> None:
+    pytest.importorskip("mitsuba")
+    state = scenes(0, "validation", 3)[-1]
+    plain, seen = traced(state, 0)[0], traced(state, 8)[0]
+    assert seen.shape == plain.shape
+    assert np.corrcoef(plain.ravel(), seen.ravel())[0, 1] > 0.7
