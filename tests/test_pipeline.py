@@ -51,7 +51,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return work
 
-    for name in ("train", "train_judge", "release", "_collect"):
+    for name in ("train", "release", "_collect"):
         monkeypatch.setattr(pipeline, name, fake(name))
     monkeypatch.setattr(pipeline.DriveDataset, "open", lambda root: None)
     monkeypatch.setattr(pipeline, "labelled", lambda dataset: True)
@@ -60,9 +60,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_all_stages_in_order_and_none_twice(done: list[str], tmp_path: Path) -> None:
     stages = train_all(TINY, tmp_path, silence, minutes=10)
-    work = ["_collect", "_collect", "train tokenizer", "train dynamics", "train driver", "train_judge", "release"]
+    work = ["_collect", "_collect", "train tokenizer", "train dynamics", "train driver", "release"]
     assert done == work
-    assert list(stages) == ["data, train", "data, validation", "tokenizer", "dynamics", "driver", "judge", "release"]
+    assert list(stages) == ["data, train", "data, validation", "tokenizer", "dynamics", "driver", "release"]
     assert all(stage.finished for stage in stages.values())
     assert sum(stage.amount for name, stage in stages.items() if "data" not in name) == pytest.approx(10)
     train_all(TINY, tmp_path, silence, minutes=10)
@@ -80,7 +80,7 @@ def test_an_interrupted_stage_goes_on(done: list[str], tmp_path: Path) -> None:
     assert before["tokenizer"].finished
     assert not before["dynamics"].finished
     after = train_all(TINY, tmp_path, silence, data=tmp_path, held_out=tmp_path)
-    assert done == ["train tokenizer", "train dynamics", "train driver", "train_judge", "release"]
+    assert done == ["train tokenizer", "train dynamics", "train driver", "release"]
     assert after["dynamics"].seconds > before["dynamics"].seconds
     assert after["tokenizer"] == before["tokenizer"]
 
@@ -123,10 +123,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_from_a_dataset_to_weights_in_one_go(
-    dataset: Path, tmp_path: Path, small_batches: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pipeline, "train_judge", lambda *_, **__: None)  # it has a test of its own
+def test_from_a_dataset_to_weights_in_one_go(dataset: Path, tmp_path: Path, small_batches: None) -> None:
     write_config(tmp_path, TINY, {})
     compute = Compute(step_seconds=30.0)
     train_all(TINY, tmp_path, silence, data=dataset, held_out=dataset, minutes=6, compute=compute)

@@ -119,24 +119,42 @@ _command("dynamics", "The next latents under a control, by shortcut forcing. Nee
 _command("driver", "Readouts and the driver, on the tokenizer's latents and the dynamics' dreams.")
 
 
-@app.command(epilog="Example: lucidrive train judge --data data/train --held-out data/validation --out runs/judge")
+@app.command(epilog="Example: lucidrive train judge --films data/films --held-out data/test-films --out runs/judge")
 def judge(
-    data: Data = Path("data/train"),
-    held_out: HeldOut = Path("data/validation"),
+    films: Annotated[
+        list[Path],
+        typer.Option(exists=True, file_okay=False, help="Films of `collect --films`; may be repeated."),
+    ],
+    held_out: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Films of test towns, by which it is measured.")
+    ],
+    lessons: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="The painter's lessons, to learn from as films of one picture."
+        ),
+    ] = None,
     out: Out = Path("runs/judge"),
-    minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 15.0,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 20.0,
     device: Device = "cpu",
     mixed_precision: Mixed = Precision.auto,
     seed: Seed = 0,
     begin: Begin = None,
     step_seconds: StepSeconds = None,
 ) -> None:
-    """A judge of pictures: trained on real frames of the town alone, it shares nothing with the world."""
+    """A judge of pictures: trained on the path tracer's pictures of training towns, it never sees a painted one."""
     from world.train.judge import train_judge
 
     compute = _compute(device, mixed_precision, False, False, 1, step_seconds)
     with _talk("train judge", compute) as report:
-        train_judge(data, held_out, out, minutes=minutes, compute=compute, seed=seed, report=report, begin=begin)
+        if lessons is not None:
+            from world.town.films import collect_stills
+
+            stills = out / "stills"
+            with compute.main_first():
+                collect_stills(lessons, stills, 2, lambda done, of: report(0.0, f"lessons: {done} of {of}"))
+            films = [*films, stills]
+        train_judge(films, held_out, out, minutes=minutes, compute=compute, seed=seed, report=report, begin=begin)
 
 
 @app.command("all", epilog="Example: lucidrive train all --config embedded --frames 150000 --out runs/embedded")
@@ -151,7 +169,7 @@ def everything(
     ] = None,
     frames: Annotated[int, typer.Option(min=1, help="To collect, where there is no --data.")] = 150_000,
     out: Out = Path("runs/embedded"),
-    minutes: Annotated[float, typer.Option(min=0.05, help="Of training in all, shared among the parts.")] = 95.0,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Of training in all, shared among the parts.")] = 80.0,
     workers: Annotated[int, typer.Option(min=1, help="Processes that collect.")] = 2,
     device: Device = "cpu",
     mixed_precision: Mixed = Precision.auto,
@@ -162,7 +180,7 @@ def everything(
     begin: Begin = None,
     step_seconds: StepSeconds = None,
 ) -> None:
-    """From nothing to weights: collect, train every part and the judge, release. What is finished is skipped."""
+    """From nothing to weights: collect, train every part, release. What is finished is skipped."""
     from world.presets import preset
     from world.train.pipeline import train_all
 
@@ -274,6 +292,8 @@ def scene_driver(
     with progress("train scene-driver") as report:
         made = train_scene_driver(out, seed=seed, device=device, workers=workers, report=report)
     say(f"The driver is in {made}; `lucidrive evaluate driver --weights {made}` measures it beside the rules.")
+
+
 
 
 def _compute(

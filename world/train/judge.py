@@ -1,8 +1,11 @@
-"""Trains the judge (`world.judge`): what real frames show, on real frames alone."""
+"""Trains the judge (`world.judge`) on films of the path tracer (`world.town.films`): what training towns show, and nothing painted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,60 +14,102 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from world.controls import Event, Side, TimeOfDay, Weather
+from world.controls import SIDED_EVENTS, Command, Event, Side, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import seeded
-from world.judge import CLASSES, PART, SCALES, Judge, JudgeConfig, as_input, card, save
+from world.judge import AGES, CLASSES, KINDS, MANOEUVRES, PART, SCALES, Judge, JudgeConfig, as_input, card, save
+from world.town.films import read_pictures
+from world.town.moments import UNKNOWN, Truth
 from world.train.compute import Compute
-from world.train.driver import Labels
-from world.train.drives import Drives
 from world.train.loop import Report, Schedule, TrainingLoop
 
 BATCH = 32
-MINUTES = 15.0
-VISIBLE = 40  # pixels of an event's actor at 144x256 from which on it can be seen at half that size
-UNKNOWN = -100  # the class of a frame of which nothing can be said (cross_entropy leaves it out)
+MINUTES = 20.0
 NUMBER_WEIGHT = 4.0
-# Dreams are a little softer and darker or brighter than the town; it should not matter.
-BRIGHTNESS, CONTRAST, BLUR, GRAIN = 0.06, 0.08, 0.5, 0.01
+FROZEN = 0.1  # share of films in training whose pictures are all the last one, of which no motion can be told
+# Painted pictures are a little softer, cleaner, darker or brighter than traced ones; it should not matter.
+BRIGHTNESS, CONTRAST, TINGE, BLUR, GRAIN = 0.08, 0.10, 0.04, 0.6, 0.03
 ACROSS, DOWN = 6, 3  # pixels by which a film is shifted at most
+_MIRRORED = {
+    Command.LEFT: Command.RIGHT,
+    Command.RIGHT: Command.LEFT,
+    Command.LANE_LEFT: Command.LANE_RIGHT,
+    Command.LANE_RIGHT: Command.LANE_LEFT,
+}
+MIRRORED = torch.tensor(
+    [MANOEUVRES.index(_MIRRORED.get(one, one)) for one in MANOEUVRES]
+)  # of a manoeuvre in the mirror
+NAMES: dict[str, Sequence[Any]] = {
+    "weather": tuple(Weather),
+    "time": tuple(TimeOfDay),
+    "event": tuple(Event),
+    "manoeuvre": MANOEUVRES,
+}
 
 
-class Truth:
-    """What is true of every frame. Classes int64 [T] with UNKNOWN where nothing can be said; flags [T, 3] with NaN likewise."""
+@dataclass(frozen=True, eq=False)
+class Films:
+    """Films in memory. pictures uint8 [N, A, H, W, 3]; classes int64 [N] by name, UNKNOWN where nothing can be said; values float
+    [N, 2] in SCALES, NaN likewise."""
 
-    def __init__(self, drives: Drives) -> None:
-        column, labels = drives.column, Labels(drives)
-        event, pixels = column("control.event"), column("event.visible_pixels")
-        hidden, seen = (event == Event.NONE) | (pixels == 0), pixels >= VISIBLE
-        self.classes = {
-            "weather": torch.where(labels.settled, labels.weather, UNKNOWN),
-            "time": torch.where(labels.settled, labels.time, UNKNOWN),
-            "event": torch.where(hidden, int(Event.NONE), torch.where(seen, event, UNKNOWN)),
-        }
-        side = column("control.side")
-        sided = ~hidden & seen & (side != Side.NONE)
-        flags = [
-            torch.where(sided, (side == Side.LEFT).float(), torch.nan),
-            (column("label.off_road") > 0).float(),
-            (column("label.junction_distance") <= 0).float(),
-        ]
-        self.flags = torch.stack(flags, dim=1)
-        self.values = column("observation.state").float() / torch.tensor(list(SCALES.values()))
+    pictures: np.ndarray
+    classes: dict[str, Tensor]
+    values: Tensor
 
-    def weights(self, usable: Tensor) -> Tensor:
-        """How often a frame is drawn: rare weathers, times and events more, so that all are learnt."""
-        total = torch.zeros(len(usable), dtype=torch.float64)
-        for classes in self.classes.values():
-            known = usable & (classes != UNKNOWN)
-            counts = torch.bincount(classes[known], minlength=11).clamp_min(1)
+    @classmethod
+    def load(cls, folders: Sequence[Path], report: Report | None = None) -> Films:
+        """Of one folder or several; films of one picture show it AGES times. DataError for a folder that holds none."""
+        pictures: list[np.ndarray] = []
+        truths: list[Truth] = []
+        for folder in folders:
+            paths = sorted(folder.glob("[0-9]*.npz"))
+            if not paths:
+                raise DataError(f"{folder} holds no films; make some with `lucidrive collect --films`.")
+            for done, path in enumerate(paths):
+                film, truth = read_pictures(path)
+                pictures.append(film if len(film) == len(AGES) else film[-1:].repeat(len(AGES), 0))
+                truths.append(truth)
+                if report and done % 500 == 0:
+                    report(0.0, f"{folder}: {done} of {len(paths)} films")
+        classes = {name: torch.tensor([getattr(truth, name) for truth in truths]) for name in CLASSES}
+        side = classes["side"]
+        classes["side"] = torch.where(side > int(Side.NONE), side - int(Side.LEFT), UNKNOWN)
+        values = torch.tensor([[getattr(truth, name) / scale for name, scale in SCALES.items()] for truth in truths])
+        return cls(np.stack(pictures), classes, values)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def weights(self) -> Tensor:
+        """How often a film is drawn: rare weathers, hours, events and manoeuvres more, so that all are learnt."""
+        total = torch.zeros(len(self), dtype=torch.float64)
+        for name in NAMES:
+            classes = self.classes[name]
+            known = classes != UNKNOWN
+            counts = torch.bincount(classes[known], minlength=CLASSES[name]).clamp_min(1)
             rarity = (counts.max() / counts.double()).sqrt()
             total += torch.where(known, rarity[classes.clamp_min(0)], 1.0)
-        return total * usable
+        return total
+
+    def batch(self, index: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Images [B, A, 3, H, W], classes and values of some films, augmented: half of them mirrored, some frozen."""
+        images = as_input(self.pictures[index.numpy()])
+        classes = {name: self.classes[name][index] for name in CLASSES}
+        values = self.values[index].clone()
+        flipped, frozen = torch.rand(2, len(index), generator=generator) < torch.tensor([[0.5], [FROZEN]])
+        images[flipped] = images[flipped].flip(-1)
+        values[flipped, list(SCALES).index("yaw_rate")] *= -1
+        for name, mirrored in (("side", torch.tensor([1, 0])), ("manoeuvre", MIRRORED)):
+            known = flipped & (classes[name] != UNKNOWN)
+            classes[name] = torch.where(known, mirrored[classes[name].clamp_min(0)], classes[name])
+        images[frozen] = images[frozen][:, -1:]
+        values[frozen] = torch.nan
+        classes["manoeuvre"] = torch.where(frozen, UNKNOWN, classes["manoeuvre"])
+        return augmented(images, generator), classes, values
 
 
 def train_judge(
-    data: Path,
+    films: Sequence[Path],
     held_out: Path,
     out: Path,
     *,
@@ -75,22 +120,14 @@ def train_judge(
     report: Report | None = None,
     begin: Path | None = None,
 ) -> None:
-    """Trains on the dataset `data` into the folder `out`; `held_out` is a dataset of other towns, for validation alone.
+    """Trains on folders of films into the folder `out`; `held_out`: films of test towns, by which it is measured and nothing is chosen.
 
     `begin`: the folder of a judge of the same shape to go on with, whose minutes count as its own.
     A killed run goes on from its last checkpoint when the same command is given again.
     """
     compute = (compute or Compute()).joined()
-    config = config or JudgeConfig()
-    device, size = compute.device, (config.height, config.width)
-    with compute.main_first():
-        drives = Drives.load(data, size, out / "cache", lambda text: report(0.0, text) if report else None)
-        held = Drives.load(held_out, size, out / "cache")
-    for given in (drives, held):
-        if not given.driving or "event.visible_pixels" not in given.dataset.names:
-            raise DataError(
-                f"{given.dataset.root} does not say what its frames show; the judge learns from `collect`'s."
-            )
+    device, config = compute.device, config or JudgeConfig()
+    seen, held = Films.load(films, report), Films.load([held_out], report)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         judge = Judge(config)
@@ -99,54 +136,47 @@ def train_judge(
         judge.load_state_dict(Judge.load(begin).state_dict())
         before = float(card(begin)["trained"]["minutes"])
     judge = judge.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    truth, generator = Truth(drives), seeded(seed, "cpu")
+    generator, pool = seeded(seed, "cpu"), seen.weights()
     loop = TrainingLoop(PART, out, judge, Schedule(minutes=minutes, rate=1.5e-3, fall=0.3, weight_decay=0.05), compute)
     loop.reseed(generator)
-    pool = truth.weights(drives.age >= config.window - 1)
 
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         index = torch.multinomial(pool, BATCH, True, generator=generator)
-        images = augmented(as_input(drives.images, (index[:, None] - torch.tensor(config.ages)).numpy()), generator)
+        images, classes, values = seen.batch(index, generator)
         for own in compute.shares(BATCH):
             with compute.autocast():
                 answers = judge(images[own].to(device))
-            yield losses(answers, truth, index[own])
+            yield losses(answers, {name: its[own].to(device) for name, its in classes.items()}, values[own].to(device))
 
-    def validate() -> dict[str, float]:
-        return summary(accuracy(judge, held, every=8))
-
-    loop.run(loss_of, validate, report)
+    loop.run(loss_of, lambda: summary(accuracy(judge, held)), report)
     if not compute.main:
         return
     judge.load_state_dict(loop.ema)
     judge.eval()
-    said = accuracy(judge, held)
-    save(
-        judge,
-        out,
-        {"minutes": before + minutes, "frames": len(drives), "steps": loop.step, "seed": seed, "held_out": said},
-    )
+    trained = {"films": len(seen), "made": _made(films), "steps": loop.step, "seed": seed}
+    save(judge, out, {"minutes": before + minutes, **trained, "held_out": accuracy(judge, held)})
 
 
-def losses(answers: dict[str, Tensor], truth: Truth, index: Tensor) -> dict[str, Tensor]:
+def _made(folders: Sequence[Path]) -> list[Any]:
+    """How the films of some folders were made."""
+    paths = [folder / "lessons.json" for folder in folders]
+    return [json.loads(path.read_text()) if path.exists() else None for path in paths]
+
+
+def losses(answers: dict[str, Tensor], classes: dict[str, Tensor], values: Tensor) -> dict[str, Tensor]:
     """Named losses, of which `loss` is their sum."""
-    device = answers["values"].device
     parts = {}
-    for name in CLASSES:
-        target = truth.classes[name][index].to(device)
+    for name, target in classes.items():
         known = (target != UNKNOWN).sum().clamp_min(1)
         parts[name] = F.cross_entropy(answers[name].float(), target, ignore_index=UNKNOWN, reduction="sum") / known
-    flags = truth.flags[index].to(device)
-    each = F.binary_cross_entropy_with_logits(answers["flags"].float(), flags.nan_to_num(), reduction="none")
-    known = ~flags.isnan()
-    parts["flags"] = ((each * known).sum(0) / known.sum(0).clamp_min(1)).sum()
-    values = answers["values"].float()
-    parts["values"] = NUMBER_WEIGHT * F.smooth_l1_loss(values, truth.values[index].to(device), beta=0.1)
+    known = ~values.isnan()
+    each = F.smooth_l1_loss(answers["values"].float(), values.nan_to_num(), beta=0.1, reduction="none")
+    parts["values"] = NUMBER_WEIGHT * (each * known).sum() / known.sum().clamp_min(1)
     return parts | {"loss": torch.stack(list(parts.values())).sum()}
 
 
 def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
-    """The films [B, A, 3, H, W] a little shifted, softer, darker or brighter, flatter or starker, and grainy; one way a film."""
+    """The films [B, A, 3, H, W] a little shifted, softer, darker or brighter, flatter or starker, tinged, and grainy; one way a film."""
     batch, (height, width) = len(images), images.shape[-2:]
     down, across = (
         torch.randint(-most, most + 1, (batch, 1), generator=generator) + torch.arange(size)
@@ -156,62 +186,57 @@ def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
     rows, columns = down.clamp(0, height - 1)[:, :, None], across.clamp(0, width - 1)[:, None, :]
     images = images.permute(0, 3, 4, 1, 2)[films, rows, columns].permute(0, 3, 4, 1, 2)
 
-    def draw() -> Tensor:
-        return torch.rand(batch, 1, 1, 1, 1, generator=generator)
+    def draw(channels: int = 1) -> Tensor:
+        return torch.rand(batch, 1, channels, 1, 1, generator=generator)
 
     soft = (draw() < 0.5).flatten()
     blurred = F.avg_pool2d(images[soft].flatten(0, 1), 3, 1, 1, count_include_pad=False)
     images[soft] = images[soft].lerp(blurred.view(images[soft].shape), BLUR * draw()[soft])
-    images = images * (1 + CONTRAST * (2 * draw() - 1)) + BRIGHTNESS * (2 * draw() - 1)
-    grain = torch.randn(images[:, :, :1].shape, generator=generator)
-    return images + GRAIN * draw() * grain
+    images = images * (1 + CONTRAST * (2 * draw() - 1)) + BRIGHTNESS * (2 * draw() - 1) + TINGE * (2 * draw(3) - 1)
+    grain = torch.randn(images.shape, generator=generator)
+    return images + GRAIN * draw().square() * grain
 
 
-def accuracy(judge: Judge, drives: Drives, every: int = 1) -> dict[str, Any]:
-    """How right the judge is about real frames: shares of the frames of each class that it names, correlations, errors.
+def accuracy(judge: Judge, films: Films) -> dict[str, Any]:
+    """How right the judge is about films: the share named of those of each class, correlations and mean errors in m/s and rad/s.
 
-    `off_road` and `junction` give the share of frames found that are, and of frames taken for it that are not.
+    `kind`: of weather whatever its level; `sided`: of sided events, with their side.
     """
-    truth = Truth(drives)
-    index = (drives.age >= judge.config.window - 1).nonzero()[::every, 0].numpy()
-    if not len(index):
-        raise DataError(f"{drives.dataset.root} has no drive of {judge.config.window} frames; collect longer ones.")
-    sight = judge.watch(drives.images, index)
-    result: dict[str, Any] = {"frames": len(index)}
-    for name, kind in (("weather", Weather), ("time", TimeOfDay), ("event", Event)):
-        true = truth.classes[name].numpy()[index]
-        right = getattr(sight, name) == true
+    sight = judge.watch(films.pictures)
+    truth = {name: classes.numpy() for name, classes in films.classes.items()}
+    result: dict[str, Any] = {"films": len(films)}
+    for name, kinds in NAMES.items():
+        right = getattr(sight, name).argmax(1) == truth[name]
         result[name] = {
-            value.name.lower(): float(right[true == value].mean()) for value in kind if (true == value).any()
+            one.name.lower(): float(right[truth[name] == value].mean())
+            for value, one in enumerate(kinds)
+            if (truth[name] == value).any()
         }
-    for number, name in enumerate(("side", "off_road", "junction")):
-        flag = truth.flags.numpy()[index, number]
-        says = sight.side == Side.LEFT if name == "side" else getattr(sight, name)
-        if name == "side":
-            known = ~np.isnan(flag)
-            result[name] = float((says[known] == flag[known]).mean()) if known.any() else float("nan")
-        else:
-            result[name] = {"found": _share(says[flag > 0]), "false": _share(says[flag == 0])}
-    state = drives.motions[torch.from_numpy(index), 2:].numpy()
-    for number, name in enumerate(SCALES):
-        pair = getattr(sight, name), state[:, number]
+    known = truth["weather"] != UNKNOWN
+    result["kind"] = _share(sight.kind()[known] == KINDS[truth["weather"][known]])
+    sided = (truth["side"] != UNKNOWN) & np.isin(truth["event"], [int(event) for event in SIDED_EVENTS])
+    result["side"] = _share(sight.side.argmax(1)[sided] == truth["side"][sided])
+    for number, (name, scale) in enumerate(SCALES.items()):
+        true = scale * films.values[:, number].numpy()
+        known = ~np.isnan(true)
+        pair = getattr(sight, name)[known], true[known]
         result[f"{name}_correlation"] = correlation(*pair)
-        result[f"{name}_error"] = float(np.abs(pair[0] - pair[1]).mean())
+        result[f"{name}_error"] = float(np.abs(pair[0] - pair[1]).mean()) if known.any() else math.nan
     return result
 
 
 def summary(said: dict[str, Any]) -> dict[str, float]:
     """The same in a few numbers: the mean over the classes of each."""
-    result = {name: float(np.mean(list(said[name].values()))) for name in CLASSES}
-    return result | {name: said[name] for name in ("side", "speed_correlation", "yaw_rate_correlation")}
+    result = {name: float(np.mean(list(said[name].values()))) for name in NAMES}
+    return result | {name: said[name] for name in ("kind", "side", "speed_correlation", "yaw_rate_correlation")}
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Pearson's; 0 where one of the two never changes, for then it says nothing of the other."""
-    if first.std() < 1e-9 or second.std() < 1e-9:
+    if len(first) < 2 or first.std() < 1e-9 or second.std() < 1e-9:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
 
 
 def _share(flags: np.ndarray) -> float:
-    return float(flags.mean()) if len(flags) else float("nan")
+    return float(flags.mean()) if len(flags) else math.nan

@@ -1,4 +1,4 @@
-"""From nothing to weights in one command: collect, train every part and the judge, release. Resumable, stage by stage."""
+"""From nothing to weights in one command: collect, train every part, release. Resumable, stage by stage."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from world.data import DriveDataset
 from world.files import WorldConfig
 from world.train.compute import Compute
 from world.train.drives import labelled
-from world.train.judge import MINUTES as JUDGE_MINUTES
-from world.train.judge import train_judge
 from world.train.loop import Report
 from world.train.release import release
 from world.train.run import MINUTES, train
@@ -19,7 +17,7 @@ from world.train.stages import Stage, read_stages, stage
 
 FRAMES, HELD_OUT_SHARE, LEAST_HELD_OUT = 150_000, 0.05, 4000
 SEEDS = {"train": 1, "validation": 2}
-TOTAL = sum(MINUTES.values()) + JUDGE_MINUTES
+TOTAL = sum(MINUTES.values())
 Progress = Callable[[str], AbstractContextManager[Report]]  # a stage's name -> what it reports to
 
 
@@ -70,7 +68,7 @@ def train_all(
     trained_on = data or collected("train", frames)
     held_out = held_out or collected("validation", max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * frames)))
     grown = False
-    observed = labelled(DriveDataset.open(trained_on))  # if not, there is nothing for a driver and a judge to learn
+    observed = labelled(DriveDataset.open(trained_on))  # if not, there is nothing for a driver to learn
     for part, usual in MINUTES.items():
         if part == "driver" and not observed:
             continue
@@ -91,20 +89,6 @@ def train_all(
             )
 
         run(part, amount, work)
-    judging = minutes * JUDGE_MINUTES / TOTAL
-
-    def judge(report: Report) -> None:
-        folder = out / "judge"
-        if compute.main:
-            folder.mkdir(exist_ok=True)
-            (out / "cache").mkdir(exist_ok=True)
-            if not (folder / "cache").exists():  # the same pictures, where the sizes agree
-                (folder / "cache").symlink_to(Path("..") / "cache", target_is_directory=True)
-        compute.wait()
-        train_judge(trained_on, held_out, folder, minutes=judging, compute=compute, seed=seed, report=report)
-
-    if observed:
-        run("judge", judging, judge)
     run("release", 0, lambda report: release(out, held_out, out / "weights", trained_on), alone=True, anew=grown)
     return read_stages(out)
 

@@ -1,0 +1,103 @@
+"""Training of the judge on made-up films: it learns what they show, goes on where it was, and mirrors what it is told with the picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.world.films import folder_of, made_up
+from tests.world.test_judge import SMALL
+from world.controls import Command
+from world.errors import DataError
+from world.judge import AGES, MANOEUVRES, Judge
+from world.town.films import Film
+from world.town.moments import UNKNOWN
+from world.train.compute import Compute
+from world.train.judge import MIRRORED, Films, accuracy, losses, summary, train_judge
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of([made_up(seed) for seed in range(64)], tmp_path_factory.mktemp("films"))
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("judge")
+    train_judge([folder], folder, out, config=SMALL, minutes=1.0, compute=Compute(step_seconds=0.2))  # 300 steps
+    return out
+
+
+@pytest.mark.slow
+def test_it_learns_what_films_show(trained: Path, folder: Path) -> None:
+    said = accuracy(Judge.load(trained), Films.load([folder]))
+    assert said["time"] == {"day": 1.0, "night": 1.0}
+    assert said["event"]["animal"] > 0.9
+    assert said["event"]["none"] > 0.9
+    assert said["side"] > 0.9
+    assert said["yaw_rate_correlation"] > 0.8
+    assert set(summary(said)) >= {"weather", "time", "event", "manoeuvre"}
+    trained_as = json.loads((trained / "config.json").read_text())["trained"]
+    assert trained_as["held_out"]["time"] == said["time"]
+    assert trained_as["films"] == 64
+
+
+@pytest.mark.slow
+def test_a_finished_training_goes_on_from_its_checkpoint(trained: Path, folder: Path) -> None:
+    before = json.loads((trained / "config.json").read_text())["trained"]["steps"]
+    train_judge([folder], folder, trained, config=SMALL, minutes=1.02, compute=Compute(step_seconds=0.2))
+    assert before < json.loads((trained / "config.json").read_text())["trained"]["steps"] <= before + 7
+
+
+@pytest.mark.slow
+def test_a_judge_can_be_gone_on_with_and_keeps_what_it_knows(trained: Path, folder: Path, tmp_path: Path) -> None:
+    few = Compute(step_seconds=0.2)
+    train_judge([folder], folder, tmp_path, config=SMALL, minutes=0.02, compute=few, begin=trained)
+    trained_as, before = (json.loads((one / "config.json").read_text())["trained"] for one in (tmp_path, trained))
+    assert trained_as["minutes"] == pytest.approx(before["minutes"] + 0.02)
+    assert trained_as["held_out"]["event"]["animal"] > 0.9
+
+
+def test_what_is_told_is_mirrored_with_the_picture(folder: Path) -> None:
+    films, index = Films.load([folder]), torch.full((200,), 6)  # an animal on the left
+    images, classes, values = films.batch(index, torch.Generator().manual_seed(0))
+    red = images[:, -1, 0] - images[:, -1, 2]
+    on_left = red[..., :64].amax((1, 2)) > red[..., 64:].amax((1, 2))
+    assert 60 < int(on_left.sum()) < 140
+    assert ((classes["side"] == 0) == on_left).all()
+    moving = ~values[:, 1].isnan()
+    assert moving.any()
+    assert not moving.all()  # some stand still, of which no motion is told
+    sign = torch.where(on_left, 1.0, -1.0)
+    assert torch.allclose(values[moving, 1], (sign * films.values[6, 1])[moving])
+    was, mirrored = films.classes["manoeuvre"][6], MIRRORED[films.classes["manoeuvre"][6]]
+    assert (classes["manoeuvre"][moving] == torch.where(on_left, was, mirrored)[moving]).all()
+    assert (classes["manoeuvre"][~moving] == UNKNOWN).all()
+
+
+def test_mirrored_twice_a_manoeuvre_is_itself() -> None:
+    assert (MIRRORED[MIRRORED] == torch.arange(len(MANOEUVRES))).all()
+    assert MANOEUVRES[MIRRORED[MANOEUVRES.index(Command.LEFT)]] == Command.RIGHT
+
+
+def test_nothing_is_learnt_of_what_is_not_known(folder: Path) -> None:
+    judge, films = Judge(SMALL), Films.load([folder])
+    answers = judge(torch.zeros(4, len(AGES), 3, 36, 64))
+    unknown = {name: torch.full((4,), UNKNOWN) for name in films.classes}
+    assert float(losses(answers, unknown, torch.full((4, 2), torch.nan))["loss"].detach()) == 0.0
+
+
+def test_a_film_of_one_picture_tells_no_motion(tmp_path: Path) -> None:
+    whole = made_up(3)
+    still = Film(whole.pictures[-1:], (), whole.truth)
+    films = Films.load([folder_of([whole, still], tmp_path)])
+    assert films.pictures.shape[:2] == (2, len(AGES))
+    assert (films.pictures[1] == whole.pictures[-1]).all()
+
+
+def test_a_folder_without_films_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no films"):
+        train_judge([tmp_path], tmp_path, tmp_path / "out", config=SMALL, minutes=0.01)

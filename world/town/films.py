@@ -1,0 +1,212 @@
+"""Films for the judge: a few pictures of one drive each, as the path tracer sees them, and what is true of them.
+
+A film is decided by (seed, split, its number) alone (world/town/moments.py).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from world.controls import DT
+from world.data.video import fit
+from world.errors import DataError
+from world.judge import AGES
+from world.render.air import develop
+from world.render.camera import Rig
+from world.render.renderer import Renderer, Shot
+from world.scene.places import load_place
+from world.scene.state import SceneState, from_bytes, to_bytes
+from world.town.moments import VERSION, Truth, scenes, truth_of
+from world.town.pathtracer import mitsuba, trace
+from world.town.teacher import SPLITS, Lesson, Progress, claim, fingerprint, path_of, read
+
+SIZE, DRAWN = (72, 128), (144, 256)  # of a film's pictures; of what air is drawn at before it is made as small
+SAMPLES = 12  # paths a pixel of SIZE; 0: plain shading
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """pictures uint8 [A, *SIZE, 3], oldest first, the states that they show (none, where nobody knows), and what is true of the last."""
+
+    pictures: np.ndarray
+    states: tuple[SceneState, ...]
+    truth: Truth
+
+
+def actor_pixels(shot: Shot, state: SceneState) -> int:
+    """Pixels of a shot that show those who play the event."""
+    agents, event = state.agents[0], int(state.event["event"][0])
+    players = agents["id"][(agents["kind"] > 0) & (agents["role"] == event)] if event else agents["id"][:0]
+    return int(np.isin(shot.gbuffer.instance, -players - 1).sum())
+
+
+def traced(state: SceneState, samples: int = SAMPLES, seed: int = 0) -> tuple[np.ndarray, int]:
+    """The picture uint8 [*SIZE, 3] of a drive as the path tracer sees it, and the pixels of DRAWN of its event's actor.
+
+    Traced at SIZE; the sky and the air are those of play, at DRAWN. samples: paths a pixel; 0: plain shading, without Mitsuba.
+    """
+    rig = Rig(width=DRAWN[1], height=DRAWN[0])
+    shot = _renderer().shot(state, rig)
+    pixels = actor_pixels(shot, state)
+    if not samples:
+        return fit(shot.picture, SIZE), pixels
+    scenery = _renderer().assemble(state, replace(rig, width=SIZE[1], height=SIZE[0]), everywhere=True)
+    amounts = state.amounts[0]
+    seen = trace(scenery.parts, scenery.view, scenery.light, amounts, scenery.around, samples=samples, seed=seed)
+    return _developed(seen.radiance, shot, state), pixels
+
+
+def _developed(radiance: np.ndarray, shot: Shot, state: SceneState) -> np.ndarray:
+    """The picture uint8 [*SIZE, 3] of traced radiance [*SIZE, 3] under the shot's sky and in its air."""
+    rows, columns = (drawn // size for drawn, size in zip(DRAWN, SIZE, strict=True))
+    large = radiance.repeat(rows, 0).repeat(columns, 1)
+    large = np.where(shot.gbuffer.coverage[..., None] > 0, large, shot.radiance).astype(np.float32)
+    ego = state.ego[0]
+    velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
+    seconds = DT * float(state.clock[0])
+    return fit(develop(large, shot.gbuffer, shot.view, shot.light, state.amounts[0], seconds, velocity), SIZE)
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> Renderer:
+    return Renderer()
+
+
+def make(seed: int, split: str, number: int, samples: int = SAMPLES) -> Film:
+    """One film."""
+    states = scenes(seed, split, number)
+    shown = [states[-1 - age] for age in AGES]
+    seen = [traced(state, samples, len(AGES) * number + k) for k, state in enumerate(shown)]
+    return Film(np.stack([picture for picture, _ in seen]), tuple(shown), truth_of(states, seen[-1][1]))
+
+
+def still(lesson: Lesson) -> Film:
+    """A film of one picture, out of a lesson of the painter's (world/town/teacher.py): it tells no motion."""
+    rig = replace(lesson.rig, width=DRAWN[1], height=DRAWN[0])
+    shot = _renderer().shot(lesson.state, rig)
+    layers = [np.asarray(layer, np.float32) for layer in lesson.layers.values()]
+    radiance = np.sum(layers, axis=0) / np.float32(shot.light.exposure)
+    rows, columns = (drawn // size for drawn, size in zip(radiance.shape[:2], SIZE, strict=True))
+    small = radiance.reshape(SIZE[0], rows, SIZE[1], columns, 3).mean((1, 3))
+    picture = _developed(small, shot, lesson.state)
+    return Film(picture[None], (lesson.state,), truth_of([lesson.state], actor_pixels(shot, lesson.state)))
+
+
+def collect_films(
+    films: int,
+    out: Path,
+    seed: int = 0,
+    split: str = "train",
+    workers: int = 1,
+    progress: Progress | None = None,
+    samples: int = SAMPLES,
+) -> Path:
+    """Makes films 0 to `films` of a split into files in `out`; those that are there are kept. DataError, SimulatorError."""
+    if split not in SPLITS:
+        raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
+    if films < 1 or workers < 1 or not (samples == 0 or samples >= 4):
+        raise DataError("Ask for at least one film, one worker, and four samples or none for plain shading.")
+    if samples:
+        mitsuba()  # says what is missing before anything begins
+    assets = fingerprint()
+    claim(out, {"films": VERSION, "assets": assets, "seed": seed, "split": split, "samples": samples})
+    todo = [number for number in range(films) if not path_of(out, number).exists()]
+    _each(_collect, [(out, seed, split, number, samples) for number in todo], films, workers, progress)
+    return out
+
+
+def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Progress | None = None) -> Path:
+    """A film of one picture out of every lesson in a folder; those that are there are kept. DataError for a folder without lessons."""
+    paths = sorted(lessons.glob("[0-9]*.npz"))
+    if not paths:
+        raise DataError(f"{lessons} holds no lessons; make some with `lucidrive collect --teacher`.")
+    claim(out, {"stills": VERSION, "assets": fingerprint(), "lessons": str(lessons.resolve())})
+    todo = [(path, out) for path in paths if not path_of(out, int(path.stem)).exists()]
+    _each(_collect_still, todo, len(paths), workers, progress)
+    return out
+
+
+def _each(
+    call: Callable[..., None], rows: Sequence[tuple[object, ...]], wanted: int, workers: int, progress: Progress | None
+) -> None:
+    done, context = wanted - len(rows), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_alone) as pool:
+        futures = [pool.submit(call, *row) for row in rows]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                done += 1
+                if progress:
+                    progress(done, wanted)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _alone() -> None:
+    """In a worker: one thread, since several workers share the machine."""
+    import numba
+
+    numba.set_num_threads(1)
+    try:
+        import drjit
+    except ImportError:  # plain shading needs none
+        return
+    drjit.set_thread_count(1)
+
+
+def _collect(out: Path, seed: int, split: str, number: int, samples: int) -> None:
+    write(make(seed, split, number, samples), path_of(out, number))
+
+
+def _collect_still(lesson: Path, out: Path) -> None:
+    write(still(read(lesson)), path_of(out, int(lesson.stem)))
+
+
+def write(film: Film, path: Path) -> None:
+    """A film as a file, written aside and then renamed."""
+    arrays: dict[str, Any] = {"pictures": film.pictures}
+    for k, state in enumerate(film.states):
+        arrays |= {f"state.{k}.{name}": np.frombuffer(part, np.uint8) for name, part in to_bytes(state).items()}
+    place = film.states[-1].places[0].name if film.states else ""
+    about = json.dumps({"place": place, "truth": asdict(film.truth)})
+    aside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
+    np.savez(aside, about=np.array(about), **arrays)
+    aside.replace(path)
+
+
+def read_film(path: Path) -> Film:
+    """A film from its file. DataError where it is damaged."""
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            pictures, place = file["pictures"], load_place(about["place"])
+            parts: list[dict[str, bytes]] = [{} for _ in pictures]
+            for name in file:
+                if name.startswith("state."):
+                    _, k, field = name.split(".")
+                    parts[int(k)][field] = file[name].tobytes()
+        return Film(pictures, tuple(from_bytes(place, part) for part in parts), Truth(**about["truth"]))
+    except (OSError, ValueError, KeyError, TypeError, IndexError, BadZipFile) as error:
+        raise DataError(f"{path} is no film, or damaged ({error}); delete it, and it is made again.") from error
+
+
+def read_pictures(path: Path) -> tuple[np.ndarray, Truth]:
+    """A film without its states, which is quicker. DataError where it is damaged."""
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return file["pictures"], Truth(**json.loads(str(file["about"]))["truth"])
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise DataError(f"{path} is no film, or damaged ({error}); delete it, and it is made again.") from error
