@@ -16,7 +16,7 @@ from world.perceive.sight import Sight
 from world.train.compute import Compute
 from world.train.degrade import degraded
 from world.train.loop import Report, Schedule, TrainingLoop
-from world.train.perceive_pictures import Pictures, drawn, traced
+from world.train.perceive_pictures import Pictures, drawn, of_towns, traced
 
 BATCH = 32
 RATE = 2e-3
@@ -42,10 +42,13 @@ def train_perceive(
     """Trains into `out` and gives it. A killed run goes on with the same call.
 
     lessons, held_out: of training and of validation towns; None: `plain` drawn pictures alone. cache: where pictures are
-    kept (default: out/cache). DataError for a folder without lessons.
+    kept (default: out/cache). DataError for a folder without lessons or with other towns'.
     """
     if plain < 1:
         raise DataError("Ask for at least one drawn picture: nothing else shows a car beside its lane's middle.")
+    for folder, split in ((lessons, "train"), (held_out, "validation")):
+        if folder:
+            of_towns(folder, split)
     compute = (compute or Compute()).joined()
     device, cache = compute.device, cache or out / "cache"
     with compute.main_first():

@@ -7,6 +7,7 @@ its lane's middle and askew, in any weather, so that a network learns to read th
 from __future__ import annotations
 
 import hashlib
+import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,8 @@ MOMENTS = 16  # pictures of a drive that is drawn
 APART = (6, 14)  # steps between them
 ASIDE, ASKEW = 1.2, 0.14  # m and rad that the car may be put off its lane's middle
 Moment = tuple[SceneState, Rig]
+Shots = list[tuple[np.ndarray, Sight]]
+Job = tuple[Path, Callable[[], Shots]]  # the file to write, and how what is in it is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,16 @@ class Pictures:
         return cls(tuple(files), np.array(where, np.int64).reshape(-1, 2), tuple(sights))
 
 
+def of_towns(lessons: Path, split: str) -> None:
+    """DataError where the lessons in a folder are not of that split's towns."""
+    try:
+        found = json.loads((lessons / "lessons.json").read_text())["split"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{lessons} does not say of which towns its lessons are ({error}); make them anew.") from error
+    if found != split:
+        raise DataError(f"The lessons in {lessons} are of {found} towns; give some of {split} towns.")
+
+
 def traced(lessons: Path, cache: Path, workers: int = 2, report: Report | None = None) -> Pictures:
     """The pictures of a folder of lessons, developed where they are not in `cache` yet. DataError for a folder without."""
     paths = sorted(lessons.glob("[0-9]*.npz"))
@@ -95,22 +108,26 @@ def drawn(
     return _made(jobs, workers, report, "drives")
 
 
-Shots = list[tuple[np.ndarray, Sight]]
-
-
-def _made(jobs: list[tuple[Path, Callable[[], Shots]]], workers: int, report: Report | None, what: str) -> Pictures:
+def _made(jobs: list[Job], workers: int, report: Report | None, what: str) -> Pictures:
     todo = [job for job in jobs if not job[0].with_suffix(".npz").exists()]
     if todo:
         todo[0][0].parent.mkdir(parents=True, exist_ok=True)
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-            for done, _ in enumerate(pool.map(_keep, todo, chunksize=max(1, min(8, len(todo) // (2 * workers))))):
-                if report and done % 10 == 0:
-                    report(0.0, f"pictures: {done} of {len(todo)} {what}")
+    for done, _ in enumerate(_kept(todo, workers)):
+        if report and done % 10 == 0:
+            report(0.0, f"pictures: {done} of {len(todo)} {what}")
     return Pictures.of(sorted(job[0] for job in jobs))
 
 
-def _keep(job: tuple[Path, Callable[[], Shots]]) -> None:
+def _kept(todo: list[Job], workers: int) -> Iterator[None]:
+    """Does the jobs, in this process or in others."""
+    if workers == 1:
+        yield from map(_keep, todo)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+        yield from pool.map(_keep, todo, chunksize=max(1, min(8, len(todo) // (2 * workers))))
+
+
+def _keep(job: Job) -> None:
     """Writes one job's pictures, then what is true of them: the second file says that the first is whole."""
     path, make = job
     pictures, sights = zip(*make(), strict=True)

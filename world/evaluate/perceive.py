@@ -1,0 +1,205 @@
+"""`lucidrive evaluate perceive`: what is read from pictures of test towns against what is true, beside the best guess without looking."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median, mode
+from typing import Any
+
+import numpy as np
+import torch
+
+from world.perceive.coding import Reading, reading
+from world.perceive.network import FOLDER, Output, Perceiver, load
+from world.perceive.scene import scene_of
+from world.perceive.sight import KINDS, SeenUser, Sight, targets
+from world.render.camera import Rig
+from world.scene.facts import NO_JUNCTION
+from world.scene.objects import Kind
+from world.scene.places import towns
+from world.train.loop import Report
+from world.train.perceive_pictures import Pictures, drawn, of_towns, traced
+
+HEAD = ("what", "read", "guessed", "of")
+BATCH = 32
+NEAR = 25.0  # m to a junction that counts as near
+CLOSE, RIGHT = 30.0, 2.0  # m: road users that count, and how far off a right one may be
+SCENES = 60  # readings that scenes are made of
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row: what the network reaches, what the best constant answer does, of how many."""
+
+    read: float
+    guessed: float
+    of: int
+
+
+def evaluate_perceive(
+    weights: Path = FOLDER,
+    lessons: Path | None = None,
+    *,
+    cache: Path,
+    count: int = 480,
+    seed: int = 0,
+    workers: int = 2,
+    report: Report | None = None,
+) -> dict[str, Any]:
+    """`lessons`: a folder of traced lessons of test towns; None: `count` plainly drawn pictures of those. cache: where pictures are kept.
+
+    Raises WeightsError where `weights` holds no network, DataError for a folder without lessons or with other towns'.
+    """
+    perceiver = load(weights)
+    if lessons:
+        of_towns(lessons, "test")
+    pictures = (
+        traced(lessons, cache, workers, report) if lessons else drawn(count, "test", cache, seed, workers, report)
+    )
+    readings = read_all(perceiver, pictures)
+    figures = figures_of([one.sight for one in readings], list(pictures.sights))
+    figures |= scenes_of(readings, seed)
+    return {"pictures": len(pictures), "traced": bool(lessons), "figures": figures}
+
+
+def read_all(perceiver: Perceiver, pictures: Pictures) -> list[Reading]:
+    """A reading of each picture, by itself."""
+    out: list[Reading] = []
+    with torch.inference_mode():
+        for first in range(0, len(pictures), BATCH):
+            images, _ = pictures.batch(range(first, min(len(pictures), first + BATCH)))
+            seen = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+            output = perceiver(seen.contiguous(memory_format=torch.channels_last))
+            out += [reading(Output(output.road[k : k + 1], output.grid[k : k + 1])) for k in range(len(images))]
+    return out
+
+
+def figures_of(found: Sequence[Sight], true: Sequence[Sight]) -> dict[str, Figure]:
+    """Every figure by name, for pairs of a reading and the truth."""
+    pairs = list(zip(found, true, strict=True))
+    street = [(one, other) for one, other in pairs if other.lanes]
+    here = [(one, other) for one, other in street if one.lanes]
+    ahead = [(one, other) for one, other in here if other.junction < NO_JUNCTION and one.junction < NO_JUNCTION]
+    out = {
+        "lanes our way": _share(street, lambda sight: sight.lanes),
+        "lanes the other way": _share(street, lambda sight: sight.opposite),
+        "our lane": _share(street, lambda sight: sight.lane),
+        "offset, m": _error(here, lambda sight: sight.left),
+        "heading, degrees": _error(here, lambda sight: math.degrees(sight.heading)),
+        **_detection("junction near", [(one.junction < NEAR, other.junction < NEAR) for one, other in pairs]),
+        "junction, m": _error([(a, b) for a, b in ahead if b.junction < NEAR], lambda sight: sight.junction),
+        "weather": _share(pairs, lambda sight: sight.weather),
+        "kind of weather": _share(pairs, lambda sight: (sight.weather + 2) // 3),
+        "time of day": _share(pairs, lambda sight: sight.time),
+        "pitch, degrees": _error(pairs, lambda sight: math.degrees(sight.pitch)),
+        "focal length, %": _error(pairs, lambda sight: 100 * math.log(sight.focal)),
+    }
+    for name, person in (("vehicles", False), ("people", True)):
+        out |= _users(name, [(_chosen(one, person), _chosen(other, person)) for one, other in pairs])
+    return out
+
+
+def _share(pairs: Sequence[tuple[Sight, Sight]], of: Callable[[Sight], Any]) -> Figure:
+    if not pairs:
+        return Figure(math.nan, math.nan, 0)
+    most = mode(of(true) for _, true in pairs)
+    hits = np.mean([of(one) == of(true) for one, true in pairs])
+    return Figure(float(hits), float(np.mean([of(true) == most for _, true in pairs])), len(pairs))
+
+
+def _error(pairs: Sequence[tuple[Sight, Sight]], of: Callable[[Sight], float]) -> Figure:
+    """Mean absolute errors; the guess is the median of what is true."""
+    if not pairs:
+        return Figure(math.nan, math.nan, 0)
+    middle = median(of(true) for _, true in pairs)
+    off = np.mean([abs(of(one) - of(true)) for one, true in pairs])
+    return Figure(float(off), float(np.mean([abs(middle - of(true)) for _, true in pairs])), len(pairs))
+
+
+def _detection(name: str, pairs: Sequence[tuple[bool, bool]]) -> dict[str, Figure]:
+    """The guess says yes always."""
+    both = sum(one and true for one, true in pairs)
+    said, so = sum(one for one, _ in pairs), sum(true for _, true in pairs)
+    return {
+        f"{name}: precision": Figure(both / max(1, said), so / max(1, len(pairs)), said),
+        f"{name}: recall": Figure(both / max(1, so), 1.0, so),
+    }
+
+
+def _chosen(sight: Sight, person: bool) -> list[SeenUser]:
+    return [user for user in sight.users if (KINDS[user.kind] == Kind.PERSON) == person and user.ahead < CLOSE + RIGHT]
+
+
+def _users(name: str, pairs: Sequence[tuple[list[SeenUser], list[SeenUser]]]) -> dict[str, Figure]:
+    """Recall and average precision of road users up to CLOSE m away, right where they are within RIGHT m of a true one."""
+    hits: list[tuple[float, bool]] = []
+    so = caught = kinds = 0
+    for found, true in pairs:
+        left = list(true)
+        for user in sorted(found, key=lambda one: -one.score):
+            near = min(left, key=lambda one: math.hypot(one.ahead - user.ahead, one.left - user.left), default=None)
+            right = near is not None and math.hypot(near.ahead - user.ahead, near.left - user.left) <= RIGHT
+            counts = (near if right and near is not None else user).ahead < CLOSE
+            if right and near is not None:
+                left.remove(near)
+                caught += counts
+                kinds += counts and near.kind == user.kind
+            if counts:
+                hits.append((user.score, right))
+        so += sum(one.ahead < CLOSE for one in true)
+    out = {
+        f"{name}: recall": Figure(caught / max(1, so), 0.0, so),
+        f"{name}: average precision": Figure(_average_precision(hits, so), 0.0, so),
+    }
+    if name == "vehicles":
+        out[f"{name}: kind of those found"] = Figure(kinds / max(1, caught), _likeliest(pairs), caught)
+    return out
+
+
+def _likeliest(pairs: Sequence[tuple[list[SeenUser], list[SeenUser]]]) -> float:
+    """The share of the kind that there is most of."""
+    kinds = [user.kind for _, true in pairs for user in true if user.ahead < CLOSE]
+    return max((kinds.count(kind) for kind in set(kinds)), default=0) / max(1, len(kinds))
+
+
+def _average_precision(hits: Sequence[tuple[float, bool]], so: int) -> float:
+    """Area under precision over recall, precision made to fall (as in PASCAL VOC from 2010 on)."""
+    right = np.cumsum([hit for _, hit in sorted(hits, key=lambda one: -one[0])])
+    if not len(right) or not so:
+        return 0.0
+    precision = np.maximum.accumulate((right / np.arange(1, len(right) + 1))[::-1])[::-1]
+    return float((np.diff(np.concatenate([[0], right])) * precision).sum() / so)
+
+
+def scenes_of(readings: Sequence[Reading], seed: int) -> dict[str, Figure]:
+    """How well scenes fit the readings that they are made of, in the test towns: as the default camera sees them."""
+    names, step = towns()["test"], max(1, len(readings) // SCENES)
+    chosen = [one for one in readings[::step] if one.sight.lanes]
+    made = [targets(scene_of(one, names, seed + k), Rig()) for k, one in enumerate(chosen)]
+    want = [one.sight for one in chosen]
+    pairs = [(scene, sight) for scene, sight in zip(made, want, strict=True) if scene.lanes]
+    near = [(scene, sight) for scene, sight in pairs if sight.junction < NEAR]
+    users = [replace(sight, users=tuple(user for user in sight.users if user.ahead < CLOSE)) for _, sight in pairs]
+    placed = [
+        sum(any(math.hypot(a.ahead - b.ahead, a.left - b.left) < 2 * RIGHT for b in scene.users) for a in sight.users)
+        for (scene, _), sight in zip(pairs, users, strict=True)
+    ]
+    there = sum(len(sight.users) for sight in users)
+    return {
+        "scene: lanes as read": _share(pairs, lambda sight: (sight.lanes, sight.opposite, sight.lane)),
+        "scene: junction, m from what was read": _error(near, lambda sight: sight.junction),
+        "scene: road users within 4 m of where they were read": Figure(sum(placed) / max(1, there), 0.0, there),
+    }
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The result as rows of text."""
+    rows = []
+    for name, figure in result["figures"].items():
+        error = name.rpartition(", ")[2].split()[0] in ("m", "degrees", "%")
+        read, guessed = (f"{value:.2f}" if error else f"{100 * value:.0f}%" for value in (figure.read, figure.guessed))
+        rows.append((name, read, guessed, f"{figure.of:,}"))
+    return rows
