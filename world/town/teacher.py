@@ -221,7 +221,7 @@ def tidy(folder: Path) -> None:
 def read(path: Path) -> Lesson:
     """A lesson from its file. DataError where it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
             parts = {name.removeprefix("state."): file[name].tobytes() for name in file if name.startswith("state.")}
             layers = {name.removeprefix("layer."): file[name] for name in file if name.startswith("layer.")}
