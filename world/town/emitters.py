@@ -28,7 +28,9 @@ def environment(mi: Any, light: Light, weight: float) -> dict[str, Any]:
     for row, angle in enumerate(polar):
         for column, around in enumerate(turn):
             x, y, z = math.sin(angle) * math.sin(around), math.sin(angle) * math.cos(around), math.cos(angle)
-            out[row, column] = above.ground if z < -0.01 else look_up(above.radiance, *np.float32([x, y, max(z, 0.0)]))
+            out[row, column] = (
+                above.ground if z < -0.01 else look_up(above.radiance, *np.array([x, y, max(z, 0.0)], np.float32))
+            )
     return {
         "type": "envmap",
         "sampling_weight": weight,

@@ -42,7 +42,7 @@ class Traced:
     @property
     def radiance(self) -> np.ndarray:
         """All of it, float32 [H, W, 3]."""
-        return np.sum(list(self.layers.values()), axis=0, dtype=np.float32)
+        return np.asarray(np.sum(list(self.layers.values()), axis=0, dtype=np.float32))
 
 
 def trace(

@@ -14,7 +14,7 @@ from world.render.atlas import decoded
 from world.render.camera import View
 from world.render.draw import Part
 from world.render.library import MATERIALS
-from world.render.light import EMISSION_GROUPS, Light
+from world.render.light import Light
 from world.render.materials import Material, Surface
 from world.render.mesh import Mesh, join
 from world.render.shading import _snow_cover
@@ -194,7 +194,7 @@ def _smooth(low, high, value):
 
 @njit(cache=True, error_model="numpy")
 def _standing(out, position, normal, uv, kind, lane, rain, snow):
-    """As world.render.resolve and world.render.shading tell of a pixel."""
+    """As world.render.resolve and world.render.shading tell of a pixel near the eye; leaves carry more snow here than there."""
     one, zero = F(1.0), F(0.0)
     for triangle in range(len(out)):
         for corner in range(3):

@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -237,7 +238,7 @@ def write(lesson: Lesson, folder: Path, number: int) -> None:
     """Beside its place first: a file that has its name is whole."""
     place: Place = lesson.state.places[0]
     aside = folder / f".{number:06d}-{os.getpid()}.npz"
-    arrays = {f"layer.{name}": value for name, value in lesson.layers.items()}
+    arrays: dict[str, Any] = {f"layer.{name}": value for name, value in lesson.layers.items()}
     arrays |= {f"state.{name}": np.frombuffer(part, np.uint8) for name, part in to_bytes(lesson.state).items()}
     about = json.dumps({"place": place.name, "rig": asdict(lesson.rig), "number": number})
     try:
