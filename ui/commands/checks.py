@@ -22,20 +22,46 @@ evaluate = typer.Typer(
 )
 
 
-@evaluate.command(epilog="Example: lucidrive evaluate world --only routes --only sumo --json")
+@evaluate.command(
+    epilog="Examples: lucidrive evaluate world --only routes --only sumo --json; lucidrive evaluate world --references DIR"
+)
 def world(
     quick: Annotated[bool, typer.Option("--quick", help="A tenth as much of everything, and rougher.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="One measurement alone; may be repeated.")] = None,
+    painter: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A painter's folder; default: the one that came along."),
+    ] = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Path-traced lessons of test towns, made by `lucidrive collect --teacher --split test`.",
+        ),
+    ] = None,
+    judge: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A judge's folder; default: the one that came along."),
+    ] = None,
+    films: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Path-traced films of test towns, to measure the judge by."),
+    ] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Scene worlds in the test towns, told by the scene itself: manoeuvres, events, driver, traffic, futures, hashes, speed."""
+    """Scene worlds in the test towns, told by the scene itself: manoeuvres, events, driver, traffic, futures, hashes, speed, painter."""
     from bridge.bench.states import same_elsewhere
+    from world.evaluate.painter import Sources
     from world.evaluate.scene import HEAD, QUICK, Sizes, evaluate_scene, table
 
+    sources = Sources.of(painter, references, judge, films)
     with progress("evaluate world") as report:
         sizes = QUICK if quick else Sizes()
-        result = evaluate_scene(sizes, seed, tuple(only or ()), elsewhere=same_elsewhere, report=report)
+        result = evaluate_scene(
+            sizes, seed, tuple(only or ()), elsewhere=same_elsewhere, report=report, sources=sources
+        )
     if as_json:
         print_json(result)
     else:

@@ -1,4 +1,4 @@
-"""`lucidrive evaluate world`: what scene worlds are worth in the test towns, told by the scene itself.
+"""`lucidrive evaluate world`: what scene worlds are worth in the test towns, told by the scene itself, and what their painter is worth.
 
 Nothing is drawn but where drawing is what is measured. Everything but times is decided by `seed`.
 """
@@ -17,9 +17,14 @@ from typing import Any, TypeVar
 
 from world.controls import Command, Event, Side
 from world.errors import DataError
+from world.evaluate.painter import Sources, fidelity
+from world.evaluate.painter_judge import look
+from world.evaluate.painter_rows import PAINTER_ROWS
+from world.evaluate.painter_speed import frames_a_second, gpu_difference
 from world.evaluate.scene_drives import EVENT_SECONDS, TURNS, EventCase, event_case, manoeuvre, places, route
 from world.evaluate.scene_pictures import hour, picture_milliseconds, seen_again
 from world.evaluate.scene_states import counterfactual, hashes, step_milliseconds
+from world.evaluate.steadiness import DREAMS, SAMPLES, SECONDS, steadiness
 from world.evaluate.sumo import installed, sumo_contacts
 
 Note = Callable[[float, str], None]
@@ -34,7 +39,11 @@ PICTURE_AIMS = {"144x256": 12, "288x512": 30}  # ms
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Of each manoeuvre, of each event, routes of a minute, forks; minutes of one drive; minutes of SUMO in each town."""
+    """Of each manoeuvre, of each event, routes of a minute, forks; minutes of one drive; minutes of SUMO in each town.
+
+    Of the painter: references at most (None: all), dreams, the seconds at which each is looked at, paths a pixel that are traced there; what the
+    judge sees of each kind.
+    """
 
     cases: int = 100
     events: int = 50
@@ -42,9 +51,14 @@ class Sizes:
     forks: int = 100
     minutes: float = 60.0
     sumo_minutes: float = 10.0
+    references: int | None = None
+    dreams: int = len(DREAMS)
+    seconds: tuple[float, ...] = SECONDS
+    samples: int = SAMPLES
+    judged: int = 20
 
 
-QUICK = Sizes(10, 5, 10, 10, 2.0, 1.0)
+QUICK = Sizes(10, 5, 10, 10, 2.0, 1.0, references=16, dreams=2, seconds=SECONDS[:2], samples=16, judged=2)
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,7 @@ class Bench:
     workers: Executor | None
     elsewhere: Elsewhere | None
     tell: Note
+    sources: Sources
 
     def each(self, call: Callable[..., Given], rows: Sequence[tuple[Any, ...]], what: str) -> list[Given]:
         columns = tuple(zip(*rows, strict=True))
@@ -143,6 +158,19 @@ def _endurance(bench: Bench) -> dict[str, float]:
     return hour(bench.seed, 60 * bench.sizes.minutes) | {"minutes": bench.sizes.minutes}
 
 
+def _fidelity(bench: Bench) -> dict[str, Any]:
+    return fidelity(bench.sources.references, bench.sources.painter, bench.each, bench.sizes.references)
+
+
+def _steadiness(bench: Bench) -> dict[str, Any]:
+    size = bench.sizes
+    return steadiness(bench.seed, bench.sources.painter, bench.each, size.dreams, size.seconds, size.samples)
+
+
+def _judge(bench: Bench) -> dict[str, Any]:
+    return look(bench.seed, bench.sources, bench.sizes.judged, bench.tell)
+
+
 MEASUREMENTS: dict[str, tuple[float, Callable[[Bench], Any]]] = {  # share of the time, about
     "manoeuvres": (0.1, _manoeuvres),
     "events": (0.1, _events),
@@ -154,6 +182,11 @@ MEASUREMENTS: dict[str, tuple[float, Callable[[Bench], Any]]] = {  # share of th
     "picture_milliseconds": (0.03, lambda bench: picture_milliseconds(bench.seed)),
     "seen_again": (0.03, lambda bench: seen_again(bench.seed)),
     "endurance": (0.22, _endurance),
+    "painter": (0.05, _fidelity),
+    "steadiness": (0.5, _steadiness),
+    "frames_a_second": (0.02, lambda bench: frames_a_second(bench.seed, bench.sources.painter)),
+    "judge": (0.3, _judge),
+    "gpu_difference": (0.01, lambda bench: gpu_difference(bench.seed, bench.sources.painter)),
 }
 
 
@@ -164,10 +197,11 @@ def evaluate_scene(
     workers: int | None = None,
     elsewhere: Elsewhere | None = None,
     report: Note | None = None,
+    sources: Sources | None = None,
 ) -> dict[str, Any]:
     """Every measurement, or `only` some, by name. `workers`: processes that drive (default: one a core, two at most; 0: this one).
 
-    DataError for an unknown name.
+    sources: what the painter is measured with. DataError for an unknown name.
     """
     if unknown := sorted(set(only) - set(MEASUREMENTS)):
         raise DataError(f"There is no measurement '{unknown[0]}'; there are: {', '.join(MEASUREMENTS)}.")
@@ -176,7 +210,7 @@ def evaluate_scene(
     with _pool(min(2, os.cpu_count() or 1) if workers is None else workers) as pool:
         for name, (share, measure) in chosen.items():
             tell = partial(_within, report, done / whole, share / whole)
-            result[name] = measure(Bench(sizes, seed, pool, elsewhere, tell))
+            result[name] = measure(Bench(sizes, seed, pool, elsewhere, tell, sources or Sources()))
             done += share
     return result
 
@@ -266,4 +300,4 @@ ROWS: dict[str, Callable[[Any], list[tuple[str, str, str]]]] = {
     "picture_milliseconds": _picture_rows,
     "seen_again": lambda decibels: [("the same place seen again", f"{decibels:.0f} dB", "40 dB")],
     "endurance": _endurance_rows,
-}
+} | PAINTER_ROWS

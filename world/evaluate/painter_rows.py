@@ -1,0 +1,84 @@
+"""What was measured of the painter, as rows of text for people: every figure with plain shading's beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from world.evaluate.painter import CLEAR_DAY, CONDITIONS
+from world.evaluate.painter_judge import judge_rows
+
+Row = tuple[str, str, str]
+FIDELITY_AIMS = {"clear_day": 31, "mean": 29, "worst": 26}  # dB
+GAIN_AIMS = {"least_gain": 5, "mean": 8}  # dB over plain shading
+RATES = {"144x256": (20, 26), "288x512": (6, 10)}  # frames/s, and where the processor multiplies in bf16
+
+
+def _fidelity(found: dict[str, Any]) -> list[Row]:
+    names = {"clear_day": CLEAR_DAY, "mean": "mean of all conditions", "worst": "the worst"}
+    gains = {"least_gain": "the least of any condition", "mean": "mean"}
+    if "missing" in found:
+        rows = [(f"painter against references: {text}", "", f"{FIDELITY_AIMS[key]} dB") for key, text in names.items()]
+        rows += [(f"gain over plain shading: {text}", "", f"+{GAIN_AIMS[key]} dB") for key, text in gains.items()]
+        return _unmeasured(rows, found)
+    count = len(found["conditions"])
+    if count < CONDITIONS:
+        names["mean"] = gains["mean"] = f"mean of {count} of {CONDITIONS} conditions"
+    out = []
+    for key, text in names.items():
+        one, aim = found[key], f"{FIDELITY_AIMS[key]} dB"
+        what = f"painter against references: {text}" + (f" ({one['condition']})" if key == "worst" else "")
+        shown = "not among the references" if one is None else f"{one['painted']:.1f} dB (plain {one['plain']:.1f})"
+        out.append((what, shown, aim))
+    for key, text in gains.items():
+        one = found[key]
+        what = f"gain over plain shading: {text}" + (f" ({one['condition']})" if key == "least_gain" else "")
+        out.append((what, f"{one['gain']:+.1f} dB", f"+{GAIN_AIMS[key]} dB"))
+    return out
+
+
+def _steadiness(found: dict[str, Any]) -> list[Row]:
+    what = "detail over the path tracer's"
+    flicker = ("flicker over the path tracer's", "flicker over the path tracer's, of whole areas")
+    if "missing" in found:
+        return _unmeasured([(what, "", "0.9 to 1.1"), (flicker[0], "", "at most 1.2")], found)
+    rows = [
+        (f"{what}, at second {second} of a dream", _ratio(one, "painted", "plain"), "0.9 to 1.1")
+        for second, one in found["detail"].items()
+    ]
+    one = found["flicker"]
+    rows.append((flicker[0], _ratio(one, "painted", "plain"), "at most 1.2"))
+    return [*rows, (flicker[1], _ratio(one, "painted_broad", "plain_broad"), "")]
+
+
+def _ratio(found: dict[str, Any], name: str, plain: str) -> str:
+    return f"{found[name]:.2f} (plain {found[plain]:.2f})"
+
+
+def _rates(found: dict[str, Any]) -> list[Row]:
+    has = "bf16 not known" if found["bf16"] is None else ", ".join(found["bf16"]) or "no bf16"
+    rows = []
+    for size, (usual, quick) in RATES.items():
+        what, aim = f"frames/s of step and picture, {size} ({has})", f"{usual}, with bf16 units {quick}"
+        one = found.get(size)
+        rows.append((what, f"{one['painted']:.1f} (plain {one['plain']:.1f})" if one else "", aim))
+    return _unmeasured(rows, found) if "missing" in found else rows
+
+
+def _unmeasured(rows: list[Row], found: dict[str, Any]) -> list[Row]:
+    """The rows, of which the first says why none of them was measured."""
+    return [
+        (what, "not measured" if k else f"not measured: {found['missing']}", aim)
+        for k, (what, _, aim) in enumerate(rows)
+    ]
+
+
+PAINTER_ROWS: dict[str, Callable[[Any], list[Row]]] = {
+    "painter": _fidelity,
+    "steadiness": _steadiness,
+    "frames_a_second": _rates,
+    "judge": judge_rows,
+    "gpu_difference": lambda found: [
+        ("pictures on CPU and GPU, mean difference of 255", f"{found['mean']:.2f}", "at most 2")
+    ],
+}

@@ -1,0 +1,69 @@
+"""What a painter costs: frames a second of step and picture, and whether a GPU paints the same."""
+
+from __future__ import annotations
+
+import copy
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from world.dynamics.start import start
+from world.evaluate.painter import NO_PAINTER, renderer
+from world.evaluate.scene_drives import on
+from world.evaluate.scene_pictures import SIZES
+from world.evaluate.steadiness import DREAMS, dreamt
+from world.render.painter import Painter
+from world.scene.places import load_place, towns
+
+UNITS = ("avx512_bf16", "amx_bf16")  # as Linux calls what multiplies in bf16: vectors, and matrices
+WARM = 10  # frames of a size before the first that counts
+
+
+def units(about: Path = Path("/proc/cpuinfo")) -> list[str] | None:
+    """Which UNITS this processor has; None where Linux does not say."""
+    try:
+        lines = about.read_text().splitlines()
+    except OSError:
+        return None
+    flags = {flag for line in lines if line.startswith("flags") for flag in line.split()}
+    return [unit for unit in UNITS if unit in flags]
+
+
+def frames_a_second(seed: int, painter: Painter | None, frames: int = 60, warm: int = WARM) -> dict[str, Any]:
+    """By size: frames/s of a step and a picture, `painted` and `plain` in turn: in the median, and of the quickest (`_best`)."""
+    out: dict[str, Any] = {"bf16": units(), "threads": torch.get_num_threads()}
+    if painter is None:
+        return out | {"missing": NO_PAINTER}
+    state = start(load_place(towns()["test"][1]), seed)
+    drawing = {"painted": renderer(painter), "plain": renderer(None)}
+    for size, rig in SIZES.items():
+        spent: dict[str, list[float]] = {name: [] for name in drawing}
+        for frame in range(frames + warm):
+            for name, one in drawing.items():
+                began = time.perf_counter()
+                state = on(state)
+                one.draw(state, rig)
+                if frame >= warm:
+                    spent[name].append(time.perf_counter() - began)
+        rates = {name: 1 / float(np.median(seconds)) for name, seconds in spent.items()}
+        out[size] = rates | {f"{name}_best": 1 / min(seconds) for name, seconds in spent.items()}
+    return out
+
+
+def gpu_difference(
+    seed: int, painter: Painter | None, dreams: int = len(DREAMS), device: str = "cuda"
+) -> dict[str, float] | None:
+    """Mean and greatest difference, of 255, between pictures painted here and on the GPU; None without painter or GPU."""
+    if painter is None or (device == "cuda" and not torch.cuda.is_available()):
+        return None
+    here, there = renderer(painter), renderer(copy.deepcopy(painter).to(device))
+    means, most = [], 0.0
+    for number, control in enumerate(DREAMS[:dreams]):
+        _, state = dreamt(seed + number, control, 3.0)
+        one, other = (drawing.draw(state, SIZES["144x256"]).astype(float) for drawing in (here, there))
+        means.append(float(np.abs(one - other).mean()))
+        most = max(most, float(np.abs(one - other).max()))
+    return {"mean": float(np.mean(means)), "worst_mean": max(means), "most": most}
