@@ -39,6 +39,8 @@ CHANGING = 0.25  # share of films soon after a change of weather or hour
 CRUISE = 9.0  # m/s
 STANDS = 0.5  # m/s
 TURNED = 0.08  # rad in a film that are a turn
+LASTS = 6.0  # s
+BEGUN, CAST_AT = 2, 0  # EVENT.stage; of EVENT.memory the age at which the actor came (world/dynamics/roles/stage.py)
 DRIFT, UNSURE = 0.5, 0.2  # m aside in a film that are a change of lanes; from which on it may be one
 
 
@@ -96,7 +98,8 @@ def _worth(states: Sequence[SceneState], eventful: bool, command: int) -> float:
     """How gladly the film ends here: where the event is in sight, or else where what was commanded is done."""
     now = states[-1]
     if eventful:
-        return float(visible(now.ego[0], now.agents[0], now.event[0])) * (1.0 if now.ego["speed"][0] > STANDS else 0.2)
+        there = happening(now) and visible(now.ego[0], now.agents[0], now.event[0])
+        return float(there) * (1.0 if now.ego["speed"][0] > STANDS else 0.2)
     seen = manoeuvre(states)
     return 0.0 if seen == UNKNOWN else 1.0 if MANOEUVRES[seen] == command else 0.01
 
@@ -145,7 +148,7 @@ def truth_of(states: Sequence[SceneState], pixels: int) -> Truth:
     event, side = UNKNOWN, UNKNOWN
     if not pixels:
         event, side = int(Event.NONE), int(Side.NONE)
-    elif pixels >= VISIBLE and now.event["stage"][0] in (1, 2):
+    elif pixels >= VISIBLE and happening(now):
         event, side = int(now.event["event"][0]), int(now.event["side"][0])
     if len(states) < WINDOW:
         return Truth(weather, time, event, side, UNKNOWN, math.nan, math.nan)
@@ -153,6 +156,12 @@ def truth_of(states: Sequence[SceneState], pixels: int) -> Truth:
     speed = float(last["driven"] - ago["driven"]) / (GAP * DT)
     rate = wrap(float(last["heading"] - ago["heading"])) / (GAP * DT)
     return Truth(weather, time, event, side, manoeuvre(states), speed, rate)
+
+
+def happening(state: SceneState) -> bool:
+    """Whether the event has begun, is not over, and its actor came at most LASTS ago: later it is one road user like others."""
+    event = state.event[0]
+    return bool(event["stage"] == BEGUN and event["age"] - event["memory"][CAST_AT] <= LASTS)
 
 
 def manoeuvre(states: Sequence[SceneState]) -> int:

@@ -20,7 +20,7 @@ from world.render.camera import Rig
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
 from world.town.films import SIZE, Film, collect_films, make, read_film, read_pictures, still, traced, write
-from world.town.moments import UNKNOWN, VISIBLE, WINDOW, manoeuvre, scenes, truth_of
+from world.town.moments import UNKNOWN, VISIBLE, WINDOW, happening, manoeuvre, scenes, truth_of
 from world.town.teacher import Lesson
 
 
@@ -76,12 +76,16 @@ def test_the_truth_is_what_the_scene_says() -> None:
 
 
 def test_an_event_is_told_where_enough_of_it_shows() -> None:
-    number = next(n for n in range(40) if scenes(2, "validation", n)[-1].event["event"][0] in list(SIDED_EVENTS))
-    states = scenes(2, "validation", number)
+    films = (scenes(2, "validation", number) for number in range(40))
+    sided = [int(event) for event in SIDED_EVENTS]
+    states = next(one for one in films if happening(one[-1]) and one[-1].event["event"][0] in sided)
     event, side = (int(states[-1].event[name][0]) for name in ("event", "side"))
     assert (truth_of(states, VISIBLE).event, truth_of(states, VISIBLE).side) == (event, side)
     assert truth_of(states, VISIBLE - 1).event == UNKNOWN
     assert truth_of(states, 0).event == Event.NONE
+    long_ago = states[-1].event.copy()
+    long_ago["age"] += 10.0
+    assert truth_of([*states[:-1], replace(states[-1], event=long_ago)], VISIBLE).event == UNKNOWN
 
 
 def test_manoeuvres_are_told_by_where_the_car_was() -> None:
