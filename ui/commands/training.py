@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ui.commands import painter
 from ui.console import Report, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -294,6 +295,7 @@ def scene_driver(
     say(f"The driver is in {made}; `lucidrive evaluate driver --weights {made}` measures it beside the rules.")
 
 
+app.command("painter", epilog="Example: lucidrive train painter --lessons data/teacher --out runs/painter")(painter.train)
 
 
 def _compute(

@@ -50,23 +50,20 @@ PAINTER = Path(__file__).parents[1] / "weights" / "painter"  # what paints unles
 
 @dataclass(frozen=True, slots=True)
 class PainterConfig:
-    """stem: channels at full size; widths: at a half, a quarter and so on; head: before the output."""
+    """stem: channels at full size; widths: at a half, a quarter and so on; head: before the output; without: GROUPS it does not see."""
 
     stem: int = 16
     widths: tuple[int, ...] = (48, 96, 128, 128)
     head: int = 24
     condition: int = 48
-
-    @classmethod
-    def of(cls, name: str) -> PainterConfig:
-        """By name; KeyError for another."""
-        return PAINTERS[name]
+    without: tuple[str, ...] = ()
 
 
 PAINTERS = {
     "small": PainterConfig(12, (32, 64, 96, 96), 16),
     "embedded": PainterConfig(),
-    "rtx5090": PainterConfig(64, (192, 384, 768, 1024), 96, 256),
+    "wide": PainterConfig(24, (64, 128, 192, 256), 32, 64),
+    "rtx5090": PainterConfig(64, (192, 384, 768, 1536), 96, 256),
 }
 
 
@@ -89,6 +86,8 @@ class Block(nn.Module):
 class Painter(nn.Module):
     """Features [B, C, H, W] and conditions [B, CONDITIONS] to exposed radiance [B, 3, H, W]. H and W: multiples of 2^widths."""
 
+    hidden: Tensor | None
+
     def __init__(self, config: PainterConfig) -> None:
         super().__init__()
         self.config, self.sha256 = config, ""  # of the weights, when they come from a file
@@ -109,11 +108,15 @@ class Painter(nn.Module):
         self.last = nn.Conv2d(c.head, 6, 1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
+        away = {channel for group in c.without for channel in GROUPS[group]}
+        kept = torch.tensor([float(channel not in away) for channel in CHANNELS]).view(1, -1, 1, 1)
+        self.register_buffer("hidden", kept if away else None, persistent=False)
 
     def forward(self, features: Tensor, conditions: Tensor) -> Tensor:
         dtype = self.enter.weight.dtype
         condition = self.conditions(conditions.to(dtype))
-        fine = functional.silu(self.enter(features.to(dtype)))
+        seen = features if self.hidden is None else features * self.hidden
+        fine = functional.silu(self.enter(seen.to(dtype)))
         x = functional.pixel_unshuffle(fine, 2)
         kept: list[Tensor] = []
         for down, block in zip(self.down, self.inward, strict=True):
@@ -136,7 +139,7 @@ class Painter(nn.Module):
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> Painter:
-        """In bfloat16, to paint with. WeightsError where a file is missing, damaged or made for another G-buffer."""
+        """To paint with, in bfloat16 where the device computes in it. WeightsError where a file is missing, damaged or made for another G-buffer."""
         try:
             config = json.loads((folder / "config.json").read_text())
             data = (folder / WEIGHTS).read_bytes()
@@ -145,14 +148,14 @@ class Painter(nn.Module):
             if config["sha256"] != _sha256(data):
                 raise ValueError("another checksum")
             shape = config["shape"]
-            painter = cls(PainterConfig(**shape | {"widths": tuple(shape["widths"])}))
+            painter = cls(PainterConfig(**shape | {key: tuple(shape[key]) for key in ("widths", "without")}))
             painter.load_state_dict(load(data))
             painter.sha256 = config["sha256"]
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise WeightsError(
                 f"{folder} holds no painter that fits ({error}); train one with `lucidrive train painter` or install lucidrive again."
             ) from error
-        painter = painter.eval().requires_grad_(False).to(device, torch.bfloat16)
+        painter = painter.eval().requires_grad_(False).to(device, quick(device))
         return painter.to(memory_format=torch.channels_last)
 
 
@@ -160,6 +163,17 @@ class Painter(nn.Module):
 def load_painter(folder: Path = PAINTER, device: str = "cpu") -> Painter:
     """`Painter.load`, once a folder and device."""
     return Painter.load(folder, device)
+
+
+def quick(device: str) -> torch.dtype:
+    """What the device computes fastest in: bfloat16, or on CPUs without units for it float32."""
+    if (
+        torch.device(device).type != "cpu"
+        or torch.cpu._is_avx512_bf16_supported()
+        or torch.cpu._is_amx_tile_supported()
+    ):
+        return torch.bfloat16
+    return torch.float32
 
 
 def _sha256(data: bytes) -> str:

@@ -27,7 +27,7 @@ from world.render.air import develop
 from world.render.painter import CHANNELS, Painter, PainterConfig, conditions, features, paint, plain_of
 from world.render.renderer import Renderer, Shot
 from world.scene.state import SceneState
-from world.town.teacher import Lesson, read
+from world.town.teacher import VERSION, Lesson, fingerprint, read
 from world.train.compute import Compute
 from world.train.loop import Report, Schedule, TrainingLoop
 
@@ -35,6 +35,7 @@ BATCH, CROP = 6, (144, 256)
 DIM = 0.01  # exposed radiance below which an error counts as if it were that bright
 BRIGHT = 6.0  # exposed radiance above which all is white
 LEAST = 0.1  # of the relative error, which counts everywhere
+RENDER = Path(__file__).parents[1] / "render"
 SHOWN = 6  # lessons of a sample picture
 
 
@@ -48,11 +49,10 @@ class Pages:
 
     @classmethod
     def load(cls, lessons: Path, cache: Path, report: Report | None = None) -> Pages:
-        """Made where they are not in `cache` yet, by two processes. DataError for a folder without lessons."""
-        paths = sorted(lessons.glob("[0-9]*.npz"))
-        if not paths:
-            raise DataError(f"{lessons} holds no lessons; make some with `lucidrive collect --teacher`.")
-        cache = cache / hashlib.sha256(str(lessons.resolve()).encode()).hexdigest()[:12]
+        """Made where they are not in `cache` yet, by two processes. DataError for a folder without lessons, or of other assets."""
+        paths = lessons_in(lessons)
+        drawing = b"".join(path.read_bytes() for path in sorted(RENDER.glob("**/*.py")))
+        cache = cache / hashlib.sha256(str(lessons.resolve()).encode() + drawing).hexdigest()[:12]
         cache.mkdir(parents=True, exist_ok=True)
         todo = [path for path in paths if not _file(cache, path).exists()]
         if todo:
@@ -69,11 +69,10 @@ class Pages:
     def crop(self, number: int, random: np.random.Generator | None) -> Tensor:
         """CROP of a page, float32 [h, w, C + 3], anywhere; without `random` its middle."""
         page = np.load(self.files[number], mmap_mode="r")
-        top, left = (
-            (size - crop) // 2 if random is None else int(random.integers(size - crop + 1))
-            for size, crop in zip(page.shape[:2], CROP, strict=True)
-        )
-        return torch.from_numpy(page[top : top + CROP[0], left : left + CROP[1]].astype(np.float32))
+        size = np.minimum(page.shape[:2], CROP)
+        room = np.array(page.shape[:2]) - size
+        top, left = room // 2 if random is None else random.integers(room + 1)
+        return torch.from_numpy(page[top : top + size[0], left : left + size[1]].astype(np.float32))
 
     def batch(self, numbers: np.ndarray, random: np.random.Generator | None, device: str) -> tuple[Tensor, ...]:
         """features [B, C, h, w], conditions [B, K], traced exposed radiance [B, 3, h, w]; mirrored half of the time."""
@@ -85,6 +84,25 @@ class Pages:
             told[:, 0] *= -1
         whole = whole.permute(0, 3, 1, 2)
         return whole[:, :-3].to(device), told.to(device), whole[:, -3:].to(device)
+
+
+def lessons_in(folder: Path) -> list[Path]:
+    """Their files. DataError for a folder without any, or with some of other assets than those that are drawn."""
+    paths = sorted(folder.glob("[0-9]*.npz"))
+    if not paths:
+        raise DataError(f"{folder} holds no lessons; make some with `lucidrive collect --teacher`.")
+    try:
+        about = json.loads((folder / "lessons.json").read_text())
+        same = (about["version"], about["assets"]) == (VERSION, fingerprint())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{folder} holds no lessons ({error}); make some with `lucidrive collect --teacher`."
+        ) from error
+    if not same:
+        raise DataError(
+            f"{folder} holds lessons of other assets; make lessons anew with `lucidrive collect --teacher`."
+        )
+    return paths
 
 
 def _file(cache: Path, lesson: Path) -> Path:
@@ -101,8 +119,7 @@ def _page(path: Path, cache: Path) -> None:
     lesson = read(path)
     shot, amounts = drawn(lesson), lesson.state.amounts[0]
     seen = features(shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
-    traced = np.sum([np.asarray(layer, np.float32) for layer in lesson.layers.values()], 0)
-    page = np.concatenate([seen, np.minimum(traced, 60.0)], 2).astype(np.float16)
+    page = np.concatenate([seen, np.minimum(exposed(lesson), 60.0)], 2).astype(np.float16)
     told = conditions(shot.view, shot.light, amounts).tolist()
     _file(cache, path).with_suffix(".json").write_text(json.dumps(told))
     aside = cache / f".{path.stem}-{os.getpid()}.npy"
@@ -113,6 +130,11 @@ def _page(path: Path, cache: Path) -> None:
 @lru_cache(maxsize=1)
 def _renderer() -> Renderer:
     return Renderer()
+
+
+def exposed(lesson: Lesson) -> np.ndarray:
+    """What was traced, all layers together: exposed linear radiance float32 [H, W, 3]."""
+    return np.sum([np.asarray(layer, np.float32) for layer in lesson.layers.values()], 0)
 
 
 def drawn(lesson: Lesson) -> Shot:
@@ -143,19 +165,23 @@ def train_painter(
     out: Path,
     minutes: float,
     *,
-    name: str = "embedded",
+    config: PainterConfig | None = None,
     compute: Compute | None = None,
     seed: int = 0,
     report: Report | None = None,
+    cache: Path | None = None,
 ) -> None:
-    """Trains a painter into `out`. `held_out`: lessons of other towns. A killed run goes on with the same call."""
+    """Trains a painter into `out`. `held_out`: lessons of other towns; `cache`: where features are kept (default: in `out`).
+
+    A killed run goes on with the same call. DataError for a folder without lessons.
+    """
     compute = (compute or Compute()).joined()
     device = compute.device
     with compute.main_first():
-        pages, held = Pages.load(lessons, out / "cache", report), Pages.load(held_out, out / "cache", report)
+        pages, held = (Pages.load(folder, cache or out / "cache", report) for folder in (lessons, held_out))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        painter = Painter(PainterConfig.of(name)).to(device, memory_format=torch.channels_last)
+        painter = Painter(config or PainterConfig()).to(device, memory_format=torch.channels_last)
     random = np.random.default_rng(seed)
     schedule = Schedule(minutes, rate=2e-3, warmup=60, fall=0.4, ema=0.99, weight_decay=1e-3, validate_minutes=4.0)
     loop = TrainingLoop("painter", out, painter, schedule, compute)
@@ -190,15 +216,12 @@ def train_painter(
 def save_samples(path: Path, painter: Painter, held: Pages) -> None:
     """A PNG of held-out lessons: plain shading, painted, traced."""
     rows = []
-    for number in np.linspace(0, len(held) - 1, SHOWN).astype(int):
-        lesson = read(held.lessons[number])
-        if lesson.rig.height != CROP[0]:
-            continue
+    lessons = [read(held.lessons[number]) for number in np.linspace(0, len(held) - 1, SHOWN).astype(int)]
+    for lesson in (one for one in lessons if one.rig.width == lessons[0].rig.width):
         shot, amounts = drawn(lesson), lesson.state.amounts[0]
         seen = features(shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
         painted = paint(painter, seen, conditions(shot.view, shot.light, amounts), shot.light.exposure)
-        traced = np.sum([np.asarray(layer, np.float32) for layer in lesson.layers.values()], 0) / shot.light.exposure
-        three = (shot.plain, painted, traced.astype(np.float32))
+        three = (shot.plain, painted, exposed(lesson) / np.float32(shot.light.exposure))
         rows.append(np.concatenate([developed(radiance, shot, lesson.state) for radiance in three], 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(path)
