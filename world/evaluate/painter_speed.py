@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from world.evaluate.painter import NO_PAINTER, renderer
 from world.evaluate.scene_drives import on
 from world.evaluate.scene_pictures import SIZES
 from world.evaluate.steadiness import DREAMS, dreamt
+from world.render.camera import Rig
 from world.render.painter import Painter
 from world.scene.places import load_place, towns
 
@@ -32,14 +34,16 @@ def units(about: Path = Path("/proc/cpuinfo")) -> list[str] | None:
     return [unit for unit in UNITS if unit in flags]
 
 
-def frames_a_second(seed: int, painter: Painter | None, frames: int = 60, warm: int = WARM) -> dict[str, Any]:
+def frames_a_second(
+    seed: int, painter: Painter | None, frames: int = 60, warm: int = WARM, sizes: Mapping[str, Rig] = SIZES
+) -> dict[str, Any]:
     """By size: frames/s of a step and a picture, `painted` and `plain` in turn: in the median, and of the quickest (`_best`)."""
     out: dict[str, Any] = {"bf16": units(), "threads": torch.get_num_threads()}
     if painter is None:
         return out | {"missing": NO_PAINTER}
     state = start(load_place(towns()["test"][1]), seed)
     drawing = {"painted": renderer(painter), "plain": renderer(None)}
-    for size, rig in SIZES.items():
+    for size, rig in sizes.items():
         spent: dict[str, list[float]] = {name: [] for name in drawing}
         for frame in range(frames + warm):
             for name, one in drawing.items():
