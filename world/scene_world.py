@@ -27,6 +27,7 @@ from world.errors import DataError
 from world.frame import Frame, Readout
 from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
+from world.perceive.scene import scene_from, seen_conditions
 from world.render.camera import Rig
 from world.render.painter import PAINTER, load_painter
 from world.render.raster import check_cache
@@ -138,12 +139,14 @@ class SceneDream:
     ) -> Frame:
         """The first frame, in a place by name, or in one that the seed decides. speed in m/s; lane, s: where, as `start` takes them.
 
-        `control` says under which conditions (default: a clear day). DataError for frames: scenes cannot begin in a film yet.
+        `control` says under which conditions (default: a clear day). frames: a picture uint8 [H, W, 3] or a film [T, H, W, 3]
+        to begin in, in the street most like it and (default) under its conditions. DataError for what is no picture,
+        WeightsError where there is no network that reads it.
         """
         if frames is not None:
-            raise DataError(
-                "A scene cannot begin in a picture or film yet; begin in a place, or with `--world` weights."
-            )
+            self._scene = scene_from(frames, self.model.scenes, self.seed, speed, control, self.model.rig)
+            self._place = self._scene.places[0].name
+            return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
         control = control or Control()
         self._scene = start(

@@ -83,5 +83,5 @@ def test_what_does_not_fit_is_a_sentence(model: SceneWorld) -> None:
         model.scene("nowhere")
     with pytest.raises(DataError, match="Start the dream"):
         open_dream(model).step(Control())
-    with pytest.raises(DataError, match="cannot begin in a picture"):
+    with pytest.raises(DataError, match="8 x 8 pixels"):
         open_dream(model).start(frames=np.zeros((1, 8, 8, 3), np.uint8))

@@ -17,10 +17,10 @@ from world.kinematics import EGO_LENGTH, EGO_WIDTH
 from world.perceive.coding import Reading
 from world.perceive.match import match
 from world.perceive.network import Perceiver, load
-from world.perceive.read import read
+from world.perceive.read import check, read
 from world.perceive.sight import KINDS, SeenUser
 from world.render.camera import Rig
-from world.scene.facts import CENTRE
+from world.scene.facts import CENTRE, conditions
 from world.scene.objects import SIZES, Kind
 from world.scene.query import locate, overlap, place_on, pose, project, wrap
 from world.scene.state import SceneState
@@ -50,7 +50,8 @@ def scene_from(
     speed: m/s; control: its conditions hold instead of those that are seen; perceiver: default: the one that came along.
     Raises DataError for what is no picture, WeightsError where there is no network to read it.
     """
-    return scene_of(read(perceiver or load(), frames), names, seed, speed, control, rig)
+    film = check(frames)  # before anything is loaded
+    return scene_of(read(perceiver or load(), film), names, seed, speed, control, rig)
 
 
 def scene_of(
@@ -68,6 +69,12 @@ def scene_of(
     state = start(place, seed, control, SPEED if speed is None else speed, lane=lane, s=s)
     state = _where_the_camera_was(state, reading, rig)
     return _with_those_seen(state, reading, rig)
+
+
+def seen_conditions(state: SceneState) -> dict[str, int]:
+    """The weather and time of a scene, as a Control takes them."""
+    weather, time = conditions(state.amounts[0])
+    return {"weather": weather, "time": time}
 
 
 def _where_the_camera_was(state: SceneState, reading: Reading, rig: Rig) -> SceneState:

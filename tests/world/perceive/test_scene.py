@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from tests.world.perceive.ideal import output_of
 from world.controls import Control, TimeOfDay, Weather
+from world.dream import open_dream, restore
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.errors import DataError
+from world.perceive import scene
 from world.perceive.coding import reading
 from world.perceive.match import match, spots, unlikeness
+from world.perceive.network import PerceiveConfig, Perceiver
 from world.perceive.scene import scene_of
 from world.perceive.sight import KINDS, SeenUser, Sight, targets
 from world.render.camera import Rig
@@ -21,6 +26,7 @@ from world.scene.facts import NO_JUNCTION
 from world.scene.objects import VEHICLES, Kind
 from world.scene.places import load_place, towns
 from world.scene.query import touching
+from world.scene_world import SceneWorld
 
 NAMES = towns()["test"][1:3]  # between them they have every width but some with three lanes
 STREET = Sight(2, 2, 1, 0.5, 0.06, 25.0, Weather.RAIN_2, TimeOfDay.NIGHT, -0.03, 0.714, 1.45)
@@ -88,6 +94,29 @@ def test_scenes_of_true_sights_are_legal_and_go_on(seed: int) -> None:
     for _ in range(50):
         made = step(made, [Control()])
     check(made)
+
+
+def test_a_drive_begins_in_a_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the door that the page and the command line take."""
+    torch.manual_seed(0)
+    perceiver = Perceiver(PerceiveConfig((8, 8, 16, 16), (0, 1, 1, 1), 8)).eval()
+    monkeypatch.setattr(scene, "load", lambda: perceiver)
+    film = np.random.default_rng(0).integers(0, 256, (3, 90, 160, 3), dtype=np.uint8)
+    world, hashes = SceneWorld(NAMES, painter=None), []
+    for _ in range(2):
+        dream = open_dream(world, 5, 0)
+        first = dream.start(frames=film, speed=4.0)
+        assert first.motion.speed == 4.0 and dream.index == 0
+        assert (first.control.weather, first.control.time) == (first.readout.weather, first.readout.time)
+        hashes.append(dream.state_now.hash())
+        assert dream.step(first.control).index == 1
+    assert hashes[0] == hashes[1]
+    again = restore(world, *dream.state())
+    assert again.state_now.hash() == dream.state_now.hash()
+    night = Control(weather=Weather.FOG_1, time=TimeOfDay.NIGHT)
+    assert open_dream(world, 5, 0).start(night, frames=film).readout.weather == Weather.FOG_1
+    with pytest.raises(DataError, match="float64"):
+        open_dream(world).start(frames=film / 255)
 
 
 def test_where_no_street_is_like_it_the_likest_is_taken() -> None:
