@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ui.commands import perceive
 from ui.commands.brain import brain
 from ui.console import print_json, print_table, progress
 from world.errors import SimulatorError
@@ -112,6 +113,9 @@ def driver(
 
 
 evaluate.command(epilog="Example: lucidrive evaluate brain --only brain --only rules --json")(brain)
+evaluate.command("perceive", epilog="Example: lucidrive evaluate perceive --weights runs/perceive --json")(
+    perceive.evaluate
+)
 
 
 @evaluate.command(epilog="Examples: lucidrive evaluate town --routes 200 --json; lucidrive evaluate town --minutes 10")
