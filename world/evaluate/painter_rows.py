@@ -33,7 +33,7 @@ def _fidelity(found: dict[str, Any]) -> list[Row]:
     for key, text in gains.items():
         one = found[key]
         what = f"gain over plain shading: {text}" + (f" ({one['condition']})" if key == "least_gain" else "")
-        out.append((what, f"{one['gain']:+.1f} dB", f"+{GAIN_AIMS[key]} dB"))
+        out.append((what, f"{round(one['gain'], 1) + 0.0:+.1f} dB", f"+{GAIN_AIMS[key]} dB"))
     return out
 
 

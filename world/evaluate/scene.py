@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -159,12 +159,13 @@ def _endurance(bench: Bench) -> dict[str, float]:
 
 
 def _fidelity(bench: Bench) -> dict[str, Any]:
-    return fidelity(bench.sources.references, bench.sources.painter, bench.each, bench.sizes.references)
+    here = replace(bench, workers=None)  # one picture keeps all cores busy
+    return fidelity(bench.sources.references, bench.sources.painter, here.each, bench.sizes.references)
 
 
 def _steadiness(bench: Bench) -> dict[str, Any]:
-    size = bench.sizes
-    return steadiness(bench.seed, bench.sources.painter, bench.each, size.dreams, size.seconds, size.samples)
+    size, here = bench.sizes, replace(bench, workers=None)
+    return steadiness(bench.seed, bench.sources.painter, here.each, size.dreams, size.seconds, size.samples)
 
 
 def _judge(bench: Bench) -> dict[str, Any]:
