@@ -258,7 +258,8 @@ class FakeDrive:
 class FakeDreamer:
     scenes = ("avenue", "old_town")
     known: frozenset[str] | None = None
-    scene_world = False  # so that it can begin in pictures
+    scene_world = False
+    begins_in_pictures = True
     driving = True
 
     def __init__(self, clips: Path, most: int = 3) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bridge.errors import DataError
+from bridge.errors import DataError, WeightsError
 from bridge.loop import Loop
 from bridge.session import Session
 from bridge.state import pack, unpack
@@ -18,6 +19,8 @@ from ui.drive import Drive, Start
 from ui.live import LiveDreamer
 from ui.places import offered, picture_of
 from world.dream import open_dream
+from world.perceive import scene
+from world.perceive.network import PerceiveConfig, Perceiver, load
 from world.scene.places import ENDING, FOLDER, towns
 from world.scene_world import SceneWorld
 
@@ -83,3 +86,17 @@ def test_a_drive_may_begin_in_a_town_that_no_seed_would_choose(drive: Drive, mod
     assert "town-3" not in model.scenes
     drive.begin(Start(3, "town-3"))
     assert drive.view().scene == "town-3"
+
+
+def test_a_drive_begins_in_a_picture_where_there_is_a_network_that_reads_it(
+    drive: Drive, model: SceneWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert drive.view().scene in model.scenes
+    picture = np.random.default_rng(0).integers(0, 256, (1, 90, 160, 3), dtype=np.uint8)
+    monkeypatch.setattr(scene, "load", lambda: load(tmp_path))
+    with pytest.raises(WeightsError, match="lucidrive train perceive"):
+        drive.begin(Start(3, pictures=picture, speed=5.0))
+    perceiver = Perceiver(PerceiveConfig((8, 8, 16, 16), (0, 1, 1, 1), 8)).eval()
+    monkeypatch.setattr(scene, "load", lambda: perceiver)
+    drive.begin(Start(3, pictures=picture, speed=5.0))
+    assert drive.view().scene is None

@@ -64,7 +64,7 @@ def tab(page: str, path: str = "/dream", origin: str | None = None) -> Iterator[
 def test_a_tab_is_greeted_then_sees_the_dream(page: str) -> None:
     with tab(page) as mine:
         hello = mine.next("hello")
-        assert hello["scenes"] == ["avenue", "old_town"] and len(hello["token"]) >= 16
+        assert hello["scenes"] == ["avenue", "old_town"] and len(hello["token"]) >= 16 and hello["pictures"]
         first, second = mine.next("picture"), mine.next("picture")
     assert messages.HEADER.unpack_from(second)[0] > messages.HEADER.unpack_from(first)[0]
     image = Image.open(io.BytesIO(second[messages.HEADER.size :]))

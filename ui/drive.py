@@ -237,7 +237,12 @@ class Dreamer(Protocol):
 
     @property
     def scene_world(self) -> bool:
-        """Whether what is so is known of a scene; else it is read off a latent world's pictures, which can begin in yours."""
+        """Whether what is so is known of a scene; else it is read off a latent world's pictures."""
+        ...
+
+    @property
+    def begins_in_pictures(self) -> bool:
+        """Whether a dream can begin in a person's picture or film: a scene's only where there is a network that reads it."""
         ...
 
     @property

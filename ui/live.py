@@ -28,6 +28,7 @@ from ui.live_drive import LiveDrive, Workshop
 from ui.places import offered, picture_of
 from world.controls import DT, Event, Side
 from world.dream import AnyWorld, open_dream, step_all
+from world.perceive.network import FOLDER
 from world.scene_world import SceneWorld
 
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
@@ -148,6 +149,10 @@ class LiveDreamer:
     @property
     def scene_world(self) -> bool:
         return isinstance(self.model, SceneWorld)
+
+    @property
+    def begins_in_pictures(self) -> bool:
+        return not self.scene_world or (FOLDER / "config.json").exists()
 
     @property
     def known(self) -> frozenset[str] | None:

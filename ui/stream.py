@@ -187,6 +187,7 @@ class Stream:
             "known": sorted(known) if known is not None else None,
             "driving": self.dreamer.driving,
             "scene_world": self.dreamer.scene_world,
+            "pictures": self.dreamer.begins_in_pictures,
         }
         await self.socket.send_text(messages.encode_json("hello", **hello))
         while True:

@@ -61,10 +61,9 @@ function mount(root) {
   });
   tablets(root.querySelector(".tablets"));
 
-  /** A latent world's picture has one size and reads its facts off itself; it can begin in pictures. */
+  /** A latent world's picture has one size and reads its facts off itself. */
   function latent() {
     picture.exact = false;
-    find("upload").hidden = false;
     const words = { source: "the picture reads", "quality-label": "Quality K", "quality-hint": "steps a frame: sharper, slower" };
     for (const [id, text] of Object.entries(words)) relabel(find(id), text);
     for (const button of find("quality").children) button.textContent = button.dataset.value;
@@ -78,6 +77,7 @@ function mount(root) {
       if (message.known) pads.offer(new Set(message.known));
       root.classList.toggle("keyed", !message.driving);
       if (!message.scene_world) latent();
+      find("upload").hidden = !message.pictures;
       if (!message.driving) find("text").placeholder = t("This world obeys the keys: W A S D or the arrows");
     },
     state(message) {
