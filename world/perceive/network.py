@@ -82,7 +82,7 @@ class Perceiver(nn.Module):
         self.config = c = config or PerceiveConfig()
         self.enter = nn.Conv2d(3, c.widths[0], 5, stride=2, padding=2)
         self.down = nn.ModuleList(
-            nn.Conv2d(before, after, 3, stride=2, padding=1)
+            _active(before, nn.Conv2d(before, after, 3, stride=2, padding=1))
             for before, after in zip(c.widths[:-1], c.widths[1:], strict=True)
         )
         self.stages = nn.ModuleList(
@@ -90,17 +90,19 @@ class Perceiver(nn.Module):
             for width, count in zip(c.widths, c.blocks, strict=True)
         )
         fine, coarse = c.widths[-2], c.widths[-1]
-        self.lower = nn.Conv2d(coarse, coarse, 3, stride=2, padding=1)
-        self.narrow = nn.Conv2d(coarse, 24, 1)
+        self.lower = _active(coarse, nn.Conv2d(coarse, coarse, 3, stride=2, padding=1))
+        self.narrow = _active(coarse, nn.Conv2d(coarse, 24, 1))
         rows, columns = -(-CELLS[0] // 4), -(-CELLS[1] // 4)
         self.road = nn.Sequential(
             nn.SiLU(), nn.Linear(24 * rows * columns, c.head), nn.SiLU(),
             nn.Linear(c.head, sum(CLASSES.values()) + len(VALUES)),
         )  # fmt: skip
-        self.rise = nn.Conv2d(coarse, fine, 1)
+        self.rise = _active(coarse, nn.Conv2d(coarse, fine, 1))
         self.merge = Block(fine)
-        self.grid = nn.Conv2d(fine, len(KINDS) + len(PLACE), 1)
-        nn.init.constant_(self.grid.bias[: len(KINDS)], -4.6)  # type: ignore[arg-type]  # nobody, to begin with
+        grid = nn.Conv2d(fine, len(KINDS) + len(PLACE), 1)
+        self.grid = _active(fine, grid)
+        assert grid.bias is not None
+        nn.init.constant_(grid.bias[: len(KINDS)], -4.6)  # nobody, to begin with
 
     def forward(self, pictures: Tensor) -> Output:
         x = self.enter(2 * pictures - 1)
@@ -108,12 +110,16 @@ class Perceiver(nn.Module):
         for k, stage in enumerate(self.stages):
             if k:
                 kept = x
-                x = self.down[k - 1](functional.silu(x))
+                x = self.down[k - 1](x)
             x = stage(x)
-        low = functional.silu(self.lower(functional.silu(x)))
-        road = self.road(self.narrow(low).flatten(1))
+        road = self.road(self.narrow(self.lower(x)).flatten(1))
         raised = functional.interpolate(self.rise(x), size=kept.shape[-2:], mode="nearest")
-        return Output(road.float(), self.grid(functional.silu(self.merge(kept + raised))).float())
+        return Output(road.float(), self.grid(self.merge(kept + raised)).float())
+
+
+def _active(width: int, layer: nn.Module) -> nn.Sequential:
+    """A layer on normalised activations of so many channels: without the norm little of a picture would reach the heads."""
+    return nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), layer)
 
 
 def split(road: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
