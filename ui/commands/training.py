@@ -153,7 +153,7 @@ def judge(
 
             stills = out / "stills"
             with compute.main_first():
-                collect_stills(lessons, stills, 2, lambda done, of: report(0.0, f"lessons: {done} of {of}"))
+                collect_stills(lessons, stills, 2, lambda done, of: report(0.0, f"lessons: {done} of {of} lots"))
             films = [*films, stills]
         train_judge(films, held_out, out, minutes=minutes, compute=compute, seed=seed, report=report, begin=begin)
 

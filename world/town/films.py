@@ -35,6 +35,8 @@ from world.town.teacher import SPLITS, Lesson, Progress, claim, fingerprint, pat
 SIZE, DRAWN = (72, 128), (144, 256)  # of a film's pictures; of what air is drawn at before it is made as small
 SAMPLES = 12  # paths a pixel of SIZE; 0: plain shading
 
+SOME = 100  # lessons of one town that a worker takes at once: its tiles are then made once
+
 
 @dataclass(frozen=True, eq=False)
 class Film:
@@ -128,13 +130,18 @@ def collect_films(
 
 
 def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Progress | None = None) -> Path:
-    """A film of one picture out of every lesson in a folder; those that are there are kept. DataError for a folder without lessons."""
+    """A film of one picture out of every lesson in a folder, town by town; those that are there are kept. DataError for no lessons."""
     paths = sorted(lessons.glob("[0-9]*.npz"))
     if not paths:
         raise DataError(f"{lessons} holds no lessons; make some with `lucidrive collect --teacher`.")
-    claim(out, {"stills": VERSION, "assets": fingerprint(), "lessons": str(lessons.resolve())})
-    todo = [(path, out) for path in paths if not path_of(out, int(path.stem)).exists()]
-    _each(_collect_still, todo, len(paths), workers, progress)
+    split = json.loads((lessons / "lessons.json").read_text())["split"] if (lessons / "lessons.json").exists() else ""
+    claim(out, {"stills": VERSION, "assets": fingerprint(), "split": split, "lessons": str(lessons.resolve())})
+    towns: dict[str, list[Path]] = {}
+    for path in paths:
+        if not path_of(out, int(path.stem)).exists():
+            towns.setdefault(_about(path)["place"], []).append(path)
+    rows = [(some, out) for its in towns.values() for some in _parts(its)]
+    _each(_collect_stills, rows, len(rows), workers, progress)
     return out
 
 
@@ -171,8 +178,22 @@ def _collect(out: Path, seed: int, split: str, number: int, samples: int) -> Non
     write(make(seed, split, number, samples), path_of(out, number))
 
 
-def _collect_still(lesson: Path, out: Path) -> None:
-    write(still(read(lesson)), path_of(out, int(lesson.stem)))
+def _collect_stills(lessons: Sequence[Path], out: Path) -> None:
+    for lesson in lessons:
+        write(still(read(lesson)), path_of(out, int(lesson.stem)))
+
+
+def _parts(paths: list[Path]) -> list[list[Path]]:
+    return [paths[k : k + SOME] for k in range(0, len(paths), SOME)]
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """What a lesson or a film says of itself. DataError where it is damaged."""
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return dict(json.loads(str(file["about"])))
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise DataError(f"{path} is damaged ({error}); delete it, and it is made again.") from error
 
 
 def write(film: Film, path: Path) -> None:

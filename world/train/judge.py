@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from world.controls import SIDED_EVENTS, Command, Event, Side, TimeOfDay, Weather
+from world.data.video import fit
 from world.errors import DataError
 from world.files import seeded
 from world.judge import AGES, CLASSES, KINDS, MANOEUVRES, PART, SCALES, Judge, JudgeConfig, as_input, card, save
@@ -57,8 +58,8 @@ class Films:
     values: Tensor
 
     @classmethod
-    def load(cls, folders: Sequence[Path], report: Report | None = None) -> Films:
-        """Of one folder or several; films of one picture show it AGES times. DataError for a folder that holds none."""
+    def load(cls, folders: Sequence[Path], report: Report | None = None, size: tuple[int, int] = (72, 128)) -> Films:
+        """Of one folder or several, in a size; films of one picture show it AGES times. DataError for a folder that holds none."""
         pictures: list[np.ndarray] = []
         truths: list[Truth] = []
         for folder in folders:
@@ -67,6 +68,7 @@ class Films:
                 raise DataError(f"{folder} holds no films; make some with `lucidrive collect --films`.")
             for done, path in enumerate(paths):
                 film, truth = read_pictures(path)
+                film = np.stack([fit(picture, size) for picture in film])
                 pictures.append(film if len(film) == len(AGES) else film[-1:].repeat(len(AGES), 0))
                 truths.append(truth)
                 if report and done % 500 == 0:
@@ -121,13 +123,22 @@ def train_judge(
     begin: Path | None = None,
 ) -> None:
     """Trains on folders of films into the folder `out`; `held_out`: films of test towns, by which it is measured and nothing is chosen.
+    DataError for films of other towns than those.
 
     `begin`: the folder of a judge of the same shape to go on with, whose minutes count as its own.
     A killed run goes on from its last checkpoint when the same command is given again.
     """
     compute = (compute or Compute()).joined()
     device, config = compute.device, config or JudgeConfig()
-    seen, held = Films.load(films, report), Films.load([held_out], report)
+    for folder in films:
+        if _made(folder).get("split", "train") != "train":
+            raise DataError(
+                f"{folder} holds films of the {_made(folder)['split']} split; the judge learns from training towns."
+            )
+    if _made(held_out).get("split") == "train":
+        raise DataError(f"{held_out} holds films of training towns; measure the judge on those of test towns.")
+    size = (config.height, config.width)
+    seen, held = Films.load(films, report, size), Films.load([held_out], report, size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         judge = Judge(config)
@@ -153,14 +164,14 @@ def train_judge(
         return
     judge.load_state_dict(loop.ema)
     judge.eval()
-    trained = {"films": len(seen), "made": _made(films), "steps": loop.step, "seed": seed}
+    trained = {"films": len(seen), "made": [_made(folder) for folder in films], "steps": loop.step, "seed": seed}
     save(judge, out, {"minutes": before + minutes, **trained, "held_out": accuracy(judge, held)})
 
 
-def _made(folders: Sequence[Path]) -> list[Any]:
-    """How the films of some folders were made."""
-    paths = [folder / "lessons.json" for folder in folders]
-    return [json.loads(path.read_text()) if path.exists() else None for path in paths]
+def _made(folder: Path) -> dict[str, Any]:
+    """How the films of a folder were made; nothing where it does not say."""
+    path = folder / "lessons.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 def losses(answers: dict[str, Tensor], classes: dict[str, Tensor], values: Tensor) -> dict[str, Tensor]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,8 +19,19 @@ from world.errors import DataError
 from world.judge import AGES, GAP, MANOEUVRES
 from world.render.camera import Rig
 from world.scene.places import load_place, towns
-from world.scene.state import SceneState
-from world.town.films import SIZE, Film, collect_films, make, read_film, read_pictures, still, traced, write
+from world.scene.state import SceneState, to_bytes
+from world.town.films import (
+    SIZE,
+    Film,
+    collect_films,
+    collect_stills,
+    make,
+    read_film,
+    read_pictures,
+    still,
+    traced,
+    write,
+)
 from world.town.moments import UNKNOWN, VISIBLE, WINDOW, happening, manoeuvre, scenes, truth_of
 from world.town.teacher import Lesson
 
@@ -157,6 +169,27 @@ def test_films_are_collected_once_and_a_folder_keeps_to_one_kind(tmp_path: Path)
     assert (tmp_path / "000001.npz").stat().st_mtime_ns == first
     with pytest.raises(DataError, match="choose another folder"):
         collect_films(3, tmp_path, 1, "validation", 1, samples=0)
+
+
+@pytest.mark.slow
+def test_lessons_become_films_once(film: Film, tmp_path: Path) -> None:
+    lessons, out = tmp_path / "lessons", tmp_path / "stills"
+    lessons.mkdir()
+    with pytest.raises(DataError, match="holds no lessons"):
+        collect_stills(lessons, out)
+    state = film.states[-1]
+    arrays = {f"state.{name}": np.frombuffer(part, np.uint8) for name, part in to_bytes(state).items()}
+    about = json.dumps({"place": state.places[0].name, "rig": asdict(Rig()), "number": 7})
+    np.savez(
+        lessons / "000007.npz",
+        about=np.array(about),
+        **{"layer.sky": np.full((144, 256, 3), 0.2, np.float16)},
+        **arrays,
+    )
+    collect_stills(lessons, out)
+    collect_stills(lessons, out)
+    assert [path.name for path in sorted(out.glob("*.npz"))] == ["000007.npz"]
+    assert read_film(out / "000007.npz").states[0].hash() == state.hash()
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from world.errors import DataError
 from world.judge import AGES, MANOEUVRES, Judge
 from world.town.films import Film
 from world.town.moments import UNKNOWN
+from world.train import judge
 from world.train.compute import Compute
 from world.train.judge import MIRRORED, Films, accuracy, losses, summary, train_judge
 
@@ -27,7 +28,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("judge")
-    train_judge([folder], folder, out, config=SMALL, minutes=1.0, compute=Compute(step_seconds=0.2))  # 300 steps
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "BATCH", 16)
+        train_judge([folder], folder, out, config=SMALL, minutes=1.0, compute=Compute(step_seconds=0.1))  # 600 steps
     return out
 
 
@@ -48,8 +51,8 @@ def test_it_learns_what_films_show(trained: Path, folder: Path) -> None:
 @pytest.mark.slow
 def test_a_finished_training_goes_on_from_its_checkpoint(trained: Path, folder: Path) -> None:
     before = json.loads((trained / "config.json").read_text())["trained"]["steps"]
-    train_judge([folder], folder, trained, config=SMALL, minutes=1.02, compute=Compute(step_seconds=0.2))
-    assert before < json.loads((trained / "config.json").read_text())["trained"]["steps"] <= before + 7
+    train_judge([folder], folder, trained, config=SMALL, minutes=1.02, compute=Compute(step_seconds=0.1))
+    assert before < json.loads((trained / "config.json").read_text())["trained"]["steps"] <= before + 13
 
 
 @pytest.mark.slow
@@ -84,8 +87,8 @@ def test_mirrored_twice_a_manoeuvre_is_itself() -> None:
 
 
 def test_nothing_is_learnt_of_what_is_not_known(folder: Path) -> None:
-    judge, films = Judge(SMALL), Films.load([folder])
-    answers = judge(torch.zeros(4, len(AGES), 3, 36, 64))
+    films = Films.load([folder])
+    answers = Judge(SMALL)(torch.zeros(4, len(AGES), 3, 36, 64))
     unknown = {name: torch.full((4,), UNKNOWN) for name in films.classes}
     assert float(losses(answers, unknown, torch.full((4, 2), torch.nan))["loss"].detach()) == 0.0
 
@@ -96,6 +99,16 @@ def test_a_film_of_one_picture_tells_no_motion(tmp_path: Path) -> None:
     films = Films.load([folder_of([whole, still], tmp_path)])
     assert films.pictures.shape[:2] == (2, len(AGES))
     assert (films.pictures[1] == whole.pictures[-1]).all()
+
+
+def test_no_town_is_both_learnt_from_and_measured_on(folder: Path, tmp_path: Path) -> None:
+    kinds = {split: folder_of([made_up(0)], tmp_path / split) for split in ("train", "test")}
+    for split, its in kinds.items():
+        (its / "lessons.json").write_text(json.dumps({"split": split}))
+    with pytest.raises(DataError, match="holds films of the test split"):
+        train_judge([kinds["train"], kinds["test"]], kinds["test"], tmp_path / "out", config=SMALL, minutes=0.01)
+    with pytest.raises(DataError, match="holds films of training towns"):
+        train_judge([kinds["train"]], kinds["train"], tmp_path / "out", config=SMALL, minutes=0.01)
 
 
 def test_a_folder_without_films_is_refused(tmp_path: Path) -> None:
