@@ -197,7 +197,7 @@ def scenes_of(readings: Sequence[Reading], seed: int) -> dict[str, Figure]:
 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """The result as rows of text."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, figure in result["figures"].items():
         error = name.rpartition(", ")[2].split()[0] in ("m", "degrees", "%")
         read, guessed = (f"{value:.2f}" if error else f"{100 * value:.0f}%" for value in (figure.read, figure.guessed))

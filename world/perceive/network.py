@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -158,4 +157,4 @@ def load(folder: Path = FOLDER) -> Perceiver:
         raise WeightsError(f"{folder / 'config.json'} is damaged ({error}); copy it anew or train again.") from error
     perceiver = Perceiver(config)
     load_part(folder, NAME, perceiver, raw)
-    return perceiver.to(memory_format=torch.channels_last)
+    return perceiver

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -215,7 +216,7 @@ def _put_person(there: Tables, agents: np.ndarray, slot: int, where: tuple[float
     a["memory"][0], a["memory"][1] = way, -way * left / half if half else 0.0
 
 
-def _frozen(state: SceneState, **changes: np.ndarray) -> SceneState:
+def _frozen(state: SceneState, **changes: Any) -> SceneState:
     for array in changes.values():
         array.flags.writeable = False
     return replace(state, **changes)

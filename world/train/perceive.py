@@ -61,7 +61,7 @@ def train_perceive(
         )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        perceiver = Perceiver(config).to(device, memory_format=torch.channels_last)
+        perceiver = Perceiver(config).to(device)
     schedule = Schedule(minutes, rate=RATE, warmup=100, fall=0.3, ema=0.995, weight_decay=0.02, validate_minutes=4.0)
     loop = TrainingLoop("perceive", out, perceiver, schedule, compute)
     random = np.random.default_rng([seed, loop.step])

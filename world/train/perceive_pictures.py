@@ -108,7 +108,7 @@ def drawn(
     return _made(jobs, workers, report, "drives")
 
 
-def _made(jobs: list[Job], workers: int, report: Report | None, what: str) -> Pictures:
+def _made(jobs: Sequence[Job], workers: int, report: Report | None, what: str) -> Pictures:
     todo = [job for job in jobs if not job[0].with_suffix(".npz").exists()]
     if todo:
         todo[0][0].parent.mkdir(parents=True, exist_ok=True)
