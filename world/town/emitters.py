@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from world.render.camera import View
 from world.render.draw import Surroundings
@@ -21,22 +22,30 @@ _SKY_SIZE = (128, 256)
 def environment(mi: Any, light: Light, weight: float) -> dict[str, Any]:
     """The sky that plain shading has, and below the horizon the ground's radiance."""
     above = sky(light)
-    rows, columns = _SKY_SIZE
-    polar = (np.arange(rows) + 0.5) / rows * math.pi
-    turn = (np.arange(columns) + 0.5) / columns * 2 * math.pi
-    out = np.empty((rows, columns, 3), np.float32)
-    for row, angle in enumerate(polar):
-        for column, around in enumerate(turn):
-            x, y, z = math.sin(angle) * math.sin(around), math.sin(angle) * math.cos(around), math.cos(angle)
-            out[row, column] = (
-                above.ground if z < -0.01 else look_up(above.radiance, *np.array([x, y, max(z, 0.0)], np.float32))
-            )
+    out = np.empty((*_SKY_SIZE, 3), np.float32)
+    _look_round(out, above.radiance, np.asarray(above.ground, np.float32))
     return {
         "type": "envmap",
         "sampling_weight": weight,
         "bitmap": mi.Bitmap(out),
         "to_world": mi.ScalarTransform4f().rotate([1, 0, 0], 90),
     }
+
+
+@njit(cache=True)
+def _look_round(out, radiance, ground):
+    rows, columns = out.shape[0], out.shape[1]
+    for row in range(rows):
+        polar = (row + 0.5) / rows * math.pi
+        z = math.cos(polar)
+        for column in range(columns):
+            turn = (column + 0.5) / columns * 2 * math.pi
+            if z < -0.01:
+                out[row, column] = ground
+                continue
+            x, y = math.sin(polar) * math.sin(turn), math.sin(polar) * math.cos(turn)
+            r, g, b = look_up(radiance, np.float32(x), np.float32(y), np.float32(max(z, 0.0)))
+            out[row, column, 0], out[row, column, 1], out[row, column, 2] = r, g, b
 
 
 def sun(light: Light) -> dict[str, Any]:
