@@ -18,7 +18,7 @@ from ui.cli import app
 
 pytest.importorskip("mitsuba", reason="lessons need the extra `sim`")
 
-from world.town import teacher
+from world.town import films, teacher
 
 pytestmark = pytest.mark.sim
 WISH = ("collect", "--teacher", "--split", "test", "--samples", "4", "--workers", "1", "--device", "cpu")
@@ -50,10 +50,28 @@ def test_the_teacher_is_told_what_was_asked_for(tmp_path: Path, monkeypatch: pyt
     }  # fmt: skip
 
 
+def test_films_are_made_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+
+    def collect_films(*arguments: Any) -> Path:
+        arguments[-1](30, 60)
+        told.append(arguments[:-1])
+        return tmp_path
+
+    monkeypatch.setattr(films, "collect_films", collect_films)
+    wish = ("collect", "--films", "--frames", "60", "--split", "test", "--seed", "3", "--out", str(tmp_path))
+    result = run(*wish)
+    assert result.exit_code == 0 and "30 of 60" in result.stderr
+    assert run("collect", "--films").exit_code == 0
+    assert told == [(60, tmp_path, 3, "test", 2), (1_200, Path("data/films"), 0, "train", 2)]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (("--teacher", "--town", __file__), "leave out --town or --teacher"),
+        (("--films", "--town", __file__), "leave out --town, --teacher"),
+        (("--films", "--teacher"), "leave out --town, --teacher"),
         (("--samples", "8"), "add --teacher"),
         (("--device", "cpu"), "add --teacher"),
         (("--teacher", "--out", __file__), "cannot be used"),

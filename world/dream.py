@@ -12,13 +12,10 @@ from world.controls import Control
 from world.frame import Frame
 from world.latent.dream import LatentDream, step_latent
 from world.model import WorldModel
-from world.render.painter import PAINTER
+from world.render.painter import SHIPPED
 from world.scene_world import SceneDream, SceneWorld
 
-SCENE, PLAIN = (
-    "scene",
-    "plain",
-)  # names of the scene world, painted and plainly shaded, where else a folder of weights is named
+SCENE, PLAIN = "scene", "plain"  # the scene world, painted and plainly shaded, where else a folder of weights is named
 
 AnyDream = LatentDream | SceneDream
 AnyWorld = WorldModel | SceneWorld
@@ -27,7 +24,7 @@ AnyWorld = WorldModel | SceneWorld
 def load_world(path: Path | None = None, device: str = "cpu") -> AnyWorld:
     """A scene world, or where `path` names a folder of weights the latent world of those. WeightsError."""
     if path is None or is_scene(path):
-        return SceneWorld(device=device, painter=PAINTER if str(path) != PLAIN and PAINTER.exists() else None)
+        return SceneWorld(device=device, painter=None if str(path) == PLAIN else SHIPPED)
     return WorldModel.load(path, device)
 
 

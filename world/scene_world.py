@@ -1,6 +1,6 @@
 """Scene worlds behind the door: a `SceneWorld` knows places, a `SceneDream` drives through one, and both look like a latent world's.
 
-Streets are a place's, traffic goes by rules, the driver is learnt by imitation of rules, the painter from a path tracer.
+Streets are a place's, traffic goes by rules, the driver is learnt by imitation of rules; the picture is plainly shaded, and painted where there are weights for it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
 from world.perceive.scene import scene_from, seen_conditions
 from world.render.camera import Rig
-from world.render.painter import PAINTER, load_painter
+from world.render.painter import SHIPPED, load_painter
 from world.render.raster import check_cache
 from world.render.renderer import Renderer
 from world.scene.between import between
@@ -57,7 +57,7 @@ class SceneWorld:
         rig: Rig | None = None,
         device: str = "cpu",
         driver: By = DRIVER,
-        painter: Path | None = PAINTER if PAINTER.exists() else None,
+        painter: Path | None = SHIPPED,
     ) -> None:
         """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
         for weights that are none."""

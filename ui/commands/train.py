@@ -33,12 +33,13 @@ Seed = Annotated[int, typer.Option(help="The same seed gives the same data and t
 
 def collect(
     frames: Annotated[
-        int | None, typer.Option(min=1, help="How many, at 10 a second: 40,000; 12,000 with --teacher.")
+        int | None,
+        typer.Option(min=1, help="How many, at 10 a second: 40,000; 12,000 with --teacher; 1,200 with --films."),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The folder to write to, data/train or data/teacher by itself; a killed run goes on from there."
+            help="The folder to write to, by itself data/train, data/teacher or data/films; a killed run goes on from there."
         ),
     ] = None,
     seed: Seed = 0,
@@ -50,6 +51,9 @@ def collect(
     teacher: Annotated[
         bool, typer.Option("--teacher", help="Lessons for the painter: moments of scenes, path-traced by Mitsuba.")
     ] = False,
+    films: Annotated[
+        bool, typer.Option("--films", help="Films for the judge: three path-traced pictures of a drive each.")
+    ] = False,
     samples: Annotated[
         int | None, typer.Option(min=4, help="With --teacher: paths a pixel, 8 by itself; noise falls with their root.")
     ] = None,
@@ -57,7 +61,12 @@ def collect(
         Device | None, typer.Option(help="With --teacher: where to trace; auto: the GPU where there is one.")
     ] = None,
 ) -> None:
-    """Drive through lucidrive's own town and record a dataset, or lessons for the painter (needs the extra `sim`)."""
+    """Drive through lucidrive's own town and record a dataset; or trace lessons for the painter, or films for the judge (extra `sim`)."""
+    if films:
+        if town is not None or teacher or samples is not None or device is not None:
+            raise DataError("Films are traced as they are; leave out --town, --teacher, --samples and --device.")
+        _film(frames or 1_200, out or Path("data/films"), seed, workers, split)
+        return
     if teacher:
         if town is not None:
             raise DataError("The teacher drives through the scene's own towns; leave out --town or --teacher.")
@@ -101,6 +110,21 @@ def _teach(frames: int, out: Path, seed: int, workers: int, split: Split, sample
             device=device.value,
         )
     say(f"{frames:,} lessons of the {split} towns are in {out}.")
+
+
+def _film(count: int, out: Path, seed: int, workers: int, split: Split) -> None:
+    from world.town.films import collect_films
+
+    with progress(f"films, {split}") as report:
+        collect_films(
+            count,
+            out,
+            seed,
+            split.value,
+            workers,
+            lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,}"),
+        )
+    say(f"{count:,} films of the {split} towns are in {out}.")
 
 
 def town(

@@ -295,7 +295,9 @@ def scene_driver(
     say(f"The driver is in {made}; `lucidrive evaluate driver --weights {made}` measures it beside the rules.")
 
 
-app.command("painter", epilog="Example: lucidrive train painter --lessons data/teacher --out runs/painter")(painter.train)
+app.command("painter", epilog="Example: lucidrive train painter --lessons data/teacher --out runs/painter")(
+    painter.train
+)
 app.command("perceive", epilog="Example: lucidrive train perceive --lessons data/teacher --out runs/perceive")(
     perceive.train
 )

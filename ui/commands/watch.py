@@ -11,7 +11,10 @@ import typer
 from ui.console import progress, say
 from world.errors import DataError
 
-World = Annotated[Path | None, typer.Option(help="A folder of weights of a latent world; default: the scene world.")]
+World = Annotated[
+    Path | None,
+    typer.Option(help="plain: the scene world without its painter; or a folder of weights of a latent world."),
+]
 Steps = Annotated[
     int,
     typer.Option(

@@ -45,7 +45,10 @@ DARK = 0.02  # exposed radiance around which the network's scale turns from line
 OFFSET = 0.25  # exposed radiance of an output of one
 FORMAT = 1  # of config.json
 WEIGHTS = "painter.safetensors"
-PAINTER = Path(__file__).parents[1] / "weights" / "painter"  # what paints unless told otherwise
+PAINTER = Path(__file__).parents[1] / "weights" / "painter"
+SHIPPED = (
+    PAINTER if (PAINTER / WEIGHTS).exists() else None
+)  # what paints unless told otherwise: nothing, where none came along
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,8 @@ class Painter(nn.Module):
         self.leave = nn.Conv2d(c.widths[0], 4 * c.stem, 1)
         self.head = nn.Conv2d(2 * c.stem, c.head, 3, padding=1)
         self.last = nn.Conv2d(c.head, 6, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
         away = {channel for group in c.without for channel in GROUPS[group]}
         kept = torch.tensor([float(channel not in away) for channel in CHANNELS]).view(1, -1, 1, 1)
         self.register_buffer("hidden", kept if away else None, persistent=False)
@@ -155,12 +158,19 @@ class Painter(nn.Module):
             raise WeightsError(
                 f"{folder} holds no painter that fits ({error}); train one with `lucidrive train painter` or install lucidrive again."
             ) from error
-        painter = painter.eval().requires_grad_(False).to(device, quick(device))
-        return painter.to(memory_format=torch.channels_last)
+        return channels_last(painter.eval().requires_grad_(False).to(device, quick(device)))
+
+
+def channels_last(painter: Painter) -> Painter:
+    """The same with its weights laid out as pictures come: a pixel's channels side by side."""
+    for parameter in painter.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return painter
 
 
 @lru_cache(maxsize=4)
-def load_painter(folder: Path = PAINTER, device: str = "cpu") -> Painter:
+def load_painter(folder: Path, device: str = "cpu") -> Painter:
     """`Painter.load`, once a folder and device."""
     return Painter.load(folder, device)
 

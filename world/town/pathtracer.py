@@ -10,8 +10,8 @@ and with `llvm_ad_rgb`, which is vectorised as the GPU's is and gives the same p
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,11 @@ LAYERS = ("sky", "lamps", "beams")  # sky, sun and all that glows; street lamps;
 DEPTH, DEPTH_LIT = 4, 3  # of a path by day, and where lamps are on: one more adds 0.2%, and 0.8%, of brightness
 LIT_SHARE = 0.6  # of the samples, where lamps are on and a path takes four times as long
 CLAMP = 4.0  # of one of four parts of a picture, exposed: what a stray path may weigh at most
-SPOT_SHARE = 16  # of the samples one for each lamp or beam, three at least
+OWN_SHARE, SPOT_SHARE = (
+    4,
+    16,
+)  # of the samples one for our own headlights, and for each other lamp or beam: one at least
+OWN = "beam0.sampling_weight"
 GLOW_SHARE = 0.15  # of the sky's looks at lights: a textured light costs much to look at
 
 
@@ -60,18 +64,18 @@ def trace(
     mi = mitsuba(device)
     lit = light.lamps_on or light.headlights_on
     samples = max(4, round(samples * LIT_SHARE)) if lit else samples
-    scene, own = load(mi, parts, view, light, amounts, around, samples)
-    handles = mi.traverse(scene)
-    weights = {key: float(handles[key]) for key in handles.keys() if key.endswith(".sampling_weight")}  # noqa: SIM118
-    _weigh(handles, weights, set(own))
-    clamp = CLAMP / light.exposure if lit else math.inf
-    layers = {"sky": _passes(mi, scene, samples, seed, clamp)}
-    direct = mi.load_dict({"type": "direct", "emitter_samples": 1, "bsdf_samples": 0, "hide_emitters": True})
-    for spot, layer in own.items():
-        # One at a time: no noise but that of edges and looks.
-        _weigh(handles, weights, weights.keys() - {spot})
-        shone = _image(mi, scene, max(3, samples // SPOT_SHARE), seed + 7, integrator=direct)
-        layers[layer] = layers.get(layer, np.float32(0.0)) + shone
+    scene, dark, own = load(mi, parts, view, light, amounts, around, samples)
+    layers = {"sky": _passes(mi, scene, samples, seed, CLAMP / light.exposure if lit else math.inf)}
+    if dark is not None:
+        handles = mi.traverse(dark)
+        for spot, layer in own.items():
+            # One at a time: no noise but that of edges and looks.
+            for key in own:
+                handles[key] = float(key == spot)
+            handles.update()
+            share = OWN_SHARE if spot == OWN else SPOT_SHARE
+            shone = _image(mi, dark, max(1, samples // share), seed + 7)
+            layers[layer] = layers.get(layer, np.float32(0.0)) + shone
     return Traced({name: np.asarray(value, np.float32) for name, value in layers.items()})
 
 
@@ -83,27 +87,37 @@ def load(
     amounts: np.ndarray,
     around: Surroundings,
     samples: int,
-) -> tuple[Any, dict[str, str]]:
-    """Mitsuba's scene; and the layer of each lamp and beam, by the name of its sampling weight."""
+) -> tuple[Any, Any | None, dict[str, str]]:
+    """Mitsuba's scene without street lamps and headlights; one that has no other light, None by day; and the layer of each of
+    those, by the name of its sampling weight."""
     made = shapes(parts, view, light, amounts)
     # Close to the camera's place as origin: single precision is then fine.
     origin = np.array([view.eye[0], view.eye[1], 0.0])
     lit = light.lamps_on or light.headlights_on
-    scene: dict[str, Any] = {
-        "type": "scene",
-        "integrator": {"type": "path", "max_depth": DEPTH_LIT if lit else DEPTH, "rr_depth": 9},
-        "sensor": _sensor(mi, view, samples),
-    }
     shining = max(1.0, sum(shape.lights * len(shape.position) for shape in made))
-    for number, shape in enumerate(made):
-        share = shape.lights * len(shape.position) / shining if lit else 0.0
-        scene[f"m{number}"] = _mesh(mi, shape, origin, GLOW_SHARE * share)
-    scene["env"] = environment(mi, light, 0.5 if lit else 0.3)
+    shares = [shape.lights * len(shape.position) / shining if lit else 0.0 for shape in made]
+    meshes = {
+        f"m{n}": _mesh(mi, shape, origin, GLOW_SHARE * share)
+        for n, (shape, share) in enumerate(zip(made, shares, strict=True))
+    }
+    sensor = {"type": "scene", "sensor": _sensor(mi, view, samples)}
+    scene = {"integrator": _integrator(DEPTH_LIT if lit else DEPTH), "env": environment(mi, light, 0.5 if lit else 0.3)}
     if max(light.sun) > 1e-3 and light.sun_direction[2] > 0.02:
         scene["sun"] = sun(light)
+    whole = mi.load_dict(sensor | meshes | scene)
     lamps = spots(mi, light, around, view, origin)
+    if not lamps:
+        return whole, None, {}
+    glowing = {f"m{n}": replace(shape, radiance=None) for n, shape in enumerate(made) if shape.radiance is not None}
+    meshes |= {name: _mesh(mi, shape, origin, 0.0) for name, shape in glowing.items()}
+    only = {"integrator": _integrator(2)} | {name: spot for name, (_, spot) in lamps.items()}
     own = {f"{name}.sampling_weight": layer for name, (layer, _) in lamps.items()}
-    return mi.load_dict(scene | {name: spot for name, (_, spot) in lamps.items()}), own
+    return whole, mi.load_dict(sensor | meshes | only), own
+
+
+def _integrator(depth: int) -> dict[str, Any]:
+    """The one that looks through the holes in leaves, which `path` takes for walls in shadow rays and counts as bounces."""
+    return {"type": "volpath", "max_depth": depth, "rr_depth": 9}
 
 
 def mitsuba(device: str = "cpu") -> Any:
@@ -154,15 +168,9 @@ def _passes(mi: Any, scene: Any, samples: int, seed: int, clamp: float) -> np.nd
     return total / np.float32(count)
 
 
-def _image(mi: Any, scene: Any, samples: int, seed: int, **options: Any) -> np.ndarray:
+def _image(mi: Any, scene: Any, samples: int, seed: int) -> np.ndarray:
     """One render, float32 [H, W, 3]; on a GPU it comes from there."""
-    return np.array(mi.render(scene, spp=samples, seed=seed, **options), np.float32)[..., :3]
-
-
-def _weigh(handles: Any, weights: dict[str, float], without: Set[str]) -> None:
-    for key, value in weights.items():
-        handles[key] = 0.0 if key in without else value
-    handles.update()
+    return np.array(mi.render(scene, spp=samples, seed=seed), np.float32)[..., :3]
 
 
 def _sensor(mi: Any, view: View, samples: int) -> dict[str, Any]:

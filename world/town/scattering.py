@@ -34,7 +34,7 @@ FINISHES = {
     Surface.FOLIAGE: "leaf",
     Surface.LIGHT: "glass",
 }
-LEAF = 2.0  # leaves' albedo here over plain shading's, whose crowns are lit as hulls: among cards light is lost at each
+LEAF = 1.5  # leaves' albedo here over plain shading's, whose crowns are lit as hulls: among cards light is lost at each
 TINTS = 14  # steps of a tint's root: bitmaps are made for each
 FINE, PER_METRE = 0.5, 0.04  # m: longest edge of a floor's triangle where water or snow lies, near and with distance
 LIT = {"window": 1.0, "shop": 1.0, "lamp": 0.4}  # how much groups of lights light others; the rest is found by chance

@@ -36,7 +36,7 @@ from world.scene.places import load_place, towns
 from world.scene.state import Place, SceneState, from_bytes, to_bytes
 from world.town.pathtracer import choose, mitsuba, trace
 
-VERSION = 1  # of what a number gives
+VERSION = 2  # of what a number gives and of how it is traced
 LEAST, MOST = 15, 160  # steps of a drive before its lesson
 MOMENTS = 4  # of a drive, of which one becomes the lesson
 NEAR = 30.0  # m within which road users count

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from world.errors import DataError
 from world.render.air import develop
-from world.render.painter import CHANNELS, Painter, PainterConfig, conditions, features, paint, plain_of
+from world.render.painter import CHANNELS, Painter, PainterConfig, channels_last, conditions, features, paint, plain_of
 from world.render.renderer import Renderer, Shot
 from world.scene.state import SceneState
 from world.town.teacher import VERSION, Lesson, fingerprint, read
@@ -181,7 +181,7 @@ def train_painter(
         pages, held = (Pages.load(folder, cache or out / "cache", report) for folder in (lessons, held_out))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        painter = Painter(config or PainterConfig()).to(device, memory_format=torch.channels_last)
+        painter = channels_last(Painter(config or PainterConfig()).to(device))
     random = np.random.default_rng(seed)
     schedule = Schedule(minutes, rate=2e-3, warmup=60, fall=0.4, ema=0.99, weight_decay=1e-3, validate_minutes=4.0)
     loop = TrainingLoop("painter", out, painter, schedule, compute)
