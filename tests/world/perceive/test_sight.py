@@ -60,10 +60,10 @@ def test_boxes_lie_where_the_renderer_draws(kind: Kind) -> None:
     instance = Renderer().shot(state, rig).gbuffer.instance
     (user,) = targets(state, rig, instance).users
     rows, columns = np.nonzero(instance == -8)
-    drawn = np.array([columns.min(), columns.max() + 1, rows.min(), rows.max() + 1])
-    box = [user.x - 0.5 * user.width, user.x + 0.5 * user.width, user.y - 0.5 * user.height, user.y + 0.5 * user.height]
-    told = np.array(box) * [rig.width, rig.width, rig.height, rig.height]
-    assert np.abs(told - drawn).max() < 5.0
+    left, right, top, bottom = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
+    assert abs(user.width * rig.width - (right - left)) < 5.0
+    assert -5.0 < user.height * rig.height - (bottom - top) < 10.0  # a box stands on the ground, a body on wheels
+    assert left < user.x * rig.width < right and top < user.y * rig.height < bottom
     angle = math.radians(4.0)
     assert user.ahead == pytest.approx(14.0 * math.cos(angle) + 1.5 * math.sin(angle), abs=0.01)
     assert user.left == pytest.approx(1.5 * math.cos(angle) - 14.0 * math.sin(angle), abs=0.01)

@@ -107,8 +107,8 @@ def test_it_sees_what_the_camera_sees() -> None:
     rig = Rig(width=160, height=96, up=2.0, pitch=4.0, yaw=20.0, roll=3.0)
     scene = scenery(Weather.CLEAR, TimeOfDay.DAY, rig)
     mi = mitsuba()
-    loaded, _ = load(mi, scene.parts, scene.view, scene.light, amounts(), scene.around, 16)
-    hidden = mi.load_dict({"type": "path", "max_depth": 32, "hide_emitters": True})  # through leaves' holes
+    loaded, _, _ = load(mi, scene.parts, scene.view, scene.light, amounts(), scene.around, 16)
+    hidden = mi.load_dict({"type": "volpath", "max_depth": 2, "hide_emitters": True})
     covered = np.array(mi.render(loaded, spp=16, integrator=hidden))[..., 3]
     drawn = gbuffer(scene).coverage
     assert 0.1 < (drawn < 0.5).mean() < 0.9

@@ -1,0 +1,58 @@
+"""Another look is learnt from a few pictures, and measured beside plain shading and what was before."""
+
+import numpy as np
+import pytest
+
+from world.errors import DataError
+from world.evaluate import real_look
+from world.evaluate.real_look import learn_look, main, make_captures, other_look
+from world.render.camera import Rig
+from world.render.materials import Surface
+from world.render.painter import Painter, PainterConfig
+from world.render.renderer import Renderer
+from world.town.teacher import VERSION, claim, fingerprint, moment
+from world.train.compute import Compute
+
+CONFIG = PainterConfig(4, (8, 16), 8, 8)
+RIG = Rig(width=64, height=32)
+
+
+@pytest.fixture
+def small(monkeypatch) -> None:
+    """The same moments through a small camera."""
+    monkeypatch.setattr(real_look, "moment", lambda seed, split, number: (moment(seed, split, number)[0], RIG))
+
+
+def test_the_look_depends_on_surface_and_light() -> None:
+    state = moment(0, "test", 0)[0]
+    shot = Renderer().shot(state, Rig(width=128, height=72))
+    grey = np.full_like(shot.plain, 0.35 / shot.light.exposure)
+    value = other_look(grey, shot)
+    surfaces = shot.gbuffer.surface
+    red_over_blue = value[..., 0] / value[..., 2]
+    road, leaves = (np.median(red_over_blue[surfaces == one]) for one in (Surface.ASPHALT, Surface.FOLIAGE))
+    assert leaves > 2 * road
+    flat = (surfaces == Surface.ASPHALT) & (shot.gbuffer.normal[..., 2] > 0.99)
+    sunny, shady = flat & (shot.gbuffer.sun > 0.95), flat & (shot.gbuffer.sun < 0.05)
+    assert sunny.any() and shady.any()
+    assert np.median(red_over_blue[sunny]) > 1.2 * np.median(red_over_blue[shady])
+
+
+def test_it_is_learnt_and_measured(small, tmp_path) -> None:
+    begin = tmp_path / "begin"
+    Painter(CONFIG).save(begin, {})
+    compute = Compute("cpu", step_seconds=0.01)
+    found = learn_look(tmp_path / "look", 6, 80 * 0.01 / 60, held=2, begin=begin, compute=compute)
+    assert list(found) == ["plain shading", "before", "learnt"]
+    assert found["before"] == pytest.approx(found["plain shading"], abs=0.2)
+    assert found["learnt"]["psnr"] > found["plain shading"]["psnr"] + 1.5
+    assert (tmp_path / "look" / "look.png").exists()
+
+
+def test_too_few_lessons_are_refused(tmp_path, capsys) -> None:
+    claim(tmp_path, {"version": VERSION, "assets": fingerprint(), "split": "train"})
+    (tmp_path / "000000.npz").write_bytes(b"")
+    with pytest.raises(DataError, match="holds 1 lessons of the train split; give 2 of the test split"):
+        make_captures(tmp_path / "out", 2, "test", tmp_path)
+    assert main(["--out", str(tmp_path / "out"), "--lessons", str(tmp_path / "out")]) == 1
+    assert "holds no lessons" in capsys.readouterr().err
