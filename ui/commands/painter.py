@@ -20,9 +20,15 @@ class Shape(StrEnum):
 
 Folder = Annotated[
     Path,
-    typer.Option(exists=True, file_okay=False, help="Lessons of training towns, from `lucidrive collect --teacher`."),
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="Lessons of training towns, from `lucidrive collect --teacher`, or a folder of pictures with scenes (docs/real-look.md).",
+    ),
 ]
-HeldOut = Annotated[Path, typer.Option(exists=True, file_okay=False, help="Lessons of validation towns.")]
+HeldOut = Annotated[
+    Path, typer.Option(exists=True, file_okay=False, help="Lessons of validation towns, or pictures of other streets.")
+]
 Out = Annotated[Path, typer.Option(help="The folder to write to; a killed run goes on from there.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, ...; under `accelerate launch` cuda for a GPU each.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same start and the same batches.")]
@@ -32,10 +38,17 @@ def train(
     lessons: Folder = Path("data/teacher"),
     held_out: HeldOut = Path("data/teacher-validation"),
     out: Out = Path("runs/painter"),
-    config: Annotated[Shape, typer.Option(help="How large the network is.")] = Shape.embedded,
+    config: Annotated[
+        Shape, typer.Option(help="How large the network is; with --begin as large as that one.")
+    ] = Shape.embedded,
     minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 40.0,
     device: Device = "cpu",
     seed: Seed = 0,
+    begin: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A painter to go on with, instead of from nothing."),
+    ] = None,
+    sky: Annotated[bool, typer.Option("--sky", help="Learn the sky too, not only what stands under it.")] = False,
     ablate: Annotated[
         bool, typer.Option("--ablate", help="Instead, a training of these minutes without each of the inputs.")
     ] = False,
@@ -67,6 +80,8 @@ def train(
             compute=compute,
             seed=seed,
             report=report if compute.main else None,
+            begin=begin,
+            sky=sky,
         )
     if compute.main:
         say(f"The painter is in {out}; `lucidrive evaluate world --painter {out}` measures it beside plain shading.")

@@ -39,6 +39,18 @@ def develop(
     drops = np.zeros((height, width), np.float32)
     if rain > 0 or snow > 0:
         splat(drops, gbuffer.inverse_depth, view, rain, snow, seconds, np.zeros(3) if velocity is None else velocity)
+    exposed = through_air(radiance, gbuffer, view, light, amounts, drops)
+    scale, fine, middle, wide = bloom(exposed)
+    out = np.empty((height, width, 3), np.uint8)
+    _print(out, exposed, fine, middle, wide, scale, F(light.bloom), _curve())
+    return out
+
+
+def through_air(
+    radiance: np.ndarray, gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray, drops: np.ndarray
+) -> np.ndarray:
+    """Exposed radiance float32 [H, W, 3] with fog and haze, and with rain or flakes where there are drops [H, W]."""
+    rain, snow = float(amounts[0]), float(amounts[1])
     above = sky(light)
     exposed = np.empty_like(radiance)
     # City light hangs in the air at night.
@@ -68,15 +80,18 @@ def develop(
         glow.astype(F),
         drop.astype(F),
     )
+    return exposed
+
+
+def bloom(exposed: np.ndarray) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """The factor by which the first is reduced (the others four times as much), and three blurred pictures of what is exposed [H, W, 3]."""
+    width = exposed.shape[1]
     scale = max(1, round(width / 256))
     small = _reduced(exposed, scale)
     fine = _gauss(small, 1.2 * width / 256 / scale)
     smaller = _reduced(small, 4)
     middle = _gauss(smaller, 1.0)
-    wide = _gauss(middle, 2.8)
-    out = np.empty((height, width, 3), np.uint8)
-    _print(out, exposed, fine, middle, wide, scale, F(light.bloom), _curve())
-    return out
+    return scale, fine, middle, _gauss(middle, 2.8)
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
 """The painter: a small U-Net that learnt from a path tracer how light falls. It begins as plain shading and learns the rest.
 
-radiance = plain shading * exp(gain) + offset, both from zero, on what is not sky; everything exposed and linear, before air.
+radiance = plain shading * exp(gain) + offset, both from zero, on what is not sky (or on all of it); everything exposed and linear, before air.
 """
 
 from __future__ import annotations
@@ -53,13 +53,15 @@ SHIPPED = (
 
 @dataclass(frozen=True, slots=True)
 class PainterConfig:
-    """stem: channels at full size; widths: at a half, a quarter and so on; head: before the output; without: GROUPS it does not see."""
+    """stem: channels at full size; widths: at a half, a quarter and so on; head: before the output; without: GROUPS it does not see;
+    sky: whether it paints the sky too."""
 
     stem: int = 16
     widths: tuple[int, ...] = (48, 96, 128, 128)
     head: int = 24
     condition: int = 48
     without: tuple[str, ...] = ()
+    sky: bool = False
 
 
 PAINTERS = {
@@ -130,7 +132,12 @@ class Painter(nn.Module):
             x = self.outward[k](x, condition)
         whole = torch.cat([functional.pixel_shuffle(self.leave(x), 2), fine], 1)
         out = self.last(functional.silu(self.head(whole))).float()
-        return lit(plain_of(features), out, features[:, CHANNELS.index("coverage")].float())
+        return lit(plain_of(features), out, self.painted(features))
+
+    def painted(self, features: Tensor) -> Tensor:
+        """The share of every pixel that it paints, [B, H, W]: what is not sky, or all."""
+        coverage = features[:, CHANNELS.index("coverage")].float()
+        return torch.ones_like(coverage) if self.config.sky else coverage
 
     def save(self, folder: Path, trained: dict[str, Any]) -> None:
         """fp16 safetensors, and config.json, written last, that says of which shape they are and how they came about."""
@@ -141,8 +148,8 @@ class Painter(nn.Module):
         (folder / "config.json").write_text(json.dumps(config | {"trained": trained}, indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu") -> Painter:
-        """To paint with, in bfloat16 where the device computes in it. WeightsError where a file is missing, damaged or made for another G-buffer."""
+    def load(cls, folder: Path, device: str = "cpu", dtype: torch.dtype | None = None) -> Painter:
+        """To paint with, in `dtype` or in bfloat16 where the device computes in it. WeightsError where a file is missing, damaged or made for another G-buffer."""
         try:
             config = json.loads((folder / "config.json").read_text())
             data = (folder / WEIGHTS).read_bytes()
@@ -158,7 +165,7 @@ class Painter(nn.Module):
             raise WeightsError(
                 f"{folder} holds no painter that fits ({error}); train one with `lucidrive train painter` or install lucidrive again."
             ) from error
-        return channels_last(painter.eval().requires_grad_(False).to(device, quick(device)))
+        return channels_last(painter.eval().requires_grad_(False).to(device, dtype or quick(device)))
 
 
 def channels_last(painter: Painter) -> Painter:
@@ -191,7 +198,7 @@ def _sha256(data: bytes) -> str:
 
 
 def lit(plain: Tensor, out: Tensor, coverage: Tensor) -> Tensor:
-    """Exposed radiance [B, 3, H, W] of plain shading under a network's output [B, 6, H, W]; coverage [B, H, W]."""
+    """Exposed radiance [B, 3, H, W] of plain shading under a network's output [B, 6, H, W]; coverage [B, H, W]: what is painted."""
     gain, offset = out[:, :3].clamp(-3, 3), OFFSET * out[:, 3:]
     painted = (plain * torch.exp(gain) + offset).clamp_min(0.0)
     return torch.lerp(plain, painted, coverage[:, None])

@@ -1,4 +1,4 @@
-"""Training the painter on lessons of the path tracer (world/town/teacher.py).
+"""Training the painter on lessons of the path tracer (world/town/teacher.py), or on pictures with scenes (world/train/pictures.py).
 
 The G-buffer of every lesson is made once by the code that draws in play, and kept as float16 beside the weights in the making.
 The loss is in linear light, where the tracer's noise has no bias: the squared error, weighed by how much of it the tone
@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,6 +30,7 @@ from world.scene.state import SceneState
 from world.town.teacher import VERSION, Lesson, fingerprint, read
 from world.train.compute import Compute
 from world.train.loop import Report, Schedule, TrainingLoop
+from world.train.pictures import Capture, captures, holds_captures, stamp
 
 BATCH, CROP = 6, (144, 256)
 DIM = 0.01  # exposed radiance below which an error counts as if it were that bright
@@ -37,25 +38,32 @@ BRIGHT = 6.0  # exposed radiance above which all is white
 LEAST = 0.1  # of the relative error, which counts everywhere
 RENDER = Path(__file__).parents[1] / "render"
 SHOWN = 6  # lessons of a sample picture
+FEW = 8  # lessons for which further processes are not worth their start
+Source = Path | Capture  # of a lesson
 
 
 @dataclass(frozen=True, eq=False)
 class Pages:
-    """Lessons with their features, on disk. files: float16 [H, W, C + 3], features and what was traced; told [N, CONDITIONS]."""
+    """Lessons with their features, on disk. files: float16 [H, W, C + 3], features and what was traced (negative: not known);
+    told [N, CONDITIONS]."""
 
     files: tuple[Path, ...]
     told: np.ndarray
-    lessons: tuple[Path, ...]
+    lessons: tuple[Source, ...]
 
     @classmethod
     def load(cls, lessons: Path, cache: Path, report: Report | None = None) -> Pages:
-        """Made where they are not in `cache` yet, by two processes. DataError for a folder without lessons, or of other assets."""
+        """Made where they are not in `cache` yet, by two processes where there are many. DataError for a folder without lessons, of other assets, or of captures with mistakes."""
         paths = lessons_in(lessons)
         drawing = b"".join(path.read_bytes() for path in sorted(RENDER.glob("**/*.py")))
-        cache = cache / hashlib.sha256(str(lessons.resolve()).encode() + drawing).hexdigest()[:12]
+        shown = stamp(lessons) if holds_captures(lessons) else b""
+        cache = cache / hashlib.sha256(str(lessons.resolve()).encode() + drawing + shown).hexdigest()[:12]
         cache.mkdir(parents=True, exist_ok=True)
         todo = [path for path in paths if not _file(cache, path).exists()]
-        if todo:
+        if len(todo) <= FEW:
+            for source in todo:
+                _page(source, cache)
+        else:
             with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
                 for done, _ in enumerate(pool.map(_page, todo, [cache] * len(todo), chunksize=4)):
                     if report and done % 20 == 0:
@@ -86,8 +94,10 @@ class Pages:
         return whole[:, :-3].to(device), told.to(device), whole[:, -3:].to(device)
 
 
-def lessons_in(folder: Path) -> list[Path]:
-    """Their files. DataError for a folder without any, or with some of other assets than those that are drawn."""
+def lessons_in(folder: Path) -> Sequence[Source]:
+    """Their files, or a folder's captures. DataError for a folder without any, or with some of other assets than those that are drawn."""
+    if holds_captures(folder):
+        return captures(folder)
     paths = sorted(folder.glob("[0-9]*.npz"))
     if not paths:
         raise DataError(f"{folder} holds no lessons; make some with `lucidrive collect --teacher`.")
@@ -105,7 +115,12 @@ def lessons_in(folder: Path) -> list[Path]:
     return paths
 
 
-def _file(cache: Path, lesson: Path) -> Path:
+def lesson_of(source: Source) -> Lesson:
+    """DataError where its file is damaged."""
+    return source.lesson(_renderer()) if isinstance(source, Capture) else read(source)
+
+
+def _file(cache: Path, lesson: Source) -> Path:
     return cache / f"{lesson.stem}.npy"
 
 
@@ -115,16 +130,16 @@ def _one_thread() -> None:
     numba.set_num_threads(1)
 
 
-def _page(path: Path, cache: Path) -> None:
-    lesson = read(path)
+def _page(source: Source, cache: Path) -> None:
+    lesson = lesson_of(source)
     shot, amounts = drawn(lesson), lesson.state.amounts[0]
     seen = features(shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
     page = np.concatenate([seen, np.minimum(exposed(lesson), 60.0)], 2).astype(np.float16)
     told = conditions(shot.view, shot.light, amounts).tolist()
-    _file(cache, path).with_suffix(".json").write_text(json.dumps(told))
-    aside = cache / f".{path.stem}-{os.getpid()}.npy"
+    _file(cache, source).with_suffix(".json").write_text(json.dumps(told))
+    aside = cache / f".{source.stem}-{os.getpid()}.npy"
     np.save(aside, page)
-    aside.replace(_file(cache, path))
+    aside.replace(_file(cache, source))
 
 
 @lru_cache(maxsize=1)
@@ -143,11 +158,14 @@ def drawn(lesson: Lesson) -> Shot:
 
 
 def loss_in_light(painted: Tensor, traced: Tensor, coverage: Tensor) -> Tensor:
-    """Mean over what is not sky of the squared error as it would show; all exposed radiance [B, 3, H, W], coverage [B, H, W]."""
+    """Mean over what is painted of the squared error as it would show; all exposed radiance [B, 3, H, W], coverage [B, H, W].
+
+    Negative radiance is light that is not known, and counts nothing.
+    """
     painted, traced = painted.clamp_max(BRIGHT), traced.clamp_max(BRIGHT)
     at = painted.detach().clamp_min(DIM)
     error = (painted - traced) * torch.maximum(slope(at), LEAST / (at + DIM))
-    weight = coverage[:, None]
+    weight = (coverage * (traced[:, 0] >= 0))[:, None]
     return (weight * error.square()).sum() / (3 * weight.sum() + 1)
 
 
@@ -170,24 +188,36 @@ def train_painter(
     seed: int = 0,
     report: Report | None = None,
     cache: Path | None = None,
+    begin: Path | None = None,
+    sky: bool = False,
 ) -> None:
     """Trains a painter into `out`. `held_out`: lessons of other towns; `cache`: where features are kept (default: in `out`).
 
-    A killed run goes on with the same call. DataError for a folder without lessons.
+    Both folders may hold captures instead (world.train.pictures). `begin`: the folder of a painter to go on with, whose shape counts;
+    `sky`: it paints the sky too. A killed run goes on with the same call. DataError for a folder without lessons, WeightsError for one
+    without a painter to begin with.
     """
+    if holds_captures(lessons) and lessons.resolve() == held_out.resolve():
+        raise DataError(f"{lessons} cannot be learnt from and held out at once; give two folders.")
+    first = None if begin is None else Painter.load(begin, dtype=torch.float32)
+    config = config or PainterConfig() if first is None else first.config
+    if sky:
+        config = replace(config, sky=True)
     compute = (compute or Compute()).joined()
     device = compute.device
     with compute.main_first():
         pages, held = (Pages.load(folder, cache or out / "cache", report) for folder in (lessons, held_out))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        painter = channels_last(Painter(config or PainterConfig()).to(device))
+        painter = Painter(config)
+    if first is not None:
+        painter.load_state_dict(first.state_dict())
+    painter = channels_last(painter.to(device))
     random = np.random.default_rng(seed)
     schedule = Schedule(minutes, rate=2e-3, warmup=60, fall=0.4, ema=0.99, weight_decay=1e-3, validate_minutes=4.0)
     loop = TrainingLoop("painter", out, painter, schedule, compute)
     if loop.step:
         random = np.random.default_rng([seed, loop.step])
-    covered = CHANNELS.index("coverage")
 
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         numbers = random.integers(0, len(pages), BATCH)
@@ -195,33 +225,35 @@ def train_painter(
             seen, told, traced = pages.batch(numbers[rows.numpy()], random, device)
             with compute.autocast():
                 painted = painter(seen, told)
-            yield {"loss": loss_in_light(painted, traced, seen[:, covered])}
+            yield {"loss": loss_in_light(painted, traced, painter.painted(seen))}
 
     def validate() -> dict[str, float]:
         losses, plain = [], []
         with torch.inference_mode(), compute.autocast():
             for number in range(0, len(held), max(1, len(held) // 48)):
                 seen, told, traced = held.batch(np.array([number]), None, device)
-                losses.append(float(loss_in_light(painter(seen, told), traced, seen[:, covered])))
-                plain.append(float(loss_in_light(plain_of(seen), traced, seen[:, covered])))
+                losses.append(float(loss_in_light(painter(seen, told), traced, painter.painted(seen))))
+                plain.append(float(loss_in_light(plain_of(seen), traced, painter.painted(seen))))
         save_samples(out / "samples" / f"painter-{loop.step:06d}.png", painter, held)
         return {"loss": float(np.mean(losses)), "plain": float(np.mean(plain))}
 
     loop.run(loss_of, validate, report)
     painter.load_state_dict(loop.ema)
     if compute.main:
-        painter.save(out, {"minutes": round(loop.seconds / 60, 1), "steps": loop.step, "lessons": len(pages)})
+        trained = {"minutes": round(loop.seconds / 60, 1), "steps": loop.step, "lessons": len(pages)}
+        painter.save(out, trained | ({} if first is None else {"begin": first.sha256}))
 
 
 def save_samples(path: Path, painter: Painter, held: Pages) -> None:
     """A PNG of held-out lessons: plain shading, painted, traced."""
     rows = []
-    lessons = [read(held.lessons[number]) for number in np.linspace(0, len(held) - 1, SHOWN).astype(int)]
+    lessons = [lesson_of(held.lessons[number]) for number in np.linspace(0, len(held) - 1, SHOWN).astype(int)]
     for lesson in (one for one in lessons if one.rig.width == lessons[0].rig.width):
         shot, amounts = drawn(lesson), lesson.state.amounts[0]
         seen = features(shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
         painted = paint(painter, seen, conditions(shot.view, shot.light, amounts), shot.light.exposure)
-        three = (shot.plain, painted, exposed(lesson) / np.float32(shot.light.exposure))
+        traced = exposed(lesson) / np.float32(shot.light.exposure)
+        three = (shot.plain, painted, np.where(traced < 0, shot.plain, traced))
         rows.append(np.concatenate([developed(radiance, shot, lesson.state) for radiance in three], 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(path)

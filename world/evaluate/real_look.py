@@ -1,0 +1,194 @@
+"""How much of another look a painter learns from pictures with scenes: one that is made up here, so that it can be measured.
+
+    python -m world.evaluate.real_look --out DIR [--frames 500] [--minutes 20] [--begin PAINTER] [--lessons DIR --held-out DIR]
+
+makes pictures of that look, as captures from elsewhere would come (docs/real-look.md), of training towns and of test towns; trains on
+the first; and measures PSNR of 8-bit pictures on the others: plain shading, the painter that it began with, and what was learnt. The
+look is laid over light, before fog and tone curve: over the path tracer's where there are lessons, else over plain shading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from world.errors import DataError, LucidriveError
+from world.evaluate.painter import developed, renderer, under_our_sky
+from world.evaluate.pictures import psnr
+from world.render.camera import Rig
+from world.render.materials import Surface
+from world.render.painter import PAINTERS, Painter, PainterConfig, load_painter
+from world.render.renderer import Shot
+from world.scene.state import SceneState
+from world.town.teacher import moment, read
+from world.train.compute import Compute
+from world.train.loop import Report
+from world.train.painter import exposed, lessons_in, train_painter
+from world.train.pictures import captures, write_captures
+
+TINTS = np.ones((len(Surface), 3), np.float32)  # of what each surface sends back
+for _surface, _tint in {
+    Surface.SKY: (1.20, 0.95, 0.72),
+    Surface.ASPHALT: (0.80, 0.78, 0.95),
+    Surface.PAVEMENT: (1.20, 1.02, 0.80),
+    Surface.GROUND: (1.35, 1.00, 0.55),
+    Surface.WALL: (1.25, 0.92, 0.75),
+    Surface.ROOF: (0.70, 0.85, 1.05),
+    Surface.FOLIAGE: (1.70, 0.95, 0.40),
+    Surface.BARK: (0.90, 0.80, 0.75),
+    Surface.CLEARCOAT: (0.85, 1.00, 1.20),
+}.items():
+    TINTS[_surface] = _tint
+SUNLIT, SHADED = np.float32([1.35, 1.05, 0.70]), np.float32([0.80, 0.92, 1.15])  # light in full sun and without any
+EXPOSURE, CONTRAST, MIDDLE = 1.25, 1.15, 0.35  # the last: exposed radiance that contrast leaves alone
+SHOWN = 4  # rows of the picture to look at
+
+
+def other_look(radiance: np.ndarray, shot: Shot) -> np.ndarray:
+    """Radiance float32 [H, W, 3] as in an autumn town in warm light: it depends on the surface and on how the sun falls on it."""
+    g = shot.gbuffer
+    sunlit = g.sun * np.clip(g.normal @ np.float32(shot.light.sun_direction), 0, 1)
+    light = SHADED + (SUNLIT - SHADED) * sunlit[..., None]
+    value = radiance * TINTS[g.surface] * light * np.float32(EXPOSURE * shot.light.exposure)
+    return (MIDDLE * (value / MIDDLE) ** CONTRAST / shot.light.exposure).astype(np.float32)
+
+
+def make_captures(
+    out: Path, frames: int, split: str, lessons: Path | None = None, report: Report | None = None
+) -> None:
+    """Captures of that look: of `lessons`, or of plain shading in a split's towns. DataError for too few lessons, or of another split."""
+
+    def pictures() -> Iterator[tuple[SceneState, Rig, np.ndarray]]:
+        plainly = renderer(None)
+        for number, (state, rig, traced) in enumerate(_moments(frames, split, lessons)):
+            shot = plainly.shot(state, rig)
+            radiance = shot.plain if traced is None else under_our_sky(traced / shot.light.exposure, shot)
+            yield state, rig, developed(other_look(radiance, shot), shot, state)
+            if report:
+                report((number + 1) / frames, f"pictures of the {split} split: {number + 1} of {frames}")
+
+    write_captures(out, pictures())
+
+
+def _moments(frames: int, split: str, lessons: Path | None) -> Iterator[tuple[SceneState, Rig, np.ndarray | None]]:
+    """Scenes and cameras, with the exposed radiance that was traced."""
+    if lessons is None:
+        for number in range(frames):
+            yield *moment(0, split, number), None
+        return
+    paths = [source for source in lessons_in(lessons) if isinstance(source, Path)]
+    about = json.loads((lessons / "lessons.json").read_text())["split"] if paths else "no"
+    if about != split or len(paths) < frames:
+        raise DataError(
+            f"{lessons} holds {len(paths)} lessons of the {about} split; give {frames} of the {split} split."
+        )
+    for path in (paths[k] for k in np.linspace(0, len(paths) - 1, frames).astype(int)):
+        lesson = read(path)
+        yield lesson.state, lesson.rig, exposed(lesson)
+
+
+def measure(
+    held_out: Path, painters: dict[str, Painter | None], sheet: Path | None = None
+) -> dict[str, dict[str, float]]:
+    """Mean dB of each painter's pictures (None: plain shading) against a folder's: whole, and of what is not sky.
+
+    sheet: a PNG of some of them, a column each, the folder's own last.
+    """
+    found = captures(held_out)
+    scores: dict[str, list[tuple[float, float]]] = {name: [] for name in painters}
+    shown, rows = set(np.linspace(0, len(found) - 1, SHOWN).astype(int).tolist()), []
+    for capture in found:
+        state, wanted, row = capture.state, capture.image(), []
+        for name, painter in painters.items():
+            shot = renderer(painter).shot(state, capture.rig)
+            scores[name].append((psnr(shot.picture, wanted), psnr(shot.picture, wanted, shot.gbuffer.coverage > 0)))
+            row.append(shot.picture)
+        if capture.number in shown and wanted.shape == found[0].image().shape:
+            rows.append(np.concatenate([*row, wanted], 1))
+    if sheet is not None:
+        Image.fromarray(np.concatenate(rows)).save(sheet)
+    means = {name: np.nanmean(np.array(its), 0).tolist() for name, its in scores.items()}
+    return {name: {"psnr": whole, "psnr_covered": covered} for name, (whole, covered) in means.items()}
+
+
+def learn_look(
+    out: Path,
+    frames: int = 500,
+    minutes: float = 20.0,
+    *,
+    held: int = 48,
+    begin: Path | None = None,
+    lessons: Path | None = None,
+    held_lessons: Path | None = None,
+    config: PainterConfig | None = None,
+    compute: Compute | None = None,
+    report: Report | None = None,
+) -> dict[str, dict[str, float]]:
+    """Pictures, training and what `measure` says of plain shading, of the painter begun with and of the one in out/painter.
+
+    Captures that are there are kept, and a killed training goes on.
+    """
+    for name, count, split, source in (("train", frames, "train", lessons), ("held-out", held, "test", held_lessons)):
+        if not (out / name / "captures.json").exists():
+            make_captures(out / name, count, split, source, report)
+    train_painter(
+        out / "train",
+        out / "held-out",
+        out / "painter",
+        minutes,
+        config=config,
+        compute=compute,
+        report=report,
+        begin=begin,
+        sky=True,
+    )
+    painters: dict[str, Painter | None] = {"plain shading": None}
+    if begin is not None:
+        painters["before"] = load_painter(begin)
+    return measure(out / "held-out", painters | {"learnt": load_painter(out / "painter")}, out / "look.png")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line above."""
+    parser = argparse.ArgumentParser(prog="python -m world.evaluate.real_look")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--frames", type=int, default=500)
+    parser.add_argument("--held", type=int, default=48, help="Pictures of test towns to measure with.")
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--begin", type=Path, help="A painter to go on with; default: from nothing.")
+    parser.add_argument(
+        "--lessons", type=Path, help="Lessons of training towns under the look; default: plain shading."
+    )
+    parser.add_argument("--held-out", type=Path, help="Lessons of test towns.")
+    parser.add_argument("--config", choices=PAINTERS, default="embedded")
+    parser.add_argument("--device", default="cpu")
+    given = parser.parse_args(arguments)
+    try:
+        found = learn_look(
+            given.out,
+            given.frames,
+            given.minutes,
+            held=given.held,
+            begin=given.begin,
+            lessons=given.lessons,
+            held_lessons=given.held_out,
+            config=PAINTERS[given.config],
+            compute=Compute(given.device),
+            report=lambda fraction, text: print(f"{100 * fraction:3.0f} %  {text}", file=sys.stderr, flush=True),
+        )
+    except LucidriveError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name, one in found.items():
+        print(f"{name:14} {one['psnr']:5.2f} dB   {one['psnr_covered']:5.2f} dB without the sky")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
