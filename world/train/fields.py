@@ -24,12 +24,12 @@ class Fields:
         value = self.row.get(name, default)
         right = isinstance(value, int | float) and not isinstance(value, bool)
         if not right or not low <= value <= high:
-            self.wrong(name, f"it must be a number from {low:g} to {high:g}")
+            self.wrong(name, f"it must be a number from {low:.10g} to {high:.10g}")
         return float(value)
 
     def whole(self, name: str, default: int | None = None) -> int:
         """A whole number, from 0 on."""
-        value = self.number(name, 0, 2**30, default)
+        value = self.number(name, 0, 2**31 - 2, default)
         if value != int(value):
             self.wrong(name, "it must be a whole number")
         return int(value)

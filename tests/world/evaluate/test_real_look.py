@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from world.controls import Control, TimeOfDay
+from world.dynamics.start import start
 from world.errors import DataError
 from world.evaluate import real_look
 from world.evaluate.real_look import learn_look, main, make_captures, other_look
@@ -10,21 +12,22 @@ from world.render.camera import Rig
 from world.render.materials import Surface
 from world.render.painter import Painter, PainterConfig
 from world.render.renderer import Renderer
-from world.town.teacher import VERSION, claim, fingerprint, moment
+from world.scene.places import load_place, towns
+from world.scene.state import SceneState
+from world.town.teacher import VERSION, claim, fingerprint
 from world.train.compute import Compute
 
 CONFIG = PainterConfig(4, (8, 16), 8, 8)
 RIG = Rig(width=64, height=32)
 
 
-@pytest.fixture
-def small(monkeypatch) -> None:
-    """The same moments through a small camera."""
-    monkeypatch.setattr(real_look, "moment", lambda seed, split, number: (moment(seed, split, number)[0], RIG))
+def _state(seed: int, split: str, number: int) -> tuple[SceneState, Rig]:
+    """A drive's beginning by day through a small camera: quicker than a lesson's moment."""
+    return start(load_place(towns()[split][0]), number, Control(time=int(TimeOfDay.DAY))), RIG
 
 
 def test_the_look_depends_on_surface_and_light() -> None:
-    state = moment(0, "test", 0)[0]
+    state = _state(0, "test", 0)[0]
     shot = Renderer().shot(state, Rig(width=128, height=72))
     grey = np.full_like(shot.plain, 0.35 / shot.light.exposure)
     value = other_look(grey, shot)
@@ -38,11 +41,12 @@ def test_the_look_depends_on_surface_and_light() -> None:
     assert np.median(red_over_blue[sunny]) > 1.1 * np.median(red_over_blue[shady])
 
 
-def test_it_is_learnt_and_measured(small, tmp_path) -> None:
+def test_it_is_learnt_and_measured(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(real_look, "moment", _state)
     begin = tmp_path / "begin"
     Painter(CONFIG).save(begin, {})
     compute = Compute("cpu", step_seconds=0.01)
-    found = learn_look(tmp_path / "look", 6, 80 * 0.01 / 60, held=2, begin=begin, compute=compute)
+    found = learn_look(tmp_path / "look", 4, 60 * 0.01 / 60, held=2, begin=begin, compute=compute)
     assert list(found) == ["plain shading", "before", "learnt"]
     assert found["before"] == pytest.approx(found["plain shading"], abs=0.2)
     assert found["learnt"]["psnr"] > found["plain shading"]["psnr"] + 1.5
