@@ -45,7 +45,7 @@ for _surface, _tint in {
     Surface.CLEARCOAT: (0.85, 1.00, 1.20),
 }.items():
     TINTS[_surface] = _tint
-SUNLIT, SHADED = np.float32([1.35, 1.05, 0.70]), np.float32([0.80, 0.92, 1.15])  # light in full sun and without any
+SUNLIT, SHADED = np.array([[1.35, 1.05, 0.70], [0.80, 0.92, 1.15]], np.float32)  # light in full sun and without any
 EXPOSURE, CONTRAST, MIDDLE = 1.25, 1.15, 0.35  # the last: exposed radiance that contrast leaves alone
 SHOWN = 4  # rows of the picture to look at
 
@@ -53,7 +53,7 @@ SHOWN = 4  # rows of the picture to look at
 def other_look(radiance: np.ndarray, shot: Shot) -> np.ndarray:
     """Radiance float32 [H, W, 3] as in an autumn town in warm light: it depends on the surface and on how the sun falls on it."""
     g = shot.gbuffer
-    sunlit = g.sun * np.clip(g.normal @ np.float32(shot.light.sun_direction), 0, 1)
+    sunlit = g.sun * np.clip(g.normal @ np.array(shot.light.sun_direction, np.float32), 0, 1)
     light = SHADED + (SUNLIT - SHADED) * sunlit[..., None]
     value = radiance * TINTS[g.surface] * light * np.float32(EXPOSURE * shot.light.exposure)
     return (MIDDLE * (value / MIDDLE) ** CONTRAST / shot.light.exposure).astype(np.float32)

@@ -22,8 +22,7 @@ class Fields:
     def number(self, name: str, low: float, high: float, default: float | None = None) -> float:
         """A number in [low, high]; default: where there is none."""
         value = self.row.get(name, default)
-        right = isinstance(value, int | float) and not isinstance(value, bool)
-        if not right or not low <= value <= high:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
             self.wrong(name, f"it must be a number from {low:.10g} to {high:.10g}")
         return float(value)
 
