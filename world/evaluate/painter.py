@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from world.controls import FPS, Control, TimeOfDay, Weather
+from world.controls import Control, TimeOfDay, Weather
 from world.errors import DataError, SimulatorError
 from world.evaluate.pictures import psnr
 from world.judge import Judge
-from world.render.air import develop
 from world.render.camera import Rig
 from world.render.painter import PAINTER, Painter, load_painter
-from world.render.renderer import Renderer, Shot
+from world.render.renderer import Renderer, developed, plain_renderer, under_our_sky
 from world.scene.state import SceneState
-from world.town.pathtracer import choose, mitsuba, trace
-from world.town.teacher import VERSION, condition, fingerprint, read
+from world.town.pathtracer import choose, mitsuba, trace_state
+from world.town.teacher import condition, of_these_assets, read
 
 JUDGE = PAINTER.parent / "judge"  # who judges unless told otherwise
 SAMPLES = 256  # paths a pixel that a reference should have
@@ -50,12 +47,12 @@ class References:
         """DataError for a folder without lessons, or with lessons of another split, other assets or another version."""
         try:
             about = json.loads((folder / "lessons.json").read_text())
-            split, samples, made = about["split"], int(about["samples"]), (about["version"], about["assets"])
+            split, samples, current = about["split"], int(about["samples"]), of_these_assets(about)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder} holds no references ({error}); make some with `{COMMAND}`.") from error
         if split != "test":
             raise DataError(f"{folder} holds lessons of the {split} split; make references with `{COMMAND}`.")
-        if made != (VERSION, fingerprint()):
+        if not current:
             raise DataError(f"{folder} holds lessons of other assets; make references anew with `{COMMAND}`.")
         paths = tuple(sorted(folder.glob("[0-9]*.npz")))
         if not paths:
@@ -138,7 +135,7 @@ def decibels(path: Path, painter: Painter) -> dict[str, float]:
     """One reference: PSNR of the `painted` and the `plain` picture and the `gain`; on covered pixels alone, and with the tracer's own sky."""
     lesson = read(path)
     shot = renderer(painter).shot(lesson.state, lesson.rig)
-    traced = np.sum([np.asarray(layer, np.float32) for layer in lesson.layers.values()], 0) / shot.light.exposure
+    traced = lesson.exposed / shot.light.exposure
     reference, own = (developed(one, shot, lesson.state) for one in (under_our_sky(traced, shot), traced))
     covered = shot.gbuffer.coverage > 0
     out = {}
@@ -150,47 +147,16 @@ def decibels(path: Path, painter: Painter) -> dict[str, float]:
     return out | {"gain": out["painted"] - out["plain"], "gain_covered": out["painted_covered"] - out["plain_covered"]}
 
 
-def under_our_sky(traced: np.ndarray, shot: Shot) -> np.ndarray:
-    """Traced radiance float32 [H, W, 3] with the sky of plain shading where nothing stands."""
-    return np.where(shot.gbuffer.coverage[..., None] > 0, traced, shot.plain).astype(np.float32)
-
-
-def developed(radiance: np.ndarray, shot: Shot, state: SceneState, particles: bool = True) -> np.ndarray:
-    """The picture uint8 [H, W, 3] of radiance in a shot's place, as it is made in play; particles: rain and flakes in the air."""
-    ego, amounts = state.ego[0], state.amounts[0].copy()
-    if not particles:
-        amounts[:2] = 0.0
-    velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
-    radiance = np.ascontiguousarray(radiance, np.float32)
-    return develop(radiance, shot.gbuffer, shot.view, shot.light, amounts, float(state.clock[0]) / FPS, velocity)
-
-
 def renderer(painter: Painter | None) -> Renderer:
     """One that paints so; all of a process share their tiles."""
-    one = copy.copy(_plain())
+    one = copy.copy(plain_renderer())
     one.painter = painter
     return one
 
 
-@lru_cache(maxsize=1)
-def _plain() -> Renderer:
-    return Renderer()
-
-
 def traced(state: SceneState, rig: Rig, samples: int, seed: int) -> np.ndarray:
     """Linear radiance float32 [H, W, 3] of the path tracer, on the GPU where there is one. SimulatorError without Mitsuba."""
-    there, device = _plain().assemble(state, rig, everywhere=True), choose("auto")
-    found = trace(
-        there.parts,
-        there.view,
-        there.light,
-        state.amounts[0],
-        there.around,
-        samples=samples,
-        seed=seed,
-        device=device,
-    )
-    return found.radiance
+    return trace_state(plain_renderer(), state, rig, samples=samples, seed=seed, device=choose("auto"))[1].radiance
 
 
 def no_tracer() -> str | None:

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from world.evaluate.pictures import psnr
-from world.render.painter import CHANNELS, GROUPS, PAINTERS, Painter, conditions, features, paint, quick
+from world.render.painter import CHANNELS, GROUPS, PAINTERS, Painter, quick, repaint
+from world.render.renderer import developed
 from world.town.teacher import read
 from world.train.compute import Compute
 from world.train.loop import Report
-from world.train.painter import developed, drawn, exposed, train_painter
+from world.train.painter import drawn, train_painter
 
 TIMES = 20  # of which the shortest counts
 
@@ -70,12 +71,9 @@ def held_out_psnr(painter: Painter, held_out: Path) -> float:
     scores = []
     for path in sorted(held_out.glob("[0-9]*.npz")):
         lesson = read(path)
-        shot, amounts = drawn(lesson), lesson.state.amounts[0]
-        told = conditions(shot.view, shot.light, amounts)
-        painted = paint(
-            painter, features(shot.gbuffer, shot.view, shot.light, amounts, shot.plain), told, shot.light.exposure
-        )
-        two = (painted, exposed(lesson) / np.float32(shot.light.exposure))
+        shot = drawn(lesson)
+        light = repaint(painter, shot.gbuffer, shot.view, shot.light, lesson.state.amounts[0], shot.plain)
+        two = (light, lesson.exposed / np.float32(shot.light.exposure))
         scores.append(psnr(*(developed(one, shot, lesson.state) for one in two)))
     return float(np.mean(scores))
 

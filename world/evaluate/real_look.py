@@ -19,17 +19,17 @@ import numpy as np
 from PIL import Image
 
 from world.errors import DataError, LucidriveError
-from world.evaluate.painter import developed, renderer, under_our_sky
+from world.evaluate.painter import renderer
 from world.evaluate.pictures import psnr
 from world.render.camera import Rig
 from world.render.materials import Surface
 from world.render.painter import PAINTERS, Painter, PainterConfig, load_painter
-from world.render.renderer import Shot
+from world.render.renderer import Shot, developed, under_our_sky
 from world.scene.state import SceneState
 from world.town.teacher import moment, read
 from world.train.compute import Compute
 from world.train.loop import Report
-from world.train.painter import exposed, lessons_in, train_painter
+from world.train.painter import lessons_in, train_painter
 from world.train.pictures import captures, write_captures
 
 TINTS = np.ones((len(Surface), 3), np.float32)  # of what each surface sends back
@@ -90,7 +90,7 @@ def _moments(frames: int, split: str, lessons: Path | None) -> Iterator[tuple[Sc
         )
     for path in (paths[k] for k in np.linspace(0, len(paths) - 1, frames).astype(int)):
         lesson = read(path)
-        yield lesson.state, lesson.rig, exposed(lesson)
+        yield lesson.state, lesson.rig, lesson.exposed
 
 
 def measure(

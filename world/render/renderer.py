@@ -21,7 +21,7 @@ from world.render.gbuffer import GBuffer
 from world.render.library import EMISSIONS, MATERIALS
 from world.render.light import Light, light, sun_position
 from world.render.mesh import Mesh, placed
-from world.render.painter import Painter, conditions, features, paint
+from world.render.painter import Painter, repaint
 from world.render.shading import shade
 from world.render.textures import NAMES, texture
 from world.render.tiles import Tiles
@@ -78,16 +78,14 @@ class Renderer:
 
     def shot(self, state: SceneState, rig: Rig, row: int = 0, before: SceneState | None = None) -> Shot:
         """The picture of one drive with its G-buffer and radiance; motion in it is since `before`, the same drive earlier."""
-        scenery, ego, amounts = self.assemble(state, rig, row, before), state.ego[row], state.amounts[row]
+        scenery, amounts = self.assemble(state, rig, row, before), state.amounts[row]
         eye, now = scenery.view, scenery.light
         gbuffer = self._rasterizer.draw(scenery.parts, eye, now, scenery.around)
         plain = radiance = shade(gbuffer, eye, now, amounts)
         if self.painter is not None:
-            seen, told = features(gbuffer, eye, now, amounts, plain), conditions(eye, now, amounts)
-            radiance = paint(self.painter, seen, told, now.exposure)
-        velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
-        picture = develop(radiance, gbuffer, eye, now, amounts, 0.1 * float(state.clock[row]), velocity)
-        return Shot(eye, now, gbuffer, plain, radiance, picture)
+            radiance = repaint(self.painter, gbuffer, eye, now, amounts, plain)
+        shot = Shot(eye, now, gbuffer, plain, radiance, _UNDEVELOPED)
+        return replace(shot, picture=developed(radiance, shot, state, row))
 
     def assemble(
         self,
@@ -124,6 +122,32 @@ class Renderer:
             was = view(rig, float(then["x"]), float(then["y"]), float(then["heading"]))
             around = replace(around, moved=moved, moves=moves, before=was)
         return Scenery(parts, eye, now, around)
+
+
+_UNDEVELOPED = np.zeros((0, 0, 3), np.uint8)
+
+
+def developed(
+    radiance: np.ndarray, shot: Shot, state: SceneState, row: int = 0, *, particles: bool = True
+) -> np.ndarray:
+    """The picture uint8 [H, W, 3] that radiance [H, W, 3] makes in a shot's place. particles: rain and flakes in the air."""
+    ego, amounts = state.ego[row], state.amounts[row].copy()
+    if not particles:
+        amounts[:2] = 0.0
+    velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
+    radiance = np.ascontiguousarray(radiance, np.float32)
+    return develop(radiance, shot.gbuffer, shot.view, shot.light, amounts, 0.1 * float(state.clock[row]), velocity)
+
+
+def under_our_sky(traced: np.ndarray, shot: Shot) -> np.ndarray:
+    """Traced radiance float32 [H, W, 3] with the sky of plain shading where nothing stands."""
+    return np.where(shot.gbuffer.coverage[..., None] > 0, traced, shot.plain).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def plain_renderer() -> Renderer:
+    """A process's own, for whoever draws in passing: what it builds of a place serves all of them."""
+    return Renderer()
 
 
 def _moves(now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,31 +6,26 @@ A film is decided by (seed, split, its number) alone (world/town/moments.py).
 from __future__ import annotations
 
 import json
-import math
-import multiprocessing
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
-from world.controls import DT
 from world.data.video import fit
 from world.errors import DataError
 from world.judge import AGES
-from world.render.air import develop
+from world.processes import each
 from world.render.camera import Rig
-from world.render.renderer import Renderer, Shot
+from world.render.renderer import Shot, developed, plain_renderer, under_our_sky
 from world.scene.places import load_place
 from world.scene.state import SceneState, from_bytes, to_bytes
 from world.town.moments import VERSION, Truth, scenes, truth_of
-from world.town.pathtracer import mitsuba, trace
-from world.town.teacher import SPLITS, Lesson, Progress, claim, fingerprint, path_of, read
+from world.town.pathtracer import mitsuba, trace_state
+from world.town.teacher import SPLITS, Lesson, Progress, claim, files_in, fingerprint, path_of, read
 
 SIZE, DRAWN = (72, 128), (144, 256)  # of a film's pictures; of what air is drawn at before it is made as small
 SAMPLES = 12  # paths a pixel of SIZE; 0: plain shading
@@ -60,13 +55,12 @@ def traced(state: SceneState, samples: int = SAMPLES, seed: int = 0) -> tuple[np
     Traced at SIZE; the sky and the air are those of play, at DRAWN. samples: paths a pixel; 0: plain shading, without Mitsuba.
     """
     rig = Rig(width=DRAWN[1], height=DRAWN[0])
-    shot = _renderer().shot(state, rig)
+    shot = plain_renderer().shot(state, rig)
     pixels = actor_pixels(shot, state)
     if not samples:
         return fit(shot.picture, SIZE), pixels
-    scenery = _renderer().assemble(state, replace(rig, width=SIZE[1], height=SIZE[0]), everywhere=True)
-    amounts = state.amounts[0]
-    seen = trace(scenery.parts, scenery.view, scenery.light, amounts, scenery.around, samples=samples, seed=seed)
+    small = replace(rig, width=SIZE[1], height=SIZE[0])
+    _, seen = trace_state(plain_renderer(), state, small, samples=samples, seed=seed)
     return _developed(seen.radiance, shot, state), pixels
 
 
@@ -74,16 +68,7 @@ def _developed(radiance: np.ndarray, shot: Shot, state: SceneState) -> np.ndarra
     """The picture uint8 [*SIZE, 3] of traced radiance [*SIZE, 3] under the shot's sky and in its air."""
     rows, columns = (drawn // size for drawn, size in zip(DRAWN, SIZE, strict=True))
     large = radiance.repeat(rows, 0).repeat(columns, 1)
-    large = np.where(shot.gbuffer.coverage[..., None] > 0, large, shot.radiance).astype(np.float32)
-    ego = state.ego[0]
-    velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
-    seconds = DT * float(state.clock[0])
-    return fit(develop(large, shot.gbuffer, shot.view, shot.light, state.amounts[0], seconds, velocity), SIZE)
-
-
-@lru_cache(maxsize=1)
-def _renderer() -> Renderer:
-    return Renderer()
+    return fit(developed(under_our_sky(large, shot), shot, state), SIZE)
 
 
 def make(seed: int, split: str, number: int, samples: int = SAMPLES) -> Film:
@@ -97,9 +82,8 @@ def make(seed: int, split: str, number: int, samples: int = SAMPLES) -> Film:
 def still(lesson: Lesson) -> Film:
     """A film of one picture, out of a lesson of the painter's (world/town/teacher.py): it tells no motion."""
     rig = replace(lesson.rig, width=DRAWN[1], height=DRAWN[0])
-    shot = _renderer().shot(lesson.state, rig)
-    layers = [np.asarray(layer, np.float32) for layer in lesson.layers.values()]
-    radiance = np.sum(layers, axis=0) / np.float32(shot.light.exposure)
+    shot = plain_renderer().shot(lesson.state, rig)
+    radiance = lesson.exposed / np.float32(shot.light.exposure)
     rows, columns = (drawn // size for drawn, size in zip(radiance.shape[:2], SIZE, strict=True))
     small = radiance.reshape(SIZE[0], rows, SIZE[1], columns, 3).mean((1, 3))
     picture = _developed(small, shot, lesson.state)
@@ -125,15 +109,16 @@ def collect_films(
     assets = fingerprint()
     claim(out, {"films": VERSION, "assets": assets, "seed": seed, "split": split, "samples": samples})
     todo = [number for number in range(films) if not path_of(out, number).exists()]
-    _each(_collect, [(out, seed, split, number, samples) for number in todo], films, workers, progress)
+    rows = [(out, seed, split, number, samples) for number in todo]
+    for done, _ in enumerate(each(_collect, rows, workers, out, traces=samples > 0), films - len(todo) + 1):
+        if progress:
+            progress(done, films)
     return out
 
 
 def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Progress | None = None) -> Path:
     """A film of one picture out of every lesson in a folder, town by town; those that are there are kept. DataError for no lessons."""
-    paths = sorted(lessons.glob("[0-9]*.npz"))
-    if not paths:
-        raise DataError(f"{lessons} holds no lessons; make some with `lucidrive collect --teacher`.")
+    paths = files_in(lessons)
     split = json.loads((lessons / "lessons.json").read_text())["split"] if (lessons / "lessons.json").exists() else ""
     claim(out, {"stills": VERSION, "assets": fingerprint(), "split": split, "lessons": str(lessons.resolve())})
     towns: dict[str, list[Path]] = {}
@@ -141,37 +126,10 @@ def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Progres
         if not path_of(out, int(path.stem)).exists():
             towns.setdefault(_about(path)["place"], []).append(path)
     rows = [(some, out) for its in towns.values() for some in _parts(its)]
-    _each(_collect_stills, rows, len(rows), workers, progress)
+    for done, _ in enumerate(each(_collect_stills, rows, workers, out), 1):
+        if progress:
+            progress(done, len(rows))
     return out
-
-
-def _each(
-    call: Callable[..., None], rows: Sequence[tuple[object, ...]], wanted: int, workers: int, progress: Progress | None
-) -> None:
-    done, context = wanted - len(rows), multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_alone) as pool:
-        futures = [pool.submit(call, *row) for row in rows]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                done += 1
-                if progress:
-                    progress(done, wanted)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _alone() -> None:
-    """In a worker: one thread, since several workers share the machine."""
-    import numba
-
-    numba.set_num_threads(1)
-    try:
-        import drjit
-    except ImportError:  # plain shading needs none
-        return
-    drjit.set_thread_count(1)
 
 
 def _collect(out: Path, seed: int, split: str, number: int, samples: int) -> None:

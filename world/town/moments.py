@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from world.controls import DT, SIDED_EVENTS, Command, Control, Event, Side, TimeOfDay, Weather
+from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
 from world.dynamics.expert import drive
 from world.dynamics.path import at
 from world.dynamics.roles import visible
@@ -25,7 +25,7 @@ from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.places import load_place, towns
 from world.scene.query import wrap
 from world.scene.state import Place, SceneState
-from world.town.teacher import SPLITS
+from world.town.teacher import SPLITS, some_event
 from world.weather import goal
 
 VERSION = 1  # of what a number gives
@@ -132,11 +132,7 @@ def _conditions(random: np.random.Generator) -> Control:
 
 
 def _event(random: np.random.Generator) -> dict[str, int]:
-    if random.random() >= EVENTFUL:
-        return {}
-    event = Event(int(random.integers(1, len(Event))))
-    side = int(random.choice([Side.LEFT, Side.RIGHT])) if event in SIDED_EVENTS else int(Side.NONE)
-    return {"event": int(event), "side": side, "level": int(random.integers(1, 4))}
+    return {} if random.random() >= EVENTFUL else some_event(random)
 
 
 def truth_of(states: Sequence[SceneState], pixels: int) -> Truth:

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 
 from world.errors import DataError, SimulatorError
-from world.render.camera import View
+from world.render.camera import Rig, View
 from world.render.draw import Part, Surroundings
 from world.render.light import Light
+from world.render.renderer import Renderer
+from world.scene.state import SceneState
 from world.town.bsdf import bitmap, bsdf, rgb
 from world.town.emitters import environment, spots, sun
 from world.town.scattering import Shape, shapes
@@ -77,6 +79,16 @@ def trace(
             shone = _image(mi, dark, max(1, samples // share), seed + 7)
             layers[layer] = layers.get(layer, np.float32(0.0)) + shone
     return Traced({name: np.asarray(value, np.float32) for name, value in layers.items()})
+
+
+def trace_state(
+    renderer: Renderer, state: SceneState, rig: Rig, *, samples: int, seed: int, device: str = "cpu"
+) -> tuple[Light, Traced]:
+    """One drive as a camera sees it, and the light it stands in; what lies behind the camera throws light too."""
+    there = renderer.assemble(state, rig, everywhere=True)
+    return there.light, trace(
+        there.parts, there.view, there.light, state.amounts[0], there.around, samples=samples, seed=seed, device=device
+    )
 
 
 def load(

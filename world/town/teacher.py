@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import zipfile
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,15 +23,15 @@ from world.controls import SIDED_EVENTS, Command, Control, Event, Side, TimeOfDa
 from world.dynamics.expert import drive
 from world.dynamics.start import start
 from world.dynamics.step import step
-from world.errors import DataError, SimulatorError
-from world.processes import follow_parent
+from world.errors import DataError
+from world.processes import each
 from world.render.camera import Rig
 from world.render.library import MATERIALS
-from world.render.renderer import Renderer, library
+from world.render.renderer import library, plain_renderer
 from world.render.tiles import Tiles
 from world.scene.places import load_place, towns
 from world.scene.state import Place, SceneState, from_bytes, to_bytes
-from world.town.pathtracer import choose, mitsuba, trace
+from world.town.pathtracer import choose, mitsuba, trace_state
 
 VERSION = 2  # of what a number gives and of how it is traced
 LEAST, MOST = 15, 160  # steps of a drive before its lesson
@@ -61,6 +58,11 @@ class Lesson:
     state: SceneState
     rig: Rig
     layers: dict[str, np.ndarray]
+
+    @property
+    def exposed(self) -> np.ndarray:
+        """All layers together, float32 [H, W, 3]."""
+        return np.sum([np.asarray(layer, np.float32) for layer in self.layers.values()], 0)
 
 
 def moment(seed: int, split: str, number: int) -> tuple[SceneState, Rig]:
@@ -98,25 +100,10 @@ def condition(number: int) -> Control:
 def make(seed: int, split: str, number: int, samples: int = SAMPLES, device: str = "cpu") -> Lesson:
     """One lesson, traced with that many paths a pixel on cpu or cuda (whose noise is another)."""
     state, rig = moment(seed, split, number)
-    scenery = _renderer().assemble(state, rig, everywhere=True)
-    traced = trace(
-        scenery.parts,
-        scenery.view,
-        scenery.light,
-        state.amounts[0],
-        scenery.around,
-        samples=samples,
-        seed=number,
-        device=device,
-    )
-    exposure = np.float32(scenery.light.exposure)
+    light, traced = trace_state(plain_renderer(), state, rig, samples=samples, seed=number, device=device)
+    exposure = np.float32(light.exposure)
     layers = {name: (exposure * value).astype(np.float16) for name, value in traced.layers.items()}
     return Lesson(state, rig, layers)
-
-
-@lru_cache(maxsize=1)
-def _renderer() -> Renderer:
-    return Renderer()
 
 
 def teach(
@@ -145,34 +132,29 @@ def teach(
     done = lessons - len(todo)
     if progress:
         progress(done, lessons)
-    context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
-            futures = [pool.submit(_write, out, seed, split, number, samples, device) for number in todo]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    done += 1
-                    if progress:
-                        progress(done, lessons)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-    except OSError as error:
-        raise DataError(
-            f"{out} could not be written ({error.strerror or error}); make room and run the same command again: "
-            "finished lessons are kept."
-        ) from error
-    except BrokenProcessPool as error:
-        raise SimulatorError(
-            "A process that traced died, perhaps for want of memory; run the same command again to go on, or with "
-            "`--workers 1`."
-        ) from error
+    rows = [(out, seed, split, number, samples, device) for number in todo]
+    for _ in each(_write, rows, workers, out, traces=True):
+        done += 1
+        if progress:
+            progress(done, lessons)
     return out
 
 
 def path_of(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.npz"
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Of all lessons in a folder. DataError where there is none."""
+    paths = sorted(folder.glob("[0-9]*.npz"))
+    if not paths:
+        raise DataError(f"{folder} holds no lessons; make some with `lucidrive collect --teacher`.")
+    return paths
+
+
+def of_these_assets(about: dict[str, Any]) -> bool:
+    """Whether lessons whose lessons.json says that are of what is drawn today. KeyError where it does not say."""
+    return (about["version"], about["assets"]) == (VERSION, fingerprint())
 
 
 @lru_cache(maxsize=1)
@@ -253,22 +235,17 @@ def _write(out: Path, seed: int, split: str, number: int, samples: int, device: 
     write(make(seed, split, number, samples, device), out, number)
 
 
-def _begin() -> None:
-    """In a worker: one thread, since several workers share the machine."""
-    import drjit
-
-    follow_parent()
-    drjit.set_thread_count(1)
-
-
 def _conditions(random: np.random.Generator) -> Control:
     weather = int(random.choice(list(Weather))) if random.random() < 0.75 else int(Weather.CLEAR)
     return Control(weather=weather, time=int(random.choice(list(TIMES), p=list(TIMES.values()))))
 
 
 def _event(random: np.random.Generator) -> dict[str, int]:
-    if random.random() < 0.35:
-        return {}
+    return {} if random.random() < 0.35 else some_event(random)
+
+
+def some_event(random: np.random.Generator) -> dict[str, int]:
+    """Fields of a Control: any event, with a side where it has one, and a level."""
     event = Event(int(random.integers(1, len(Event))))
     side = int(random.choice([Side.LEFT, Side.RIGHT])) if event in SIDED_EVENTS else int(Side.NONE)
     return {"event": int(event), "side": side, "level": int(random.integers(1, 4))}

@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from world.errors import DataError
 from world.latent.blocks import Block
+from world.render.painter import quick
 
 PATIENCE = timedelta(hours=12)  # how long the others wait while the main process decodes a dataset, or validates
 BUCKET = 2**24  # numbers of a gradient that travel together
@@ -135,8 +136,7 @@ class Compute:
 def precision(device: str, name: str = "auto") -> AbstractContextManager[object]:
     """Autocast for training: bfloat16 where the device multiplies it faster (CUDA, AVX-512 BF16), else float32."""
     if name == "auto":
-        fast = device.startswith("cuda") or torch.cpu._is_avx512_bf16_supported()
-        name = "bf16" if fast else "fp32"
+        name = "bf16" if quick(device) == torch.bfloat16 else "fp32"
     if name == "fp32":
         return nullcontext()
     return torch.autocast(torch.device(device).type, torch.bfloat16)

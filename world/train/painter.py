@@ -11,10 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +20,19 @@ from PIL import Image
 from torch import Tensor
 
 from world.errors import DataError
-from world.render.air import develop
-from world.render.painter import CHANNELS, Painter, PainterConfig, channels_last, conditions, features, paint, plain_of
-from world.render.renderer import Renderer, Shot
-from world.scene.state import SceneState
-from world.town.teacher import VERSION, Lesson, fingerprint, read
+from world.processes import each
+from world.render.painter import (
+    CHANNELS,
+    Painter,
+    PainterConfig,
+    channels_last,
+    conditions,
+    features,
+    plain_of,
+    repaint,
+)
+from world.render.renderer import Shot, developed, plain_renderer
+from world.town.teacher import Lesson, files_in, of_these_assets, read
 from world.train.compute import Compute
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.pictures import Capture, captures, holds_captures, stamp
@@ -64,10 +69,9 @@ class Pages:
             for source in todo:
                 _page(source, cache)
         else:
-            with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-                for done, _ in enumerate(pool.map(_page, todo, [cache] * len(todo), chunksize=4)):
-                    if report and done % 20 == 0:
-                        report(0.0, f"G-buffers: {done} of {len(todo)}")
+            for done, _ in enumerate(each(_page, [(source, cache) for source in todo], 2, cache)):
+                if report and done % 20 == 0:
+                    report(0.0, f"G-buffers: {done} of {len(todo)}")
         told = [json.loads(_file(cache, path).with_suffix(".json").read_text()) for path in paths]
         return cls(tuple(_file(cache, path) for path in paths), np.array(told, np.float32), tuple(paths))
 
@@ -98,17 +102,14 @@ def lessons_in(folder: Path) -> Sequence[Source]:
     """Their files, or a folder's captures. DataError for a folder without any, or with some of other assets than those that are drawn."""
     if holds_captures(folder):
         return captures(folder)
-    paths = sorted(folder.glob("[0-9]*.npz"))
-    if not paths:
-        raise DataError(f"{folder} holds no lessons; make some with `lucidrive collect --teacher`.")
+    paths = files_in(folder)
     try:
-        about = json.loads((folder / "lessons.json").read_text())
-        same = (about["version"], about["assets"]) == (VERSION, fingerprint())
+        current = of_these_assets(json.loads((folder / "lessons.json").read_text()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{folder} holds no lessons ({error}); make some with `lucidrive collect --teacher`."
         ) from error
-    if not same:
+    if not current:
         raise DataError(
             f"{folder} holds lessons of other assets; make lessons anew with `lucidrive collect --teacher`."
         )
@@ -117,24 +118,18 @@ def lessons_in(folder: Path) -> Sequence[Source]:
 
 def lesson_of(source: Source) -> Lesson:
     """DataError where its file is damaged."""
-    return source.lesson(_renderer()) if isinstance(source, Capture) else read(source)
+    return source.lesson(plain_renderer()) if isinstance(source, Capture) else read(source)
 
 
 def _file(cache: Path, lesson: Source) -> Path:
     return cache / f"{lesson.stem}.npy"
 
 
-def _one_thread() -> None:
-    import numba
-
-    numba.set_num_threads(1)
-
-
 def _page(source: Source, cache: Path) -> None:
     lesson = lesson_of(source)
     shot, amounts = drawn(lesson), lesson.state.amounts[0]
     seen = features(shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
-    page = np.concatenate([seen, np.minimum(exposed(lesson), 60.0)], 2).astype(np.float16)
+    page = np.concatenate([seen, np.minimum(lesson.exposed, 60.0)], 2).astype(np.float16)
     told = conditions(shot.view, shot.light, amounts).tolist()
     _file(cache, source).with_suffix(".json").write_text(json.dumps(told))
     aside = cache / f".{source.stem}-{os.getpid()}.npy"
@@ -142,19 +137,9 @@ def _page(source: Source, cache: Path) -> None:
     aside.replace(_file(cache, source))
 
 
-@lru_cache(maxsize=1)
-def _renderer() -> Renderer:
-    return Renderer()
-
-
-def exposed(lesson: Lesson) -> np.ndarray:
-    """What was traced, all layers together: exposed linear radiance float32 [H, W, 3]."""
-    return np.sum([np.asarray(layer, np.float32) for layer in lesson.layers.values()], 0)
-
-
 def drawn(lesson: Lesson) -> Shot:
     """The lesson's scene as it is drawn in play."""
-    return _renderer().shot(lesson.state, lesson.rig)
+    return plain_renderer().shot(lesson.state, lesson.rig)
 
 
 def loss_in_light(painted: Tensor, traced: Tensor, coverage: Tensor) -> Tensor:
@@ -249,16 +234,10 @@ def save_samples(path: Path, painter: Painter, held: Pages) -> None:
     rows = []
     lessons = [lesson_of(held.lessons[number]) for number in np.linspace(0, len(held) - 1, SHOWN).astype(int)]
     for lesson in (one for one in lessons if one.rig.width == lessons[0].rig.width):
-        shot, amounts = drawn(lesson), lesson.state.amounts[0]
-        seen = features(shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
-        painted = paint(painter, seen, conditions(shot.view, shot.light, amounts), shot.light.exposure)
-        traced = exposed(lesson) / np.float32(shot.light.exposure)
-        three = (shot.plain, painted, np.where(traced < 0, shot.plain, traced))
+        shot = drawn(lesson)
+        light = repaint(painter, shot.gbuffer, shot.view, shot.light, lesson.state.amounts[0], shot.plain)
+        traced = lesson.exposed / np.float32(shot.light.exposure)
+        three = (shot.plain, light, np.where(traced < 0, shot.plain, traced))
         rows.append(np.concatenate([developed(radiance, shot, lesson.state) for radiance in three], 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(path)
-
-
-def developed(radiance: np.ndarray, shot: Shot, state: SceneState) -> np.ndarray:
-    """The picture uint8 [H, W, 3] of radiance in a shot's place."""
-    return develop(radiance, shot.gbuffer, shot.view, shot.light, state.amounts[0], 0.1 * float(state.clock[0]))

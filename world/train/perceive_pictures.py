@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +27,13 @@ from world.dynamics.step import step
 from world.errors import DataError
 from world.perceive.network import SIZE
 from world.perceive.sight import Sight, numbers, sight_of, targets
-from world.render.air import develop
+from world.processes import alone
 from world.render.camera import Rig
-from world.render.renderer import Renderer
+from world.render.renderer import developed, plain_renderer
 from world.scene.places import load_place, towns
 from world.scene.query import place_on
 from world.scene.state import SceneState
-from world.town.teacher import SPLITS, Lesson, read
+from world.town.teacher import SPLITS, Lesson, files_in, read
 from world.train.loop import Report
 
 MOMENTS = 16  # pictures of a drive that is drawn
@@ -86,9 +86,7 @@ def of_towns(lessons: Path, split: str) -> None:
 
 def traced(lessons: Path, cache: Path, workers: int = 2, report: Report | None = None) -> Pictures:
     """The pictures of a folder of lessons, developed where they are not in `cache` yet. DataError for a folder without."""
-    paths = sorted(lessons.glob("[0-9]*.npz"))
-    if not paths:
-        raise DataError(f"{lessons} holds no lessons; make some with `lucidrive collect --teacher`.")
+    paths = files_in(lessons)
     folder = cache / hashlib.sha256(str(lessons.resolve()).encode()).hexdigest()[:12]
     jobs = [(folder / f"{path.stem}.npy", partial(_lesson, path)) for path in paths]
     return _made(jobs, workers, report, "lessons")
@@ -123,7 +121,7 @@ def _kept(todo: list[Job], workers: int) -> Iterator[None]:
     if workers == 1:
         yield from map(_keep, todo)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=alone) as pool:
         yield from pool.map(_keep, todo, chunksize=max(1, min(8, len(todo) // (2 * workers))))
 
 
@@ -141,37 +139,21 @@ def _keep(job: Job) -> None:
     aside.replace(path.with_suffix(".npz"))
 
 
-def _one_thread() -> None:
-    import numba
-
-    numba.set_num_threads(1)
-
-
-@lru_cache(maxsize=1)
-def _renderer() -> Renderer:
-    return Renderer()
-
-
 def _lesson(path: Path) -> Shots:
     return [picture_of(read(path))]
 
 
 def picture_of(lesson: Lesson) -> tuple[np.ndarray, Sight]:
     """A lesson's picture, uint8 [*SIZE, 3], and what is true of it."""
-    shot = _renderer().shot(lesson.state, lesson.rig)
-    radiance = np.sum([np.asarray(layer, np.float32) for layer in lesson.layers.values()], 0)
-    ego, amounts = lesson.state.ego[0], lesson.state.amounts[0]
-    velocity = float(ego["speed"]) * np.array([np.cos(ego["heading"]), np.sin(ego["heading"]), 0.0])
-    exposed = np.ascontiguousarray(radiance / np.float32(shot.light.exposure))
-    seconds = 0.1 * float(lesson.state.clock[0])
-    picture = develop(exposed, shot.gbuffer, shot.view, shot.light, amounts, seconds, velocity)
+    shot = plain_renderer().shot(lesson.state, lesson.rig)
+    picture = developed(lesson.exposed / np.float32(shot.light.exposure), shot, lesson.state)
     return fit(picture, SIZE), targets(lesson.state, lesson.rig, shot.gbuffer.instance)
 
 
 def _drive(seed: int, split: str, number: int) -> Shots:
     out = []
     for state, rig in moments(seed, split, number):
-        shot = _renderer().shot(state, rig)
+        shot = plain_renderer().shot(state, rig)
         out.append((fit(shot.picture, SIZE), targets(state, rig, shot.gbuffer.instance)))
     return out
 

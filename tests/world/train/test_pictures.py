@@ -12,10 +12,9 @@ from PIL import Image
 from world.controls import Control, TimeOfDay, Weather
 from world.dynamics.start import start
 from world.errors import DataError, WeightsError
-from world.evaluate.painter import developed
 from world.render.camera import Rig
 from world.render.painter import Painter, PainterConfig
-from world.render.renderer import Renderer
+from world.render.renderer import Renderer, developed
 from world.render.undevelop import CLEAR, UNKNOWN, undevelop
 from world.scene.objects import Kind, Lights
 from world.scene.places import load_place
