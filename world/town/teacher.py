@@ -152,6 +152,15 @@ def files_in(folder: Path) -> list[Path]:
     return paths
 
 
+def header(path: Path) -> dict[str, Any]:
+    """What a lesson or a film says of itself. DataError where it is damaged."""
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return dict(json.loads(str(file["about"])))
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged ({error}); delete it, and it is made again.") from error
+
+
 def of_these_assets(about: dict[str, Any]) -> bool:
     """Whether lessons whose lessons.json says that are of what is drawn today. KeyError where it does not say."""
     return (about["version"], about["assets"]) == (VERSION, fingerprint())
