@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from world.errors import DataError
 from world.processes import each
@@ -41,6 +42,7 @@ BATCH, CROP = 6, (144, 256)
 DIM = 0.01  # exposed radiance below which an error counts as if it were that bright
 BRIGHT = 6.0  # exposed radiance above which all is white
 LEAST = 0.1  # of the relative error, which counts everywhere
+ROUND = 7  # pixels: side of the square whose traced mean tells how bright a pixel is
 RENDER = Path(__file__).parents[1] / "render"
 SHOWN = 6  # lessons of a sample picture
 FEW = 8  # lessons for which further processes are not worth their start
@@ -146,10 +148,12 @@ def drawn(lesson: Lesson) -> Shot:
 def loss_in_light(painted: Tensor, traced: Tensor, coverage: Tensor) -> Tensor:
     """Mean over what is painted of the squared error as it would show; all exposed radiance [B, 3, H, W], coverage [B, H, W].
 
-    Negative radiance is light that is not known, and counts nothing.
+    Negative radiance is light that is not known, and counts nothing. How much an error shows is told by the brighter of what is painted
+    and what is traced around it: a stray path in the dark would else outweigh a hundred lessons.
     """
     painted, traced = painted.clamp_max(BRIGHT), traced.clamp_max(BRIGHT)
-    at = painted.detach().clamp_min(DIM)
+    around = functional.avg_pool2d(traced.clamp_min(0.0), ROUND, 1, ROUND // 2, count_include_pad=False)
+    at = torch.maximum(painted.detach(), around).clamp_min(DIM)
     error = (painted - traced) * torch.maximum(slope(at), LEAST / (at + DIM))
     weight = (coverage * (traced[:, 0] >= 0))[:, None]
     return (weight * error.square()).sum() / (3 * weight.sum() + 1)

@@ -288,3 +288,14 @@ def test_sheets_hold_plain_beside_painted(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="another folder"):
         sheets(tmp_path / "file", None, rig=SMALL)
+
+
+def test_stray_paths_are_taken_out_and_lamps_stay() -> None:
+    plain = np.full((9, 9, 3), 0.2, np.float32)
+    plain[:, 5:] = 0.5  # an edge of light and shade
+    plain[6, 6] = 30.0  # a lamp
+    traced = 1.3 * plain
+    traced[2, 2] = 30.0
+    clean, strayed = measured.without_fireflies(traced, plain)
+    assert strayed == pytest.approx(1 / 81)
+    assert np.allclose(clean, 1.3 * plain)
