@@ -32,6 +32,7 @@ from world.scene.state import Place, SceneState
 REACH = 110.0  # m within which signals are drawn
 _VEHICLES = [int(kind) for kind in VEHICLES]
 PLACES = 6  # whose tiles are kept: the towns that seeds choose among, and one more
+HEADLIGHT, DAZZLE = 0.65, 0.07  # m above the ground; share of a low beam's strength that is seen from above its edge
 BEAMS = 6  # vehicles whose headlights light the street, our own among them
 
 
@@ -136,7 +137,8 @@ def developed(
         amounts[:2] = 0.0
     velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
     radiance = np.ascontiguousarray(radiance, np.float32)
-    return develop(radiance, shot.gbuffer, shot.view, shot.light, amounts, 0.1 * float(state.clock[row]), velocity)
+    seconds, lights = 0.1 * float(state.clock[row]), _shining(state, row, shot.light)
+    return develop(radiance, shot.gbuffer, shot.view, shot.light, amounts, seconds, velocity, lights)
 
 
 def under_our_sky(traced: np.ndarray, shot: Shot) -> np.ndarray:
@@ -184,6 +186,21 @@ def _lamps(place: Place, x: float, y: float) -> np.ndarray:
     out[:, 1] = near["y"] + LAMP_ARM * np.sin(near["heading"])
     out[:, 2] = LAMP_HEIGHT
     return out
+
+
+def _shining(state: SceneState, row: int, now: Light) -> np.ndarray:
+    """What has a halo (world.render.halos): street lamps, and others' headlights as far as they shine our way, float32 [N, 7]."""
+    ego, found = state.ego[row], [np.zeros((0, 7), np.float32)]
+    if now.lamps_on:
+        lamps = _lamps(state.places[row], float(ego["x"]), float(ego["y"]))
+        found.append(np.column_stack([lamps[:, :3], np.tile(now.lamp, (len(lamps), 1)), np.ones(len(lamps))]))
+    if now.headlights_on:
+        x, y, _, ahead_x, ahead_y, _ = _beams(ego, state.agents[row])[1:].T
+        to_x, to_y = ego["x"] - x, ego["y"] - y
+        towards = (ahead_x * to_x + ahead_y * to_y) / np.maximum(1.0, np.hypot(to_x, to_y))
+        strength = np.clip(towards, 0.0, 1.0)[:, None] ** 8 * (DAZZLE * np.array(now.beam))
+        found.append(np.column_stack([x, y, np.full_like(x, HEADLIGHT), strength, np.zeros_like(x)]))
+    return np.concatenate(found).astype(np.float32)
 
 
 def _beams(ego: np.void, agents: np.ndarray) -> np.ndarray:
