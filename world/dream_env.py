@@ -1,23 +1,26 @@
 """`lucidrive/Dream-v0`: driving in a scene world, or in a latent world of one's own, as a Gymnasium environment.
 
 `gymnasium.make("world.envs:lucidrive/Dream-v0")`; with a brain for prompts `"bridge.envs:lucidrive/Dream-v0"`.
-`gymnasium.make_vec` steps its dreams as one batch (`DreamVectorEnv`), or takes `vectorization_mode="sync"` or `"async"`.
+`gymnasium.make_vec` steps its dreams as one batch (`DreamVectorEnv`), or takes `vectorization_mode="sync"` or `"async"`, with
+`vector_kwargs={"context": "spawn"}` where this process has drawn already.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, astuple, dataclass, fields
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import numba
 import numpy as np
 import torch
 from gymnasium import Env
 from gymnasium.spaces import Box
-from gymnasium.vector import SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.vector.utils import iterate
 
 from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
@@ -39,6 +42,7 @@ OPTIONS = ("scene", "prompt", *WORDS, "level", "speed")
 CRUISE = 30 / 3.6  # m/s that the driver in `info` aims at where nobody says otherwise
 OFF_ROAD_COST, CONTACT_COST = 0.5, 5.0
 OBSERVATIONS = ("picture", "vector")
+IMPORTED_IN = os.getpid()  # another process that has this module already was forked
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         seed), prompt (a sentence; wants a director), weather, time, command, event, side (names or values of
         world.controls; left out: the scene's own), level (1 to 3), speed (m/s). DataError for what there is not.
         """
+        self._check_fork()
         super().reset(seed=seed)
         chosen = dict(options or {})
         if unknown := sorted(set(chosen) - set(OPTIONS)):
@@ -207,6 +212,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Goes on where `get_state` was. WeightsError when that was dreamt by other weights; DataError for what is none."""
+        self._check_fork()
         model = self._model()
         try:
             words = json.loads(bytes(state["words"]))
@@ -265,6 +271,24 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
             )
         return self.director
 
+    def _check_fork(self) -> None:
+        """Threads stay behind at a fork: torch does without, as in its own data loaders; those that draw may not.
+
+        DataError where this process was forked from one that has drawn scenes with GNU's OpenMP.
+        """
+        if os.getpid() == IMPORTED_IN:
+            return
+        torch.set_num_threads(1)
+        try:
+            layer = numba.threading_layer()
+        except ValueError:  # nothing was drawn before the fork
+            return
+        if layer == "omp" and is_scene(self._folder) and not self._vector:
+            raise DataError(
+                "Dream-v0 cannot draw in a process that was forked after scenes were drawn; let processes be spawned: "
+                "vector_kwargs={'context': 'spawn'}."
+            )
+
     def _model(self) -> AnyWorld:
         config = None if self._folder is None else self._folder / "config.json"
         stamp = config.stat().st_mtime_ns if config is not None and config.exists() else 0
@@ -272,13 +296,24 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
 
 
 class DreamVectorEnv(SyncVectorEnv):
-    """Several Dream-v0 in this process, their dreams stepped as one batch: the same as each alone, but for rounding."""
+    """Several Dream-v0 in this process, their dreams stepped as one batch: the same as each alone, but for rounding.
 
-    def __init__(self, num_envs: int = 1, **kwargs: Any) -> None:
-        super().__init__([lambda: DreamEnv(**kwargs) for _ in range(num_envs)])
+    `autoreset_mode` as in SyncVectorEnv: episodes that are over begin anew with the next step, with the same one, or by
+    `reset(options={"reset_mask": ...})`.
+    """
+
+    def __init__(
+        self, num_envs: int = 1, *, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, **kwargs: Any
+    ) -> None:
+        super().__init__([lambda: DreamEnv(**kwargs) for _ in range(num_envs)], autoreset_mode=autoreset_mode)
 
     def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        pairs = zip(self.envs, iterate(self.action_space, actions), self._autoreset_envs, strict=True)
+        """DataError, before anything is stepped, for an episode that is over and is not begun anew by itself."""
+        if self.autoreset_mode == AutoresetMode.DISABLED and self._autoreset_envs.any():
+            over = ", ".join(map(str, np.flatnonzero(self._autoreset_envs)))
+            raise DataError(f"The episodes {over} are over; begin them anew: reset(options={{'reset_mask': mask}}).")
+        waiting = self._autoreset_envs & (self.autoreset_mode == AutoresetMode.NEXT_STEP)
+        pairs = zip(self.envs, iterate(self.action_space, actions), waiting, strict=True)
         going = [(env, env.told(action)) for env, action, over in pairs if isinstance(env, DreamEnv) and not over]
         frames = step_all([env.dream for env, _ in going], [control for _, control in going])
         for (env, _), frame in zip(going, frames, strict=True):

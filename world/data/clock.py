@@ -1,0 +1,153 @@
+"""When a log's rows were written: seconds, fractions of them, seconds since 1970, dates and clocks, as a video's seconds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from world.data.imports import Note
+from world.data.tables import Source, Table
+from world.errors import DataError
+
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+CALLED = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+NAMES = (
+    "time",
+    "timestamp",
+    "timestamps",
+    "t",
+    "ts",
+    "seconds",
+    "secs",
+    "epoch",
+    "unixtime",
+    "datetime",
+    "utc",
+    "date",
+)
+EPOCH = 1e8  # seconds since 1970 from which on a number is such a date
+SLOWEST = 1.0  # s between rows: fewer than one a second are no record of a drive
+COARSE = 0.05  # share of rows that may have the time of the row before
+ZONE = re.compile(r"\s*(?:\[?([A-Za-z]+/[A-Za-z_/+-]+)\]?|\b(?!AM|PM)([A-Z]{2,5}))$")
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Rows in the order of their times, in seconds from the video's first frame."""
+
+    seconds: np.ndarray  # float64 [rows], never falling
+    order: np.ndarray  # int64 [rows]: the table's row that each is
+
+
+def time_column(names: tuple[str, ...]) -> str | None:
+    """The only column that is called as times are, its unit left aside; None where there is none, or several."""
+    found = [name for name in names if _stem(name)[0] in NAMES]
+    return found[0] if len(found) == 1 else None
+
+
+def moments(table: Table, source: Source, end: float, note: Note) -> Moments:
+    """The rows' times. `end`: seconds that the video lasts. An offset in `source` is taken at its word; without one, a clock
+    that does not begin with the video is set by its first row.
+
+    DataError, with the line, for what is no time, for a clock that is set back, and for one too coarse.
+    """
+    cells, column = table.cells(source.column), table.names[source.column]
+    written = next((cell for cell in cells if cell), "")
+    dated = bool(re.search(r"\d[:T/-]\d", written))
+    seconds = _dates(table, source.column) if dated else table.numbers(source)
+    if not len(seconds):
+        raise DataError(f"{table.name} has no rows; give one for every moment of the video.")
+    unit = "s" if dated or source.factor != 1 else _unit(seconds, column, end)
+    seconds = seconds * UNITS[unit]
+    seconds, order = _sorted(seconds, table, note)
+    if source.offset is None and (dated or seconds[0] > end):
+        since, first = "on a clock of their own", f"{seconds[0]:g} s"
+        if seconds[0] >= EPOCH:
+            since, first = "since 1970", f"{datetime.fromtimestamp(seconds[0], UTC):%Y-%m-%d %H:%M:%S}"
+        factor = source.factor * UNITS[unit]
+        note(
+            f"The times of {table.name} are {CALLED[unit]} {since}; its first row ({first}) is taken as the video's first "
+            f"frame. Say it otherwise with --columns 'time={column}{'' if factor == 1 else f'*{factor:g}'}-OFFSET'."
+        )
+        seconds = seconds - seconds[0]
+    elif unit != "s":
+        note(f"The times of {table.name} are {CALLED[unit]}.")
+    return Moments(seconds, order)
+
+
+def _stem(name: str) -> tuple[str, str]:
+    """`Time [ms]` and `time_ms` as time and ms."""
+    told = re.fullmatch(
+        r"(.*?)[\s_]*[\[(]?\b(ms|us|\u00b5s|ns|s|sec)?\b[\])]?", name.casefold().replace("_", " ").strip()
+    )
+    stem, unit = (told[1], told[2]) if told else (name.casefold(), None)
+    return stem.replace(" ", ""), {"\u00b5s": "us", "sec": "s"}.get(unit or "", unit or "")
+
+
+def _unit(values: np.ndarray, column: str, end: float) -> str:
+    """By its size where it counts from 1970, else by the column's name, else by what rows of a drive can be apart."""
+    for unit, factor in UNITS.items():
+        if EPOCH <= values.min() * factor < 100 * EPOCH:
+            return unit
+    if (unit := _stem(column)[1]) in UNITS:
+        return unit
+    gaps = np.abs(np.diff(values))
+    usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 0.0
+    for unit, factor in UNITS.items():
+        if usual * factor <= SLOWEST:
+            return unit if np.ptp(values) * factor >= end / 2 else "s"
+    return "s"
+
+
+def _sorted(seconds: np.ndarray, table: Table, note: Note) -> tuple[np.ndarray, np.ndarray]:
+    back = np.flatnonzero(np.diff(seconds) < 0) + 1
+    order = np.argsort(seconds, kind="stable")
+    if len(back) == 1 and seconds[-1] > seconds[0]:
+        line = table.lines[back[0]]
+        raise DataError(
+            f"The clock of {table.name} is set back from {seconds[back[0] - 1]:.10g} s to {seconds[back[0]]:.10g} s at line "
+            f"{line}; mend the times, or cut table and video there."
+        )
+    if len(back):
+        note(
+            f"The rows of {table.name} are sorted by their times; line {table.lines[back[0]]} is the first that was late."
+        )
+    seconds = seconds[order]
+    same = np.flatnonzero(np.diff(seconds) == 0) + 1
+    if len(same) > COARSE * len(seconds):
+        raise DataError(
+            f"{table.name}, line {table.lines[order[same[0]]]}: {len(same)} rows have the time of the row before; map a column "
+            "with a finer clock."
+        )
+    if len(same):
+        note(f"{len(same)} rows of {table.name} have the time of another, from line {table.lines[order[same[0]]]} on.")
+    return seconds, order
+
+
+def _dates(table: Table, column: int) -> np.ndarray:
+    """Seconds since 1970 of dates as ISO 8601 has them, with or without a zone, or since midnight of times of day."""
+    seconds, zones = [], set()
+    for line, cell in zip(table.lines, table.cells(column), strict=True):
+        text = cell.strip().replace(",", ".")
+        if (zone := ZONE.search(text)) and not text.endswith("Z"):
+            zones.add(zone[1] or zone[2])
+            text = text[: zone.start()]
+        text = re.sub(r"\s+(?=[+-]\d\d:?\d\d$)", "", text).replace("/", "-")
+        if clock := re.fullmatch(r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d*)?))?", text):
+            seconds.append(3600.0 * int(clock[1]) + 60.0 * int(clock[2]) + float(clock[3] or 0))
+            continue
+        fraction = re.search(r"(?<=\d:\d\d)\.\d+", text)
+        try:
+            whole = datetime.fromisoformat(text.replace(fraction[0], "", 1) if fraction else text)
+        except ValueError as error:
+            raise DataError(
+                f"{table.name}, line {line}: '{cell}' is no time that can be read; write seconds, or 2026-05-01 12:00:00.5."
+            ) from error
+        whole = whole if whole.tzinfo else whole.replace(tzinfo=UTC)  # only differences count
+        seconds.append(whole.timestamp() + float(fraction[0] if fraction else 0))
+    if len(zones) > 1:
+        raise DataError(f"{table.name} changes its time zone ({', '.join(sorted(zones))}); write all times in one.")
+    return np.array(seconds, np.float64)
