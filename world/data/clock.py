@@ -129,7 +129,8 @@ def _sorted(seconds: np.ndarray, table: Table, note: Note) -> tuple[np.ndarray, 
 
 def _dates(table: Table, column: int) -> np.ndarray:
     """Seconds since 1970 of dates as ISO 8601 has them, with or without a zone, or since midnight of times of day."""
-    seconds, zones = [], set()
+    seconds: list[float] = []
+    zones: set[str] = set()
     for line, cell in zip(table.lines, table.cells(column), strict=True):
         text = cell.strip().replace(",", ".")
         if (zone := ZONE.search(text)) and not text.endswith("Z"):

@@ -168,7 +168,8 @@ def _split(lines: Sequence[tuple[int, str]], delimiter: str, name: str) -> list[
     if delimiter == " ":
         return [(number, tuple(line.split())) for number, line in lines]
     reader = csv.reader((line + "\n" for _, line in lines), delimiter=delimiter, skipinitialspace=True)
-    rows, row = [], 0
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    row = 0
     try:
         for cells in reader:
             rows.append((lines[row][0], tuple(cell.strip() for cell in cells)))

@@ -153,19 +153,20 @@ class _Whole:
         self._container, self._stream, self._gap = container, stream, gap
         self._start = min(0.0, (container.start_time or 0) / av.time_base)  # Matroska's length counts from 0 on
         self._reached = 0.0  # seconds of any stream, sound included
-        self.frames = 0
+        self._frames = 0
 
-    def packet(self, packet: av.Packet) -> None:
+    def add(self, packet: av.Packet) -> None:
+        self._frames += packet.stream.index == self._stream.index and packet.size > 0 and not packet.is_discard
         if packet.pts is not None and packet.time_base is not None:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self._reached = max(self._reached, end - self._start)
 
     def check(self, name: str) -> None:
         """DataError for less than was said. Frames that lead in to a lossless cut are not meant to be shown, nor counted."""
-        promised = sum(not entry.is_discard for entry in self._stream.index_entries) if self._stream.frames else 0
-        if promised:
-            if self.frames < promised - SPARE:
-                raise DataError(f"{name} is cut off: {self.frames} of its {promised} frames are there; copy it again.")
+        index = self._stream.index_entries if self._stream.frames else ()
+        if promised := sum(entry.size > 0 and not entry.is_discard for entry in index):
+            if self._frames < promised - SPARE:
+                raise DataError(f"{name} is cut off: {self._frames} of its {promised} frames are there; copy it again.")
             return
         said = (self._container.duration or 0) / av.time_base
         if self._reached < said - max(SPARE * self._gap, 0.25):
@@ -174,11 +175,10 @@ class _Whole:
 
 def _decoded(container: InputContainer, stream: av.VideoStream, whole: _Whole) -> Iterator[av.VideoFrame]:
     for packet in container.demux():
-        whole.packet(packet)
+        whole.add(packet)
         if packet.stream.index == stream.index:
             for frame in packet.decode():
                 assert isinstance(frame, av.VideoFrame)
-                whole.frames += 1
                 yield frame
 
 
@@ -193,9 +193,11 @@ def _progressive(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Ite
     graph = av.filter.Graph()
     weave = graph.add("bwdif", "mode=send_frame:deint=interlaced")
     graph.link_nodes(graph.add_buffer(template=stream), weave, graph.add("buffersink")).configure()
-    for frame in chain([first], frames, [None]):
+    for frame in chain([first], frames):
         graph.vpush(frame)
         yield from _pulled(graph)
+    graph.vpush(None)
+    yield from _pulled(graph)
 
 
 def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.films import film
@@ -96,10 +97,9 @@ def test_factors_and_offsets(text: str, values: list[float], tmp_path: Path) -> 
     assert table.numbers(table.source(Columns.parse(f"steer={text}").of["steer"])).tolist() == values
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_table_or_a_sentence(text: str) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as room:
         path = Path(room) / "log.csv"
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
