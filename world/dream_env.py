@@ -1,7 +1,7 @@
 """`lucidrive/Dream-v0`: driving in a scene world, or in a latent world of one's own, as a Gymnasium environment.
 
 `gymnasium.make("world.envs:lucidrive/Dream-v0")`; with a brain for prompts `"bridge.envs:lucidrive/Dream-v0"`.
-`gymnasium.make_vec` steps its dreams as one batch (`DreamVectorEnv`), or takes `vectorization_mode="sync"` or `"async"`, with
+`gymnasium.make_vec` steps its dreams as one batch (world/dream_vector_env.py), or takes `vectorization_mode="sync"` or `"async"`, with
 `vector_kwargs={"context": "spawn"}` where this process has drawn already.
 """
 
@@ -20,11 +20,9 @@ import numpy as np
 import torch
 from gymnasium import Env
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from gymnasium.vector.utils import iterate
 
 from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
-from world.dream import AnyDream, AnyWorld, is_scene, load_world, open_dream, restore, step_all
+from world.dream import AnyDream, AnyWorld, is_scene, load_world, open_dream, restore
 from world.dynamics.vector import VECTOR, vector
 from world.errors import DataError, WeightsError
 from world.frame import Frame, Readout
@@ -293,32 +291,6 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         config = None if self._folder is None else self._folder / "config.json"
         stamp = config.stat().st_mtime_ns if config is not None and config.exists() else 0
         return _load(self._folder, self._device, stamp)
-
-
-class DreamVectorEnv(SyncVectorEnv):
-    """Several Dream-v0 in this process, their dreams stepped as one batch: the same as each alone, but for rounding.
-
-    `autoreset_mode` as in SyncVectorEnv: episodes that are over begin anew with the next step, with the same one, or by
-    `reset(options={"reset_mask": ...})`.
-    """
-
-    def __init__(
-        self, num_envs: int = 1, *, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, **kwargs: Any
-    ) -> None:
-        super().__init__([lambda: DreamEnv(**kwargs) for _ in range(num_envs)], autoreset_mode=autoreset_mode)
-
-    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """DataError, before anything is stepped, for an episode that is over and is not begun anew by itself."""
-        if self.autoreset_mode == AutoresetMode.DISABLED and self._autoreset_envs.any():
-            over = ", ".join(map(str, np.flatnonzero(self._autoreset_envs)))
-            raise DataError(f"The episodes {over} are over; begin them anew: reset(options={{'reset_mask': mask}}).")
-        waiting = self._autoreset_envs & (self.autoreset_mode == AutoresetMode.NEXT_STEP)
-        pairs = zip(self.envs, iterate(self.action_space, actions), waiting, strict=True)
-        going = [(env, env.told(action)) for env, action, over in pairs if isinstance(env, DreamEnv) and not over]
-        frames = step_all([env.dream for env, _ in going], [control for _, control in going])
-        for (env, _), frame in zip(going, frames, strict=True):
-            env.foresee(frame)
-        return super().step(actions)
 
 
 def told(chosen: dict[str, Any]) -> dict[str, int]:

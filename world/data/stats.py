@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,19 @@ def summary(rows: np.ndarray) -> Summary:
     return {**{name: value.tolist() for name, value in figures.items()}, "count": [len(rows)]}
 
 
-def shades(images: np.ndarray) -> np.ndarray:
-    """How often each value occurs in pictures uint8 [T, H, W, 3]: int64 [3, 256]."""
-    return np.stack([np.bincount(images[..., channel].reshape(-1), minlength=256) for channel in range(3)])
+def shades(images: Iterable[np.ndarray]) -> np.ndarray:
+    """How often each value occurs in pictures uint8 [H, W, 3]: int64 [3, 256]."""
+    counts = np.zeros((3, 256), np.int64)
+    for image in images:
+        for channel in range(3):
+            counts[channel] += np.bincount(image[..., channel].reshape(-1), minlength=256)
+    return counts
 
 
 def shades_of(video: Path, lengths: Sequence[int]) -> list[np.ndarray]:
     """Likewise of each episode in a video that holds episodes of these lengths."""
     images = read_video(video)
-    return [
-        sum((shades(image) for image in islice(images, length)), np.zeros((3, 256), np.int64)) for length in lengths
-    ]
+    return [shades(islice(images, length)) for length in lengths]
 
 
 def picture_summary(counts: np.ndarray, frames: int) -> Summary:

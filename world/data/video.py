@@ -16,9 +16,10 @@ from av.container import InputContainer
 from av.stream import Disposition
 from PIL import Image
 
-from world.data.picture import Picture, Turn
+from world.data.picture import HD, Picture, Turn
 from world.errors import DataError
 
+BT601 = 6  # AVCOL_SPC_SMPTE170M
 SPARE = 3  # frames that a whole file may lack: headers round
 
 
@@ -43,6 +44,8 @@ class VideoWriter:
             stream = self._container.add_stream("libx264", rate=self._fps, options=self._options)
             stream.height, stream.width = image.shape[:2]
             stream.pix_fmt = "yuv420p"
+            if image.shape[0] > HD:  # where untagged colours would be taken for another matrix's
+                stream.codec_context.colorspace = BT601
             self._stream = stream
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         self._container.mux(self._stream.encode(frame))

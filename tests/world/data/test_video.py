@@ -13,7 +13,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from tests.films import film, grey, shortened, trimmed
 from world.data import DriveDataset
 from world.data.footage import first_frames, import_video
-from world.data.video import read_pictures, read_video
+from world.data.video import VideoWriter, read_pictures, read_video
 from world.errors import DataError
 
 STEADY = np.arange(100) / 25
@@ -152,6 +152,13 @@ def test_colours_of_any_range_matrix_and_depth(
         ),
     )
     np.testing.assert_allclose(next(read_video(path))[20, 30], ORANGE, atol=4)
+
+
+@pytest.mark.parametrize("height", [48, 720])
+def test_what_we_write_comes_back_in_its_colours(height: int, tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "ours.mp4", 10) as writer:
+        writer.write(np.full((height, 64, 3), ORANGE, np.uint8))
+    np.testing.assert_allclose(next(read_video(tmp_path / "ours.mp4"))[20, 30], ORANGE, atol=4)
 
 
 @pytest.mark.parametrize(
