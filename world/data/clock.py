@@ -13,7 +13,8 @@ from world.data.tables import Source, Table
 from world.errors import DataError
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-CALLED = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+DAY = 86_400.0
+CALLED = {1.0: "seconds", 1e-3: "milliseconds", 1e-6: "microseconds", 1e-9: "nanoseconds", DAY: "days"}
 NAMES = (
     "time",
     "timestamp",
@@ -60,20 +61,22 @@ def moments(table: Table, source: Source, end: float, note: Note) -> Moments:
     seconds = _dates(table, source.column) if dated else table.numbers(source)
     if not len(seconds):
         raise DataError(f"{table.name} has no rows; give one for every moment of the video.")
-    unit = "s" if dated or source.factor != 1 else _unit(seconds, column, end)
-    seconds = seconds * UNITS[unit]
-    seconds, order = _sorted(seconds, table, note)
-    if source.offset is None and (dated or seconds[0] > end):
-        since, first = "on a clock of their own", f"{seconds[0]:g} s"
-        if seconds[0] >= EPOCH:
-            since, first = "since 1970", f"{datetime.fromtimestamp(seconds[0], UTC):%Y-%m-%d %H:%M:%S}"
-        factor = source.factor * UNITS[unit]
+    unit = 1.0 if dated or source.factor != 1 else _unit(seconds, column, end)
+    seconds, order = _sorted(seconds * unit, table, note)
+    if source.offset is None and seconds[0] > end:
+        kind, first = f"{CALLED[unit]} on a clock of their own", f"{seconds[0]:g} s"
+        if dated and seconds[0] < EPOCH:
+            kind, first = "times of day", next(cell for cell in cells if cell)
+        elif seconds[0] >= EPOCH:
+            kind = "dates" if dated else f"{CALLED[unit]} since 1970"
+            first = f"{datetime.fromtimestamp(seconds[0], UTC):%Y-%m-%d %H:%M:%S}"
+        factor = source.factor * unit
         note(
-            f"The times of {table.name} are {CALLED[unit]} {since}; its first row ({first}) is taken as the video's first "
-            f"frame. Say it otherwise with --columns 'time={column}{'' if factor == 1 else f'*{factor:g}'}-OFFSET'."
+            f"The times of {table.name} are {kind}; its first row ({first}) is taken as the video's first frame. Say it "
+            f"otherwise with --columns 'time={column}{'' if factor == 1 else f'*{factor:g}'}-OFFSET'."
         )
         seconds = seconds - seconds[0]
-    elif unit != "s":
+    elif unit != 1:
         note(f"The times of {table.name} are {CALLED[unit]}.")
     return Moments(seconds, order)
 
@@ -87,19 +90,22 @@ def _stem(name: str) -> tuple[str, str]:
     return stem.replace(" ", ""), {"\u00b5s": "us", "sec": "s"}.get(unit or "", unit or "")
 
 
-def _unit(values: np.ndarray, column: str, end: float) -> str:
-    """By its size where it counts from 1970, else by the column's name, else by what rows of a drive can be apart."""
-    for unit, factor in UNITS.items():
+def _unit(values: np.ndarray, column: str, end: float) -> float:
+    """Seconds in one of the times: by their size where they count from 1970, else by the column's name, else by what rows of
+    a drive can be apart. Spreadsheets count days from 1900."""
+    for factor in UNITS.values():
         if EPOCH <= values.min() * factor < 100 * EPOCH:
-            return unit
+            return factor
     if (unit := _stem(column)[1]) in UNITS:
-        return unit
+        return UNITS[unit]
     gaps = np.abs(np.diff(values))
     usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 0.0
-    for unit, factor in UNITS.items():
+    if 20_000 < values.min() < 100_000 and usual < SLOWEST / DAY:
+        return DAY
+    for factor in UNITS.values():
         if usual * factor <= SLOWEST:
-            return unit if np.ptp(values) * factor >= end / 2 else "s"
-    return "s"
+            return factor if np.ptp(values) * factor >= end / 2 else 1.0
+    return 1.0
 
 
 def _sorted(seconds: np.ndarray, table: Table, note: Note) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +134,8 @@ def _sorted(seconds: np.ndarray, table: Table, note: Note) -> tuple[np.ndarray, 
 
 
 def _dates(table: Table, column: int) -> np.ndarray:
-    """Seconds since 1970 of dates as ISO 8601 has them, with or without a zone, or since midnight of times of day."""
+    """Seconds since 1970 of dates as ISO 8601 has them, or with day, month and year parted by points, with or without a zone;
+    or since midnight of times of day, whose minutes and seconds are enough."""
     seconds: list[float] = []
     zones: set[str] = set()
     for line, cell in zip(table.lines, table.cells(column), strict=True):
@@ -137,9 +144,10 @@ def _dates(table: Table, column: int) -> np.ndarray:
             zones.add(zone[1] or zone[2])
             text = text[: zone.start()]
         text = re.sub(r"\s+(?=[+-]\d\d:?\d\d$)", "", text).replace("/", "-")
-        if clock := re.fullmatch(r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d*)?))?", text):
-            seconds.append(3600.0 * int(clock[1]) + 60.0 * int(clock[2]) + float(clock[3] or 0))
+        if clock := re.fullmatch(r"(?:(\d{1,2}):)?(\d{1,2}):(\d\d(?:\.\d*)?)", text):
+            seconds.append(3600.0 * int(clock[1] or 0) + 60.0 * int(clock[2]) + float(clock[3]))
             continue
+        text = re.sub(r"^(\d\d)\.(\d\d)\.(\d{4})", r"\3-\2-\1", text)
         fraction = re.search(r"(?<=\d:\d\d)\.\d+", text)
         try:
             whole = datetime.fromisoformat(text.replace(fraction[0], "", 1) if fraction else text)
@@ -151,4 +159,4 @@ def _dates(table: Table, column: int) -> np.ndarray:
         seconds.append(whole.timestamp() + float(fraction[0] if fraction else 0))
     if len(zones) > 1:
         raise DataError(f"{table.name} changes its time zone ({', '.join(sorted(zones))}); write all times in one.")
-    return np.array(seconds, np.float64)
+    return np.unwrap(seconds, period=DAY) if max(seconds, default=0.0) < DAY else np.array(seconds, np.float64)

@@ -158,12 +158,21 @@ def test_an_offset_is_taken_at_its_word(tmp_path: Path) -> None:
         "2026-05-01 12:00:{:06.3f} CEST",
         "2026-05-01T12:00:{:06.3f}+02:00[Europe/Berlin]",
         "2026/05/01 12:00:{:05.2f}",
+        "01.05.2026 12:00:{:04.1f}",
         "23:59:{:04.1f}",
+        "59:{:04.1f}",
     ],
 )
 def test_dates_and_clocks(form: str, tmp_path: Path) -> None:
     cells = [form.format(second) for second in SECONDS]
     np.testing.assert_allclose(clock(tmp_path / "log.csv", cells), SECONDS, atol=1e-5)
+
+
+def test_a_night_and_a_spreadsheets_days(tmp_path: Path) -> None:
+    night = [f"{'23:59' if second < 2 else '00:00'}:{(58 + second) % 60:04.1f}" for second in SECONDS]
+    np.testing.assert_allclose(clock(tmp_path / "log.csv", night), SECONDS, atol=1e-5)
+    days = [f"{46_143.5 + second / 86_400:.10f}" for second in SECONDS]
+    np.testing.assert_allclose(clock(tmp_path / "log.csv", days), SECONDS, atol=1e-4)
 
 
 def test_rows_out_of_order_and_twice(tmp_path: Path) -> None:
