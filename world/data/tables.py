@@ -19,9 +19,7 @@ DELIMITERS = (";", "\t", "|", ",", " ")
 COMMENTS = ("#", "%", "//")
 UNSIGNED = r"\s*(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RECIPE = re.compile(rf"(?:\*\s*(?P<factor>[+-]?{UNSIGNED}))?\s*(?P<offset>[+-]{UNSIGNED})?")
-ODD = str.maketrans(
-    {"\u2212": "-", "\u00a0": "", "\u202f": "", "'": ""}
-)  # a typographer's minus; spaces within numbers
+ODD = str.maketrans({"\u2212": "-", "\u00a0": "", "\u202f": "", "'": ""})  # a true minus; what groups digits
 WORDS = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}
 ENOUGH = 20  # rows that show how a table is written
 
@@ -73,7 +71,7 @@ class Table:
         if lines and (told := re.fullmatch(r"sep=(.)", lines[0][1].strip())):  # spreadsheets' own hint
             delimiter, lines = told[1], lines[1:]
         comments = [(number, line) for number, line in lines if line.lstrip().startswith(COMMENTS)]
-        lines = [pair for pair in lines if pair not in comments] if comments else lines
+        lines = [(number, line) for number, line in lines if not line.lstrip().startswith(COMMENTS)]
         if not lines:
             raise DataError(f"{path.name} is empty; give a table with a header and a row for every moment.")
         delimiter = delimiter or _delimiter([line for _, line in lines[:ENOUGH]])
@@ -95,7 +93,7 @@ class Table:
 
     def source(self, text: str) -> Source:
         """The column that `COLUMN*FACTOR+OFFSET` means; its name may itself hold such signs. DataError where there is none."""
-        for name in sorted(self.names, key=len, reverse=True):
+        for name in sorted(self.names, key=lambda name: (len(name), text.startswith(name)), reverse=True):
             told = RECIPE.fullmatch(text[len(name) :].strip())
             if name and text[: len(name)].casefold() == name.casefold() and told:
                 same = [place for place, other in enumerate(self.names) if other == name]
