@@ -30,10 +30,11 @@ class Turn:
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Turn:
         """By the frame's display matrix. ValueError for one that is no quarter turn."""
-        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
-        if matrix is None:
+        try:
+            matrix = bytes(frame.side_data[Type.DISPLAYMATRIX])
+        except KeyError:
             return cls()
-        (a, b), (c, d) = np.frombuffer(bytes(matrix), "<i4").reshape(3, 3)[:2, :2] / 2**16
+        (a, b), (c, d) = np.frombuffer(matrix, "<i4").reshape(3, 3)[:2, :2] / 2**16
         if abs(b) + abs(c) < 0.01 and a and d:
             return cls(False, bool(a < 0), bool(d < 0))
         if abs(a) + abs(d) < 0.01 and b and c:

@@ -66,7 +66,7 @@ def check_times(times: np.ndarray, spans: Sequence[tuple[float, float]], name: s
     """DataError, with the lines, unless the sorted rows' times cover the spans, in seconds, without a hole in any."""
     gaps = np.diff(times)
     usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 0.0
-    for row in np.flatnonzero(gaps > HOLE * usual):
+    for row in np.flatnonzero(gaps > HOLE * usual).tolist():
         low, high = float(times[row]), float(times[row + 1])
         if any(low < end - usual and high > begin + usual for begin, end in spans):
             raise DataError(

@@ -33,7 +33,8 @@ class Actions:
     @classmethod
     def of(cls, env: gymnasium.Env[Any, Any], names: tuple[str, ...] | None = None) -> Actions:
         """DataError for any other space, for missing bounds and for names that do not fit."""
-        space, first = env.action_space, ()
+        space = env.action_space
+        first: tuple[int, ...] = ()
         if isinstance(space, Discrete):
             count, first = int(space.n), (int(space.start),)
             meanings = getattr(env.unwrapped, "get_action_meanings", lambda: [f"choice_{n}" for n in range(count)])()

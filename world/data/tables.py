@@ -99,7 +99,7 @@ class Table:
                 same = [place for place, other in enumerate(self.names) if other == name]
                 if len(same) > 1:
                     raise DataError(f"{self.name} has {len(same)} columns '{name}'; give each a name of its own.")
-                factor, offset = (told[part] and float(told[part].replace(" ", "")) for part in ("factor", "offset"))
+                factor, offset = (_plain(told[part]) for part in ("factor", "offset"))
                 return Source(same[0], 1.0 if factor is None else factor, offset)
         column, star, factor = text.partition("*")
         if star and column.strip() in self.names:
@@ -202,6 +202,10 @@ def _number(cell: str, comma: bool) -> float | None:
         return float(text or "nan")
     except ValueError:
         return None
+
+
+def _plain(text: str | None) -> float | None:
+    return float(text.replace(" ", "")) if text else None
 
 
 def _is_number(cell: str) -> bool:
