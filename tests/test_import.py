@@ -127,7 +127,7 @@ def test_environments_that_cannot_be_imported(make: Callable[..., str], tmp_path
         assert not (tmp_path / "set/meta").exists()
 
     refused("Nothing-v7", "cannot be made")
-    refused(make(Dict({"a": Discrete(2)})), "Box and Discrete can")
+    refused(make(Dict({"a": Discrete(2)})), "MultiBinary can")
     refused(make(Box(-np.inf, np.inf, (2,))), "no bounds")
     refused(make(Discrete(2)), "names were given", names=("one",))
     refused(make(Discrete(2), pixels=False), "no colour picture", pixels="obs")
