@@ -16,8 +16,8 @@ from bridge.factory.deliver import check_formats
 from ui.app import check_serving
 from ui.cli import app
 from world.packages import MissingPackageError
-from world.train.pipeline import train_all
 from world.presets import preset
+from world.train.pipeline import train_all
 
 
 @pytest.fixture
@@ -57,7 +57,9 @@ def test_a_place_that_cannot_be_written_is_told_before_the_drive(tmp_path: Path)
     assert done.exit_code == 1 and "a.dream could not be saved" in done.stderr
 
 
-def test_a_disk_without_room_is_told_and_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_without_room_is_told_and_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     check_place(tmp_path / "new" / "drive.mp4", 1000)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10 * 2**20))

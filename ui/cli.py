@@ -10,6 +10,7 @@ import typer
 
 from ui.commands import checks, clips, imports, memory, plan, recover, train, training, watch
 from ui.console import INTERRUPTED, Sentences, complain, quiet
+from ui.locales import speak_utf8
 from ui.proxies import own_machine_directly
 
 app = typer.Typer(
@@ -84,6 +85,7 @@ def setup(
 
 def main() -> None:
     """The entry point of the installed command."""
+    speak_utf8()
     try:
         app()
     except KeyboardInterrupt:

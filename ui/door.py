@@ -201,7 +201,9 @@ class Door:
             if not await asyncio.to_thread(login.answers, body):
                 page = self.form.replace("hidden data-wrong", "data-wrong")
                 return HTMLResponse(page, 401) if html else JSONResponse({"success": False}, 400)
-            welcome: Response = RedirectResponse(f"{self.public.root_path}/", 303) if html else JSONResponse({"success": True})
+            welcome: Response = (
+                RedirectResponse(f"{self.public.root_path}/", 303) if html else JSONResponse({"success": True})
+            )
             welcome.headers["set-cookie"] = cookie(
                 login.key(), scope.get("scheme") == "https", f"{self.public.root_path}/"
             )

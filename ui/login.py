@@ -85,7 +85,9 @@ class Login:
 
 def cookie(key: str, secure: bool, path: str = "/") -> str:
     """The header's value."""
-    return f"{COOKIE}={key}; Path={path}; HttpOnly; SameSite=Strict; Max-Age={HOURS * 3600}{'; Secure' if secure else ''}"
+    return (
+        f"{COOKIE}={key}; Path={path}; HttpOnly; SameSite=Strict; Max-Age={HOURS * 3600}{'; Secure' if secure else ''}"
+    )
 
 
 def _hash(key: str) -> str:

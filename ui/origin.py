@@ -81,7 +81,9 @@ def _host(name: str) -> str:
     except ValueError:
         host, port = "", ""
     if not NAME.fullmatch(host):
-        raise AddressError(f"--allowed-host takes a name such as drive.example.org, without http:// or /, not {name[:80]!r}.")
+        raise AddressError(
+            f"--allowed-host takes a name such as drive.example.org, without http:// or /, not {name[:80]!r}."
+        )
     return _bare(f"{host}{port}")
 
 

@@ -98,16 +98,18 @@ def answers(port: int) -> bool:
 def test_the_page_works_behind_it(browser: Browser, tmp_path: Path, name: str, strips: bool) -> None:
     program(name)
     port, dreamer = free_port(), FakeDreamer(tmp_path, most=5)
-    with serving(dreamer, public=Public.of([NAME], PATH)) as page:
-        with proxy(name, strips, tmp_path, port, int(page.rsplit(":", 1)[1])):
-            base = f"http://{NAME}:{port}{PATH}/"
-            with open_page(browser, base) as tab:
-                tab.fill("#lr-text", "make it rain")
-                tab.press("#lr-text", "Enter")
-                wait_until(lambda: ("say", "make it rain") in dreamer.drives[-1].calls)
-                assert tab.evaluate("getComputedStyle(document.body).getPropertyValue('--lamp')") != ""
-                assert tab.evaluate("fetch('scenes/avenue.jpg').then((answer) => answer.status)") == 200
-                assert tab.evaluate("window.gradio_config.root") == base.rstrip("/")
-            here = f"http://127.0.0.1:{port}{PATH}/"
-            for host, status in (("drive.localhost:1", 200), ("elsewhere.example", 403)):
-                assert httpx.get(here, headers={"host": host}, trust_env=False).status_code == status
+    with (
+        serving(dreamer, public=Public.of([NAME], PATH)) as page,
+        proxy(name, strips, tmp_path, port, int(page.rsplit(":", 1)[1])),
+    ):
+        base = f"http://{NAME}:{port}{PATH}/"
+        with open_page(browser, base) as tab:
+            tab.fill("#lr-text", "make it rain")
+            tab.press("#lr-text", "Enter")
+            wait_until(lambda: ("say", "make it rain") in dreamer.drives[-1].calls)
+            assert tab.evaluate("getComputedStyle(document.body).getPropertyValue('--lamp')") != ""
+            assert tab.evaluate("fetch('scenes/avenue.jpg').then((answer) => answer.status)") == 200
+            assert tab.evaluate("window.gradio_config.root") == base.rstrip("/")
+        here = f"http://127.0.0.1:{port}{PATH}/"
+        for host, status in (("drive.localhost:1", 200), ("elsewhere.example", 403)):
+            assert httpx.get(here, headers={"host": host}, trust_env=False).status_code == status
