@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from brain.director import Reply, Thought, clean, finished
+from brain.director import Reply, Thought, clean, finished, limited
 from brain.files import found
 from brain.grammar import grammar
+from brain.normal import normal
 from brain.plan import PlanError, parse_line, print_line
 from brain.prompt import Context, prompt_tokens
 from world.errors import LucidriveError
@@ -79,7 +80,8 @@ class VllmDirector:
 
     def think(self, text: str, context: Context | str = "") -> Thought:
         """Yields while the server reads; the generator's return value is the reply."""
-        prompt = prompt_tokens(self.tokenizer, clean(text), str(context))
+        read = normal(clean(text))
+        prompt = prompt_tokens(self.tokenizer, read, str(context))
         began = time.perf_counter()
         (said,) = yield from self._waited(lambda: self._said(prompt))
         instead = None
@@ -88,7 +90,7 @@ class VllmDirector:
             lines = Counter(other.line for other in others if other.line != said.line)
             instead = lines.most_common(1)[0][0] if lines else None
         seconds = time.perf_counter() - began
-        return Reply(parse_line(said.line), said.line, seconds, said.tokens, said.confidence, instead)
+        return limited(Reply(parse_line(said.line), said.line, seconds, said.tokens, said.confidence, instead), read)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
         """Thinks to the end."""
