@@ -42,7 +42,7 @@ def test_chinese_names_work_in_any_locale(tmp_path: Path, settings: dict[str, st
     assert done.returncode == 1 and "Error" not in told and "is not UTF-8 text" in told
     if "PYTHONIOENCODING" not in settings:
         assert NAME in told
-    code = "import ui.cli; from ui.locales import speak_utf8; speak_utf8(); from ui.console import print_json; print_json({'file': '夜\\udce5'})"
+    code = "import ui.cli; from ui.locales import speak_utf8; speak_utf8(); from ui.console import print_json; print_json({'file': '\\u591c\\udce5'})"
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, timeout=300)
     assert json.loads(done.stdout) == {"file": "夜\udce5"}, done.stderr
 

@@ -100,7 +100,7 @@ def _graph(name: str) -> RoadGraph:
         return without_traps(graph_of(Path(name)))
     if name.endswith(ENDING):
         return load(Path(name))
-    file, _, box = name.partition("@") if "@" in name and not Path(name).exists() else (name, "", "")
+    file, _, box = name.rpartition("@") if "@" in name and not Path(name).exists() else (name, "", "")
     if file.lower().endswith(ENDINGS):
         return _from_osm(Path(file), box)
     known.sort(key=lambda town: int(town.rpartition("-")[2]))
