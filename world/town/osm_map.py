@@ -241,11 +241,10 @@ def _needed(osm: Path, ways: Iterable[Way]) -> Nodes:
 
 def _too_large(osm: Path, count: int, box: Box | None) -> str:
     """The map's size, and a box where most of it is."""
-    samples = [
-        (nodes.lon, nodes.lat) if box is None else (nodes.lon[m], nodes.lat[m])
-        for nodes in _nodes(osm)
-        for m in [box.inside(nodes) if box else None]
-    ]
+    samples = []
+    for nodes in _nodes(osm):
+        there = slice(None) if box is None else box.inside(nodes)
+        samples.append((nodes.lon[there], nodes.lat[there]))
     lon, lat = (np.concatenate(column) for column in zip(*samples, strict=True))
     x, y = float(np.median(lon)), float(np.median(lat))
     narrow = math.cos(math.radians(y))

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -74,9 +74,9 @@ def parts(path: Path) -> Iterator[Part]:
 
 def _unpacked(path: Path, head: bytes) -> IO[bytes]:
     if head.startswith(b"\x1f\x8b"):
-        return gzip.open(path)  # type: ignore[return-value]
+        return cast(IO[bytes], gzip.open(path))
     if head.startswith(b"BZh"):
-        return bz2.open(path)  # type: ignore[return-value]
+        return cast(IO[bytes], bz2.open(path))
     return path.open("rb")
 
 
