@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -148,9 +148,9 @@ def town(
 ) -> None:
     """Make a town of a map: streets as they are; pavements, crossings and traffic lights guessed (extra `sim`)."""
     from world.town.osm import from_osm
-    from world.town.osm_map import Box, Traffic
+    from world.town.osm_map import Box
 
-    made = from_osm(osm, out, Box.of(box) if box else None, cast(Traffic, traffic.value))
+    made = from_osm(osm, out, Box.of(box) if box else None, traffic.value)
     lanes = sum(len(names) for names in made.edge_lanes.values())
     say(f"{out}: {len(made.edge_lanes)} streets (each way counts), {lanes} lanes, {len(made.junctions)} junctions.")
     say(f"Drive there: lucidrive collect --town {out} --out data/own, or Town-v0 with the option town='{out}'.")

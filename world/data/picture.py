@@ -31,7 +31,7 @@ class Turn:
     def of(cls, frame: av.VideoFrame) -> Turn:
         """By the frame's display matrix. ValueError for one that is no quarter turn."""
         try:
-            matrix = bytes(frame.side_data[Type.DISPLAYMATRIX])
+            matrix = bytes(frame.side_data[Type.DISPLAYMATRIX])  # type: ignore[typeddict-item]
         except KeyError:
             return cls()
         (a, b), (c, d) = np.frombuffer(matrix, "<i4").reshape(3, 3)[:2, :2] / 2**16

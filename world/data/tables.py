@@ -101,9 +101,9 @@ class Table:
                     raise DataError(f"{self.name} has {len(same)} columns '{name}'; give each a name of its own.")
                 factor, offset = (_plain(told[part]) for part in ("factor", "offset"))
                 return Source(same[0], 1.0 if factor is None else factor, offset)
-        column, star, factor = text.partition("*")
+        column, star, by = text.partition("*")
         if star and column.strip() in self.names:
-            raise DataError(f"'{text}' multiplies by '{factor}', which is no number; write steer=angle*0.01.")
+            raise DataError(f"'{text}' multiplies by '{by}', which is no number; write steer=angle*0.01.")
         column = re.sub(rf"[+-]{UNSIGNED}$", "", column).strip() or column
         raise DataError(f"{self.name} has no column '{column}'; it has {', '.join(filter(None, self.names))}.")
 
