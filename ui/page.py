@@ -22,7 +22,7 @@ STYLES = ("base", "stage", "panel", "futures", "tabs")
 HEAD = "\n".join(  # all addresses are relative: a reverse proxy may have put the page below a path
     (
         '<meta name="color-scheme" content="dark light">',
-        f'<script src="{ASSETS[1:]}/theme.js"></script>',
+        *(f'<script src="{ASSETS[1:]}/{name}.js"></script>' for name in ("theme", "early")),
         *(f'<link rel="stylesheet" href="{ASSETS[1:]}/{name}.css">' for name in STYLES),
         f'<script type="module" src="{ASSETS[1:]}/drive.js"></script>',
     )

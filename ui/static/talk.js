@@ -24,12 +24,16 @@ export class Talk {
   constructor(root, say) {
     const find = (id) => root.querySelector(`#lr-${id}`);
     this.input = find("text");
+    const early = window.lucidriveEarly;
+    draft ||= this.input.value || early.draft;
+    early.draft = "";
     this.input.value = draft;
     this.list = find("suggest");
     this.reading = find("reading");
     this.readingText = find("reading-text");
     this.root = root;
     this.picked = -1;
+    find("form").dataset.ready = "yes";
     find("form").addEventListener("submit", (event) => {
       event.preventDefault();
       const text = this.input.value;
@@ -38,6 +42,7 @@ export class Talk {
       this.input.value = draft = "";
       this.close();
     });
+    for (const text of early.sent.splice(0)) if (say(text)) this.remember(text.trim());
     this.input.addEventListener("focus", () => this.open());
     this.input.addEventListener("input", () => {
       draft = this.input.value;
