@@ -31,7 +31,8 @@ ONES = [
     "nineteen",
 ]
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-DIGITS = {c: value for value, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "兩": 2}
+HAN_DIGITS = "零一二三四五六七八九"
+DIGITS = {c: value for value, c in enumerate(HAN_DIGITS)} | {"〇": 0, "兩": 2}
 SPELT = rf"(?:{'|'.join(TENS)})(?:[ -](?:{'|'.join(ONES[1:10])})\b)?|(?:{'|'.join(reversed(ONES))})\b"
 HAN = r"[零〇一二兩三四五六七八九十百]{1,7}"
 NUMBER = rf"(?<![A-Za-z0-9.])((?:\d{{1,4}}(?:\.\d{{1,3}})?)|{SPELT}|{HAN})\s*-?\s*"

@@ -43,7 +43,7 @@ def develop(
     if rain > 0 or snow > 0:
         splat(drops, gbuffer.inverse_depth, view, rain, snow, seconds, np.zeros(3) if velocity is None else velocity)
     exposed = through_air(radiance, gbuffer, view, light, amounts, drops)
-    if lights is not None and len(lights):
+    if lights is not None:
         halos(exposed, gbuffer.inverse_depth, view, light.extinction, lights, light.exposure)
     scale, fine, middle, wide = bloom(exposed)
     out = np.empty((height, width, 3), np.uint8)

@@ -38,11 +38,12 @@ BEAMS = 6  # vehicles whose headlights light the street, our own among them
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """Everything that a picture is made of. plain, radiance float32 [H, W, 3]: linear, before air, of plain shading and as painted (the
+    """Everything that a picture is made of. around: what its G-buffer was drawn with; plain, radiance float32 [H, W, 3]: linear, before air, of plain shading and as painted (the
     same without a painter); picture uint8 [H, W, 3]."""
 
     view: View
     light: Light
+    around: Surroundings
     gbuffer: GBuffer
     plain: np.ndarray
     radiance: np.ndarray
@@ -85,7 +86,7 @@ class Renderer:
         plain = radiance = shade(gbuffer, eye, now, amounts)
         if self.painter is not None:
             radiance = repaint(self.painter, gbuffer, eye, now, amounts, plain)
-        shot = Shot(eye, now, gbuffer, plain, radiance, _UNDEVELOPED)
+        shot = Shot(eye, now, scenery.around, gbuffer, plain, radiance, _UNDEVELOPED)
         return replace(shot, picture=developed(radiance, shot, state, row))
 
     def assemble(
@@ -137,7 +138,7 @@ def developed(
         amounts[:2] = 0.0
     velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
     radiance = np.ascontiguousarray(radiance, np.float32)
-    seconds, lights = 0.1 * float(state.clock[row]), _shining(state, row, shot.light)
+    seconds, lights = 0.1 * float(state.clock[row]), _shining(shot.around, shot.light, ego)
     return develop(radiance, shot.gbuffer, shot.view, shot.light, amounts, seconds, velocity, lights)
 
 
@@ -188,19 +189,16 @@ def _lamps(place: Place, x: float, y: float) -> np.ndarray:
     return out
 
 
-def _shining(state: SceneState, row: int, now: Light) -> np.ndarray:
+def _shining(around: Surroundings, now: Light, ego: np.void) -> np.ndarray:
     """What has a halo (world.render.halos): street lamps, and others' headlights as far as they shine our way, float32 [N, 7]."""
-    ego, found = state.ego[row], [np.zeros((0, 7), np.float32)]
-    if now.lamps_on:
-        lamps = _lamps(state.places[row], float(ego["x"]), float(ego["y"]))
-        found.append(np.column_stack([lamps[:, :3], np.tile(now.lamp, (len(lamps), 1)), np.ones(len(lamps))]))
-    if now.headlights_on:
-        x, y, _, ahead_x, ahead_y, _ = _beams(ego, state.agents[row])[1:].T
-        to_x, to_y = ego["x"] - x, ego["y"] - y
-        towards = (ahead_x * to_x + ahead_y * to_y) / np.maximum(1.0, np.hypot(to_x, to_y))
-        strength = np.clip(towards, 0.0, 1.0)[:, None] ** 8 * (DAZZLE * np.array(now.beam))
-        found.append(np.column_stack([x, y, np.full_like(x, HEADLIGHT), strength, np.zeros_like(x)]))
-    return np.concatenate(found).astype(np.float32)
+    lamps = around.lamps
+    x, y, _, ahead_x, ahead_y, _ = around.beams[1:].T  # the first are our own
+    to_x, to_y = ego["x"] - x, ego["y"] - y
+    towards = (ahead_x * to_x + ahead_y * to_y) / np.maximum(1.0, np.hypot(to_x, to_y))
+    strength = np.clip(towards, 0.0, 1.0)[:, None] ** 8 * (DAZZLE * np.array(now.beam))
+    down = np.column_stack([lamps[:, :3], np.tile(now.lamp, (len(lamps), 1)), np.ones(len(lamps))])
+    towards_us = np.column_stack([x, y, np.full_like(x, HEADLIGHT), strength, np.zeros_like(x)])
+    return np.concatenate([down, towards_us]).astype(np.float32)
 
 
 def _beams(ego: np.void, agents: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ from world.render.painter import (
     repaint,
 )
 from world.render.renderer import Shot, developed, plain_renderer
-from world.town.teacher import Lesson, files_in, header, of_these_assets, read
+from world.town.teacher import Lesson, files_in, of_these_assets, read, town_by_town
 from world.train.compute import Compute
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.pictures import Capture, captures, holds_captures, stamp
@@ -67,7 +67,8 @@ class Pages:
         cache = cache / hashlib.sha256(str(lessons.resolve()).encode() + drawing + shown).hexdigest()[:12]
         cache.mkdir(parents=True, exist_ok=True)
         todo = [path for path in paths if not _file(cache, path).exists()]
-        todo.sort(key=lambda one: header(one)["place"] if isinstance(one, Path) else "")  # a town's tiles are made once
+        files = town_by_town(one for one in todo if isinstance(one, Path))
+        todo = [*files, *(one for one in todo if not isinstance(one, Path))]
         if len(todo) <= FEW:
             for source in todo:
                 _page(source, cache)
