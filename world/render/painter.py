@@ -181,6 +181,37 @@ class Painter(nn.Module):
         return channels_last(painter.eval().requires_grad_(False).to(device, dtype or quick(device)))
 
 
+def grown(painter: Painter, config: PainterConfig) -> Painter:
+    """A larger painter that paints what this one does: its weights among new ones, of which it hears nothing yet.
+
+    In the manner of Net2Net (Chen et al., 2016). ValueError for a shape that is smaller somewhere, or of another depth, scale or input.
+    """
+    old, new = painter.config, config
+    sizes = [(one.stem, one.head, one.condition, *one.widths) for one in (old, new)]
+    same = [(len(one.widths), one.without, one.sky, one.scale) for one in (old, new)]
+    if same[0] != same[1] or any(before > after for before, after in zip(*sizes, strict=True)):
+        raise ValueError(f"a painter cannot grow from {old} to {new}")
+    larger = Painter(new)
+    before, after = painter.state_dict(), larger.state_dict()
+    for name, weight in after.items():
+        small = before[name].to(weight.dtype)
+        # What comes in or goes out as two halves grows in each of them.
+        outs = _places(len(small), len(weight), 2 if ".film." in name else 1)
+        if weight.dim() == 1:
+            weight[outs] = small
+            continue
+        ins = _places(small.shape[1], weight.shape[1], 2 if name == "head.weight" else 1)
+        weight[outs] = 0.0
+        weight[outs[:, None], ins] = small
+    larger.load_state_dict(after)
+    return larger
+
+
+def _places(before: int, after: int, parts: int) -> Tensor:
+    """Where `before` channels are among `after`, which come in so many parts."""
+    return torch.cat([torch.arange(before // parts) + part * (after // parts) for part in range(parts)])
+
+
 def channels_last(painter: Painter) -> Painter:
     """The same with its weights laid out as pictures come: a pixel's channels side by side."""
     for parameter in painter.parameters():

@@ -23,6 +23,7 @@ from world.render.textures import texture
 
 F = np.float32
 FOLIAGE, PAVEMENT = int(Surface.FOLIAGE), int(Surface.PAVEMENT)
+ASPHALT, PAINT = int(Surface.ASPHALT), int(Surface.PAINT)
 FLOORS = (Surface.ASPHALT, Surface.PAINT, Surface.PAVEMENT, Surface.GROUND)
 FINISHES = {
     Surface.ASPHALT: "gloss",
@@ -214,6 +215,8 @@ def _standing(out, position, normal, uv, kind, lane, rain, snow):
                 edge = F(0.5) - abs(side - F(0.5))
                 gutter = np.exp(-edge * edge * F(180.0))
                 lies *= F(0.83) - F(0.5) * track
+            elif kind in (ASPHALT, PAINT):  # wheels run everywhere
+                lies *= F(0.72)
             wet = F(0.75) * coarse
             if kind != PAVEMENT:
                 large = noise(px * F(0.11), py * F(0.11), 17)

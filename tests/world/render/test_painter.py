@@ -21,6 +21,7 @@ from world.render.painter import (
     PainterConfig,
     conditions,
     features,
+    grown,
     lit,
     paint,
     plain_of,
@@ -205,3 +206,15 @@ def test_a_narrow_copy_of_it_learns() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_painter_grows_without_painting_another_picture(wet) -> None:
+    painter = _taught()
+    larger = grown(painter, PainterConfig(6, (12, 20), 10, 16))
+    seen, told = torch.rand(1, len(CHANNELS), 36, 64), torch.rand(1, CONDITIONS)
+    with torch.inference_mode():
+        assert torch.allclose(painter(seen, told), larger(seen, told), atol=1e-5)
+        assert not torch.allclose(painter(seen, told), plain_of(seen), atol=1e-2)
+    for smaller in (PainterConfig(2, (8, 8), 4, 8), PainterConfig(4, (8, 8, 8), 4, 8), replace(TINY, scale=1)):
+        with pytest.raises(ValueError, match="cannot grow"):
+            grown(painter, smaller)
