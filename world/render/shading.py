@@ -209,7 +209,7 @@ def _shade(
             if snow > zero:
                 white = _snow_cover(snow_lies[row, col], snow, grain, nz)
                 if kind == FOLIAGE:  # snow lies on twigs here and there, and leaves show between
-                    white *= F(0.35) + F(0.3) * speck
+                    white = min(one, white * (F(0.35) + F(0.3) * speck) * (F(0.7) + F(0.95) * snow))
                 bright = F(0.80) + F(0.10) * speck
                 rest = one - white
                 slush = one - F(0.35) * snow * _smooth(F(0.5), F(0.9), nz)

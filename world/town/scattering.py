@@ -195,7 +195,7 @@ def _smooth(low, high, value):
 
 @njit(cache=True, error_model="numpy")
 def _standing(out, position, normal, uv, kind, lane, rain, snow):
-    """As world.render.resolve and world.render.shading tell of a pixel near the eye; leaves carry more snow here than there."""
+    """As world.render.resolve and world.render.shading tell of a pixel near the eye."""
     one, zero = F(1.0), F(0.0)
     for triangle in range(len(out)):
         for corner in range(3):
