@@ -61,6 +61,13 @@ WORDS = frozenset(
         "animal",
     ]
 )
+WIDE = (  # full-width letters, squared units, circled digits, letters of mathematics
+    ("\uff21", "\uff5a"),
+    ("\u3380", "\u33df"),
+    ("\u2460", "\u2473"),
+    ("\U0001d400", "\U0001d7cb"),
+)
+KEYCAP = re.compile("\ufe0f?\u20e3")  # makes a key of the digit before it
 KEPT_DOUBLE = re.compile(r"(.)\1")
 ARROWS = "←◀⬅→▶➡↑⬆"
 JOINS = "→▶➡"  # between two wishes they mean "then"
@@ -74,7 +81,7 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 
 def normal(text: str) -> str:
     """The sentence as the model reads it. The same again gives the same; what the model was taught stays as it is."""
-    text = "".join(map(_narrow, text))
+    text = "".join(map(_narrow, KEYCAP.sub("", text)))
     text = text.translate(_traditional())
     text = _spelt_out(text)
     text = re.sub(r"[A-Za-z]{3,}", lambda word: _mended(word[0]), text)
@@ -87,7 +94,7 @@ def _narrow(c: str) -> str:
         return c
     if unicodedata.category(c) == "Nd":
         return str(unicodedata.digit(c))
-    if "\uff21" <= c <= "\uff5a" or "\u3380" <= c <= "\u33df" or c in "\u3000\uff0f\uff20\uff0b\uff0d\uff0e\uff05":
+    if any(low <= c <= high for low, high in WIDE) or c in "\u3000\uff0f\uff20\uff0b\uff0d\uff0e\uff05":
         narrow = unicodedata.normalize("NFKC", c)
         return narrow if narrow.replace("\u2215", "/").isascii() or c == "\u3000" else c
     return c

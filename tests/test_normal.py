@@ -44,6 +44,9 @@ DATA = Path(__file__).parent / "data"
         ("🚶🏽‍♂️", "a pedestrian crosses"),
         ("trun lfet adn start rainning", "turn left and start raining"),
         ("Trun RIGTH", "Turn RIGHT"),
+        ("𝗍𝗎𝗋𝗇 𝒍𝒆𝒇𝒕", "turn left"),
+        ("speed 3️⃣0️⃣", "speed 30"),
+        ("③０ km/h", "30 km/h"),
     ],
 )
 def test_characters_and_units_are_put_right(typed: str, read: str) -> None:
