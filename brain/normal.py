@@ -81,7 +81,7 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 
 def normal(text: str) -> str:
     """The sentence as the model reads it. The same again gives the same; what the model was taught stays as it is."""
-    text = "".join(map(_narrow, KEYCAP.sub("", text)))
+    text = " ".join("".join(map(_narrow, KEYCAP.sub("", text))).split())
     text = text.translate(_traditional())
     text = _spelt_out(text)
     text = re.sub(r"[A-Za-z]{3,}", lambda word: _mended(word[0]), text)

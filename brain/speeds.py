@@ -1,4 +1,4 @@
-"""Numbers and speeds as people write them, in km/h: `10 m/s`, `forty-five mph`, `20 knots`, `3十公里`, `每秒十公尺`."""
+"""Numbers and speeds as people write them, in km/h: `10 m/s`, `forty-five mph`, `20 knots`, `3十公里`, `每秒十公尺`; feet and yards in metres."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ NAMES = {  # of units, after the number
 }
 FLAGS = re.IGNORECASE | re.ASCII
 SPEEDS = {unit: re.compile(NUMBER + f"(?:{'|'.join(names)})", FLAGS) for unit, names in NAMES.items()}
+FEET = re.compile(rf"{NUMBER}(?:(feet|foot|ft|英尺|呎)|yards?|yds?|碼)(?![A-Za-z])", FLAGS)
 A_SECOND = re.compile(
     rf"每秒鐘?\s*(\d{{1,4}}(?:\.\d{{1,3}})?|{HAN})\s*(?:公尺|米)", re.ASCII
 )  # Chinese may say it first
@@ -61,7 +62,7 @@ BESIDE = re.compile(  # the other way to say km/h
 
 
 def in_kmh(text: str) -> str:
-    """The text with its mixed numerals in digits, and speeds in other units in km/h, rounded."""
+    """The text with its mixed numerals in digits, speeds in other units in km/h, rounded, and feet and yards in metres."""
     text = _digits(text)
     unit = "公里" if re.search(r"[\u4e00-\u9fff]", text) else " km/h"
     text = A_SECOND.sub(lambda found: f"時速{round(number(found[1]) * FACTORS['m/s'])}公里", text)
@@ -69,7 +70,12 @@ def in_kmh(text: str) -> str:
         if name != "km/h":
             factor = FACTORS[name]
             text = pattern.sub(lambda found, by=factor: f"{round(number(found[1]) * by)}{unit}", text)  # type: ignore[misc]
+    text = FEET.sub(lambda found: _metres(number(found[1]) * (0.3048 if found[2] else 0.9144), found[0]), text)
     return BARE.sub(r"\1\2 km/h", text)
+
+
+def _metres(metres: float, written: str) -> str:
+    return f"{max(5, 5 * round(metres / 5))}{' m' if written.isascii() else '公尺'}"
 
 
 def number(written: str) -> float:

@@ -47,6 +47,10 @@ DATA = Path(__file__).parent / "data"
         ("𝗍𝗎𝗋𝗇 𝒍𝒆𝒇𝒕", "turn left"),
         ("speed 3️⃣0️⃣", "speed 30"),
         ("③０ km/h", "30 km/h"),
+        ("turn left in 200 feet", "turn left in 60 m"),
+        ("in fifty yards stop", "in 45 m stop"),
+        ("300英尺後左轉", "90公尺後左轉"),
+        ("⏹️ then ▶️", "stop then turn right"),
     ],
 )
 def test_characters_and_units_are_put_right(typed: str, read: str) -> None:
