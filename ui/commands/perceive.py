@@ -27,7 +27,9 @@ def train(
         "runs/perceive"
     ),
     minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 30.0,
-    plain: Annotated[int, typer.Option(min=1, help="Plainly drawn pictures to begin with; some 20 a second.")] = 8000,
+    drawn: Annotated[
+        int, typer.Option(min=1, help="Pictures drawn as in play, to begin with; some 20 a second.")
+    ] = 8000,
     workers: Workers = 2,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...: where the network is trained.")] = "cpu",
     seed: Seed = 0,
@@ -42,7 +44,7 @@ def train(
             held_out,
             out,
             minutes,
-            plain=plain,
+            count=drawn,
             compute=Compute(device),
             seed=seed,
             workers=workers,
@@ -73,5 +75,5 @@ def evaluate(
     if as_json:
         print_json(result | {"figures": {name: asdict(figure) for name, figure in result["figures"].items()}})
     else:
-        kind = "traced" if result["traced"] else "plainly drawn"
+        kind = "traced" if result["traced"] else "drawn"
         print_table(f"Read from {result['pictures']} {kind} pictures of test towns", table(result), HEAD)

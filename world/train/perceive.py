@@ -1,4 +1,4 @@
-"""Training the network that reads pictures: at first on plainly drawn ones, towards the end mostly on traced ones."""
+"""Training the network that reads pictures: at first on ones drawn as in play, towards the end mostly on traced ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def train_perceive(
     out: Path,
     minutes: float,
     *,
-    plain: int = 8000,
+    count: int = 8000,
     cache: Path | None = None,
     config: PerceiveConfig | None = None,
     batch: int = BATCH,
@@ -41,10 +41,10 @@ def train_perceive(
 ) -> Path:
     """Trains into `out` and gives it. A killed run goes on with the same call.
 
-    lessons, held_out: of training and of validation towns; None: `plain` drawn pictures alone. cache: where pictures are
+    lessons, held_out: of training and of validation towns; None: `count` drawn pictures alone. cache: where pictures are
     kept (default: out/cache). DataError for a folder without lessons or with other towns'.
     """
-    if plain < 1:
+    if count < 1:
         raise DataError("Ask for at least one drawn picture: nothing else shows a car beside its lane's middle.")
     for folder, split in ((lessons, "train"), (held_out, "validation")):
         if folder:
@@ -52,7 +52,7 @@ def train_perceive(
     compute = (compute or Compute()).joined()
     device, cache = compute.device, cache or out / "cache"
     with compute.main_first():
-        shaded = drawn(plain, "train", cache, seed, workers, report)
+        ours = drawn(count, "train", cache, seed, workers, report)
         real = traced(lessons, cache, workers, report) if lessons else None
         held = (
             traced(held_out, cache, workers, report)
@@ -68,7 +68,7 @@ def train_perceive(
 
     def losses_of(step: int) -> Iterator[dict[str, Tensor]]:
         share = MOSTLY * loop.progress if real else 0.0
-        rows = [_draw(real if real and random.random() < share else shaded, random) for _ in range(batch)]
+        rows = [_draw(real if real and random.random() < share else ours, random) for _ in range(batch)]
         seeds = random.integers(2**63, size=batch)
         for part in compute.shares(batch):
             pictures, sights = zip(*(rows[k] for k in part.tolist()), strict=True)
@@ -91,7 +91,7 @@ def train_perceive(
     loop.run(losses_of, validate, report)
     perceiver.load_state_dict(loop.ema)
     if compute.main:
-        counts = {"drawn": len(shaded), "traced": len(real) if real else 0}
+        counts = {"drawn": len(ours), "traced": len(real) if real else 0}
         save(out, perceiver, {"pictures": counts, "steps": loop.step, "seed": seed, "minutes": minutes})
     return out
 

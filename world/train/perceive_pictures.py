@@ -1,7 +1,7 @@
-"""Pictures with what is true of them, kept on disk: lessons of the path tracer, and plainly drawn moments of drives.
+"""Pictures with what is true of them, kept on disk: lessons of the path tracer, and moments of drives as they are drawn in play.
 
-A traced lesson is a moment as the driver leaves it; the plain ones also have the car where it would not be, left or right of
-its lane's middle and askew, in any weather, so that a network learns to read that.
+A traced lesson is a moment as the driver leaves it; the drawn ones also have the car where it would not be, left or right of
+its lane's middle and askew, in any weather, so that a network learns to read that. They are painted where a painter came along.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,8 @@ from world.perceive.network import SIZE
 from world.perceive.sight import Sight, numbers, sight_of, targets
 from world.processes import alone
 from world.render.camera import Rig
-from world.render.renderer import developed, plain_renderer
+from world.render.painter import SHIPPED, load_painter
+from world.render.renderer import Renderer, developed, plain_renderer
 from world.scene.places import load_place, towns
 from world.scene.query import place_on
 from world.scene.state import SceneState
@@ -95,13 +96,14 @@ def traced(lessons: Path, cache: Path, workers: int = 2, report: Report | None =
 def drawn(
     count: int, split: str, cache: Path, seed: int = 0, workers: int = 2, report: Report | None = None
 ) -> Pictures:
-    """About `count` plainly drawn pictures of a split's towns. DataError for a split that there is not."""
+    """About `count` pictures of a split's towns, drawn as in play. DataError for a split that there is not."""
     if split not in SPLITS:
         raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
     names = towns()[split]
     drives = -(-count // MOMENTS)
     order = sorted(range(drives), key=lambda number: (number % len(names), number))  # a place's drives side by side
-    folder = cache / f"drawn-{split}-{seed}"
+    painted = _artist().painter
+    folder = cache / "-".join(["drawn", split, str(seed), *([] if painted is None else [painted.sha256[:8]])])
     jobs = [(folder / f"{number:06d}.npy", partial(_drive, seed, split, number)) for number in order]
     return _made(jobs, workers, report, "drives")
 
@@ -150,10 +152,16 @@ def picture_of(lesson: Lesson) -> tuple[np.ndarray, Sight]:
     return fit(picture, SIZE), targets(lesson.state, lesson.rig, shot.gbuffer.instance)
 
 
+@lru_cache(maxsize=1)
+def _artist() -> Renderer:
+    """Draws as in play; a process's own."""
+    return Renderer(None if SHIPPED is None else load_painter(SHIPPED))
+
+
 def _drive(seed: int, split: str, number: int) -> Shots:
     out = []
     for state, rig in moments(seed, split, number):
-        shot = plain_renderer().shot(state, rig)
+        shot = _artist().shot(state, rig)
         out.append((fit(shot.picture, SIZE), targets(state, rig, shot.gbuffer.instance)))
     return out
 

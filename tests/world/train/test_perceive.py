@@ -75,7 +75,7 @@ def test_lessons_of_other_towns_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="of train towns; give some of test"):
         of_towns(tmp_path, "test")
     with pytest.raises(DataError, match="validation"):
-        train_perceive(None, tmp_path, tmp_path / "out", 1.0, plain=1)
+        train_perceive(None, tmp_path, tmp_path / "out", 1.0, count=1)
 
 
 def test_drawn_pictures_are_the_same_again_and_of_cars_off_the_middle(few: None, cache: Path, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def part_of(pictures: np.ndarray) -> tuple[torch.Tensor, list[Sight]]:
 
 def train(out: Path, cache: Path, minutes: float, lessons: Path | None = None) -> dict[str, torch.Tensor]:
     compute = Compute(step_seconds=1.0, mixed_precision="fp32")
-    train_perceive(lessons, None, out, minutes, plain=4, cache=cache, config=TINY, batch=4, compute=compute, workers=1)
+    train_perceive(lessons, None, out, minutes, count=4, cache=cache, config=TINY, batch=4, compute=compute, workers=1)
     load.cache_clear()
     return dict(load(out).state_dict())
 
@@ -154,4 +154,4 @@ def test_it_trains_on_lessons_too(few: None, cache: Path, tmp_path: Path) -> Non
 
 def test_nothing_drawn_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="at least one drawn"):
-        train_perceive(None, None, tmp_path, 1.0, plain=0)
+        train_perceive(None, None, tmp_path, 1.0, count=0)
