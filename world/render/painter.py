@@ -57,19 +57,19 @@ class PainterConfig:
     see; sky: whether it paints the sky too; scale: a gain and an offset for every square of so many pixels a side, between which those of
     pixels lie: light changes slowly, and what does not is in plain shading already."""
 
-    stem: int = 16
-    widths: tuple[int, ...] = (48, 96, 128, 128)
-    head: int = 24
-    condition: int = 48
+    stem: int = 24
+    widths: tuple[int, ...] = (64, 128, 192, 256)
+    head: int = 32
+    condition: int = 64
     without: tuple[str, ...] = ()
     sky: bool = False
     scale: int = 2
 
 
 PAINTERS = {
-    "small": PainterConfig(12, (32, 64, 96, 96), 16),
+    "small": PainterConfig(12, (32, 64, 96, 96), 16, 48),
     "embedded": PainterConfig(),
-    "wide": PainterConfig(24, (64, 128, 192, 256), 32, 64),
+    "wide": PainterConfig(40, (96, 192, 320, 448), 48, 96),
     "rtx5090": PainterConfig(64, (192, 384, 768, 1536), 96, 256, scale=1),
 }
 
