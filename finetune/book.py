@@ -61,13 +61,15 @@ Book = Mapping[str, PhraseList]  # by kind, in the order of the tables
 
 
 @cache
-def read_book(language: str) -> Book:
-    """The shipped phrases in one language."""
+def read_book(language: str, folder: Path = FOLDER) -> Book:
+    """The phrases in one language. Raises DataError when there are none, or a table is not what it should be."""
     rows = defaultdict(list)
-    for path in sorted(FOLDER.glob("*.tsv")):
+    for path in sorted(folder.glob("*.tsv")):
         for row in read_rows(path):
             if row.language == language:
                 rows[row.kind].append(row)
+    if not rows:
+        raise DataError(f"There are no phrases in {folder}; install lucidrive again.")
     return {kind: _phrase_list(its) for kind, its in rows.items()}
 
 

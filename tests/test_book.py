@@ -114,6 +114,28 @@ def test_a_bad_table_is_refused_in_one_sentence(tmp_path: Path, content: str, se
         list(read_rows(path))
 
 
+def test_phrases_of_one_kind_have_one_plan(tmp_path: Path) -> None:
+    rows = ("stop\ten\torder.stop\tstop\ttrain\n", "go\ten\torder.stop\tgo\ttrain\n")
+    (tmp_path / "drive.tsv").write_text(HEADER + "".join(rows), encoding="utf-8")
+    with pytest.raises(DataError, match=r"order.stop \(en\) have several plans: go, stop"):
+        read_book("en", tmp_path)
+    with pytest.raises(DataError, match="There are no phrases in"):
+        read_book("zh", tmp_path)
+
+
+def test_what_is_added_for_training_leaves_the_other_splits_as_they_were(tmp_path: Path) -> None:
+    rows = [f"{split} it\ten\torder.stop\tstop\t{split}\n" for split in SPLITS]
+    added = "hold it\ten\torder.stop\tstop\ttrain_extra\n"
+    for name, content in (("before", rows), ("after", [*rows, added])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "drive.tsv").write_text(HEADER + "".join(content), encoding="utf-8")
+    before, after = (read_book("en", tmp_path / name)["order.stop"] for name in ("before", "after"))
+    assert after.options["train"] == ("train it", "hold it")
+    assert after.weights["train"] == before.weights["train"] + 1
+    for split in ("validation", "held_out"):
+        assert after.options[split] == before.options[split] and after.weights[split] == before.weights[split]
+
+
 def test_quotes_and_spaces_of_a_text_stay(tmp_path: Path) -> None:
     path = tmp_path / "events.tsv"
     path.write_text(HEADER + ' "from" the left \ten\tfrom_left\t\ttrain,validation\n', encoding="utf-8")
