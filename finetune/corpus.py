@@ -1,23 +1,20 @@
 """Makes (text, context, plan) cases whose plan is known by construction, split by template and phrase.
 
-A case is composed of phrases (finetune/phrases) and of ways to join them. Both are split by a hash of their words: a
-held-out text is made of held-out phrases and joints alone. What was written after the split (phrases/*/more) is for
-training alone. No text of the hand-written test is ever made.
+A case is composed of phrases and of connectives that join them (finetune/phrases), each with its split: a held-out text
+is made of held-out phrases and connectives alone. No text of the hand-written test is ever made.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from types import ModuleType
 
-from brain.plan import Plan, Question, Refusal, Slot, Step, Utterance, parse_line, print_line
+from brain.plan import Plan, Utterance, parse_line, print_line
 from brain.prompt import Context
 from finetune import numbers
+from finetune.book import Split, kinds
 from finetune.cases import Case, template
-from finetune.phrases import en, zh
-from finetune.pieces import DRIVE, EVENT_SIDES, EVENTS, TIME, WEATHER, Phrase, Pieces, Split, later
+from finetune.pieces import DRIVE, EVENT_SIDES, EVENTS, TIME, WEATHER, Phrase, Pieces
 from finetune.reserved import is_reserved
 from finetune.wear import worn
 
@@ -31,7 +28,7 @@ OFTENER = 2.0  # how much oftener training sees these than the tests do
 def corpus(count: int, split: Split = "train", seed: int = 0) -> list[Case]:
     """`count` distinct cases, about half of them English; checked by parsing. The same seed gives the same cases."""
     rng = random.Random(f"{split}-{seed}")
-    writers = (Writer(en, "en", split, rng), Writer(zh, "zh", split, rng))
+    writers = (Writer("en", split, rng), Writer("zh", split, rng))
     cases: dict[str, Case] = {}
     tries = 0
     while len(cases) < count and tries < 40 * count:
@@ -53,9 +50,9 @@ def apart(cases: Iterable[Case], known: Iterable[Case]) -> list[Case]:
 class Writer:
     """Writes cases in one language out of the words of one split."""
 
-    def __init__(self, words: ModuleType, language: str, split: Split, rng: random.Random) -> None:
-        self.words, self.language, self.split, self.rng = words, language, split, rng
-        self.pieces = Pieces(words, language, split, rng)
+    def __init__(self, language: str, split: Split, rng: random.Random) -> None:
+        self.language, self.split, self.rng = language, split, rng
+        self.pieces = Pieces(language, split, rng)
         self.kinds: dict[str, tuple[float, Callable[[], Said]]] = {
             "drive": (1.6, self.single(DRIVE)),
             "speed": (1.3, self.single(("speed",))),
@@ -108,14 +105,14 @@ class Writer:
     def sequence(self) -> Said:
         if self.rng.random() < 0.2:
             first, second = self.pieces.phrase(self.rng.choice(DRIVE[1:4]), said=False), self.pieces.any_phrase()
-            text = self.pieces.joined("THROUGH", first.text, second.text)
+            through = self.pieces.compose("through", a=first, b=second)
             if self.rng.random() < 0.3 and second.group != "time":
                 third = self.pieces.phrase(self.rng.choice(TIME), said=True)
-                return self.pieces.joined("TOGETHER", text, third.text), "", plan(first, *after(second), third)
-            return text, "", plan(first, *after(second))
+                return self.one(self.pieces.compose("together", a=through, b=third))
+            return self.one(through)
         first = self.pieces.timed() if self.rng.random() < 0.1 else self.pieces.polite(self.pieces.any_phrase())
         second = self.pieces.lasting() if self.rng.random() < 0.1 else self.different(first)
-        return self.pieces.joined("SEQUENCE", first.text, second.text), "", plan(first, *after(second))
+        return self.one(self.pieces.compose("sequence", a=first, b=second))
 
     def different(self, other: Phrase) -> Phrase:
         while (phrase := self.pieces.any_phrase()).steps[0].name == other.steps[0].name:
@@ -126,32 +123,28 @@ class Writer:
         first, second = self.two()
         if self.rng.random() < 0.2:
             second = self.pieces.timed()
-        first = self.pieces.polite(first)
-        return self.pieces.joined("TOGETHER", first.text, second.text), "", plan(first, second)
+        return self.one(self.pieces.compose("together", a=self.pieces.polite(first), b=second))
 
     def several(self) -> Said:
         """Three or four steps, each joined to those before it in one way or another."""
         first, second = self.two()
-        text, steps, last = self.pieces.polite(first).text, [first], first
-        joints: tuple[str, ...] = self.rng.choice(
-            (("SEQUENCE", "SEQUENCE"), ("TOGETHER", "SEQUENCE"), ("SEQUENCE", "TOGETHER"), ("TOGETHER",) * 2)
+        whole, last = self.pieces.polite(first), first
+        connectives: tuple[str, ...] = self.rng.choice(
+            (("sequence", "sequence"), ("together", "sequence"), ("sequence", "together"), ("together",) * 2)
         )
         if self.rng.random() < 0.25:
-            joints = (*joints, self.rng.choice(("SEQUENCE", "TOGETHER")))
-        for number, joint in enumerate(joints):
+            connectives = (*connectives, self.rng.choice(("sequence", "together")))
+        for number, connective in enumerate(connectives):
             phrase = second if number == 0 else self.different(last)
-            if joint == "TOGETHER" and number > 0 and phrase.group == last.group and phrase.group != "event":
+            if connective == "together" and number > 0 and phrase.group == last.group and phrase.group != "event":
                 phrase = self.pieces.phrase(self.rng.choice(EVENTS if last.group != "event" else TIME))
-            text = self.pieces.joined(joint, text, phrase.text)
-            steps += after(phrase) if joint == "SEQUENCE" else (phrase,)
-            last = phrase
-        return text, "", plan(*steps)
+            whole, last = self.pieces.compose(connective, a=whole, b=phrase), phrase
+        return self.one(whole)
 
     def condition(self) -> Said:
         """ "turn left in the rain", "heavy snow at night": a condition as an adverbial."""
-        conditions = self.words.weather.CONDITIONS
-        name = self.rng.choice(list(conditions))
-        adverbial = self.pieces.pick(conditions[name])
+        name = self.rng.choice(kinds(self.pieces.book, "condition"))
+        adverbial = self.pieces.pick(f"condition.{name}")
         step = self.pieces.phrase(name).steps[0]
         names = self.rng.choice((DRIVE, DRIVE, ("speed", "overtake"), WEATHER[:-1], EVENTS))
         if names == WEATHER[:-1] and step.group == "weather":
@@ -166,108 +159,105 @@ class Writer:
     # --- what the drive's state, a "no" or an "I mean" gives its meaning ---
 
     def relative(self) -> Said:
-        books, choice = self.words.relative, self.rng.random()
+        choice = self.rng.random()
         kind, level = self.rng.choice(("rain", "snow", "fog")), self.rng.randint(1, 3)
-        word, situation = self.pieces.pick(books.WEATHER_WORD[kind]), self.situation(weather=f"{kind}({level})")
+        word, situation = self.pieces.pick(f"weather_word.{kind}"), self.situation(weather=f"{kind}({level})")
 
-        def say(templates: Sequence[str]) -> str:
-            return self.pieces.fill(self.pieces.pick(templates), w=word)
+        def say(name: str) -> str:
+            return self.pieces.fill(self.pieces.pick(name), w=word)
+
+        def means(name: str, weather: str = "") -> Utterance:
+            return self.pieces.meaning(name, weather=weather)
 
         if choice < 0.08:
-            named = [text for text in books.HEAVIER if "{w}" in text]
-            return say(named), str(self.situation(weather="clear")), Plan((Step(kind, (3,)),))
+            return say("heavier_named"), str(self.situation(weather="clear")), means("heavier_named", f"{kind}(3)")
         if choice < 0.42:
-            return say(books.HEAVIER), str(situation), Plan((Step(kind, (min(3, level + 1),)),))
+            return say("heavier"), str(situation), means("heavier", f"{kind}({min(3, level + 1)})")
         if choice < 0.7:
-            step = Step(kind, (level - 1,)) if level > 1 else Step("clear")
-            return say(books.LIGHTER), str(situation), Plan((step,))
+            return say("lighter"), str(situation), means("lighter", f"{kind}({level - 1})" if level > 1 else "clear")
         if choice < 0.82:
-            return say(books.NORMAL), str(situation), Plan((Step("clear"),))
+            return say("normal"), str(situation), means("normal")
         pending = self.rng.choice(("left", "right", "straight", "lane_left", "lane_right", "stop"))
-        return say(books.CANCEL), str(self.situation(pending=pending)), Plan((Step("follow"),))
+        return say("cancel"), str(self.situation(pending=pending)), means("cancel")
 
     def negation(self) -> Said:
-        repair, choice = self.words.repair, self.rng.random()
+        choice = self.rng.random()
         if choice < 0.3:
             kind = self.rng.choice(("rain", "snow", "fog"))
             level = self.rng.randint(1, 3)
             context = str(self.situation(weather=f"{kind}({level})")) if self.rng.random() < 0.6 else ""
-            return self.pieces.pick(repair.ON_OFF[kind]), context, Plan((Step("clear"),))
+            return self.pieces.pick(f"no_more.{kind}"), context, self.pieces.meaning(f"no_more.{kind}")
         if choice < 0.55:
-            names = list(self.words.nouns.NOUN)
-            unwanted, wanted = self.rng.sample(names, 2)
+            unwanted, wanted = self.rng.sample(kinds(self.pieces.book, "noun"), 2)
             if group(unwanted) == group(wanted):
-                text = self.pieces.fill(
-                    self.pieces.pick(repair.NO_NOUN), a=self.pieces.noun(unwanted), b=self.pieces.noun(wanted)
-                )
-                return text, "", Plan(self.pieces.phrase(wanted, said=False).steps)
+                frame = self.pieces.pick("no_noun")
+                nouns = {slot: self.pieces.pick(f"noun.{name}") for slot, name in (("a", unwanted), ("b", wanted))}
+                return self.pieces.fill(frame, **nouns), "", Plan(self.pieces.phrase(wanted, said=False).steps)
         unwanted_phrase, wanted_phrase = self.pieces.opposites()
-        text = self.pieces.fill(self.pieces.pick(repair.NOT_THIS), a=unwanted_phrase.text, b=wanted_phrase.text)
-        return text, "", Plan(wanted_phrase.steps)
+        return self.one(self.pieces.compose("not_this", a=unwanted_phrase, b=wanted_phrase))
 
     def correction(self) -> Said:
         """A phrase taken back for another, or one word of it: a side, a number."""
-        repair, choice = self.words.repair, self.rng.random()
+        choice = self.rng.random()
         if choice < 0.5:
             said, meant = self.pieces.opposites()
-            text, steps = self.pieces.fill(self.pieces.pick(repair.CORRECTION), a=said.text, b=meant.text), meant.steps
+            corrected = self.pieces.compose("correction", a=said, b=meant)
         elif choice < 0.75:
-            text, steps = self.other_side()
+            corrected = self.other_side()
         else:
             (_, said_number), (kmh, meant_number) = (numbers.speed(self.language, self.rng) for _ in range(2))
-            both = self.pieces.fill(self.pieces.pick(repair.CORRECT_WORD), a=said_number, b=meant_number)
-            text = self.pieces.fill(self.pieces.pick(self.words.DO["speed"]), speed=both)
-            steps = (Step("speed", (kmh,)),)
+            both = self.pieces.fill(self.pieces.pick("correct_word"), a=said_number, b=meant_number)
+            text = self.pieces.fill(self.pieces.pick("order.speed"), speed=both)
+            corrected = Phrase(text, self.pieces.steps("order.speed", kmh=kmh))
         if self.rng.random() < 0.25:
             phrase = self.pieces.any_phrase()
-            if phrase.group != steps[0].name:
-                return self.pieces.joined("SEQUENCE", text, phrase.text), "", Plan((*steps, *later(phrase.steps)))
-        return text, "", Plan(steps)
+            if phrase.group != corrected.steps[0].name:
+                return self.one(self.pieces.compose("sequence", a=corrected, b=phrase))
+        return self.one(corrected)
 
-    def other_side(self) -> tuple[str, tuple[Step, ...]]:
+    def other_side(self) -> Phrase:
         said, meant = self.rng.sample(("left", "right"), 2)
-        frame = self.pieces.pick(self.words.repair.CORRECT_WORD)
+        frame = self.pieces.pick("correct_word")
         if self.rng.random() < 0.5:
             sides = (self.pieces.side(said).strip(), self.pieces.side(meant).strip())
             both = self.pieces.fill(frame, a=sides[0], b=sides[1])
-            phrase = self.pieces.event(
+            return self.pieces.event(
                 self.rng.choice(EVENT_SIDES), None, meant, f" {both}" if self.language == "en" else both
             )
-            return phrase.text, (replace(phrase.steps[0], args=(meant, *phrase.steps[0].args[1:])),)
-        first, second = self.pieces.phrase(said, said=False).text, self.pieces.phrase(meant, said=False).text
+        first, second = self.pieces.phrase(said, said=False).text, self.pieces.phrase(meant, said=False)
         short = {"left": "左", "right": "右"}[meant] if self.language == "zh" else meant
-        return self.pieces.fill(frame, a=first, b=self.rng.choice((short, second))), (Step(meant),)
+        return Phrase(self.pieces.fill(frame, a=first, b=self.rng.choice((short, second.text))), second.steps)
 
     # --- what is not played as it was said ---
 
+    def sentence(self, kind: str, frames: str) -> str:
+        """A whole sentence of the kind, or more often one of its frames, filled."""
+        return self.pieces.fill(self.pieces.pick(frames if self.rng.random() < 0.75 else kind))
+
     def impossible(self) -> str:
-        words = self.words.unsupported
-        return self.some(words.UNSUPPORTED, words.UNSUPPORTED_FRAMES)
+        return self.sentence("unsupported", "unsupported_frame")
 
     def elsewhere(self) -> str:
-        words = self.words.offtopic
-        return self.some(words.OFFTOPIC, words.OFFTOPIC_FRAMES)
-
-    def some(self, sentences: Sequence[str], frames: Sequence[str]) -> str:
-        return self.pieces.fill(self.pieces.pick(frames if self.rng.random() < 0.75 else sentences))
+        return self.sentence("offtopic", "offtopic_frame")
 
     def unsupported(self) -> Said:
-        return self.pieces.polite(Phrase(self.impossible(), ())).text, "", Refusal("unsupported")
+        return self.pieces.polite(Phrase(self.impossible(), ())).text, "", self.pieces.meaning("unsupported")
 
     def offtopic(self) -> Said:
-        return self.elsewhere(), "", Refusal("offtopic")
+        return self.elsewhere(), "", self.pieces.meaning("offtopic")
 
     def injection(self) -> Said:
-        return self.pieces.fill(self.pieces.pick(self.words.injections.INJECTION_FRAMES)), "", Refusal("offtopic")
+        text = self.pieces.fill(self.pieces.pick("injection_frame"))
+        return text, "", self.pieces.meaning("injection_frame")
 
     def question(self) -> Said:
-        slots: tuple[Slot, ...] = ("direction", "direction", "side", "event", "speed")
-        slot = self.rng.choice(slots)
+        slot = self.rng.choice(("direction", "direction", "side", "event", "speed"))
         if slot == "side":
-            words = self.pieces.pick(self.words.events.OTHER_SIDE)
-            return self.pieces.event(self.rng.choice(EVENT_SIDES), words=words).text, "", Question(slot)
-        text = self.some(self.words.questions.ASK[slot], self.words.questions.ASK_FRAMES[slot])
-        return self.pieces.polite(Phrase(text, ())).text, "", Question(slot)
+            words = self.pieces.pick("other_side")
+            text = self.pieces.event(self.rng.choice(EVENT_SIDES), words=words).text
+            return text, "", self.pieces.meaning("other_side")
+        text = self.sentence(f"ask.{slot}", f"ask_frame.{slot}")
+        return self.pieces.polite(Phrase(text, ())).text, "", self.pieces.meaning(f"ask.{slot}")
 
     def possible_part(self) -> Said:
         """A step beside something impossible or off the topic; whichever comes first, the step is played at once."""
@@ -275,7 +265,8 @@ class Writer:
         other = self.impossible() if self.rng.random() < 0.7 else self.elsewhere()
         pair = [phrase.text, other]
         self.rng.shuffle(pair)
-        return self.pieces.joined(self.rng.choice(("TOGETHER", "TOGETHER", "SEQUENCE")), *pair), "", Plan(phrase.steps)
+        connective = self.pieces.pick(self.rng.choice(("together", "together", "sequence")))
+        return self.pieces.fill(connective, a=pair[0], b=pair[1]), "", Plan(phrase.steps)
 
     def situation(self, weather: str | None = None, pending: str | None = None) -> Context:
         kinds = ("clear", "clear", "rain(1)", "rain(2)", "rain(3)", "snow(2)", "fog(2)")
@@ -287,14 +278,6 @@ class Writer:
             speed=self.rng.choice((20, 30, 40, 50)),
             pending=pending,
         )
-
-
-def plan(*phrases: Phrase) -> Plan:
-    return Plan(tuple(step for phrase in phrases for step in phrase.steps))
-
-
-def after(phrase: Phrase) -> tuple[Phrase]:
-    return (replace(phrase, steps=later(phrase.steps)),)
 
 
 def group(name: str) -> str:

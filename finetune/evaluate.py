@@ -14,7 +14,7 @@ from brain.files import ADAPTER
 from brain.llm import LocalModel
 from brain.plan import Plan
 from finetune.baselines import SHOTS, Prompted
-from finetune.cases import Case, read_tsv
+from finetune.cases import BENCHMARK, Case, read_tsv
 from finetune.confidence import asked
 from finetune.corpus import apart, corpus
 from finetune.fuzz import endured, fuzzed, injections
@@ -23,7 +23,7 @@ from finetune.scores import Answers, compare, mean, whole_sets
 from finetune.train import FinetuneConfig
 
 HELD_OUT_SEED = 2  # not the one that training validates on
-HAND_WRITTEN = Path(__file__).parents[1] / "tests/data/brain_cases.tsv"
+HAND_WRITTEN = BENCHMARK / "brain_cases.tsv"
 PARTS = ("brain", "rules", "int8", "injections", "fuzz", "base")
 PARAPHRASES, PAIRS = "brain_paraphrases.tsv", "brain_pairs.tsv"
 Note = Callable[[float, str], None]
@@ -52,7 +52,7 @@ def evaluate_brain(
 ) -> dict[str, Any]:
     """The parts of `only`: the brain and its baselines on held-out templates and on the cases of `hand_written`.
 
-    A held-out case shares no phrase, joint or template with training. Beside the hand-written file, the files
+    A held-out case shares no phrase, connective or template with training. Beside the hand-written file, the files
     brain_paraphrases.tsv and brain_pairs.tsv are taken too, where they are. fuzz, attempts: how many strange texts, how many
     injections; seed: of the former.
     """
@@ -124,7 +124,7 @@ def against_fp32(director: Director, adapter: Path, cases: Sequence[Case], note:
 def gathered(cases: int, hand_written: Path | None) -> Suite:
     """The tests: `cases` held-out ones, less those that share a template with training, and what is in files."""
     held_out = apart(corpus(cases, "held_out", HELD_OUT_SEED), corpus(FinetuneConfig().cases))
-    if hand_written is None or not hand_written.exists():
+    if hand_written is None:
         return Suite(held_out)
     beside = {name: hand_written.with_name(name) for name in (PARAPHRASES, PAIRS)}
     sets = {name: read_tsv(path) if path.exists() else [] for name, path in beside.items()}

@@ -13,8 +13,8 @@ from typing import Any
 from brain.director import BrainInputError
 from brain.plan import STEPS, print_line
 from brain.prompt import MAX_TEXT
+from finetune.book import read_book
 from finetune.corpus import Writer
-from finetune.phrases import en, zh
 from finetune.scores import Answers, is_valid
 
 Note = Callable[[float, str], None]
@@ -27,14 +27,15 @@ USUAL = 60  # characters
 def fuzzed(count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
     """(kind, text), the same for the same seed."""
     rng = random.Random(f"fuzz-{seed}")
-    writers = (Writer(en, "en", "held_out", rng), Writer(zh, "zh", "held_out", rng))
+    writers = (Writer("en", "held_out", rng), Writer("zh", "held_out", rng))
+    orders = read_book("en")["order.left"].options["train"]
     kinds: dict[str, Callable[[int], str]] = {
         "bytes": lambda size: rng.randbytes(size).decode("utf-8", "replace"),
         "latin": lambda size: rng.randbytes(size).decode("latin-1"),
         "any characters": lambda size: "".join(chr(rng.randrange(0x20, 0x110000)) for _ in range(size // 3)),
         "emoji": lambda size: "".join(chr(rng.randrange(0x1F300, 0x1FAFF)) for _ in range(size // 4)),
         "grammar": lambda size: pieces(rng, FRAGMENTS, "", size),
-        "markup": lambda size: pieces(rng, (*MARKUP, *en.DO["left"]), rng.choice(("", " ")), size),
+        "markup": lambda size: pieces(rng, (*MARKUP, *orders), rng.choice(("", " ")), size),
         "mutilated": lambda size: mutilated(rng, rng.choice(writers).case().text),
         "injection": lambda size: injection(rng, rng.choice(writers)),
         "numbers": lambda size: f"{rng.choice(('speed', 'in', 'for', '時速', '等'))} {rng.randint(-(10**12), 10**12)}",
@@ -85,7 +86,7 @@ def injection(rng: random.Random, writer: Writer) -> str:
 def injections(count: int, seed: int = 0) -> list[str]:
     """So many distinct attempts of held-out phrases, in both languages."""
     rng = random.Random(f"injections-{seed}")
-    writers = (Writer(en, "en", "held_out", rng), Writer(zh, "zh", "held_out", rng))
+    writers = (Writer("en", "held_out", rng), Writer("zh", "held_out", rng))
     found: dict[str, None] = {}
     while len(found) < count:
         found[injection(rng, rng.choice(writers))] = None  # one language may have fewer than half

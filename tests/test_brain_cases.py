@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from brain.plan import STEPS, Plan, Question, Refusal, parse_line, print_line
-from finetune.cases import Case, bare, read_tsv, template
+from finetune.cases import BENCHMARK, Case, bare, read_tsv, template
 
-DATA = Path(__file__).parent / "data"
 KINDS = {
     "command", "wish", "scene", "slang", "typo", "polite", "fragment", "number", "time", "steps", "sequence",
     "condition", "negation", "correction", "context", "question", "unsupported", "offtopic", "injection", "part",
@@ -19,11 +17,11 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
-    return read_tsv(DATA / "brain_cases.tsv")
+    return read_tsv(BENCHMARK / "brain_cases.tsv")
 
 
 def test_every_line_has_four_fields_and_a_canonical_plan() -> None:
-    for line in (DATA / "brain_cases.tsv").read_text().splitlines():
+    for line in (BENCHMARK / "brain_cases.tsv").read_text().splitlines():
         text, context, plan, kind = line.split("\t")
         assert print_line(parse_line(plan)) == plan
         assert text.strip() == text and kind in KINDS

@@ -22,9 +22,9 @@ def silent(done: float, what: str) -> None:
 
 
 def test_fuzzed_texts_are_of_every_kind_and_the_same_again() -> None:
-    texts = list(fuzzed(600))
-    assert texts == list(fuzzed(600)) and texts != list(fuzzed(600, seed=1))
-    assert set(Counter(kind for kind, _ in texts).values()) == {60} and len({kind for kind, _ in texts}) == 10
+    texts = list(fuzzed(2000))
+    assert texts == list(fuzzed(2000)) and texts != list(fuzzed(2000, seed=1))
+    assert set(Counter(kind for kind, _ in texts).values()) == {200} and len({kind for kind, _ in texts}) == 10
     assert max(len(text) for _, text in texts) > 900
 
 

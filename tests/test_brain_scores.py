@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +10,11 @@ from brain.director import Reply
 from brain.plan import parse_line, print_line
 from brain.prompt import prompt_tokens
 from finetune.baselines import SHOTS, TOLD, Prompted
-from finetune.cases import Case, read_tsv
+from finetune.cases import BENCHMARK, Case, read_tsv
 from finetune.evaluate import Suite, by_keywords, measured
 from finetune.report import AIMS, markdown, table
 from finetune.scores import compare, refusals, slot_f1, whole_sets
 from tests.tiny_brain import tiny_director, tiny_tokenizer
-
-DATA = Path(__file__).parent / "data"
 
 
 class Fake:
@@ -33,8 +30,8 @@ class Fake:
 
 @pytest.fixture(scope="module")
 def tests() -> Suite:
-    own = read_tsv(DATA / "brain_cases.tsv")
-    return Suite(own[::7], own, read_tsv(DATA / "brain_paraphrases.tsv"), read_tsv(DATA / "brain_pairs.tsv"))
+    own = read_tsv(BENCHMARK / "brain_cases.tsv")
+    return Suite(own[::7], own, read_tsv(BENCHMARK / "brain_paraphrases.tsv"), read_tsv(BENCHMARK / "brain_pairs.tsv"))
 
 
 def key(tests: Suite) -> dict[str, str]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,10 @@ def test_every_command_explains_itself(command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0
     assert "lucidrive" in result.stdout or "train" in result.stdout
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert run("--version").stdout == f"lucidrive {version('lucidrive')}\n"
 
 
 def test_help_loads_no_model_library() -> None:

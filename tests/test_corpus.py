@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from brain.plan import REASONS, SLOTS, STEPS, Plan, Question, Refusal, parse_line, print_line
 from finetune import numbers, reserved
-from finetune.cases import Case, bare, read_tsv, template
+from finetune.cases import BENCHMARK, Case, bare, read_tsv, template
 from finetune.corpus import apart, corpus
-from finetune.phrases import en, zh
-from finetune.pieces import FEWEST, FEWEST_VALIDATED, Pieces, of_split
 
-DATA = Path(__file__).parent / "data"
 COUNT = 20_000
 
 
@@ -83,59 +76,14 @@ def test_held_out_texts_share_no_template_with_training(cases: list[Case], held_
     assert not {template(case.text) for case in kept} & {template(case.text) for case in cases}
 
 
-def lists(words: object) -> Iterator[tuple[str, ...]]:
-    """Every list of options in a language's phrase books that is split."""
-    if isinstance(words, tuple):
-        yield words
-    elif isinstance(words, dict):
-        for value in words.values():
-            yield from lists(value)
-    elif isinstance(words, ModuleType):
-        for name, value in vars(words).items():
-            if "MORE" not in name.upper() and (name.isupper() or isinstance(value, ModuleType)):
-                yield from lists(value)
-
-
-@pytest.mark.parametrize("words", [en, zh])
-def test_what_was_added_later_is_for_training_alone(words: ModuleType) -> None:
-    rng = random.Random(0)
-    training, others = (Pieces(words, "en", split, rng) for split in ("train", "held_out"))
-    known = set(lists(words))
-    kept_back = {option for options in known if len(options) >= FEWEST for option in of_split(options, "held_out")}
-    assert not kept_back & {option for added in (*words.MORE.values(), *words.MORE_SLOTS.values()) for option in added}
-    for options, added in words.MORE.items():
-        assert options in known and added
-        assert len(set(added)) == len(added) and not set(added) & set(options)
-        tested = {training.pick(options) for _ in range(60)}
-        assert not tested & set(of_split(options, "held_out"))
-        assert not {others.pick(options) for _ in range(60)} & set(added)
-    assert not set(words.MORE_SLOTS) & set(words.SLOTS)
-
-
-@pytest.mark.parametrize("words", [en, zh])
-def test_every_split_has_its_own_share_of_every_list(words: ModuleType) -> None:
-    found = list(lists(words))
-    assert len(found) > 150
-    for options in found:
-        assert len(set(options)) == len(options)
-        if len(options) < FEWEST:
-            assert len(options) == 1 and options[0] in ("rain", "snow", "fog", "雨", "雪", "霧", "等")
-            continue
-        train, tested = set(of_split(options, "train")), set(of_split(options, "held_out"))
-        validated = set(of_split(options, "validation"))
-        assert train and tested and validated and not tested & (train | validated)
-        assert tested | train | validated == set(options)
-        assert not train & validated or len(options) < FEWEST_VALIDATED
-
-
 def test_no_hand_written_text_nor_its_template_is_trained_on(cases: list[Case]) -> None:
-    own = [case for path in sorted(DATA.glob("brain_*.tsv")) for case in read_tsv(path)]
+    own = [case for path in sorted(BENCHMARK.glob("*.tsv")) for case in read_tsv(path)]
     trained = {case.text for case in cases}
     assert not [case.text for case in own if case.text in trained]
     assert not {bare(case.text) for case in own} & {bare(text) for text in trained}
     assert not {template(case.text) for case in own} & {template(text) for text in trained}
-    assert {reserved.fingerprint(case.text) for case in own} == reserved.RESERVED, (
-        "run python -m finetune.reserved tests/data/brain_*.tsv"
+    assert {reserved.fingerprint(case.text) for case in own} == reserved.reserved(), (
+        "run python -m finetune.reserved finetune/benchmark/*.tsv"
     )
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from brain.files import WEIGHTS, checked, seal
 from finetune.batches import IGNORE, Batches, Example, example, pack, shared_beginning
 from finetune.best import Best
-from finetune.cases import read_cases, read_tsv
+from finetune.cases import BENCHMARK, read_cases, read_tsv
 from finetune.corpus import corpus
 from finetune.lora import fuse
 from finetune.rules import by_rules
@@ -23,8 +23,6 @@ from finetune.sweep import settings, trial
 from finetune.train import FinetuneConfig, completion_loss, set_weights
 from tests.tiny_brain import tiny_model
 from world.errors import DataError, WeightsError
-
-HAND_WRITTEN = Path(__file__).parent / "data/brain_cases.tsv"
 
 
 def test_fused_product_is_pefts_own() -> None:
@@ -170,7 +168,7 @@ def test_own_cases_are_read_and_bad_ones_named(tmp_path: Path) -> None:
 
 
 def test_scores_count_what_is_exact() -> None:
-    own = read_tsv(HAND_WRITTEN)
+    own = read_tsv(BENCHMARK / "brain_cases.tsv")
     assert {case.language for case in own} == {"en", "zh"}
     perfect = compare(own, [case.plan for case in own])
     assert perfect["exact"] == perfect["valid"] == 1.0

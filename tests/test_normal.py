@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,8 +11,7 @@ from hypothesis import strategies as st
 from brain.normal import normal
 from brain.plan import Plan, Refusal, parse_line
 from brain.speeds import too_fast, within_limit
-
-DATA = Path(__file__).parent / "data"
+from finetune.cases import BENCHMARK
 
 
 @pytest.mark.parametrize(
@@ -81,7 +79,7 @@ SLIPS = ("mph", "miles", "英里", "trun", "mkae", "laen", "strat", "sotp", "ped
 
 @pytest.mark.parametrize("name", ["brain_cases", "brain_pairs", "brain_paraphrases"])
 def test_what_the_model_was_taught_stays_but_for_slips_and_miles(name: str) -> None:
-    with (DATA / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
+    with (BENCHMARK / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
         texts = [row[0] for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if row]
     assert [text for text in texts if normal(text) != text and not any(word in text for word in SLIPS)] == []
 

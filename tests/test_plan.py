@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -29,6 +28,7 @@ from brain.plan import (
     print_line,
     sentence,
 )
+from finetune.cases import BENCHMARK
 
 SECONDS = st.integers(1, 120).map(lambda halves: halves / 2)
 
@@ -142,7 +142,7 @@ def test_a_person_gets_a_sentence_for_what_is_no_plan() -> None:
 
 
 def test_the_hand_written_cases_are_canonical() -> None:
-    rows = [line.split("\t") for line in (Path(__file__).parent / "data/brain_cases.tsv").read_text().splitlines()]
+    rows = [line.split("\t") for line in (BENCHMARK / "brain_cases.tsv").read_text().splitlines()]
     assert len(rows) >= 60
     for text, _, line, _ in rows:
         assert text and print_line(parse_line(line)) == line

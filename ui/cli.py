@@ -69,9 +69,9 @@ app.command("doctor", rich_help_panel=CHECK, epilog="Example: lucidrive doctor -
 def _version(asked: bool) -> None:
     if asked:
         try:
-            print(version("lucidrive"))
+            print(f"lucidrive {version('lucidrive')}")
         except PackageNotFoundError:
-            print("lucidrive, not installed: run from its own folder")
+            print("lucidrive is not installed, so it has no version; install it with `pip install .`")
         raise typer.Exit
 
 

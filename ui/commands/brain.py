@@ -21,7 +21,9 @@ def brain(
     ] = None,
     hand_written: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Own cases: text TAB context TAB plan. Default: the tests'."),
+        typer.Option(
+            exists=True, dir_okay=False, help="Own cases: text TAB context TAB plan. Default: those that came along."
+        ),
     ] = None,
     only: Annotated[
         list[str] | None,
