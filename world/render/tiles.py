@@ -25,7 +25,7 @@ BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still thro
 
 
 class Piece(NamedTuple):
-    """A mesh, of each triangle whose it is (int32 [T]: 1 + prop index, 0 for none), and a sphere round it: x, y, z, radius."""
+    """A mesh, of each triangle whose it is (int32 [T], or [1] for all: 1 + prop index, 0 for none), and a sphere round it: x, y, z, radius."""
 
     mesh: Mesh
     whose: np.ndarray
