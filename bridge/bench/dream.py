@@ -49,12 +49,12 @@ def bench_scene(model: SceneWorld, sizes: tuple[int, ...] = DIAL, repeats: int =
         light = median_seconds(partial(shade, shot.gbuffer, shot.view, shot.light, amounts), repeats)
         air = partial(develop, shot.radiance, shot.gbuffer, shot.view, shot.light, amounts, DT * float(state.clock[0]))
         clear = median_seconds(air, repeats)
-        name, painter = f"{height}x{width}", model.renderer.painter
-        found |= {f"shading {name}": light, f"air {name}": clear}
-        if painter is not None:
+        parts = {"shading": light, "air": clear}
+        if (painter := model.renderer.painter) is not None:
             moment = (shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
-            found[f"painting {name}"] = median_seconds(partial(repaint, painter, *moment), repeats)
-        found[f"G-buffer {name}"] = whole - sum(value for key, value in found.items() if key.endswith(f" {name}"))
+            parts["painting"] = median_seconds(partial(repaint, painter, *moment), repeats)
+        parts["G-buffer"] = whole - sum(parts.values())
+        found |= {f"{part} {height}x{width}": value for part, value in parts.items()}
     return {name: 1000 * value for name, value in found.items()}
 
 

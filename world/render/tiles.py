@@ -18,14 +18,13 @@ from world.scene.state import Place
 SIZE = 48.0  # m of a tile's side
 REACHES = (48.0, 105.0, 260.0)  # m from the car up to which a tile is drawn with detail 2, 1, 0
 PAVED = 8.0  # m that pavements reach beyond the kerbs, at most
-_NOBODY = np.zeros(1, np.int32)
 KEPT = 160  # tiles and levels
 SOON = 20.0  # m before it is wanted a tile may be made, one a picture, so that no picture has to wait for many
 BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still throw shadows
 
 
 class Piece(NamedTuple):
-    """A mesh, of each triangle whose it is (int32 [T], or [1] for all: 1 + prop index, 0 for none), and a sphere round it: x, y, z, radius."""
+    """A mesh, of each triangle whose it is (int32 [T]: 1 + prop index, 0 for none), and a sphere round it: x, y, z, radius."""
 
     mesh: Mesh
     whose: np.ndarray
@@ -45,7 +44,8 @@ class Tiles:
         self.place = place
         self._kept: OrderedDict[tuple[int, int, int], Piece | None] = OrderedDict()
         self._paved: OrderedDict[tuple[int, int], Piece] = OrderedDict()
-        self._far = [_bounded(mesh, _NOBODY) for mesh in (ground_mesh(place.map), skyline_mesh(place.map))]
+        nobody = np.zeros(1, np.int32)
+        self._far = [_bounded(mesh, nobody) for mesh in (ground_mesh(place.map), skyline_mesh(place.map))]
         self._roads: dict[tuple[int, int], list[tuple[str, int]]] = {}
         for index, street in enumerate(place.map.streets):
             self._roads.setdefault(_cell(street.centre.mean(0)), []).append(("street", index))
@@ -128,7 +128,8 @@ class Tiles:
                 paint.append(self.place.map.markings[index])
         if paint:
             meshes.append(markings_mesh(paint))
-        road = self._paved[cell] = _bounded(join(meshes), _NOBODY)
+        mesh = join(meshes)
+        road = self._paved[cell] = _bounded(mesh, np.zeros(len(mesh), np.int32))
         while len(self._paved) > KEPT:
             self._paved.popitem(last=False)
         return road

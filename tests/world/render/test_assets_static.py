@@ -200,7 +200,7 @@ def test_tiles_name_their_props_and_stay_bounded(place: Place) -> None:
         for mesh, whose, sphere in pieces[2:]:
             away = np.linalg.norm(mesh.position - np.array(sphere[:3]), axis=-1)
             assert away.max() <= sphere[3] + 1e-3
-            assert len(whose) in (1, len(mesh))
+            assert len(whose) == len(mesh)
             assert whose.min() >= 0 and whose.max() <= len(place.props)
     assert triangles <= 50_000
     assert len(tiles._kept) <= KEPT
