@@ -72,6 +72,10 @@ class Session:
         self._inbox: deque[Order] = deque()
         self._lock = threading.Lock()  # over the three that both sides change: texts, notices, recorder
         self._texts: deque[str] = deque()
+        self._resets, self._former = (
+            0,
+            0,
+        )  # asked for and not yet done; texts of the drive that then ends, the first so many
         self._notices: deque[Notice] = deque(maxlen=20)
         self._recorder: deque[Moment] = deque(maxlen=CLIP_SECONDS * FPS)
         self._said: deque[Said] = deque(maxlen=200)
@@ -168,14 +172,21 @@ class Session:
         stand: bool = False,
     ) -> None:
         """Starts anew: in a scene, under conditions alone, or in a film. Waits for the loop to do it; its error is raised
-        here and leaves the drive as it was.
+        here and leaves the drive as it was. Sentences that were said before are the old drive's, others the new one's.
 
         The new drive stands still only where it is to `stand`, or if `pause` is called while this waits.
         """
         pauses = self._pauses
 
+        with self._lock:
+            self._resets, self._former = self._resets + 1, len(self._texts)
+
         def anew() -> None:
-            self._start(seed, scene, control, beginning)
+            try:
+                self._start(seed, scene, control, beginning)
+            finally:
+                with self._lock:
+                    self._resets -= 1
             if stand or self._pauses == pauses:
                 self.pause(stand)
 
@@ -242,6 +253,7 @@ class Session:
         other._dream = self._dream.fork()
         other.began = None
         other._inbox, other._texts, other._notices = deque(), deque(), deque(maxlen=20)
+        other._resets = other._former = 0
         other._lock = threading.Lock()
         other._recorder, other._said = self._recorder.copy(), self._said.copy()
         other._keys, other._reading, other._once, other._pedals = frozenset(), None, 0, Pedals()
@@ -351,9 +363,9 @@ class Session:
         self._publish()
 
     def sentence(self) -> tuple[str, Context] | None:
-        """The next text for the brain with the drive's context, if one waits; from now on it is being read."""
+        """The next text for the brain with the drive's context, if one waits and no new drive is asked for; from now on it is being read."""
         with self._lock:
-            if not self._texts:
+            if not self._texts or self._resets:
                 return None
             self._reading = self._texts.popleft()
         self._situation = self._timeline.context()
@@ -454,7 +466,9 @@ class Session:
             self._timeline = timeline
             self._pedals, self._keyboard = Pedals(), keyboard
             self._once, self._reading = 0, None
-            self._texts.clear()
+            for _ in range(self._former if self._resets else len(self._texts)):
+                self._texts.popleft()
+            self._former = 0
             self._said.clear()
             self._recorder.clear()
             self._recorder.append(Moment(frame, False, ()))

@@ -154,6 +154,51 @@ def test_reset_starts_anew_and_drops_what_was_being_read() -> None:
     assert tick(one).steps == ()
 
 
+def test_what_is_said_while_a_new_drive_is_under_way_is_the_new_drives() -> None:
+    one = session()
+    one.say("rain")
+    asked = threading.Thread(target=one.reset, args=(1, "old_town"))
+    asked.start()
+    while not one._inbox:
+        time.sleep(0.001)
+    one.say("turn left")
+    assert one.sentence() is None
+    tick(one)
+    asked.join()
+    Thinking(FakeDirector()).finish(one)
+    shown = tick(one)
+    assert lines(shown) == ["left"]
+    assert shown.frame.control.weather == Weather.CLEAR
+
+
+def test_a_reset_that_fails_keeps_what_was_said() -> None:
+    class Nowhere(FakeDream):
+        def start(self, *given: Any, **named: Any) -> Frame:
+            if self.seed == 1:
+                raise DataError("There is no such place; choose another.")
+            return super().start(*given, **named)
+
+    one = session(Nowhere)
+    one.say("turn left")
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            one.reset(1)
+        except DataError as error:
+            failed.append(error)
+
+    asked = threading.Thread(target=ask)
+    asked.start()
+    while not one._inbox:
+        time.sleep(0.001)
+    one.begin_tick()
+    asked.join()
+    assert failed
+    Thinking(FakeDirector()).finish(one)
+    assert lines(tick(one)) == ["left"]
+
+
 def test_a_reset_drive_goes_on_unless_paused_meanwhile() -> None:
     one = session()
     one.pause(True)
