@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from world.perceive.coding import Reading, reading
+from world.perceive.coding import LEAST_SCORE, Reading, reading
 from world.perceive.network import FOLDER, Output, Perceiver, load
 from world.perceive.scene import scene_of
 from world.perceive.sight import KINDS, SeenUser, Sight, targets
@@ -25,8 +25,10 @@ from world.train.perceive_pictures import Pictures, drawn, of_towns, traced
 
 HEAD = ("what", "read", "guessed", "of")
 BATCH = 32
+FAINT = 0.05  # score from which on road users count for average precision
 NEAR = 25.0  # m to a junction that counts as near
 CLOSE, RIGHT = 30.0, 2.0  # m: road users that count, and how far off a right one may be
+OVERLAP = 0.5  # of a right box with a true one: intersection over union, as in PASCAL VOC
 SCENES = 60  # readings that scenes are made of
 
 
@@ -61,20 +63,27 @@ def evaluate_perceive(
     )
     readings = read_all(perceiver, pictures)
     figures = figures_of([one.sight for one in readings], list(pictures.sights))
-    figures |= scenes_of(readings, seed)
+    figures |= scenes_of([_sure(one) for one in readings], seed)
     return {"pictures": len(pictures), "traced": bool(lessons), "figures": figures}
 
 
 def read_all(perceiver: Perceiver, pictures: Pictures) -> list[Reading]:
-    """A reading of each picture, by itself."""
+    """A reading of each picture, by itself, with its faint road users."""
     out: list[Reading] = []
     with torch.inference_mode():
         for first in range(0, len(pictures), BATCH):
             images, _ = pictures.batch(range(first, min(len(pictures), first + BATCH)))
             seen = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
             output = perceiver(seen.contiguous(memory_format=torch.channels_last))
-            out += [reading(Output(output.road[k : k + 1], output.grid[k : k + 1])) for k in range(len(images))]
+            parts = (Output(output.road[k : k + 1], output.grid[k : k + 1]) for k in range(len(images)))
+            out += [reading(part, FAINT) for part in parts]
     return out
+
+
+def _sure(one: Reading) -> Reading:
+    """As it is used: without faint road users."""
+    users = tuple(user for user in one.sight.users if user.score > LEAST_SCORE)
+    return replace(one, sight=replace(one.sight, users=users))
 
 
 def figures_of(found: Sequence[Sight], true: Sequence[Sight]) -> dict[str, Figure]:
@@ -98,7 +107,8 @@ def figures_of(found: Sequence[Sight], true: Sequence[Sight]) -> dict[str, Figur
         "focal length, %": _error(pairs, lambda sight: 100 * math.log(sight.focal)),
     }
     for name, person in (("vehicles", False), ("people", True)):
-        out |= _users(name, [(_chosen(one, person), _chosen(other, person)) for one, other in pairs])
+        users = [(_chosen(one, person), _chosen(other, person)) for one, other in pairs]
+        out |= _users(name, users, _metres, RIGHT) | _users(f"boxes of {name}", users, _unlike, 1 - OVERLAP)
     return out
 
 
@@ -133,30 +143,49 @@ def _chosen(sight: Sight, person: bool) -> list[SeenUser]:
     return [user for user in sight.users if (KINDS[user.kind] == Kind.PERSON) == person and user.ahead < CLOSE + RIGHT]
 
 
-def _users(name: str, pairs: Sequence[tuple[list[SeenUser], list[SeenUser]]]) -> dict[str, Figure]:
-    """Recall and average precision of road users up to CLOSE m away, right where they are within RIGHT m of a true one."""
+def _metres(one: SeenUser, other: SeenUser) -> float:
+    return math.hypot(one.ahead - other.ahead, one.left - other.left)
+
+
+def _unlike(one: SeenUser, other: SeenUser) -> float:
+    """One less the intersection over union of two boxes."""
+    sides = []
+    for middle, size in (("x", "width"), ("y", "height")):
+        spans = [(getattr(user, middle), 0.5 * getattr(user, size)) for user in (one, other)]
+        ends = min(at + half for at, half in spans) - max(at - half for at, half in spans)
+        sides.append(max(0.0, ends))
+    both = sides[0] * sides[1]
+    return 1 - both / max(1e-12, one.width * one.height + other.width * other.height - both)
+
+
+def _users(
+    name: str,
+    pairs: Sequence[tuple[list[SeenUser], list[SeenUser]]],
+    apart: Callable[[SeenUser, SeenUser], float],
+    most: float,
+) -> dict[str, Figure]:
+    """Recall (of sure ones) and average precision of road users up to CLOSE m away, right where they are at most that far `apart` from a true one."""
     hits: list[tuple[float, bool]] = []
     so = caught = kinds = 0
     for found, true in pairs:
         left = list(true)
         for user in sorted(found, key=lambda one: -one.score):
-            near = min(left, key=lambda one: math.hypot(one.ahead - user.ahead, one.left - user.left), default=None)
-            right = near is not None and math.hypot(near.ahead - user.ahead, near.left - user.left) <= RIGHT
+            near = min(left, key=lambda one: apart(one, user), default=None)
+            right = near is not None and apart(near, user) <= most
             counts = (near if right and near is not None else user).ahead < CLOSE
             if right and near is not None:
                 left.remove(near)
-                caught += counts
-                kinds += counts and near.kind == user.kind
+                sure = counts and user.score > LEAST_SCORE
+                caught += sure
+                kinds += sure and near.kind == user.kind
             if counts:
                 hits.append((user.score, right))
         so += sum(one.ahead < CLOSE for one in true)
-    out = {
+    return {
         f"{name}: recall": Figure(caught / max(1, so), 0.0, so),
         f"{name}: average precision": Figure(_average_precision(hits, so), 0.0, so),
+        f"{name}: kind of those found": Figure(kinds / max(1, caught), _likeliest(pairs), caught),
     }
-    if name == "vehicles":
-        out[f"{name}: kind of those found"] = Figure(kinds / max(1, caught), _likeliest(pairs), caught)
-    return out
 
 
 def _likeliest(pairs: Sequence[tuple[list[SeenUser], list[SeenUser]]]) -> float:

@@ -105,8 +105,8 @@ class Reading:
     odds: dict[str, np.ndarray]
 
 
-def reading(output: Output) -> Reading:
-    """Of the pictures of one moment, the last of them the newest: the road by all, road users by the last."""
+def reading(output: Output, least: float = LEAST_SCORE) -> Reading:
+    """Of the pictures of one moment, the last of them the newest: the road by all, road users of at least that score by the last."""
     logits, values = split(output.road)
     odds = {
         name: _normal(functional.log_softmax(part.double(), 1).mean(0).exp().cpu().numpy())
@@ -131,7 +131,7 @@ def reading(output: Output) -> Reading:
         pitch=number["pitch"],
         focal=focal,
         up=number["up"],
-        users=users_of(output.grid[-1], focal),
+        users=users_of(output.grid[-1], focal, least),
     )
     return Reading(sight, odds)
 
@@ -145,11 +145,11 @@ def _lane(odds: dict[str, np.ndarray], lanes: int) -> int:
     return int(np.argmax(odds["lane"][:lanes])) if lanes else 0
 
 
-def users_of(grid: Tensor, focal: float) -> tuple[SeenUser, ...]:
-    """The road users in one picture's grid [KINDS + PLACE, *CELLS], the nearest first."""
+def users_of(grid: Tensor, focal: float, least: float = LEAST_SCORE) -> tuple[SeenUser, ...]:
+    """The road users in one picture's grid [KINDS + PLACE, *CELLS] with at least that score, the nearest first."""
     heat, kinds = grid[: len(KINDS)].sigmoid().max(0)
     peak = functional.max_pool2d(heat[None], 3, stride=1, padding=1)[0] == heat
-    rows, columns = torch.where(peak & (heat > LEAST_SCORE))
+    rows, columns = torch.where(peak & (heat > least))
     order = torch.argsort(heat[rows, columns], descending=True, stable=True)[:MOST_USERS]
     out = []
     for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
@@ -186,7 +186,7 @@ def loss_of(output: Output, want: Coded) -> dict[str, Tensor]:
         "street": classes["lanes"] + classes["opposite"] + classes["lane"] + classes["junction"],
         "conditions": 0.5 * (classes["weather"] + classes["time"]),
         "pose": road.sum(),
-        "users": 0.5 * centre + 0.5 * where.sum() / users,
+        "users": centre + where.sum() / users,
     }
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 

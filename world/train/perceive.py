@@ -1,4 +1,4 @@
-"""Training the network that reads pictures: at first on ones drawn as in play, towards the end mostly on traced ones."""
+"""Training the network that reads pictures: at first on ones drawn as in play, towards the end half of them traced."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from world.train.perceive_pictures import Pictures, drawn, of_towns, traced
 
 BATCH = 32
 RATE = 2e-3
-MOSTLY = 0.8  # share of traced pictures at the end
+TRACED = 0.5  # share of traced pictures at the end
 HELD = 192  # pictures of a validation
 
 
@@ -67,7 +67,7 @@ def train_perceive(
     random = np.random.default_rng([seed, loop.step])
 
     def losses_of(step: int) -> Iterator[dict[str, Tensor]]:
-        share = MOSTLY * loop.progress if real else 0.0
+        share = TRACED * loop.progress if real else 0.0
         rows = [_draw(real if real and random.random() < share else ours, random) for _ in range(batch)]
         seeds = random.integers(2**63, size=batch)
         for part in compute.shares(batch):
