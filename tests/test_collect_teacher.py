@@ -54,8 +54,9 @@ def test_films_are_made_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyP
     told: list[Any] = []
 
     def collect_films(*arguments: Any) -> Path:
-        arguments[-1](30, 60)
-        told.append(arguments[:-1])
+        *wish, progress, samples, moments = arguments
+        progress(30, 60)
+        told.append((*wish, samples, moments))
         return tmp_path
 
     monkeypatch.setattr(films, "collect_films", collect_films)
@@ -63,7 +64,9 @@ def test_films_are_made_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyP
     result = run(*wish)
     assert result.exit_code == 0 and "30 of 60" in result.stderr
     assert run("collect", "--films").exit_code == 0
-    assert told == [(60, tmp_path, 3, "test", 2), (1_200, Path("data/films"), 0, "train", 2)]
+    assert run("collect", "--films", "--plain").exit_code == 0
+    given = (1_200, Path("data/films"), 0, "train", 2)
+    assert told == [(60, tmp_path, 3, "test", 2, 12, 1), (*given, 12, 1), (*given, 0, 4)]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,7 @@ def test_films_are_made_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (("--teacher", "--town", __file__), "leave out --town or --teacher"),
         (("--films", "--town", __file__), "leave out --town, --teacher"),
         (("--films", "--teacher"), "leave out --town, --teacher"),
+        (("--plain",), "add --films"),
         (("--samples", "8"), "add --teacher"),
         (("--device", "cpu"), "add --teacher"),
         (("--teacher", "--out", __file__), "cannot be used"),

@@ -46,6 +46,7 @@ CHANGE = 3.0
 SIDEWAYS, DOWN = tuple(range(-14, 15)), tuple(range(1, 11))
 MATCHES = len(SIDEWAYS) + len(DOWN)  # of each pair of pictures
 CELL = 8  # pixels
+CELLS = (9, 16)  # of the picture, in which it looks for whoever plays an event
 ANYWHERE = 96  # things looked for wherever in the picture they may be
 DROPOUT = 0.25
 
@@ -102,10 +103,11 @@ class Judge(nn.Module):
         height, width = c.height, c.width
         for _ in c.channels:
             height, width = -(-height // 2), -(-width // 2)
+        self.where = nn.Conv2d(c.channels[2], len(Event), 1)
         self.anywhere = nn.ModuleList(nn.Conv2d(c.channels[k], ANYWHERE, 1) for k in (2, -1))
         self.hidden = nn.Sequential(
             nn.Dropout(DROPOUT),
-            nn.Linear(32 * height * width + 2 * ANYWHERE, c.hidden),
+            nn.Linear(32 * height * width + 2 * ANYWHERE + CELLS[0] * CELLS[1], c.hidden),
             nn.SiLU(),
             nn.Dropout(DROPOUT),
         )
@@ -113,7 +115,10 @@ class Judge(nn.Module):
         self.answers = nn.Linear(c.features, sum(CLASSES.values()) + len(SCALES))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Logits of each of CLASSES, `values` [B, 2] (scaled), `features` [B, D]."""
+        """Logits of each of CLASSES, `values` [B, 2] (scaled), `features` [B, D], and `where` [B, 11, *CELLS]: logits of the event of each cell.
+
+        What is seen in some cell speaks for its event, beside what the whole picture says.
+        """
         newest = images[:, -1:]
         changes = CHANGE * (newest - images[:, :-1])  # motion lies in small differences: let them stand out
         x = torch.cat([newest, changes], dim=1).flatten(1, 2)
@@ -121,9 +126,15 @@ class Judge(nn.Module):
         near = near + self.motion(matches(images))
         far = self.far(near)
         found = [look(x).amax((2, 3)) for look, x in zip(self.anywhere, (near, far), strict=True)]
-        features = self.squeeze(self.hidden(torch.cat([self.trunk(far).flatten(1), *found], dim=1)))
+        where = self.where(near)
+        somebody = 1 - where.softmax(1)[:, 0]
+        hidden = self.hidden(torch.cat([self.trunk(far).flatten(1), *found, somebody.flatten(1)], dim=1))
+        features = self.squeeze(hidden)
         parts = self.answers(features).split([*CLASSES.values(), len(SCALES)], dim=1)
-        return dict(zip((*CLASSES, "values"), parts, strict=True)) | {"features": features}
+        out = dict(zip((*CLASSES, "values"), parts, strict=True)) | {"features": features, "where": where}
+        seen = (where[:, 1:] - where[:, :1]).flatten(2).amax(2)
+        out["event"] = torch.cat([out["event"][:, :1], out["event"][:, 1:] + seen], dim=1)
+        return out
 
     @torch.inference_mode()
     def watch(self, films: Sequence[np.ndarray] | np.ndarray) -> Sight:
@@ -207,7 +218,7 @@ def save(judge: Judge, folder: Path, trained: dict[str, Any]) -> None:
     """Writes weights (fp16) and config.json; `trained` says how they came about."""
     save_part(folder, PART, judge.state_dict())
     files = {f"{PART}.safetensors": sha256(folder / f"{PART}.safetensors")}
-    text = json.dumps({"format": 2, "config": asdict(judge.config), "files": files, "trained": trained}, indent=2)
+    text = json.dumps({"format": 3, "config": asdict(judge.config), "files": files, "trained": trained}, indent=2)
     aside = folder / "config.json.tmp"
     aside.write_text(text + "\n")
     aside.replace(folder / "config.json")

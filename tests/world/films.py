@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from world.controls import Command, Event, Side, TimeOfDay, Weather
-from world.judge import AGES, GAP, MANOEUVRES
+from world.judge import AGES, CELL, CELLS, GAP, MANOEUVRES
 from world.town.films import SIZE, Film, write
 from world.town.moments import Truth
 from world.town.teacher import path_of
@@ -18,7 +18,9 @@ def made_up(seed: int) -> Film:
     random = np.random.default_rng(seed)
     night, event, left, rate = seed % 2, seed // 2 % 2, seed // 4 % 2, float(random.uniform(-0.3, 0.3))
     behind = random.integers(60, 200, 64, np.uint8).repeat(4)[None].repeat(SIZE[0], 0)
-    pictures = np.zeros((len(AGES), *SIZE, 3), np.uint8)
+    pictures, actor = np.zeros((len(AGES), *SIZE, 3), np.uint8), np.zeros(CELLS, np.uint16)
+    if event:
+        actor[40 // CELL : 60 // CELL, slice(10 // CELL, 34 // CELL) if left else slice(94 // CELL, 118 // CELL)] = 256
     for k, picture in enumerate(pictures):
         slid = round(91 * rate * 0.1 * GAP * k)
         picture[:] = np.roll(behind, slid, axis=1)[:, : SIZE[1], None] // (4 if night else 1)
@@ -33,7 +35,7 @@ def made_up(seed: int) -> Film:
         speed=6.0,
         yaw_rate=rate,
     )
-    return Film(pictures, (), truth)
+    return Film(pictures, (), truth, actor)
 
 
 def folder_of(films: list[Film], folder: Path) -> Path:

@@ -60,6 +60,10 @@ def collect(
     films: Annotated[
         bool, typer.Option("--films", help="Films for the judge: three path-traced pictures of a drive each.")
     ] = False,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="With --films: plainly shaded, 4 moments of each drive; no path tracer needed."),
+    ] = False,
     samples: Annotated[
         int | None, typer.Option(min=4, help="With --teacher: paths a pixel, 8 by itself; noise falls with their root.")
     ] = None,
@@ -71,8 +75,10 @@ def collect(
     if films:
         if town is not None or teacher or samples is not None or device is not None:
             raise DataError("Films are traced as they are; leave out --town, --teacher, --samples and --device.")
-        _film(frames or 1_200, out or Path("data/films"), seed, workers, split)
+        _film(frames or 1_200, out or Path("data/films"), seed, workers, split, plain)
         return
+    if plain:
+        raise DataError("--plain is of films; add --films, or leave it out.")
     if teacher:
         if town is not None:
             raise DataError("The teacher drives through the scene's own towns; leave out --town or --teacher.")
@@ -118,8 +124,8 @@ def _teach(frames: int, out: Path, seed: int, workers: int, split: Split, sample
     say(f"{frames:,} lessons of the {split} towns are in {out}.")
 
 
-def _film(count: int, out: Path, seed: int, workers: int, split: Split) -> None:
-    from world.town.films import collect_films
+def _film(count: int, out: Path, seed: int, workers: int, split: Split, plain: bool) -> None:
+    from world.town.films import PLAIN_MOMENTS, SAMPLES, collect_films
 
     with progress(f"films, {split}") as report:
         collect_films(
@@ -129,6 +135,8 @@ def _film(count: int, out: Path, seed: int, workers: int, split: Split) -> None:
             split.value,
             workers,
             lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,}"),
+            0 if plain else SAMPLES,
+            PLAIN_MOMENTS if plain else 1,
         )
     say(f"{count:,} films of the {split} towns are in {out}.")
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from world.data.video import fit
 from world.errors import DataError
-from world.judge import AGES
+from world.judge import AGES, CELLS
 from world.processes import each
 from world.render.camera import Rig
 from world.render.renderer import Shot, developed, plain_renderer, under_our_sky
@@ -29,39 +29,44 @@ from world.town.teacher import SPLITS, Lesson, Progress, claim, files_in, finger
 
 SIZE, DRAWN = (72, 128), (144, 256)  # of a film's pictures; of what air is drawn at before it is made as small
 SAMPLES = 12  # paths a pixel of SIZE; 0: plain shading
+PLAIN_MOMENTS = 4  # films of a drive, where they are plainly shaded: driving then costs more than drawing
 
 SOME = 100  # lessons of one town that a worker takes at once: its tiles are then made once
 
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """pictures uint8 [A, *SIZE, 3], oldest first, the states that they show (none, where nobody knows), and what is true of the last."""
+    """pictures uint8 [A, *SIZE, 3], oldest first, the states that they show (none, where nobody knows), what is true of the last, and
+    where in it the event's actor is: uint16 [*CELLS], pixels of DRAWN a cell."""
 
     pictures: np.ndarray
     states: tuple[SceneState, ...]
     truth: Truth
+    actor: np.ndarray
 
 
-def actor_pixels(shot: Shot, state: SceneState) -> int:
-    """Pixels of a shot that show those who play the event."""
+def actor_cells(shot: Shot, state: SceneState) -> np.ndarray:
+    """Pixels of a shot, uint16 [*CELLS] by cell, that show those who play the event."""
     agents, event = state.agents[0], int(state.event["event"][0])
     players = agents["id"][(agents["kind"] > 0) & (agents["role"] == event)] if event else agents["id"][:0]
-    return int(np.isin(shot.gbuffer.instance, -players - 1).sum())
+    shown = np.isin(shot.gbuffer.instance, -players - 1)
+    rows, columns = (drawn // cells for drawn, cells in zip(DRAWN, CELLS, strict=True))
+    return shown.reshape(CELLS[0], rows, CELLS[1], columns).sum((1, 3)).astype(np.uint16)
 
 
-def traced(state: SceneState, samples: int = SAMPLES, seed: int = 0) -> tuple[np.ndarray, int]:
-    """The picture uint8 [*SIZE, 3] of a drive as the path tracer sees it, and the pixels of DRAWN of its event's actor.
+def traced(state: SceneState, samples: int = SAMPLES, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The picture uint8 [*SIZE, 3] of a drive as the path tracer sees it, and where its event's actor is, as in a Film.
 
     Traced at SIZE; the sky and the air are those of play, at DRAWN. samples: paths a pixel; 0: plain shading, without Mitsuba.
     """
     rig = Rig(width=DRAWN[1], height=DRAWN[0])
     shot = plain_renderer().shot(state, rig)
-    pixels = actor_pixels(shot, state)
+    actor = actor_cells(shot, state)
     if not samples:
-        return fit(shot.picture, SIZE), pixels
+        return fit(shot.picture, SIZE), actor
     small = replace(rig, width=SIZE[1], height=SIZE[0])
     _, seen = trace_state(plain_renderer(), state, small, samples=samples, seed=seed)
-    return _developed(seen.radiance, shot, state), pixels
+    return _developed(seen.radiance, shot, state), actor
 
 
 def _developed(radiance: np.ndarray, shot: Shot, state: SceneState) -> np.ndarray:
@@ -71,12 +76,17 @@ def _developed(radiance: np.ndarray, shot: Shot, state: SceneState) -> np.ndarra
     return fit(developed(under_our_sky(large, shot), shot, state), SIZE)
 
 
-def make(seed: int, split: str, number: int, samples: int = SAMPLES) -> Film:
-    """One film."""
-    states = scenes(seed, split, number)
-    shown = [states[-1 - age] for age in AGES]
-    seen = [traced(state, samples, len(AGES) * number + k) for k, state in enumerate(shown)]
-    return Film(np.stack([picture for picture, _ in seen]), tuple(shown), truth_of(states, seen[-1][1]))
+def make(seed: int, split: str, number: int, samples: int = SAMPLES, moments: int = 1) -> list[Film]:
+    """The films of one drive, at most `moments`."""
+    films = []
+    for nth, states in enumerate(scenes(seed, split, number, moments)):
+        shown = [states[-1 - age] for age in AGES]
+        first = len(AGES) * (moments * number + nth)
+        seen = [traced(state, samples, first + k) for k, state in enumerate(shown)]
+        actor = seen[-1][1]
+        pictures = np.stack([picture for picture, _ in seen])
+        films.append(Film(pictures, tuple(shown), truth_of(states, int(actor.sum())), actor))
+    return films
 
 
 def still(lesson: Lesson) -> Film:
@@ -87,7 +97,8 @@ def still(lesson: Lesson) -> Film:
     rows, columns = (drawn // size for drawn, size in zip(radiance.shape[:2], SIZE, strict=True))
     small = radiance.reshape(SIZE[0], rows, SIZE[1], columns, 3).mean((1, 3))
     picture = _developed(small, shot, lesson.state)
-    return Film(picture[None], (lesson.state,), truth_of([lesson.state], actor_pixels(shot, lesson.state)))
+    actor = actor_cells(shot, lesson.state)
+    return Film(picture[None], (lesson.state,), truth_of([lesson.state], int(actor.sum())), actor)
 
 
 def collect_films(
@@ -98,21 +109,28 @@ def collect_films(
     workers: int = 1,
     progress: Progress | None = None,
     samples: int = SAMPLES,
+    moments: int = 1,
 ) -> Path:
-    """Makes films 0 to `films` of a split into files in `out`; those that are there are kept. DataError, SimulatorError."""
+    """Makes `films` of a split, a whole drive's `moments` at once, into files in `out`; those that are there are kept.
+
+    DataError, SimulatorError.
+    """
     if split not in SPLITS:
         raise DataError(f"There is no split '{split}'; take one of {', '.join(SPLITS)}.")
-    if films < 1 or workers < 1 or not (samples == 0 or samples >= 4):
-        raise DataError("Ask for at least one film, one worker, and four samples or none for plain shading.")
+    if films < 1 or workers < 1 or moments < 1 or not (samples == 0 or samples >= 4):
+        raise DataError("Ask for at least one film a drive, one worker, and four samples or none for plain shading.")
     if samples:
         mitsuba()  # says what is missing before anything begins
     assets = fingerprint()
-    claim(out, {"films": VERSION, "assets": assets, "seed": seed, "split": split, "samples": samples})
-    todo = [number for number in range(films) if not path_of(out, number).exists()]
-    rows = [(out, seed, split, number, samples) for number in todo]
-    for done, _ in enumerate(each(_collect, rows, workers, out, traces=samples > 0), films - len(todo) + 1):
+    claim(
+        out, {"films": VERSION, "assets": assets, "seed": seed, "split": split, "samples": samples, "moments": moments}
+    )
+    drives = -(-films // moments)
+    todo = [number for number in range(drives) if not path_of(out, moments * number).exists()]
+    rows = [(out, seed, split, number, samples, moments) for number in todo]
+    for done, _ in enumerate(each(_collect, rows, workers, out, traces=samples > 0), drives - len(todo) + 1):
         if progress:
-            progress(done, films)
+            progress(min(films, moments * done), films)
     return out
 
 
@@ -132,8 +150,10 @@ def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Progres
     return out
 
 
-def _collect(out: Path, seed: int, split: str, number: int, samples: int) -> None:
-    write(make(seed, split, number, samples), path_of(out, number))
+def _collect(out: Path, seed: int, split: str, number: int, samples: int, moments: int) -> None:
+    """Writes a drive's films, the first last: it says that all are there."""
+    for nth, film in reversed(list(enumerate(make(seed, split, number, samples, moments)))):
+        write(film, path_of(out, moments * number + nth))
 
 
 def _collect_stills(lessons: Sequence[Path], out: Path) -> None:
@@ -147,7 +167,7 @@ def _parts(paths: list[Path]) -> list[list[Path]]:
 
 def write(film: Film, path: Path) -> None:
     """A film as a file, written aside and then renamed."""
-    arrays: dict[str, Any] = {"pictures": film.pictures}
+    arrays: dict[str, Any] = {"pictures": film.pictures, "actor": film.actor}
     for k, state in enumerate(film.states):
         arrays |= {f"state.{k}.{name}": np.frombuffer(part, np.uint8) for name, part in to_bytes(state).items()}
     place = film.states[-1].places[0].name if film.states else ""
@@ -162,21 +182,21 @@ def read_film(path: Path) -> Film:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
-            pictures, place = file["pictures"], load_place(about["place"])
+            pictures, actor, place = file["pictures"], file["actor"], load_place(about["place"])
             parts: list[dict[str, bytes]] = [{} for _ in pictures]
             for name in file:
                 if name.startswith("state."):
                     _, k, field = name.split(".")
                     parts[int(k)][field] = file[name].tobytes()
-        return Film(pictures, tuple(from_bytes(place, part) for part in parts), Truth(**about["truth"]))
+        return Film(pictures, tuple(from_bytes(place, part) for part in parts), Truth(**about["truth"]), actor)
     except (OSError, ValueError, KeyError, TypeError, IndexError, BadZipFile) as error:
         raise DataError(f"{path} is no film, or damaged ({error}); delete it, and it is made again.") from error
 
 
-def read_pictures(path: Path) -> tuple[np.ndarray, Truth]:
+def read_pictures(path: Path) -> Film:
     """A film without its states, which is quicker. DataError where it is damaged."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return file["pictures"], Truth(**json.loads(str(file["about"]))["truth"])
+            return Film(file["pictures"], (), Truth(**json.loads(str(file["about"]))["truth"]), file["actor"])
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise DataError(f"{path} is no film, or damaged ({error}); delete it, and it is made again.") from error

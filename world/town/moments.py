@@ -1,6 +1,6 @@
 """Which moments of which drives the judge's films show, and what is true of them.
 
-A film's moment is decided by (seed, split, its number) alone. Events, sides, commands, weathers and hours come in equal shares, and of a
+A film's moment is decided by (seed, split, its number, how many a drive gives) alone. Events, sides, commands, weathers and hours come in equal shares, and of a
 drive that moment is kept at which what was wished for is to be seen.
 """
 
@@ -61,8 +61,8 @@ class Truth:
     yaw_rate: float
 
 
-def scenes(seed: int, split: str, number: int) -> list[SceneState]:
-    """The WINDOW states of a film, one a step, oldest first."""
+def scenes(seed: int, split: str, number: int, moments: int = 1) -> list[list[SceneState]]:
+    """Of one drive the WINDOW states of each of its films, one a step, oldest first; moments: films that a drive gives."""
     random = np.random.default_rng([VERSION, seed, SPLITS.index(split), number])
     names = towns()[split]
     place = load_place(names[number // TOGETHER % len(names)])
@@ -90,8 +90,9 @@ def scenes(seed: int, split: str, number: int) -> list[SceneState]:
     chances = np.array(worth)
     if not chances.any():
         chances[LEAST:] = 1.0
-    last = int(random.choice(len(states), p=chances / chances.sum()))
-    return states[last - WINDOW + 1 : last + 1]
+    count = min(moments, np.count_nonzero(chances))
+    lasts = random.choice(len(states), count, replace=count == 1, p=chances / chances.sum())
+    return [states[last - WINDOW + 1 : last + 1] for last in lasts]
 
 
 def _worth(states: Sequence[SceneState], eventful: bool, command: int) -> float:

@@ -27,10 +27,12 @@ from world.train.loop import Report, Schedule, TrainingLoop
 BATCH = 32
 MINUTES = 20.0
 NUMBER_WEIGHT = 4.0
+EMPTY = 0.1  # weight of a cell without an actor over one with
+LEAST = 12  # pixels of an actor in a cell, from which on it is that event's; cells with fewer count for nothing
 FROZEN = 0.1  # share of films in training whose pictures are all the last one, of which no motion can be told
 # Painted pictures are a little softer, cleaner, darker or brighter than traced ones; it should not matter.
 BRIGHTNESS, CONTRAST, TINGE, BLUR, GRAIN = 0.08, 0.10, 0.04, 0.6, 0.03
-ACROSS, DOWN = 6, 3  # pixels by which a film is shifted at most
+ACROSS, DOWN = 4, 3  # pixels by which a film is shifted at most
 _MIRRORED = {
     Command.LEFT: Command.RIGHT,
     Command.RIGHT: Command.LEFT,
@@ -51,33 +53,39 @@ NAMES: dict[str, Sequence[Any]] = {
 @dataclass(frozen=True, eq=False)
 class Films:
     """Films in memory. pictures uint8 [N, A, H, W, 3]; classes int64 [N] by name, UNKNOWN where nothing can be said; values float
-    [N, 2] in SCALES, NaN likewise."""
+    [N, 2] in SCALES, NaN likewise; where int64 [N, *CELLS]: the event whose actor is there, UNKNOWN likewise."""
 
     pictures: np.ndarray
     classes: dict[str, Tensor]
     values: Tensor
+    where: Tensor
 
     @classmethod
     def load(cls, folders: Sequence[Path], report: Report | None = None, size: tuple[int, int] = (72, 128)) -> Films:
         """Of one folder or several, in a size; films of one picture show it AGES times. DataError for a folder that holds none."""
         pictures: list[np.ndarray] = []
         truths: list[Truth] = []
+        actors: list[np.ndarray] = []
         for folder in folders:
             paths = sorted(folder.glob("[0-9]*.npz"))
             if not paths:
                 raise DataError(f"{folder} holds no films; make some with `lucidrive collect --films`.")
             for done, path in enumerate(paths):
-                film, truth = read_pictures(path)
-                film = np.stack([fit(picture, size) for picture in film])
-                pictures.append(film if len(film) == len(AGES) else film[-1:].repeat(len(AGES), 0))
-                truths.append(truth)
+                film = read_pictures(path)
+                small = np.stack([fit(picture, size) for picture in film.pictures])
+                pictures.append(small if len(small) == len(AGES) else small[-1:].repeat(len(AGES), 0))
+                truths.append(film.truth)
+                actors.append(film.actor)
                 if report and done % 500 == 0:
                     report(0.0, f"{folder}: {done} of {len(paths)} films")
         classes = {name: torch.tensor([getattr(truth, name) for truth in truths]) for name in CLASSES}
         side = classes["side"]
         classes["side"] = torch.where(side > int(Side.NONE), side - int(Side.LEFT), UNKNOWN)
         values = torch.tensor([[getattr(truth, name) / scale for name, scale in SCALES.items()] for truth in truths])
-        return cls(np.stack(pictures), classes, values)
+        pixels = torch.from_numpy(np.stack(actors).astype(np.int64))
+        event = classes["event"][:, None, None].expand(pixels.shape)
+        where = torch.where(pixels >= LEAST, event, torch.where(pixels > 0, UNKNOWN, int(Event.NONE)))
+        return cls(np.stack(pictures), classes, values, torch.where(event == UNKNOWN, UNKNOWN, where))
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -94,12 +102,13 @@ class Films:
         return total
 
     def batch(self, index: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Images [B, A, 3, H, W], classes and values of some films, augmented: half of them mirrored, some frozen."""
+        """Images [B, A, 3, H, W], classes (`where` among them) and values of some films, augmented: half of them mirrored, some frozen."""
         images = as_input(self.pictures[index.numpy()])
-        classes = {name: self.classes[name][index] for name in CLASSES}
+        classes = {name: self.classes[name][index] for name in CLASSES} | {"where": self.where[index]}
         values = self.values[index].clone()
         flipped, frozen = torch.rand(2, len(index), generator=generator) < torch.tensor([[0.5], [FROZEN]])
         images[flipped] = images[flipped].flip(-1)
+        classes["where"][flipped] = classes["where"][flipped].flip(-1)
         values[flipped, list(SCALES).index("yaw_rate")] *= -1
         for name, mirrored in (("side", torch.tensor([1, 0])), ("manoeuvre", MIRRORED)):
             known = flipped & (classes[name] != UNKNOWN)
@@ -178,8 +187,12 @@ def losses(answers: dict[str, Tensor], classes: dict[str, Tensor], values: Tenso
     """Named losses, of which `loss` is their sum."""
     parts = {}
     for name, target in classes.items():
-        known = (target != UNKNOWN).sum().clamp_min(1)
-        parts[name] = F.cross_entropy(answers[name].float(), target, ignore_index=UNKNOWN, reduction="sum") / known
+        weight = torch.ones(answers[name].shape[1], device=target.device)
+        if name == "where":
+            weight[int(Event.NONE)] = EMPTY
+        known = torch.where(target == UNKNOWN, 0.0, weight[target.clamp_min(0)]).sum().clamp_min(1)
+        every = F.cross_entropy(answers[name].float(), target, weight, ignore_index=UNKNOWN, reduction="sum")
+        parts[name] = every / known
     known = ~values.isnan()
     each = F.smooth_l1_loss(answers["values"].float(), values.nan_to_num(), beta=0.1, reduction="none")
     parts["values"] = NUMBER_WEIGHT * (each * known).sum() / known.sum().clamp_min(1)

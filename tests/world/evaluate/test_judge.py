@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -21,7 +22,7 @@ from world.scene.facts import conditions
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.query import wrap
 from world.scene.state import SceneState
-from world.town.films import Film, make
+from world.town.films import make
 
 TURNS = {LEFT: Command.LEFT, RIGHT: Command.RIGHT, STRAIGHT: Command.STRAIGHT}
 
@@ -163,10 +164,10 @@ def test_own_accuracy_and_distance_need_films(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_pictures_that_are_the_traced_ones_are_as_near_as_those(tmp_path: Path) -> None:
-    film = make(0, "test", 3, samples=0)
+    film = make(0, "test", 3, samples=0)[0]
     random = np.random.default_rng(0)
     shaken = [(film.pictures + random.integers(0, 40, (3, 1, 1, 3))).clip(0, 255).astype(np.uint8) for _ in range(24)]
-    folder = folder_of([Film(pictures, film.states, film.truth) for pictures in shaken], tmp_path)
+    folder = folder_of([replace(film, pictures=pictures) for pictures in shaken], tmp_path)
 
     class Mean:
         def watch(self, films: list[np.ndarray]) -> Sight:

@@ -16,7 +16,7 @@ from world.dynamics.expert import drive
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.errors import DataError
-from world.judge import AGES, GAP, MANOEUVRES
+from world.judge import AGES, CELLS, GAP, MANOEUVRES
 from world.render.camera import Rig
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState, to_bytes
@@ -38,7 +38,7 @@ from world.town.teacher import Lesson
 
 @pytest.fixture(scope="module")
 def film() -> Film:
-    return make(0, "validation", 3, samples=0)
+    return make(0, "validation", 3, samples=0)[0]
 
 
 def on(states: list[SceneState], steps: int, control: Control, target: float = 9.0) -> list[SceneState]:
@@ -50,7 +50,7 @@ def on(states: list[SceneState], steps: int, control: Control, target: float = 9
 
 
 def test_a_number_decides_a_film_and_another_gives_another() -> None:
-    one, again, other = (scenes(0, "validation", number) for number in (5, 5, 6))
+    one, again, other = (scenes(0, "validation", number)[0] for number in (5, 5, 6))
     assert len(one) == WINDOW
     assert [state.hash() for state in one] == [state.hash() for state in again]
     assert one[-1].hash() != other[-1].hash()
@@ -59,11 +59,11 @@ def test_a_number_decides_a_film_and_another_gives_another() -> None:
 
 def test_drives_go_through_towns_of_their_split_alone() -> None:
     for split in ("train", "test"):
-        assert {scenes(1, split, number)[-1].places[0].name for number in (0, 30)} <= set(towns()[split])
+        assert {scenes(1, split, number)[0][-1].places[0].name for number in (0, 30)} <= set(towns()[split])
 
 
 def test_events_and_manoeuvres_are_in_sight_where_they_were_wished_for() -> None:
-    films = [scenes(2, "validation", number) for number in range(20)]
+    films = [scenes(2, "validation", number)[0] for number in range(20)]
     begun = [int(states[-1].event["event"][0]) for states in films if states[-1].event["stage"][0] == 2]
     assert len(begun) >= 6
     assert len(set(begun)) >= 4
@@ -88,7 +88,7 @@ def test_the_truth_is_what_the_scene_says() -> None:
 
 
 def test_an_event_is_told_where_enough_of_it_shows() -> None:
-    films = (scenes(2, "validation", number) for number in range(40))
+    films = (scenes(2, "validation", number)[0] for number in range(40))
     sided = [int(event) for event in SIDED_EVENTS]
     states = next(one for one in films if happening(one[-1]) and one[-1].event["event"][0] in sided)
     event, side = (int(states[-1].event[name][0]) for name in ("event", "side"))
@@ -134,7 +134,8 @@ def test_a_file_gives_the_film_back(film: Film, tmp_path: Path) -> None:
     assert (again.pictures == film.pictures).all()
     assert [state.hash() for state in again.states] == [state.hash() for state in film.states]
     assert again.truth == film.truth
-    assert (read_pictures(path)[0] == film.pictures).all()
+    assert (read_pictures(path).pictures == film.pictures).all()
+    assert (again.actor == film.actor).all()
     path.write_bytes(path.read_bytes()[:500])
     for reading in (read_film, read_pictures):
         with pytest.raises(DataError, match="delete it"):
@@ -172,6 +173,33 @@ def test_films_are_collected_once_and_a_folder_keeps_to_one_kind(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_a_drive_gives_several_moments_and_a_killed_run_goes_on_with_whole_drives(tmp_path: Path) -> None:
+    collect_films(8, tmp_path, 0, "validation", 1, samples=0, moments=4)
+    files = sorted(tmp_path.glob("[0-9]*.npz"))
+    assert [path.stem for path in files] == [f"{number:06d}" for number in range(8)]
+    films = [read_film(path) for path in files]
+    assert len({film.states[-1].hash() for film in films}) == 8
+    assert len({film.states[-1].places[0].name for film in films[:4]}) == 1
+    was = [path.read_bytes() for path in files]
+    for path in files[:3]:
+        path.unlink()
+    collect_films(8, tmp_path, 0, "validation", 1, samples=0, moments=4)
+    assert [path.read_bytes() for path in files] == was
+
+
+def test_cells_tell_where_the_actor_is() -> None:
+    films = (make(2, "validation", number, samples=0)[0] for number in range(40))
+    film = next(one for one in films if one.truth.event > 0)
+    assert film.actor.shape == CELLS
+    assert film.actor.sum() >= VISIBLE
+    ego, agents = film.states[-1].ego[0], film.states[-1].agents[0]
+    player = agents[(agents["kind"] > 0) & (agents["role"] == film.truth.event)][0]
+    away = math.atan2(player["y"] - ego["y"], player["x"] - ego["x"]) - ego["heading"]
+    middle = (film.actor.sum(0) * (np.arange(CELLS[1]) + 0.5)).sum() / film.actor.sum() / CELLS[1]
+    assert (math.sin(away) > 0) == (middle < 0.5)
+
+
+@pytest.mark.slow
 def test_lessons_become_films_once(film: Film, tmp_path: Path) -> None:
     lessons, out = tmp_path / "lessons", tmp_path / "stills"
     lessons.mkdir()
@@ -195,7 +223,7 @@ def test_lessons_become_films_once(film: Film, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_traced_pictures_resemble_plain_ones() -> None:
     pytest.importorskip("mitsuba")
-    state = scenes(0, "validation", 3)[-1]
+    state = scenes(0, "validation", 3)[0][-1]
     plain, seen = traced(state, 0)[0], traced(state, 8)[0]
     assert seen.shape == plain.shape
     assert np.corrcoef(plain.ravel(), seen.ravel())[0, 1] > 0.7
