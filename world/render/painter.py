@@ -85,7 +85,7 @@ class Block(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        scale, shift = self.film(condition)[:, :, None, None].chunk(2, 1)
+        scale, shift = self.film(condition)[:, :, None, None].to(x.dtype).chunk(2, 1)
         inner = self.first(functional.silu(x)) * (1 + scale) + shift
         return x + self.second(functional.silu(inner))
 
@@ -129,20 +129,20 @@ class Painter(nn.Module):
     def shade(self, features: Tensor, conditions: Tensor) -> Tensor:
         """What `lit` makes of plain shading, [B, 6, h, w], from `reduced` features."""
         height, width = features.shape[-2:]
-        step = 2 ** len(self.config.widths)
-        if height % step or width % step:
-            features = functional.pad(features, (0, -width % step, 0, -height % step), mode="replicate")
-        dtype = self.enter.weight.dtype
-        condition = self.conditions(conditions.to(dtype))
-        seen = features if self.hidden is None else features * self.hidden
-        fine = functional.silu(self.enter(seen.to(dtype)))
-        x = functional.pixel_unshuffle(fine, 2)
+        condition = self.conditions(conditions.to(next(self.conditions.parameters()).dtype))
+        seen = _even(features if self.hidden is None else features * self.hidden)
+        fine = functional.silu(self.enter(seen.to(self.enter.weight.dtype)))
+        first = self.down[0]
+        # Pixels side by side are channels to the first, a convolution of one pixel: the same as one of 2x2, and quicker so.
+        squares = first.weight.view(len(first.weight), -1, 2, 2).contiguous(memory_format=torch.channels_last)
+        x = functional.conv2d(fine, squares, first.bias, stride=2)
         kept: list[Tensor] = []
-        for down, block in zip(self.down, self.inward, strict=True):
-            x = block(down(x), condition)
+        for k, block in enumerate(self.inward):
+            x = block(x if k == 0 else self.down[k](_even(x)), condition)
             kept.append(x)
         for k in reversed(range(len(self.up))):
-            x = kept[k] + functional.interpolate(self.up[k](x), scale_factor=2, mode="nearest")
+            rows, columns = kept[k].shape[-2:]
+            x = kept[k] + functional.interpolate(self.up[k](x), scale_factor=2, mode="nearest")[..., :rows, :columns]
             x = self.outward[k](x, condition)
         whole = torch.cat([functional.pixel_shuffle(self.leave(x), 2), fine], 1)
         return self.last(functional.silu(self.head(whole))).float()[..., :height, :width]
@@ -178,7 +178,16 @@ class Painter(nn.Module):
             raise WeightsError(
                 f"{folder} holds no painter that fits ({error}); train one with `lucidrive train painter` or install lucidrive again."
             ) from error
-        return channels_last(painter.eval().requires_grad_(False).to(device, dtype or quick(device)))
+        painter = channels_last(painter.eval().requires_grad_(False).to(device, dtype or quick(device)))
+        for small in (painter.conditions, *(block.film for block in (*painter.inward, *painter.outward))):
+            small.float()  # a vector is multiplied sooner than it is rounded
+        return painter
+
+
+def _even(x: Tensor) -> Tensor:
+    """With its last row and column twice where their number is odd."""
+    height, width = x.shape[-2:]
+    return functional.pad(x, (0, width % 2, 0, height % 2), mode="replicate") if height % 2 or width % 2 else x
 
 
 def grown(painter: Painter, config: PainterConfig) -> Painter:

@@ -90,7 +90,7 @@ def scenes(seed: int, split: str, number: int, moments: int = 1) -> list[list[Sc
     chances = np.array(worth)
     if not chances.any():
         chances[LEAST:] = 1.0
-    count = min(moments, np.count_nonzero(chances))
+    count = min(moments, int(np.count_nonzero(chances)))
     lasts = random.choice(len(states), count, replace=count == 1, p=chances / chances.sum())
     return [states[last - WINDOW + 1 : last + 1] for last in lasts]
 
