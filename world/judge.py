@@ -127,6 +127,8 @@ class Judge(nn.Module):
         far = self.far(near)
         found = [look(x).amax((2, 3)) for look, x in zip(self.anywhere, (near, far), strict=True)]
         where = self.where(near)
+        if where.shape[-2:] != CELLS:  # of a judge of other pictures
+            where = F.interpolate(where, CELLS)
         somebody = 1 - where.softmax(1)[:, 0]
         hidden = self.hidden(torch.cat([self.trunk(far).flatten(1), *found, somebody.flatten(1)], dim=1))
         features = self.squeeze(hidden)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.world.films import folder_of, made_up
 from tests.world.test_judge import SMALL
-from world.controls import Command
+from world.controls import Command, Event
+from world.data.video import fit
 from world.errors import DataError
-from world.judge import AGES, MANOEUVRES, Judge
-from world.town.films import Film
+from world.judge import AGES, CELLS, MANOEUVRES, Judge, as_input
 from world.town.moments import UNKNOWN
 from world.train import judge
 from world.train.compute import Compute
@@ -64,6 +66,17 @@ def test_a_judge_can_be_gone_on_with_and_keeps_what_it_knows(trained: Path, fold
     assert trained_as["held_out"]["event"]["animal"] > 0.9
 
 
+@pytest.mark.slow
+def test_it_learns_where_an_actor_is(trained: Path, folder: Path) -> None:
+    films, judge = Films.load([folder]), Judge.load(trained)
+    shown = films.classes["event"] == int(Event.ANIMAL)
+    with torch.inference_mode():
+        where = judge(as_input(np.stack([[fit(one, (36, 64)) for one in film] for film in films.pictures])))["where"]
+    likely = where[shown].softmax(1)[:, int(Event.ANIMAL)]
+    there = films.where[shown] == Event.ANIMAL
+    assert likely[there].mean() > 3 * likely[~there].mean()
+
+
 def test_what_is_told_is_mirrored_with_the_picture(folder: Path) -> None:
     films, index = Films.load([folder]), torch.full((200,), 6)  # an animal on the left
     images, classes, values = films.batch(index, torch.Generator().manual_seed(0))
@@ -71,6 +84,9 @@ def test_what_is_told_is_mirrored_with_the_picture(folder: Path) -> None:
     on_left = red[..., :64].amax((1, 2)) > red[..., 64:].amax((1, 2))
     assert 60 < int(on_left.sum()) < 140
     assert ((classes["side"] == 0) == on_left).all()
+    actor = classes["where"] == Event.ANIMAL
+    assert ((actor[..., :8].sum((1, 2)) > 0) == on_left).all()
+    assert (actor.sum((1, 2)) == actor[0].sum()).all()
     moving = ~values[:, 1].isnan()
     assert moving.any()
     assert not moving.all()  # some stand still, of which no motion is told
@@ -89,13 +105,13 @@ def test_mirrored_twice_a_manoeuvre_is_itself() -> None:
 def test_nothing_is_learnt_of_what_is_not_known(folder: Path) -> None:
     films = Films.load([folder])
     answers = Judge(SMALL)(torch.zeros(4, len(AGES), 3, 36, 64))
-    unknown = {name: torch.full((4,), UNKNOWN) for name in films.classes}
+    unknown = {name: torch.full((4,), UNKNOWN) for name in films.classes} | {"where": torch.full((4, *CELLS), UNKNOWN)}
     assert float(losses(answers, unknown, torch.full((4, 2), torch.nan))["loss"].detach()) == 0.0
 
 
 def test_a_film_of_one_picture_tells_no_motion(tmp_path: Path) -> None:
     whole = made_up(3)
-    still = Film(whole.pictures[-1:], (), whole.truth)
+    still = replace(whole, pictures=whole.pictures[-1:])
     films = Films.load([folder_of([whole, still], tmp_path)])
     assert films.pictures.shape[:2] == (2, len(AGES))
     assert (films.pictures[1] == whole.pictures[-1]).all()
