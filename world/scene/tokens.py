@@ -168,7 +168,10 @@ def _lanes(count: int) -> int:
     return min(max(count, 1), MOST_LANES)
 
 
-STRETCH, OVER = 64.0, 16.0  # m of a street's side that one sequence tells of, and how far beyond a side's ends things stand
+STRETCH, OVER = (
+    64.0,
+    16.0,
+)  # m of a street's side that one sequence tells of, and how far beyond a side's ends things stand
 KINDS = (
     Kind.HOUSE, Kind.TREE, Kind.HEDGE, Kind.FENCE, Kind.WALL, Kind.CAR,
     Kind.LAMP, Kind.BENCH, Kind.BIN, Kind.SHELTER, Kind.BOLLARD,

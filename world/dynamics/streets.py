@@ -1,0 +1,372 @@
+"""Which streets come next: a transformer grows a road graph junction by junction, and what a plan asks for is there.
+
+After Neural Turtle Graphics (Chu et al. 2019, arXiv 1910.02055): a junction sees the nearest streets in its own frame and writes its
+new arms. Arms that end near a junction which is still open meet it, so that blocks close; what has no room is drawn again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, Written, drawn, load
+from world.errors import DataError
+from world.scene.arms import centre_line
+from world.scene.character import CONDITIONS, Character
+from world.scene.geometry import along, lengths
+from world.scene.graph import Junction, Point, RoadGraph, Street
+from world.scene.planar import corners_fit, has_room, plan_of
+from world.scene.tokens import ARM_FIELDS, MOST_ARMS, MOST_LANES, STREET_TOKENS, STREETS, NewArm, decode_arm
+
+FOLDER = Path(__file__).parent.parent / "weights" / "streets"
+ROWS, FEATURES = 32, 13  # streets that a junction sees, and numbers of each
+SEEN = 320.0  # m to the furthest of them
+SNAP = 32.0  # m from an open junction within which an arm meets it
+TRIES = 8  # arms of a junction that may be without room
+HEAT = 0.85  # temperature
+SECTORS = {  # rad from the heading of arrival within which an arm is what a plan calls so
+    "right": (math.radians(-118), math.radians(-58)),
+    "straight": (math.radians(-28), math.radians(28)),
+    "left": (math.radians(58), math.radians(118)),
+}
+FIRST_LENGTH = 80.0  # m of the street that everything begins with
+LIKE = PrefixConfig(FEATURES, STREETS.size, STREET_TOKENS, CONDITIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a plan asks of a junction. arm: a key of SECTORS that must be there, seen from the street of arrival; lanes: that it has
+    out of the junction; arms: of the junction in all; within: m that its new arms are long at most. None: anything."""
+
+    arm: str | None = None
+    lanes: int | None = None
+    arms: int | None = None
+    within: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.arm is not None and self.arm not in SECTORS:
+            raise DataError(f"No arm of a junction is called '{self.arm}'; there are: {', '.join(SECTORS)}.")
+        if self.lanes is not None and not 1 <= self.lanes <= MOST_LANES:
+            raise DataError(f"An arm has 1 to {MOST_LANES} lanes, not {self.lanes}.")
+        if self.arms is not None and not 1 <= self.arms <= MOST_ARMS:
+            raise DataError(f"A junction has 1 to {MOST_ARMS} arms, not {self.arms}.")
+        if self.within is not None and self.within < 60:
+            raise DataError(f"A junction within {self.within:.0f} m leaves no room for a street; ask for 60 m or more.")
+
+
+ANYTHING, NO_WISH = Character(), Wish()
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """A road graph that is not finished. grown: junctions that have all their arms; lines: the streets' centre lines."""
+
+    graph: RoadGraph
+    grown: frozenset[int]
+    lines: tuple[np.ndarray, ...]
+
+    @property
+    def open(self) -> list[int]:
+        """Junctions where it can go on."""
+        return [k for k in range(len(self.graph.junctions)) if k not in self.grown]
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """A graph as arrays. xy [J, 2], signals bool [J], grown bool [J]; ends int [S, 2], middles [S, 2], lanes int [S, 2] (forward, backward)."""
+
+    xy: np.ndarray
+    signals: np.ndarray
+    grown: np.ndarray
+    ends: np.ndarray
+    middles: np.ndarray
+    lanes: np.ndarray
+
+    @classmethod
+    def of(cls, graph: RoadGraph, grown: frozenset[int], lines: Sequence[np.ndarray]) -> Surroundings:
+        return cls(
+            np.array([(j.x, j.y) for j in graph.junctions]).reshape(-1, 2),
+            np.array([j.signals for j in graph.junctions], bool),
+            np.array([k in grown for k in range(len(graph.junctions))], bool),
+            np.array([(s.start, s.end) for s in graph.streets], np.int64).reshape(-1, 2),
+            np.array([along(line, lengths(line)[-1] / 2) for line in lines]).reshape(-1, 2),
+            np.array([(s.forward, s.backward) for s in graph.streets], np.int64).reshape(-1, 2),
+        )
+
+    def arrival(self, street: int, junction: int) -> float:
+        """The heading in which a street's traffic reaches one of its ends: along the parabola through its ends and middle."""
+        start, end = self.xy[self.ends[street]]
+        way = self.xy[junction] - (2 * self.middles[street] - 0.5 * (start + end))
+        return math.atan2(way[1], way[0])
+
+    def rows(self, streets: np.ndarray, junction: int, heading: float) -> tuple[np.ndarray, np.ndarray]:
+        """(float32 [ROWS, FEATURES], bool [ROWS]): the nearest of `streets` (indices) in the frame of a junction and a heading."""
+        out, there = np.zeros((ROWS, FEATURES), np.float32), np.zeros(ROWS, bool)
+        cos, sin = math.cos(heading), math.sin(heading)
+        turn = np.array([[cos, -sin], [sin, cos]])
+        ends = self.ends[streets]
+        points = np.stack([self.xy[ends[:, 0]], self.middles[streets], self.xy[ends[:, 1]]], 1) - self.xy[junction]
+        away = np.hypot(points[..., 0], points[..., 1])
+        order = np.argsort(away.min(1), kind="stable")[:ROWS]
+        order = order[away.min(1)[order] < SEEN]
+        flip = away[order, 2] < away[order, 0]
+        ends, lanes = ends[order], self.lanes[streets[order]]
+        points = points[order] @ turn / 100
+        ends = np.where(flip[:, None], ends[:, ::-1], ends)
+        count = len(order)
+        out[:count, :6] = np.where(flip[:, None, None], points[:, ::-1], points).reshape(count, 6)
+        out[:count, 6:8] = np.where(flip[:, None], lanes[:, ::-1], lanes) / MOST_LANES
+        out[:count, 8] = (ends == junction).any(1)
+        out[:count, 9:11] = self.grown[ends]
+        out[:count, 11:13] = self.signals[ends]
+        there[:count] = True
+        return out, there
+
+
+def begun(character: Character = ANYTHING, seed: int = 0) -> Growth:
+    """One street in a direction that the seed decides, both of its ends open."""
+    heading = math.tau * np.random.default_rng([seed, 1]).random()
+    end = Junction(FIRST_LENGTH * math.cos(heading), FIRST_LENGTH * math.sin(heading))
+    lanes = min(character.lanes or 1, 2)
+    graph = RoadGraph((Junction(0.0, 0.0), end), (Street(0, 1, (), lanes, lanes),), character.look or "mixed")
+    return Growth(graph, frozenset(), (centre_line(graph, graph.streets[0]),))
+
+
+@torch.inference_mode()
+def expand(
+    model: PrefixLM,
+    growth: Growth,
+    junction: int,
+    seed: int,
+    character: Character = ANYTHING,
+    wish: Wish = NO_WISH,
+    arrival: int | None = None,
+) -> tuple[Growth, bool]:
+    """The arms of an open junction; and whether what was wished for is there. arrival: the street that one comes along (default: its first).
+
+    DataError where the junction has its arms already. What it draws follows from seed, junction and what is there alone.
+    """
+    if junction in growth.grown or not 0 <= junction < len(growth.graph.junctions):
+        raise DataError(f"Junction {junction} has all its streets; grow one that is open.")
+    return _Expansion(model, growth, junction, seed, character, wish, arrival).run()
+
+
+class _Expansion:
+    """One junction's arms, token by token."""
+
+    def __init__(
+        self,
+        model: PrefixLM,
+        growth: Growth,
+        junction: int,
+        seed: int,
+        character: Character,
+        wish: Wish,
+        arrival: int | None,
+    ) -> None:
+        self.model, self.growth, self.junction, self.wish = model, growth, junction, wish
+        self.generator = torch.Generator().manual_seed((seed * 1_000_003 + junction) % 2**63)
+        self.character = character
+        here = Surroundings.of(growth.graph, growth.grown, growth.lines)
+        self.incident = [k for k, s in enumerate(growth.graph.streets) if junction in (s.start, s.end)]
+        first = arrival if arrival is not None else self.incident[0]
+        self.heading = here.arrival(first, junction)
+        self.standing = [  # directions of the arms that are there
+            math.remainder(here.arrival(street, junction) + math.pi - self.heading, math.tau)
+            for street in self.incident
+        ]
+        rows, there = here.rows(np.arange(len(growth.graph.streets)), junction, self.heading)
+        told = torch.tensor([character.conditions])
+        self.start = model.begin(torch.from_numpy(rows)[None], torch.from_numpy(there)[None], told)
+        self.barred = np.zeros(STREETS.field("direction").count, bool)  # directions without room
+        self.shorter: dict[int, int] = {}  # direction -> the length bin that it was too long with
+        self.wanted = wish.arm is not None and not self._has_wanted()
+
+    def run(self) -> tuple[Growth, bool]:
+        logits, written = self._next(self.start, STREETS.begin)
+        signals, logits, written = self._signals(logits, written)
+        growth, failed, last = self.growth, 0, -1
+        while len(self.standing) - len(self.incident) < MOST_ARMS:
+            allowed = self._directions(last, failed)
+            before = (logits, written)
+            direction = drawn(logits, allowed, HEAT, self.generator)
+            if direction == STREETS.end:
+                break
+            tokens = [direction]
+            for name in ARM_FIELDS[1:]:
+                logits, written = self._next(written, tokens[-1])
+                tokens.append(drawn(logits, self._field(name, tokens), HEAT, self.generator))
+            made = self._placed(growth, decode_arm(tokens))
+            if made is None:
+                failed += 1
+                self._bar(tokens)
+                logits, written = before
+                continue
+            growth, direction_there = made
+            last = tokens[0] - STREETS.first("direction")
+            self.standing.append(direction_there)
+            self.wanted = self.wanted and not self._has_wanted()
+            logits, written = self._next(written, tokens[-1])
+        lit = signals and len(self.standing) >= 3
+        junctions = list(growth.graph.junctions)
+        junctions[self.junction] = replace(junctions[self.junction], signals=lit)
+        graph = replace(growth.graph, junctions=tuple(junctions))
+        granted = not self.wanted and self.wish.arms in (None, len(self.standing))
+        return replace(growth, graph=graph, grown=growth.grown | {self.junction}), granted
+
+    def _next(self, written: Written, token: int) -> tuple[Tensor, Written]:
+        logits, written = self.model.next(written, torch.tensor([token]))
+        return logits[0], written
+
+    def _signals(self, logits: Tensor, written: Written) -> tuple[bool, Tensor, Written]:
+        token = drawn(logits, _allowed(STREETS.span("signals")), HEAT, self.generator)
+        logits, written = self._next(written, token)
+        return bool(STREETS.value("signals", token)), logits, written
+
+    def _directions(self, last: int, failed: int) -> Tensor:
+        """Tokens of the next arm's direction, counter-clockwise after the last one's, or END."""
+        allowed = torch.zeros(STREETS.size, dtype=torch.bool)
+        field, free = STREETS.field("direction"), ~self.barred
+        free[: last + 1] = False
+        reachable = False
+        if self.wanted and self.wish.arm:
+            low, high = (field.bin(end) for end in SECTORS[self.wish.arm])
+            reachable = bool(free[low : high + 1].any())
+            if reachable:
+                free[high + 1 :] = False
+                if failed >= TRIES or (self.wish.arms or MOST_ARMS) - len(self.standing) <= 1:
+                    free[:low] = False
+        if (failed >= TRIES and not reachable) or len(self.standing) >= (self.wish.arms or math.inf):
+            free[:] = False
+        allowed[STREETS.span("direction")] = torch.from_numpy(free)
+        must = reachable or self.wish.arms is not None
+        must = must or (len(self.growth.open) == 1 and len(self.standing) == len(self.incident))
+        allowed[STREETS.end] = not (must and free.any())
+        return allowed
+
+    def _field(self, name: str, tokens: list[int]) -> Tensor:
+        """Tokens of an arm's next field."""
+        allowed = _allowed(STREETS.span(name))
+        ours = self._is_wanted(STREETS.value("direction", tokens[0]))
+        if name == "length":
+            first, field = STREETS.first(name), STREETS.field(name)
+            longest = self.shorter.get(tokens[0], field.count)
+            if self.wish.within is not None:
+                longest = min(longest, field.bin(self.wish.within))
+            allowed[first + max(longest, 1) : first + field.count] = False
+        elif name == "bend" and ours:
+            first, field = STREETS.first(name), STREETS.field(name)
+            allowed[STREETS.span(name)] = False
+            allowed[first + field.bin(-0.05) : first + field.bin(0.05) + 1] = True
+        elif name == "lanes":
+            most = self.character.lanes or MOST_LANES
+            if ours and self.wish.lanes:
+                most = max(most, self.wish.lanes)
+            for number in range(MOST_LANES**2):
+                out, into = number // MOST_LANES + 1, number % MOST_LANES + 1
+                fits = max(out, into) <= most and not (ours and self.wish.lanes and out != self.wish.lanes)
+                allowed[STREETS.first(name) + number] = fits
+        return allowed
+
+    def _bar(self, tokens: list[int]) -> None:
+        """An arm without room: shorter, where it is the wanted one, else not there."""
+        direction, bin = tokens[0] - STREETS.first("direction"), tokens[1] - STREETS.first("length")
+        if self._is_wanted(STREETS.value("direction", tokens[0])) and bin > 14:
+            self.shorter[tokens[0]] = bin - 6
+        else:
+            self.barred[max(0, direction - 2) : direction + 3] = True
+
+    def _is_wanted(self, direction: float) -> bool:
+        if not self.wanted or self.wish.arm is None:
+            return False
+        low, high = SECTORS[self.wish.arm]
+        return low <= direction <= high
+
+    def _has_wanted(self) -> bool:
+        low, high = SECTORS[self.wish.arm] if self.wish.arm else (0.0, 0.0)
+        return any(low <= direction <= high for direction in self.standing)
+
+    def _placed(self, growth: Growth, arm: NewArm) -> tuple[Growth, float] | None:
+        """The growth with an arm, and in which direction it leaves; None where there is no room for it."""
+        graph, here = growth.graph, growth.graph.junctions[self.junction]
+        way = self.heading + arm.direction
+        end = (here.x + arm.length * math.cos(way), here.y + arm.length * math.sin(way))
+        near = self._open_near(growth, end)
+        if near is not None:
+            end = (graph.junctions[near].x, graph.junctions[near].y)
+            if self._is_wanted(arm.direction) and not self._is_wanted(self._bearing(end)):
+                return None
+        number = len(graph.junctions) if near is None else near
+        street = Street(self.junction, number, bends((here.x, here.y), end, arm.bend), arm.out, arm.into)
+        junctions = graph.junctions if near is not None else (*graph.junctions, Junction(*end))
+        larger = replace(graph, junctions=junctions, streets=(*graph.streets, street))
+        line = centre_line(larger, street)
+        half = max(arm.out, arm.into) * street.lane_width
+        if not has_room(plan_of(graph, growth.lines), line, half, (self.junction, near)):
+            return None
+        lines = (*growth.lines, line)
+        if not (corners_fit(larger, lines, self.junction) and corners_fit(larger, lines, number)):
+            return None
+        return Growth(larger, growth.grown, lines), self._bearing(end)
+
+    def _bearing(self, end: Point) -> float:
+        here = self.growth.graph.junctions[self.junction]
+        return math.remainder(math.atan2(end[1] - here.y, end[0] - here.x) - self.heading, math.tau)
+
+    def _open_near(self, growth: Growth, end: Point) -> int | None:
+        """The open junction that an arm's end meets."""
+        own = {self.junction}
+        for street in growth.graph.streets:
+            if self.junction in (street.start, street.end):
+                own |= {street.start, street.end}
+        away = [
+            (math.hypot(growth.graph.junctions[k].x - end[0], growth.graph.junctions[k].y - end[1]), k)
+            for k in growth.open
+            if k not in own
+        ]
+        nearest = min(away, default=(math.inf, -1))
+        return nearest[1] if nearest[0] < SNAP else None
+
+
+def bends(start: Point, end: Point, bend: float) -> tuple[Point, ...]:
+    """The points between two ends of a street whose middle lies `bend` times its chord left of that; none for a straight one."""
+    if abs(bend) < 1e-6:
+        return ()
+    (x0, y0), (x1, y1) = start, end
+    return tuple(
+        (
+            x0 + t * (x1 - x0) - 4 * bend * t * (1 - t) * (y1 - y0),
+            y0 + t * (y1 - y0) + 4 * bend * t * (1 - t) * (x1 - x0),
+        )
+        for t in (0.25, 0.5, 0.75)
+    )
+
+
+def _allowed(span: slice) -> Tensor:
+    allowed = torch.zeros(STREETS.size, dtype=torch.bool)
+    allowed[span] = True
+    return allowed
+
+
+def grow(
+    model: PrefixLM, seed: int = 0, character: Character = ANYTHING, junctions: int = 60, growth: Growth | None = None,
+    around: Point = (0.0, 0.0),
+) -> Growth:  # fmt: skip
+    """Grows until so many junctions have their arms, the one nearest to `around` first; earlier where nothing is open any more."""
+    growth = growth or begun(character, seed)
+    while len(growth.grown) < junctions and (open := growth.open):
+        there = growth.graph.junctions
+        nearest = min(open, key=lambda k: (there[k].x - around[0]) ** 2 + (there[k].y - around[1]) ** 2)
+        growth, _ = expand(model, growth, nearest, seed, character)
+    return growth
+
+
+def load_streets(folder: Path = FOLDER) -> PrefixLM:
+    """The network in a folder. WeightsError where there is none, or a damaged one."""
+    return load(folder, "streets", LIKE)
