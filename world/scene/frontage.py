@@ -132,11 +132,15 @@ class Ground:
         across = np.linspace(-width / 2, width / 2, max(2, math.ceil(width / self.cell) + 1))
         a, b = np.meshgrid(along, across)
         c, s = math.cos(heading), math.sin(heading)
-        column = ((x + a * c - b * s - self.west) / self.cell + 0.5).astype(np.int64)
-        row = ((y + a * s + b * c - self.south) / self.cell + 0.5).astype(np.int64)
+        return bool(self.is_road(x + a * c - b * s, y + a * s + b * c).any())
+
+    def is_road(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Which points lie on a road or pavement, give or take a cell; bool of their shape."""
+        column = ((x - self.west) / self.cell + 0.5).astype(np.int64)
+        row = ((y - self.south) / self.cell + 0.5).astype(np.int64)
         rows, columns = self.roads.shape
         inside = (column >= 0) & (row >= 0) & (column < columns) & (row < rows)
-        return bool(self.roads[row[inside], column[inside]].any())
+        return inside & self.roads[np.where(inside, row, 0), np.where(inside, column, 0)]
 
     def _buckets(self, box: Box) -> list[tuple[int, int]]:
         reach = 0.5 * math.hypot(box[3], box[4])

@@ -30,16 +30,16 @@ def line(place: HDMap) -> np.ndarray:
     on_pavement = [
         prop for side in every for prop in (*furniture.signs(side, place), *furniture.line(side, place.graph))
     ]
-    found += _apart([*signals, *on_pavement])
+    found += apart([*signals, *on_pavement])
     for side in every:
         found += plots.closing(side, rows[side.street, side.out], ground, look)
     for corner in corners(place):
         found += plots.around(corner, ground, look)
     found += plots.second_row(every, ground, look)
-    return _table(found)
+    return table(found)
 
 
-def _apart(props: list[plots.Prop]) -> list[plots.Prop]:
+def apart(props: list[plots.Prop]) -> list[plots.Prop]:
     """Posts that leave room for one another; who comes first stays."""
     kept: list[plots.Prop] = []
     cells: dict[tuple[int, int], list[plots.Prop]] = defaultdict(list)
@@ -56,7 +56,7 @@ def _apart(props: list[plots.Prop]) -> list[plots.Prop]:
     return kept
 
 
-def _table(props: list[plots.Prop]) -> np.ndarray:
+def table(props: list[plots.Prop]) -> np.ndarray:
     rows = [
         (p.kind, p.box[0], p.box[1], p.z, p.box[2], *p.box[3:], p.height, p.look, p.floors, p.street, p.signal)
         for p in sorted(props, key=lambda p: (p.street, p.kind, p.box))

@@ -127,10 +127,10 @@ def _joined(objects: list[Standing]) -> list[Standing]:
         for k in range(len(runs) - 1, -1, -1):
             run = runs[k]
             begin, end = run.s - run.width / 2, one.s + one.width / 2
-            if run.kind == one.kind and abs(run.behind - one.behind) < SAME_LINE and end - begin <= most:
-                if abs(one.s - one.width / 2 - (run.s + run.width / 2)) < TOUCHING:
-                    runs[k] = replace(run, s=(begin + end) / 2, width=end - begin)
-                    break
+            on_line = run.kind == one.kind and abs(run.behind - one.behind) < SAME_LINE and end - begin <= most
+            if on_line and abs(one.s - one.width / 2 - (run.s + run.width / 2)) < TOUCHING:
+                runs[k] = replace(run, s=(begin + end) / 2, width=end - begin)
+                break
         else:
             runs.append(one)
     return kept + runs
