@@ -7,126 +7,44 @@ new arms. Arms that end near a junction which is still open meet it, so that blo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from world.dynamics.growth import FEATURES, SECTORS, Growth, Surroundings, Wish
 from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, Written, drawn, load
 from world.errors import DataError
 from world.scene.arms import centre_line
 from world.scene.character import CONDITIONS, Character
-from world.scene.geometry import along, lengths
 from world.scene.graph import Junction, Point, RoadGraph, Street
 from world.scene.planar import corners_fit, has_room, plan_of
-from world.scene.tokens import ARM_FIELDS, MOST_ARMS, MOST_LANES, STREET_TOKENS, STREETS, NewArm, decode_arm
+from world.scene.tokens import (
+    ARM_FIELDS,
+    MOST_ARMS,
+    MOST_LANES,
+    STREET_TOKENS,
+    STREETS,
+    NewArm,
+    decode_arm,
+    encode_arms,
+)
 
 FOLDER = Path(__file__).parent.parent / "weights" / "streets"
-ROWS, FEATURES = 32, 13  # streets that a junction sees, and numbers of each
-SEEN = 320.0  # m to the furthest of them
 SNAP = 32.0  # m from an open junction within which an arm meets it
-TRIES = 8  # arms of a junction that may be without room
+TRIES, PATIENCE = (
+    8,
+    4,
+)  # arms of a junction that may be without room; of a wanted arm, until all of its places are gone through
+LENGTHS = (90.0, 70.0, 120.0, 60.0, 160.0, 200.0)  # m that a wanted arm is then tried with
 HEAT = 0.85  # temperature
-SECTORS = {  # rad from the heading of arrival within which an arm is what a plan calls so
-    "right": (math.radians(-118), math.radians(-58)),
-    "straight": (math.radians(-28), math.radians(28)),
-    "left": (math.radians(58), math.radians(118)),
-}
 FIRST_LENGTH = 80.0  # m of the street that everything begins with
 LIKE = PrefixConfig(FEATURES, STREETS.size, STREET_TOKENS, CONDITIONS)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a plan asks of a junction. arm: a key of SECTORS that must be there, seen from the street of arrival; lanes: that it has
-    out of the junction; arms: of the junction in all; within: m that its new arms are long at most. None: anything."""
-
-    arm: str | None = None
-    lanes: int | None = None
-    arms: int | None = None
-    within: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.arm is not None and self.arm not in SECTORS:
-            raise DataError(f"No arm of a junction is called '{self.arm}'; there are: {', '.join(SECTORS)}.")
-        if self.lanes is not None and not 1 <= self.lanes <= MOST_LANES:
-            raise DataError(f"An arm has 1 to {MOST_LANES} lanes, not {self.lanes}.")
-        if self.arms is not None and not 1 <= self.arms <= MOST_ARMS:
-            raise DataError(f"A junction has 1 to {MOST_ARMS} arms, not {self.arms}.")
-        if self.within is not None and self.within < 60:
-            raise DataError(f"A junction within {self.within:.0f} m leaves no room for a street; ask for 60 m or more.")
-
-
 ANYTHING, NO_WISH = Character(), Wish()
-
-
-@dataclass(frozen=True, eq=False)
-class Growth:
-    """A road graph that is not finished. grown: junctions that have all their arms; lines: the streets' centre lines."""
-
-    graph: RoadGraph
-    grown: frozenset[int]
-    lines: tuple[np.ndarray, ...]
-
-    @property
-    def open(self) -> list[int]:
-        """Junctions where it can go on."""
-        return [k for k in range(len(self.graph.junctions)) if k not in self.grown]
-
-
-@dataclass(frozen=True, eq=False)
-class Surroundings:
-    """A graph as arrays. xy [J, 2], signals bool [J], grown bool [J]; ends int [S, 2], middles [S, 2], lanes int [S, 2] (forward, backward)."""
-
-    xy: np.ndarray
-    signals: np.ndarray
-    grown: np.ndarray
-    ends: np.ndarray
-    middles: np.ndarray
-    lanes: np.ndarray
-
-    @classmethod
-    def of(cls, graph: RoadGraph, grown: frozenset[int], lines: Sequence[np.ndarray]) -> Surroundings:
-        return cls(
-            np.array([(j.x, j.y) for j in graph.junctions]).reshape(-1, 2),
-            np.array([j.signals for j in graph.junctions], bool),
-            np.array([k in grown for k in range(len(graph.junctions))], bool),
-            np.array([(s.start, s.end) for s in graph.streets], np.int64).reshape(-1, 2),
-            np.array([along(line, lengths(line)[-1] / 2) for line in lines]).reshape(-1, 2),
-            np.array([(s.forward, s.backward) for s in graph.streets], np.int64).reshape(-1, 2),
-        )
-
-    def arrival(self, street: int, junction: int) -> float:
-        """The heading in which a street's traffic reaches one of its ends: along the parabola through its ends and middle."""
-        start, end = self.xy[self.ends[street]]
-        way = self.xy[junction] - (2 * self.middles[street] - 0.5 * (start + end))
-        return math.atan2(way[1], way[0])
-
-    def rows(self, streets: np.ndarray, junction: int, heading: float) -> tuple[np.ndarray, np.ndarray]:
-        """(float32 [ROWS, FEATURES], bool [ROWS]): the nearest of `streets` (indices) in the frame of a junction and a heading."""
-        out, there = np.zeros((ROWS, FEATURES), np.float32), np.zeros(ROWS, bool)
-        cos, sin = math.cos(heading), math.sin(heading)
-        turn = np.array([[cos, -sin], [sin, cos]])
-        ends = self.ends[streets]
-        points = np.stack([self.xy[ends[:, 0]], self.middles[streets], self.xy[ends[:, 1]]], 1) - self.xy[junction]
-        away = np.hypot(points[..., 0], points[..., 1])
-        order = np.argsort(away.min(1), kind="stable")[:ROWS]
-        order = order[away.min(1)[order] < SEEN]
-        flip = away[order, 2] < away[order, 0]
-        ends, lanes = ends[order], self.lanes[streets[order]]
-        points = points[order] @ turn / 100
-        ends = np.where(flip[:, None], ends[:, ::-1], ends)
-        count = len(order)
-        out[:count, :6] = np.where(flip[:, None, None], points[:, ::-1], points).reshape(count, 6)
-        out[:count, 6:8] = np.where(flip[:, None], lanes[:, ::-1], lanes) / MOST_LANES
-        out[:count, 8] = (ends == junction).any(1)
-        out[:count, 9:11] = self.grown[ends]
-        out[:count, 11:13] = self.signals[ends]
-        there[:count] = True
-        return out, there
 
 
 def begun(character: Character = ANYTHING, seed: int = 0) -> Growth:
@@ -185,7 +103,7 @@ class _Expansion:
         told = torch.tensor([character.conditions])
         self.start = model.begin(torch.from_numpy(rows)[None], torch.from_numpy(there)[None], told)
         self.barred = np.zeros(STREETS.field("direction").count, bool)  # directions without room
-        self.shorter: dict[int, int] = {}  # direction -> the length bin that it was too long with
+        self.lost = False  # there is room for the wanted arm nowhere
         self.wanted = wish.arm is not None and not self._has_wanted()
 
     def run(self) -> tuple[Growth, bool]:
@@ -193,6 +111,12 @@ class _Expansion:
         signals, logits, written = self._signals(logits, written)
         growth, failed, last = self.growth, 0, -1
         while len(self.standing) - len(self.incident) < MOST_ARMS:
+            if self.wanted and not self.lost and failed >= PATIENCE and (forced := self._forced(growth, last)):
+                growth, tokens = forced
+                for token in tokens:
+                    logits, written = self._next(written, token)
+                last = self._settled(tokens, growth)
+                continue
             allowed = self._directions(last, failed)
             before = (logits, written)
             direction = drawn(logits, allowed, HEAT, self.generator)
@@ -205,13 +129,12 @@ class _Expansion:
             made = self._placed(growth, decode_arm(tokens))
             if made is None:
                 failed += 1
-                self._bar(tokens)
+                bin = direction - STREETS.first("direction")
+                self.barred[max(0, bin - 2) : bin + 3] = True
                 logits, written = before
                 continue
-            growth, direction_there = made
-            last = tokens[0] - STREETS.first("direction")
-            self.standing.append(direction_there)
-            self.wanted = self.wanted and not self._has_wanted()
+            growth = made
+            last = self._settled(tokens, growth)
             logits, written = self._next(written, tokens[-1])
         lit = signals and len(self.standing) >= 3
         junctions = list(growth.graph.junctions)
@@ -219,6 +142,27 @@ class _Expansion:
         graph = replace(growth.graph, junctions=tuple(junctions))
         granted = not self.wanted and self.wish.arms in (None, len(self.standing))
         return replace(growth, graph=graph, grown=growth.grown | {self.junction}), granted
+
+    def _settled(self, tokens: list[int], growth: Growth) -> int:
+        """Takes down an arm that has its place, the growth's last street; the bin of its direction."""
+        end = growth.graph.junctions[growth.graph.streets[-1].end]
+        self.standing.append(self._bearing((end.x, end.y)))
+        self.wanted = self.wanted and not self._has_wanted()
+        return tokens[0] - STREETS.first("direction")
+
+    def _forced(self, growth: Growth, last: int) -> tuple[Growth, list[int]] | None:
+        """The wanted arm in the first of its places that has room, the plainest that was asked for; None where none has."""
+        low, high = SECTORS[self.wish.arm or ""]
+        field, middle, out = STREETS.field("direction"), 0.5 * (low + high), self.wish.lanes or 1
+        bins = [k for k in range(field.bin(low), field.bin(high) + 1) if k > last]
+        longest = self.wish.within or LENGTHS[-1]
+        for bin in sorted(bins, key=lambda k: abs(field.value(k) - middle))[::2]:
+            for length in (length for length in LENGTHS if length <= longest):
+                tokens = encode_arms(False, [NewArm(field.value(bin), length, 0.0, out, 1)])[1:-1]
+                if (made := self._placed(growth, decode_arm(tokens))) is not None:
+                    return made, tokens
+        self.lost = True
+        return None
 
     def _next(self, written: Written, token: int) -> tuple[Tensor, Written]:
         logits, written = self.model.next(written, torch.tensor([token]))
@@ -235,7 +179,7 @@ class _Expansion:
         field, free = STREETS.field("direction"), ~self.barred
         free[: last + 1] = False
         reachable = False
-        if self.wanted and self.wish.arm:
+        if self.wanted and self.wish.arm and not self.lost:
             low, high = (field.bin(end) for end in SECTORS[self.wish.arm])
             reachable = bool(free[low : high + 1].any())
             if reachable:
@@ -256,9 +200,7 @@ class _Expansion:
         ours = self._is_wanted(STREETS.value("direction", tokens[0]))
         if name == "length":
             first, field = STREETS.first(name), STREETS.field(name)
-            longest = self.shorter.get(tokens[0], field.count)
-            if self.wish.within is not None:
-                longest = min(longest, field.bin(self.wish.within))
+            longest = field.count if self.wish.within is None else field.bin(self.wish.within)
             allowed[first + max(longest, 1) : first + field.count] = False
         elif name == "bend" and ours:
             first, field = STREETS.first(name), STREETS.field(name)
@@ -274,14 +216,6 @@ class _Expansion:
                 allowed[STREETS.first(name) + number] = fits
         return allowed
 
-    def _bar(self, tokens: list[int]) -> None:
-        """An arm without room: shorter, where it is the wanted one, else not there."""
-        direction, bin = tokens[0] - STREETS.first("direction"), tokens[1] - STREETS.first("length")
-        if self._is_wanted(STREETS.value("direction", tokens[0])) and bin > 14:
-            self.shorter[tokens[0]] = bin - 6
-        else:
-            self.barred[max(0, direction - 2) : direction + 3] = True
-
     def _is_wanted(self, direction: float) -> bool:
         if not self.wanted or self.wish.arm is None:
             return False
@@ -292,8 +226,8 @@ class _Expansion:
         low, high = SECTORS[self.wish.arm] if self.wish.arm else (0.0, 0.0)
         return any(low <= direction <= high for direction in self.standing)
 
-    def _placed(self, growth: Growth, arm: NewArm) -> tuple[Growth, float] | None:
-        """The growth with an arm, and in which direction it leaves; None where there is no room for it."""
+    def _placed(self, growth: Growth, arm: NewArm) -> Growth | None:
+        """The growth with an arm as its last street; None where there is no room for it."""
         graph, here = growth.graph, growth.graph.junctions[self.junction]
         way = self.heading + arm.direction
         end = (here.x + arm.length * math.cos(way), here.y + arm.length * math.sin(way))
@@ -313,7 +247,7 @@ class _Expansion:
         lines = (*growth.lines, line)
         if not (corners_fit(larger, lines, self.junction) and corners_fit(larger, lines, number)):
             return None
-        return Growth(larger, growth.grown, lines), self._bearing(end)
+        return Growth(larger, growth.grown, lines)
 
     def _bearing(self, end: Point) -> float:
         here = self.growth.graph.junctions[self.junction]

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from world.dynamics.growth import SECTORS, Growth, Wish
 from world.dynamics.prefix_lm import PrefixLM
-from world.dynamics.streets import FOLDER, SECTORS, Growth, Wish, begun, expand, grow, load_streets
+from world.dynamics.streets import FOLDER, begun, expand, grow, load_streets
 from world.evaluate.street_figures import EDGES, divergence, faults, values_of
 from world.scene.build import build
 from world.scene.character import Character

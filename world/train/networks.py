@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from world.dynamics.streets import ROWS, Surroundings
+from world.dynamics.growth import ROWS, Surroundings
 from world.scene.arms import centre_line
 from world.scene.character import Character
 from world.scene.graph import RoadGraph

@@ -1,0 +1,109 @@
+"""A road graph that is not finished: which junctions are open, what one of them sees, and what a plan may wish of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.errors import DataError
+from world.scene.geometry import along, lengths
+from world.scene.graph import RoadGraph
+from world.scene.tokens import MOST_ARMS, MOST_LANES
+
+ROWS, FEATURES = 32, 13  # streets that a junction sees, and numbers of each
+SEEN = 320.0  # m to the furthest of them
+SECTORS = {  # rad from the heading of arrival within which an arm is what a plan calls so
+    "right": (math.radians(-118), math.radians(-58)),
+    "straight": (math.radians(-28), math.radians(28)),
+    "left": (math.radians(58), math.radians(118)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a plan asks of a junction. arm: a key of SECTORS that must be there, seen from the street of arrival; lanes: that it has
+    out of the junction; arms: of the junction in all; within: m that its new arms are long at most. None: anything."""
+
+    arm: str | None = None
+    lanes: int | None = None
+    arms: int | None = None
+    within: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.arm is not None and self.arm not in SECTORS:
+            raise DataError(f"No arm of a junction is called '{self.arm}'; there are: {', '.join(SECTORS)}.")
+        if self.lanes is not None and not 1 <= self.lanes <= MOST_LANES:
+            raise DataError(f"An arm has 1 to {MOST_LANES} lanes, not {self.lanes}.")
+        if self.arms is not None and not 1 <= self.arms <= MOST_ARMS:
+            raise DataError(f"A junction has 1 to {MOST_ARMS} arms, not {self.arms}.")
+        if self.within is not None and self.within < 60:
+            raise DataError(f"A junction within {self.within:.0f} m leaves no room for a street; ask for 60 m or more.")
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """A road graph that is not finished. grown: junctions that have all their arms; lines: the streets' centre lines."""
+
+    graph: RoadGraph
+    grown: frozenset[int]
+    lines: tuple[np.ndarray, ...]
+
+    @property
+    def open(self) -> list[int]:
+        """Junctions where it can go on."""
+        return [k for k in range(len(self.graph.junctions)) if k not in self.grown]
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """A graph as arrays. xy [J, 2], signals bool [J], grown bool [J]; ends int [S, 2], middles [S, 2], lanes int [S, 2] (forward, backward)."""
+
+    xy: np.ndarray
+    signals: np.ndarray
+    grown: np.ndarray
+    ends: np.ndarray
+    middles: np.ndarray
+    lanes: np.ndarray
+
+    @classmethod
+    def of(cls, graph: RoadGraph, grown: frozenset[int], lines: Sequence[np.ndarray]) -> Surroundings:
+        return cls(
+            np.array([(j.x, j.y) for j in graph.junctions]).reshape(-1, 2),
+            np.array([j.signals for j in graph.junctions], bool),
+            np.array([k in grown for k in range(len(graph.junctions))], bool),
+            np.array([(s.start, s.end) for s in graph.streets], np.int64).reshape(-1, 2),
+            np.array([along(line, lengths(line)[-1] / 2) for line in lines]).reshape(-1, 2),
+            np.array([(s.forward, s.backward) for s in graph.streets], np.int64).reshape(-1, 2),
+        )
+
+    def arrival(self, street: int, junction: int) -> float:
+        """The heading in which a street's traffic reaches one of its ends: along the parabola through its ends and middle."""
+        start, end = self.xy[self.ends[street]]
+        way = self.xy[junction] - (2 * self.middles[street] - 0.5 * (start + end))
+        return math.atan2(way[1], way[0])
+
+    def rows(self, streets: np.ndarray, junction: int, heading: float) -> tuple[np.ndarray, np.ndarray]:
+        """(float32 [ROWS, FEATURES], bool [ROWS]): the nearest of `streets` (indices) in the frame of a junction and a heading."""
+        out, there = np.zeros((ROWS, FEATURES), np.float32), np.zeros(ROWS, bool)
+        cos, sin = math.cos(heading), math.sin(heading)
+        turn = np.array([[cos, -sin], [sin, cos]])
+        ends = self.ends[streets]
+        points = np.stack([self.xy[ends[:, 0]], self.middles[streets], self.xy[ends[:, 1]]], 1) - self.xy[junction]
+        away = np.hypot(points[..., 0], points[..., 1])
+        order = np.argsort(away.min(1), kind="stable")[:ROWS]
+        order = order[away.min(1)[order] < SEEN]
+        flip = away[order, 2] < away[order, 0]
+        ends, lanes = ends[order], self.lanes[streets[order]]
+        points = points[order] @ turn / 100
+        ends = np.where(flip[:, None], ends[:, ::-1], ends)
+        count = len(order)
+        out[:count, :6] = np.where(flip[:, None, None], points[:, ::-1], points).reshape(count, 6)
+        out[:count, 6:8] = np.where(flip[:, None], lanes[:, ::-1], lanes) / MOST_LANES
+        out[:count, 8] = (ends == junction).any(1)
+        out[:count, 9:11] = self.grown[ends]
+        out[:count, 11:13] = self.signals[ends]
+        there[:count] = True
+        return out, there
