@@ -20,6 +20,7 @@ from torch import Tensor
 
 from world.controls import Control
 from world.driver import Action
+from world.dynamics.dreamt import is_dreamt
 from world.dynamics.driver import DRIVER, By, drive
 from world.dynamics.start import start
 from world.dynamics.step import step
@@ -28,6 +29,7 @@ from world.frame import Frame, Readout
 from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
 from world.perceive.scene import scene_from, seen_conditions
+from world.places import find_place
 from world.render.camera import Rig
 from world.render.painter import SHIPPED, load_painter
 from world.render.raster import check_cache
@@ -35,7 +37,7 @@ from world.render.renderer import Renderer
 from world.scene.between import between
 from world.scene.check import check
 from world.scene.facts import Facts, facts
-from world.scene.places import load_place, towns
+from world.scene.places import towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_bytes
 
 AT_MOST = 0.035  # s for a picture, where two are drawn a tenth of a second
@@ -78,8 +80,8 @@ class SceneWorld:
         return SIZES[2]
 
     def place(self, name: str) -> Place:
-        """A place by name; DataError lists them all."""
-        return load_place(name)
+        """A place by name, shipped, from a file or dreamt; DataError lists what there is, WeightsError: no network dreams streets."""
+        return find_place(name)
 
     def scene(self, name: str) -> tuple[np.ndarray, Motion, Control]:
         """A start as it looks: uint8 frames [1, H, W, 3], the motion, the control in force. DataError for an unknown name."""
@@ -149,9 +151,10 @@ class SceneDream:
             return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
         control = control or Control()
-        self._scene = start(
-            self.model.place(self._place), self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s
-        )
+        place = self.model.place(self._place)
+        if is_dreamt(self._place):
+            self._place = place.name  # with the mark of its streets
+        self._scene = start(place, self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s)
         return self._publish(control, 0)
 
     def step(self, control: Control) -> Frame:

@@ -97,7 +97,14 @@ def dream(
     prompt: Annotated[str, typer.Option(help="What should happen, in English or Chinese.")] = "",
     seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Length; ten frames a second.")] = 12.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same dream.")] = 0,
-    scene: Annotated[str | None, typer.Option(help="A start scene's name; a wrong one lists them all.")] = None,
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            "--scene",
+            "--place",
+            help="Where to begin: town:7, osm:map.osm, dreamt, dreamt:SEED:dense:grid:2, or a latent world's scene; a wrong one lists them.",
+        ),
+    ] = None,
     film: Annotated[
         Path | None,
         typer.Option("--from", exists=True, dir_okay=False, help="A video whose first frames it begins with."),

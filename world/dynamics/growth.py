@@ -39,6 +39,8 @@ class Wish:
             raise DataError(f"An arm has 1 to {MOST_LANES} lanes, not {self.lanes}.")
         if self.arms is not None and not 1 <= self.arms <= MOST_ARMS:
             raise DataError(f"A junction has 1 to {MOST_ARMS} arms, not {self.arms}.")
+        if self.arm in ("left", "right") and self.arms in (1, 2):
+            raise DataError(f"A junction of {self.arms} arms has none to the {self.arm}; ask for three or more.")
         if self.within is not None and self.within < 60:
             raise DataError(f"A junction within {self.within:.0f} m leaves no room for a street; ask for 60 m or more.")
 

@@ -34,16 +34,14 @@ from world.scene.tokens import (
 
 FOLDER = Path(__file__).parent.parent / "weights" / "streets"
 SNAP = 32.0  # m from an open junction within which an arm meets it
-TRIES, PATIENCE = (
-    8,
-    4,
-)  # arms of a junction that may be without room; of a wanted arm, until all of its places are gone through
+TRIES = 8  # arms of a junction that may be without room
+TOO_NEAR = 13  # bins of direction from an arm within which there is no other
+PATIENCE = 4  # of them until all the places of a wanted arm are gone through
+ATTEMPTS = 4  # at a junction that lacks what was wished for; after the first, the wanted arm comes before others
 LENGTHS = (90.0, 70.0, 120.0, 60.0, 160.0, 200.0)  # m that a wanted arm is then tried with
 HEAT = 0.85  # temperature
 FIRST_LENGTH = 80.0  # m of the street that everything begins with
 LIKE = PrefixConfig(FEATURES, STREETS.size, STREET_TOKENS, CONDITIONS)
-
-
 ANYTHING, NO_WISH = Character(), Wish()
 
 
@@ -72,7 +70,11 @@ def expand(
     """
     if junction in growth.grown or not 0 <= junction < len(growth.graph.junctions):
         raise DataError(f"Junction {junction} has all its streets; grow one that is open.")
-    return _Expansion(model, growth, junction, seed, character, wish, arrival).run()
+    for attempt in range(ATTEMPTS):
+        made, granted = _Expansion(model, growth, junction, seed, character, wish, arrival, attempt).run()
+        if granted:
+            break
+    return made, granted
 
 
 class _Expansion:
@@ -87,9 +89,11 @@ class _Expansion:
         character: Character,
         wish: Wish,
         arrival: int | None,
+        attempt: int,
     ) -> None:
         self.model, self.growth, self.junction, self.wish = model, growth, junction, wish
-        self.generator = torch.Generator().manual_seed((seed * 1_000_003 + junction) % 2**63)
+        self.generator = torch.Generator().manual_seed(((seed * 1_000_003 + junction) * ATTEMPTS + attempt) % 2**63)
+        self.failed = PATIENCE if attempt else 0  # arms without room
         self.character = character
         here = Surroundings.of(growth.graph, growth.grown, growth.lines)
         self.incident = [k for k, s in enumerate(growth.graph.streets) if junction in (s.start, s.end)]
@@ -105,19 +109,20 @@ class _Expansion:
         self.barred = np.zeros(STREETS.field("direction").count, bool)  # directions without room
         self.lost = False  # there is room for the wanted arm nowhere
         self.wanted = wish.arm is not None and not self._has_wanted()
+        self.least = 3 if wish.arm in ("left", "right") else 1  # arms: of two, one goes straight on into the other
 
     def run(self) -> tuple[Growth, bool]:
         logits, written = self._next(self.start, STREETS.begin)
         signals, logits, written = self._signals(logits, written)
-        growth, failed, last = self.growth, 0, -1
+        growth, last = self.growth, -1
         while len(self.standing) - len(self.incident) < MOST_ARMS:
-            if self.wanted and not self.lost and failed >= PATIENCE and (forced := self._forced(growth, last)):
+            if self.wanted and not self.lost and self.failed >= PATIENCE and (forced := self._forced(growth, last)):
                 growth, tokens = forced
                 for token in tokens:
                     logits, written = self._next(written, token)
-                last = self._settled(tokens, growth)
+                self._settled(tokens, growth)  # others may come before it
                 continue
-            allowed = self._directions(last, failed)
+            allowed = self._directions(last)
             before = (logits, written)
             direction = drawn(logits, allowed, HEAT, self.generator)
             if direction == STREETS.end:
@@ -128,7 +133,7 @@ class _Expansion:
                 tokens.append(drawn(logits, self._field(name, tokens), HEAT, self.generator))
             made = self._placed(growth, decode_arm(tokens))
             if made is None:
-                failed += 1
+                self.failed += 1
                 bin = direction - STREETS.first("direction")
                 self.barred[max(0, bin - 2) : bin + 3] = True
                 logits, written = before
@@ -140,7 +145,7 @@ class _Expansion:
         junctions = list(growth.graph.junctions)
         junctions[self.junction] = replace(junctions[self.junction], signals=lit)
         graph = replace(growth.graph, junctions=tuple(junctions))
-        granted = not self.wanted and self.wish.arms in (None, len(self.standing))
+        granted = not self.wanted and self.wish.arms in (None, len(self.standing)) and len(self.standing) >= self.least
         return replace(growth, graph=graph, grown=growth.grown | {self.junction}), granted
 
     def _settled(self, tokens: list[int], growth: Growth) -> int:
@@ -173,10 +178,12 @@ class _Expansion:
         logits, written = self._next(written, token)
         return bool(STREETS.value("signals", token)), logits, written
 
-    def _directions(self, last: int, failed: int) -> Tensor:
+    def _directions(self, last: int) -> Tensor:
         """Tokens of the next arm's direction, counter-clockwise after the last one's, or END."""
         allowed = torch.zeros(STREETS.size, dtype=torch.bool)
         field, free = STREETS.field("direction"), ~self.barred
+        for direction in self.standing:
+            free[(field.bin(direction) + np.arange(-TOO_NEAR, TOO_NEAR + 1)) % field.count] = False
         free[: last + 1] = False
         reachable = False
         if self.wanted and self.wish.arm and not self.lost:
@@ -184,12 +191,14 @@ class _Expansion:
             reachable = bool(free[low : high + 1].any())
             if reachable:
                 free[high + 1 :] = False
-                if failed >= TRIES or (self.wish.arms or MOST_ARMS) - len(self.standing) <= 1:
+                if self.failed >= TRIES or (self.wish.arms or MOST_ARMS) - len(self.standing) <= 1:
                     free[:low] = False
-        if (failed >= TRIES and not reachable) or len(self.standing) >= (self.wish.arms or math.inf):
+                elif self.wish.arm == "left" and len(self.standing) + 1 < self.least and free[:low].any():
+                    free[low:] = False
+        if (self.failed >= TRIES and not reachable) or len(self.standing) >= (self.wish.arms or math.inf):
             free[:] = False
         allowed[STREETS.span("direction")] = torch.from_numpy(free)
-        must = reachable or self.wish.arms is not None
+        must = reachable or self.wish.arms is not None or len(self.standing) < self.least
         must = must or (len(self.growth.open) == 1 and len(self.standing) == len(self.incident))
         allowed[STREETS.end] = not (must and free.any())
         return allowed
