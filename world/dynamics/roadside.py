@@ -181,21 +181,30 @@ class _Lining:
         self.drawn = self.left_out = 0
 
     def settle(self, stretch: Stretch, tokens: list[int]) -> None:
-        """Puts an object down where there is room for all of it."""
-        found = props_of(stretch, decode_standing(tokens))
-        self.drawn += 1
-        kept = [prop for prop in found if self._fits(stretch, prop)]
-        for prop in kept:
-            if self._on_pavement(stretch, prop):
+        """Puts an object down, piece by piece, where there is room."""
+        one, kept = decode_standing(tokens), 0
+        at, side = stretch.first + one.s, stretch.side
+        kerb_tree = one.kind == Kind.TREE and one.behind <= side.pavement and 1.0 <= at <= side.length - 1.0
+        post = kerb_tree or one.kind in ON_PAVEMENT
+        for prop in props_of(stretch, one):
+            if not (self._stands(prop) if post else self._fits(prop)):
+                continue
+            kept += 1
+            self.things.append(prop)
+            if post:
                 self.posts.append(prop)
             else:
                 self.ground.put(prop.box)
-        self.things += kept
+        self.drawn += 1
         self.left_out += not kept
 
-    def _fits(self, stretch: Stretch, prop: Prop) -> bool:
-        if self._on_pavement(stretch, prop):
-            return len(apart([*self._near(prop), prop])) == len(self._near(prop)) + 1
+    def _stands(self, prop: Prop) -> bool:
+        """Whether a post has room among the others on the pavement."""
+        near = self._near(prop)
+        return len(apart([*near, prop])) == len(near) + 1
+
+    def _fits(self, prop: Prop) -> bool:
+        """Whether there is room behind the pavement, and no corner that it hides."""
         if prop.height > corner_sight.LOW and corner_sight.blocked(self.sights, prop.box).any():
             return False
         return self.ground.free(prop.box, MARGINS.get(prop.kind, 0.5))
@@ -203,11 +212,6 @@ class _Lining:
     def _near(self, prop: Prop) -> list[Prop]:
         x, y = prop.box[:2]
         return [one for one in self.posts if abs(one.box[0] - x) < 6 and abs(one.box[1] - y) < 6]
-
-    def _on_pavement(self, stretch: Stretch, prop: Prop) -> bool:
-        if prop.kind in ON_PAVEMENT:
-            return True
-        return prop.kind == Kind.TREE and bool(self.ground.is_road(np.array(prop.box[0]), np.array(prop.box[1])))
 
 
 @torch.inference_mode()

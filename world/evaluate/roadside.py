@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from world.dynamics.roadside import FOLDER, line, load_roadside
-from world.evaluate.street_figures import divergence
+from world.evaluate.street_figures import divergence, driving_areas
 from world.scene import corner_sight, roadside
 from world.scene.build import build
 from world.scene.frontage import Ground
@@ -97,7 +97,7 @@ def _all(found: Sequence[list[Standing]], name: str) -> list[float]:
 
 
 def _nothing() -> dict[str, int]:
-    return {"things": 0, "overlaps": 0, "on_roads": 0, "blocked": 0, "sights": 0}
+    return {"things": 0, "overlaps": 0, "on_roads": 0, "in_traffic": 0, "blocked": 0, "sights": 0}
 
 
 def _add(total: dict[str, int], one: dict[str, int]) -> None:
@@ -124,6 +124,7 @@ def wrong_with(place: HDMap, props: np.ndarray) -> dict[str, int]:
         "things": len(props),
         "overlaps": overlaps,
         "on_roads": sum(ground.on_road(box, -0.1) for box in boxes),  # type: ignore[arg-type]
+        "in_traffic": int((driving_areas(place, np.stack([props["x"], props["y"]], 1)) > 0).sum()),
         "blocked": int(covered.sum()),
         "sights": len(sights),
     }
@@ -150,7 +151,8 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
             "",
         ),
         ("pairs that overlap", str(ours["overlaps"]), str(theirs["overlaps"]), "0"),
-        ("on a road or pavement", str(ours["on_roads"]), str(theirs["on_roads"]), "0"),
+        ("houses, hedges and cars on a road or pavement", str(ours["on_roads"]), str(theirs["on_roads"]), "0"),
+        ("things where cars drive", str(ours["in_traffic"]), str(theirs["in_traffic"]), "0"),
         (
             "lines of sight round corners that are blocked",
             *(_share(one["blocked"], one["sights"]) for one in (ours, theirs)),

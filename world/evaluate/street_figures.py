@@ -111,17 +111,23 @@ def faults(place: HDMap) -> Faults:
     source, target = lanes["source"][links], lanes["target"][links]
     apart = np.hypot(*(xy[first[links]] - xy[last[source]]).T), np.hypot(*(xy[last[links]] - xy[first[target]]).T)
     own = np.concatenate([xy[first[k] + 1 : last[k]] for k in streets]) if len(streets) else np.zeros((0, 2))
-    areas = [np.concatenate([shape.left, shape.right[::-1]]) for shape in place.streets]
-    areas += [shape.outline for shape in place.junctions if len(shape.outline) > 2]
-    covered = np.zeros(len(own), int)
-    for area in areas:
-        near = np.flatnonzero(((own >= area.min(0)) & (own <= area.max(0))).all(1))
-        covered[near] += _inside(own[near], area)
+    covered = driving_areas(place, own)
     return Faults(
         int((lanes["outs"][streets] == 0).sum()),
         int((apart[0] > SEAM).sum() + (apart[1] > SEAM).sum()),
         int((covered > 1).sum()),
     )
+
+
+def driving_areas(place: HDMap, points: np.ndarray) -> np.ndarray:
+    """int [N]: in how many streets' and junctions' driving areas each point [N, 2] lies."""
+    areas = [np.concatenate([shape.left, shape.right[::-1]]) for shape in place.streets]
+    areas += [shape.outline for shape in place.junctions if len(shape.outline) > 2]
+    covered = np.zeros(len(points), int)
+    for area in areas:
+        near = np.flatnonzero(((points >= area.min(0)) & (points <= area.max(0))).all(1))
+        covered[near] += _inside(points[near], area)
+    return covered
 
 
 def _inside(points: np.ndarray, ring: np.ndarray) -> np.ndarray:

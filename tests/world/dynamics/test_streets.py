@@ -127,7 +127,8 @@ def test_what_a_junction_sees_does_not_depend_on_where_north_is() -> None:
         assert rows.shape == (ROWS, FEATURES) and there.sum() == min(ROWS, len(moved.streets))
         return rows
 
-    assert np.allclose(seen(0.0), seen(1.2), atol=1e-4)
+    apart = np.abs(seen(0.0)[:, None] - seen(1.2)[None]).max(2)  # rows have no order
+    assert apart.min(0).max() < 1e-3 and apart.min(1).max() < 1e-3
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -50,7 +51,7 @@ def test_lessons_hold_the_arms_that_are_missing() -> None:
         counts.add(len(arms))
         assert all(60 < arm.length < 130 for arm in arms)
         turns = sorted(arm.direction for arm in arms)
-        assert all(b - a > math.radians(40) for a, b in zip(turns, turns[1:], strict=False))
+        assert all(b - a > math.radians(40) for a, b in itertools.pairwise(turns))
     assert len(counts) > 2 and any(0 in one.conditions for one in lessons)
 
 
