@@ -22,6 +22,8 @@ from world.controls import Control
 from world.driver import Action
 from world.dynamics.dreamt import is_dreamt
 from world.dynamics.driver import DRIVER, By, drive
+from world.dynamics.extend import grown_place
+from world.dynamics.horizon import Horizon
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.errors import DataError
@@ -116,7 +118,7 @@ class SceneDream:
         self._seconds = 0.0  # that the last picture took
         self.frame: Frame | None = None
         self._scene: SceneState | None = None
-        self._place = ""
+        self._place, self._horizon = "", Horizon()
 
     @property
     def index(self) -> int:
@@ -160,7 +162,7 @@ class SceneDream:
     def step(self, control: Control) -> Frame:
         """One frame on under `control`."""
         before = self.state_now
-        self._scene = step(before, [control])
+        self._scene = step(self._horizon.step(before), [control])
         halfway = between(before, self._scene, 0.5) if self.smooth and self._seconds < AT_MOST else None
         return self._publish(control, self.index + 1, halfway)
 
@@ -177,6 +179,7 @@ class SceneDream:
     def go_back_to(self, fork: SceneDream) -> None:
         """From here on as `fork` stands."""
         self.frame, self._scene, self._place = fork.frame, fork._scene, fork._place
+        self._horizon = fork._horizon.fork()
 
     def reseed(self, seed: int) -> None:
         """From here on another of the futures that this past may have."""
@@ -195,6 +198,8 @@ class SceneDream:
             "seed": self.seed,
             "steps": self.steps,
             "place": self._place,
+            "asked": getattr(scene.places[0], "asked", ()),
+            "pending": self._horizon.pending,
             "weights": {"scene": self.model.hashes["scene"]},  # a drive goes on alike whoever paints it
         }
         return tensors, values
@@ -205,7 +210,12 @@ class SceneDream:
         dream = cls(model, values["seed"], values["steps"])
         dream._place = values["place"]
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
-        dream._scene = from_bytes(model.place(dream._place), parts)
+        place = model.place(dream._place)
+        if asked := tuple((float(x), float(y)) for x, y in values.get("asked", ())):
+            place = grown_place(place.name, asked)
+        if values.get("pending"):
+            dream._horizon = Horizon((float(values["pending"][0]), float(values["pending"][1])))
+        dream._scene = from_bytes(place, parts)
         check(dream._scene)
         control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})
         dream._publish(control, int(values["index"]))

@@ -7,16 +7,20 @@ graph, so that a saved drive never goes on in other streets.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from world.dynamics import roadside, streets
+from world.dynamics.growth import Growth
 from world.errors import DataError
 from world.scene import roadside as rules
 from world.scene.build import build
 from world.scene.character import Character, character_of
 from world.scene.graph import RoadGraph
+from world.scene.hd_map import HDMap
 from world.scene.state import Place
 
 DREAMT = "dreamt"
@@ -39,6 +43,15 @@ class Dreamt:
         return ":".join([DREAMT, str(self.seed), *(str(word) for word in words if word)])
 
 
+@dataclass(frozen=True, eq=False)
+class GrowingPlace(Place):
+    """A dreamt place that can go on. asked: where it was extended so far, in order (`extend`)."""
+
+    growth: Growth
+    told: Dreamt
+    asked: tuple[tuple[float, float], ...] = ()
+
+
 def is_dreamt(name: str) -> bool:
     return name.partition(MARK)[0].split(":")[0] == DREAMT
 
@@ -51,28 +64,35 @@ def dreamt_of(name: str) -> Dreamt:
     return Dreamt(seed, character_of(words), mark)
 
 
-@lru_cache(maxsize=8)
-def dreamt_place(
-    name: str, grown_by: Path = streets.FOLDER, lined_by: Path = roadside.FOLDER, junctions: int = JUNCTIONS
-) -> Place:
+def dreamt_place(name: str, grown_by: Path = streets.FOLDER, lined_by: Path = roadside.FOLDER) -> GrowingPlace:
     """The place of a name. lined_by: where there is no such folder, the rules line its streets.
 
     Raises WeightsError where no network grows streets, DataError for a name that says what there is not, or whose mark is another's.
     """
     told = dreamt_of(name)
-    growth = streets.grow(streets.load_streets(grown_by), told.seed, told.character, junctions)
-    mark = mark_of(growth.graph)
-    if told.mark not in ("", mark):
+    place = _begun(replace(told, mark=""), grown_by, lined_by)
+    if told.mark and not place.name.endswith(f"{MARK}{told.mark}"):
         raise DataError(
             f"The streets of '{name}' were dreamt by other weights or on another machine, and come out otherwise here; begin anew in "
             f"'{told.name}'."
         )
+    return place
+
+
+@lru_cache(maxsize=8)
+def _begun(told: Dreamt, grown_by: Path, lined_by: Path) -> GrowingPlace:
+    growth = streets.grow(streets.load_streets(grown_by), told.seed, told.character, JUNCTIONS)
     place = build(growth.graph)
+    return GrowingPlace(
+        f"{told.name}{MARK}{mark_of(growth.graph)}", place, lined(place, told.seed, lined_by), growth, told
+    )
+
+
+def lined(place: HDMap, seed: int, lined_by: Path = roadside.FOLDER) -> np.ndarray:
+    """PROP [N] along a map's streets: dreamt where there are weights for it, else by the rules."""
     if (lined_by / "config.json").exists():
-        props = roadside.line(roadside.load_roadside(lined_by), place, told.seed).props
-    else:
-        props = rules.line(place)
-    return Place(f"{told.name}{MARK}{mark}", place, props)
+        return roadside.line(roadside.load_roadside(lined_by), place, seed).props
+    return rules.line(place)
 
 
 def mark_of(graph: RoadGraph) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -47,11 +47,13 @@ class Wish:
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """A road graph that is not finished. grown: junctions that have all their arms; lines: the streets' centre lines."""
+    """A road graph that is not finished. grown: junctions that have all their arms; lines: the streets' centre lines;
+    standing [N, 3]: x, y and radius of what stands already and keeps new streets away."""
 
     graph: RoadGraph
     grown: frozenset[int]
     lines: tuple[np.ndarray, ...]
+    standing: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
 
     @property
     def open(self) -> list[int]:

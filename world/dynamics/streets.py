@@ -20,7 +20,7 @@ from world.errors import DataError
 from world.scene.arms import centre_line
 from world.scene.character import CONDITIONS, Character
 from world.scene.graph import Junction, Point, RoadGraph, Street
-from world.scene.planar import corners_fit, has_room, plan_of
+from world.scene.planar import corners_fit, has_room, is_free, plan_of
 from world.scene.tokens import (
     ARM_FIELDS,
     MOST_ARMS,
@@ -253,10 +253,12 @@ class _Expansion:
         half = max(arm.out, arm.into) * street.lane_width
         if not has_room(plan_of(graph, growth.lines), line, half, (self.junction, near)):
             return None
+        if not is_free(growth.standing, line, half + street.pavement, ((here.x, here.y), end)):
+            return None
         lines = (*growth.lines, line)
         if not (corners_fit(larger, lines, self.junction) and corners_fit(larger, lines, number)):
             return None
-        return Growth(larger, growth.grown, lines)
+        return replace(growth, graph=larger, lines=lines)
 
     def _bearing(self, end: Point) -> float:
         here = self.growth.graph.junctions[self.junction]

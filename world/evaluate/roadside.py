@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from world.dynamics.roadside import FOLDER, line, load_roadside
-from world.evaluate.street_figures import divergence, driving_areas
+from world.evaluate.street_figures import divergence
 from world.scene import corner_sight, roadside
+from world.scene.areas import driving_areas
 from world.scene.build import build
 from world.scene.frontage import Ground
 from world.scene.hd_map import HDMap

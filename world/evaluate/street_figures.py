@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from world.scene.areas import driving_areas
 from world.scene.arms import centre_line
 from world.scene.geometry import lengths, resampled
 from world.scene.graph import RoadGraph
@@ -117,25 +118,3 @@ def faults(place: HDMap) -> Faults:
         int((apart[0] > SEAM).sum() + (apart[1] > SEAM).sum()),
         int((covered > 1).sum()),
     )
-
-
-def driving_areas(place: HDMap, points: np.ndarray) -> np.ndarray:
-    """int [N]: in how many streets' and junctions' driving areas each point [N, 2] lies."""
-    areas = [np.concatenate([shape.left, shape.right[::-1]]) for shape in place.streets]
-    areas += [shape.outline for shape in place.junctions if len(shape.outline) > 2]
-    covered = np.zeros(len(points), int)
-    for area in areas:
-        near = np.flatnonzero(((points >= area.min(0)) & (points <= area.max(0))).all(1))
-        covered[near] += _inside(points[near], area)
-    return covered
-
-
-def _inside(points: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    """int [N]: 1 for the points that a polygon holds (even-odd rule)."""
-    a, b = ring, np.roll(ring, -1, axis=0)
-    x, y = points[:, :1], points[:, 1:]
-    crosses = (a[:, 1] > y) != (b[:, 1] > y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        at = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
-    inside: np.ndarray = np.count_nonzero(crosses & (x < at), axis=1) % 2
-    return inside

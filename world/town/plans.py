@@ -55,7 +55,12 @@ def plan(split: str, number: int) -> tuple[Character, list[str]]:
             str(rng.randint(52, 75)),
         ]
         options += ["--rand.min-distance", f"{block - spread:.1f}", "--rand.max-distance", f"{block + spread:.1f}"]
-        options += ["--rand.connectivity", f"{rng.uniform(0.85, 1):.2f}", "--rand.neighbor-dist1", rng.choice("0013")]
+        options += [
+            "--rand.connectivity",
+            f"{rng.uniform(0.85, 0.99):.2f}",
+            "--rand.neighbor-dist1",
+            rng.choice("0013"),
+        ]
         options += ["--rand.neighbor-dist2", rng.choice("248")] + ["--rand.grid"] * rng.randint(0, 1)
     options += ["--random-lanenumber"] * (lanes > 1 and rng.random() < 0.6)
     options += ["--default.lanenumber", str(lanes), "--seed", str(FIRST[split] + number), "--no-turnarounds"]

@@ -1,0 +1,99 @@
+"""Dreamt places: known by name, the same again; they grow while one drives, and what stands stays where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.world.dynamics.test_streets import network
+from tests.world.scene.test_hd_map import whole
+from world.controls import Control
+from world.dynamics import dreamt
+from world.dynamics.dreamt import GrowingPlace, dreamt_of, dreamt_place, is_dreamt
+from world.dynamics.extend import extended, is_due, moved
+from world.dynamics.prefix_lm import save
+from world.dynamics.start import start
+from world.dynamics.step import step
+from world.dynamics.streets import load_streets
+from world.errors import DataError, WeightsError
+from world.evaluate.roadside import wrong_with
+from world.places import find_place
+from world.scene.check import check
+from world.scene.objects import Kind
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("streets")
+    save(folder, "streets", network(0), {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(weights: Path) -> GrowingPlace:
+    """A few junctions of a dreamt town, lined by the rules."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dreamt, "JUNCTIONS", 4)
+        return dreamt_place("dreamt:3:suburban:1", weights, weights / "none")
+
+
+@pytest.fixture(scope="module")
+def larger(place: GrowingPlace, weights: Path) -> GrowingPlace:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("world.dynamics.extend.MOST", 3)
+        return extended(place, load_streets(weights), 0.0, 0.0, weights / "none")
+
+
+def test_a_name_says_how_it_is_dreamt(place: GrowingPlace, weights: Path) -> None:
+    told = dreamt_of("dreamt:7:2:grid:dense#0123abcd")
+    assert (told.seed, told.character.lanes, told.character.plan, told.character.look) == (7, 2, "grid", "dense")
+    assert told.mark == "0123abcd" and dreamt_of(told.name).character == told.character
+    assert is_dreamt("dreamt") and is_dreamt("dreamt:2#ff") and not is_dreamt("town-7")
+    assert place.name.startswith("dreamt:3:suburban:1#") and len(place.props)
+    with pytest.raises(DataError, match="other weights or on another machine"):
+        dreamt_place("dreamt:3:suburban:1#00000000", weights, weights / "none")
+    with pytest.raises(DataError, match="says nothing more"):
+        dreamt_of("dreamt:3:lunar")
+
+
+def test_places_have_names(tmp_path: Path) -> None:
+    assert find_place("town:20") is find_place("town-20")
+    with pytest.raises(DataError, match="cannot be read"):
+        find_place(f"osm:{tmp_path / 'none.osm'}")
+    with pytest.raises(WeightsError, match="lucidrive train streets"):
+        dreamt_place("dreamt", tmp_path)
+
+
+def test_what_stands_stays_when_a_place_grows(place: GrowingPlace, larger: GrowingPlace) -> None:
+    whole(larger.map)
+    before, after = place.map.graph, larger.map.graph
+    assert is_due(place, 0.0, 0.0) and larger.asked == ((0.0, 0.0),)
+    assert after.streets[: len(before.streets)] == before.streets and len(after.streets) > len(before.streets)
+    rows = larger.props[: len(place.props)]
+    stays = rows["kind"] != int(Kind.NONE)
+    assert (rows[stays] == place.props[stays]).all()
+    left = place.props[~stays & ~np.isin(place.props["kind"], (int(Kind.SIGNAL), int(Kind.SIGN)))]
+    grown = [before.junctions[k] for k in larger.growth.grown - place.growth.grown if k < len(before.junctions)]
+    ends = np.array([(j.x, j.y) for j in grown])
+    away = np.hypot(left["x"][:, None] - ends[:, 0], left["y"][:, None] - ends[:, 1])
+    assert (away.min(1) < 90).all()  # only what stood round a turning place makes way
+    found = wrong_with(larger.map, larger.props[larger.props["kind"] != int(Kind.NONE)])
+    assert found["in_traffic"] == 0 and set(larger.props["street"]) > set(place.props["street"])
+
+
+def test_a_drive_goes_on_in_the_larger_place(place: GrowingPlace, larger: GrowingPlace) -> None:
+    state = start(place, 5)
+    for _ in range(5):
+        state = step(state, [Control(accel=0.2)])
+    there = moved(state, larger)
+    check(there)
+    assert there.places == (larger,) and there.clock[0] == state.clock[0]
+    kept = there.agents[0]["kind"] != 0
+    assert kept.sum() >= 0.5 * (state.agents[0]["kind"] != 0).sum()
+    old, new = step(state, [Control(accel=0.2)]), step(there, [Control(accel=0.2)])
+    assert np.allclose([new.ego[n][0] for n in ("x", "y", "speed")], [old.ego[n][0] for n in ("x", "y", "speed")])
+    same = kept & (new.agents[0]["id"] == old.agents[0]["id"])
+    apart = np.hypot(new.agents[0]["x"] - old.agents[0]["x"], new.agents[0]["y"] - old.agents[0]["y"])[same]
+    assert apart.max() < 0.2

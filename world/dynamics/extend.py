@@ -1,0 +1,167 @@
+"""A dreamt place that grows while one drives: new streets far ahead, everything that stands already where it stands, the state moved over.
+
+`extended` and `moved` are pure: the same place and position give the same streets, so that a drive is known by where it was extended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from world.dynamics import roadside, streets
+from world.dynamics.dreamt import GrowingPlace, dreamt_place, lined
+from world.dynamics.growth import Growth
+from world.dynamics.motion import CAME_FROM
+from world.dynamics.prefix_lm import PrefixLM
+from world.dynamics.tables import tables
+from world.scene import furniture
+from world.scene import roadside as rules
+from world.scene.areas import driving_areas
+from world.scene.build import build
+from world.scene.frontage import Box, Ground, sides
+from world.scene.graph import RoadGraph
+from world.scene.hd_map import HDMap
+from world.scene.objects import PEOPLE, Kind
+from world.scene.query import locate
+from world.scene.state import Place, SceneState
+from world.scene.tokens import BARRIERS
+
+REACH = 420.0  # m from our car within which no junction is left open
+MOST = 24  # junctions at once
+SURE = 0.3  # m that what stood there before may reach onto a new pavement
+_RULED = (int(Kind.SIGNAL), int(Kind.SIGN))
+_BEHIND = (int(Kind.HOUSE), int(Kind.CAR), *map(int, BARRIERS))
+
+
+def is_due(place: Place, x: float, y: float) -> bool:
+    """Whether a place ought to grow before a car at (x, y) drives on."""
+    return isinstance(place, GrowingPlace) and bool(_open_near(place.growth, x, y))
+
+
+def extended(
+    place: GrowingPlace, model: PrefixLM, x: float, y: float, lined_by: Path = roadside.FOLDER
+) -> GrowingPlace:
+    """The place with every junction within REACH of (x, y) grown, MOST at once; itself where none is open there.
+
+    Streets and junctions keep their numbers; props keep their rows, but what a new street takes the place of becomes Kind.NONE.
+    """
+    growth = replace(place.growth, standing=_standing(place.props))
+    for _ in range(MOST):
+        open = _open_near(growth, x, y)
+        if not open:
+            break
+        growth, _ = streets.expand(model, growth, open[0], place.told.seed, place.told.character)
+    if growth.grown == place.growth.grown:
+        return place
+    made = build(growth.graph)
+    new = set(range(len(place.growth.graph.streets), len(growth.graph.streets)))
+    props = _with_new(place.props, made, _lined(growth.graph, new, place.told.seed, lined_by))
+    return GrowingPlace(place.name, made, props, growth, place.told, (*place.asked, (x, y)))
+
+
+@lru_cache(maxsize=8)
+def grown_place(
+    name: str,
+    asked: tuple[tuple[float, float], ...],
+    grown_by: Path = streets.FOLDER,
+    lined_by: Path = roadside.FOLDER,
+) -> GrowingPlace:
+    """A dreamt place by its name and where it was extended, in order. Errors as `dreamt_place`'s."""
+    if not asked:
+        return dreamt_place(name, grown_by, lined_by)
+    before = grown_place(name, asked[:-1], grown_by, lined_by)
+    place = extended(before, streets.load_streets(grown_by), *asked[-1], lined_by)
+    tables(place.map)  # made here, where nobody waits for them
+    return place
+
+
+def _open_near(growth: Growth, x: float, y: float) -> list[int]:
+    """Open junctions within REACH, the nearest first."""
+    there = growth.graph.junctions
+    away = [(np.hypot(there[k].x - x, there[k].y - y), k) for k in growth.open]
+    return [k for far, k in sorted(away) if far < REACH]
+
+
+def _standing(props: np.ndarray) -> np.ndarray:
+    """x, y and radius of what keeps new streets away."""
+    own = props[props["kind"] != int(Kind.NONE)]
+    return np.stack([own["x"], own["y"], 0.5 * np.hypot(own["length"], own["width"])], 1)
+
+
+def _lined(graph: RoadGraph, new: set[int], seed: int, lined_by: Path) -> np.ndarray:
+    """PROP [N] along new streets: from a map of these and of the streets that meet them."""
+    ends = {end for k in new for end in (graph.streets[k].start, graph.streets[k].end)}
+    kept = [k for k, s in enumerate(graph.streets) if s.start in ends or s.end in ends]
+    part = build(replace(graph, streets=tuple(graph.streets[k] for k in kept)))
+    props = lined(part, seed, lined_by)
+    numbers = np.array(kept, np.int32)
+    props = props[~np.isin(props["kind"], _RULED) & (props["street"] >= 0)].copy()
+    props["street"] = numbers[props["street"]]
+    return props[np.isin(props["street"], sorted(new))]
+
+
+def _with_new(old: np.ndarray, made: HDMap, new: np.ndarray) -> np.ndarray:
+    """Old rows where they were, new ones after them; signals and signs as the new map has them."""
+    ground, before = Ground.of(made), old.copy()
+    driven = driving_areas(made, np.stack([old["x"], old["y"]], 1)) > 0
+    gone = np.isin(old["kind"], _RULED) | driven
+    for k in np.flatnonzero(np.isin(old["kind"], _BEHIND) & ~gone):
+        gone[k] = ground.on_road(_box(old[k]), -SURE)
+        if not gone[k]:
+            ground.put(_box(old[k]))
+    before["kind"][gone] = int(Kind.NONE)
+    kept = np.array([not ground.taken(_box(row)) for row in new], bool)
+    ruled = [*furniture.signals(made), *(prop for side in sides(made) for prop in furniture.signs(side, made))]
+    return np.concatenate([before, new[kept], rules.table(rules.apart(ruled))])
+
+
+def _box(prop: np.void) -> Box:
+    return float(prop["x"]), float(prop["y"]), float(prop["heading"]), float(prop["length"]), float(prop["width"])
+
+
+def moved(state: SceneState, place: Place, row: int = 0) -> SceneState:
+    """The same moment of a drive in a place that its own was extended to: who is on a lane that changed has it no more, and is not there."""
+    old, new = state.places[row].map, place.map
+    lanes, walks = (
+        _numbers(old.lanes, old.points, new.lanes, new.points),
+        _numbers(old.walks, old.walk_points, new.walks, new.walk_points),
+    )
+    ego, agents = state.ego.copy(), state.agents.copy()
+    for name in ("lane", "next", "goal"):
+        ego[name][row] = _at(lanes, ego[name][row])
+    if ego["lane"][row] < 0 <= state.ego["lane"][row]:
+        lane, s, left = locate(new, float(ego["x"][row]), float(ego["y"][row]), float(ego["heading"][row]))
+        ego["lane"][row], ego["s"][row], ego["left"][row] = lane, s, left
+    own = agents[row]
+    walking = np.isin(own["kind"], [int(kind) for kind in PEOPLE])
+    before = own["lane"].copy()
+    for name in ("lane", "next", "goal"):
+        own[name] = np.where(walking, _at(walks, own[name]), _at(lanes, own[name]))
+    came = own["memory"][:, CAME_FROM].astype(np.int64) - 1
+    own["memory"][~walking, CAME_FROM] = _at(lanes, came)[~walking] + 1
+    own["kind"][(before >= 0) & (own["lane"] < 0)] = int(Kind.NONE)
+    for array in (ego, agents):
+        array.flags.writeable = False
+    places = (*state.places[:row], place, *state.places[row + 1 :])
+    return replace(state, places=places, ego=ego, agents=agents)
+
+
+def _numbers(old: np.ndarray, old_points: np.ndarray, new: np.ndarray, new_points: np.ndarray) -> np.ndarray:
+    """int32 [old + 1]: the new number of every lane or walk that lies where it lay, -1 for others and at the end."""
+    found = {key: k for k, key in enumerate(_keys(new, new_points))}
+    return np.array([*(found.get(key, -1) for key in _keys(old, old_points)), -1], np.int32)
+
+
+def _at(numbers: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """New numbers of old ones; -1 for what is none."""
+    return numbers[np.where((old >= 0) & (old < len(numbers) - 1), old, -1)]
+
+
+def _keys(rows: np.ndarray, points: np.ndarray) -> list[tuple[int, ...]]:
+    """Where each row begins and ends, in mm, and how long it is."""
+    last = rows["first"] + rows["count"] - 1
+    values = [points[name][at] for at in (rows["first"], last) for name in ("x", "y")] + [rows["length"]]
+    return [tuple(row) for row in np.round(1000 * np.stack(values, 1)).astype(np.int64).tolist()]

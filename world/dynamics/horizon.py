@@ -1,0 +1,53 @@
+"""Grows a drive's place in the background: asked for at whole periods of the drive's clock, there a fixed number of steps later.
+
+Which step a place has grown at follows from the drive alone, however quick the machine: where it is not ready, that step waits.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+
+from world.dynamics.dreamt import GrowingPlace
+from world.dynamics.extend import grown_place, is_due, moved
+from world.scene.state import SceneState
+
+PERIOD, LATE = 50, 45  # steps between questions; from a question to its answer
+Point = tuple[float, float]
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "horizon")
+
+
+class Horizon:
+    """What one drive has asked for. pending: where it was when it asked and has no answer yet."""
+
+    def __init__(self, pending: Point | None = None) -> None:
+        self.pending = pending
+        self._answer: Future[GrowingPlace] | None = None
+
+    def fork(self) -> Horizon:
+        """The same question, for another drive with the same past."""
+        return Horizon(self.pending)
+
+    def step(self, state: SceneState) -> SceneState:
+        """The state of one drive, in the place that it has by now."""
+        place, clock = state.places[0], int(state.clock[0])
+        if not isinstance(place, GrowingPlace):
+            return state
+        if clock % PERIOD == 0:
+            here = float(state.ego["x"][0]), float(state.ego["y"][0])
+            self.pending, self._answer = (here if is_due(place, *here) else None), None
+        if self.pending is None:
+            return state
+        asked = (*place.asked, self.pending)
+        if self._answer is None:
+            self._answer = _pool().submit(grown_place, place.name, asked)
+        if clock % PERIOD != LATE:
+            return state
+        self._answer.result()
+        grown = grown_place(place.name, asked)
+        self.pending, self._answer = None, None
+        return state if grown.asked == place.asked else moved(state, grown)
