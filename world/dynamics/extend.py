@@ -24,7 +24,7 @@ from world.scene.build import build
 from world.scene.frontage import Box, Ground, sides
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import HDMap
-from world.scene.objects import PEOPLE, Kind
+from world.scene.objects import PEOPLE, PROP, Kind
 from world.scene.query import locate
 from world.scene.state import Place, SceneState
 from world.scene.tokens import BARRIERS
@@ -107,15 +107,26 @@ def _with_new(old: np.ndarray, made: HDMap, new: np.ndarray) -> np.ndarray:
     """Old rows where they were, new ones after them; signals and signs as the new map has them."""
     ground, before = Ground.of(made), old.copy()
     driven = driving_areas(made, np.stack([old["x"], old["y"]], 1)) > 0
-    gone = np.isin(old["kind"], _RULED) | driven
+    ruled = [*furniture.signals(made), *(prop for side in sides(made) for prop in furniture.signs(side, made))]
+    posts = {_post(row): row for row in rules.table(rules.apart(ruled))}
+    gone = driven & ~np.isin(old["kind"], _RULED)
+    for k in np.flatnonzero(np.isin(old["kind"], _RULED)):
+        post = posts.pop(_post(old[k]), None)
+        gone[k] = post is None
+        if post is not None:
+            before["signal"][k] = post["signal"]
     for k in np.flatnonzero(np.isin(old["kind"], _BEHIND) & ~gone):
         gone[k] = ground.on_road(_box(old[k]), -SURE)
         if not gone[k]:
             ground.put(_box(old[k]))
     before["kind"][gone] = int(Kind.NONE)
     kept = np.array([not ground.taken(_box(row)) for row in new], bool)
-    ruled = [*furniture.signals(made), *(prop for side in sides(made) for prop in furniture.signs(side, made))]
-    return np.concatenate([before, new[kept], rules.table(rules.apart(ruled))])
+    return np.concatenate([before, new[kept], np.array(list(posts.values()), PROP)])
+
+
+def _post(prop: np.void) -> tuple[int, ...]:
+    """What and where a signal or sign is, in mm."""
+    return int(prop["kind"]), round(1000 * float(prop["x"])), round(1000 * float(prop["y"])), int(prop["look"])
 
 
 def _box(prop: np.void) -> Box:
