@@ -132,16 +132,15 @@ class _Writing:
         if not self.tokens:
             out[ROADSIDE.end] = True
             if self.count < MOST_OBJECTS:
-                out[ROADSIDE.span("kind")] = True
+                out[ROADSIDE.span("kind")] = [
+                    kind not in ON_PAVEMENT or self.last <= self._window(kind)[1] for kind in KINDS
+                ]
             return out
         kind, pavement = kind_of(self.tokens[0]), self.stretch.side.pavement
         if len(self.tokens) == 1:
-            low, high = self.stretch.bounds
-            if kind in ON_PAVEMENT:
-                low, high = 1.0, max(1.5, self.stretch.length - 1.0)
-            s = ROADSIDE.field("s")
-            first = max(s.bin(low), self.last)
-            out[ROADSIDE.first("s") + first : ROADSIDE.first("s") + max(s.bin(high), first) + 1] = True
+            low, high = self._window(kind)
+            first = max(low, self.last)
+            out[ROADSIDE.first("s") + first : ROADSIDE.first("s") + max(high, first) + 1] = True
         elif len(self.tokens) == 2:
             near, far = ROADSIDE.field("near"), ROADSIDE.field("far")
             on_pavement = kind in ON_PAVEMENT
@@ -157,6 +156,13 @@ class _Writing:
         else:
             out[ROADSIDE.span(SHAPE_FIELDS[kind][len(self.tokens) - 3])] = True
         return out
+
+    def _window(self, kind: Kind) -> tuple[int, int]:
+        """The first and the last bin of s where a kind may stand."""
+        low, high = self.stretch.bounds
+        if kind in ON_PAVEMENT:
+            low, high = 1.0, max(1.0, self.stretch.length - 1.0)
+        return ROADSIDE.field("s").bin(low), ROADSIDE.field("s").bin(high)
 
     def take(self, token: int) -> list[int] | None:
         """One token more; an object's tokens when it is whole."""

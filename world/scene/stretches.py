@@ -23,6 +23,7 @@ SIZES_BESIDE = {  # along the heading, across it, height in m
     Kind.LAMP: (0.2, 0.2, 6.5),
 }
 TOUCHING, SAME_LINE = 0.6, 0.35  # m between pieces of one hedge, fence or wall, along the kerb and away from it
+ASKEW = 20.0  # m at a right angle
 _LOOK = 900  # purpose of a die
 
 
@@ -85,11 +86,11 @@ def standings(every: Sequence[Stretch], props: np.ndarray) -> list[list[Standing
         x, y = float(prop["x"]), float(prop["y"])
         best = (math.inf, -1, 0.0, 0.0)
         for number in of[int(prop["street"])]:
-            side = every[number].side
+            side, corner = every[number].side, every[number].corner
             s, behind = along(side, x, y)
             out = max(0.0, -s, s - side.length)
-            if behind > 0 and out <= OVER * (not every[number].corner):
-                best = min(best, (behind + out, number, s, behind))
+            if behind > 0 and out <= OVER * (not corner) and not (corner and prop["kind"] == int(Kind.HOUSE)):
+                best = min(best, (behind + out + _askew(prop, side.at(s, 0.0)[2]), number, s, behind))
         if best[1] < 0:
             continue
         number, s, behind = best[1:]
@@ -100,6 +101,14 @@ def standings(every: Sequence[Stretch], props: np.ndarray) -> list[list[Standing
         if behind <= ROADSIDE.field("far").high:
             found[number].append(one)
     return [_joined(one) for one in found]
+
+
+def _askew(prop: np.void, heading: float) -> float:
+    """m by which a kerb counts as further away from a house, hedge, fence or wall that is not parallel to it."""
+    turn = float(prop["heading"]) - heading
+    if prop["kind"] == int(Kind.HOUSE):
+        return ASKEW * abs(math.cos(turn))
+    return ASKEW * abs(math.sin(turn)) if prop["kind"] in [int(kind) for kind in BARRIERS] else 0.0
 
 
 def _standing(prop: np.void, side: Side, s: float, behind: float) -> Standing:

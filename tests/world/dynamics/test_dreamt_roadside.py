@@ -68,14 +68,14 @@ def test_signals_and_signs_are_the_rules() -> None:
 
 
 def test_stretches_cover_every_side_once() -> None:
-    place = build(graph())
+    every = stretches(build(graph()))
     ends: dict[int, float] = {}
-    for one in stretches(place):
+    for one in every:
         assert one.first == pytest.approx(ends.get(id(one.side), 0.0)) and one.length <= 64 + 1e-9
         ends[id(one.side)] = one.last
         low, high = one.bounds
         assert -OVER <= low <= 0 and one.length <= high <= one.length + OVER
-    assert all(ends[id(one.side)] == pytest.approx(one.side.length) for one in stretches(place))
+    assert all(ends[id(one.side)] == pytest.approx(one.side.length) for one in every)
 
 
 def test_what_the_rules_put_there_comes_back_from_a_stretch() -> None:
