@@ -20,7 +20,7 @@ from torch import Tensor
 
 from world.controls import Control
 from world.driver import Action
-from world.dynamics.dreamt import is_dreamt
+from world.dynamics.dreamt import GrowingPlace, is_dreamt
 from world.dynamics.driver import DRIVER, By, drive
 from world.dynamics.extend import grown_place
 from world.dynamics.horizon import Horizon
@@ -211,8 +211,9 @@ class SceneDream:
         dream._place = values["place"]
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
         place = model.place(dream._place)
-        if asked := tuple((float(x), float(y)) for x, y in values.get("asked", ())):
-            place = grown_place(place.name, asked)
+        if isinstance(place, GrowingPlace):
+            asked = tuple((float(x), float(y)) for x, y in values["asked"])
+            place = grown_place(place.name, asked, *place.weights)
         if values.get("pending"):
             dream._horizon = Horizon((float(values["pending"][0]), float(values["pending"][1])))
         dream._scene = from_bytes(place, parts)

@@ -45,10 +45,11 @@ class Dreamt:
 
 @dataclass(frozen=True, eq=False)
 class GrowingPlace(Place):
-    """A dreamt place that can go on. asked: where it was extended so far, in order (`extend`)."""
+    """A dreamt place that can go on. weights: whose networks grow and line it; asked: where it was extended so far, in order (`extend`)."""
 
     growth: Growth
     told: Dreamt
+    weights: tuple[Path, Path]
     asked: tuple[tuple[float, float], ...] = ()
 
 
@@ -83,9 +84,8 @@ def dreamt_place(name: str, grown_by: Path = streets.FOLDER, lined_by: Path = ro
 def _begun(told: Dreamt, grown_by: Path, lined_by: Path) -> GrowingPlace:
     growth = streets.grow(streets.load_streets(grown_by), told.seed, told.character, JUNCTIONS)
     place = build(growth.graph)
-    return GrowingPlace(
-        f"{told.name}{MARK}{mark_of(growth.graph)}", place, lined(place, told.seed, lined_by), growth, told
-    )
+    name, props = f"{told.name}{MARK}{mark_of(growth.graph)}", lined(place, told.seed, lined_by)
+    return GrowingPlace(name, place, props, growth, told, (grown_by, lined_by))
 
 
 def lined(place: HDMap, seed: int, lined_by: Path = roadside.FOLDER) -> np.ndarray:

@@ -15,7 +15,6 @@ from world.dynamics import roadside, streets
 from world.dynamics.dreamt import GrowingPlace, dreamt_place, lined
 from world.dynamics.growth import Growth
 from world.dynamics.motion import CAME_FROM
-from world.dynamics.prefix_lm import PrefixLM
 from world.dynamics.tables import tables
 from world.scene import furniture
 from world.scene import roadside as rules
@@ -41,13 +40,12 @@ def is_due(place: Place, x: float, y: float) -> bool:
     return isinstance(place, GrowingPlace) and bool(_open_near(place.growth, x, y))
 
 
-def extended(
-    place: GrowingPlace, model: PrefixLM, x: float, y: float, lined_by: Path = roadside.FOLDER
-) -> GrowingPlace:
+def extended(place: GrowingPlace, x: float, y: float) -> GrowingPlace:
     """The place with every junction within REACH of (x, y) grown, MOST at once; itself where none is open there.
 
     Streets and junctions keep their numbers; props keep their rows, but what a new street takes the place of becomes Kind.NONE.
     """
+    model, lined_by = streets.load_streets(place.weights[0]), place.weights[1]
     growth = replace(place.growth, standing=_standing(place.props))
     for _ in range(MOST):
         open = _open_near(growth, x, y)
@@ -59,7 +57,7 @@ def extended(
     made = build(growth.graph)
     new = set(range(len(place.growth.graph.streets), len(growth.graph.streets)))
     props = _with_new(place.props, made, _lined(growth.graph, new, place.told.seed, lined_by))
-    return GrowingPlace(place.name, made, props, growth, place.told, (*place.asked, (x, y)))
+    return replace(place, map=made, props=props, growth=growth, asked=(*place.asked, (x, y)))
 
 
 @lru_cache(maxsize=8)
@@ -73,7 +71,7 @@ def grown_place(
     if not asked:
         return dreamt_place(name, grown_by, lined_by)
     before = grown_place(name, asked[:-1], grown_by, lined_by)
-    place = extended(before, streets.load_streets(grown_by), *asked[-1], lined_by)
+    place = extended(before, *asked[-1])
     tables(place.map)  # made here, where nobody waits for them
     return place
 

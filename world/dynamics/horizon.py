@@ -44,10 +44,9 @@ class Horizon:
             return state
         asked = (*place.asked, self.pending)
         if self._answer is None:
-            self._answer = _pool().submit(grown_place, place.name, asked)
+            self._answer = _pool().submit(grown_place, place.name, asked, *place.weights)
         if clock % PERIOD != LATE:
             return state
-        self._answer.result()
-        grown = grown_place(place.name, asked)
+        grown = self._answer.result()
         self.pending, self._answer = None, None
         return state if grown.asked == place.asked else moved(state, grown)

@@ -13,10 +13,10 @@ from world.controls import Control
 from world.dynamics import dreamt
 from world.dynamics.dreamt import GrowingPlace, dreamt_of, dreamt_place, is_dreamt
 from world.dynamics.extend import extended, is_due, moved
+from world.dynamics.horizon import Horizon
 from world.dynamics.prefix_lm import save
 from world.dynamics.start import start
 from world.dynamics.step import step
-from world.dynamics.streets import load_streets
 from world.errors import DataError, WeightsError
 from world.evaluate.roadside import wrong_with
 from world.places import find_place
@@ -41,10 +41,10 @@ def place(weights: Path) -> GrowingPlace:
 
 
 @pytest.fixture(scope="module")
-def larger(place: GrowingPlace, weights: Path) -> GrowingPlace:
+def larger(place: GrowingPlace) -> GrowingPlace:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("world.dynamics.extend.MOST", 3)
-        return extended(place, load_streets(weights), 0.0, 0.0, weights / "none")
+        return extended(place, 0.0, 0.0)
 
 
 def test_a_name_says_how_it_is_dreamt(place: GrowingPlace, weights: Path) -> None:
@@ -113,3 +113,23 @@ def test_a_drive_goes_on_in_the_larger_place(place: GrowingPlace, larger: Growin
     same = kept & (new.agents[0]["id"] == old.agents[0]["id"])
     apart = np.hypot(new.agents[0]["x"] - old.agents[0]["x"], new.agents[0]["y"] - old.agents[0]["y"])[same]
     assert apart.max() < 0.2
+
+
+def test_a_place_grows_at_the_same_step_whoever_drives(place: GrowingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One drive, and one that was forked while its place was being grown."""
+    monkeypatch.setattr(dreamt, "JUNCTIONS", 4)
+    monkeypatch.setattr("world.dynamics.extend.MOST", 3)
+    monkeypatch.setattr("world.dynamics.horizon.PERIOD", 4)
+    monkeypatch.setattr("world.dynamics.horizon.LATE", 3)
+    state, horizon = start(place, 5, density=0.0), Horizon()
+    forked = None
+    for number in range(5):
+        state = step(horizon.step(state), [Control(accel=0.2)])
+        if number == 1:
+            forked = state, Horizon(horizon.pending)
+    assert forked is not None
+    other, beside = forked
+    for _ in range(3):
+        other = step(beside.step(other), [Control(accel=0.2)])
+    assert state.places[0].asked == other.places[0].asked != place.asked
+    assert state.places[0] is other.places[0] and state.hash() == other.hash()
