@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from world.controls import Event
 from world.dynamics import roadside, streets
 from world.dynamics.dreamt import GrowingPlace, dreamt_place, lined
 from world.dynamics.growth import Growth
@@ -23,7 +24,7 @@ from world.scene.build import build
 from world.scene.frontage import Box, Ground, sides
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import PAVEMENT, HDMap
-from world.scene.objects import PEOPLE, PROP, Kind
+from world.scene.objects import PEOPLE, PROP, VEHICLES, Kind
 from world.scene.query import project
 from world.scene.state import Place, SceneState
 from world.scene.tokens import BARRIERS
@@ -60,7 +61,7 @@ def extended(place: GrowingPlace, x: float, y: float) -> GrowingPlace:
     return replace(place, map=made, props=props, growth=growth, asked=(*place.asked, (x, y)))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def grown_place(
     name: str,
     asked: tuple[tuple[float, float], ...],
@@ -144,8 +145,9 @@ def moved(state: SceneState, place: Place, row: int = 0) -> SceneState:
     for name in ("lane", "next", "goal"):
         ego[name][row] = _at(lanes, ego[name][row])
         own[name] = np.where(walking, _at(walks, own[name]), _at(lanes, own[name]))
-    came = own["memory"][:, CAME_FROM].astype(np.int64) - 1
-    own["memory"][~walking, CAME_FROM] = _at(lanes, came)[~walking] + 1
+    plain = np.isin(own["kind"], [int(kind) for kind in VEHICLES]) & (own["role"] <= int(Event.NONE))
+    came = own["memory"][plain, CAME_FROM].astype(np.int64) - 1  # who plays a role keeps other numbers there
+    own["memory"][plain, CAME_FROM] = _at(lanes, came) + 1
     own["kind"][(before >= 0) & (own["lane"] < 0)] = int(Kind.NONE)
     for k in np.flatnonzero((own["kind"] != int(Kind.NONE)) & (own["lane"] >= 0)):
         rows, points = (there.walks, there.walk_points) if walking[k] else (there.lanes, there.points)

@@ -253,7 +253,8 @@ class _Expansion:
         half = max(arm.out, arm.into) * street.lane_width
         if not has_room(plan_of(graph, growth.lines), line, half, (self.junction, near)):
             return None
-        if not is_free(growth.standing, line, half + street.pavement, ((here.x, here.y), end)):
+        meets = [(here.x, here.y)] if near is None else [(here.x, here.y), end]
+        if not is_free(growth.standing, line, half + street.pavement, meets):
             return None
         lines = (*growth.lines, line)
         if not (corners_fit(larger, lines, self.junction) and corners_fit(larger, lines, number)):

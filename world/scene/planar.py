@@ -18,7 +18,7 @@ BESIDE = (
 APART = 34.0  # m at least from a junction to another, and to a street that does not lead to it
 SHARED = 42.0  # m from a junction that two streets share, within which they may be near each other
 LEAST_ANGLE = math.radians(48)  # between two arms
-AROUND_ENDS = 55.0  # m from an end of a new street within which what stands there makes way for it
+AROUND_OPEN = 55.0  # m from an open junction within which what stands there makes way for it
 SAMPLES = 6.0  # m between the points of a street that are looked at
 NEAR = 420.0  # m beyond which nothing is looked at
 
@@ -67,15 +67,15 @@ def has_room(plan: Plan, line: np.ndarray, half: float, ends: tuple[int, int | N
     return True
 
 
-def is_free(standing: np.ndarray, line: np.ndarray, half: float, ends: tuple[Point, Point]) -> bool:
+def is_free(standing: np.ndarray, line: np.ndarray, half: float, open: Sequence[Point]) -> bool:
     """Whether nothing of `standing` [N, 3] (x, y, radius) is in the way of a street that is `half` m wide to either side; what stands
-    within AROUND_ENDS of its ends makes way."""
+    within AROUND_OPEN of the open junctions that it leaves or meets makes way."""
     if not len(standing):
         return True
     low, high = line.min(0) - half - 30, line.max(0) + half + 30
     near = standing[((standing[:, :2] >= low) & (standing[:, :2] <= high)).all(1)]
-    for end in ends:
-        near = near[np.hypot(near[:, 0] - end[0], near[:, 1] - end[1]) > AROUND_ENDS]
+    for x, y in open:
+        near = near[np.hypot(near[:, 0] - x, near[:, 1] - y) > AROUND_OPEN]
     return not len(near) or bool((_to_line(near[:, :2], line) > half + near[:, 2]).all())
 
 
