@@ -28,6 +28,7 @@ from world.scene.tokens import (
     STREET_TOKENS,
     STREETS,
     NewArm,
+    bends,
     decode_arm,
     encode_arms,
 )
@@ -278,20 +279,6 @@ class _Expansion:
         ]
         nearest = min(away, default=(math.inf, -1))
         return nearest[1] if nearest[0] < SNAP else None
-
-
-def bends(start: Point, end: Point, bend: float) -> tuple[Point, ...]:
-    """The points between two ends of a street whose middle lies `bend` times its chord left of that; none for a straight one."""
-    if abs(bend) < 1e-6:
-        return ()
-    (x0, y0), (x1, y1) = start, end
-    return tuple(
-        (
-            x0 + t * (x1 - x0) - 4 * bend * t * (1 - t) * (y1 - y0),
-            y0 + t * (y1 - y0) + 4 * bend * t * (1 - t) * (x1 - x0),
-        )
-        for t in (0.25, 0.5, 0.75)
-    )
 
 
 def _allowed(span: slice) -> Tensor:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from world.errors import DataError
+from world.scene.graph import Point
 from world.scene.objects import Kind
 from world.scene.plots import HOUSE_LOOKS
 
@@ -162,6 +163,20 @@ def decode_arm(tokens: Sequence[int]) -> NewArm:
         STREETS.value(name, token) for name, token in zip(ARM_FIELDS, tokens, strict=True)
     )
     return NewArm(direction, length, bend, round(lanes) // MOST_LANES + 1, round(lanes) % MOST_LANES + 1)
+
+
+def bends(start: Point, end: Point, bend: float) -> tuple[Point, ...]:
+    """The points between two ends of a street whose middle lies `bend` times its chord left of that; none for a straight one."""
+    if abs(bend) < 1e-6:
+        return ()
+    (x0, y0), (x1, y1) = start, end
+    return tuple(
+        (
+            x0 + t * (x1 - x0) - 4 * bend * t * (1 - t) * (y1 - y0),
+            y0 + t * (y1 - y0) + 4 * bend * t * (1 - t) * (x1 - x0),
+        )
+        for t in (0.25, 0.5, 0.75)
+    )
 
 
 def _lanes(count: int) -> int:

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from tests.world.scene.test_hd_map import areas_fit, whole
 from world.dynamics.growth import FEATURES, ROWS, SECTORS, Growth, Surroundings, Wish
 from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, save
-from world.dynamics.streets import LIKE, begun, bends, expand, grow, load_streets
+from world.dynamics.streets import LIKE, begun, expand, grow, load_streets
 from world.errors import DataError, WeightsError
 from world.evaluate.streets import fulfilled
 from world.scene.arms import centre_line
 from world.scene.build import build
 from world.scene.character import CONDITIONS, Character, character_of
 from world.scene.graph import Junction, RoadGraph, Street
+from world.scene.tokens import bends
 
 TINY = PrefixConfig(FEATURES, LIKE.vocabulary, LIKE.length, CONDITIONS, width=16, heads=2, layers=1)
 
