@@ -55,7 +55,7 @@ def evaluate_streets(
     note(0.7, "figures")
     found = [build(one.graph) for one in dreamt]
     wrong = [faults(one) for one in found]
-    result = {
+    result: dict[str, Any] = {
         "towns": towns,
         "milliseconds": 1000 * seconds / max(1, number),
         "faults": {name: sum(getattr(one, name) for one in wrong) for name in ("nowhere", "gaps", "overlaps")},

@@ -276,9 +276,10 @@ def decode_standing(tokens: Sequence[int]) -> Standing:
         raise DataError(f"{len(tokens)} tokens are no {kind.name.lower()}; take tokens of this version's tokenizer.")
     near = "near" if tokens[2] < ROADSIDE.first("far") else "far"
     s, behind = ROADSIDE.value("s", tokens[1]), ROADSIDE.value(near, tokens[2])
-    values = {name: ROADSIDE.value(name, token) for name, token in zip(shape, tokens[3:], strict=True)}
-    whole = {name: round(values.pop(name)) for name in ("floors", "look", "nose") if name in values}
-    return Standing(kind, s, behind, **values, **whole)
+    found = {name: ROADSIDE.value(name, token) for name, token in zip(shape, tokens[3:], strict=True)}
+    width, depth, crown, height = (found.get(name, 0.0) for name in ("width", "depth", "crown", "height"))
+    floors, look, nose = (round(found.get(name, 0.0)) for name in ("floors", "look", "nose"))
+    return Standing(kind, s, behind, width, depth, floors, look, crown, height, nose)
 
 
 def kind_of(token: int) -> Kind:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from world.errors import DataError
-from world.processes import each
+from world.processes import each, in_turn
 from world.scene.character import Character, character_of
 from world.scene.graph import LOOKS, PAVEMENT_WIDTH, RoadGraph, without_traps
 from world.scene.places import ENDING, load, save
@@ -103,7 +103,7 @@ def collect(
     about.write_text(json.dumps({"version": VERSION, "split": split}))
     there = {int(path.name[:6]) for path in folder.glob(f"*{ENDING}")}
     missing = [(split, number, folder) for number in range(count) if number not in there]
-    running = each(write, missing, workers, folder) if workers > 1 else (write(*row) for row in missing)
+    running = each(write, missing, workers, folder) if workers > 1 else in_turn(write, missing)
     for done, _ in enumerate(running):
         if report:
             report(count - len(missing) + done + 1, count)

@@ -11,7 +11,7 @@ import numpy as np
 
 from world.dynamics.roadside import USES, conditions, rows_of
 from world.errors import DataError
-from world.processes import each
+from world.processes import each, in_turn
 from world.scene import roadside
 from world.scene.build import build
 from world.scene.frontage import Ground
@@ -109,7 +109,7 @@ def collect(
     about.write_text(json.dumps({"version": VERSION, "split": split}))
     numbers = [*range(count), *(-1 - town for town in SPLITS[split] if split == "train")]
     missing = [(split, k, folder) for k in numbers if not (folder / f"{k:06d}.npz").exists()]
-    running = each(write, missing, workers, folder) if workers > 1 else (write(*row) for row in missing)
+    running = each(write, missing, workers, folder) if workers > 1 else in_turn(write, missing)
     for done, _ in enumerate(running):
         if report:
             report(len(numbers) - len(missing) + done + 1, len(numbers))
