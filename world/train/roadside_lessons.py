@@ -103,10 +103,10 @@ def collect(
     if split not in FIRST:
         raise DataError(f"There is no split '{split}'; there are: {', '.join(FIRST)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    about = folder / ABOUT
-    if about.exists() and json.loads(about.read_text()) != {"version": VERSION, "split": split}:
+    about, told = folder / ABOUT, json.dumps({"version": VERSION, "split": split})
+    if about.exists() and about.read_text() != told:
         raise DataError(f"{folder} holds roadsides of another split or version; name another folder.")
-    about.write_text(json.dumps({"version": VERSION, "split": split}))
+    about.write_text(told)
     numbers = [*range(count), *(-1 - town for town in SPLITS[split] if split == "train")]
     missing = [(split, k, folder) for k in numbers if not (folder / f"{k:06d}.npz").exists()]
     running = each(write, missing, workers, folder) if workers > 1 else in_turn(write, missing)
