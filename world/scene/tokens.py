@@ -252,8 +252,8 @@ def encode_standing(one: Standing) -> list[int]:
 
 def encode_stretch(objects: Sequence[Standing]) -> list[int]:
     """A stretch as tokens without BEGIN: what stands along it in order of s, END; what is over MOST_OBJECTS is left out."""
-    ordered = sorted(objects, key=lambda one: (ROADSIDE.token("s", one.s), one.behind, one.kind))
-    return [token for one in ordered[:MOST_OBJECTS] for token in encode_standing(one)] + [ROADSIDE.end]
+    ordered = sorted((encode_standing(one) for one in objects), key=lambda tokens: (tokens[1], tokens[2], tokens))
+    return [token for tokens in ordered[:MOST_OBJECTS] for token in tokens] + [ROADSIDE.end]
 
 
 def decode_stretch(tokens: Sequence[int]) -> list[Standing]:

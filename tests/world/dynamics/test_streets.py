@@ -125,7 +125,7 @@ def test_what_a_junction_sees_does_not_depend_on_where_north_is() -> None:
         junction = growth.open[0]
         street = next(k for k, s in enumerate(moved.streets) if junction in (s.start, s.end))
         rows, there = here.rows(np.arange(len(moved.streets)), junction, here.arrival(street, junction))
-        assert rows.shape == (ROWS, FEATURES) and there.sum() == min(ROWS, len(moved.streets))
+        assert rows.shape == (ROWS, FEATURES) and 2 < there.sum() <= len(moved.streets)
         return rows
 
     apart = np.abs(seen(0.0)[:, None] - seen(1.2)[None]).max(2)  # rows have no order
