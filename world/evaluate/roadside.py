@@ -144,7 +144,7 @@ def lost(stretch: Any, objects: list[Standing]) -> list[float]:
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """The result as rows of text."""
     ours, theirs = result["dreamt"], result["rules"]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             f"things along the streets of {result['networks']} networks",
             f"{ours['things']:,}",

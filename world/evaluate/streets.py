@@ -158,7 +158,7 @@ def _named(wish: Wish) -> str:
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """The result as rows of text."""
     wrong, dead = result["faults"], result["dead_ends"]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (f"gaps, overlaps, lanes that lead nowhere in {result['towns']} towns", _faults(wrong), "", "0"),
         ("warnings of netconvert a town", f"{result['warnings']:.2f}", f"{result['true_warnings']:.2f}", ""),
         ("dead ends", f"{dead['dreamt']:.1%}", f"{dead['true']:.1%}", ""),

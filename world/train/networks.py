@@ -77,7 +77,7 @@ def warped(whole: Surroundings, slope: float, random: np.random.Generator) -> Su
     waves, ways = np.zeros((2, 2)), np.zeros((2, 2))
     phases, flip = random.uniform(0, math.tau, 2), np.array([1.0, 1.0])
     for k in range(2):
-        length, bearing, other = random.uniform(350, 900), *random.uniform(0, math.tau, 2)
+        length, (bearing, other) = random.uniform(350, 900), random.uniform(0, math.tau, 2)
         number = math.tau / length
         waves[k] = number * np.array([math.cos(bearing), math.sin(bearing)])
         ways[k] = 0.5 * slope / number * np.array([math.cos(other), math.sin(other)])
