@@ -16,9 +16,9 @@ from world.scene.tokens import MOST_ARMS, MOST_LANES
 ROWS, FEATURES = 32, 13  # streets that a junction sees, and numbers of each
 SEEN = 320.0  # m to the furthest of them
 SECTORS = {  # rad from the heading of arrival within which an arm is what a plan calls so
-    "right": (math.radians(-118), math.radians(-58)),
-    "straight": (math.radians(-28), math.radians(28)),
-    "left": (math.radians(58), math.radians(118)),
+    "right": (math.radians(-114), math.radians(-66)),
+    "straight": (math.radians(-24), math.radians(24)),
+    "left": (math.radians(66), math.radians(114)),
 }
 
 

@@ -215,7 +215,7 @@ class _Expansion:
         elif name == "bend" and ours:
             first, field = STREETS.first(name), STREETS.field(name)
             allowed[STREETS.span(name)] = False
-            allowed[first + field.bin(-0.05) : first + field.bin(0.05) + 1] = True
+            allowed[first + field.bin(-0.0125) : first + field.bin(0.0125) + 1] = True
         elif name == "lanes":
             most = self.character.lanes or MOST_LANES
             if ours and self.wish.lanes:
