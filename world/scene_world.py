@@ -20,12 +20,14 @@ from torch import Tensor
 
 from world.controls import Control
 from world.driver import Action
-from world.dynamics.dreamt import GrowingPlace, is_dreamt
+from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark
 from world.dynamics.driver import DRIVER, By, drive
 from world.dynamics.extend import grown_place
+from world.dynamics.growth import asked_from
 from world.dynamics.horizon import Horizon
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.way_ahead import ARMS, way_ahead
 from world.errors import DataError
 from world.frame import Frame, Readout
 from world.inputs import DRIVING, Inputs
@@ -162,13 +164,31 @@ class SceneDream:
     def step(self, control: Control) -> Frame:
         """One frame on under `control`."""
         before = self.state_now
-        self._scene = step(self._horizon.step(before), [control])
+        self._scene = step(self._horizon.step(before, control.command), [control])
         halfway = between(before, self._scene, 0.5) if self.smooth and self._seconds < AT_MOST else None
         return self._publish(control, self.index + 1, halfway)
 
     def drive(self, command: int, target_speed: float) -> Action:
         """What the driver would do now, given a command and a target speed in m/s."""
         return Action(*drive(self.state_now, command, target_speed, by=self.model.driver))
+
+    @property
+    def remark(self) -> str:
+        """What somebody who drives here should know of the place; mostly nothing."""
+        return remark(self._place)
+
+    def turn_ahead(self, command: int) -> str:
+        """A sentence where the turn that a command asks for cannot be made at the next junction; else nothing."""
+        way = way_ahead(self.state_now, command)
+        if way is None or (way.found and not way.passed):
+            return ""
+        arm = f"{'straight on' if ARMS[command] == 'straight' else f'to the {ARMS[command]}'}"
+        if way.found:
+            later = "the one after has" if way.passed == 1 else f"the one {way.passed} junctions later has"
+            return f"The next junction has no street {arm}; {later}."
+        if isinstance(place := self.state_now.places[0], GrowingPlace) and way.end in place.growth.open:
+            return f"No junction ahead has a street {arm} yet; one is being dreamt."
+        return f"No junction on this way has a street {arm}; say another turn, or drive on."
 
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""
@@ -212,10 +232,10 @@ class SceneDream:
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
         place = model.place(dream._place)
         if isinstance(place, GrowingPlace):
-            asked = tuple((float(x), float(y)) for x, y in values["asked"])
+            asked = tuple(asked_from(one) for one in values["asked"])
             place = grown_place(place.name, asked, *place.weights)
         if values.get("pending"):
-            dream._horizon = Horizon((float(values["pending"][0]), float(values["pending"][1])))
+            dream._horizon = Horizon(asked_from(values["pending"]))
         dream._scene = from_bytes(place, parts)
         check(dream._scene)
         control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})

@@ -150,10 +150,13 @@ def dream(
     from bridge.loop import headless
     from bridge.snapshot import Beginning
     from world.data.footage import first_frames
+    from world.dynamics.dreamt import remark
 
     if film:
         check_clip(film)
     tell_of_compiling(world)
+    if scene is not None and (text := remark(scene)):
+        say(text)
     beginning = Beginning(first_frames(film, at), speed / 3.6) if film else None
     with progress("dream") as report:
         clip = headless(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from world.dynamics import roadside, streets
-from world.dynamics.growth import Growth
+from world.dynamics.growth import Asked, Growth
 from world.errors import DataError
 from world.scene import roadside as rules
 from world.scene.build import build
@@ -50,7 +50,7 @@ class GrowingPlace(Place):
     growth: Growth
     told: Dreamt
     weights: tuple[Path, Path]
-    asked: tuple[tuple[float, float], ...] = ()
+    asked: tuple[Asked, ...] = ()
 
 
 def is_dreamt(name: str) -> bool:
@@ -63,6 +63,20 @@ def dreamt_of(name: str) -> Dreamt:
     words = plain.split(":")[1:]
     seed = int(words.pop(0)) if words and words[0].isdigit() else 0
     return Dreamt(seed, character_of(words), mark)
+
+
+def remark(name: str, lined_by: Path = roadside.FOLDER) -> str:
+    """What somebody who drives in a place of that name should know; mostly nothing."""
+    if not is_dreamt(name) or is_lined_by_network(lined_by):
+        return ""
+    return (
+        "No network that lines dreamt streets is here, so rules line them; train one with `lucidrive train roadside`."
+    )
+
+
+def is_lined_by_network(lined_by: Path = roadside.FOLDER) -> bool:
+    """Whether there are weights for what lines streets."""
+    return (lined_by / "config.json").exists()
 
 
 def dreamt_place(name: str, grown_by: Path = streets.FOLDER, lined_by: Path = roadside.FOLDER) -> GrowingPlace:
@@ -90,7 +104,7 @@ def _begun(told: Dreamt, grown_by: Path, lined_by: Path) -> GrowingPlace:
 
 def lined(place: HDMap, seed: int, lined_by: Path = roadside.FOLDER) -> np.ndarray:
     """PROP [N] along a map's streets: dreamt where there are weights for it, else by the rules."""
-    if (lined_by / "config.json").exists():
+    if is_lined_by_network(lined_by):
         return roadside.line(roadside.load_roadside(lined_by), place, seed).props
     return rules.line(place)
 

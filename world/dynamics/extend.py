@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +15,9 @@ import numpy as np
 from world.controls import Event
 from world.dynamics import roadside, streets
 from world.dynamics.dreamt import GrowingPlace, dreamt_place, lined
-from world.dynamics.growth import Growth
+from world.dynamics.growth import Asked, Growth, Surroundings, Wish
 from world.dynamics.motion import CAME_FROM
+from world.dynamics.prefix_lm import PrefixLM
 from world.dynamics.tables import tables
 from world.scene import furniture
 from world.scene import roadside as rules
@@ -31,6 +33,8 @@ from world.scene.tokens import BARRIERS
 
 REACH = 420.0  # m from our car within which no junction is left open
 MOST = 24  # junctions at once
+WISHED = 3  # junctions one after the other that are tried for what a plan asks
+NEXT = 60.0  # m to the next junction at least
 SURE = 0.3  # m that what stood there before may reach onto a new pavement
 _RULED = (int(Kind.SIGNAL), int(Kind.SIGN))
 _BEHIND = (int(Kind.HOUSE), int(Kind.CAR), *map(int, BARRIERS))
@@ -41,15 +45,15 @@ def is_due(place: Place, x: float, y: float) -> bool:
     return isinstance(place, GrowingPlace) and bool(_open_near(place.growth, x, y))
 
 
-def extended(place: GrowingPlace, x: float, y: float) -> GrowingPlace:
-    """The place with every junction within REACH of (x, y) grown, MOST at once; itself where none is open there.
+def extended(place: GrowingPlace, asked: Asked) -> GrowingPlace:
+    """The place with what a plan wished for, and every junction within REACH grown, MOST at once; itself where none is open there.
 
     Streets and junctions keep their numbers; props keep their rows, but what a new street takes the place of becomes Kind.NONE.
     """
     model, lined_by = streets.load_streets(place.weights[0]), place.weights[1]
-    growth = replace(place.growth, standing=_standing(place.props))
+    growth = _as_wished(model, replace(place.growth, standing=_standing(place.props)), place, asked)
     for _ in range(MOST):
-        open = _open_near(growth, x, y)
+        open = _open_near(growth, asked.x, asked.y)
         if not open:
             break
         growth, _ = streets.expand(model, growth, open[0], place.told.seed, place.told.character)
@@ -57,14 +61,50 @@ def extended(place: GrowingPlace, x: float, y: float) -> GrowingPlace:
         return place
     made = build(growth.graph)
     new = set(range(len(place.growth.graph.streets), len(growth.graph.streets)))
-    props = _with_new(place.props, made, _lined(growth.graph, new, place.told.seed, lined_by))
-    return replace(place, map=made, props=props, growth=growth, asked=(*place.asked, (x, y)))
+    lining = _lined(growth.graph, new, place.told.seed, lined_by) if new else place.props[:0]
+    props = _with_new(place.props, made, lining)
+    return replace(place, map=made, props=props, growth=growth, asked=(*place.asked, asked))
+
+
+def _as_wished(model: PrefixLM, growth: Growth, place: GrowingPlace, asked: Asked) -> Growth:
+    """With the arm that a plan asks for at the open junction that our way ends at; where it has no room, at the one after."""
+    junction, street, metres = asked.junction, asked.street, asked.metres
+    for _ in range(WISHED if asked.arm else 0):
+        if not (0 <= junction < len(growth.graph.junctions)) or junction in growth.grown:
+            break
+        told = (place.told.seed, place.told.character)
+        made, granted = streets.expand(model, growth, junction, *told, Wish(asked.arm), street)
+        if granted:
+            return made
+        growth, _ = streets.expand(model, growth, junction, *told, Wish(within=max(NEXT, metres)), street)
+        onward = _straight_on(growth, junction, street)
+        if onward is None:
+            break
+        here, there = (growth.graph.junctions[k] for k in (junction, onward[0]))
+        metres -= float(np.hypot(here.x - there.x, here.y - there.y))
+        junction, street = onward
+    return growth
+
+
+def _straight_on(growth: Growth, junction: int, street: int) -> tuple[int, int] | None:
+    """The junction that one comes to next, and the street that leads there; None where a junction has no other street."""
+    around = Surroundings.of(growth.graph, growth.grown, growth.lines)
+    heading = around.arrival(street, junction)
+    turned = {
+        k: abs(math.remainder(around.arrival(k, junction) + math.pi - heading, math.tau))
+        for k, own in enumerate(growth.graph.streets)
+        if junction in (own.start, own.end) and k != street
+    }
+    if not turned:
+        return None
+    onward = min(turned, key=lambda k: turned[k])
+    return int(around.ends[onward].sum()) - junction, onward
 
 
 @lru_cache(maxsize=32)
 def grown_place(
     name: str,
-    asked: tuple[tuple[float, float], ...],
+    asked: tuple[Asked, ...],
     grown_by: Path = streets.FOLDER,
     lined_by: Path = roadside.FOLDER,
 ) -> GrowingPlace:
@@ -72,7 +112,7 @@ def grown_place(
     if not asked:
         return dreamt_place(name, grown_by, lined_by)
     before = grown_place(name, asked[:-1], grown_by, lined_by)
-    place = extended(before, *asked[-1])
+    place = extended(before, asked[-1])
     tables(place.map)  # made here, where nobody waits for them
     return place
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +44,28 @@ class Wish:
             raise DataError(f"A junction of {self.arms} arms has none to the {self.arm}; ask for three or more.")
         if self.within is not None and self.within < 60:
             raise DataError(f"A junction within {self.within:.0f} m leaves no room for a street; ask for 60 m or more.")
+
+
+class Asked(NamedTuple):
+    """Where a place was extended: what lies open near (x, y), and what a plan wished for there. arm: a key of SECTORS, or none ("");
+    junction, street: the open junction that our way ends at, and the street that it reaches it by; metres: that are left behind that
+    junction until the plan gives up."""
+
+    x: float
+    y: float
+    arm: str = ""
+    junction: int = -1
+    street: int = -1
+    metres: float = 0.0
+
+
+def asked_from(values: Sequence[Any]) -> Asked:
+    """As JSON has it. TypeError, ValueError, IndexError or DataError for what is none."""
+    x, y, *wish = values
+    arm, junction, street, metres = wish or ("", -1, -1, 0.0)
+    if not (arm == "" or arm in SECTORS) or not all(math.isfinite(float(one)) for one in (x, y, metres)):
+        raise ValueError("no such wish")
+    return Asked(float(x), float(y), arm, int(junction), int(street), float(metres))
 
 
 @dataclass(frozen=True, eq=False)

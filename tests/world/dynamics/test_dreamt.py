@@ -13,6 +13,7 @@ from world.controls import Control
 from world.dynamics import dreamt
 from world.dynamics.dreamt import GrowingPlace, dreamt_of, dreamt_place, is_dreamt
 from world.dynamics.extend import extended, is_due, moved
+from world.dynamics.growth import Asked
 from world.dynamics.horizon import Horizon
 from world.dynamics.prefix_lm import save
 from world.dynamics.start import start
@@ -44,7 +45,7 @@ def place(weights: Path) -> GrowingPlace:
 def larger(place: GrowingPlace) -> GrowingPlace:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("world.dynamics.extend.MOST", 3)
-        return extended(place, 0.0, 0.0)
+        return extended(place, Asked(0.0, 0.0))
 
 
 def test_a_name_says_how_it_is_dreamt(place: GrowingPlace, weights: Path) -> None:
@@ -70,7 +71,7 @@ def test_places_have_names(tmp_path: Path) -> None:
 def test_what_stands_stays_when_a_place_grows(place: GrowingPlace, larger: GrowingPlace) -> None:
     whole(larger.map)
     before, after = place.map.graph, larger.map.graph
-    assert is_due(place, 0.0, 0.0) and larger.asked == ((0.0, 0.0),)
+    assert is_due(place, 0.0, 0.0) and larger.asked == (Asked(0.0, 0.0),)
     assert after.streets[: len(before.streets)] == before.streets and len(after.streets) > len(before.streets)
     rows = larger.props[: len(place.props)]
     stays = rows["kind"] != int(Kind.NONE)
