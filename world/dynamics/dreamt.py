@@ -1,12 +1,14 @@
 """Places that are dreamt: streets grown by a network, lined by another or by the rules, known by a name that says how.
 
-"dreamt", "dreamt:7", "dreamt:7:dense:grid:2": a seed, then the character in any order. The place's own name also ends in a mark of the
+"dreamt", "dreamt:7", "dreamt:7:dense:grid:2": a seed, then the character in any order; "dreamt:7:dense+600:suburban": another one
+from 600 m from its middle on. The place's own name also ends in a mark of the
 graph, so that a saved drive never goes on in other streets.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +20,7 @@ from world.dynamics.growth import Asked, Growth
 from world.errors import DataError
 from world.scene import roadside as rules
 from world.scene.build import build
-from world.scene.character import Character, character_of
+from world.scene.character import Regions, regions_of
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import HDMap
 from world.scene.state import Place
@@ -26,6 +28,7 @@ from world.scene.state import Place
 DREAMT = "dreamt"
 JUNCTIONS = 60  # that have their streets before a drive begins
 MARK = "#"
+EVERYWHERE = Regions()  # anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +36,22 @@ class Dreamt:
     """What a name says. mark: of the graph that it must become; empty: any."""
 
     seed: int = 0
-    character: Character = streets.ANYTHING
+    regions: Regions = EVERYWHERE
     mark: str = ""
 
     @property
     def name(self) -> str:
         """The name without a mark."""
-        words = (self.character.look, self.character.plan, self.character.lanes)
-        return ":".join([DREAMT, str(self.seed), *(str(word) for word in words if word)])
+        later = "".join("+" + ":".join([str(far), *own.words]) for far, own in self.regions.later)
+        return ":".join([DREAMT, str(self.seed), *self.regions.first.words]) + later
+
+    def looks(self, graph: RoadGraph) -> dict[int, str]:
+        """How each street of a graph is lined where that is not the same everywhere."""
+        if not self.regions.later:
+            return {}
+        ends = [(graph.junctions[street.start], graph.junctions[street.end]) for street in graph.streets]
+        middles = [((a.x + b.x) / 2, (a.y + b.y) / 2) for a, b in ends]
+        return {k: self.regions.at(*middle).look or graph.look for k, middle in enumerate(middles)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +71,11 @@ def is_dreamt(name: str) -> bool:
 def dreamt_of(name: str) -> Dreamt:
     """DataError for a name that says what there is not."""
     plain, _, mark = name.partition(MARK)
-    words = plain.split(":")[1:]
-    seed = int(words.pop(0)) if words and words[0].isdigit() else 0
-    return Dreamt(seed, character_of(words), mark)
+    seed, _, rest = plain.removeprefix(DREAMT).removeprefix(":").partition(":")
+    head, plus, outside = seed.partition("+")
+    if not head.isdigit():
+        return Dreamt(0, regions_of(":".join(part for part in (seed, rest) if part)), mark)
+    return Dreamt(int(head), regions_of(f"{plus}{outside}:{rest}" if plus else rest), mark)
 
 
 def remark(name: str, lined_by: Path = roadside.FOLDER) -> str:
@@ -96,17 +109,24 @@ def dreamt_place(name: str, grown_by: Path = streets.FOLDER, lined_by: Path = ro
 
 @lru_cache(maxsize=8)
 def _begun(told: Dreamt, grown_by: Path, lined_by: Path) -> GrowingPlace:
-    growth = streets.grow(streets.load_streets(grown_by), told.seed, told.character, JUNCTIONS)
+    model, regions = streets.load_streets(grown_by), told.regions
+    growth = streets.grow(model, told.seed, regions.first, JUNCTIONS, at=regions.at)
     place = build(growth.graph)
-    name, props = f"{told.name}{MARK}{mark_of(growth.graph)}", lined(place, told.seed, lined_by)
+    name, props = (
+        f"{told.name}{MARK}{mark_of(growth.graph)}",
+        lined(place, told.seed, lined_by, told.looks(growth.graph)),
+    )
     return GrowingPlace(name, place, props, growth, told, (grown_by, lined_by))
 
 
-def lined(place: HDMap, seed: int, lined_by: Path = roadside.FOLDER) -> np.ndarray:
-    """PROP [N] along a map's streets: dreamt where there are weights for it, else by the rules."""
+def lined(
+    place: HDMap, seed: int, lined_by: Path = roadside.FOLDER, looks: Mapping[int, str] | None = None
+) -> np.ndarray:
+    """PROP [N] along a map's streets: dreamt where there are weights for it, else by the rules. looks: of streets that are not lined
+    as the others are."""
     if is_lined_by_network(lined_by):
-        return roadside.line(roadside.load_roadside(lined_by), place, seed).props
-    return rules.line(place)
+        return roadside.line(roadside.load_roadside(lined_by), place, seed, looks=looks).props
+    return rules.line(place, looks)
 
 
 def mark_of(graph: RoadGraph) -> str:

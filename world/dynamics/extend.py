@@ -14,7 +14,7 @@ import numpy as np
 
 from world.controls import Event
 from world.dynamics import roadside, streets
-from world.dynamics.dreamt import GrowingPlace, dreamt_place, lined
+from world.dynamics.dreamt import Dreamt, GrowingPlace, dreamt_place, lined
 from world.dynamics.growth import Asked, Growth, Surroundings, Wish
 from world.dynamics.motion import CAME_FROM
 from world.dynamics.prefix_lm import PrefixLM
@@ -56,12 +56,13 @@ def extended(place: GrowingPlace, asked: Asked) -> GrowingPlace:
         open = _open_near(growth, asked.x, asked.y)
         if not open:
             break
-        growth, _ = streets.expand(model, growth, open[0], place.told.seed, place.told.character)
+        at = growth.graph.junctions[open[0]]
+        growth, _ = streets.expand(model, growth, open[0], place.told.seed, place.told.regions.at(at.x, at.y))
     if growth.grown == place.growth.grown:
         return place
     made = build(growth.graph)
     new = set(range(len(place.growth.graph.streets), len(growth.graph.streets)))
-    lining = _lined(growth.graph, new, place.told.seed, lined_by) if new else place.props[:0]
+    lining = _lined(growth.graph, new, place.told, lined_by) if new else place.props[:0]
     props = _with_new(place.props, made, lining)
     return replace(place, map=made, props=props, growth=growth, asked=(*place.asked, asked))
 
@@ -72,7 +73,8 @@ def _as_wished(model: PrefixLM, growth: Growth, place: GrowingPlace, asked: Aske
     for _ in range(WISHED if asked.arm else 0):
         if not (0 <= junction < len(growth.graph.junctions)) or junction in growth.grown:
             break
-        told = (place.told.seed, place.told.character)
+        at = growth.graph.junctions[junction]
+        told = (place.told.seed, place.told.regions.at(at.x, at.y))
         made, granted = streets.expand(model, growth, junction, *told, Wish(asked.arm), street)
         if granted:
             return made
@@ -93,7 +95,7 @@ def _straight_on(growth: Growth, junction: int, street: int) -> tuple[int, int] 
     turned = {
         k: abs(math.remainder(around.arrival(k, junction) + math.pi - heading, math.tau))
         for k, own in enumerate(growth.graph.streets)
-        if junction in (own.start, own.end) and k != street
+        if k != street and (own.forward if own.start == junction else own.backward if own.end == junction else 0)
     }
     if not turned:
         return None
@@ -130,12 +132,12 @@ def _standing(props: np.ndarray) -> np.ndarray:
     return np.stack([own["x"], own["y"], 0.5 * np.hypot(own["length"], own["width"])], 1)
 
 
-def _lined(graph: RoadGraph, new: set[int], seed: int, lined_by: Path) -> np.ndarray:
+def _lined(graph: RoadGraph, new: set[int], told: Dreamt, lined_by: Path) -> np.ndarray:
     """PROP [N] along new streets: from a map of these and of the streets that meet them."""
     ends = {end for k in new for end in (graph.streets[k].start, graph.streets[k].end)}
     kept = [k for k, s in enumerate(graph.streets) if s.start in ends or s.end in ends]
     part = build(replace(graph, streets=tuple(graph.streets[k] for k in kept)))
-    props = lined(part, seed, lined_by)
+    props = lined(part, told.seed, lined_by, told.looks(part.graph))
     numbers = np.array(kept, np.int32)
     props = props[~np.isin(props["kind"], _RULED) & (props["street"] >= 0)].copy()
     props["street"] = numbers[props["street"]]

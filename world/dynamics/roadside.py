@@ -7,7 +7,7 @@ from the map and are the rules'.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from world.scene.tokens import (
 )
 
 FOLDER = Path(__file__).parent.parent / "weights" / "roadside"
-USES = ("housing", "shops", "park", "square", "car park", "building site")
+USES = ("housing", "shops", "park", "square", "car park", "building site", "school")
 CONDITIONS = (len(LOOKS) + 1, len(USES) + 1)  # how many values each has; 0: anything
 PROFILE = np.arange(-8.0, STRETCH + 9.0, 8.0)  # m along a stretch where it is told how deep the ground is free
 DEPTH = 40.0  # m of free ground at most
@@ -221,8 +221,14 @@ class _Lining:
 
 
 @torch.inference_mode()
-def line(model: PrefixLM, place: HDMap, seed: int = 0, uses: dict[int, str] | None = None) -> Lined:
-    """Everything along a map's streets. uses: how a street is lined, one of USES by its number; others as it comes.
+def line(
+    model: PrefixLM,
+    place: HDMap,
+    seed: int = 0,
+    uses: Mapping[int, str] | None = None,
+    looks: Mapping[int, str] | None = None,
+) -> Lined:
+    """Everything along a map's streets. uses: how a street is lined, one of USES by its number; others as it comes; looks: its look, where that is not the map's.
 
     What it draws follows from the seed and from what stands nearby.
     """
@@ -233,15 +239,20 @@ def line(model: PrefixLM, place: HDMap, seed: int = 0, uses: dict[int, str] | No
         waves[stretch.corner, stretch.wave].append(stretch)
     for key in sorted(waves):
         for first in range(0, len(waves[key]), TOGETHER):
-            _write(model, lining, waves[key][first : first + TOGETHER], seed, uses or {})
+            _write(model, lining, waves[key][first : first + TOGETHER], seed, uses or {}, looks or {})
     fixed = [prop for prop in lining.posts if prop.kind in (Kind.SIGNAL, Kind.SIGN)]
     return Lined(table([*fixed, *lining.things]), lining.drawn, lining.left_out)
 
 
-def _write(model: PrefixLM, lining: _Lining, group: list[Stretch], seed: int, uses: dict[int, str]) -> None:
+def _write(
+    model: PrefixLM, lining: _Lining, group: list[Stretch], seed: int, uses: Mapping[int, str], looks: Mapping[int, str]
+) -> None:
     """Stretches side by side, a token of each at a time."""
     rows = [rows_of(stretch, lining.place, lining.ground, lining.things) for stretch in group]
-    told = [conditions(lining.place.graph.look, uses.get(stretch.side.street)) for stretch in group]
+    told = [
+        conditions(looks.get(street, lining.place.graph.look), uses.get(street))
+        for street in (stretch.side.street for stretch in group)
+    ]
     written = model.begin(
         torch.from_numpy(np.stack([one for one, _ in rows])),
         torch.from_numpy(np.stack([there for _, there in rows])),

@@ -1,12 +1,14 @@
 """Which streets come next: a transformer grows a road graph junction by junction, and what a plan asks for is there.
 
 After Neural Turtle Graphics (Chu et al. 2019, arXiv 1910.02055): a junction sees the nearest streets in its own frame and writes its
-new arms. Arms that end near a junction which is still open meet it, so that blocks close; what has no room is drawn again.
+new arms. Arms that end near a junction which is still open meet it, so that blocks close; what has no room is drawn again. A street may be
+one-way where it closes a block: every junction's first street goes both ways, so that one gets everywhere and back.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from world.scene.graph import Junction, Point, RoadGraph, Street
 from world.scene.planar import corners_fit, has_room, is_free, plan_of
 from world.scene.tokens import (
     ARM_FIELDS,
+    LANES,
     MOST_ARMS,
     MOST_LANES,
     STREET_TOKENS,
@@ -31,6 +34,7 @@ from world.scene.tokens import (
     bends,
     decode_arm,
     encode_arms,
+    lanes_of,
 )
 
 FOLDER = Path(__file__).parent.parent / "weights" / "streets"
@@ -44,6 +48,7 @@ HEAT = 0.85  # temperature
 FIRST_LENGTH = 80.0  # m of the street that everything begins with
 LIKE = PrefixConfig(FEATURES, STREETS.size, STREET_TOKENS, CONDITIONS)
 ANYTHING, NO_WISH = Character(), Wish()
+CharacterAt = Callable[[float, float], Character]
 
 
 def begun(character: Character = ANYTHING, seed: int = 0) -> Growth:
@@ -104,6 +109,7 @@ class _Expansion:
             math.remainder(here.arrival(street, junction) + math.pi - self.heading, math.tau)
             for street in self.incident
         ]
+        self.leaves = [self._lanes_out(growth.graph.streets[k]) > 0 for k in self.incident]  # by which one may drive on
         rows, there = here.rows(np.arange(len(growth.graph.streets)), junction, self.heading)
         told = torch.tensor([character.conditions])
         self.start = model.begin(torch.from_numpy(rows)[None], torch.from_numpy(there)[None], told)
@@ -131,7 +137,7 @@ class _Expansion:
             tokens = [direction]
             for name in ARM_FIELDS[1:]:
                 logits, written = self._next(written, tokens[-1])
-                tokens.append(drawn(logits, self._field(name, tokens), HEAT, self.generator))
+                tokens.append(drawn(logits, self._field(growth, name, tokens), HEAT, self.generator))
             made = self._placed(growth, decode_arm(tokens))
             if made is None:
                 self.failed += 1
@@ -153,6 +159,7 @@ class _Expansion:
         """Takes down an arm that has its place, the growth's last street; the bin of its direction."""
         end = growth.graph.junctions[growth.graph.streets[-1].end]
         self.standing.append(self._bearing((end.x, end.y)))
+        self.leaves.append(self._lanes_out(growth.graph.streets[-1]) > 0)
         self.wanted = self.wanted and not self._has_wanted()
         return tokens[0] - STREETS.first("direction")
 
@@ -204,7 +211,7 @@ class _Expansion:
         allowed[STREETS.end] = not (must and free.any())
         return allowed
 
-    def _field(self, name: str, tokens: list[int]) -> Tensor:
+    def _field(self, growth: Growth, name: str, tokens: list[int]) -> Tensor:
         """Tokens of an arm's next field."""
         allowed = _allowed(STREETS.span(name))
         ours = self._is_wanted(STREETS.value("direction", tokens[0]))
@@ -220,10 +227,13 @@ class _Expansion:
             most = self.character.lanes or MOST_LANES
             if ours and self.wish.lanes:
                 most = max(most, self.wish.lanes)
-            for number in range(MOST_LANES**2):
-                out, into = number // MOST_LANES + 1, number % MOST_LANES + 1
+            direction, length = STREETS.value("direction", tokens[0]), STREETS.value("length", tokens[1])
+            closes = self._open_near(growth, self._end(direction, length)) is not None
+            for number in range(LANES):
+                out, into = lanes_of(number)
                 fits = max(out, into) <= most and not (ours and self.wish.lanes and out != self.wish.lanes)
-                allowed[STREETS.first(name) + number] = fits
+                one_way = not (out and into)
+                allowed[STREETS.first(name) + number] = fits and not (one_way and (not closes or (ours and not out)))
         return allowed
 
     def _is_wanted(self, direction: float) -> bool:
@@ -234,14 +244,17 @@ class _Expansion:
 
     def _has_wanted(self) -> bool:
         low, high = SECTORS[self.wish.arm] if self.wish.arm else (0.0, 0.0)
-        return any(low <= direction <= high for direction in self.standing)
+        return any(
+            low <= direction <= high and leaves for direction, leaves in zip(self.standing, self.leaves, strict=True)
+        )
 
     def _placed(self, growth: Growth, arm: NewArm) -> Growth | None:
         """The growth with an arm as its last street; None where there is no room for it."""
         graph, here = growth.graph, growth.graph.junctions[self.junction]
-        way = self.heading + arm.direction
-        end = (here.x + arm.length * math.cos(way), here.y + arm.length * math.sin(way))
+        end = self._end(arm.direction, arm.length)
         near = self._open_near(growth, end)
+        if near is None and not (arm.out and arm.into):
+            return None
         if near is not None:
             end = (graph.junctions[near].x, graph.junctions[near].y)
             if self._is_wanted(arm.direction) and not self._is_wanted(self._bearing(end)):
@@ -261,6 +274,15 @@ class _Expansion:
         if not (corners_fit(larger, lines, self.junction) and corners_fit(larger, lines, number)):
             return None
         return replace(growth, graph=larger, lines=lines)
+
+    def _lanes_out(self, street: Street) -> int:
+        """Lanes by which one drives out of the junction."""
+        return street.forward if street.start == self.junction else street.backward
+
+    def _end(self, direction: float, length: float) -> Point:
+        """Where an arm ends."""
+        here, way = self.growth.graph.junctions[self.junction], self.heading + direction
+        return here.x + length * math.cos(way), here.y + length * math.sin(way)
 
     def _bearing(self, end: Point) -> float:
         here = self.growth.graph.junctions[self.junction]
@@ -289,14 +311,18 @@ def _allowed(span: slice) -> Tensor:
 
 def grow(
     model: PrefixLM, seed: int = 0, character: Character = ANYTHING, junctions: int = 60, growth: Growth | None = None,
-    around: Point = (0.0, 0.0),
+    around: Point = (0.0, 0.0), at: CharacterAt | None = None,
 ) -> Growth:  # fmt: skip
-    """Grows until so many junctions have their arms, the one nearest to `around` first; earlier where nothing is open any more."""
+    """Grows until so many junctions have their arms, the one nearest to `around` first; earlier where nothing is open any more.
+
+    at: the character of streets around a junction at (x, y), where it is not the same everywhere.
+    """
     growth = growth or begun(character, seed)
     while len(growth.grown) < junctions and (open := growth.open):
         there = growth.graph.junctions
         nearest = min(open, key=lambda k: (there[k].x - around[0]) ** 2 + (there[k].y - around[1]) ** 2)
-        growth, _ = expand(model, growth, nearest, seed, character)
+        own = at(there[nearest].x, there[nearest].y) if at else character
+        growth, _ = expand(model, growth, nearest, seed, own)
     return growth
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from world.errors import DataError
@@ -35,6 +36,39 @@ class Character:
             LOOKS.index(self.look) + 1 if self.look else 0,
             self.lanes or 0,
         )
+
+    @property
+    def words(self) -> list[str]:
+        """As `character_of` takes them."""
+        return [str(word) for word in (self.look, self.plan, self.lanes) if word]
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Characters that follow one another from the middle of a town outwards. later: (m from there, what streets are like from there on),
+    nearest first."""
+
+    first: Character = Character()
+    later: tuple[tuple[int, Character], ...] = ()
+
+    def at(self, x: float, y: float) -> Character:
+        """What streets around a point are like."""
+        away = math.hypot(x, y)
+        return next((own for far, own in reversed(self.later) if away >= far), self.first)
+
+
+def regions_of(text: str) -> Regions:
+    """Of words like "dense:grid+600:suburban:1": dense streets in a grid, and from 600 m on suburban ones of one lane. DataError."""
+    parts = [[word for word in part.split(":") if word] for part in text.split("+")]
+    later: list[tuple[int, Character]] = []
+    for number, *words in (part or [""] for part in parts[1:]):
+        if not number.isdigit() or not words or (later and int(number) <= later[-1][0]):
+            raise DataError(
+                f"'+{number}' does not say where streets become others; say the metres from the town's middle, rising, and then "
+                "what they are like: dense:grid+600:suburban."
+            )
+        later.append((int(number), character_of(words)))
+    return Regions(character_of(parts[0]), tuple(later))
 
 
 def character_of(words: list[str]) -> Character:

@@ -20,7 +20,7 @@ _SPEED_LIMIT, _GIVE_WAY = range(2)  # PROP.look % 5 of a SIGN; look // 5: 50, 30
 _TREE, _CROWN, _HIGH, _LOOK, _BENCH, _SHELTER, _BOLLARD, _SIDE = range(300, 308)
 
 
-def line(side: Side, graph: RoadGraph) -> list[Prop]:
+def line(side: Side, graph: RoadGraph, look: str) -> list[Prop]:
     """Lamps and trees at the kerb, the rest at the pavement's inner edge."""
     street = graph.streets[side.street]
     found: list[Prop] = []
@@ -30,10 +30,10 @@ def line(side: Side, graph: RoadGraph) -> list[Prop]:
     found += [_post(side, s, Kind.LAMP, 6.5, 0, toward=True) for s in lamps]
     for s in np.arange(11.0, side.length - 9.0, 7.5):
         far = min((abs(s - lamp) for lamp in lamps), default=99.0)
-        if far > 3.5 and side.die(s, _TREE) < _TREES[graph.look]:
-            found.append(_tree(side, float(s), graph.look))
+        if far > 3.5 and side.die(s, _TREE) < _TREES[look]:
+            found.append(_tree(side, float(s), look))
     if side.pavement >= 2.0:
-        found += _seats(side, graph.look)
+        found += _seats(side, look)
     return found
 
 

@@ -6,6 +6,7 @@ What stands in a street follows from the street and its neighbourhood; a far par
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,25 +18,29 @@ from world.scene.objects import PROP, Kind
 _CLEAR = {Kind.TREE: 0.4, Kind.SHELTER: 3.8}  # m that posts on the pavement stay away from one another, else 0.2
 
 
-def line(place: HDMap) -> np.ndarray:
-    """PROP [N] along every street of a map, sorted by street."""
+def line(place: HDMap, looks: Mapping[int, str] | None = None) -> np.ndarray:
+    """PROP [N] along every street of a map, sorted by street. looks: of streets that are not lined as the map is."""
     ground, every = Ground.of(place), sides(place)
-    look = plots.LOOKS[place.graph.look]
-    standing = plots.houses(every, ground, look)
+    names = dict.fromkeys(range(len(place.graph.streets)), place.graph.look) | dict(looks or {})
+    alike = {name: [side for side in every if names[side.street] == name] for name in sorted(set(names.values()))}
+    standing = [house for name, own in alike.items() for house in plots.houses(own, ground, plots.LOOKS[name])]
     rows = defaultdict(list)
     for house in standing:
         rows[house.side.street, house.side.out].append(house)
     found = [house.prop for house in standing]
     signals = furniture.signals(place)
     on_pavement = [
-        prop for side in every for prop in (*furniture.signs(side, place), *furniture.line(side, place.graph))
+        prop
+        for side in every
+        for prop in (*furniture.signs(side, place), *furniture.line(side, place.graph, names[side.street]))
     ]
     found += apart([*signals, *on_pavement])
     for side in every:
-        found += plots.closing(side, rows[side.street, side.out], ground, look)
+        found += plots.closing(side, rows[side.street, side.out], ground, plots.LOOKS[names[side.street]])
     for corner in corners(place):
-        found += plots.around(corner, ground, look)
-    found += plots.second_row(every, ground, look)
+        found += plots.around(corner, ground, plots.LOOKS[names[corner.street]])
+    for name, own in alike.items():
+        found += plots.second_row(own, ground, plots.LOOKS[name])
     return table(found)
 
 

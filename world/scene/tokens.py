@@ -17,6 +17,7 @@ from world.scene.plots import HOUSE_LOOKS
 
 EVEN, LOGARITHMIC, ROUND = range(3)  # Field.spacing: equal steps, equal ratios, equal steps of a full turn
 MOST_LANES = 4  # of a street, each way
+LANES = (MOST_LANES + 1) ** 2 - 1  # ways to share lanes out between out and into, one at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +110,14 @@ class Vocabulary:
 
 
 # direction: from the heading of arrival; length in m; bend: how far the middle lies left of the chord, by its length.
-# lanes: (out - 1) * MOST_LANES + into - 1. signals: of the junction, once, before its arms.
+# lanes: out * (MOST_LANES + 1) + into - 1, so that there is one at least. signals: of the junction, once, before its arms.
 STREETS = Vocabulary(
     (
         Field("signals", 2, 0, 1),
         Field("direction", 120, spacing=ROUND),
         Field("length", 56, 24.0, 320.0, LOGARITHMIC),
         Field("bend", 17, -0.2, 0.2),
-        Field("lanes", MOST_LANES**2, 0, MOST_LANES**2 - 1),
+        Field("lanes", LANES, 0, LANES - 1),
     )
 )
 ARM_FIELDS = ("direction", "length", "bend", "lanes")
@@ -127,7 +128,7 @@ STREET_TOKENS = 2 + len(ARM_FIELDS) * MOST_ARMS + 1  # of a sequence at most, BE
 @dataclass(frozen=True, slots=True)
 class NewArm:
     """A street that leaves a junction. direction: rad from the heading of arrival, left positive; length: of its chord in m;
-    bend: how far its middle lies left of the chord, as a share of the length; lanes out of the junction and into it, 1 to 4."""
+    bend: how far its middle lies left of the chord, as a share of the length; lanes out of the junction and into it, 0 to 4, one of them at least."""
 
     direction: float
     length: float
@@ -142,7 +143,7 @@ def encode_arms(signals: bool, arms: Sequence[NewArm]) -> list[int]:
         raise DataError(f"A junction of {len(arms)} new arms has no tokens; there may be {MOST_ARMS}.")
     tokens = [STREETS.token("signals", signals)]
     for arm in sorted(arms, key=lambda arm: STREETS.token("direction", arm.direction)):
-        lanes = (_lanes(arm.out) - 1) * MOST_LANES + _lanes(arm.into) - 1
+        lanes = lanes_bin(_lanes(arm.out), _lanes(arm.into))
         values = (arm.direction, arm.length, arm.bend, lanes)
         tokens += [STREETS.token(name, value) for name, value in zip(ARM_FIELDS, values, strict=True)]
     return [*tokens, STREETS.end]
@@ -162,7 +163,17 @@ def decode_arm(tokens: Sequence[int]) -> NewArm:
     direction, length, bend, lanes = (
         STREETS.value(name, token) for name, token in zip(ARM_FIELDS, tokens, strict=True)
     )
-    return NewArm(direction, length, bend, round(lanes) // MOST_LANES + 1, round(lanes) % MOST_LANES + 1)
+    return NewArm(direction, length, bend, *lanes_of(round(lanes)))
+
+
+def lanes_bin(out: int, into: int) -> int:
+    """The bin of an arm's lanes; of an arm without any, the one of a lane each way."""
+    return out * (MOST_LANES + 1) + into - 1 if out or into else lanes_bin(1, 1)
+
+
+def lanes_of(bin: int) -> tuple[int, int]:
+    """(out, into) of a bin."""
+    return divmod(bin + 1, MOST_LANES + 1)
 
 
 def bends(start: Point, end: Point, bend: float) -> tuple[Point, ...]:
@@ -180,7 +191,7 @@ def bends(start: Point, end: Point, bend: float) -> tuple[Point, ...]:
 
 
 def _lanes(count: int) -> int:
-    return min(max(count, 1), MOST_LANES)
+    return min(max(count, 0), MOST_LANES)
 
 
 STRETCH, OVER = (

@@ -17,13 +17,14 @@ from world.scene.places import ENDING, load, save
 from world.scene.sumo import graph_of
 from world.town.network import TOWNS, run_sumo
 
-VERSION = 1  # of the options: raise it when one of them changes
+VERSION = 2  # of the options: raise it when one of them changes
 FIRST = {
     "train": 2_000_000,
     "validation": 3_000_000,
     "test": 4_000_000,
 }  # netgenerate's seeds; towns have those from 1,000 on
 ABOUT = "networks.json"
+ONE_WAY = 0.4  # share of networks in which some streets are one-way
 BLOCKS = {"dense": (68, 112), "mixed": (76, 132), "suburban": (80, 150)}  # m
 PLANS = {"grid": "grid", "random": "organic", "spider": "radial"}  # of world.town.network.Character
 
@@ -63,6 +64,8 @@ def plan(split: str, number: int) -> tuple[Character, list[str]]:
         ]
         options += ["--rand.neighbor-dist2", rng.choice("248")] + ["--rand.grid"] * rng.randint(0, 1)
     options += ["--random-lanenumber"] * (lanes > 1 and rng.random() < 0.6)
+    if rng.random() < ONE_WAY:
+        options += ["--bidi-probability", f"{rng.uniform(0.75, 0.95):.2f}"]
     options += ["--default.lanenumber", str(lanes), "--seed", str(FIRST[split] + number), "--no-turnarounds"]
     return Character(kind, look, lanes), [
         *options,

@@ -25,7 +25,7 @@ from world.town.network import SPLITS
 from world.town.plans import FIRST, made
 from world.train.uses import lined_as
 
-VERSION = 1
+VERSION = 2
 ABOUT = "roadsides.json"
 OTHERWISE = 0.3  # share of streets that are lined otherwise than by the rules
 RADIUS = 260.0  # m of a network around its middle

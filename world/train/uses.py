@@ -1,4 +1,4 @@
-"""Streets lined otherwise than by the rules, to learn more from: shops, parks, squares, car parks, building sites."""
+"""Streets lined otherwise than by the rules, to learn more from: shops, parks, squares, car parks, building sites, schools."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from world.scene.tokens import BARRIERS, ROADSIDE, Standing
 
 LINE = 1.3  # m from the pavement to a hedge or fence
 BAYS = 2.7  # m between cars that are parked side by side
+WITHOUT = [look for look in range(HOUSE_LOOKS) if look // 2 % 5 not in WITH_SHOPS]  # looks of houses without shops
+GATE, YARD = 4.0, 9.0  # m: a school's gate, and its yard between pavement and building
+_KERB = 0.55  # m from the kerb to a post
 _BENCH_BEFORE = 0.4  # m from a pavement's inner edge
 
 
@@ -31,7 +34,7 @@ def lined_as(use: str, stretch: Stretch, objects: list[Standing], random: np.ran
         return kept + _square(stretch)
     if use == "car park":
         return kept + _car_park(stretch, random)
-    return kept + _building_site(stretch, random)
+    return kept + (_school(stretch, random) if use == "school" else _building_site(stretch, random))
 
 
 def _shops(objects: list[Standing], pavement: float, random: np.random.Generator) -> list[Standing]:
@@ -102,6 +105,30 @@ def _building_site(stretch: Stretch, random: np.random.Generator) -> list[Standi
         s, behind = float(random.uniform(0.4, 0.6) * stretch.length), pavement + 6 + depth / 2
         found.append(Standing(Kind.HOUSE, s, behind, BAY * bays, depth, floors, look=2))
     return found
+
+
+def _school(stretch: Stretch, random: np.random.Generator) -> list[Standing]:
+    """A long building behind a yard with trees and benches; a fence with a gate along the pavement, bollards before the gate."""
+    pavement, most = stretch.side.pavement, ROADSIDE.field("width").high
+    gate, found = float(random.uniform(0.35, 0.65)) * stretch.length, list[Standing]()
+    for first, last in ((0.5, gate - GATE / 2), (gate + GATE / 2, stretch.length - 0.5)):
+        count = max(1, int(np.ceil((last - first) / most)))
+        step = (last - first) / count
+        if step > 1.0:
+            found += [Standing(Kind.FENCE, first + (k + 0.5) * step, pavement + LINE, step) for k in range(count)]
+    depth, floors, look = 3 * BAY_DEPTH, int(random.integers(2, 4)), int(random.choice(WITHOUT))
+    bays = int(min(most, stretch.length - 8) / BAY)
+    wings = max(1, int((stretch.length - 6) / (BAY * bays))) if bays > 1 else 0
+    behind, begin = pavement + YARD + depth / 2, (stretch.length - wings * BAY * max(bays, 0)) / 2
+    for k in range(wings):
+        s = begin + (k + 0.5) * BAY * bays
+        found.append(Standing(Kind.HOUSE, s, behind, BAY * bays, depth, floors, look=look))
+    for s in np.arange(5.0, stretch.length - 4, 11.0):
+        if abs(s - gate) > 4:
+            found.append(Standing(Kind.TREE, float(s), pavement + 5.0, crown=4.5, height=6.5))
+    if pavement >= 2:
+        found += [Standing(Kind.BOLLARD, gate + aside, _KERB) for aside in (-3.0, -1.5, 0.0, 1.5, 3.0)]
+    return found + _benches(stretch, 16.0)
 
 
 def _benches(stretch: Stretch, apart: float) -> list[Standing]:

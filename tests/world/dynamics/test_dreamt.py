@@ -22,6 +22,7 @@ from world.errors import DataError, WeightsError
 from world.evaluate.roadside import wrong_with
 from world.places import find_place
 from world.render.tiles import Tiles
+from world.scene.character import Character
 from world.scene.check import check
 from world.scene.objects import Kind
 
@@ -50,8 +51,8 @@ def larger(place: GrowingPlace) -> GrowingPlace:
 
 def test_a_name_says_how_it_is_dreamt(place: GrowingPlace, weights: Path) -> None:
     told = dreamt_of("dreamt:7:2:grid:dense#0123abcd")
-    assert (told.seed, told.character.lanes, told.character.plan, told.character.look) == (7, 2, "grid", "dense")
-    assert told.mark == "0123abcd" and dreamt_of(told.name).character == told.character
+    assert (told.seed, told.regions.first) == (7, Character("grid", "dense", 2))
+    assert told.mark == "0123abcd" and dreamt_of(told.name).regions == told.regions
     assert is_dreamt("dreamt") and is_dreamt("dreamt:2#ff") and not is_dreamt("town-7")
     assert place.name.startswith("dreamt:3:suburban:1#") and len(place.props)
     with pytest.raises(DataError, match="other weights or on another machine"):
@@ -134,3 +135,44 @@ def test_a_place_grows_at_the_same_step_whoever_drives(place: GrowingPlace, monk
         other = step(beside.step(other), [Control(accel=0.2)])
     assert state.places[0].asked == other.places[0].asked != place.asked
     assert state.places[0] is other.places[0] and state.hash() == other.hash()
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "near", "far"),
+    [
+        ("dreamt:4:dense:3+300:suburban:1", 4, Character(look="dense", lanes=3), Character(look="suburban", lanes=1)),
+        ("dreamt+300:grid", 0, Character(), Character("grid")),
+        ("dreamt:5+300:2", 5, Character(), Character(lanes=2)),
+        ("dreamt:dense+300:organic", 0, Character(look="dense"), Character("organic")),
+    ],
+)
+def test_character_changes_from_the_middle_outwards(name: str, seed: int, near: Character, far: Character) -> None:
+    told = dreamt_of(name)
+    assert told.seed == seed and dreamt_of(told.name) == told
+    assert told.regions.at(100.0, -200.0) == near and told.regions.at(-250.0, 250.0) == far
+
+
+@pytest.mark.parametrize(
+    "wrong", ["dreamt:3+suburban", "dreamt:3+200", "dreamt+300:grid+200:dense", "dreamt:1+50:moon"]
+)
+def test_a_change_that_says_nothing_is_a_sentence(wrong: str) -> None:
+    with pytest.raises(DataError):
+        dreamt_of(wrong)
+
+
+def test_streets_and_what_lines_them_change_on_the_way(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first streets have two lanes each way and houses as in a dense town; those further out one lane, and other houses."""
+    monkeypatch.setattr(dreamt, "JUNCTIONS", 5)
+    monkeypatch.setattr("world.dynamics.extend.MOST", 2)
+    name = "dreamt:3:dense:2+90:suburban:1"
+    place = extended(dreamt_place(name, weights, weights / "none"), Asked(0.0, 0.0))
+    alike = extended(dreamt_place("dreamt:3:dense:2", weights, weights / "none"), Asked(0.0, 0.0))
+    graph, told = place.growth.graph, place.told
+    outside = [s for s in graph.streets if np.hypot(graph.junctions[s.start].x, graph.junctions[s.start].y) >= 90]
+    assert outside and all(max(s.forward, s.backward) == 1 for s in outside)
+    assert any(max(s.forward, s.backward) == 2 for s in alike.growth.graph.streets)
+    looks = told.looks(graph)
+    assert set(looks.values()) == {"dense", "suburban"}
+    houses = place.props[place.props["kind"] == int(Kind.HOUSE)]
+    suburban = np.isin(houses["street"], [k for k, look in looks.items() if look == "suburban"])
+    assert suburban.any() and houses["floors"][suburban].mean() < houses["floors"][~suburban].mean()

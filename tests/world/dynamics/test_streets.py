@@ -43,6 +43,25 @@ def test_whatever_the_weights_the_map_is_whole(seed: int) -> None:
     assert all(max(s.forward, s.backward) <= 1 + seed for s in growth.graph.streets)
 
 
+def test_some_streets_are_one_way_and_one_gets_everywhere_and_back() -> None:
+    """Every street can be reached from the first, and the first from it, along streets in the way that their lanes go."""
+    one_way = 0
+    for seed in range(3):
+        graph = grow(network(seed), seed, Character(lanes=2), 16).graph
+        one_way += sum(not (s.forward and s.backward) for s in graph.streets)
+        for back in (False, True):
+            ways = {(s.start, s.end) for s in graph.streets if s.forward}
+            ways |= {(s.end, s.start) for s in graph.streets if s.backward}
+            reached, edge = {0}, [0]
+            while edge:
+                here = edge.pop()
+                more = {b if not back else a for a, b in ways if (a if not back else b) == here} - reached
+                reached |= more
+                edge += more
+            assert reached == set(range(len(graph.junctions)))
+    assert one_way
+
+
 def test_the_same_again_and_another_for_another_seed() -> None:
     model = network(0)
     assert grow(model, 5, junctions=8).graph == grow(model, 5, junctions=8).graph != grow(model, 6, junctions=8).graph

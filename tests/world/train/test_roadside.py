@@ -78,4 +78,6 @@ def test_streets_are_lined_otherwise() -> None:
     assert kinds["housing"].count(Kind.HOUSE) > 2 * kinds["park"].count(Kind.HOUSE)
     assert kinds["park"].count(Kind.HEDGE) and kinds["car park"].count(Kind.CAR) > 10
     assert kinds["square"].count(Kind.BENCH) > kinds["housing"].count(Kind.BENCH)
+    school = kinds["school"]
+    assert school.count(Kind.FENCE) and school.count(Kind.BOLLARD) and school.count(Kind.HOUSE)
     assert kinds["building site"].count(Kind.FENCE) and kinds["shops"].count(Kind.HOUSE)

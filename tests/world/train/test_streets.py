@@ -22,7 +22,7 @@ from world.scene.graph import Junction, RoadGraph, Street
 from world.scene.places import ENDING, save
 from world.scene.tokens import decode_arms
 from world.town.network import SPLITS
-from world.town.plans import ABOUT, FIRST, VERSION, collect, networks, plan
+from world.town.plans import ABOUT, FIRST, VERSION, collect, made, networks, plan
 from world.train.compute import Compute
 from world.train.networks import batch, inner_of, lesson, network_of
 from world.train.streets import train_streets
@@ -111,3 +111,21 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
 def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="at least one"):
         train_streets(tmp_path, 1.0, count=0)
+
+
+def test_lessons_hold_one_way_streets() -> None:
+    """Every arm of a network's junction comes back with its lanes, those that lead only in or only out among them."""
+    streets = tuple(replace(s, backward=0) if k % 3 == 0 else s for k, s in enumerate(grid().streets))
+    network, random = network_of(Character("grid"), replace(grid(), streets=streets)), np.random.default_rng(0)
+    lessons = [one for _ in range(60) if (one := lesson(network, random))]
+    arms = [arm for one in lessons for arm in decode_arms(one.tokens)[1]]
+    assert any(arm.out == 0 for arm in arms) and any(arm.into == 0 for arm in arms)
+    assert all(arm.out or arm.into for arm in arms)
+
+
+@pytest.mark.sim
+def test_some_networks_have_one_way_streets() -> None:
+    pytest.importorskip("sumo")
+    one_way = next(n for n in range(20) if "--bidi-probability" in plan("train", n)[1])
+    _, made_graph = made("train", one_way)
+    assert any(not (street.forward and street.backward) for street in made_graph.streets)
