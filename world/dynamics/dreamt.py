@@ -8,7 +8,7 @@ graph, so that a saved drive never goes on in other streets.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -120,13 +120,17 @@ def _begun(told: Dreamt, grown_by: Path, lined_by: Path) -> GrowingPlace:
 
 
 def lined(
-    place: HDMap, seed: int, lined_by: Path = roadside.FOLDER, looks: Mapping[int, str] | None = None
+    place: HDMap,
+    seed: int,
+    lined_by: Path = roadside.FOLDER,
+    looks: Mapping[int, str] | None = None,
+    only: Collection[int] | None = None,
 ) -> np.ndarray:
     """PROP [N] along a map's streets: dreamt where there are weights for it, else by the rules. looks: of streets that are not lined
-    as the others are."""
+    as the others are; only: along these streets."""
     if is_lined_by_network(lined_by):
-        return roadside.line(roadside.load_roadside(lined_by), place, seed, looks=looks).props
-    return rules.line(place, looks)
+        return roadside.line(roadside.load_roadside(lined_by), place, seed, looks=looks, only=only).props
+    return rules.line(place, looks, only)
 
 
 def mark_of(graph: RoadGraph) -> str:

@@ -21,12 +21,12 @@ from world.dynamics.prefix_lm import PrefixLM
 from world.dynamics.tables import tables
 from world.scene import furniture
 from world.scene import roadside as rules
-from world.scene.areas import driving_areas
+from world.scene.areas import covers, paved_area
 from world.scene.build import build
 from world.scene.frontage import Box, Ground, sides
-from world.scene.graph import RoadGraph
 from world.scene.hd_map import PAVEMENT, HDMap
 from world.scene.objects import PEOPLE, PROP, VEHICLES, Kind
+from world.scene.plots import Prop
 from world.scene.query import project
 from world.scene.state import Place, SceneState
 from world.scene.tokens import BARRIERS
@@ -35,7 +35,9 @@ REACH = 420.0  # m from our car within which no junction is left open
 MOST = 24  # junctions at once
 WISHED = 3  # junctions one after the other that are tried for what a plan asks
 NEXT = 60.0  # m to the next junction at least
+NEARBY = 45.0  # m from a change to the middle of what it may stand on
 SURE = 0.3  # m that what stood there before may reach onto a new pavement
+_COLUMNS = np.array([1 << 32, 1])  # of cells, as one number each
 _RULED = (int(Kind.SIGNAL), int(Kind.SIGN))
 _BEHIND = (int(Kind.HOUSE), int(Kind.CAR), *map(int, BARRIERS))
 
@@ -60,10 +62,10 @@ def extended(place: GrowingPlace, asked: Asked) -> GrowingPlace:
         growth, _ = streets.expand(model, growth, open[0], place.told.seed, place.told.regions.at(at.x, at.y))
     if growth.grown == place.growth.grown:
         return place
-    made = build(growth.graph)
+    made = build(growth.graph, place.map)
     new = set(range(len(place.growth.graph.streets), len(growth.graph.streets)))
-    lining = _lined(growth.graph, new, place.told, lined_by) if new else place.props[:0]
-    props = _with_new(place.props, made, lining)
+    lining = _lined(made, new, place.told, lined_by) if new else place.props[:0]
+    props = _with_new(place.props, place.map, made, lining)
     return replace(place, map=made, props=props, growth=growth, asked=(*place.asked, asked))
 
 
@@ -132,37 +134,94 @@ def _standing(props: np.ndarray) -> np.ndarray:
     return np.stack([own["x"], own["y"], 0.5 * np.hypot(own["length"], own["width"])], 1)
 
 
-def _lined(graph: RoadGraph, new: set[int], told: Dreamt, lined_by: Path) -> np.ndarray:
-    """PROP [N] along new streets: from a map of these and of the streets that meet them."""
-    ends = {end for k in new for end in (graph.streets[k].start, graph.streets[k].end)}
-    kept = [k for k, s in enumerate(graph.streets) if s.start in ends or s.end in ends]
-    part = build(replace(graph, streets=tuple(graph.streets[k] for k in kept)))
-    props = lined(part, told.seed, lined_by, told.looks(part.graph))
-    numbers = np.array(kept, np.int32)
-    props = props[~np.isin(props["kind"], _RULED) & (props["street"] >= 0)].copy()
-    props["street"] = numbers[props["street"]]
-    return props[np.isin(props["street"], sorted(new))]
+def _lined(made: HDMap, new: set[int], told: Dreamt, lined_by: Path) -> np.ndarray:
+    """PROP [N] along new streets but for signals and signs."""
+    props = lined(made, told.seed, lined_by, told.looks(made.graph), new)
+    return props[np.isin(props["street"], sorted(new)) & ~np.isin(props["kind"], _RULED)]
 
 
-def _with_new(old: np.ndarray, made: HDMap, new: np.ndarray) -> np.ndarray:
+def _with_new(old: np.ndarray, before: HDMap, made: HDMap, new: np.ndarray) -> np.ndarray:
     """Old rows where they were, new ones after them; signals and signs as the new map has them."""
-    ground, before = Ground.of(made), old.copy()
-    driven = driving_areas(made, np.stack([old["x"], old["y"]], 1)) > 0
-    ruled = [*furniture.signals(made), *(prop for side in sides(made) for prop in furniture.signs(side, made))]
-    posts = {_post(row): row for row in rules.table(rules.apart(ruled))}
-    gone = driven & ~np.isin(old["kind"], _RULED)
-    for k in np.flatnonzero(np.isin(old["kind"], _RULED)):
-        post = posts.pop(_post(old[k]), None)
-        gone[k] = post is None
-        if post is not None:
-            before["signal"][k] = post["signal"]
-    for k in np.flatnonzero(np.isin(old["kind"], _BEHIND) & ~gone):
-        gone[k] = ground.on_road(_box(old[k]), -SURE)
-        if not gone[k]:
-            ground.put(_box(old[k]))
-    before["kind"][gone] = int(Kind.NONE)
+    changes, ground = _Changes(before, made), Ground(0.0, 0.0, 1.0, np.zeros((1, 1), bool))
+    out, touched = old.copy(), changes.near(old["x"], old["y"])
+    ruled = np.isin(old["kind"], _RULED)
+    out["signal"] = np.where(old["signal"] >= 0, changes.signals[old["signal"]], -1)
+    posts = {_post(row): row for row in rules.table(rules.apart(changes.posts()))}
+    gone = np.zeros(len(old), bool)
+    gone[touched] = covers(changes.driven(), np.stack([old["x"], old["y"]], 1)[touched]) > 0
+    gone &= ~ruled
+    for k in np.flatnonzero(ruled & np.isin(old["street"], sorted(changes.streets))):
+        gone[k] = posts.pop(_post(old[k]), None) is None
+    behind = np.flatnonzero(np.isin(old["kind"], _BEHIND) & touched & ~gone)
+    samples = [_samples(_box(old[k])) for k in behind]
+    if samples:
+        whose = np.repeat(behind, [len(own) for own in samples])
+        gone[whose[covers(changes.paved(), np.concatenate(samples)) > 0]] = True
+    for k in behind[~gone[behind]]:
+        ground.put(_box(old[k]))
+    out["kind"][gone] = int(Kind.NONE)
     kept = np.array([not ground.taken(_box(row)) for row in new], bool)
-    return np.concatenate([before, new[kept], np.array(list(posts.values()), PROP)])
+    return np.concatenate([out, new[kept], np.array(list(posts.values()), PROP)])
+
+
+class _Changes:
+    """What of a map is not as it was in the map that it grew out of. streets: whose lanes or junctions have changed."""
+
+    def __init__(self, before: HDMap, made: HDMap) -> None:
+        self.made = made
+        parts, was = made.pieces, before.pieces
+        new = [k for k, one in enumerate(parts.streets) if k >= len(was.streets) or was.streets[k] is not one]
+        self._junctions = [
+            k for k, one in enumerate(parts.junctions) if k >= len(was.junctions) or was.junctions[k] is not one
+        ]
+        self._shapes = [made.streets[k] for k in new]
+        self.streets = {*new, *(street for k in self._junctions for street, _ in parts.ends[k])}
+        self.signals = _renumbered(before.signals, made.signals)
+        outlines = [made.junctions[k].outline for k in self._junctions]
+        points = np.concatenate([np.zeros((0, 2)), *(shape.centre for shape in self._shapes), *outlines])
+        cells = np.floor(points / NEARBY).astype(np.int64)
+        around = np.array([(i, k) for i in (-1, 0, 1) for k in (-1, 0, 1)])
+        self._cells = np.unique((cells[:, None] + around).reshape(-1, 2) @ _COLUMNS)
+
+    def near(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """bool [N]: which points lie within NEARBY of a change; some further away too."""
+        cells = np.floor(np.stack([x, y], 1) / NEARBY).astype(np.int64)
+        return np.isin(cells @ _COLUMNS, self._cells)
+
+    def posts(self) -> list[Prop]:
+        """The signals and signs of these streets."""
+        signs = [prop for side in sides(self.made, self.streets) for prop in furniture.signs(side, self.made)]
+        return [*furniture.signals(self.made, self.streets), *signs]
+
+    def driven(self) -> list[np.ndarray]:
+        """Polygons of the driving areas."""
+        areas = [np.concatenate([shape.left, shape.right[::-1]]) for shape in self._shapes]
+        return areas + [o for k in self._junctions if len(o := self.made.junctions[k].outline) > 2]
+
+    def paved(self) -> list[np.ndarray]:
+        """Polygons of driving areas and pavements."""
+        areas = [paved_area(shape) for shape in self._shapes]
+        junctions = [self.made.junctions[k] for k in self._junctions]
+        return areas + [area for one in junctions for area in (one.outline, *one.pavements) if len(area) > 2]
+
+
+def _renumbered(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """int32 [old + 1]: the number that each signal has now, by where it stands; -1 for those that are no more and at the end."""
+    there = {(x, y): k for k, (x, y) in enumerate(zip(new["x"].tolist(), new["y"].tolist(), strict=True))}
+    found = [there.get(at, -1) for at in zip(old["x"].tolist(), old["y"].tolist(), strict=True)]
+    return np.array([*found, -1], np.int32)
+
+
+def _samples(box: Box) -> np.ndarray:
+    """Points [N, 2] all over a box but for its edge, SURE m wide, 1.5 m apart at most."""
+    x, y, heading, length, width = box
+    sides = [
+        np.linspace(-side / 2, side / 2, max(2, math.ceil(side / 1.5) + 1))
+        for side in (length - 2 * SURE, width - 2 * SURE)
+    ]
+    a, b = (part.ravel() for part in np.meshgrid(*sides))
+    c, s = math.cos(heading), math.sin(heading)
+    return np.stack([x + a * c - b * s, y + a * s + b * c], 1)
 
 
 def _post(prop: np.void) -> tuple[int, ...]:

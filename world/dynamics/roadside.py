@@ -7,7 +7,7 @@ from the map and are the rules'.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -180,8 +180,8 @@ class _Writing:
 class _Lining:
     """A map while it is lined."""
 
-    def __init__(self, place: HDMap, fixed: Sequence[Prop]) -> None:
-        self.place, self.ground, self.sights = place, Ground.of(place), corner_sight.lines(place)
+    def __init__(self, place: HDMap, fixed: Sequence[Prop], only: Collection[int] | None = None) -> None:
+        self.place, self.ground, self.sights = place, Ground.of(place, only), corner_sight.lines(place, only)
         self.things: list[Prop] = []
         self.posts = [*fixed]
         self.drawn = self.left_out = 0
@@ -227,15 +227,16 @@ def line(
     seed: int = 0,
     uses: Mapping[int, str] | None = None,
     looks: Mapping[int, str] | None = None,
+    only: Collection[int] | None = None,
 ) -> Lined:
-    """Everything along a map's streets. uses: how a street is lined, one of USES by its number; others as it comes; looks: its look, where that is not the map's.
+    """Everything along a map's streets. uses: how a street is lined, one of USES by its number; others as it comes; looks: its look, where that is not the map's; only: along these streets.
 
     What it draws follows from the seed and from what stands nearby.
     """
-    ruled = [*furniture.signals(place)]
-    ruled += [prop for side in sides(place) for prop in furniture.signs(side, place)]
-    lining, waves = _Lining(place, apart(ruled)), defaultdict[tuple[bool, int], list[Stretch]](list)
-    for stretch in stretches(place):
+    ruled = [*furniture.signals(place, only)]
+    ruled += [prop for side in sides(place, only) for prop in furniture.signs(side, place)]
+    lining, waves = _Lining(place, apart(ruled), only), defaultdict[tuple[bool, int], list[Stretch]](list)
+    for stretch in stretches(place, only):
         waves[stretch.corner, stretch.wave].append(stretch)
     for key in sorted(waves):
         for first in range(0, len(waves[key]), TOGETHER):

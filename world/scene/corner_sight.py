@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from world.scene.frontage import Box
@@ -11,13 +13,18 @@ BEYOND = 4.0  # m into the other street to where one must see
 LOW = 1.0  # m: what is no higher blocks nothing
 
 
-def lines(place: HDMap) -> np.ndarray:
-    """float64 [N, 4]: (x, y) of an eye at a mouth, and of the place to be seen beyond the mouth of each other arm."""
+def lines(place: HDMap, only: Collection[int] | None = None) -> np.ndarray:
+    """float64 [N, 4]: (x, y) of an eye at a mouth, and of the place to be seen beyond the mouth of each other arm. only: at the
+    junctions of these streets."""
+    graph = place.graph
+    at = None if only is None else {end for k in only for end in (graph.streets[k].start, graph.streets[k].end)}
     ends: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in place.junctions]
     number = {shape.junction: k for k, shape in enumerate(place.junctions)}
     for shape in place.streets:
-        street = place.graph.streets[shape.street]
+        street = graph.streets[shape.street]
         for junction, line in ((street.start, shape.centre), (street.end, shape.centre[::-1])):
+            if at is not None and junction not in at:
+                continue
             way = line[1] - line[0]
             ends[number[junction]].append((line[0], line[0] + BEYOND * way / max(float(np.hypot(*way)), 1e-9)))
     found = [

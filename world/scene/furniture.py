@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
@@ -89,16 +90,18 @@ def _seats(side: Side, look: str) -> list[Prop]:
     return found
 
 
-def signals(place: HDMap) -> list[Prop]:
-    """A post for each car signal, where the map has it."""
-    used = np.unique(place.lanes["signal"][place.lanes["signal"] >= 0])
+def signals(place: HDMap, only: Collection[int] | None = None) -> list[Prop]:
+    """A post for each car signal, where the map has it. only: of these streets' traffic."""
+    lanes = place.lanes
+    lit = np.flatnonzero(lanes["signal"] >= 0)
+    used, first = np.unique(lanes["signal"][lit], return_index=True)
     found = []
-    for index in used.tolist():
-        signal = place.signals[index]
-        box = (float(signal["x"]), float(signal["y"]), float(signal["heading"]), 0.3, 0.3)
-        source = place.lanes["source"][place.lanes["signal"] == index]
-        street = int(place.lanes["street"][source[0]]) if len(source) and source[0] >= 0 else -1
-        found.append(Prop(Kind.SIGNAL, box, 3.55, 0, street, signal=index))
+    for index, source in zip(used.tolist(), lanes["source"][lit[first]].tolist(), strict=True):
+        street = int(lanes["street"][source]) if source >= 0 else -1
+        if only is None or street in only:
+            signal = place.signals[index]
+            box = (float(signal["x"]), float(signal["y"]), float(signal["heading"]), 0.3, 0.3)
+            found.append(Prop(Kind.SIGNAL, box, 3.55, 0, street, signal=index))
     return found
 
 

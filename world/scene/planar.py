@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from world.scene.arms import DEAD_END, SHARE, arms_of, mouths
+from world.scene.arms import DEAD_END, SHARE, arms_at, mouths
 from world.scene.geometry import lengths, resampled
 from world.scene.graph import Point, RoadGraph
 
@@ -82,14 +82,13 @@ def is_free(standing: np.ndarray, line: np.ndarray, half: float, open: Sequence[
 def corners_fit(graph: RoadGraph, lines: Sequence[np.ndarray], junction: int) -> bool:
     """Whether a junction's arms part widely enough, and the streets there are long enough for its mouths."""
     own = [k for k, street in enumerate(graph.streets) if junction in (street.start, street.end)]
-    small = RoadGraph(graph.junctions, tuple(graph.streets[k] for k in own), graph.look)
-    arms = arms_of(small, [lines[k] for k in own])[junction]
+    arms = arms_at(graph, lines, [(k, graph.streets[k].start == junction) for k in own])
     bearings = sorted(math.atan2(arm.direction[1], arm.direction[0]) for arm in arms)
     turns = [(b - a) % math.tau for a, b in zip(bearings, bearings[1:] + bearings[:1], strict=True)]
     if len(arms) > 1 and min(turns) < LEAST_ANGLE:
         return False
     far = mouths(arms) if len(arms) > 1 else [DEAD_END]
-    whole = [lengths(lines[own[arm.street]])[-1] for arm in arms]
+    whole = [lengths(lines[arm.street])[-1] for arm in arms]
     return all(mouth <= SHARE * length for mouth, length in zip(far, whole, strict=True))
 
 

@@ -6,7 +6,7 @@ What stands in a street follows from the street and its neighbourhood; a far par
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from world.scene.objects import PROP, Kind
 _CLEAR = {Kind.TREE: 0.4, Kind.SHELTER: 3.8}  # m that posts on the pavement stay away from one another, else 0.2
 
 
-def line(place: HDMap, looks: Mapping[int, str] | None = None) -> np.ndarray:
-    """PROP [N] along every street of a map, sorted by street. looks: of streets that are not lined as the map is."""
-    ground, every = Ground.of(place), sides(place)
+def line(place: HDMap, looks: Mapping[int, str] | None = None, only: Collection[int] | None = None) -> np.ndarray:
+    """PROP [N] along every street of a map, sorted by street. looks: of streets that are not lined as the map is; only: along these."""
+    ground, every = Ground.of(place, only), sides(place, only)
     names = dict.fromkeys(range(len(place.graph.streets)), place.graph.look) | dict(looks or {})
     alike = {name: [side for side in every if names[side.street] == name] for name in sorted(set(names.values()))}
     standing = [house for name, own in alike.items() for house in plots.houses(own, ground, plots.LOOKS[name])]
@@ -28,7 +28,7 @@ def line(place: HDMap, looks: Mapping[int, str] | None = None) -> np.ndarray:
     for house in standing:
         rows[house.side.street, house.side.out].append(house)
     found = [house.prop for house in standing]
-    signals = furniture.signals(place)
+    signals = furniture.signals(place, only)
     on_pavement = [
         prop
         for side in every
@@ -37,7 +37,7 @@ def line(place: HDMap, looks: Mapping[int, str] | None = None) -> np.ndarray:
     found += apart([*signals, *on_pavement])
     for side in every:
         found += plots.closing(side, rows[side.street, side.out], ground, plots.LOOKS[names[side.street]])
-    for corner in corners(place):
+    for corner in corners(place, only):
         found += plots.around(corner, ground, plots.LOOKS[names[corner.street]])
     for name, own in alike.items():
         found += plots.second_row(own, ground, plots.LOOKS[name])

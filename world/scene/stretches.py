@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,10 +49,10 @@ class Stretch:
         return low, self.length + high
 
 
-def stretches(place: HDMap) -> list[Stretch]:
-    """Every side's, then every corner's."""
+def stretches(place: HDMap, only: Collection[int] | None = None) -> list[Stretch]:
+    """Every side's, then every corner's. only: of these streets."""
     found = []
-    for corner, group in ((False, sides(place)), (True, corners(place))):
+    for corner, group in ((False, sides(place, only)), (True, corners(place, only))):
         for side in group:
             count = math.ceil(side.length / STRETCH)
             step = side.length / count
