@@ -9,7 +9,7 @@ import numpy as np
 from world.errors import DataError
 from world.scene.graph import RoadGraph, leads_on
 from world.scene.hd_map import CONFLICT, CROSSED, CROSSING, LANE, POINT, SIGNAL, WALK, HDMap, Marking
-from world.scene.pieces import Pieces, pieces_of
+from world.scene.pieces import JunctionPiece, Pieces, StreetPiece, pieces_of
 from world.scene.walks import links, within
 
 CELL = 12.0  # m of the spatial index
@@ -24,7 +24,8 @@ def build(graph: RoadGraph, before: HDMap | None = None) -> HDMap:
     pieces = pieces_of(graph, before.pieces if before else None)
     streets, junctions = pieces.streets, pieces.junctions
     lanes, lane_at, own = _lanes(pieces)
-    points = _joined([one.points for one in (*streets, *junctions)], POINT)
+    every: tuple[StreetPiece | JunctionPiece, ...] = (*streets, *junctions)
+    points = _joined([one.points for one in every], POINT)
     lanes["first"] = np.cumsum(lanes["count"]) - lanes["count"]
     walks, walk_links, crossings = _walks(pieces)
     crossed = _joined([one.crossed for one in junctions], CROSSED)
@@ -43,7 +44,7 @@ def build(graph: RoadGraph, before: HDMap | None = None) -> HDMap:
         crossings=crossings,
         crossed=crossed,
         walks=walks,
-        walk_points=_joined([one.walk_points for one in (*streets, *junctions)], POINT),
+        walk_points=_joined([one.walk_points for one in every], POINT),
         walk_links=walk_links,
         grid=grid,
         cell_first=first,
@@ -122,7 +123,8 @@ def _lanes(pieces: Pieces) -> tuple[np.ndarray, list[np.ndarray], _Own]:
 def _walks(pieces: Pieces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(walks, links, crossings) as the map's tables."""
     streets, junctions = pieces.streets, pieces.junctions
-    walks = _joined([one.walks for one in (*streets, *junctions)], WALK)
+    every: tuple[StreetPiece | JunctionPiece, ...] = (*streets, *junctions)
+    walks = _joined([one.walks for one in every], WALK)
     walks["first"] = np.cumsum(walks["count"]) - walks["count"]
     pavements = sum(len(one.walks) for one in streets)
     walk_first, many = _first([one.walks for one in junctions], pavements)
@@ -136,7 +138,7 @@ def _walks(pieces: Pieces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     crossings["signal"] = np.where(crossings["signal"] >= 0, crossings["signal"] + np.repeat(signal_first, own), -1)
     crossed_first, _ = _first([one.crossed for one in junctions])
     crossings["first_lane"] += np.repeat(crossed_first, own).astype(np.int32)
-    made, walks["links_end"], walks["links_begin"] = links(np.concatenate([one.ends for one in (*streets, *junctions)]))
+    made, walks["links_end"], walks["links_begin"] = links(np.concatenate([one.ends for one in every]))
     both = walks["links_end"] + walks["links_begin"]
     walks["first_link"] = np.cumsum(both) - both
     return walks, made, crossings

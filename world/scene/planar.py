@@ -53,16 +53,20 @@ def has_room(plan: Plan, line: np.ndarray, half: float, ends: tuple[int, int | N
     others[[end for end in ends if end is not None]] = False
     if others.any() and _between(points, plan.xy[others]).min() < APART:
         return False
+    low, high = points.min(0), points.max(0)
     for street in np.flatnonzero(np.hypot(*(plan.middles - points[len(points) // 2]).T) < NEAR):
+        other, beyond = plan.lines[street], max(APART, half + plan.halves[street] + BESIDE)
+        if (other.min(0) > high + beyond).any() or (other.max(0) < low - beyond).any():
+            continue  # neither near nor crossed
         shared = [end for end in ends if end is not None and end in plan.ends[street]]
         far = np.ones(len(points), bool)
         for end in shared:
             far &= np.hypot(*(points - plan.xy[end]).T) > SHARED
         room = half + plan.halves[street] + BESIDE
-        away = _to_line(points, plan.lines[street])
+        away = _to_line(points, other)
         if (away[far] < room).any() or (not shared and ends[1] is None and away[-1] < APART):
             return False
-        if not shared and _crosses(line, plan.lines[street]):
+        if not shared and _crosses(line, other):
             return False
     return True
 

@@ -88,6 +88,8 @@ def test_what_stands_stays_when_a_place_grows(place: GrowingPlace, larger: Growi
     away = np.hypot(left["x"][:, None] - ends[:, 0], left["y"][:, None] - ends[:, 1])
     assert (away.min(1) < 90).all()  # only what stood round a turning place makes way
     found = wrong_with(larger.map, larger.props[larger.props["kind"] != int(Kind.NONE)])
+    was = wrong_with(place.map, place.props)
+    assert found["overlaps"] <= was["overlaps"] and found["on_roads"] <= was["on_roads"]
     assert found["in_traffic"] == 0 and set(larger.props["street"]) > set(place.props["street"])
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.world.dynamics.test_streets import network
 from tests.world.grid import BLOCK, SIDE, graph, town
 from world.dynamics.growth import Wish
+from world.dynamics.prefix_lm import save
 from world.evaluate import roadside, streets
 from world.evaluate.street_figures import EDGES, blocks, divergence, faults, values_of
 from world.scene.arms import centre_line
@@ -67,7 +70,7 @@ def test_wishes_are_judged_by_the_map() -> None:
 
 def test_tables_have_a_cell_for_every_head() -> None:
     result = {
-        "towns": 2, "milliseconds": 30.0, "faults": {"nowhere": 0, "gaps": 0, "overlaps": 1}, "warnings": 0.5,
+        "towns": 2, "added_milliseconds": 50.0, "milliseconds": 30.0, "faults": {"nowhere": 0, "gaps": 0, "overlaps": 1}, "warnings": 0.5,
         "true_warnings": 0.2, "divergence": {"degree": (0.1, 0.02)}, "dead_ends": {"dreamt": 0.1, "true": 0.05},
         "wishes": {"left": {"there": 0.5, "said": 1.0}},
     }  # fmt: skip
@@ -98,3 +101,10 @@ def test_plain_files_hold_every_street_both_ways(tmp_path) -> None:
 @pytest.mark.sim
 def test_netconvert_takes_a_grid() -> None:
     assert warnings_of(graph(signals=False)) == []
+
+
+def test_what_a_drive_adds_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("world.dynamics.dreamt.JUNCTIONS", 3)
+    monkeypatch.setattr("world.dynamics.extend.MOST", 2)
+    save(tmp_path, "streets", network(0), {})
+    assert streets.on_the_way(tmp_path, tmp_path / "none", junctions=2) > 0
