@@ -20,14 +20,20 @@ from torch import Tensor
 
 from world.controls import Control
 from world.driver import Action
+from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark
 from world.dynamics.driver import DRIVER, By, drive
+from world.dynamics.extend import grown_place
+from world.dynamics.growth import asked_from
+from world.dynamics.horizon import Horizon
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.way_ahead import ARMS, way_ahead
 from world.errors import DataError
 from world.frame import Frame, Readout
 from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
 from world.perceive.scene import scene_from, seen_conditions
+from world.places import find_place
 from world.render.camera import Rig
 from world.render.painter import SHIPPED, load_painter
 from world.render.raster import check_cache
@@ -35,7 +41,7 @@ from world.render.renderer import Renderer
 from world.scene.between import between
 from world.scene.check import check
 from world.scene.facts import Facts, facts
-from world.scene.places import load_place, towns
+from world.scene.places import towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_bytes
 
 AT_MOST = 0.035  # s for a picture, where two are drawn a tenth of a second
@@ -78,8 +84,8 @@ class SceneWorld:
         return SIZES[2]
 
     def place(self, name: str) -> Place:
-        """A place by name; DataError lists them all."""
-        return load_place(name)
+        """A place by name, shipped, from a file or dreamt; DataError lists what there is, WeightsError: no network dreams streets."""
+        return find_place(name)
 
     def scene(self, name: str) -> tuple[np.ndarray, Motion, Control]:
         """A start as it looks: uint8 frames [1, H, W, 3], the motion, the control in force. DataError for an unknown name."""
@@ -114,7 +120,7 @@ class SceneDream:
         self._seconds = 0.0  # that the last picture took
         self.frame: Frame | None = None
         self._scene: SceneState | None = None
-        self._place = ""
+        self._place, self._horizon = "", Horizon()
 
     @property
     def index(self) -> int:
@@ -149,21 +155,40 @@ class SceneDream:
             return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
         control = control or Control()
-        self._scene = start(
-            self.model.place(self._place), self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s
-        )
+        place = self.model.place(self._place)
+        if is_dreamt(self._place):
+            self._place = place.name  # with the mark of its streets
+        self._scene = start(place, self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s)
         return self._publish(control, 0)
 
     def step(self, control: Control) -> Frame:
         """One frame on under `control`."""
         before = self.state_now
-        self._scene = step(before, [control])
+        self._scene = step(self._horizon.step(before, control.command), [control])
         halfway = between(before, self._scene, 0.5) if self.smooth and self._seconds < AT_MOST else None
         return self._publish(control, self.index + 1, halfway)
 
     def drive(self, command: int, target_speed: float) -> Action:
         """What the driver would do now, given a command and a target speed in m/s."""
         return Action(*drive(self.state_now, command, target_speed, by=self.model.driver))
+
+    @property
+    def remark(self) -> str:
+        """What somebody who drives here should know of the place; mostly nothing."""
+        return remark(self._place)
+
+    def turn_ahead(self, command: int) -> str:
+        """A sentence where the turn that a command asks for cannot be made at the next junction; else nothing."""
+        way = way_ahead(self.state_now, command)
+        if way is None or (way.found and not way.passed):
+            return ""
+        arm = f"{'straight on' if ARMS[command] == 'straight' else f'to the {ARMS[command]}'}"
+        if way.found:
+            later = "the one after has" if way.passed == 1 else f"the one {way.passed} junctions later has"
+            return f"The next junction has no street {arm}; {later}."
+        if isinstance(place := self.state_now.places[0], GrowingPlace) and way.end in place.growth.open:
+            return f"No junction ahead has a street {arm} yet; one is being dreamt."
+        return f"No junction on this way has a street {arm}; say another turn, or drive on."
 
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""
@@ -174,6 +199,7 @@ class SceneDream:
     def go_back_to(self, fork: SceneDream) -> None:
         """From here on as `fork` stands."""
         self.frame, self._scene, self._place = fork.frame, fork._scene, fork._place
+        self._horizon = fork._horizon.fork()
 
     def reseed(self, seed: int) -> None:
         """From here on another of the futures that this past may have."""
@@ -192,6 +218,8 @@ class SceneDream:
             "seed": self.seed,
             "steps": self.steps,
             "place": self._place,
+            "asked": getattr(scene.places[0], "asked", ()),
+            "pending": self._horizon.pending,
             "weights": {"scene": self.model.hashes["scene"]},  # a drive goes on alike whoever paints it
         }
         return tensors, values
@@ -202,7 +230,13 @@ class SceneDream:
         dream = cls(model, values["seed"], values["steps"])
         dream._place = values["place"]
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
-        dream._scene = from_bytes(model.place(dream._place), parts)
+        place = model.place(dream._place)
+        if isinstance(place, GrowingPlace):
+            asked = tuple(asked_from(one) for one in values["asked"])
+            place = grown_place(place.name, asked, *place.weights)
+        if values.get("pending"):
+            dream._horizon = Horizon(asked_from(values["pending"]))
+        dream._scene = from_bytes(place, parts)
         check(dream._scene)
         control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})
         dream._publish(control, int(values["index"]))

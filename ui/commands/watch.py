@@ -106,7 +106,14 @@ def dream(
     prompt: Annotated[str, typer.Option(help="What should happen, in English or Chinese.")] = "",
     seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Length; ten frames a second.")] = 12.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same dream.")] = 0,
-    scene: Annotated[str | None, typer.Option(help="A start scene's name; a wrong one lists them all.")] = None,
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            "--scene",
+            "--place",
+            help="Where to begin: town:7, osm:map.osm, dreamt, dreamt:SEED:dense:grid:2, or a latent world's scene; a wrong one lists them.",
+        ),
+    ] = None,
     film: Annotated[
         Path | None,
         typer.Option("--from", exists=True, dir_okay=False, help="A video whose first frames it begins with."),
@@ -143,10 +150,13 @@ def dream(
     from bridge.loop import headless
     from bridge.snapshot import Beginning
     from world.data.footage import first_frames
+    from world.dynamics.dreamt import remark
 
     if film:
         check_clip(film)
     tell_of_compiling(world)
+    if scene is not None and (text := remark(scene)):
+        say(text)
     beginning = Beginning(first_frames(film, at), speed / 3.6) if film else None
     with progress("dream") as report:
         clip = headless(

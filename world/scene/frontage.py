@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,25 +54,25 @@ class Side:
         return float(uniform(np.uint64(self.key), round(10 * who) + 100_000, self.out + 1, purpose))
 
 
-def sides(place: HDMap) -> list[Side]:
-    """Both sides of every street that is long enough to be lined."""
+def sides(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
+    """Both sides of every street that is long enough to be lined. only: of these streets."""
     found = []
-    for shape in place.streets:
+    for shape in place.streets if only is None else [place.streets[k] for k in sorted(only)]:
         for kerb, out in ((shape.left, 1), (shape.right, -1)):
             side = _side(shape.street, _key(shape.centre), kerb, out, shape.pavement)
             found += [side] if side is not None and side.length > 4.0 else []
     return found
 
 
-def corners(place: HDMap) -> list[Side]:
-    """The kerbs of junctions between their arms, as sides that belong to one of the arms' streets."""
+def corners(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
+    """The kerbs of junctions between their arms, as sides that belong to one of the arms' streets. only: to one of these streets."""
     arms: dict[int, list[int]] = defaultdict(list)
     for number, street in enumerate(place.graph.streets):
         for end in (street.start, street.end):
             arms[end].append(number)
     found = []
     for shape in place.junctions:
-        if not arms[shape.junction]:
+        if not arms[shape.junction] or (only is not None and arms[shape.junction][0] not in only):
             continue
         wide = max(place.graph.streets[number].pavement for number in arms[shape.junction])
         for kerb in shape.kerbs:
@@ -103,20 +104,32 @@ class Ground:
     _boxes: dict[tuple[int, int], list[Box]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def of(cls, place: HDMap) -> Ground:
+    def of(cls, place: HDMap, only: Collection[int] | None = None) -> Ground:
+        """only: of the land round these streets."""
         west, south, east, north = place.bounds
+        if only:
+            lines = np.concatenate([place.streets[k].centre for k in only])
+            (west, south), (east, north) = lines.min(0) - MARGIN, lines.max(0) + MARGIN
         cell = CELL if max(east - west, north - south) < 3000 else 4 * CELL
         west, south = (8 * math.floor((low - MARGIN) / 8) for low in (west, south))
         size = (int((east + MARGIN - west) / cell) + 1, int((north + MARGIN - south) / cell) + 1)
         image = Image.new("1", size, 0)
+        low = np.array([west, south]) - MARGIN
+        high = np.array([east, north]) + 2 * MARGIN
+
+        def is_near(line: np.ndarray) -> bool:
+            return only is None or bool((line.max(0) >= low).all() and (line.min(0) <= high).all())
+
         draw = ImageDraw.Draw(image)
 
         def fill(polygon: np.ndarray) -> None:
-            if len(polygon) > 2:
+            if len(polygon) > 2 and is_near(polygon):
                 draw.polygon([((x - west) / cell, (y - south) / cell) for x, y in polygon], fill=1, outline=1)
 
         for shape in place.streets:
-            left, right = (_aside(line, out * shape.pavement) for line, out in ((shape.left, 1), (shape.right, -1)))
+            if not is_near(shape.centre):
+                continue
+            left, right = (aside(line, out * shape.pavement) for line, out in ((shape.left, 1), (shape.right, -1)))
             for k in range(len(left) - 1):
                 fill(np.array([left[k], left[k + 1], right[k + 1], right[k]]))
         for junction in place.junctions:
@@ -132,11 +145,15 @@ class Ground:
         across = np.linspace(-width / 2, width / 2, max(2, math.ceil(width / self.cell) + 1))
         a, b = np.meshgrid(along, across)
         c, s = math.cos(heading), math.sin(heading)
-        column = ((x + a * c - b * s - self.west) / self.cell + 0.5).astype(np.int64)
-        row = ((y + a * s + b * c - self.south) / self.cell + 0.5).astype(np.int64)
+        return bool(self.is_road(x + a * c - b * s, y + a * s + b * c).any())
+
+    def is_road(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Which points lie on a road or pavement, give or take a cell; bool of their shape."""
+        column = ((x - self.west) / self.cell + 0.5).astype(np.int64)
+        row = ((y - self.south) / self.cell + 0.5).astype(np.int64)
         rows, columns = self.roads.shape
         inside = (column >= 0) & (row >= 0) & (column < columns) & (row < rows)
-        return bool(self.roads[row[inside], column[inside]].any())
+        return inside & self.roads[np.where(inside, row, 0), np.where(inside, column, 0)]
 
     def _buckets(self, box: Box) -> list[tuple[int, int]]:
         reach = 0.5 * math.hypot(box[3], box[4])
@@ -163,7 +180,7 @@ class Ground:
             self._boxes[bucket].append(box)
 
 
-def _aside(line: np.ndarray, left: float) -> np.ndarray:
+def aside(line: np.ndarray, left: float) -> np.ndarray:
     """A polyline [N, 2] moved to its left by so many m."""
     ways = np.gradient(line, axis=0)
     ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)

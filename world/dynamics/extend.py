@@ -1,0 +1,313 @@
+"""A dreamt place that grows while one drives: new streets far ahead, everything that stands already where it stands, the state moved over.
+
+`extended` and `moved` are pure: the same place and position give the same streets, so that a drive is known by where it was extended.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from world.controls import Event
+from world.dynamics import roadside, streets
+from world.dynamics.dreamt import Dreamt, GrowingPlace, dreamt_place, lined
+from world.dynamics.growth import Asked, Growth, Surroundings, Wish
+from world.dynamics.motion import CAME_FROM
+from world.dynamics.prefix_lm import PrefixLM
+from world.dynamics.tables import tables
+from world.scene import furniture
+from world.scene import roadside as rules
+from world.scene.areas import covers, paved_area
+from world.scene.build import build
+from world.scene.frontage import Box, Ground, sides
+from world.scene.hd_map import PAVEMENT, HDMap
+from world.scene.objects import PEOPLE, PROP, VEHICLES, Kind
+from world.scene.plots import Prop
+from world.scene.query import project
+from world.scene.state import Place, SceneState
+from world.scene.tokens import BARRIERS
+
+REACH = 420.0  # m from our car within which no junction is left open
+MOST = 24  # junctions at once
+WISHED = 3  # junctions one after the other that are tried for what a plan asks
+NEXT = 60.0  # m to the next junction at least
+NEARBY = 45.0  # m from a change to the middle of what it may stand on
+SURE = 0.3  # m that what stood there before may reach onto a new pavement
+_COLUMNS = np.array([1 << 32, 1])  # of cells, as one number each
+_RULED = (int(Kind.SIGNAL), int(Kind.SIGN))
+_BEHIND = (int(Kind.HOUSE), int(Kind.CAR), *map(int, BARRIERS))
+
+
+def is_due(place: Place, x: float, y: float) -> bool:
+    """Whether a place ought to grow before a car at (x, y) drives on."""
+    return isinstance(place, GrowingPlace) and bool(_open_near(place.growth, x, y))
+
+
+def extended(place: GrowingPlace, asked: Asked) -> GrowingPlace:
+    """The place with what a plan wished for, and every junction within REACH grown, MOST at once; itself where none is open there.
+
+    Streets and junctions keep their numbers; props keep their rows, but what a new street takes the place of becomes Kind.NONE.
+    """
+    model, lined_by = streets.load_streets(place.weights[0]), place.weights[1]
+    growth = _as_wished(model, replace(place.growth, standing=_standing(place.props)), place, asked)
+    for _ in range(MOST):
+        open = _open_near(growth, asked.x, asked.y)
+        if not open:
+            break
+        at = growth.graph.junctions[open[0]]
+        growth, _ = streets.expand(model, growth, open[0], place.told.seed, place.told.regions.at(at.x, at.y))
+    if growth.grown == place.growth.grown:
+        return place
+    made = build(growth.graph, place.map)
+    new = set(range(len(place.growth.graph.streets), len(growth.graph.streets)))
+    lining = _lined(made, new, place.told, lined_by) if new else place.props[:0]
+    props = _with_new(place.props, place.map, made, lining)
+    return replace(place, map=made, props=props, growth=growth, asked=(*place.asked, asked))
+
+
+def _as_wished(model: PrefixLM, growth: Growth, place: GrowingPlace, asked: Asked) -> Growth:
+    """With the arm that a plan asks for at the open junction that our way ends at; where it has no room, at the one after."""
+    junction, street, metres = asked.junction, asked.street, asked.metres
+    for _ in range(WISHED if asked.arm else 0):
+        if not (0 <= junction < len(growth.graph.junctions)) or junction in growth.grown:
+            break
+        at = growth.graph.junctions[junction]
+        told = (place.told.seed, place.told.regions.at(at.x, at.y))
+        made, granted = streets.expand(model, growth, junction, *told, Wish(asked.arm), street)
+        if granted:
+            return made
+        growth, _ = streets.expand(model, growth, junction, *told, Wish(within=max(NEXT, metres)), street)
+        onward = _straight_on(growth, junction, street)
+        if onward is None:
+            break
+        here, there = (growth.graph.junctions[k] for k in (junction, onward[0]))
+        metres -= float(np.hypot(here.x - there.x, here.y - there.y))
+        junction, street = onward
+    return growth
+
+
+def _straight_on(growth: Growth, junction: int, street: int) -> tuple[int, int] | None:
+    """The junction that one comes to next, and the street that leads there; None where a junction has no other street."""
+    around = Surroundings.of(growth.graph, growth.grown, growth.lines)
+    heading = around.arrival(street, junction)
+    turned = {
+        k: abs(math.remainder(around.arrival(k, junction) + math.pi - heading, math.tau))
+        for k, own in enumerate(growth.graph.streets)
+        if k != street and (own.forward if own.start == junction else own.backward if own.end == junction else 0)
+    }
+    if not turned:
+        return None
+    onward = min(turned, key=lambda k: turned[k])
+    return int(around.ends[onward].sum()) - junction, onward
+
+
+@lru_cache(maxsize=32)
+def grown_place(
+    name: str,
+    asked: tuple[Asked, ...],
+    grown_by: Path = streets.FOLDER,
+    lined_by: Path = roadside.FOLDER,
+) -> GrowingPlace:
+    """A dreamt place by its name and where it was extended, in order. Errors as `dreamt_place`'s."""
+    if not asked:
+        return dreamt_place(name, grown_by, lined_by)
+    before = grown_place(name, asked[:-1], grown_by, lined_by)
+    place = extended(before, asked[-1])
+    tables(place.map)  # made here, where nobody waits for them
+    return place
+
+
+def _open_near(growth: Growth, x: float, y: float) -> list[int]:
+    """Open junctions within REACH, the nearest first."""
+    there = growth.graph.junctions
+    away = [(np.hypot(there[k].x - x, there[k].y - y), k) for k in growth.open]
+    return [k for far, k in sorted(away) if far < REACH]
+
+
+def _standing(props: np.ndarray) -> np.ndarray:
+    """x, y and radius of what keeps new streets away."""
+    own = props[props["kind"] != int(Kind.NONE)]
+    return np.stack([own["x"], own["y"], 0.5 * np.hypot(own["length"], own["width"])], 1)
+
+
+def _lined(made: HDMap, new: set[int], told: Dreamt, lined_by: Path) -> np.ndarray:
+    """PROP [N] along new streets but for signals and signs."""
+    props = lined(made, told.seed, lined_by, told.looks(made.graph), new)
+    return props[np.isin(props["street"], sorted(new)) & ~np.isin(props["kind"], _RULED)]
+
+
+def _with_new(old: np.ndarray, before: HDMap, made: HDMap, new: np.ndarray) -> np.ndarray:
+    """Old rows where they were, new ones after them; signals and signs as the new map has them."""
+    changes, ground = _Changes(before, made), Ground(0.0, 0.0, 1.0, np.zeros((1, 1), bool))
+    out, touched = old.copy(), changes.near(old["x"], old["y"])
+    ruled = np.isin(old["kind"], _RULED)
+    out["signal"] = np.where(old["signal"] >= 0, changes.signals[old["signal"]], -1)
+    posts = {_post(row): row for row in rules.table(rules.apart(changes.posts()))}
+    gone = np.zeros(len(old), bool)
+    gone[touched] = covers(changes.driven(), np.stack([old["x"], old["y"]], 1)[touched]) > 0
+    gone &= ~ruled
+    for k in np.flatnonzero(ruled & np.isin(old["street"], sorted(changes.streets))):
+        gone[k] = posts.pop(_post(old[k]), None) is None
+    behind = np.flatnonzero(np.isin(old["kind"], _BEHIND) & touched & ~gone)
+    samples = [_samples(_box(old[k])) for k in behind]
+    if samples:
+        whose = np.repeat(behind, [len(own) for own in samples])
+        gone[whose[covers(changes.paved(), np.concatenate(samples)) > 0]] = True
+    for k in behind[~gone[behind]]:
+        ground.put(_box(old[k]))
+    out["kind"][gone] = int(Kind.NONE)
+    kept = np.array([not ground.taken(_box(row)) for row in new], bool)
+    return np.concatenate([out, new[kept], np.array(list(posts.values()), PROP)])
+
+
+class _Changes:
+    """What of a map is not as it was in the map that it grew out of. streets: whose lanes or junctions have changed."""
+
+    def __init__(self, before: HDMap, made: HDMap) -> None:
+        self.made = made
+        parts, was = made.pieces, before.pieces
+        new = [k for k, one in enumerate(parts.streets) if k >= len(was.streets) or was.streets[k] is not one]
+        self._junctions = [
+            k for k, one in enumerate(parts.junctions) if k >= len(was.junctions) or was.junctions[k] is not one
+        ]
+        self._shapes = [made.streets[k] for k in new]
+        self.streets = {*new, *(street for k in self._junctions for street, _ in parts.ends[k])}
+        self.signals = _renumbered(before.signals, made.signals)
+        outlines = [made.junctions[k].outline for k in self._junctions]
+        points = np.concatenate([np.zeros((0, 2)), *(shape.centre for shape in self._shapes), *outlines])
+        cells = np.floor(points / NEARBY).astype(np.int64)
+        around = np.array([(i, k) for i in (-1, 0, 1) for k in (-1, 0, 1)])
+        self._cells = np.unique((cells[:, None] + around).reshape(-1, 2) @ _COLUMNS)
+
+    def near(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """bool [N]: which points lie within NEARBY of a change; some further away too."""
+        cells = np.floor(np.stack([x, y], 1) / NEARBY).astype(np.int64)
+        return np.isin(cells @ _COLUMNS, self._cells)
+
+    def posts(self) -> list[Prop]:
+        """The signals and signs of these streets."""
+        signs = [prop for side in sides(self.made, self.streets) for prop in furniture.signs(side, self.made)]
+        return [*furniture.signals(self.made, self.streets), *signs]
+
+    def driven(self) -> list[np.ndarray]:
+        """Polygons of the driving areas."""
+        areas = [np.concatenate([shape.left, shape.right[::-1]]) for shape in self._shapes]
+        return areas + [o for k in self._junctions if len(o := self.made.junctions[k].outline) > 2]
+
+    def paved(self) -> list[np.ndarray]:
+        """Polygons of driving areas and pavements."""
+        areas = [paved_area(shape) for shape in self._shapes]
+        junctions = [self.made.junctions[k] for k in self._junctions]
+        return areas + [area for one in junctions for area in (one.outline, *one.pavements) if len(area) > 2]
+
+
+def _renumbered(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """int32 [old + 1]: the number that each signal has now, by where it stands; -1 for those that are no more and at the end."""
+    there = {(x, y): k for k, (x, y) in enumerate(zip(new["x"].tolist(), new["y"].tolist(), strict=True))}
+    found = [there.get(at, -1) for at in zip(old["x"].tolist(), old["y"].tolist(), strict=True)]
+    return np.array([*found, -1], np.int32)
+
+
+def _samples(box: Box) -> np.ndarray:
+    """Points [N, 2] all over a box but for its edge, SURE m wide, 1.5 m apart at most."""
+    x, y, heading, length, width = box
+    sides = [
+        np.linspace(-side / 2, side / 2, max(2, math.ceil(side / 1.5) + 1))
+        for side in (length - 2 * SURE, width - 2 * SURE)
+    ]
+    a, b = (part.ravel() for part in np.meshgrid(*sides))
+    c, s = math.cos(heading), math.sin(heading)
+    return np.stack([x + a * c - b * s, y + a * s + b * c], 1)
+
+
+def _post(prop: np.void) -> tuple[int, ...]:
+    """What and where a signal or sign is, in mm."""
+    return int(prop["kind"]), round(1000 * float(prop["x"])), round(1000 * float(prop["y"])), int(prop["look"])
+
+
+def _box(prop: np.void) -> Box:
+    return float(prop["x"]), float(prop["y"]), float(prop["heading"]), float(prop["length"]), float(prop["width"])
+
+
+def moved(state: SceneState, place: Place, row: int = 0) -> SceneState:
+    """The same moment of a drive in a place that its own was extended to. Who is on a lane that has become shorter or longer stays where
+    he is and has another s; whose lane is no more, is not there."""
+    old, new, there = state.places[row].map, place.map, tables(place.map)
+    lanes = _numbers(old.lanes, old.points, new.lanes, new.points, _names(old.lanes), _names(new.lanes))
+    walks = _numbers(old.walks, old.walk_points, new.walks, new.walk_points, _sides(old.walks), _sides(new.walks))
+    ego, agents = state.ego.copy(), state.agents.copy()
+    own = agents[row]
+    walking = np.isin(own["kind"], [int(kind) for kind in PEOPLE])
+    before = own["lane"].copy()
+    for name in ("lane", "next", "goal"):
+        ego[name][row] = _at(lanes, ego[name][row])
+        own[name] = np.where(walking, _at(walks, own[name]), _at(lanes, own[name]))
+    plain = np.isin(own["kind"], [int(kind) for kind in VEHICLES]) & (own["role"] <= int(Event.NONE))
+    came = own["memory"][plain, CAME_FROM].astype(np.int64) - 1  # who plays a role keeps other numbers there
+    own["memory"][plain, CAME_FROM] = _at(lanes, came) + 1
+    own["kind"][(before >= 0) & (own["lane"] < 0)] = int(Kind.NONE)
+    for k in np.flatnonzero((own["kind"] != int(Kind.NONE)) & (own["lane"] >= 0)):
+        rows, points = (there.walks, there.walk_points) if walking[k] else (there.lanes, there.points)
+        length = (old.walks if walking[k] else old.lanes)["length"][before[k]]
+        if abs(rows["length"][own["lane"][k]] - length) > 1e-6:
+            lane, x, y = int(own["lane"][k]), float(own["x"][k]), float(own["y"][k])
+            own["s"][k], own["left"][k], _ = project(rows, points, lane, x, y)
+    if ego["lane"][row] >= 0:
+        lane, x, y = int(ego["lane"][row]), float(ego["x"][row]), float(ego["y"][row])
+        if abs(new.lanes["length"][lane] - old.lanes["length"][state.ego["lane"][row]]) > 1e-6:
+            ego["s"][row], ego["left"][row], _ = project(there.lanes, there.points, lane, x, y)
+    for array in (ego, agents):
+        array.flags.writeable = False
+    places = (*state.places[:row], place, *state.places[row + 1 :])
+    return replace(state, places=places, ego=ego, agents=agents)
+
+
+def _numbers(
+    old: np.ndarray,
+    old_points: np.ndarray,
+    new: np.ndarray,
+    new_points: np.ndarray,
+    old_names: list[tuple[int, ...]],
+    new_names: list[tuple[int, ...]],
+) -> np.ndarray:
+    """int32 [old + 1]: the new number of every lane or walk that lies where it lay, or is the same of the same street; -1 for others and
+    at the end."""
+    lies = {key: k for k, key in enumerate(_keys(new, new_points))}
+    named = {name: k for k, name in enumerate(new_names) if name}
+    found = [lies.get(key, named.get(name, -1)) for key, name in zip(_keys(old, old_points), old_names, strict=True)]
+    return np.array([*found, -1], np.int32)
+
+
+def _names(lanes: np.ndarray) -> list[tuple[int, ...]]:
+    """Street, way and number of each street's lane; nothing of a connection."""
+    rows = zip(lanes["street"].tolist(), lanes["forward"].tolist(), lanes["number"].tolist(), strict=True)
+    return [row if row[0] >= 0 else () for row in rows]
+
+
+def _sides(walks: np.ndarray) -> list[tuple[int, ...]]:
+    """Street and side of each pavement, in their order; nothing of other walks."""
+    seen: dict[int, int] = {}
+    found: list[tuple[int, ...]] = []
+    for kind, street in zip(walks["kind"].tolist(), walks["street"].tolist(), strict=True):
+        if kind != PAVEMENT:
+            found.append(())
+            continue
+        seen[street] = seen.get(street, -1) + 1
+        found.append((street, seen[street]))
+    return found
+
+
+def _at(numbers: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """New numbers of old ones; -1 for what is none."""
+    return numbers[np.where((old >= 0) & (old < len(numbers) - 1), old, -1)]
+
+
+def _keys(rows: np.ndarray, points: np.ndarray) -> list[tuple[int, ...]]:
+    """Where each row begins and ends, in mm, and how long it is."""
+    last = rows["first"] + rows["count"] - 1
+    values = [points[name][at] for at in (rows["first"], last) for name in ("x", "y")] + [rows["length"]]
+    return [tuple(row) for row in np.round(1000 * np.stack(values, 1)).astype(np.int64).tolist()]
