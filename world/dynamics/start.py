@@ -10,7 +10,7 @@ from world.dynamics.path import at, choose_out
 from world.dynamics.people import populate_people
 from world.dynamics.step import blank_ego
 from world.dynamics.tables import tables
-from world.dynamics.traffic import populate
+from world.dynamics.vehicles import populate
 from world.errors import DataError
 from world.scene.objects import AGENT
 from world.scene.random import uniform
