@@ -133,7 +133,7 @@ def apply_people(t, seed, clock, seen, out, row, logits, wanted, guarded, densit
         return
     before, car = seen[: len(seen) - 1], seen[len(seen) - 1]
     x, y, heading, seconds = car.x, car.y, car.heading, clock * DT
-    paces, allowed = np.full(len(PACES), True), np.empty(len(WAYS), np.bool_)
+    paces, allowed = np.full(len(PACES), True), np.empty(WAYS, np.bool_)
     count = 0
     for i in range(len(out)):
         me = before[i]
@@ -154,7 +154,7 @@ def apply_people(t, seed, clock, seen, out, row, logits, wanted, guarded, densit
             allowed[:] = True
             allowed[STEP_OUT] = False  # only who is told to
             pace = sample(logits[row[i]], 0, len(PACES), paces, SHARE, first)
-            way = sample(logits[row[i]], len(PACES), len(WAYS), allowed, 1.0, uniform(seed, clock, me.id, _SECOND))
+            way = sample(logits[row[i]], len(PACES), WAYS, allowed, 1.0, uniform(seed, clock, me.id, _SECOND))
             if way == BACK:
                 out[i].memory[WAY], out[i].next = -out[i].memory[WAY], -1
                 way = 0

@@ -6,11 +6,13 @@ where that is nearly spent: it is no driver.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
 from world.dynamics.idm import safe
-from world.dynamics.motion import trace
+from world.dynamics.motion import POINTS, trace
 from world.dynamics.right_of_way import FREE, STOPS, limits
 from world.dynamics.vehicles import SAFE, leaders, reach_of
 
@@ -31,6 +33,15 @@ def cap(t, agents, i, aim, seconds, path):
     if merging < FREE:
         most = min(most, safe(me.speed, merging, its_speed))
     return max(most, -8.0), waits
+
+
+@njit(cache=True)
+def caps(t, seen, aims, seconds, most):
+    """`cap` of all vehicles [AGENTS] that have an aim; others' stay as they are."""
+    path = np.empty((POINTS, 3))
+    for i in range(len(most)):
+        if not math.isnan(aims[i]):
+            most[i], _ = cap(t, seen, i, aims[i], seconds, path)
 
 
 @njit(cache=True)

@@ -63,6 +63,13 @@ class Drive:
     side: float = 0.0
     level: float = 1.0
 
+    def seen(self) -> np.ndarray:
+        """AGENT [AGENTS + 1], our car as the last."""
+        seen = np.empty(AGENTS + 1, AGENT)
+        seen[:AGENTS] = self.agents
+        see(self.ego, seen)
+        return seen
+
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
@@ -121,9 +128,7 @@ class Observed:
 
 def observed(drive: Drive, everybody: bool = False, styles: np.ndarray | None = None) -> Observed:
     """What those who decide now are told. everybody: whether it is their turn or not; styles float64 [AGENTS], else hashes."""
-    seen = np.empty(AGENTS + 1, AGENT)
-    seen[:AGENTS] = drive.agents
-    see(drive.ego, seen)
+    seen = drive.seen()
     due = np.zeros(AGENTS, np.int64)
     styles = np.full(AGENTS, np.nan) if styles is None else styles.copy()
     _due(np.uint64(drive.seed), int(drive.clock), seen, everybody, due, styles)

@@ -189,6 +189,17 @@ def ruled(t, seen, changing, i, seconds, path):
 
 
 @njit(cache=True)
+def all_ruled(t, seen, seconds, accels, aims, goals):
+    """What the rules would have every vehicle do: m/s2, m left of its lane, the lane to change to; [AGENTS] each, NaN and -1 for others."""
+    path = np.empty((POINTS, 3))
+    changing = np.full(len(seen), -1, np.int32)
+    accels[:], aims[:], goals[:] = np.nan, np.nan, -1
+    for i in range(len(accels)):
+        if is_vehicle(seen[i].kind) and seen[i].lane >= 0 and not moved_by_role(seen[i]):
+            accels[i], aims[i], goals[i], _ = ruled(t, seen, changing, i, seconds, path)
+
+
+@njit(cache=True)
 def wait(agent, out, waits):
     """Counts the seconds that a vehicle has waited for others."""
     if waits == RED_LIGHT or agent.speed > UNDER_WAY:

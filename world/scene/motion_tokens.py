@@ -30,13 +30,14 @@ ACROSS = 3 + len(OFFSETS)
 
 # m/s of a person, and the way: on, aside, back where it came from, or across the road where no crossing is.
 PACES = np.array([0.0, 0.4, 0.8, 1.05, 1.25, 1.45, 1.65, 1.9, 2.3, 2.8, 3.6, 5.0, 6.5])
-ON, TO_LEFT, TO_RIGHT, BACK, STEP_OUT = WAYS = range(5)
+ON, TO_LEFT, TO_RIGHT, BACK, STEP_OUT = range(5)
+WAYS = 5
 
 VOCABULARY: Mapping[str, int] = {
     "acceleration": STOP + 1,
     "across": ACROSS,
     "pace": len(PACES),
-    "way": len(WAYS),
+    "way": WAYS,
 }
 
 
