@@ -13,7 +13,7 @@ from world.frame import Frame
 from world.latent.dream import LatentDream, step_latent
 from world.model import WorldModel
 from world.render.painter import SHIPPED
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_world import By, SceneDream, SceneWorld, step_scenes
 
 SCENE, PLAIN = "scene", "plain"  # the scene world, painted and plainly shaded, where else a folder of weights is named
 
@@ -21,10 +21,10 @@ AnyDream = LatentDream | SceneDream
 AnyWorld = WorldModel | SceneWorld
 
 
-def load_world(path: Path | None = None, device: str = "cpu") -> AnyWorld:
-    """A scene world, or where `path` names a folder of weights the latent world of those. WeightsError."""
+def load_world(path: Path | None = None, device: str = "cpu", traffic: By = "rules") -> AnyWorld:
+    """A scene world, or where `path` names a folder of weights the latent world of those. `traffic`: a scene world's. WeightsError."""
     if path is None or is_scene(path):
-        return SceneWorld(device=device, painter=None if str(path) == PLAIN else SHIPPED)
+        return SceneWorld(device=device, painter=None if str(path) == PLAIN else SHIPPED, traffic=traffic)
     return WorldModel.load(path, device)
 
 
@@ -53,7 +53,9 @@ def step_all(dreams: Sequence[AnyDream], controls: Sequence[Control]) -> list[Fr
     latent = [(place, dream, control) for place, (dream, control) in pairs if isinstance(dream, LatentDream)]
     before = [(dream, dream.fork()) for dream in dreams if isinstance(dream, SceneDream)]
     try:
-        frames = {place: dream.step(control) for place, (dream, control) in pairs if isinstance(dream, SceneDream)}
+        scenes = [(place, dream, control) for place, (dream, control) in pairs if isinstance(dream, SceneDream)]
+        drawn = step_scenes([dream for _, dream, _ in scenes], [control for _, _, control in scenes])
+        frames = {place: frame for (place, _, _), frame in zip(scenes, drawn, strict=True)}
         stepped = step_latent([dream for _, dream, _ in latent], [control for _, _, control in latent])
     except Exception:
         for dream, then in before:

@@ -1,6 +1,6 @@
 """Scene worlds behind the door: a `SceneWorld` knows places, a `SceneDream` drives through one, and both look like a latent world's.
 
-Streets are a place's, traffic goes by rules, the driver is learnt by imitation of rules; the picture is plainly shaded, and painted where there are weights for it.
+Streets are a place's, traffic goes by rules or by what learnt from drives, the driver is learnt by imitation of rules; the picture is plainly shaded, and painted where there are weights for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,9 +20,12 @@ from torch import Tensor
 
 from world.controls import Control
 from world.driver import Action
-from world.dynamics.driver import DRIVER, By, drive
+from world.dynamics.driver import DRIVER, drive
+from world.dynamics.driver import By as DrivenBy
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.traffic import FOLDER as TRAFFIC
+from world.dynamics.traffic import load_traffic
 from world.errors import DataError
 from world.frame import Frame, Readout
 from world.inputs import DRIVING, Inputs
@@ -36,8 +39,9 @@ from world.scene.between import between
 from world.scene.check import check
 from world.scene.facts import Facts, facts
 from world.scene.places import load_place, towns
-from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_bytes
+from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, stack, to_bytes
 
+By = Literal["rules", "learnt"] | Path  # who moves the others; a folder: of the weights of learnt traffic
 AT_MOST = 0.035  # s for a picture, where two are drawn a tenth of a second
 VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
@@ -46,7 +50,7 @@ SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 
 
 class SceneWorld:
     """What every drive through the shipped places shares. `device`: where pictures are painted; `driver`: who drives, rules or what
-    learnt from them; `painter`: its weights, None for plain shading."""
+    learnt from them; `painter`: its weights, None for plain shading; `traffic`: rules, learnt, or a folder of its weights."""
 
     driving = True
     inputs: Inputs = DRIVING
@@ -56,8 +60,9 @@ class SceneWorld:
         names: Sequence[str] = (),
         rig: Rig | None = None,
         device: str = "cpu",
-        driver: By = DRIVER,
+        driver: DrivenBy = DRIVER,
         painter: Path | None = SHIPPED,
+        traffic: By = "rules",
     ) -> None:
         """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
         for weights that are none."""
@@ -66,6 +71,10 @@ class SceneWorld:
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
+        self.traffic = None
+        if traffic != "rules":
+            self.traffic = load_traffic(TRAFFIC if traffic == "learnt" else Path(traffic))
+            self.hashes["traffic"] = self.traffic.sha256
         self.renderer = Renderer()
         if painter is not None:
             self.renderer.painter = load_painter(painter, device)
@@ -156,8 +165,11 @@ class SceneDream:
 
     def step(self, control: Control) -> Frame:
         """One frame on under `control`."""
-        before = self.state_now
-        self._scene = step(before, [control])
+        return self.went(step(self.state_now, [control], self.model.traffic), control)
+
+    def went(self, after: SceneState, control: Control) -> Frame:
+        """The frame after a step that was taken elsewhere, as in a batch."""
+        before, self._scene = self.state_now, after
         halfway = between(before, self._scene, 0.5) if self.smooth and self._seconds < AT_MOST else None
         return self._publish(control, self.index + 1, halfway)
 
@@ -192,7 +204,7 @@ class SceneDream:
             "seed": self.seed,
             "steps": self.steps,
             "place": self._place,
-            "weights": {"scene": self.model.hashes["scene"]},  # a drive goes on alike whoever paints it
+            "weights": {name: self.model.hashes[name] for name in ("scene", "traffic") if name in self.model.hashes},
         }
         return tensors, values
 
@@ -227,6 +239,20 @@ class SceneDream:
         motion = Motion(float(ego["speed"]), float(ego["yaw_rate"]))
         self.frame = Frame(image, index, control, motion, readout_of(true), first)
         return self.frame
+
+
+def step_scenes(dreams: Sequence[SceneDream], controls: Sequence[Control]) -> list[Frame]:
+    """`step` for many dreams, each as alone; the road users of those whose traffic is learnt go through its networks together."""
+    frames: dict[int, Frame] = {}
+    learnt = [n for n, dream in enumerate(dreams) if dream.model.traffic is not None]
+    for model in {id(dreams[n].model): dreams[n].model for n in learnt}.values():
+        rows = [n for n in learnt if dreams[n].model is model]
+        after = step(stack([dreams[n].state_now for n in rows]), [controls[n] for n in rows], model.traffic)
+        frames |= {n: dreams[n].went(after.row(row), controls[n]) for row, n in enumerate(rows)}
+    return [
+        frames[n] if n in frames else dream.step(control)
+        for n, (dream, control) in enumerate(zip(dreams, controls, strict=True))
+    ]
 
 
 def readout_of(true: Facts) -> Readout:
