@@ -1,7 +1,7 @@
 """The numeric guard below learnt traffic: a bound that keeps a stop possible, and nothing more.
 
-Whoever is ahead, red lights, those who go first and people on crossings each leave a safe speed (`idm.safe`). The bound binds only
-where that is nearly spent: it is no driver.
+Whoever is ahead, red lights, those who go first and people on crossings each leave a safe speed (`idm.safe`); a quarter more than the
+limit is the most of all. The bound binds only where that is nearly spent: it is no driver.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import math
 import numpy as np
 from numba import njit
 
-from world.dynamics.idm import safe
+from world.dynamics.idm import HARDEST, safe
 from world.dynamics.motion import POINTS, trace
 from world.dynamics.right_of_way import FREE, STOPS, limits
 from world.dynamics.vehicles import SAFE, leaders, reach_of
 
+FASTEST = 1.25  # times the limit: what is looked along is too short for more
 HARD = 7.0  # m/s2: what a line could still be kept with; beyond it the guard lets a vehicle through
 
 
@@ -32,7 +33,8 @@ def cap(t, agents, i, aim, seconds, path):
             most = min(most, safe(me.speed, stops[k] + 0.4, 0.0))
     if merging < FREE:
         most = min(most, safe(me.speed, merging, its_speed))
-    return max(most, -8.0), waits
+    most = min(most, (FASTEST * t.lanes[me.lane].limit - me.speed) / 0.5)
+    return max(most, -HARDEST), waits
 
 
 @njit(cache=True)

@@ -127,8 +127,6 @@ def _drive(state: SceneState, control: Control) -> Drive:
 
 
 def _steered(state: SceneState, control: Control, wishes: Wishes) -> Control:
-    if state.ego["lane"][0] < 0:
-        return control.with_(steer=0.0, accel=-0.5)
     steer, accel = expert.drive(state, control.command, wishes.target)
     steer, accel = wishes.disturb(float(state.clock[0]) * DT, steer, accel)
     return control.with_(steer=steer, accel=accel)

@@ -15,7 +15,8 @@ def network(size: Size, seed: int) -> Network:
     for name, shape in shapes(size).items():
         value = random.normal(size=shape)
         if name.startswith("norm"):
-            value = np.stack([np.ones(shape), np.zeros(shape)])[0] + 0.1 * value
+            value *= 0.1
+            value[..., 0, :] += 1.0
         elif len(shape) > 1 and not name.endswith("bias"):
             value /= np.sqrt(shape[-2])
         made[name] = value.astype(np.float32)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from world.dynamics.traffic import load_traffic
-from world.dynamics.traffic_net import PERSON, SIZES, VEHICLE, forward
+from world.dynamics.traffic_net import PERSON, SIZES, VEHICLE, Size, forward
 from world.errors import DataError
 from world.scene.motion_tokens import ACCELERATIONS, STEP_OUT, STOP
 from world.train.compute import Compute
@@ -23,7 +23,7 @@ STEPS = Compute(step_seconds=1.0)  # so that minutes are steps
 
 
 @pytest.mark.parametrize("size", [VEHICLE, PERSON])
-def test_the_network_that_is_trained_is_the_one_that_drives(size) -> None:  # type: ignore[no-untyped-def]
+def test_the_network_that_is_trained_is_the_one_that_drives(size: Size) -> None:
     torch.manual_seed(1)
     net = Net(size)
     for name, parameter in net.named_parameters():
