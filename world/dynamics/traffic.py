@@ -49,7 +49,7 @@ class Tally:
         return self.changed / max(1, self.vehicles)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Drive:
     """What of one drive its traffic's step depends on. ego: EGO [1], agents: AGENT [AGENTS]; side, level: of the event in force."""
 
@@ -71,7 +71,7 @@ class Drive:
         return seen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Traffic:
     """Weights, and whether the guard is on. `sha256` stands for the weights; `tally` counts and decides nothing."""
 
@@ -79,7 +79,7 @@ class Traffic:
     people: Network
     sha256: str = ""
     guard: bool = True
-    tally: Tally = field(default_factory=Tally, compare=False)
+    tally: Tally = field(default_factory=Tally)
 
     def moved(self, drives: Sequence[Drive]) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each drive its agents [AGENTS] a step on, and what those that a role moves are to do: float64 [AGENTS, 2].
@@ -107,7 +107,7 @@ class Traffic:
         return out, wanted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """The road users of one network that decide now. float32 own [N, OWN], near [N, most, NEAR], int64 count [N]; row [AGENTS]: whose they are, -1: nobody's."""
 
@@ -117,7 +117,7 @@ class Group:
     row: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Observed:
     """One drive as its road users see it. seen: AGENT [AGENTS + 1], our car as the last."""
 

@@ -25,9 +25,12 @@ from world.errors import DataError
 from world.evaluate import sumo
 from world.evaluate.scene_drives import event_case
 from world.evaluate.scene_states import counterfactual
+from world.evaluate.token_loss import round_trip
 from world.evaluate.traffic_counts import BINS, Counts, counted, divergence, interval
+from world.scene.objects import Kind
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
+from world.train.traffic_drives import Job, recorded
 from world.train.traffic_samples import Recording
 
 Note = Callable[[float, str], None]
@@ -38,6 +41,7 @@ BEFALLS = {
     "debris, 3.5 s": ("debris", 3.5),
     "oncoming in the lane": ("oncoming", 3.0),
 }
+FIRST_SEED = 500  # of drives that tokens are tried on
 FUTURES, AHEAD = 6, 30  # drawn of each moment, steps
 
 
@@ -81,6 +85,8 @@ def evaluate_traffic(
                     recordings.append(alone.submit(_recorded, name, seconds, number).result())
                 true.append(_of_recording(name, recordings[-1]))
             result["sumo"] = figures(true)
+        jobs = [Job(FIRST_SEED + seed + n, 60.0, split) for n in range(3)]
+        result["round trip"] = round_trip(list(pool.map(recorded, jobs)))
         for index, (who, mind) in enumerate(minds.items()):
             begin = 0.1 + 0.3 * index
             note(begin, f"{who}: drives")
@@ -225,6 +231,8 @@ def _future(recording: Recording, first: int, mind: Traffic | str | None, seed: 
             else:
                 moved = vehicles(drive.place, drive.seed, drive.clock, ego, agents, False, 0.0)
                 agents = people(drive.place, drive.seed, drive.clock, ego, moved, 0.0)
+        walking = recording.agents[k + 1]["kind"] == int(Kind.PERSON)  # people go where they went
+        agents[walking] = recording.agents[k + 1][walking]
         made.append(agents)
     return np.stack(made)
 

@@ -5,9 +5,6 @@ Own drives whose moments the rules label: Ross, Gordon, Bagnell 2011, arXiv 1011
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -17,29 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from world.dynamics.traffic import Traffic
-from world.dynamics.traffic_net import (
-    FEED,
-    FORMAT,
-    HEADS,
-    ITEM,
-    LAYERS,
-    SIZES,
-    WIDTH,
-    Network,
-    Size,
-    network_of,
-    shapes,
-)
+from world.dynamics.traffic_net import SIZES
 from world.errors import DataError
 from world.scene.places import towns
 from world.train.compute import Compute
 from world.train.loop import Report, Schedule, TrainingLoop
+from world.train.traffic_card import ship
 from world.train.traffic_drives import Job, driven
+from world.train.traffic_network import Net, loss_of
 from world.train.traffic_samples import Both, Samples, load, save
 
 FIRST_SEED = 2 * 10**6  # of drives by rules; those of its own drives and of SUMO's follow, evaluation's are below
@@ -67,68 +52,6 @@ class Recipe:
     batch: int = 768
     rate: float = 1e-3
     shares: tuple[float, float] = (0.45, 0.2)
-
-
-class Net(nn.Module):
-    """The network of `world.dynamics.traffic_net`, for training; parameters have its names and shapes."""
-
-    def __init__(self, size: Size) -> None:
-        super().__init__()
-        self.size = size
-        for name, shape in shapes(size).items():
-            value = torch.zeros(shape)
-            if name.startswith("norm"):
-                value[..., 0, :] = 1.0
-            elif len(shape) > 1 and not name.endswith("bias"):
-                value = torch.randn(shape) / math.sqrt(shape[-2])
-                if name in ("out", "feed_2"):
-                    value *= 0.5
-            self.register_parameter(name, nn.Parameter(value))
-
-    def forward(self, own: Tensor, near: Tensor, counts: Tensor) -> Tensor:
-        """own [B, OWN], near [B, most, NEAR], counts [B] -> logits of the first and the second token, side by side."""
-        p = dict(self.named_parameters())
-        x = torch.relu(own @ p["own_1"] + p["own_1_bias"]) @ p["own_2"] + p["own_2_bias"]
-        items = torch.relu(near @ p["near_1"] + p["near_1_bias"]) @ p["near_2"] + p["near_2_bias"]
-        items = torch.cat([items, p["nobody"].expand(len(own), 1, ITEM)], 1)
-        there = torch.arange(near.shape[1], device=own.device) < counts[:, None]
-        there = torch.cat([there, torch.ones_like(there[:, :1])], 1)
-        for layer in range(LAYERS):
-            y = _normed(x, p["norm_1"][layer])
-            query = y @ p["query"][layer] + p["query_bias"][layer]
-            key = items @ p["key"][layer] + p["key_bias"][layer]
-            value = items @ p["value"][layer] + p["value_bias"][layer]
-            seen = functional.scaled_dot_product_attention(
-                _heads(query[:, None]), _heads(key), _heads(value), attn_mask=there[:, None, None]
-            )
-            x = x + seen.transpose(1, 2).reshape(len(x), WIDTH) @ p["out"][layer] + p["out_bias"][layer]
-            y = _normed(x, p["norm_2"][layer])
-            y = torch.relu(y @ p["feed_1"][layer] + p["feed_1_bias"][layer])
-            x = x + y @ p["feed_2"][layer] + p["feed_2_bias"][layer]
-        out: Tensor = _normed(x, p["norm"]) @ p["tokens"] + p["tokens_bias"]
-        return out
-
-    def network(self) -> Network:
-        """What drives with these weights, rounded to float16 as they are shipped."""
-        tensors = {name: value.detach().half().float().cpu().numpy() for name, value in self.named_parameters()}
-        return network_of(tensors, self.size)
-
-
-def _normed(x: Tensor, norm: Tensor) -> Tensor:
-    return functional.layer_norm(x, (WIDTH,), norm[0], norm[1])
-
-
-def _heads(x: Tensor) -> Tensor:
-    return x.reshape(len(x), -1, HEADS, WIDTH // HEADS).transpose(1, 2)
-
-
-def loss_of(logits: Tensor, first: Tensor, second: Tensor, weight: Tensor, size: Size) -> dict[str, Tensor]:
-    """Cross entropy of both tokens, in nats; -1 is no token."""
-    one = functional.cross_entropy(logits[:, : size.first], first, reduction="none", ignore_index=-1)
-    two = functional.cross_entropy(logits[:, size.first :], second, reduction="none", ignore_index=-1)
-    total = weight.sum().clamp_min(1e-6)
-    parts = {"first": (weight * one).sum() / total, "second": (weight * two).sum() / total}
-    return {"loss": parts["first"] + parts["second"]} | parts
 
 
 def train_traffic(
@@ -180,7 +103,8 @@ def train_traffic(
         name = f"vehicles-round-{number + 1}"
         _fit(nets["vehicles"], name, out, share, (sets[0], sets[1]), sets[2], gentle, compute, seed, report)
     if compute.main:
-        _ship(nets, out / "traffic", recipe, seed, minutes, {"drives": len(data), "own": len(own)})
+        said = {"seed": seed, "minutes": minutes, "drives": len(data), "own drives": len(own), "recipe": asdict(recipe)}
+        ship(nets, out, said)
     return out / "traffic"
 
 
@@ -276,22 +200,3 @@ def _rows(samples: Samples, rows: np.ndarray) -> tuple[np.ndarray, ...]:
     """own, near float32; counts, first, second int64; weight float32."""
     kinds = (np.float32, np.float32, np.int64, np.int64, np.int64, np.float32)
     return tuple(getattr(samples, name)[rows].astype(kind) for name, kind in zip(Samples.__slots__, kinds, strict=True))
-
-
-def _ship(
-    nets: dict[str, Net], folder: Path, recipe: Recipe, seed: int, minutes: float, counts: dict[str, int]
-) -> None:
-    """float16 safetensors, and a config with their sha256."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for name, net in nets.items():
-        path = folder / f"{name}.safetensors"
-        save_file({key: value.detach().half().cpu().contiguous() for key, value in net.named_parameters()}, path)
-        files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    config = {
-        "format": FORMAT,
-        "shape": {"width": WIDTH, "item": ITEM, "heads": HEADS, "feed": FEED, "layers": LAYERS},
-        "files": files,
-        "trained": {"recipe": asdict(recipe), "seed": seed, "minutes": minutes} | counts,
-    }
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")

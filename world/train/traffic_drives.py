@@ -52,6 +52,11 @@ def begun(job: Job) -> tuple[SceneState, np.random.Generator]:
 
 
 def ruled(job: Job) -> Both:
+    """The samples of a drive by rules."""
+    return samples_of(recorded(job))
+
+
+def recorded(job: Job) -> Recording:
     """A drive by rules with events, commands and weather as they come."""
     state, random = begun(job)
     wishes = Wishes(random)
@@ -65,7 +70,7 @@ def ruled(job: Job) -> Both:
     ego, agents, aims, sides, levels = (np.stack(column) for column in zip(*frames, strict=True))
     place = tables(state.places[0].map)
     styles = np.full(AGENTS, STYLE)
-    return samples_of(Recording([place], job.seed, ego, agents, aims, styles, sides, levels))
+    return Recording([place], job.seed, ego, agents, aims, styles, sides, levels)
 
 
 def rolled(job: Job, traffic: Traffic) -> Both:

@@ -36,7 +36,7 @@ _ASIDE = 0.45  # m/s from which a person steps aside
 _SLIDE = 1  # of AGENT.memory of those with a role: m/s to the left
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Recording:
     """One drive, T steps. ego: EGO [T, 1]; agents: AGENT [T, AGENTS]; aims float64 [T, AGENTS]: m left of its lane that a vehicle aims for.
 
@@ -68,7 +68,7 @@ class Recording:
         return Drive(place, np.uint64(self.seed), clock, self.ego[k], agents, False, 1.0, side, level)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Samples:
     """float16 own [N, OWN], near [N, most, NEAR]; uint8 count [N]; int8 first, second [N]: tokens, UNTOLD: not known; weight float16 [N]."""
 

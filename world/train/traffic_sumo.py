@@ -51,7 +51,7 @@ def record(name: str, seconds: float, seed: int) -> Recording:
     import libsumo
 
     from world.town.network import load
-    from world.town.traffic import EGO, Traffic
+    from world.town.traffic import Traffic
 
     place = load_place(name)
     traffic, rng = Traffic(load(int(name.rpartition("-")[2])), seed), random.Random(seed)
@@ -63,7 +63,9 @@ def record(name: str, seconds: float, seed: int) -> Recording:
             traffic.step(0.0, 0.0)
             if tick < WARM_UP:
                 continue
-            names = [one for one in libsumo.vehicle.getIDList() if one != EGO][: AGENTS - 30]
+            names = list(libsumo.vehicle.getIDList())[
+                : AGENTS - 30
+            ]  # SUMO's car of ours, which it drives, is one of them
             known = {one: known[one] for one in names if one in known}
             for one in names:
                 if one not in known:

@@ -7,11 +7,14 @@ import pytest
 
 from tests.world.grid import town
 from world.dynamics.tables import tables
+from world.evaluate.token_loss import round_trip
 from world.evaluate.traffic import figures, table
 from world.evaluate.traffic_counts import Counts, counted, divergence, interval
+from world.scene.motion_tokens import LOSS
 from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.query import RED, place_on, signal_colour
 from world.scene.state import AGENTS
+from world.train.traffic_drives import Job, recorded
 
 PLACE = town().map
 LANES = PLACE.lanes
@@ -84,3 +87,9 @@ def test_the_table_has_a_row_for_every_figure_and_a_cell_for_whoever_was_measure
     assert cells["divergence of speeds"][0] == "0.0000" and cells["divergence of speeds"][3] == ""
     assert cells["cut_in within 8 s"][0] == "100%" and cells["debris, 3.5 s"][:3] == ("50%", "", "50%")
     assert len({len(row) for row in rows}) == 1
+
+
+def test_drives_come_back_from_their_tokens() -> None:
+    lost = round_trip([recorded(Job(3, 8.0))])
+    assert lost["m/s"]["count"] > 50
+    assert lost["m/s"]["95%"] < LOSS["speed"] and lost["m"]["95%"] < 0.5 and lost["degrees"]["95%"] < 4.0

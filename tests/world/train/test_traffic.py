@@ -14,8 +14,9 @@ from world.dynamics.traffic_net import PERSON, SIZES, VEHICLE, Size, forward
 from world.errors import DataError
 from world.scene.motion_tokens import ACCELERATIONS, STEP_OUT, STOP
 from world.train.compute import Compute
-from world.train.traffic import Net, Recipe, loss_of, train_traffic
+from world.train.traffic import Recipe, train_traffic
 from world.train.traffic_drives import Job, ruled
+from world.train.traffic_network import Net, loss_of
 from world.train.traffic_samples import Samples, load, save
 
 TINY = Recipe(drives=1, seconds=6.0, sumo=0, rounds=1, own_drives=1, held=1, batch=16)
@@ -80,6 +81,7 @@ def test_a_killed_run_goes_on_and_its_weights_drive(tmp_path: Path) -> None:
     traffic = load_traffic(made)
     assert traffic.vehicles.tokens.shape == (160, VEHICLE.first + VEHICLE.second)
     assert json.loads((made / "config.json").read_text())["trained"]["recipe"]["rounds"] == 1
+    assert "vehicles-round-1" in (made / "README.md").read_text()
 
 
 def _killer(share: float, text: str) -> None:
