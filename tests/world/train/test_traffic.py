@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from world.controls import Control
+from world.dream import step_all
 from world.dynamics.traffic import load_traffic
 from world.dynamics.traffic_net import PERSON, SIZES, VEHICLE, Size, forward
 from world.errors import DataError
 from world.scene.motion_tokens import ACCELERATIONS, STEP_OUT, STOP
+from world.scene_world import SceneDream, SceneWorld
 from world.train.compute import Compute
 from world.train.traffic import Recipe, train_traffic
 from world.train.traffic_drives import Job, ruled
@@ -82,6 +85,30 @@ def test_a_killed_run_goes_on_and_its_weights_drive(tmp_path: Path) -> None:
     assert traffic.vehicles.tokens.shape == (160, VEHICLE.first + VEHICLE.second)
     assert json.loads((made / "config.json").read_text())["trained"]["recipe"]["rounds"] == 1
     assert "vehicles-round-1" in (made / "README.md").read_text()
+    _dreams_alike(made)
+
+
+def _dreams_alike(weights: Path) -> None:
+    """Dreams of a world with these weights go on the same alone, together, and from what was saved."""
+    world = SceneWorld(("town-20", "town-21"), painter=None, traffic=weights)
+
+    def begun(seed: int) -> SceneDream:
+        dream = SceneDream(world, seed, steps=0)
+        dream.start()
+        return dream
+
+    together, alone = [begun(1), begun(2)], begun(2)
+    for _ in range(4):
+        step_all(together, [Control(), Control()])
+        alone.step(Control())
+    assert together[1].state_now.hash() == alone.state_now.hash()
+    tensors, values = alone.state()
+    assert values["weights"]["traffic"] == world.hashes["traffic"]
+    again = SceneDream.from_state(world, tensors, values)
+    again.step(Control())
+    alone.step(Control())
+    assert again.state_now.hash() == alone.state_now.hash()
+    assert "traffic" not in SceneWorld(("town-20",), painter=None).hashes
 
 
 def _killer(share: float, text: str) -> None:
