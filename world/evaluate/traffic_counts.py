@@ -82,7 +82,8 @@ def counted(place: HDMap, frames: np.ndarray, tables_at: Callable[[int], Tables]
                 signal = int(lanes["signal"][lane])
                 if signal >= 0:
                     made.crossings += 1
-                    made.red += signal_colour(tables_at(k).signals, signal, (first_clock + k) * DT) == RED
+                    passed = max(0, k - _since_line(tables_at(k), before, a))
+                    made.red += signal_colour(tables_at(passed).signals, signal, (first_clock + passed) * DT) == RED
             lane_of[who], speeds[who] = lane, speed
         if k % EVERY == 0:
             _look(made, place, vehicles)
@@ -91,6 +92,12 @@ def counted(place: HDMap, frames: np.ndarray, tables_at: Callable[[int], Tables]
         was = lane_of
     made.vehicles = len(seen)
     return made
+
+
+def _since_line(there: Tables, lane: int, a: np.void) -> int:
+    """Steps since the bumper of a vehicle passed the line of a lane whose end its middle has just passed."""
+    beyond = 0.5 * float(a["length"]) + float(there.lanes["length"][lane] - there.stop_line[lane])
+    return min(30, round(beyond / max(float(a["speed"]), 1.0) / DT))
 
 
 def _touching(users: np.ndarray) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:

@@ -59,6 +59,7 @@ def test_off_the_lane_and_standing_for_long() -> None:
 def test_a_signal_that_is_run_at_red() -> None:
     connection = int(np.flatnonzero((LANES["junction"] >= 0) & (LANES["signal"] >= 0))[0])
     before, inside = still(int(LANES["source"][connection]), 40.0), still(connection, 1.0)
+    inside["speed"][0] = 500.0  # so that its bumper passed the line just now
     signal, signals = int(LANES["signal"][connection]), tables(PLACE).signals
     colours = [signal_colour(signals, signal, clock / 10 + 0.1) for clock in range(600)]
     red, other = colours.index(RED), next(n for n, colour in enumerate(colours) if colour != RED)
