@@ -57,7 +57,9 @@ def record(name: str, seconds: float, seed: int) -> Recording:
     traffic, rng = Traffic(load(int(name.rpartition("-")[2])), seed), random.Random(seed)
     there, known, tracks = tables(place.map), dict[str, _Track](), dict[int, _Track]()
     links = _links(libsumo, place.map)
-    frames, places, styles = [], [], []
+    frames: list[np.ndarray] = []
+    places: list[Tables] = []
+    styles: list[np.ndarray] = []
     try:
         for tick in range(WARM_UP + int(seconds * FPS)):
             traffic.step(0.0, 0.0)
