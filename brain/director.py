@@ -6,16 +6,18 @@ import json
 import time
 import unicodedata
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from brain.files import ADAPTER
 from brain.grammar import grammar
 from brain.llm import LocalModel, Reading, Token
+from brain.normal import normal
 from brain.plan import PlanError, Utterance, parse_line, print_line
 from brain.prompt import MAX_TEXT, Context, prompt_tokens
 from brain.quant import Quant
+from brain.speeds import within_limit
 from world.errors import LucidriveError
 
 Thought = Generator[None, None, "Reply"]
@@ -95,7 +97,8 @@ class Director:
 
     def think(self, text: str, context: Context | str = "") -> Thought:
         """Yields after every forward pass; the generator's return value is the reply. BrainInputError on unusable text."""
-        prompt = prompt_tokens(self.model.tokenizer, clean(text), str(context))
+        read = normal(clean(text))
+        prompt = prompt_tokens(self.model.tokenizer, read, str(context))
         stopwatch, reading = Stopwatch(), Reading()
         line = self.line((yield from self._decoded(prompt, (), reading, stopwatch)))
         other = None
@@ -103,7 +106,7 @@ class Director:
             other = yield from self._other(prompt, line, reading, stopwatch)
             if other is not None and other.likelihood > line.likelihood:
                 line, other = other, line
-        return line.reply(stopwatch.seconds, other)
+        return limited(line.reply(stopwatch.seconds, other), read)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
         """Thinks to the end."""
@@ -155,6 +158,12 @@ def finished(thought: Thought) -> Reply:
             next(thought)
         except StopIteration as done:
             return done.value
+
+
+def limited(reply: Reply, read: str) -> Reply:
+    """A refusal instead of a speed that was made of one which the car cannot drive; else the reply as it is."""
+    kept = within_limit(reply.utterance, read)
+    return reply if kept is reply.utterance else replace(reply, utterance=kept, line=print_line(kept), instead=None)
 
 
 class Stopwatch:

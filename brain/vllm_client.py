@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import time
 import urllib.error
@@ -17,15 +18,19 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from brain.director import Reply, Thought, clean, finished
+from brain.director import Reply, Thought, clean, finished, limited
 from brain.files import found
 from brain.grammar import grammar
+from brain.normal import normal
 from brain.plan import PlanError, parse_line, print_line
 from brain.prompt import Context, prompt_tokens
 from world.errors import LucidriveError
+from world.hosts import is_loopback
 
 POLL_SECONDS = 0.005
 PATIENCE = 60.0  # seconds for one answer of the server
@@ -51,9 +56,11 @@ class VllmDirector:
     """A director whose model is elsewhere. `think` yields while it waits; nothing is computed here."""
 
     def __init__(self, tokenizer: Any, url: str, model: str, unsure: float | None = None) -> None:
-        """url: such as http://127.0.0.1:8000; model: the name of the LoRA, as the server was told it."""
-        self.tokenizer, self.url, self.model, self.unsure = tokenizer, url.rstrip("/"), model, unsure
+        """url: such as http://127.0.0.1:8000, /v1 or not; model: the name of the LoRA, as the server was told it. BrainServerError."""
+        self.tokenizer, self.url, self.model, self.unsure = tokenizer, server_root(url), model, unsure
         self.grammar = grammar()
+        direct = is_loopback(urlsplit(self.url).hostname or "")  # a proxy elsewhere does not reach this machine
+        self._opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if direct else []))
 
     @classmethod
     def connect(
@@ -73,7 +80,8 @@ class VllmDirector:
 
     def think(self, text: str, context: Context | str = "") -> Thought:
         """Yields while the server reads; the generator's return value is the reply."""
-        prompt = prompt_tokens(self.tokenizer, clean(text), str(context))
+        read = normal(clean(text))
+        prompt = prompt_tokens(self.tokenizer, read, str(context))
         began = time.perf_counter()
         (said,) = yield from self._waited(lambda: self._said(prompt))
         instead = None
@@ -82,7 +90,7 @@ class VllmDirector:
             lines = Counter(other.line for other in others if other.line != said.line)
             instead = lines.most_common(1)[0][0] if lines else None
         seconds = time.perf_counter() - began
-        return Reply(parse_line(said.line), said.line, seconds, said.tokens, said.confidence, instead)
+        return limited(Reply(parse_line(said.line), said.line, seconds, said.tokens, said.confidence, instead), read)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
         """Thinks to the end."""
@@ -119,13 +127,13 @@ class VllmDirector:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            with self._opener.open(request, timeout=PATIENCE) as answer:
                 raw = answer.read()
                 found_fields = json.loads(raw) if raw.strip() else {}
         except urllib.error.HTTPError as error:
             said = error.read()[:200].decode("utf-8", "replace").strip()
             raise BrainServerError(f"The server at {self.url} refused {path} ({error.code} {said}).") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise BrainServerError(
                 f"The language model's server at {self.url} does not answer ({error}); start `vllm serve`, or leave "
                 "`--brain vllm` out."
@@ -151,6 +159,21 @@ class VllmDirector:
         if errors:
             raise errors[0]
         return given[0]
+
+
+def server_root(url: str) -> str:
+    """The server's address without the path of its API, with which others ask for it. BrainServerError where it is none."""
+    given = url.strip()
+    root = given if "://" in given else f"http://{given}"
+    root = re.sub(r"(?:/v1(?:/(?:chat/)?(?:completions|models))?)?/*$", "", root.rstrip("/"))
+    try:
+        parts = urlsplit(root)
+        fit = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fit = False
+    if not fit or parts.query or parts.fragment:
+        raise BrainServerError(f"'{url[:80]}' is no server's address; give one such as http://127.0.0.1:8000.")
+    return root
 
 
 def _read(text: str, logprobs: dict[str, Any]) -> Said:

@@ -125,6 +125,25 @@ def free_name(folder: Path, stem: str) -> Path:
     return path
 
 
+def check_place(path: Path, room: int = 0) -> None:
+    """Before the work: ExportError where no file can be written there, or the disk has fewer than `room` bytes left."""
+    path = path.expanduser()
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        if path.is_dir():
+            raise OSError(errno.EISDIR, "")
+        with aside(folder / path.name):
+            free = shutil.disk_usage(folder).free
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} could not be saved: {reason(error)}.") from error
+    if free < room:
+        raise ExportError(
+            f"{path} may take {room / 2**20:,.0f} MiB, and its disk has {free / 2**20:,.0f} MiB left: free some room."
+        )
+
+
 def free_folder(parent: Path, stem: str) -> Path:
     """A new folder `parent/stem`, or with a number. ExportError."""
     number, path = 1, parent / stem

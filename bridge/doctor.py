@@ -179,7 +179,7 @@ def check_packages() -> tuple[Check, ...]:
         ),
         ("extra train", ("matplotlib",), 'pip install "lucidrive[train]"', False),
         ("extra gpu", ("bitsandbytes",), 'pip install "lucidrive[gpu]"', False),
-        ("extra vllm", ("vllm",), 'pip install "lucidrive[vllm]" (an environment of its own is best)', False),
+        ("vLLM", ("vllm",), "pip install vllm, in an environment of its own", False),
     )
     return tuple(check_package(*group) for group in groups)
 

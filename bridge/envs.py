@@ -19,7 +19,8 @@ from brain.prompt import Context
 from bridge.errors import SessionError
 from bridge.timeline import Timeline
 from world.controls import Control, TimeOfDay, Weather
-from world.dream_env import Cue, DreamEnv, DreamVectorEnv
+from world.dream_env import Cue, DreamEnv
+from world.dream_vector_env import DreamVectorEnv
 from world.envs import DREAM_ID
 from world.frame import Frame
 

@@ -19,6 +19,7 @@ from world.controls import FPS
 from world.data.video import VideoWriter
 from world.files import sha256
 
+CLIP_BYTES = 200_000  # of a second of a clip with its labels: a bound, asked of the disk before the work
 HEIGHT = 288  # of a saved video; its width follows from the picture's
 
 

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import sys
 from pathlib import Path
 from typing import Any
 
+from bridge.errors import LucidriveError
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
+
 MIB = 1024**2
 ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")
+
+
+class MemoryUnknownError(LucidriveError):
+    """How much memory there is cannot be known here."""
 
 
 def few_arenas(most: int = 2) -> None:
@@ -33,7 +43,9 @@ def mapped() -> int:
 
 
 def peak() -> int:
-    """The most bytes this process ever had in RAM."""
+    """The most bytes this process ever had in RAM; 0 where the system does not say."""
+    if resource is None:
+        return 0
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 
@@ -44,7 +56,11 @@ def high_water() -> int:
 
 
 def total() -> int:
-    """Bytes of RAM in this machine."""
+    """Bytes of RAM in this machine. MemoryUnknownError where the system does not say."""
+    if not hasattr(os, "sysconf"):
+        raise MemoryUnknownError(
+            "This system does not say how much memory it has; give it with --memory, such as 8GiB."
+        )
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

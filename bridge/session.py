@@ -21,6 +21,7 @@ from typing import TypeVar
 from brain.director import clean
 from brain.plan import Plan, Question, Refusal, Utterance, parse_line, print_line, sentence
 from brain.prompt import Context
+from brain.speeds import too_fast
 from bridge.clips import CLIP_SECONDS, Clip, Moment, Said
 from bridge.corrections import Correction
 from bridge.disk import free_name
@@ -383,7 +384,8 @@ class Session:
         else:
             self._note_said(text, print_line(utterance), seconds)
             kinds: dict[type, NoteKind] = {Refusal: "refusal", Question: "question"}
-            self.tell(sentence(utterance), kinds[type(utterance)])
+            fast = too_fast(text) if isinstance(utterance, Refusal) else None
+            self.tell(fast or sentence(utterance), kinds[type(utterance)])
 
     def _learn(self, line: str) -> None:
         unclear, self._unclear = self._unclear, None

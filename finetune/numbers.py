@@ -4,32 +4,9 @@ from __future__ import annotations
 
 import random
 
-ONES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-TENS = ["_", "_", "twenty", "thirty", "forty", "fifty", "sixty"]
-CHINESE_DIGITS = "零一二三四五六七八九"
+from brain.speeds import FACTORS, HAN_DIGITS, ONES, TENS
+
 COMMON_SECONDS = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30)
-KMH_PER_MPH = 1.609344
 ODD_SECONDS: dict[str, tuple[tuple[float, str], ...]] = {
     "en": (
         (30, "half a minute"),
@@ -68,15 +45,15 @@ def english(value: int) -> str:
     if value < 20:
         return ONES[value]
     tens, ones = divmod(value, 10)
-    return TENS[tens] + (f"-{ONES[ones]}" if ones else "")
+    return TENS[tens - 2] + (f"-{ONES[ones]}" if ones else "")
 
 
 def chinese(value: int) -> str:
     """A number below 100 in Chinese characters."""
     tens, ones = divmod(value, 10)
     if not tens:
-        return CHINESE_DIGITS[ones]
-    return ("" if tens == 1 else CHINESE_DIGITS[tens]) + "十" + (CHINESE_DIGITS[ones] if ones else "")
+        return HAN_DIGITS[ones]
+    return ("" if tens == 1 else HAN_DIGITS[tens]) + "十" + (HAN_DIGITS[ones] if ones else "")
 
 
 def seconds(language: str, rng: random.Random) -> tuple[float, str]:
@@ -99,7 +76,7 @@ def speed(language: str, rng: random.Random) -> tuple[int, str]:
     miles = rng.randrange(5, 36, 5) if rng.random() < 0.75 else rng.randint(5, 37)
     if language == "zh":
         if rng.random() < 0.15:
-            return round(miles * KMH_PER_MPH), f"{rng.choice((chinese(miles), str(miles)))}英里"
+            return round(miles * FACTORS["mph"]), f"{rng.choice((chinese(miles), str(miles)))}英里"
         number = rng.choice((chinese(value), str(value)))
         return value, rng.choice((f"{number}公里", f"{number}公里", number, f"每小時{number}公里", f"{number} km/h"))
     if rng.random() < 0.3:
@@ -107,7 +84,7 @@ def speed(language: str, rng: random.Random) -> tuple[int, str]:
         unit = (
             rng.choice((" mph", "mph", " miles per hour", " miles an hour")) if number.isdigit() else " miles an hour"
         )
-        return round(miles * KMH_PER_MPH), number + unit
+        return round(miles * FACTORS["mph"]), number + unit
     if rng.random() < 0.3:
         return value, english(value) + rng.choice(("", " kilometres an hour", " k", " kilometers per hour", " kph"))
     units = ("", "", " km/h", "km/h", " kmh", " kph", " kilometres per hour", " km an hour", " k")

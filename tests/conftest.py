@@ -14,6 +14,7 @@ import uvicorn
 from tests.fake_page import FakeDreamer
 from ui.app import address, bind, create_app
 from ui.drive import Dreamer
+from ui.origin import Public
 from ui.stream import MAX_MESSAGE
 
 
@@ -23,11 +24,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @contextmanager
 def serving(
-    dreamer: Dreamer, grace: float = 0.5, *, auth: str | None = None, mcp: bool = False, port: int = 0
+    dreamer: Dreamer,
+    grace: float = 0.5,
+    *,
+    auth: str | None = None,
+    mcp: bool = False,
+    port: int = 0,
+    public: Public | None = None,
 ) -> Iterator[str]:
     """The page's address while it is served from a thread."""
     listening = bind("127.0.0.1", port)
-    app = create_app(dreamer, grace, auth=auth, mcp=mcp)
+    app = create_app(dreamer, grace, auth=auth, mcp=mcp, public=public)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", ws_max_size=MAX_MESSAGE, timeout_graceful_shutdown=1)
     )

@@ -48,8 +48,9 @@ class FakeLane:
 
 
 class FakeDrive:
-    def __init__(self, clips: Path, changed: Callable[[], None]) -> None:
+    def __init__(self, clips: Path, changed: Callable[[], None], ended: Callable[[], None] = lambda: None) -> None:
         self.clips = clips
+        self.ended = ended
         self.changed = changed
         self.calls: list[tuple[Any, ...]] = []
         self.lock = threading.Lock()
@@ -253,6 +254,7 @@ class FakeDrive:
         self.calls.append(("close",))
         self.stopped.set()
         self.thread.join()
+        self.ended()
 
 
 class FakeDreamer:
@@ -277,8 +279,12 @@ class FakeDreamer:
         return self._begin
 
     def _begin(self, changed: Callable[[], None]) -> FakeDrive:
-        self.drives.append(FakeDrive(self.clips, changed))
+        self.drives.append(FakeDrive(self.clips, changed, self._ended))
         return self.drives[-1]
+
+    def _ended(self) -> None:
+        with self.lock:
+            self.places -= 1
 
     def scene_picture(self, name: str) -> bytes | None:
         if name not in self.scenes:

@@ -16,7 +16,7 @@ from bridge.budget.brains import brain, brains, shape, weight_bytes
 from bridge.budget.ladder import RUNGS, advice, choices, one_down
 from bridge.budget.plan import budget
 from bridge.budget.scenes import scene_size
-from bridge.budget.serving import kv_budget, serve_command
+from bridge.budget.serving import as_typed, kv_budget, serve_command
 from bridge.budget.setup import SETUPS, capacity, setup
 from bridge.budget.sizes import GIB, KIB, MIB, BudgetError, parse_size, show_size
 from bridge.budget.worlds import _Counting, world_size
@@ -171,7 +171,22 @@ def test_in_mid_drive_the_ladder_ends_on_the_cpu_with_the_world_untouched() -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("32GiB", 32 * GIB), ("32 gib", 32 * GIB), ("1.5GB", 1_500_000_000), (" 4096MiB ", 4 * GIB)]
+    ("text", "size"),
+    [
+        ("32GiB", 32 * GIB),
+        ("32 gib", 32 * GIB),
+        ("1.5GB", 1_500_000_000),
+        (" 4096MiB ", 4 * GIB),
+        ("32G", 32 * GIB),
+        ("32 g", 32 * GIB),
+        ("32Gi", 32 * GIB),
+        ("32gb", 32 * 10**9),
+        ("32768MB", 32_768 * 10**6),
+        ("32,768 MiB", 32 * GIB),
+        ("512M", 512 * MIB),
+        ("0.5T", 512 * GIB),
+        ("4194304KiB", 4 * GIB),
+    ],
 )
 def test_sizes_are_read(text: str, size: int) -> None:
     assert parse_size(text) == size
@@ -261,3 +276,20 @@ def test_vllm_is_told_how_many_bytes_its_cache_may_have() -> None:
     (cache,) = [item for item in budget(asked, 32 * GIB).items if item.part == "brain: KV cache"]
     assert cache.size == kv_budget(asked)
     assert serve_command(EMBEDDED) is None
+
+
+def test_vllm_is_told_what_our_client_needs_and_the_share_that_was_planned() -> None:
+    asked = setup("rtx5090", brain="Qwen3-8B")
+    command = serve_command(asked, 24 * GIB)
+    assert command is not None
+    given = dict(zip(command, [*command[1:], ""], strict=True))
+    assert "--enable-lora" in command and "--enable-sleep-mode" in command
+    assert (given["--max-lora-rank"], given["--lora-modules"]) == ("64", "lucidrive=runs/brain/adapter")
+    assert (given["--structured-outputs-config.backend"], given["--logprobs-mode"]) == (
+        "guidance",
+        "processed_logprobs",
+    )
+    brain = sum(item.size for item in budget(asked, 24 * GIB).items if item.part.startswith("brain"))
+    share = float(given["--gpu-memory-utilization"])
+    assert brain / (24 * GIB) < share < 1.2 * (brain + GIB) / (24 * GIB)
+    assert as_typed(command).startswith("VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-8B ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.fake_page import FakeDreamer
 from ui.app import ServeError, bind, check_serving, create_app
 from ui.limits import BODY, LOGIN, Buckets, Limit
 from ui.login import AuthError, Login
+from ui.origin import AddressError, Public
 from ui.paths import served
 
 ROOT = Path(__file__).parents[1]
@@ -356,3 +358,74 @@ def test_a_program_logs_in_as_gradio_client_does(tmp_path: Path) -> None:
         assert httpx.get(f"{url}/memory.json").status_code == 401
         with pytest.raises(InvalidStatus), connect(url.replace("http", "ws") + "/dream", origin=url):  # type: ignore[arg-type]
             pass
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    public = Public.of(["Drive.Example.org", "other.example:8443"], "drive/")
+    return create_app(FakeDreamer(tmp_path_factory.mktemp("clips"), most=1000), auth=AUTH, public=public)
+
+
+def test_a_proxys_name_is_answered_and_no_other(proxied: Any) -> None:
+    for host, status in (
+        ("drive.example.org", 200),
+        ("drive.example.org:8443", 200),
+        ("other.example:8443", 200),
+        ("other.example", 403),
+        ("sub.drive.example.org", 403),
+        ("drive.example.org.evil.example", 403),
+    ):
+        assert asked(proxied, "/health/live", headers={"host": host}).status == status, host
+
+
+def test_behind_a_proxy_the_origin_is_its_page_alone(proxied: Any) -> None:
+    basic = base64.b64encode(AUTH.encode()).decode()
+    for host, origin, status in (
+        ("drive.example.org", "https://drive.example.org", 200),
+        ("127.0.0.1:7860", "https://drive.example.org", 200),  # a proxy that does not pass the name on
+        ("127.0.0.1:7860", "https://other.example:8443", 200),
+        ("127.0.0.1:7860", "https://other.example", 403),
+        ("drive.example.org", "https://drive.example.org:4443", 403),
+        ("drive.example.org", "https://evil.example", 403),
+    ):
+        headers = {"host": host, "origin": origin, "authorization": f"Basic {basic}"}
+        assert asked(proxied, "/memory.json", headers=headers).status == status, (host, origin)
+
+
+def test_below_a_path_the_login_leads_back_to_it(proxied: Any) -> None:
+    host = {"host": "drive.example.org", "accept": "text/html"}
+    moved = asked(proxied, "/drive", headers=host)
+    assert moved.status == 307 and moved.headers["location"] == "/drive/"
+    for path in ("/drive/", "/"):  # passed on, or taken off
+        form = asked(proxied, path, headers=host)
+        assert form.status == 401 and b'action="/drive/login"' in form.body
+    body = b"username=driver&password=a+good+password"
+    right = asked(proxied, "/drive/login", "POST", headers=host, body=body)
+    assert right.status == 303 and right.headers["location"] == "/drive/"
+    assert "Path=/drive/;" in right.headers["set-cookie"]
+    assert asked(proxied, "/driven/memory.json", headers=host).status == 404
+
+
+def test_nobody_else_tells_the_page_where_it_is(app: Any, proxied: Any) -> None:
+    told = {"x-forwarded-host": "evil.example", "x-gradio-server": "http://evil.example"}
+    basic = {"authorization": "Basic " + base64.b64encode(AUTH.encode()).decode()}
+    for one in (app, proxied):
+        assert b"evil.example" not in asked(one, "/config", headers=told | basic).body
+    named = {"x-forwarded-host": "drive.example.org", "x-forwarded-proto": "https"} | basic
+    config = json.loads(asked(proxied, "/drive/config", headers=named).body)
+    assert config["root"] == "https://drive.example.org/drive"
+
+
+@pytest.mark.parametrize("host", ["", "http://drive.example.org", "drive.example.org/drive", "*", "a b", "name:port"])
+def test_what_is_no_name_is_refused_before_anything_is_loaded(host: str) -> None:
+    with pytest.raises(AddressError, match="--allowed-host takes a name"):
+        Public.of([host])
+
+
+@pytest.mark.parametrize("path", ["https://a/b", "/a/../b", "/a b", "/a?b", "//evil.example"])
+def test_what_is_no_path_is_refused(path: str) -> None:
+    if path == "//evil.example":
+        assert Public.of((), path).root_path == "/evil.example"
+        return
+    with pytest.raises(AddressError, match="--root-path takes a path"):
+        Public.of((), path)

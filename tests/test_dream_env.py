@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from typing import Any, cast
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
 
 import bridge.envs
 from bridge.errors import SessionError
@@ -158,6 +161,72 @@ def test_several_are_each_as_if_alone(env: DreamEnv, world: Path, mode: str) -> 
             for name in info.keys() & {"control.weather", "motion.speed"}:
                 assert infos[name][number] == info[name]
     many.close()
+
+
+def vectors(world: Path, mode: str, autoreset: AutoresetMode) -> Any:
+    """Two dreams of 0.4 s."""
+    how: dict[str, Any] = {"autoreset_mode": autoreset}
+    how = {"vector_kwargs": how} if mode == "sync" else how
+    return gymnasium.make_vec(DREAM_ID, num_envs=2, vectorization_mode=mode, world=world, seconds=0.4, **how)
+
+
+@pytest.mark.parametrize("mode", ["sync", "vector_entry_point"])
+def test_episodes_that_begin_anew_with_the_same_step(world: Path, mode: str) -> None:
+    many = vectors(world, mode, AutoresetMode.SAME_STEP)
+    alone = [DreamEnv(world, seconds=0.4) for _ in range(2)]
+    many.reset(seed=7)
+    for number, one in enumerate(alone):
+        one.reset(seed=7 + number)
+    actions = np.stack([ACTION, -ACTION])
+    for frame in range(1, 7):
+        images, rewards, _, truncated, infos = many.step(actions)
+        for number, one in enumerate(alone):
+            image, reward, _, over, info = one.step(actions[number])
+            assert truncated[number] == over == (frame == 4)
+            assert rewards[number] == pytest.approx(reward, abs=1e-3)
+            if over:
+                assert np.abs(infos["final_obs"][number].astype(int) - image).max() <= 1
+                assert infos["final_info"]["motion.speed"][number] == pytest.approx(info["motion.speed"], abs=1e-4)
+                image = one.reset()[0]
+            assert np.abs(images[number].astype(int) - image).max() <= 1
+    many.close()
+
+
+@pytest.mark.parametrize("mode", ["sync", "vector_entry_point"])
+def test_episodes_that_are_begun_anew_by_hand(world: Path, mode: str) -> None:
+    many = vectors(world, mode, AutoresetMode.DISABLED)
+    many.reset(seed=7)
+    actions = np.stack([ACTION, -ACTION])
+    assert [many.step(actions)[3].all() for _ in range(4)] == [False, False, False, True]
+    many.reset(options={"reset_mask": np.array([True, False])})
+    if mode == "vector_entry_point":
+        with pytest.raises(DataError, match="episodes 1 are over"):
+            many.step(actions)
+    many.reset(options={"reset_mask": np.array([False, True])})
+    assert not many.step(actions)[3].any()
+    many.close()
+
+
+def test_processes_that_are_forked_after_torch_has_computed(world: Path) -> None:
+    code = (
+        "import gymnasium, torch; torch.ones(999, 999) @ torch.ones(999, 999)\n"
+        f"many = gymnasium.make_vec('world.envs:{DREAM_ID}', 2, 'async', vector_kwargs={{'context': 'fork'}}, world={str(world)!r})\n"
+        "many.reset(seed=1); print(many.step(many.action_space.sample())[0].shape); many.close()"
+    )
+    settings = os.environ | {"OMP_NUM_THREADS": "2"}
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=settings)
+    assert told.returncode == 0 and "(2, 72, 128, 3)" in told.stdout, told.stderr
+
+
+def test_processes_that_are_forked_after_scenes_were_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = torch.get_num_threads()
+    monkeypatch.setattr("world.dream_env.IMPORTED_IN", -1)
+    monkeypatch.setattr("numba.threading_layer", lambda: "omp")
+    try:
+        with pytest.raises(DataError, match="let processes be spawned"):
+            DreamEnv(steps=1).reset()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_several_in_processes_of_their_own(world: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from brain.director import Director
-from brain.vllm_client import BrainServerError, VllmDirector
+from brain.vllm_client import BrainServerError, VllmDirector, server_root
 from tests.tiny_brain import tiny_model
 
 
@@ -125,3 +125,28 @@ def test_no_server_and_no_such_model_are_one_clear_sentence() -> None:
     with pytest.raises(BrainServerError, match="does not answer") as caught:
         gone.answer("turn left")
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/completions", "/v1/chat/completions", "/v1/models"])
+def test_an_address_may_be_given_as_others_give_it(end: str) -> None:
+    assert server_root(f"http://127.0.0.1:8000{end}") == "http://127.0.0.1:8000"
+    assert server_root(f"https://brain.example/llm{end}") == "https://brain.example/llm"
+
+
+def test_an_address_without_a_scheme_is_http() -> None:
+    assert server_root(" 127.0.0.1:8000/v1 ") == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("url", ["", "ftp://brain", "http://", "http://a:port", "http://[::1", "http://a/?key=1"])
+def test_what_is_no_address_is_one_sentence(url: str) -> None:
+    with pytest.raises(BrainServerError, match=r"is no server's address; give one such as"):
+        server_root(url)
+
+
+def test_this_machines_server_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with served() as url:
+        assert VllmDirector(tiny_model().tokenizer, f"{url}/v1", "lucidrive").answer("turn left").line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import shutil
 import socket
@@ -22,13 +21,14 @@ from ui.drive import Dreamer
 from ui.limits import PICTURES
 from ui.login import Login
 from ui.monitor import watchable
-from ui.origin import is_loopback
+from ui.origin import Public, is_loopback
 from ui.page import HEAD, STATIC, build_page, theme
 from ui.routes import add_routes
 from ui.shop import shop_of
 from ui.stream import MAX_MESSAGE
 from ui.visits import GRACE_SECONDS, Visits
 from world.errors import LucidriveError
+from world.packages import need
 
 HOST, PORT = "127.0.0.1", 7860
 
@@ -38,11 +38,17 @@ class ServeError(LucidriveError):
 
 
 def create_app(
-    dreamer: Dreamer, grace: float = GRACE_SECONDS, *, auth: str | None = None, mcp: bool = False
+    dreamer: Dreamer,
+    grace: float = GRACE_SECONDS,
+    *,
+    auth: str | None = None,
+    mcp: bool = False,
+    public: Public | None = None,
 ) -> FastAPI:
     """The whole server as an ASGI app. `grace`: seconds a dream outlives its tab's connection; auth: `name:password` that is
-    asked of everyone; mcp: whether programs may call it as an MCP server. AuthError.
+    asked of everyone; mcp: whether programs may call it as an MCP server; public: a reverse proxy's names and path. AuthError.
     """
+    public = public or Public()
     visits, shop = Visits(dreamer, grace), shop_of(dreamer)
     cache = Path(tempfile.mkdtemp(prefix="lucidrive-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio's cache is this process's own, and goes with it
@@ -55,7 +61,7 @@ def create_app(
         shutil.rmtree(cache, ignore_errors=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Door, cache=cache, login=Login(auth) if auth else None, mcp=mcp)
+    app.add_middleware(Door, cache=cache, login=Login(auth) if auth else None, mcp=mcp, public=public)
     add_routes(app, visits)
     watchable(app, dreamer)
     serve_clips(app, shop)
@@ -63,6 +69,7 @@ def create_app(
         app,
         build_page(visits, (("Clips", partial(clips_tab, shop)),) if dreamer.driving else ()),
         path="/",
+        root_path=public.root_path or None,
         theme=theme(),
         head=HEAD,
         favicon_path=str(STATIC / "favicon.png"),
@@ -84,11 +91,12 @@ def serve(
     *,
     auth: str | None = None,
     mcp: bool = False,
+    public: Public | None = None,
     announce: Callable[[str], None] = print,
 ) -> None:
     """Serves the page until interrupted, and tells `announce` its address once it answers. ServeError if it cannot."""
     listening = bind(host, port, others=auth is not None)
-    app = create_app(dreamer, auth=auth, mcp=mcp)
+    app = create_app(dreamer, auth=auth, mcp=mcp, public=public)
     config = uvicorn.Config(
         app, log_level="error", ws_max_size=MAX_MESSAGE, timeout_graceful_shutdown=3, server_header=False
     )
@@ -98,12 +106,12 @@ def serve(
 
 
 def check_serving(host: str, port: int, auth: str | None, mcp: bool) -> None:
-    """ServeError or AuthError where `serve` would refuse."""
+    """ServeError, AuthError or MissingPackageError where `serve` would refuse."""
     bind(host, port, others=auth is not None).close()
     if auth is not None:
         Login(auth)
-    if mcp and importlib.util.find_spec("mcp") is None:
-        raise ServeError("--mcp wants the extra `mcp`: pip install 'lucidrive[mcp]'.")
+    if mcp:
+        need("mcp", "mcp", "Tools for agents")
 
 
 class AnnouncingServer(uvicorn.Server):

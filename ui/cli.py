@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
@@ -9,6 +10,8 @@ import typer
 
 from ui.commands import checks, clips, imports, memory, plan, recover, train, training, watch
 from ui.console import INTERRUPTED, Sentences, complain, quiet
+from ui.locales import speak_utf8
+from ui.proxies import own_machine_directly
 
 app = typer.Typer(
     cls=Sentences,
@@ -77,10 +80,12 @@ def setup(
     _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version and leave."),
 ) -> None:
     quiet()
+    own_machine_directly(os.environ)
 
 
 def main() -> None:
     """The entry point of the installed command."""
+    speak_utf8()
     try:
         app()
     except KeyboardInterrupt:

@@ -193,7 +193,7 @@ def _gallery(shop: Shop, number: int) -> str:
     good, bad = shop.clips(number, True)[:SHOWN], shop.clips(number, False)[:SHOWN]
     if not good and not bad:
         return ""
-    link = f'<p><a href="/factory/{number}/all.zip" download>All of order {number} as a zip</a></p>'
+    link = f'<p><a href="factory/{number}/all.zip" download>All of order {number} as a zip</a></p>'
     parts = [STYLE, link]
     for title, clips in (("Accepted", good), ("Rejected, and why", bad)):
         if clips:
@@ -203,7 +203,7 @@ def _gallery(shop: Shop, number: int) -> str:
 
 
 def _figure(number: int, clip: Kept) -> str:
-    source = f"/factory/{number}/{html.escape(clip.stem)}"
+    source = f"factory/{number}/{html.escape(clip.stem)}"
     reasons = "".join(f'<br><span class="lr-why">{html.escape(one)}</span>' for one in clip.fields["check"]["reasons"])
     return (
         f'<figure class="lr-clip"><video src="{source}.mp4" controls loop muted preload="metadata" playsinline>'

@@ -22,6 +22,8 @@ from world.errors import LucidriveError
 Report = Callable[[float, str], None]  # fraction done, what is being done
 TRACEBACK = "LUCIDRIVE_TRACEBACK"
 INTERRUPTED = 130
+POSIX_ONLY = ("resource", "fcntl", "termios", "pwd")
+OTHER_SYSTEM = "This needs Linux or macOS; on Windows, run lucidrive in WSL (wsl --install)."
 RESUMABLE = ("clips", "collect", "train", "finetune")
 
 
@@ -57,7 +59,8 @@ def say(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """The only thing on stdout of a command with --json."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=plain, default=str) + "\n")
 
 
 def print_table(title: str, rows: Iterable[tuple[str, ...]], head: tuple[str, ...] = ()) -> None:
@@ -114,6 +117,8 @@ def _cause(error: BaseException) -> str:
     match error:
         case MemoryError():
             return "This machine ran out of memory; close other programs and try again."
+        case ImportError(name=str(name)) if name in POSIX_ONLY:
+            return OTHER_SYSTEM
         case ImportError(name=str(name)):
             return f"The package '{name}' is not installed."
         case OSError(filename=str(path), strerror=str(reason)):

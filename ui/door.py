@@ -1,6 +1,7 @@
 """The one door: who may talk to the page, about what, how often and how much. Everything passes here before Gradio sees it.
 
-1. The request names this machine (`ui/origin.py`); so a name of another site that was pointed here opens nothing.
+1. The request names this machine, or a name that a reverse proxy was given for it (`ui/origin.py`); so a name of another
+   site that was pointed here opens nothing.
 2. What changes something, and every socket, comes from the very page that was served, or from no page at all.
 3. Its address is on the list (`ui/paths.py`); of Gradio's files only those in this process's own cache.
 4. Where others than this machine can reach the page, name and password were given (`ui/login.py`).
@@ -24,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import limits
 from ui.login import FORM, Login, cookie
-from ui.origin import host_allowed, origin_allowed
+from ui.origin import Public, host_allowed, origin_allowed
 from ui.paths import API, cached_file, served
 
 CSP = (
@@ -43,18 +44,32 @@ HEADERS = {
 }
 MOST_QUERY = 2048  # bytes
 NOWHERE = "There is nothing at this address.\n"
-ELSEWHERE = "lucidrive answers only at this machine's own address: open http://127.0.0.1 with its port.\n"
+ELSEWHERE = (
+    "lucidrive answers only at this machine's own address: open http://127.0.0.1 with its port, or start it with "
+    "--allowed-host and this name.\n"
+)
 OTHER_PAGE = "This request comes from another page than lucidrive's; open lucidrive itself.\n"
 TOO_OFTEN = "That was too much at once; try again in a few seconds.\n"
 TOO_LONG = "That is larger than anything that can be sent here.\n"
+FORWARDED = {b"x-forwarded-host", b"x-gradio-server"}  # by which Gradio would be told where it is
 BEFORE_LOGIN = ("/health/live", "/page/theme.js", "/favicon.ico")
 
 
 class Door:
-    """ASGI middleware. cache: the folder whose files Gradio may hand out; login: demanded of everyone, if there is one."""
+    """ASGI middleware. cache: the folder whose files Gradio may hand out; login: demanded of everyone, if there is one; public:
+    the names and the path of a reverse proxy in front.
+    """
 
-    def __init__(self, app: ASGIApp, cache: Path, login: Login | None = None, mcp: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        cache: Path,
+        login: Login | None = None,
+        mcp: bool = False,
+        public: Public | None = None,
+    ) -> None:
         self.app, self.login, self.mcp = app, login, mcp
+        self.public = public or Public()
         self.cache = cache.resolve()
         self.buckets = limits.Buckets()
         self.own_name = socket.gethostname().lower()
@@ -63,6 +78,10 @@ class Door:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        if scope["type"] == "http" and self.public.root_path and scope["path"] == self.public.root_path:
+            await RedirectResponse(f"{self.public.root_path}/")(scope, receive, send)  # what it loads lies below it
+            return
+        scope = self.inside(scope)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self.refusal(scope, headers)
         if scope["type"] == "websocket":
@@ -88,11 +107,23 @@ class Door:
                 {"type": "http.response.body", "body": b""}
             )  # refused after the answer had begun: that is all of it
 
+    def inside(self, scope: Scope) -> Scope:
+        """The request as it would be without a proxy's path, and without what only a proxy of ours may say."""
+        kept = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name.lower() not in FORWARDED
+            or (name.lower() == b"x-forwarded-host" and self.public.names(value.decode("latin-1")))
+        ]
+        path = self.public.within(scope["path"])
+        raw = self.public.within((scope.get("raw_path") or b"").decode("latin-1")).encode("latin-1")
+        return {**scope, "headers": kept, "path": path, "raw_path": raw}
+
     def refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         """Why not, as an answer; None: welcome, so far."""
         host, origin, path = headers.get("host"), headers.get("origin"), scope["path"]
         client = (scope.get("client") or ("", 0))[0]
-        if not (host_allowed(host) or (self.login is not None and self.ours(host))):
+        if not (host_allowed(host, self.public) or (self.login is not None and self.ours(host))):
             return PlainTextResponse(ELSEWHERE, 403)
         if scope["type"] == "websocket":
             if path != "/dream":
@@ -117,8 +148,8 @@ class Door:
         return None
 
     def same(self, origin: str | None, host: str | None) -> bool:
-        if host_allowed(host):
-            return origin_allowed(origin, host)
+        if host_allowed(host, self.public):
+            return origin_allowed(origin, host, self.public)
         return origin is not None and urlsplit(origin).netloc.lower() == str(host).lower()
 
     def foreign(self, method: str, headers: Mapping[str, str], host: str | None) -> bool:
@@ -150,6 +181,11 @@ class Door:
             return False
         return found.is_relative_to(self.cache) and found.is_file()
 
+    @property
+    def form(self) -> str:
+        """The login's page, whose addresses are those of the proxy."""
+        return FORM.read_text("utf-8").replace('="/', f'="{self.public.root_path}/')
+
     async def at_the_login(
         self, login: Login, scope: Scope, headers: dict[str, str], receive: Receive
     ) -> Response | None:
@@ -157,16 +193,20 @@ class Door:
         html = "text/html" in headers.get("accept", "")
         if path == "/login":
             if scope["method"] != "POST":
-                return HTMLResponse(FORM.read_text("utf-8"))
+                return HTMLResponse(self.form)
             try:
                 body = await _body(receive, 4096)
             except TooLongError:
                 return PlainTextResponse(TOO_LONG, 413)
             if not await asyncio.to_thread(login.answers, body):
-                page = FORM.read_text("utf-8").replace("hidden data-wrong", "data-wrong")
+                page = self.form.replace("hidden data-wrong", "data-wrong")
                 return HTMLResponse(page, 401) if html else JSONResponse({"success": False}, 400)
-            welcome: Response = RedirectResponse("/", 303) if html else JSONResponse({"success": True})
-            welcome.headers["set-cookie"] = cookie(login.key(), scope.get("scheme") == "https")
+            welcome: Response = (
+                RedirectResponse(f"{self.public.root_path}/", 303) if html else JSONResponse({"success": True})
+            )
+            welcome.headers["set-cookie"] = cookie(
+                login.key(), scope.get("scheme") == "https", f"{self.public.root_path}/"
+            )
             return welcome
         if path in BEFORE_LOGIN or login.admits(headers):
             return None
@@ -177,7 +217,7 @@ class Door:
             if not self.buckets.take(client, limits.LOGIN):
                 return PlainTextResponse(TOO_OFTEN, 429)
         if html and scope["method"] == "GET":
-            return HTMLResponse(FORM.read_text("utf-8"), 401)
+            return HTMLResponse(self.form, 401)
         return PlainTextResponse("Log in first: POST username and password to /login.\n", 401)
 
 

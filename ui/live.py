@@ -26,7 +26,7 @@ from ui.budget import memory_of
 from ui.drive import Measures, Memory
 from ui.live_drive import LiveDrive, Workshop
 from ui.places import offered, picture_of
-from world.controls import DT, Event, Side
+from world.controls import DT, Control, Event, Side, TimeOfDay, Weather
 from world.dream import AnyWorld, open_dream, step_all
 from world.perceive.network import FOLDER
 from world.scene_world import SceneWorld
@@ -203,13 +203,16 @@ class LiveDreamer:
         return self.loop.alive
 
     def check(self) -> None:
-        """A dream of its own, one frame long, in which a person begins to cross: whatever is compiled at its first use, is then."""
+        """A dream of its own, one frame long, in which a person begins to cross, and a wet night: whatever is compiled at its first use, is then."""
         dream = open_dream(self.model, steps=1)
         frame = self.rescue.run(dream.start, self.loop.tell)
         control = (
             replace(frame.control, event=Event.PED_CROSS, side=Side.RIGHT, level=2) if self.driving else frame.control
         )
         self.rescue.run(lambda: dream.step(control), self.loop.tell)
+        if self.scene_world:
+            night = Control(weather=Weather.RAIN_2, time=TimeOfDay.NIGHT)
+            self.rescue.run(lambda: dream.start(control=night), self.loop.tell)
 
     def measures(self) -> Measures:
         idle, thinking = (self.loop.pulse.rhythm(busy) for busy in (False, True))

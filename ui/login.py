@@ -83,9 +83,11 @@ class Login:
         return self.right(name, password)
 
 
-def cookie(key: str, secure: bool) -> str:
+def cookie(key: str, secure: bool, path: str = "/") -> str:
     """The header's value."""
-    return f"{COOKIE}={key}; Path=/; HttpOnly; SameSite=Strict; Max-Age={HOURS * 3600}{'; Secure' if secure else ''}"
+    return (
+        f"{COOKIE}={key}; Path={path}; HttpOnly; SameSite=Strict; Max-Age={HOURS * 3600}{'; Secure' if secure else ''}"
+    )
 
 
 def _hash(key: str) -> str:

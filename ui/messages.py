@@ -1,7 +1,7 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
 Up (JSON): say, plan, choose, wrong, keys, pause, step, quality, reset, begin, fork, keep_future, drop_futures, save,
-save_all, keep, seen. Down (JSON): hello, state, note, clip, kept, measures. Down (binary): a picture, a 44-byte little-endian
+save_all, keep, seen, here. Down (JSON): hello, state, note, clip, kept, measures, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
     uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 zero
@@ -157,8 +157,13 @@ class Seen:
     lane: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The answer to `there`: the tab is still open."""
+
+
 Order = Reset | Begin | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
-Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Quality | Seen | Order
+Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Quality | Seen | Here | Order
 
 
 def parse_message(text: str) -> Message:
@@ -175,6 +180,8 @@ def parse_message(text: str) -> Message:
     match kind, fields:
         case "pause", {"on": bool(on), **rest} if not rest:
             return Pause(on)
+        case "here", {**rest} if not rest:
+            return Here()
         case "step", {**rest} if not rest:
             return StepOnce()
         case "reset", {"seed": int(seed), "scene": str() | None as scene, **rest} if not rest:

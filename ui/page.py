@@ -19,12 +19,12 @@ STATIC = Path(__file__).parent / "static"
 ASSETS = "/page"  # where `ui.routes` serves STATIC; not /static, which is Gradio's own
 STYLES = ("base", "stage", "panel", "futures", "tabs")
 
-HEAD = "\n".join(
+HEAD = "\n".join(  # all addresses are relative: a reverse proxy may have put the page below a path
     (
         '<meta name="color-scheme" content="dark light">',
-        f'<script src="{ASSETS}/theme.js"></script>',
-        *(f'<link rel="stylesheet" href="{ASSETS}/{name}.css">' for name in STYLES),
-        f'<script type="module" src="{ASSETS}/drive.js"></script>',
+        *(f'<script src="{ASSETS[1:]}/{name}.js"></script>' for name in ("theme", "early")),
+        *(f'<link rel="stylesheet" href="{ASSETS[1:]}/{name}.css">' for name in STYLES),
+        f'<script type="module" src="{ASSETS[1:]}/drive.js"></script>',
     )
 )
 

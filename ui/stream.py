@@ -1,7 +1,7 @@
 """A dream for every tab, over a WebSocket: pictures and state go down, sentences, buttons and keys come up.
 
 Newest picture wins: a picture is sent only when the page has received the one before the last, so that a slow page sees
-fewer pictures and never old ones. A tab that loses its connection finds its dream again for a while (`GRACE_SECONDS`).
+fewer pictures and never old ones. A tab that loses its connection finds its dream again for a while (`ui.visits`).
 `ui.messages` says what the messages are; `ui.origin` has refused other sites' sockets before they come here.
 """
 
@@ -32,6 +32,9 @@ LOST_SECONDS = 2.0  # a page that has received nothing for this long is sent one
 MEASURES_SECONDS = 2.0  # how often the page is told how it runs
 RATE, BURST = 20.0, 40.0  # messages a second besides keys and receipts
 MAX_MESSAGE = 64 * 1024  # bytes; the server closes the socket on more
+MOST_NAME = 64  # characters of what a browser calls itself
+TAKEN = 4001  # the socket's code where another connection has taken the dream over
+CLOSING_SECONDS = 2.0  # an old connection may be one that nobody hears any more
 
 
 @dataclass
@@ -64,23 +67,30 @@ async def serve_dream(visits: Visits, socket: WebSocket) -> None:
     """One WebSocket, from its handshake to its end."""
     await socket.accept()
     try:
-        visit = await visits.enter(socket.query_params.get("resume"), socket)
+        visit = await visits.enter(
+            socket.query_params.get("resume"), socket, socket.query_params.get("browser", "")[:MOST_NAME]
+        )
     except LucidriveError as error:
         await socket.send_text(messages.encode_json("note", text=str(error), kind="error"))
         await socket.close(1013, "The dream could not begin.")
         return
     stream = Stream(visit, visits.dreamer, socket)
-    tasks = [asyncio.create_task(stream.receive()), asyncio.create_task(stream.send())]
+    tasks = (asyncio.create_task(stream.receive()), asyncio.create_task(stream.send()))
+    visit.tasks = tasks
     try:
         finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in finished:
-            with contextlib.suppress(WebSocketDisconnect):
+            with contextlib.suppress(WebSocketDisconnect, asyncio.CancelledError):
                 task.result()
     finally:
         for task in [*tasks, *stream.works]:
             task.cancel()
-        visits.leave(visit)
+        taken = visit.socket is not socket
+        visits.leave(visit, socket)
         await asyncio.gather(*tasks, *stream.works, return_exceptions=True)
+    if taken:
+        with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):  # TimeoutError is an OSError
+            await asyncio.wait_for(socket.close(TAKEN, "This dream goes on in another tab."), CLOSING_SECONDS)
 
 
 class Stream:
@@ -107,6 +117,7 @@ class Stream:
             event = await self.socket.receive()
             if event["type"] == "websocket.disconnect":
                 return
+            self.visit.heard.set()
             try:
                 text = event.get("text")
                 if text is None:
@@ -120,6 +131,8 @@ class Stream:
                 self.tell(FAULT)
 
     def act(self, message: messages.Message) -> None:
+        if isinstance(message, messages.Here):
+            return
         if isinstance(message, messages.Seen):
             self.lanes[message.lane].received(message.index)
             self.visit.wake.set()
@@ -193,6 +206,9 @@ class Stream:
         while True:
             self.visit.wake.clear()
             self.let_go()
+            if self.visit.asked:
+                self.visit.asked = False
+                await self.socket.send_text(messages.encode_json("there"))
             for note in self.drive.notes():
                 self.tell(note)
             while self.news:

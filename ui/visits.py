@@ -1,11 +1,17 @@
-"""The tabs, and the programs, that have a dream: each by a token that nobody else knows."""
+"""The tabs, and the programs, that have a dream: each by a token that nobody else knows.
+
+A token is honoured even while the server still holds its old connection, as after a laptop's lid was closed. A browser that
+opens the page anew, without a token, gets back the dream that it left. Where the machine is full, a dream that was left for
+a while makes room for somebody else's.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +21,9 @@ from ui import messages
 from ui.drive import Dreamer, Drive, Saved
 from world.errors import LucidriveError
 
-GRACE_SECONDS = 20.0  # how long a dream waits for its tab to come back
+GRACE_SECONDS = 600.0  # how long a dream waits for its tab to come back
+OWN_SECONDS = 20.0  # how long it keeps its place meanwhile though another browser wants it
+ANSWER_SECONDS = 1.0  # within which a tab that is asked whether it is there says so
 CALL_SECONDS = 600.0  # how long one that a program drives waits for its next call
 MOST_CLIPS = 200  # of a tab's, that the page knows of; older ones stay on the disk
 
@@ -36,13 +44,22 @@ class Kept:
 
 @dataclass(eq=False)
 class Visit:
-    """A tab and its dream, from the first connection to GRACE_SECONDS after the last, in which the dream stands still."""
+    """A tab and its dream, from the first connection to GRACE_SECONDS after the last, in which the dream stands still.
+
+    browser: what its browser calls itself, empty for a program; left: when its tab went (monotonic), None while it is there;
+    asked: whether the tab is to say that it is there, which sets `heard`; tasks: of its connection.
+    """
 
     token: str
     drive: Drive
     wake: asyncio.Event
+    browser: str = ""
     socket: WebSocket | None = None
+    left: float | None = None
     ending: asyncio.TimerHandle | None = None
+    asked: bool = False
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: tuple[asyncio.Task[None], ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
 
@@ -73,15 +90,42 @@ class Visits:
         self.grace = grace
         self.by_token: dict[str, Visit] = {}
 
-    async def enter(self, token: str | None, socket: WebSocket) -> Visit:
-        """The visit that `token` names, if its tab is gone; else one with a new dream (LucidriveError if refused)."""
-        visit = self.by_token.get(token or "")
-        if visit is None or visit.socket is not None:
-            visit = await self._begin()
-        visit.socket = socket
+    async def enter(self, token: str | None, socket: WebSocket, browser: str = "") -> Visit:
+        """The visit that `token` names; else the one that this browser left; else one with a new dream. LucidriveError if refused."""
+        visit = self.by_token.get(token or "") or self._left_by(browser)
+        if visit is None:
+            try:
+                visit = await self._begin()
+            except LucidriveError:
+                visit = await self._half_open(browser)
+                if visit is None:
+                    raise
+        visit.browser = browser or visit.browser
+        for task in visit.tasks:  # of a connection that is gone, though the server does not know it yet
+            task.cancel()
+        visit.tasks, visit.socket, visit.left = (), socket, None
         visit.drive.watch(True)
         self._wait(visit, None)
         return visit
+
+    def _left_by(self, browser: str) -> Visit | None:
+        """What this browser left last."""
+        left = [v for v in self.by_token.values() if browser and v.browser == browser and v.left is not None]
+        return max(left, key=lambda visit: visit.left or 0.0, default=None)
+
+    async def _half_open(self, browser: str) -> Visit | None:
+        """One of this browser's visits whose tab does not answer any more."""
+        own = [visit for visit in self.by_token.values() if browser and visit.browser == browser]
+        answers = await asyncio.gather(*map(self._answers, own))
+        return next((visit for visit, answer in zip(own, answers, strict=True) if not answer), None)
+
+    async def _answers(self, visit: Visit) -> bool:
+        visit.heard.clear()
+        visit.asked = True
+        visit.wake.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(visit.heard.wait(), ANSWER_SECONDS)
+        return visit.heard.is_set() and visit.left is None
 
     async def call(self, token: str | None = None) -> Visit:
         """The visit of a program, or with no token a new one; it waits for the next call. VisitError, LucidriveError."""
@@ -104,14 +148,32 @@ class Visits:
             with contextlib.suppress(RuntimeError):  # the server has stopped: nobody is left to tell
                 loop.call_soon_threadsafe(wake.set)
 
-        begin = self.dreamer.admit()  # here and not in a thread: who is refused waits for nobody
+        begin = await self._admitted()
         drive = await asyncio.to_thread(begin, changed)
         visit = Visit(secrets.token_urlsafe(16), drive, wake)
         self.by_token[visit.token] = visit
         return visit
 
-    def leave(self, visit: Visit) -> None:
-        visit.socket = None
+    async def _admitted(self) -> Callable[[Callable[[], None]], Drive]:
+        """A place for a dream. Where there is none, those that were left longest ago make room. LucidriveError."""
+        while True:
+            try:
+                return self.dreamer.admit()  # here and not in a thread: who is refused waits for nobody
+            except LucidriveError:
+                before = time.monotonic() - OWN_SECONDS
+                left = [v for v in self.by_token.values() if v.left is not None and v.left <= before]
+                if not left:
+                    raise
+                oldest = min(left, key=lambda visit: visit.left or 0.0)
+                self._wait(oldest, None)
+                if self.by_token.pop(oldest.token, None) is not None:
+                    await asyncio.to_thread(oldest.drive.close)
+
+    def leave(self, visit: Visit, socket: WebSocket) -> None:
+        """The connection is over; another one may have taken the visit over before."""
+        if visit.socket is not socket:
+            return
+        visit.tasks, visit.socket, visit.left = (), None, time.monotonic()
         visit.drive.press(frozenset())
         visit.drive.watch(False)
         self._wait(visit, self.grace)

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from world.census import card, census
 from world.controls import FPS
+from world.data.assemble import assemble
 from world.data.reader import DriveDataset
-from world.data.writer import EpisodeWriter, assemble, is_done
+from world.data.writer import EpisodeWriter, is_done
 from world.errors import DataError, SimulatorError
 from world.processes import follow_parent
 

@@ -1,27 +1,28 @@
 """`lucidrive/Dream-v0`: driving in a scene world, or in a latent world of one's own, as a Gymnasium environment.
 
 `gymnasium.make("world.envs:lucidrive/Dream-v0")`; with a brain for prompts `"bridge.envs:lucidrive/Dream-v0"`.
-`gymnasium.make_vec` steps its dreams as one batch (`DreamVectorEnv`), or takes `vectorization_mode="sync"` or `"async"`.
+`gymnasium.make_vec` steps its dreams as one batch (world/dream_vector_env.py), or takes `vectorization_mode="sync"` or `"async"`, with
+`vector_kwargs={"context": "spawn"}` where this process has drawn already.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, astuple, dataclass, fields
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import numba
 import numpy as np
 import torch
 from gymnasium import Env
 from gymnasium.spaces import Box
-from gymnasium.vector import SyncVectorEnv
-from gymnasium.vector.utils import iterate
 
 from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
-from world.dream import AnyDream, AnyWorld, is_scene, load_world, open_dream, restore, step_all
+from world.dream import AnyDream, AnyWorld, is_scene, load_world, open_dream, restore
 from world.dynamics.vector import VECTOR, vector
 from world.errors import DataError, WeightsError
 from world.frame import Frame, Readout
@@ -39,6 +40,7 @@ OPTIONS = ("scene", "prompt", *WORDS, "level", "speed")
 CRUISE = 30 / 3.6  # m/s that the driver in `info` aims at where nobody says otherwise
 OFF_ROAD_COST, CONTACT_COST = 0.5, 5.0
 OBSERVATIONS = ("picture", "vector")
+IMPORTED_IN = os.getpid()  # another process that has this module already was forked
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         seed), prompt (a sentence; wants a director), weather, time, command, event, side (names or values of
         world.controls; left out: the scene's own), level (1 to 3), speed (m/s). DataError for what there is not.
         """
+        self._check_fork()
         super().reset(seed=seed)
         chosen = dict(options or {})
         if unknown := sorted(set(chosen) - set(OPTIONS)):
@@ -207,6 +210,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Goes on where `get_state` was. WeightsError when that was dreamt by other weights; DataError for what is none."""
+        self._check_fork()
         model = self._model()
         try:
             words = json.loads(bytes(state["words"]))
@@ -265,25 +269,28 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
             )
         return self.director
 
+    def _check_fork(self) -> None:
+        """Threads stay behind at a fork: torch does without, as in its own data loaders; those that draw may not.
+
+        DataError where this process was forked from one that has drawn scenes with GNU's OpenMP.
+        """
+        if os.getpid() == IMPORTED_IN:
+            return
+        torch.set_num_threads(1)
+        try:
+            layer = numba.threading_layer()
+        except ValueError:  # nothing was drawn before the fork
+            return
+        if layer == "omp" and is_scene(self._folder) and not self._vector:
+            raise DataError(
+                "Dream-v0 cannot draw in a process that was forked after scenes were drawn; let processes be spawned: "
+                "vector_kwargs={'context': 'spawn'}."
+            )
+
     def _model(self) -> AnyWorld:
         config = None if self._folder is None else self._folder / "config.json"
         stamp = config.stat().st_mtime_ns if config is not None and config.exists() else 0
         return _load(self._folder, self._device, stamp)
-
-
-class DreamVectorEnv(SyncVectorEnv):
-    """Several Dream-v0 in this process, their dreams stepped as one batch: the same as each alone, but for rounding."""
-
-    def __init__(self, num_envs: int = 1, **kwargs: Any) -> None:
-        super().__init__([lambda: DreamEnv(**kwargs) for _ in range(num_envs)])
-
-    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        pairs = zip(self.envs, iterate(self.action_space, actions), self._autoreset_envs, strict=True)
-        going = [(env, env.told(action)) for env, action, over in pairs if isinstance(env, DreamEnv) and not over]
-        frames = step_all([env.dream for env, _ in going], [control for _, control in going])
-        for (env, _), frame in zip(going, frames, strict=True):
-            env.foresee(frame)
-        return super().step(actions)
 
 
 def told(chosen: dict[str, Any]) -> dict[str, int]:

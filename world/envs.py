@@ -192,7 +192,7 @@ def _turns(route: Any) -> str:
 
 if DREAM_ID not in registration.registry:
     registration.register(
-        DREAM_ID, entry_point="world.dream_env:DreamEnv", vector_entry_point="world.dream_env:DreamVectorEnv"
+        DREAM_ID, entry_point="world.dream_env:DreamEnv", vector_entry_point="world.dream_vector_env:DreamVectorEnv"
     )
 if TOWN_ID not in registration.registry:
     registration.register(TOWN_ID, entry_point="world.envs:TownEnv")

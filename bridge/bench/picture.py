@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bridge.bench.page import BenchError
 from bridge.disk import aside
+from world.packages import need
 
 REAL_TIME = 10.0  # frames a second
 BLUE, RED = "#2b6cb0", "#c05621"
 
 
 def check(path: Path) -> None:
-    """BenchError, before anything is measured, where no picture could be drawn."""
-    if find_spec("matplotlib") is None:
-        raise BenchError("The picture needs matplotlib: run `pip install 'lucidrive[train]'`.")
+    """BenchError or MissingPackageError, before anything is measured, where no picture could be drawn."""
+    need("matplotlib", "train", "Pictures of measurements")
     if path.suffix != ".png" or not path.parent.is_dir():
         raise BenchError(f"No picture can be drawn at {path}; give a .png in a folder that is there.")
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import resource
 from typing import Protocol
 
 from bridge import memory
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
 
 
 class Device(Protocol):
@@ -51,8 +55,11 @@ class Ram:
     def cap(self, size: int) -> None:
         """By RLIMIT_DATA: Linux then refuses private memory beyond what this process has mapped and the room left.
 
-        It counts what is mapped, not what is resident, so threads' stacks and arenas come out of the room, too.
+        It counts what is mapped, not what is resident, so threads' stacks and arenas come out of the room, too. Where the system
+        has no such limit there is none.
         """
+        if resource is None:
+            return
         room = max(0, size - self.used())
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (memory.mapped() + room, hard))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bridge.budget.sizes import KIB, MIB
 from bridge.budget.worlds import MINUTE, WorldSize
+from world.render.painter import SHIPPED, WEIGHTS
 from world.render.renderer import PLACES
 from world.render.tiles import KEPT
 from world.scene.objects import AGENT
@@ -22,6 +23,7 @@ TEXTURES = 32 * MIB  # materials with their mip levels, as they are made
 PLACE = 11 * MIB  # a map, what lines its streets, and the tables that a step looks up
 PIECE = 150 * KIB  # the triangles of a tile at one level of detail, in the mean of a drive
 POINT = 256  # bytes of a picture's point: 2x2 samples of depth and index, the G-buffer, radiance, air and bloom
+PAINTED = 500  # bytes more of a painted point: what the painter sees, and the most of its layers that live at once
 
 
 def scene_size(steps: int = 2) -> WorldSize:
@@ -29,4 +31,8 @@ def scene_size(steps: int = 2) -> WorldSize:
     height, width = SIZES[steps]
     shared = LOOPS + TEXTURES + len(towns()["test"]) * PLACE + PLACES * KEPT * PIECE
     drive = 4 * AGENTS * AGENT.itemsize  # its record, the one before, and a copy of each as a step works
-    return WorldSize(shared, drive, height * width * POINT, MINUTE * 3 * height * width)
+    point = POINT
+    if SHIPPED is not None:
+        shared += (SHIPPED / WEIGHTS).stat().st_size
+        point += PAINTED
+    return WorldSize(shared, drive, height * width * point, MINUTE * 3 * height * width)

@@ -11,9 +11,13 @@ writes. Of a node that dies the batches under way are given to others; nodes tha
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from bridge.errors import LucidriveError, SessionError
@@ -24,6 +28,8 @@ from bridge.factory.worker import Done, Worker
 POLL = 1.0  # s between looks at what is ready and who has joined
 KNOCK = 5.0  # s
 PATIENCE = 120.0  # s without any actor
+SOCKET_PATH = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
+RAY_PATH = 68  # of it that Ray adds: /ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store
 
 
 class RayWorkers:
@@ -34,7 +40,14 @@ class RayWorkers:
         self._own = not self._ray.is_initialized()
         if self._own:
             _knock(address)
-            self._ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            self._folder = None if address else short_folder()
+            self._ray.init(
+                address=address,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({"_temp_dir": str(self._folder)} if self._folder else {}),
+            )
         actor = self._ray.remote(num_cpus=1, memory=sum(memory_of(request)), max_restarts=0)(_Actor)
         self._new = lambda: actor.remote(request)
         self._waking: dict[Any, Any] = {}  # actors that have no node or no world yet, by what Ray has promised
@@ -87,6 +100,8 @@ class RayWorkers:
             kept.clear()
         if self._own:
             self._ray.shutdown()
+            if self._folder:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     def _done(self, promise: Any) -> Done | None:
         """None where its actor is no more: the batch is for another one."""
@@ -139,6 +154,21 @@ class _Actor:
 
     def do(self, batch: Batch) -> Done:
         return self._worker.do(batch)
+
+
+def short_folder(usual: str | None = None, short: str = "/tmp") -> Path | None:
+    """A folder for Ray's sockets below `short`, where the usual one for temporary files has too long a path for them; None where
+    it will do. SessionError where there is no such folder.
+    """
+    usual = tempfile.gettempdir() if usual is None else usual
+    if len(os.fsencode(usual)) + RAY_PATH <= SOCKET_PATH:
+        return None
+    try:
+        return Path(tempfile.mkdtemp(prefix="ray-", dir=short))
+    except OSError as error:
+        raise SessionError(
+            f"The folder for temporary files, {usual}, has too long a path for Ray's sockets; set TMPDIR to a shorter one."
+        ) from error
 
 
 def _own(error: Any) -> BaseException:

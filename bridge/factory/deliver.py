@@ -19,6 +19,7 @@ from bridge.factory.export.clips import Kept, kept
 from bridge.factory.export.report import cells, report
 from bridge.factory.export.sheet import contact_sheet, heat_map
 from bridge.factory.store import CLIPS, REJECTED, Store
+from world.packages import need
 
 FORMATS = ("lerobot", "mcap", "webdataset")
 FOLDERS = {"lerobot": "dataset", "mcap": "mcap", "webdataset": "webdataset"}
@@ -26,8 +27,11 @@ DELIVERED, REPORT, MANIFEST = "delivered.json", "report.json", "manifest.jsonl"
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """Before any clip is driven. SessionError; MissingPackageError."""
     if odd := [name for name in formats if name not in FORMATS]:
         raise SessionError(f"There is no format '{odd[0][:40]}'; there are: {', '.join(FORMATS)}.")
+    if "mcap" in formats:
+        need("mcap", "mcap", "MCAP files")
     return tuple(dict.fromkeys(formats)) or FORMATS[:1]
 
 

@@ -7,7 +7,6 @@ rejected/ID-N.mp4    takes that were not accepted, with their reasons
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,11 @@ from bridge.export import check_clip
 from bridge.factory.jobs import Batch, Job, Request, Take, of_plain
 from bridge.factory.product import SET, Product
 from bridge.factory.start import unpacked
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
 
 RUN, LOCK = "run.json", ".lock"
 CLIPS, REJECTED = "clips", "rejected"
@@ -45,6 +49,10 @@ class Store:
     def __init__(self, out: Path, request: Request, disk: Disk = DISK) -> None:
         self.out, self.request, self._disk = out, request, disk
         self._taken: dict[str, Taken] = {}
+        if fcntl is None:
+            raise ExportError(
+                "A run of clips needs file locks, which this system has not; on Windows, run lucidrive in WSL."
+            )
         try:
             for name in (CLIPS, REJECTED):
                 (out / name).mkdir(parents=True, exist_ok=True)

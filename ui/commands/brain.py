@@ -40,6 +40,10 @@ def brain(
     """Plans against the right ones, on sentences the brain never saw, beside keyword rules and the base model."""
     from finetune.report import markdown, table
 
+    if write is not None:
+        from bridge.disk import check_place
+
+        check_place(write)
     with progress("evaluate brain") as report:
         result = measure(adapter, hand_written, only or (), cases, fuzz, seed, report)
     if write is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,12 +23,6 @@ Fps = Annotated[float, typer.Option(min=0.1, help="Frames a second of the datase
 Size = Annotated[str | None, typer.Option(help="HEIGHTxWIDTH of the pictures, cropped to that shape.")]
 
 
-class Pixels(StrEnum):
-    auto = "auto"
-    obs = "obs"
-    render = "render"
-
-
 @app.command(
     epilog="Example: lucidrive import gym CarRacing-v3 --frames 12000 --names steer,gas,brake --out data/racing"
 )
@@ -44,11 +37,13 @@ def gym(
     skip: Annotated[int | None, typer.Option(min=1, help="Steps a frame; default: its frame rate over ours.")] = None,
     discard: Annotated[int, typer.Option(min=0, help="First frames of every episode to leave out.")] = 0,
     names: Annotated[str | None, typer.Option(help="What the actions are called: steer,gas,brake.")] = None,
-    pixels: Annotated[Pixels, typer.Option(help="Where the pictures come from.")] = Pixels.auto,
+    pixels: Annotated[
+        str, typer.Option(help="Where the pictures come from: auto, obs, render, or obs:KEY of several observations.")
+    ] = "auto",
     size: Size = None,
     option: Annotated[list[str] | None, typer.Option(help="For gymnasium.make, NAME=VALUE; may be repeated.")] = None,
 ) -> None:
-    """Record a Gymnasium environment with pixels, Box or Discrete actions (CarRacing: extra `gym`)."""
+    """Record a Gymnasium environment with pictures and actions of numbers or choices (CarRacing: extra `gym`)."""
     from world.data.gym import import_gym
 
     with progress(f"import {environment}") as report:
@@ -63,10 +58,11 @@ def gym(
             skip=skip,
             discard=discard,
             names=tuple(names.split(",")) if names else None,
-            pixels=pixels.value,
+            pixels=pixels,
             size=parse_size(size),
             options=dict(map(parse_option, option or [])),
             progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+            note=say,
         )
     _done(out, held_out, counts)
 
@@ -77,14 +73,18 @@ def gym(
 def video(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A video of any size and frame rate.")],
     actions: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="CSV: a row a frame, or with a column of seconds.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A table: a row a frame, or with a column of times."),
     ] = None,
-    columns: Annotated[str, typer.Option(help="OURS=THEIRS*FACTOR, comma between: steer, accel, speed, time ...")] = "",
+    columns: Annotated[
+        str, typer.Option(help="OURS=THEIRS*FACTOR+OFFSET, comma between: steer, accel, speed, time ...")
+    ] = "",
     bounds: Annotated[str, typer.Option(help="Of actions that are not a car's: gas=0:1; default -1:1.")] = "",
     fps: Fps = 10.0,
     out: Out = Path("data/video"),
     held_out: HeldOut = None,
     size: Size = None,
+    stream: Annotated[int | None, typer.Option(min=0, help="Which video of a file that holds several.")] = None,
 ) -> None:
     """Take a video, with or without a table of what its driver did."""
     from world.data.footage import SIZE, import_video
@@ -98,16 +98,19 @@ def video(
             bounds=bounds,
             fps=fps,
             size=parse_size(size) or SIZE,
+            stream=stream,
             held_out=held_out,
             progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+            note=say,
         )
     _done(out, held_out, counts)
 
 
 @app.command(epilog="Example: lucidrive import lerobot datasets/arm --camera observation.images.wrist --out data/arm")
 def lerobot(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A LeRobot dataset, v2.1 or v3.")],
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A LeRobot dataset, v2 or v3.")],
     camera: Annotated[str | None, typer.Option(help="The feature with the pictures, where there are several.")] = None,
+    action: Annotated[str | None, typer.Option(help="The feature with the actions, where it is not `action`.")] = None,
     fps: Fps = 10.0,
     out: Out = Path("data/lerobot"),
     held_out: HeldOut = None,
@@ -121,10 +124,12 @@ def lerobot(
             folder,
             out,
             camera=camera,
+            action=action,
             fps=fps,
             size=parse_size(size),
             held_out=held_out,
-            progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} episodes"),
+            progress=lambda done, wanted: report(done / max(1, wanted), f"{done:,} of {wanted:,} episodes"),
+            note=say,
         )
     _done(out, held_out, counts)
 

@@ -15,7 +15,9 @@ def memory(
     profile: Annotated[str, typer.Option(help="embedded or rtx5090; the options below change single things of it.")] = (
         "embedded"
     ),
-    capacity: Annotated[str | None, typer.Option(help="Of the device, such as 32GiB; default: the profile's.")] = None,
+    capacity: Annotated[
+        str | None, typer.Option(help="Of the device, such as 32GiB or 32G; default: the profile's.")
+    ] = None,
     world: Annotated[
         str | None, typer.Option(help="scene, or a latent config: embedded, small, wide or rtx5090.")
     ] = None,
@@ -43,7 +45,7 @@ def memory(
     from bridge.budget.measure import compare as compared
     from bridge.budget.measure import measure as take
     from bridge.budget.plan import budget, rows
-    from bridge.budget.serving import serve_command
+    from bridge.budget.serving import as_typed, serve_command
     from bridge.budget.setup import capacity as usual
     from bridge.budget.setup import setup
     from bridge.budget.sizes import parse_size, show_size
@@ -71,8 +73,8 @@ def memory(
         print_json(found | {"choices": [other | its for other, its in zip(others, setups, strict=True)]})
     else:
         print_table(f"{asked.world} world, {asked.brain} in {asked.quant}", rows(plan), ("part", "size", ""))
-        if command := serve_command(asked):
-            say(f"With vLLM, the brain keeps to that by: {' '.join(command)}")
+        if command := serve_command(asked, room):
+            say(f"With vLLM, the brain keeps to that by: {as_typed(command)}")
         if not plan.fits:
             say(advice(asked, room, lower))
             if lower:

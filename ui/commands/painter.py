@@ -39,8 +39,9 @@ def train(
     held_out: HeldOut = Path("data/teacher-validation"),
     out: Out = Path("runs/painter"),
     config: Annotated[
-        Shape, typer.Option(help="How large the network is; with --begin as large as that one.")
-    ] = Shape.embedded,
+        Shape | None,
+        typer.Option(help="How large the network is: embedded by itself; one to --begin with grows to it."),
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 40.0,
     device: Device = "cpu",
     seed: Seed = 0,
@@ -63,7 +64,14 @@ def train(
 
         with progress("train painter --ablate") as report:
             found = ablate_painter(
-                lessons, held_out, out, minutes, name=config.value, compute=compute, seed=seed, report=report
+                lessons,
+                held_out,
+                out,
+                minutes,
+                name=(config or Shape.embedded).value,
+                compute=compute,
+                seed=seed,
+                report=report,
             )
         print_table("Painters that do without", table(found), ("without", "held-out PSNR", "channels"))
         say(f"A channel takes {channel_milliseconds():.3f} ms at 144x256.")
@@ -76,7 +84,7 @@ def train(
             held_out,
             out,
             minutes,
-            config=PAINTERS[config.value],
+            config=None if config is None else PAINTERS[config.value],
             compute=compute,
             seed=seed,
             report=report if compute.main else None,

@@ -49,7 +49,7 @@ def plan(
     director = load_director(adapter, base, url if brain is Where.vllm else None)
     if text is not None:
         reply = director.answer(text, context)
-        print_json(as_fields(text, context, reply)) if as_json else _show(reply)
+        print_json(as_fields(text, context, reply)) if as_json else _show(reply, text)
         return
     with progress("plan") as report:
         found = []
@@ -120,8 +120,9 @@ def _row(director: Any, number: int, text: str, context: str) -> dict[str, Any]:
         return {"text": text, "context": context, "line": NO_PLAN, "kind": "error", "sentence": str(error)}
 
 
-def _show(reply: Reply) -> None:
-    from brain.plan import Plan, sentence
+def _show(reply: Reply, text: str) -> None:
+    from brain.plan import Plan, Refusal, sentence
+    from brain.speeds import too_fast
     from ui.words import step_words
 
     print(reply.line)
@@ -129,7 +130,8 @@ def _show(reply: Reply) -> None:
         for step in reply.utterance.steps:
             say(f"  {step_words(step)}")
     else:
-        say(f"  {sentence(reply.utterance)}")
+        fast = too_fast(text) if isinstance(reply.utterance, Refusal) else None
+        say(f"  {fast or sentence(reply.utterance)}")
     say(
         f"  ({reply.tokens} tokens in {reply.seconds:.2f} s; mean log-probability of its choices {reply.confidence:.3f})"
     )

@@ -27,6 +27,12 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Side(StrEnum):
+    auto = "auto"
+    left = "left"
+    right = "right"
+
+
 Out = Annotated[Path, typer.Option(help="The folder to write to; a killed run goes on from there.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same data and the same start.")]
 
@@ -128,13 +134,23 @@ def _film(count: int, out: Path, seed: int, workers: int, split: Split) -> None:
 
 
 def town(
-    osm: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A part of OpenStreetMap, as .osm (XML).")],
+    osm: Annotated[
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="A part of OpenStreetMap: .osm, .osm.gz, .osm.bz2 or .osm.pbf."),
+    ],
     out: Annotated[Path, typer.Option(help="The network file to write.")] = Path("town.net.xml"),
+    box: Annotated[
+        str | None, typer.Option(help="Of a larger map, WEST,SOUTH,EAST,NORTH in degrees: 13.38,52.50,13.42,52.53.")
+    ] = None,
+    traffic: Annotated[
+        Side, typer.Option(help="Which side it keeps to there; a map with traffic on the left is mirrored.")
+    ] = Side.auto,
 ) -> None:
     """Make a town of a map: streets as they are; pavements, crossings and traffic lights guessed (extra `sim`)."""
     from world.town.osm import from_osm
+    from world.town.osm_map import Box
 
-    made = from_osm(osm, out)
+    made = from_osm(osm, out, Box.of(box) if box else None, traffic.value)
     lanes = sum(len(names) for names in made.edge_lanes.values())
     say(f"{out}: {len(made.edge_lanes)} streets (each way counts), {lanes} lanes, {len(made.junctions)} junctions.")
     say(f"Drive there: lucidrive collect --town {out} --out data/own, or Town-v0 with the option town='{out}'.")

@@ -50,6 +50,11 @@ def ui(
             envvar="LUCIDRIVE_AUTH", help="NAME:PASSWORD that everyone is asked for; a host but this machine needs it."
         ),
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name that a reverse proxy answers to, such as drive.example.org; may be repeated."),
+    ] = None,
+    root_path: Annotated[str, typer.Option(help="The path that a reverse proxy serves it below, such as /drive.")] = "",
     mcp: Annotated[
         bool, typer.Option("--mcp", help="Also be an MCP server, so that agents can drive (extra `mcp`).")
     ] = False,
@@ -62,9 +67,13 @@ def ui(
     from bridge.budget.sizes import parse_size
     from ui.app import check_serving, serve
     from ui.live import LiveDreamer
+    from ui.origin import Public
 
+    public = Public.of(allowed_host or (), root_path)
     first = tell_of_compiling(world)
     check_serving(host, port, auth, mcp)  # before the models are loaded, not after it
+    if public.hosts and auth is None:
+        say(f"Whoever reaches {public.hosts[0]} can drive here: let the proxy ask for a password, or give --auth.")
     signal.signal(signal.SIGTERM, _stop)  # the server ends gracefully first, and raises it again
     capacity = None if memory is None else parse_size(memory)
     dreamer = LiveDreamer.load(
@@ -73,7 +82,7 @@ def ui(
     try:
         if first:
             dreamer.check()  # compiles: a page that is open already would stand still meanwhile
-        serve(dreamer, host, port, auth=auth, mcp=mcp, announce=say)
+        serve(dreamer, host, port, auth=auth, mcp=mcp, public=public, announce=say)
     finally:
         dreamer.close()
 
@@ -117,10 +126,15 @@ def dream(
     ] = None,
 ) -> None:
     """Dream a drive and write it as a video with its JSON sidecar."""
+    from bridge.disk import check_place
     from bridge.errors import ExportError
+    from bridge.export import CLIP_BYTES
 
     if out.suffix.lower() != ".mp4":  # before the work, not after it
         raise ExportError(f"The clip {out.name} cannot be written: give it a name that ends in .mp4.")
+    check_place(out, int(seconds * CLIP_BYTES))
+    if save_state is not None:
+        check_place(save_state)
     if film is not None and scene is not None:
         raise DataError("Begin the dream in a scene or in a video, not in both.")
     if load_state is not None and (film is not None or scene is not None):

@@ -54,9 +54,10 @@ function mount(root) {
   const begin = new Begin(root, send, note, () => token, fresh);
   const keep = new Keep(root, send);
   const talk = new Talk(root, (text) => {
+    const { ready } = socket;
     if (!send({ type: "say", text })) return false;
-    find("wrong").hidden = false;
-    note.say("");
+    find("wrong").hidden = !ready;
+    note.say(ready ? "" : "The dream reads that as soon as it is ready.", "news", ready ? 0 : 30);
     return true;
   });
   tablets(root.querySelector(".tablets"));

@@ -4,6 +4,27 @@ import { t } from "./i18n.js";
 
 const HEADER_BYTES = 44;
 const TOKEN = "lucidrive-dream";
+const BROWSER = "lucidrive-browser";
+const TAKEN = 4001; // the server's code: another tab has this dream now
+const MOST_WAITING = 20; // sentences
+
+/** This tab's dream, if it had one: taken out, so that a copy of the tab has none, and put back when the tab goes. */
+function takeToken() {
+  const token = sessionStorage.getItem(TOKEN);
+  sessionStorage.removeItem(TOKEN);
+  return token;
+}
+
+/** What this browser calls itself, to be given the dream that it left; empty where it may keep nothing. */
+function browserName() {
+  try {
+    const name = localStorage.getItem(BROWSER) ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    localStorage.setItem(BROWSER, name);
+    return name;
+  } catch {
+    return "";
+  }
+}
 
 export function decodePicture(buffer) {
   const view = new DataView(buffer);
@@ -38,6 +59,11 @@ export class DreamSocket {
     this.on = null;
     this.missed = []; // messages from before there was a page to show them
     this.delay = 200;
+    this.ready = false; // the dream has greeted this connection
+    this.waiting = []; // sentences for when it has
+    this.token = takeToken();
+    window.addEventListener("pagehide", () => this.token && sessionStorage.setItem(TOKEN, this.token));
+    window.addEventListener("pageshow", (event) => event.persisted && takeToken());
     this.connect();
   }
 
@@ -51,8 +77,8 @@ export class DreamSocket {
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     url.hash = "";
     url.search = "";
-    const token = sessionStorage.getItem(TOKEN);
-    if (token) url.searchParams.set("resume", token);
+    if (this.token) url.searchParams.set("resume", this.token);
+    url.searchParams.set("browser", browserName());
     this.socket = new WebSocket(url);
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = (event) => this.receive(event.data);
@@ -69,9 +95,12 @@ export class DreamSocket {
     const message = JSON.parse(data);
     if (message.type === "hello") {
       this.delay = 200;
-      sessionStorage.setItem(TOKEN, message.token);
+      this.token = message.token;
       this.hello = message;
+      this.ready = true;
+      for (const sentence of this.waiting.splice(0)) this.send(sentence);
     }
+    if (message.type === "there") this.send({ type: "here" });
     if (message.type === "state") this.state = message;
     this.tell(message);
   }
@@ -92,14 +121,21 @@ export class DreamSocket {
   }
 
   lose(event) {
-    this.on?.lost(event.reason || t("The connection to the dream is lost; trying again …"));
-    if (event.code === 1008) return; // refused: asking again will not help
+    this.ready = false;
+    this.on?.lost(event.reason ? t(event.reason) : t("The connection to the dream is lost; trying again …"));
+    if (event.code === TAKEN) this.token = null;
+    if (event.code === 1008 || event.code === TAKEN) return; // asking again will not help
     setTimeout(() => this.connect(), this.delay);
     this.delay = Math.min(this.delay * 2, 5000);
   }
 
+  /** Whether it was sent, or is kept until the dream is ready, as sentences are. */
   send(message) {
-    if (this.socket.readyState !== WebSocket.OPEN) return false;
+    if (!this.ready || this.socket.readyState !== WebSocket.OPEN) {
+      const kept = message.type === "say" && !message.lane && this.waiting.length < MOST_WAITING;
+      if (kept) this.waiting.push(message);
+      return kept;
+    }
     this.socket.send(JSON.stringify(message));
     return true;
   }

@@ -5,6 +5,7 @@ import { make } from "./icons.js";
 
 const HISTORY = "lucidrive-said";
 const MOST = 30;
+let draft = ""; // what is typed and not sent outlives a panel that is drawn anew
 const IDEAS = {
   en: ["turn left at the next junction, then stop", "make it rain, then night", "in five seconds a kid runs out from the right", "slow to 20 and let someone cut in from the left", "heavy snow for ten seconds", "change to the left lane and go faster", "an ambulance comes towards us at dusk", "the car in front slams on its brakes"],
   zh: ["下個路口左轉,然後停車", "下雨,然後變成晚上", "五秒後有小孩從右邊衝出來", "減速到 20,讓一台車從左邊切進來", "下大雪十秒", "換到左車道並加速", "前方有行人", "前車急煞"],
@@ -23,21 +24,30 @@ export class Talk {
   constructor(root, say) {
     const find = (id) => root.querySelector(`#lr-${id}`);
     this.input = find("text");
+    const early = window.lucidriveEarly;
+    draft ||= this.input.value || early.draft;
+    early.draft = "";
+    this.input.value = draft;
     this.list = find("suggest");
     this.reading = find("reading");
     this.readingText = find("reading-text");
     this.root = root;
     this.picked = -1;
+    find("form").dataset.ready = "yes";
     find("form").addEventListener("submit", (event) => {
       event.preventDefault();
       const text = this.input.value;
       if (!say(text)) return;
       this.remember(text.trim());
-      this.input.value = "";
+      this.input.value = draft = "";
       this.close();
     });
+    for (const text of early.sent.splice(0)) if (say(text)) this.remember(text.trim());
     this.input.addEventListener("focus", () => this.open());
-    this.input.addEventListener("input", () => this.open());
+    this.input.addEventListener("input", () => {
+      draft = this.input.value;
+      this.open();
+    });
     this.input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
     this.input.addEventListener("keydown", (event) => this.key(event));
   }

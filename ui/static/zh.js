@@ -44,7 +44,7 @@ export const ZH = {
   "Future": "未來", "What happens here?": "這裡會發生什麼?", "Keep this one": "留下這個", "Drop them all": "全部捨棄", "Run": "開始", "speed, km/h": "速度,km/h", "path from where they part, m": "分開後的路徑,公尺",
   "furthest apart": "相差最多", "They stand at the same frame. Give each its own sentence, then run them.": "它們停在同一格。給每個未來一句話,然後開始。",
   "Saving …": "儲存中……", "Working …": "處理中……", "Going back there …": "正在回到那裡……", "Play": "播放", "video": "影片", "labels": "標註", "file": "檔案", "last minute": "最後一分鐘", "whole drive": "整段駕駛", "dream": "夢境",
-  "The link is copied: the same seed gives the same dream.": "連結已複製:同樣的種子就是同樣的夢。", "The dream is not connected yet; try again in a moment.": "夢還沒連上,請稍後再試。", "The connection to the dream is lost; trying again …": "與夢的連線中斷,正在重試……",
+  "The link is copied: the same seed gives the same dream.": "連結已複製:同樣的種子就是同樣的夢。", "The dream is not connected yet; try again in a moment.": "夢還沒連上,請稍後再試。", "The dream reads that as soon as it is ready.": "夢一準備好就會讀這句話。", "This dream goes on in another tab.": "這個夢在另一個分頁繼續。", "The connection to the dream is lost; trying again …": "與夢的連線中斷,正在重試……",
   "gap between pictures": "畫面間隔", "a sentence": "一句話", "memory lent": "已借出記憶體", "tabs": "個分頁", "These weights have not learnt it yet": "這些權重還沒學會", "This world obeys the keys alone": "這個世界只聽按鍵",
   "This world obeys the keys: W A S D or the arrows": "這個世界聽按鍵:W A S D 或方向鍵", "One picture could not be read; the next one will do.": "有一張畫面讀不出來,下一張就好。",
 };

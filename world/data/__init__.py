@@ -1,7 +1,8 @@
 """One dataset format for everything that is driven or dreamt: LeRobotDataset v3 (parquet + mp4 + meta/*.json)."""
 
+from world.data.assemble import assemble
 from world.data.reader import DriveDataset
 from world.data.schema import Episode
-from world.data.writer import EpisodeWriter, assemble
+from world.data.writer import EpisodeWriter
 
 __all__ = ["DriveDataset", "Episode", "EpisodeWriter", "assemble"]

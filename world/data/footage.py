@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
 
 from world.controls import FPS
-from world.data.imports import check_actions, write_dataset
-from world.data.sampling import between, check_rate, check_times, resampled
+from world.data.clock import moments, time_column
+from world.data.imports import Note, Progress, check_actions, quiet, write_dataset
+from world.data.picture import Picture
+from world.data.sampling import PATIENCE, between, check_rate, check_times, pieces, resampled
 from world.data.schema import Episode
-from world.data.video import fit, frame_rate, read_timed
+from world.data.tables import Columns, Table
+from world.data.video import fit, read_pictures, video_streams
 from world.errors import DataError
 from world.inputs import DRIVING, Inputs
 from world.readout import FRAMES
 
 SIZE = (144, 256)  # as the town's pictures
 EPISODE_FRAMES = 300
+SHORTEST = 12  # frames without a hole: fewer teach nothing about what follows
 TIME = "time"  # the name under which a table's column of seconds is mapped
 ACTION, STATE = ("steer", "accel"), ("speed", "yaw_rate")  # m/s, rad/s
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which column of a table is which of ours, and what to multiply it by."""
-
-    of: Mapping[str, tuple[str, float]]
-
-    @classmethod
-    def parse(cls, text: str) -> Columns:
-        """`steer=wheel_angle*-0.002,accel=throttle`; DataError for anything else."""
-        found = {}
-        for part in filter(None, (piece.strip() for piece in text.split(","))):
-            name, equals, source = part.partition("=")
-            column, _, factor = source.partition("*")
-            try:
-                found[name.strip()] = column.strip(), float(factor or 1.0)
-            except ValueError as error:
-                raise DataError(
-                    f"'{part}' multiplies by '{factor}', which is no number; write steer=angle*0.01."
-                ) from error
-            if not equals or not name.strip() or not column.strip():
-                raise DataError(f"'{part}' maps no column; write steer=wheel_angle,accel=throttle.")
-        return cls(found)
 
 
 def import_video(
@@ -60,96 +37,168 @@ def import_video(
     bounds: str = "",
     fps: float = FPS,
     size: tuple[int, int] = SIZE,
+    stream: int | None = None,
     held_out: Path | None = None,
     progress: Progress | None = None,
+    note: Note = quiet,
 ) -> tuple[int, int]:
     """One video as a dataset at `fps`, cropped to the shape of `size` (H, W); counts of frames there and held out.
 
-    `actions`: a CSV with one row a frame, or with a column mapped to `time` (seconds from the first frame). `columns` maps
-    ours to the table's (default: the same names). Steer and accel in [-1, 1], with or without speed and yaw_rate, make a
-    car's dataset; other names make one with actions of its own, within `bounds` (`gas=0:1`, default -1 to 1).
+    `actions`: a table with one row a frame, or with a column of times (world/data/clock.py). `columns` maps ours to the
+    table's (default: the same names). Steer and accel in [-1, 1], with or without speed and yaw_rate, make a car's dataset;
+    other names make one with actions of its own, within `bounds` (`gas=0:1`, default -1 to 1). `stream`: which of several
+    videos in the file. Where frames are missing, the drive is parted into episodes; `note` is told of that, and of all that
+    was taken otherwise than it stands there.
     """
-    rate = frame_rate(video)
-    check_rate(rate, fps, video.name)
-    times = np.array([time for time, _ in read_timed(video, (2, 2))])  # reads it whole before anything is written
-    kept = np.array([time for time, _ in resampled(((time, None) for time in times), fps)])
-    table = read_table(actions, Columns.parse(columns), times, kept) if actions else {}
-    inputs = _inputs(tuple(table), bounds)
+    streams = video_streams(video)
+    if stream is None and len(streams) > 1:
+        which = ", ".join(f"{number} ({said})" for number, said in enumerate(streams))
+        note(f"{video.name} holds the videos {which}; 0 is taken. Another is taken with --stream.")
+    times = np.array([time for time, _ in read_pictures(video, stream)])  # reads it whole before anything is written
+    rate = _rate(times, fps, video.name)
+    takes = _takes(times, fps, video.name, note)
+    table = _read_table(actions, Columns.parse(columns), times, takes, video.name, note) if actions else {}
+    inputs = _inputs(tuple(table), bounds, note)
     values = _values(table, inputs)
     if values:
-        check_actions(Episode(np.zeros((len(kept), 2, 2, 3), np.uint8), values), inputs)
+        check_actions(Episode(np.zeros((sum(map(len, takes)), 2, 2, 3), np.uint8), values), inputs)
     card = f"# {video.name}\n\nMade by `lucidrive import video`: {rate:.3g} frames/s to {fps:g}, "
-    card += f"actions {', '.join(table) or 'not known'}.\n"
+    card += f"actions {', '.join(table) or 'not known'}, {len(takes)} uninterrupted.\n"
     return write_dataset(
-        _episodes(video, kept, values, fps, size, progress), out, inputs, held_out=held_out, fps=fps, card=card
+        _episodes(video, stream, takes, values, fps, size, progress), out, inputs, held_out=held_out, fps=fps, card=card
     )
 
 
 def first_frames(video: Path, at: float = 0.0) -> np.ndarray:
     """The frames that a dream begins with, uint8 [FRAMES, H, W, 3], a tenth of a second apart from `at` seconds on."""
-    check_rate(frame_rate(video), FPS, video.name)
-    later = ((time - at, image) for time, image in read_timed(video) if time >= at)
-    frames = [image for _, image in islice(resampled(later, FPS), FRAMES)]
-    if len(frames) < FRAMES:
+    times: list[float] = []
+
+    def later() -> Iterator[tuple[float, Picture]]:
+        for time, picture in read_pictures(video):
+            if time >= at:
+                times.append(time)
+                yield time - at, picture
+
+    pictures = [picture for _, picture in islice(resampled(later(), FPS), FRAMES)]
+    if len(pictures) < FRAMES:
         raise DataError(f"{video.name} has no {FRAMES / FPS:g} s after {at:g} s; begin earlier.")
-    return np.stack(frames)
-
-
-def read_table(path: Path, columns: Columns, times: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
-    """Our columns out of a CSV of a video with frames at `times` (seconds): name -> a value for each of `kept`, the mean
-    of the rows from that time to the next.
-
-    DataError, with the row, for what is missing, no number, not finite or full of holes.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows, names = list(reader), reader.fieldnames or []
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    gaps = np.diff([at, *times])
+    check_rate(1 / max(1e-6, float(gaps[1:].min())), FPS, video.name)
+    if gaps.max() > PATIENCE / FPS:
+        row = int(gaps.argmax())
         raise DataError(
-            f"{path.name} cannot be read as a CSV ({error}); save it as UTF-8 text with a header."
-        ) from error
-    mapped = dict(columns.of) or {name: (name, 1.0) for name in names if name}
-    for source, _ in mapped.values():
-        if source not in names:
-            raise DataError(f"{path.name} has no column '{source}'; it has {', '.join(names) or 'no header'}.")
-    table = {
-        name: np.array([_number(row[source], path.name, number, source) for number, row in enumerate(rows, 2)]) * factor
-        for name, (source, factor) in mapped.items()
-    }
-    seconds = table.pop(TIME, None)
-    if not table:
+            f"{video.name} shows nothing between {[at, *times][row]:g} s and {times[row]:g} s; begin elsewhere with --at."
+        )
+    check_rate(float(1 / gaps[1:].mean()), FPS, video.name)
+    return np.stack([picture.rgb() for picture in pictures])
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Frames of the video without a hole among them, and the times of those that are kept, in seconds."""
+
+    frames: slice
+    kept: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+
+def _rate(times: np.ndarray, fps: float, name: str) -> float:
+    """Frames a second, holes left out. DataError for too few."""
+    gaps = np.diff(times)
+    if not len(gaps):
+        raise DataError(f"{name} shows {len(times)} frames; give a video of a second or more.")
+    check_rate(float(1 / max(1e-6, np.median(gaps))), fps, name)
+    rate = float(1 / gaps[(gaps >= 0) & (gaps <= PATIENCE / fps)].mean())
+    check_rate(rate, fps, name)
+    return rate
+
+
+def _takes(times: np.ndarray, fps: float, name: str, note: Note) -> list[Take]:
+    parts = pieces(times, fps)
+    for before, after in pairwise(parts):
+        last, next_ = times[before.stop - 1], times[after.start]
+        said = f"shows nothing between {last:.2f} s and {next_:.2f} s"
+        if next_ < last:
+            said = f"has a clock that is set back from {last:.2f} s to {next_:.2f} s"
+        note(f"{name} {said}; one episode ends there and another begins.")
+    takes = []
+    for part in parts:
+        span = times[part] - times[part.start]
+        kept = np.array([time for time, _ in resampled(((float(time), None) for time in span), fps)])
+        if len(kept) >= SHORTEST:
+            takes.append(Take(part, kept + times[part.start]))
+        else:
+            note(f"{name} has only {len(kept)} frames from {times[part.start]:.2f} s on, which are left out.")
+    if not takes:
+        raise DataError(f"{name} shows nowhere {SHORTEST / fps:g} s without a hole; record it anew.")
+    return takes
+
+
+def _read_table(
+    path: Path, columns: Columns, times: np.ndarray, takes: list[Take], video: str, note: Note
+) -> dict[str, np.ndarray]:
+    """Our columns out of a table of a video with frames at `times` (seconds): name -> a value for each frame of the takes,
+    the mean of the rows from its time to the next.
+
+    DataError, with the line, for what is missing, no number, not finite or full of holes.
+    """
+    table = Table.read(path, note)
+    mapped = dict(columns.of) or _unmapped(table, note)
+    sources = {name: table.source(text) for name, text in mapped.items()}
+    clock = sources.pop(TIME, None)
+    if not sources:
         raise DataError(f"{path.name} gives no action; map one: --columns steer=wheel_angle,accel=throttle.")
-    if seconds is None:
-        if len(rows) != len(times):
+    values = np.stack([table.numbers(source) for source in sources.values()], axis=1)
+    if clock is None:
+        if len(values) != len(times):
             raise DataError(
-                f"{path.name} has {len(rows)} rows for the video's {len(times)} frames; give every frame a row, or map a "
-                "column of seconds: --columns time=..."
+                f"{path.name} has {len(values)} rows for the video's {len(times)} frames; give every frame a row, or map a "
+                "column of times: --columns time=..."
             )
-        seconds = times
+        joined = [between(times[take.frames], values[take.frames], take.kept) for take in takes]
     else:
-        check_times(seconds, float(times[-1]), path.name)
-    joined = between(seconds, np.stack(list(table.values()), axis=1), kept)
-    return dict(zip(table, joined.T, strict=True))
+        if (np.diff(times) < 0).any():
+            raise DataError(f"{video} has a clock that is set back, so {path.name} cannot follow it; cut both there.")
+        seen = moments(table, clock, float(times[-1]), note)
+        spans = [(float(times[take.frames][0]), float(times[take.frames][-1])) for take in takes]
+        check_times(seen.seconds, spans, path.name, [table.lines[row] for row in seen.order])
+        joined = [between(seen.seconds, values[seen.order], take.kept) for take in takes]
+    return dict(zip(sources, np.concatenate(joined).T, strict=True))
 
 
-def _number(text: str | None, name: str, row: int, column: str) -> float:
-    try:
-        value = float(text or "nan")
-    except ValueError as error:
-        raise DataError(f"{name}, line {row}: '{text}' in column '{column}' is no number; mend that line.") from error
-    if not math.isfinite(value):
-        raise DataError(f"{name}, line {row}: nothing finite in column '{column}'; fill it in or cut the video there.")
-    return value
+def _unmapped(table: Table, note: Note) -> dict[str, str]:
+    """Every named column under its own name, but for one of times; of a car's log those that are a car's."""
+    names = [name for name in table.names if name]
+    mapped = {}
+    if clock := time_column(table.names):
+        mapped[TIME] = clock
+        if clock != TIME:
+            note(f"The column '{clock}' of {table.name} is taken as its times.")
+        names.remove(clock)
+    cars = {name: name.casefold() for name in names if name.casefold() in (*ACTION, *STATE)}
+    if set(ACTION) <= set(cars.values()):
+        if others := [name for name in names if name not in cars]:
+            note(
+                f"{table.name} is a car's log; {', '.join(others)} are no columns of a car's and are left out. Map them with "
+                "--columns for a world of actions of its own."
+            )
+        return mapped | {ours: theirs for theirs, ours in cars.items()}
+    return mapped | {name: name for name in names}
 
 
-def _inputs(names: tuple[str, ...], bounds: str) -> Inputs:
+def _inputs(names: tuple[str, ...], bounds: str, note: Note) -> Inputs:
     """A car's, where the names are a car's; else those of the table."""
     if set(names) <= {*ACTION, *STATE}:
         for pair in (ACTION, STATE):
             if len(set(names) & set(pair)) == 1:
                 raise DataError(f"A car's {pair[0]} and {pair[1]} go together; map both, or neither.")
         return DRIVING
+    note(
+        f"These are no car's columns, so this becomes a world of actions of its own: "
+        f"{', '.join(name for name in names if name not in (*ACTION, *STATE))}. A car's are steer and accel."
+    )
     limits = {name: (-1.0, 1.0) for name in names}
     for part in filter(None, bounds.split(",")):
         name, _, span = part.strip().partition("=")
@@ -180,19 +229,27 @@ def _values(table: dict[str, np.ndarray], inputs: Inputs) -> dict[str, np.ndarra
 
 def _episodes(
     video: Path,
-    kept: np.ndarray,
+    stream: int | None,
+    takes: list[Take],
     values: dict[str, np.ndarray],
     fps: float,
     size: tuple[int, int],
     progress: Progress | None,
 ) -> Iterator[Episode]:
-    images: list[np.ndarray] = []
-    done = 0
-    for _, image in resampled(read_timed(video), fps):
-        images.append(fit(image, size))
-        if len(images) == EPISODE_FRAMES or done + len(images) == len(kept):
-            rows = slice(done, done + len(images))
-            yield Episode(np.stack(images), {name: value[rows] for name, value in values.items()}, video.stem)
-            done, images = done + len(images), []
-            if progress:
-                progress(done, len(kept))
+    done, total, at = 0, sum(map(len, takes)), 0
+    pictures = read_pictures(video, stream)
+    for take in takes:
+        frames = islice(pictures, take.frames.start - at, take.frames.stop - at)
+        at = take.frames.stop
+        begin = float(take.kept[0])
+        images: list[np.ndarray] = []
+        left = len(take)
+        for _, picture in resampled(((time - begin, picture) for time, picture in frames), fps):
+            images.append(fit(picture.rgb(), size))
+            left -= 1
+            if len(images) == EPISODE_FRAMES or not left:
+                rows = slice(done, done + len(images))
+                yield Episode(np.stack(images), {name: value[rows] for name, value in values.items()}, video.stem)
+                done, images = done + len(images), []
+                if progress:
+                    progress(done, total)

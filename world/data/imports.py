@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from world.controls import FPS
+from world.data.assemble import assemble
 from world.data.schema import Episode
-from world.data.writer import EpisodeWriter, assemble
+from world.data.writer import EpisodeWriter
 from world.errors import DataError
 from world.inputs import DRIVING, Inputs
 
@@ -18,7 +19,12 @@ SHARD_FRAMES = 2000  # a shard's video is encoded in memory
 HOLD_OUT = 10  # every so many-th episode is held out
 TOLERANCE = 1e-3  # of an action's range: rounding is not a fault
 LARGEST_HEIGHT = 144  # pixels; larger pictures are scaled down unless a size is asked for
-Note = Callable[[str], None]
+Progress = Callable[[int, int], None]  # done, of how many
+Note = Callable[[str], None]  # a sentence on what was taken otherwise than it stands there
+
+
+def quiet(text: str) -> None:
+    """For whoever asks for no notes."""
 
 
 def write_dataset(

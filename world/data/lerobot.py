@@ -1,16 +1,17 @@
-"""LeRobot datasets of others (v2.1 and v3) as ours: one camera, the actions with their bounds, ten frames a second.
+"""LeRobot datasets of others (v2.0, v2.1 and v3) as ours: one camera, the actions with their bounds, ten frames a second.
 
-v2.1 keeps a parquet and a video an episode, v3 many episodes a file. Of a robot's state nothing is taken over; of our own
-columns, where a dataset has them, all are.
+v2 keeps a parquet and a video an episode, v3 many episodes a file, in any order. Of a robot's state nothing is taken over; of
+our own columns, where a dataset has them, all are.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,17 @@ import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
 from world.controls import FPS
-from world.data.imports import even_size, write_dataset
-from world.data.sampling import between, check_rate, resampled
+from world.data.imports import Note, Progress, even_size, quiet, write_dataset
+from world.data.sampling import between, check_rate, nearest, resampled
 from world.data.schema import COLUMNS, Episode
-from world.data.video import fit, read_timed
+from world.data.video import fit, read_pictures
 from world.errors import DataError
 from world.inputs import DRIVING, Inputs
 
-VERSIONS = ("v2.1", "v3.0")
-Progress = Callable[[int, int], None]
+MAJORS = ("v2", "v3")
+NEAR = 2.0  # seconds that are read on rather than sought
+ALWAYS = 1e9  # seconds after all others
+CHUNK = 1000  # episodes of a v2 folder, where it does not say
 
 
 def import_lerobot(
@@ -37,22 +40,25 @@ def import_lerobot(
     out: Path,
     *,
     camera: str | None = None,
+    action: str | None = None,
     fps: float = FPS,
     size: tuple[int, int] | None = None,
     held_out: Path | None = None,
     progress: Progress | None = None,
+    note: Note = quiet,
 ) -> tuple[int, int]:
     """The dataset at `root` as one of ours at `fps`; counts of frames there and held out.
 
-    `camera`: the feature with the pictures, where there are several. Actions keep their names; their bounds are the
-    smallest and largest values there are.
+    `camera`, `action`: the features with the pictures and the actions, where there are several. Actions keep their names;
+    their bounds are the smallest and largest values there are. `note` is told of what is left out.
     """
-    source = Source.open(root, camera)
+    source = Source.open(root, camera, action)
     check_rate(source.fps, fps, root.name)
     with _whole(root):
         inputs = source.inputs()
-    episodes = _episodes(source, inputs, fps, size, progress)
-    card = f"# {root.name}\n\nMade by `lucidrive import lerobot` from {source.camera}, {source.fps:g} frames/s.\n"
+    episodes = _episodes(source, inputs, fps, size, progress, note)
+    card = f"# {root.name}\n\nMade by `lucidrive import lerobot` from {source.camera} and {source.action}, "
+    card += f"{source.fps:g} frames/s.\n"
     robot = str(source.info.get("robot_type") or "other")
     return write_dataset(episodes, out, inputs, held_out=held_out, fps=fps, robot_type=robot, card=card)
 
@@ -66,31 +72,43 @@ class Part:
     video: Path | None
     begin: float
 
+    def times(self, fps: float) -> np.ndarray:
+        """Seconds of its rows from its first one."""
+        if "timestamp" in self.table.column_names:
+            times = _rows(self.table["timestamp"])[:, 0]
+            if np.isfinite(times).all() and (np.diff(times) > 0).all():
+                return times - times[0]
+        return np.arange(len(self.table)) / fps
+
 
 @dataclass(frozen=True)
 class Source:
     root: Path
     info: dict[str, Any]
     camera: str
+    action: str
 
     @classmethod
-    def open(cls, root: Path, camera: str | None) -> Source:
-        """DataError where `root` is no LeRobot dataset of a known version, or its camera is not clear."""
+    def open(cls, root: Path, camera: str | None, action: str | None) -> Source:
+        """DataError where `root` is no LeRobot dataset of a known version, or its camera or actions are not clear."""
         try:
-            info = json.loads((root / "meta/info.json").read_text())
+            info = json.loads((root / "meta/info.json").read_text("utf-8"))
             version, features = info["codebase_version"], info["features"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            kinds = {name: feature["dtype"] for name, feature in features.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{root} is not a LeRobot dataset (meta/info.json: {error}); give its folder.") from error
-        if version not in VERSIONS:
-            raise DataError(f"{root} is LeRobot format {version}; {' and '.join(VERSIONS)} are read: convert it first.")
-        cameras = [name for name, feature in features.items() if feature["dtype"] in ("video", "image")]
-        if camera is None and len(cameras) == 1:
-            camera = cameras[0]
-        if camera is None or camera not in cameras:
-            raise DataError(f"Say which pictures: --camera with one of {', '.join(cameras) or 'none: it has none'}.")
-        if "action" not in features:
-            raise DataError(f"{root} has no actions; a video alone is imported with `lucidrive import video`.")
-        return cls(root, info, camera)
+        if not str(version).startswith(MAJORS):
+            raise DataError(f"{root} is LeRobot format {version}; {' and '.join(MAJORS)} are read: convert it first.")
+        cameras = [name for name, kind in kinds.items() if kind in ("video", "image")]
+        numbers = [name for name, kind in kinds.items() if kind not in ("video", "image", "string")]
+        acts = [name for name in numbers if name.startswith("action")]
+        usual = [name for name in ("action", "actions") if name in acts][:1] or acts
+        if not acts and action is None:
+            raise DataError(
+                f"{root} has no actions; name what moves it with --action, or take a video alone: `lucidrive import video`."
+            )
+        camera = _chosen("which pictures: --camera", camera, cameras, cameras)
+        return cls(root, info, camera, _chosen("which actions: --action", action, numbers, usual))
 
     @property
     def fps(self) -> float:
@@ -98,11 +116,12 @@ class Source:
 
     def inputs(self) -> Inputs:
         """A car's, where the actions are steer and accel; else the actions, bounded by what occurs."""
-        feature = self.info["features"]["action"]
+        feature = self.info["features"][self.action]
         names = _flat_names(feature.get("names"))
         if names == ("steer", "accel"):
             return DRIVING
-        actions = np.concatenate([_rows(pq.read_table(path, columns=["action"])["action"]) for path in self._tables()])
+        parts = [_rows(pq.read_table(path, columns=[self.action])[self.action]) for path in self._tables()]
+        actions = np.concatenate([part for part in parts if len(part)])
         if not np.isfinite(actions).all():
             row = int(np.argmin(np.isfinite(actions).all(1)))
             raise DataError(f"{self.root} has an action that is not finite in row {row}; repair it first.")
@@ -114,7 +133,7 @@ class Source:
 
     def parts(self) -> Iterator[Part]:
         """Every episode, in order."""
-        yield from self._parts_v2() if self.info["codebase_version"] == "v2.1" else self._parts_v3()
+        yield from self._parts_v3() if str(self.info["codebase_version"]).startswith("v3") else self._parts_v2()
 
     def __len__(self) -> int:
         return int(self.info["total_episodes"])
@@ -128,25 +147,32 @@ class Source:
     def _in_video(self) -> bool:
         return bool(self.info["features"][self.camera]["dtype"] == "video")
 
+    def _wanted(self) -> list[str]:
+        """The columns that are read: not, say, the pictures of other cameras."""
+        pictures = [] if self._in_video() else [self.camera]
+        return [self.action, *COLUMNS, *pictures, "timestamp", "episode_index"]
+
     def _parts_v2(self) -> Iterator[Part]:
-        lines = (self.root / "meta/episodes.jsonl").read_text().splitlines()
-        for entry in map(json.loads, lines):
+        lines = (self.root / "meta/episodes.jsonl").read_text("utf-8").splitlines()
+        for entry in map(json.loads, filter(None, lines)):
             number = int(entry["episode_index"])
-            where = {"episode_chunk": number // int(self.info["chunks_size"]), "episode_index": number}
-            table = pq.read_table(self.root / self.info["data_path"].format(**where))
+            where = {"episode_chunk": number // int(self.info.get("chunks_size", CHUNK)), "episode_index": number}
+            table = _read(self.root / self.info["data_path"].format(**where), self._wanted())
             video = self.info["video_path"].format(**where, video_key=self.camera) if self._in_video() else None
             yield Part(table, _first(entry.get("tasks")), self.root / video if video else None, 0.0)
 
     def _parts_v3(self) -> Iterator[Part]:
-        tables = [pq.read_table(path) for path in sorted(self.root.glob("meta/episodes/*/*.parquet"))]
+        tables = [_read(path) for path in sorted(self.root.glob("meta/episodes/*/*.parquet"))]
         if not tables:
             raise DataError(f"{self.root} has no list of episodes (meta/episodes); copy it again.")
-        for entry in pa.concat_tables(tables).sort_by("episode_index").to_pylist():
+        listed = pa.concat_tables([table.drop(_statistics(table)) for table in tables], promote_options="permissive")
+        packed = lru_cache(maxsize=1)(lambda path: _read(path, self._wanted()))  # a file holds many episodes
+        for entry in listed.sort_by("episode_index").to_pylist():
             where = {kind: int(entry[f"data/{kind}"]) for kind in ("chunk_index", "file_index")}
-            rows = pq.read_table(self.root / self.info["data_path"].format(**where))
+            rows = packed(self.root / self.info["data_path"].format(**where))
             rows = rows.filter(pc.equal(rows["episode_index"], entry["episode_index"]))
             video, begin = None, 0.0
-            if self._in_video():
+            if self._in_video() and len(rows):
                 key = f"videos/{self.camera}"
                 where = {kind: int(entry[f"{key}/{kind}"]) for kind in ("chunk_index", "file_index")}
                 video = self.root / self.info["video_path"].format(**where, video_key=self.camera)
@@ -155,31 +181,40 @@ class Source:
 
 
 def _episodes(
-    source: Source, inputs: Inputs, fps: float, size: tuple[int, int] | None, progress: Progress | None
+    source: Source, inputs: Inputs, fps: float, size: tuple[int, int] | None, progress: Progress | None, note: Note
 ) -> Iterator[Episode]:
-    reader = _Videos()
+    videos, empty = _Videos(), 0
     with _whole(source.root):
         for number, part in enumerate(source.parts(), 1):
-            count = len(part.table)
-            pictures = (
-                _stored(part.table, source.camera) if part.video is None else reader.frames(part, count, source.fps)
-            )
-            times = np.arange(count) / source.fps
-            kept, images = [], []
-            for time, image in resampled(zip(times, pictures, strict=True), fps):
-                size = size or even_size(*image.shape[:2])
-                kept.append(time)
-                images.append(fit(image, size))
-            values = {
-                name: between(
-                    times, _rows(part.table[name]), np.array(kept), mean=name == "action" and not inputs.one_hot
-                )
-                for name in ("action", *COLUMNS)
-                if name in part.table.column_names and (name == "action" or inputs.driving)
-            }
-            yield Episode(np.stack(images), values, part.task)
+            if len(part.table):
+                times = part.times(source.fps)
+                rows = [row for _, row in resampled(((float(time), row) for row, time in enumerate(times)), fps)]
+                images = []
+                for image in _pictures(source, part, times, rows, videos):
+                    size = size or even_size(*image.shape[:2])
+                    images.append(fit(image, size))
+                yield Episode(np.stack(images), _columns(part, source, inputs, times, times[rows]), part.task)
+            else:
+                empty += 1
             if progress:
                 progress(number, len(source))
+    if empty:
+        note(f"{source.root.name} has {empty} episodes without frames, which are left out.")
+
+
+def _pictures(source: Source, part: Part, times: np.ndarray, rows: list[int], videos: _Videos) -> Iterator[np.ndarray]:
+    if part.video:
+        yield from videos.pictures(part, times[rows], source.fps)
+    else:
+        for row in rows:
+            yield _stored(part.table, source.camera, row, source.root)
+
+
+def _columns(part: Part, source: Source, inputs: Inputs, times: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
+    """Actions, averaged from frame to frame, and what there is of our own columns."""
+    action = between(times, _rows(part.table[source.action]), kept, mean=not inputs.one_hot)
+    ours = [name for name in COLUMNS if name in part.table.column_names and name != "action" and inputs.driving]
+    return {"action": action} | {name: between(times, _rows(part.table[name]), kept, mean=False) for name in ours}
 
 
 @contextmanager
@@ -191,42 +226,74 @@ def _whole(root: Path) -> Iterator[None]:
 
 
 class _Videos:
-    """Frames out of videos that hold several episodes, each read on from where the last one ended."""
+    """Pictures out of videos that hold several episodes, each read on from where the last one ended, or sought."""
 
     def __init__(self) -> None:
         self._path: Path | None = None
-        self._frames: Iterator[tuple[float, np.ndarray]] = iter(())
+        self._frames: Iterator[tuple[float, Any]] = iter(())
+        self._end = 0.0
 
-    def frames(self, part: Part, count: int, fps: float) -> Iterator[np.ndarray]:
+    def pictures(self, part: Part, times: np.ndarray, fps: float) -> Iterator[np.ndarray]:
+        """The pictures nearest to `times`, in seconds from the episode's first."""
         assert part.video is not None
-        if part.video != self._path:
+        first = part.begin + float(times[0])
+        if part.video != self._path or not self._end < first < self._end + NEAR:
             if not part.video.exists():
                 raise DataError(f"{part.video} is missing; copy the dataset again.")
-            self._path, self._frames = part.video, read_timed(part.video)
-        given = 0
-        for time, image in self._frames:
-            if time < part.begin - 0.5 / fps:
-                continue
-            yield image
-            given += 1
-            if given == count:
-                return
-        raise DataError(f"{part.video.name} is cut off: an episode has {given} of its {count} frames; copy it again.")
+            self._path, self._frames = part.video, read_pictures(part.video, begin=max(0.0, first - 0.5 / fps))
+        wanted = part.begin + times
+        for at, (time, picture) in zip(wanted, nearest(self._read(), wanted), strict=True):
+            if abs(time - at) > 1.5 / fps:
+                raise DataError(
+                    f"{part.video.name} is cut off or has a hole: no picture at {at:.2f} s, where an episode has one; copy it "
+                    "again."
+                )
+            yield picture.rgb()
+
+    def _read(self) -> Iterator[tuple[float, Any]]:
+        for time, picture in self._frames:
+            self._end = time
+            yield time, picture
+        yield self._end + ALWAYS, None  # the last frame is the nearest to its own time
 
 
-def _stored(table: pa.Table, camera: str) -> Iterator[np.ndarray]:
-    """Pictures kept in the table itself, as encoded files."""
-    for cell in table[camera].to_pylist():
-        try:
-            yield np.array(Image.open(io.BytesIO(cell["bytes"])).convert("RGB"))
-        except (TypeError, KeyError, UnidentifiedImageError) as error:
-            raise DataError(f"A picture in the tables cannot be read ({error}); copy the dataset again.") from error
+def _stored(table: pa.Table, camera: str, row: int, root: Path) -> np.ndarray:
+    """A picture kept in the table itself as an encoded file, or by its path."""
+    cell = table[camera][row].as_py()
+    cell = cell if isinstance(cell, dict) else {"bytes": cell}
+    try:
+        encoded = io.BytesIO(cell["bytes"]) if cell.get("bytes") else root / cell["path"]
+        return np.array(Image.open(encoded).convert("RGB"))
+    except (TypeError, KeyError, OSError, UnidentifiedImageError) as error:
+        raise DataError(f"A picture in the tables cannot be read ({error}); copy the dataset again.") from error
+
+
+def _read(path: Path, wanted: list[str] | None = None) -> pa.Table:
+    names = pq.read_schema(path).names
+    return pq.read_table(path, columns=[name for name in names if wanted is None or name in wanted])
+
+
+def _statistics(table: pa.Table) -> list[str]:
+    return [name for name in table.column_names if name.startswith("stats/")]
 
 
 def _rows(column: pa.ChunkedArray) -> np.ndarray:
-    """[T, n] of a column of numbers or of lists of numbers."""
-    values = np.asarray(column.to_pylist(), np.float64)
-    return values.reshape(len(values), -1)
+    """float64 [T, n] of a column of numbers of any kind, or of lists of such."""
+    flat, rows = column.combine_chunks(), len(column)
+    while pa.types.is_nested(flat.type):
+        flat = flat.flatten()
+    values = flat.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return values.reshape(rows, -1) if rows else np.empty((0, 1))
+
+
+def _chosen(which: str, name: str | None, known: list[str], usual: list[str]) -> str:
+    """The named one, by its last part too; without a name the only usual one. DataError."""
+    if name is None and len(usual) == 1:
+        return usual[0]
+    found = [one for one in known if one == name] or [one for one in known if name and one.endswith(f".{name}")]
+    if len(found) != 1:
+        raise DataError(f"Say {which} with one of {', '.join(known) or 'none: it has none'}.")
+    return found[0]
 
 
 def _flat_names(names: Any) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from world.controls import FPS
+from world.data.spaces import Actions
 from world.errors import DataError
 from world.inputs import Inputs
 
@@ -59,16 +60,11 @@ class Smooth(Chance):
 class Yours:
     """A function observation -> action, as the environment takes it."""
 
-    def __init__(self, function: Callable[[Any], Any], inputs: Inputs, first: int = 0) -> None:
-        self.function, self.inputs, self.first = function, inputs, first
+    def __init__(self, function: Callable[[Any], Any], actions: Actions) -> None:
+        self.function, self.actions = function, actions
 
     def __call__(self, observation: Any) -> np.ndarray:
-        action = np.asarray(self.function(observation), np.float64).reshape(-1)
-        if self.inputs.one_hot and action.size == 1 and 0 <= int(action[0]) - self.first < len(self.inputs):
-            return np.eye(len(self.inputs))[int(action[0]) - self.first]
-        if self.inputs.one_hot or action.size != len(self.inputs) or not np.isfinite(action).all():
-            raise DataError(f"The policy gave {action.tolist()}, which is no action of this environment; mend it.")
-        return np.clip(action, self.inputs.low, self.inputs.high)
+        return self.actions.flat(self.function(observation))
 
 
 class Varied:
@@ -87,16 +83,16 @@ class Varied:
         return self.policy(observation)
 
 
-def find_policy(name: str, inputs: Inputs, first: int, vary: bool, rng: np.random.Generator) -> Policy:
-    """`random`, `smooth` or MODULE:FUNCTION; DataError where there is none of that name. `first`: the lowest choice."""
+def find_policy(name: str, actions: Actions, vary: bool, rng: np.random.Generator) -> Policy:
+    """`random`, `smooth` or MODULE:FUNCTION; DataError where there is none of that name."""
     policy: Policy
     if name == "random":
-        policy = Chance(inputs, rng)
+        policy = Chance(actions.inputs, rng)
     elif name == "smooth":
-        policy = Smooth(inputs, rng)
+        policy = Smooth(actions.inputs, rng)
     else:
-        policy = Yours(_function(name), inputs, first)
-    return Varied(policy, inputs, rng) if vary else policy
+        policy = Yours(_function(name), actions)
+    return Varied(policy, actions.inputs, rng) if vary else policy
 
 
 def _function(name: str) -> Callable[[Any], Any]:

@@ -38,7 +38,9 @@ class DriveDataset:
         info = json.loads(path.read_text())
         if info.get("codebase_version") != "v3.0":
             raise DataError(f"{root} is LeRobot format {info.get('codebase_version')}; only v3.0 is read.")
-        episodes = pa.concat_tables(pq.read_table(p) for p in sorted(root.glob("meta/episodes/*/*.parquet")))
+        episodes = pa.concat_tables(
+            pq.read_table(p, columns=["dataset_from_index"]) for p in sorted(root.glob("meta/episodes/*/*.parquet"))
+        )
         files = sorted(root.glob("data/*/*.parquet"))
         table = pa.concat_tables(pq.read_table(p) for p in files)
         if len(table) != info["total_frames"]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from world.errors import DataError
 Image = TypeVar("Image")
 SLACK = 0.97  # a rate of 9.99 frames/s counts as 10
 HOLE = 3.5  # times the usual distance between rows that is a hole in them
+PATIENCE = 2.5  # frames' time without a frame: a hole in the video
 
 
 def check_rate(source: float, fps: float, name: str) -> None:
@@ -23,13 +24,28 @@ def check_rate(source: float, fps: float, name: str) -> None:
 
 def resampled(frames: Iterable[tuple[float, Image]], fps: float) -> Iterator[tuple[float, Image]]:
     """The frames nearest to 0, 1/fps, 2/fps ... seconds, with their own times. Times must rise."""
-    wanted = 0
+    return nearest(frames, (number / fps for number in count()))
+
+
+def nearest(frames: Iterable[tuple[float, Image]], wanted: Iterable[float]) -> Iterator[tuple[float, Image]]:
+    """The frame nearest to each wanted time, with its own, as long as there are frames. Both times must rise."""
+    marks = iter(wanted)
+    at = next(marks, None)
     before: tuple[float, Image] | None = None
     for time, image in frames:
-        while time >= (at := wanted / fps) - 1e-9:
+        while at is not None and time >= at - 1e-9:
             yield before if before is not None and at - before[0] < time - at else (time, image)
-            wanted += 1
+            at = next(marks, None)
+        if at is None:
+            return
         before = time, image
+
+
+def pieces(times: np.ndarray, fps: float) -> list[slice]:
+    """Frames at `times` (seconds) parted where too few are there to be shown at `fps`, or where the clock jumps back."""
+    gaps = np.diff(times)
+    cuts = np.flatnonzero((gaps > PATIENCE / fps) | (gaps < 0)) + 1
+    return [slice(int(a), int(b)) for a, b in pairwise([0, *cuts, len(times)])]
 
 
 def between(times: np.ndarray, values: np.ndarray, starts: np.ndarray, *, mean: bool = True) -> np.ndarray:
@@ -46,21 +62,20 @@ def between(times: np.ndarray, values: np.ndarray, starts: np.ndarray, *, mean: 
     return out
 
 
-def check_times(times: np.ndarray, end: float, name: str) -> None:
-    """DataError unless the rows' times rise without a hole and cover 0 to `end` seconds."""
+def check_times(times: np.ndarray, spans: Sequence[tuple[float, float]], name: str, lines: Sequence[int]) -> None:
+    """DataError, with the lines, unless the sorted rows' times cover the spans, in seconds, without a hole in any."""
     gaps = np.diff(times)
-    if len(times) < 2 or (gaps <= 0).any():
-        row = int(np.argmax(gaps <= 0)) + 2 if len(times) > 1 else 1
-        raise DataError(f"The times of {name} do not rise at row {row}; sort its rows.")
-    usual = float(np.median(gaps))
-    if gaps.max() > HOLE * usual:
-        row = int(gaps.argmax())
-        raise DataError(
-            f"{name} misses rows: nothing between {times[row]:g} s and {times[row + 1]:g} s (rows {row + 1} and "
-            f"{row + 2}); fill them in or cut the video there."
-        )
-    if times[0] > HOLE * usual or times[-1] < end - HOLE * usual:
+    usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 0.0
+    for row in np.flatnonzero(gaps > HOLE * usual).tolist():
+        low, high = float(times[row]), float(times[row + 1])
+        if any(low < end - usual and high > begin + usual for begin, end in spans):
+            raise DataError(
+                f"{name} misses rows: nothing between {low:g} s and {high:g} s (lines {lines[row]} and "
+                f"{lines[row + 1]}); fill them in or cut the video there."
+            )
+    begin, end = spans[0][0], spans[-1][1]
+    if len(times) < 2 or times[0] > begin + HOLE * usual or times[-1] < end - HOLE * usual:
         raise DataError(
             f"{name} covers {times[0]:g} to {times[-1]:g} s of a video of {end:g} s; give rows for all of it, with times "
-            "from its first frame on."
+            "from its first frame on, or an offset: --columns 'time=NAME*FACTOR-OFFSET'."
         )

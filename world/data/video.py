@@ -1,9 +1,11 @@
-"""mp4 in and out (PyAV): sequential, constant frame rate, H.264."""
+"""Videos in and out (PyAV): mp4 of H.264 at a constant rate is written; whatever FFmpeg's libraries decode is read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -11,10 +13,13 @@ from typing import BinaryIO
 import av
 import numpy as np
 from av.container import InputContainer
+from av.stream import Disposition
 from PIL import Image
 
+from world.data.picture import HD, Picture, Turn
 from world.errors import DataError
 
+BT601 = 6  # AVCOL_SPC_SMPTE170M
 SPARE = 3  # frames that a whole file may lack: headers round
 
 
@@ -39,6 +44,8 @@ class VideoWriter:
             stream = self._container.add_stream("libx264", rate=self._fps, options=self._options)
             stream.height, stream.width = image.shape[:2]
             stream.pix_fmt = "yuv420p"
+            if image.shape[0] > HD:  # where untagged colours would be taken for another matrix's
+                stream.codec_context.colorspace = BT601
             self._stream = stream
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         self._container.mux(self._stream.encode(frame))
@@ -60,48 +67,40 @@ class VideoWriter:
 
 def read_video(path: Path, size: tuple[int, int] | None = None) -> Iterator[np.ndarray]:
     """Yields the frames of a video as uint8 [H, W, 3], scaled by area to `size` (H, W) where given."""
-    for _, image in read_timed(path, size):
-        yield image
+    for _, picture in read_pictures(path):
+        yield picture.rgb(size)
 
 
-def read_timed(path: Path, size: tuple[int, int] | None = None) -> Iterator[tuple[float, np.ndarray]]:
-    """Likewise, each with its time in seconds from the first one; DataError where the file ends before its last frame."""
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            number, first, time = 0, None, 0.0
-            gap = float(1 / stream.average_rate) if stream.average_rate else 0.0
-            for frame in container.decode(stream):
-                seconds = number * gap if frame.time is None else frame.time
-                first = seconds if first is None else first
-                time = seconds - first
-                if size is None:
-                    yield time, frame.to_ndarray(format="rgb24")
-                else:
-                    yield time, frame.to_ndarray(format="rgb24", height=size[0], width=size[1], interpolation="AREA")
-                number += 1
-            whole = stream.frames or round(_seconds(container, stream) / gap if gap else 0)
-            if number < whole - SPARE:
-                raise DataError(f"{path.name} is cut off: {number} of its {whole} frames are there; copy it again.")
-    except (av.error.FFmpegError, IndexError, OSError) as error:
-        raise DataError(
-            f"{path.name} cannot be read as a video ({error}); it may be cut off or not a video at all."
-        ) from error
+def read_pictures(path: Path, number: int | None = None, begin: float = 0.0) -> Iterator[tuple[float, Picture]]:
+    """The frames that a video shows, each with its time in seconds from the first one.
+
+    number: which of several video streams (default: the first). begin: seconds to skip to; then the times count from the
+    stream's own beginning, and the frames before `begin` that decoding needs are yielded too. DataError for a file without
+    video, one that cannot be decoded, and one that ends before it says it does.
+    """
+    with _naming(path), av.open(str(path)) as container:
+        stream = _stream(container, path, number)
+        stream.thread_type = "AUTO"
+        gap = float(1 / stream.average_rate) if stream.average_rate else 0.04
+        first = None
+        if begin:
+            first = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
+            container.seek(round((begin + first) * av.time_base))
+        whole = _Whole(container, stream, gap)
+        aspect, turn = stream.sample_aspect_ratio or Fraction(1), None  # unknown where 0
+        for shown, frame in enumerate(_progressive(_decoded(container, stream, whole), stream)):
+            seconds = shown * gap if frame.time is None else frame.time
+            first = seconds if first is None else first
+            turn = turn or _turn(frame, path.name)
+            yield seconds - first, Picture(frame, aspect, turn)
+        if not begin:
+            whole.check(path.name)
 
 
-def frame_rate(path: Path) -> float:
-    """Frames a second of a video, as its header says."""
-    try:
-        with av.open(str(path)) as container:
-            rate = container.streams.video[0].average_rate
-    except (av.error.FFmpegError, IndexError, OSError) as error:
-        raise DataError(
-            f"{path.name} cannot be read as a video ({error}); it may be cut off or not a video at all."
-        ) from error
-    if not rate:
-        raise DataError(f"{path.name} does not say its frame rate; convert it to mp4 first.")
-    return float(rate)
+def video_streams(path: Path) -> list[str]:
+    """What the video streams of a file are, the first of them to begin with; without a cover's picture. DataError."""
+    with _naming(path), av.open(str(path)) as container:
+        return [f"{one.width}x{one.height} {one.codec_context.name}" for one in _films(container)]
 
 
 def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -116,8 +115,97 @@ def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(picture.resize((size[1], size[0]), Image.Resampling.BOX))
 
 
-def _seconds(container: InputContainer, stream: av.VideoStream) -> float:
-    """How long a video says it is; 0 where it does not."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / av.time_base
+def _films(container: InputContainer) -> list[av.VideoStream]:
+    return [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
+
+
+def _stream(container: InputContainer, path: Path, number: int | None) -> av.VideoStream:
+    films = _films(container)
+    if not container.streams:
+        raise ValueError("it holds no stream")
+    if not films:
+        kind = "has sound only" if container.streams.audio else "has no video in it"
+        raise DataError(f"{path.name} {kind}; give the file with the pictures.")
+    if not 0 <= (number or 0) < len(films):
+        raise DataError(f"{path.name} has no video stream {number}; it has {len(films)}, counted from 0.")
+    return films[number or 0]
+
+
+def _turn(frame: av.VideoFrame, name: str) -> Turn:
+    try:
+        return Turn.of(frame)
+    except ValueError as error:
+        raise DataError(f"{name} cannot be used: {error}.") from error
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What FFmpeg's libraries say of a file, as a sentence."""
+    try:
+        yield
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        raise DataError(
+            f"{path.name} cannot be read as a video ({error}); it may be cut off or not a video at all."
+        ) from error
+
+
+class _Whole:
+    """Whether a file holds all that it says it holds: by its index where it has one, else by how long it says it is."""
+
+    def __init__(self, container: InputContainer, stream: av.VideoStream, gap: float) -> None:
+        self._container, self._stream, self._gap = container, stream, gap
+        self._start = min(0.0, (container.start_time or 0) / av.time_base)  # Matroska's length counts from 0 on
+        self._reached = 0.0  # seconds of any stream, sound included
+        self._frames = 0
+
+    def add(self, packet: av.Packet) -> None:
+        self._frames += packet.stream.index == self._stream.index and packet.size > 0 and not packet.is_discard
+        if packet.pts is not None and packet.time_base is not None:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            self._reached = max(self._reached, end - self._start)
+
+    def check(self, name: str) -> None:
+        """DataError for less than was said. Frames that lead in to a lossless cut are not meant to be shown, nor counted."""
+        index = self._stream.index_entries if self._stream.frames else ()
+        if promised := sum(entry.size > 0 and not entry.is_discard for entry in index):
+            if self._frames < promised - SPARE:
+                raise DataError(f"{name} is cut off: {self._frames} of its {promised} frames are there; copy it again.")
+            return
+        said = (self._container.duration or 0) / av.time_base
+        if self._reached < said - max(SPARE * self._gap, 0.25):
+            raise DataError(f"{name} is cut off: {self._reached:.1f} s of its {said:.1f} s are there; copy it again.")
+
+
+def _decoded(container: InputContainer, stream: av.VideoStream, whole: _Whole) -> Iterator[av.VideoFrame]:
+    for packet in container.demux():
+        whole.add(packet)
+        if packet.stream.index == stream.index:
+            for frame in packet.decode():
+                assert isinstance(frame, av.VideoFrame)
+                yield frame
+
+
+def _progressive(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """The frames as they are, or where two half pictures of different moments are woven into one, the first of both."""
+    first = next(frames, None)
+    if first is None:
+        return
+    if not first.interlaced_frame:
+        yield from chain([first], frames)
+        return
+    graph = av.filter.Graph()
+    weave = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+    graph.link_nodes(graph.add_buffer(template=stream), weave, graph.add("buffersink")).configure()
+    for frame in chain([first], frames):
+        graph.vpush(frame)
+        yield from _pulled(graph)
+    graph.vpush(None)
+    yield from _pulled(graph)
+
+
+def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            yield graph.vpull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return

@@ -31,6 +31,7 @@ SAMPLES = 256  # paths a pixel that a reference should have
 CONDITIONS = 16  # kinds of weather times hours, that `condition` goes round
 COMMAND = f"lucidrive collect --teacher --split test --samples {SAMPLES} --frames 48 --out DIR"
 CLEAR_DAY = "clear day"
+FIREFLY = 4.0  # times as bright against plain shading as its surroundings is what a stray path left
 Call = Callable[..., Any]
 Each = Callable[[Call, Sequence[tuple[Any, ...]], str], list[Any]]  # a function of every row of arguments, in order
 
@@ -132,19 +133,39 @@ def named(control: Control) -> str:
 
 
 def decibels(path: Path, painter: Painter) -> dict[str, float]:
-    """One reference: PSNR of the `painted` and the `plain` picture and the `gain`; on covered pixels alone, and with the tracer's own sky."""
+    """One reference without its stray paths: PSNR of the `painted` and the `plain` picture and the `gain`; on covered pixels alone, with
+    the tracer's own sky, and `_raw` as it was traced; `fireflies`: the share of pixels that stray paths left."""
     lesson = read(path)
     shot = renderer(painter).shot(lesson.state, lesson.rig)
-    traced = lesson.exposed / shot.light.exposure
+    raw = lesson.exposed / shot.light.exposure
+    traced, strayed = without_fireflies(raw, shot.plain)
+    as_traced = developed(under_our_sky(raw, shot), shot, lesson.state)
     reference, own = (developed(one, shot, lesson.state) for one in (under_our_sky(traced, shot), traced))
     covered = shot.gbuffer.coverage > 0
-    out = {}
+    out = {"fireflies": strayed}
     for name, radiance in (("painted", shot.radiance), ("plain", shot.plain)):
         picture = developed(radiance, shot, lesson.state)
         out[name] = psnr(picture, reference)
         out[f"{name}_covered"] = psnr(picture, reference, covered)
         out[f"{name}_own_sky"] = psnr(picture, own)
+        out[f"{name}_raw"] = psnr(picture, as_traced)
     return out | {"gain": out["painted"] - out["plain"], "gain_covered": out["painted_covered"] - out["plain_covered"]}
+
+
+def without_fireflies(traced: np.ndarray, plain: np.ndarray) -> tuple[np.ndarray, float]:
+    """Traced radiance [H, W, 3] without what stray paths left, and the share of such pixels.
+
+    Held against plain shading [H, W, 3] of the same pixel: where it is FIREFLY times as bright as that than the median of its eight
+    neighbours is, it is made as bright as that median.
+    """
+    against = traced.mean(-1) / (plain.mean(-1) + 1e-3 * float(plain.mean()))
+    squares = np.lib.stride_tricks.sliding_window_view(np.pad(against, 1, mode="edge"), (3, 3)).reshape(
+        *against.shape, 9
+    )
+    usual = np.median(np.delete(squares, 4, axis=-1), axis=-1)
+    strayed = against > FIREFLY * usual
+    share = np.where(strayed, usual / np.maximum(against, 1e-9), 1.0).astype(np.float32)
+    return traced * share[..., None], float(strayed.mean())
 
 
 def renderer(painter: Painter | None) -> Renderer:

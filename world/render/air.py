@@ -10,6 +10,7 @@ from numba import njit, prange
 
 from world.render.camera import View
 from world.render.gbuffer import GBuffer
+from world.render.halos import halos
 from world.render.light import Light
 from world.render.particles import splat
 from world.render.sky import look_up, sky
@@ -29,10 +30,12 @@ def develop(
     amounts: np.ndarray,
     seconds: float,
     velocity: np.ndarray | None = None,
+    lights: np.ndarray | None = None,
 ) -> np.ndarray:
     """The picture uint8 [H, W, 3] of radiance float32 [H, W, 3] at world time `seconds`.
 
-    amounts float64 [6] (world.weather.AMOUNTS); velocity [3]: the camera's, m/s, which slants streaks of rain; still if None.
+    amounts float64 [6] (world.weather.AMOUNTS); velocity [3]: the camera's, m/s, which slants streaks of rain; still if None; lights
+    float32 [N, 7]: those that have a halo (world.render.halos).
     """
     height, width = gbuffer.inverse_depth.shape
     rain, snow = float(amounts[0]), float(amounts[1])
@@ -40,6 +43,8 @@ def develop(
     if rain > 0 or snow > 0:
         splat(drops, gbuffer.inverse_depth, view, rain, snow, seconds, np.zeros(3) if velocity is None else velocity)
     exposed = through_air(radiance, gbuffer, view, light, amounts, drops)
+    if lights is not None:
+        halos(exposed, gbuffer.inverse_depth, view, light.extinction, lights, light.exposure)
     scale, fine, middle, wide = bloom(exposed)
     out = np.empty((height, width, 3), np.uint8)
     _print(out, exposed, fine, middle, wide, scale, F(light.bloom), _curve())

@@ -1,4 +1,4 @@
-"""Irradiance of street lamps and headlights, and the darkness under vehicles: small tables that the resolve reads per point."""
+"""Light of street lamps and headlights on a point and in a wet road, and the darkness under vehicles: small tables that are read per point."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import numpy as np
 from numba import njit
 
 F = np.float32
+PI = F(np.pi)
 LAMP_REACH = F(28.0)  # m
 BEAM_REACH = F(70.0)
+BEAM_EDGE = F(0.766)  # cosine of the angle from straight ahead beyond which a headlight is dark
 CELL, CELLS = F(4.0), 64  # m, and how many a side, of the grid that says whose shade may lie where
 SHADE = F(0.5)  # m beside a vehicle that are still darker
 
@@ -29,35 +31,86 @@ def lamplight(lamps, x, y, z, nx, ny, nz):
             continue
         inverse = F(1.0) / np.sqrt(square + F(0.05))
         facing = max(F(0.0), (dx * nx + dy * ny + dz * nz) * inverse)
-        spot = max(F(0.0), dz * inverse - F(0.2))
         rest = F(1.0) - square / (LAMP_REACH * LAMP_REACH)
-        share = facing * inverse * inverse * spot * rest
+        share = facing * inverse * inverse * _spot(dz * inverse) * rest
         r, g, b = r + share * lamps[k, 3], g + share * lamps[k, 4], b + share * lamps[k, 5]
     return r, g, b
 
 
+@njit(cache=True, fastmath=True)
+def _spot(down):
+    """A street lamp's intensity in a direction, by the cosine of its angle to straight down."""
+    return max(F(0.0), down - F(0.2))
+
+
 @njit(cache=True, fastmath=True, error_model="numpy")
 def beamlight(beams, x, y, z, nx, ny, nz):
-    """Irradiance of low beams; beams float32 [B, 6]: x, y, z, cos and sin of the heading, intensity.
-
-    The pattern is 20 degrees wide, brightest 1.7 degrees below the horizon and cut off above it, with a kick to the right.
-    """
+    """Irradiance of low beams; beams float32 [B, 6]: x, y, z, cos and sin of the heading, intensity."""
     total = F(0.0)
     for k in range(len(beams)):
         dx, dy, dz = x - beams[k, 0], y - beams[k, 1], z - beams[k, 2]
         square = dx * dx + dy * dy + dz * dz
-        ahead = dx * beams[k, 3] + dy * beams[k, 4]
-        if square > BEAM_REACH * BEAM_REACH or ahead <= F(0.0):
+        if square > BEAM_REACH * BEAM_REACH or dx * beams[k, 3] + dy * beams[k, 4] <= F(0.0):
             continue
         inverse = F(1.0) / np.sqrt(square + F(0.05))
         facing = max(F(0.0), -(dx * nx + dy * ny + dz * nz) * inverse)
         across = (dy * beams[k, 3] - dx * beams[k, 4]) * inverse
-        up = dz * inverse + F(0.03) - F(0.02) * max(F(0.0), min(F(1.0), F(-4.0) * across))
-        sharp = F(0.025) if up > F(0.0) else F(0.09)
-        lobe = np.exp(-(across * across) * F(8.0) - up * up / (sharp * sharp))
         rest = F(1.0) - square / (BEAM_REACH * BEAM_REACH)
-        total += facing * inverse * inverse * lobe * rest * beams[k, 5]
+        total += facing * inverse * inverse * _low_beam(across, dz * inverse) * rest * beams[k, 5]
     return total
+
+
+@njit(cache=True, fastmath=True)
+def _low_beam(across, up):
+    """A headlight's intensity in a direction, by its sines to the left of and above straight ahead.
+
+    The pattern is 20 degrees wide, brightest 1.7 degrees below the horizon and cut off above it, with a kick to the right.
+    """
+    up += F(0.03) - F(0.02) * max(F(0.0), min(F(1.0), F(-4.0) * across))
+    sharp = F(0.025) if up > F(0.0) else F(0.09)
+    return np.exp(-(across * across) * F(8.0) - up * up / (sharp * sharp))
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def glints(lamps, beams, x, y, z, dx, dy, dz, alpha):
+    """What a level film of water at (x, y, z) mirrors of street lamps (RGB) and of others' low beams (one value), seen along the unit ray
+    (dx, dy, dz): radiance for lights as in `lamplight` and `beamlight`. The first beam is our own, and none of it comes back.
+
+    The microfacets of Walter et al. (2007) with GGX's distribution of width `alpha`, Smith's shadowing and Schlick's Fresnel term for water.
+    """
+    r, g, b, total = F(0.0), F(0.0), F(0.0), F(0.0)
+    for k in range(len(lamps)):
+        lx, ly, lz = lamps[k, 0] - x, lamps[k, 1] - y, lamps[k, 2] - z
+        inverse = F(1.0) / np.sqrt(lx * lx + ly * ly + lz * lz + F(0.05))
+        lx, ly, lz = lx * inverse, ly * inverse, lz * inverse
+        if lz > F(0.2):
+            share = _facets(dx, dy, dz, lx, ly, lz, alpha) * inverse * inverse * _spot(lz)
+            r, g, b = r + share * lamps[k, 3], g + share * lamps[k, 4], b + share * lamps[k, 5]
+    for k in range(1, len(beams)):
+        lx, ly, lz = beams[k, 0] - x, beams[k, 1] - y, beams[k, 2] - z
+        inverse = F(1.0) / np.sqrt(lx * lx + ly * ly + lz * lz + F(0.05))
+        lx, ly, lz = lx * inverse, ly * inverse, lz * inverse
+        if lz > F(0.0) and lx * beams[k, 3] + ly * beams[k, 4] < -BEAM_EDGE:
+            towards = _low_beam(lx * beams[k, 4] - ly * beams[k, 3], -lz)
+            total += _facets(dx, dy, dz, lx, ly, lz, alpha) * inverse * inverse * towards * beams[k, 5]
+    return r, g, b, total
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _facets(dx, dy, dz, lx, ly, lz, alpha):
+    """Radiance along (dx, dy, dz) for an irradiance of one, on a plane that faces it, from (lx, ly, lz)."""
+    one = F(1.0)
+    hx, hy, hz = lx - dx, ly - dy, lz - dz
+    norm = one / np.sqrt(hx * hx + hy * hy + hz * hz + F(1e-9))
+    up, half = hz * norm, (lx * hx + ly * hy + lz * hz) * norm
+    square = alpha * alpha
+    lobe = up * up * (square - one) + one
+    seen, shone = max(F(0.02), -dz), max(F(0.02), lz)
+    open_ = F(2.0) / (one + np.sqrt(one + square * (one / (seen * seen) - one)))
+    open_ *= F(2.0) / (one + np.sqrt(one + square * (one / (shone * shone) - one)))
+    away = one - max(F(0.0), half)
+    fresnel = F(0.048) + F(0.952) * away * away * away * away * away
+    return square / (PI * lobe * lobe) * open_ * fresnel / (F(4.0) * seen)
 
 
 def shaded_cells(boxes: np.ndarray, eye: np.ndarray) -> np.ndarray:

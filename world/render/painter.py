@@ -53,8 +53,9 @@ SHIPPED = (
 
 @dataclass(frozen=True, slots=True)
 class PainterConfig:
-    """stem: channels at full size; widths: at a half, a quarter and so on; head: before the output; without: GROUPS it does not see;
-    sky: whether it paints the sky too."""
+    """stem: channels at the size it works at; widths: at a half, a quarter and so on; head: before the output; without: GROUPS it does not
+    see; sky: whether it paints the sky too; scale: a gain and an offset for every square of so many pixels a side, between which those of
+    pixels lie: light changes slowly, and what does not is in plain shading already."""
 
     stem: int = 16
     widths: tuple[int, ...] = (48, 96, 128, 128)
@@ -62,13 +63,14 @@ class PainterConfig:
     condition: int = 48
     without: tuple[str, ...] = ()
     sky: bool = False
+    scale: int = 2
 
 
 PAINTERS = {
     "small": PainterConfig(12, (32, 64, 96, 96), 16),
     "embedded": PainterConfig(),
     "wide": PainterConfig(24, (64, 128, 192, 256), 32, 64),
-    "rtx5090": PainterConfig(64, (192, 384, 768, 1536), 96, 256),
+    "rtx5090": PainterConfig(64, (192, 384, 768, 1536), 96, 256, scale=1),
 }
 
 
@@ -89,7 +91,7 @@ class Block(nn.Module):
 
 
 class Painter(nn.Module):
-    """Features [B, C, H, W] and conditions [B, CONDITIONS] to exposed radiance [B, 3, H, W]. H and W: multiples of 2^widths."""
+    """Features [B, C, H, W] and conditions [B, CONDITIONS] to exposed radiance [B, 3, H, W]."""
 
     hidden: Tensor | None
 
@@ -118,6 +120,18 @@ class Painter(nn.Module):
         self.register_buffer("hidden", kept if away else None, persistent=False)
 
     def forward(self, features: Tensor, conditions: Tensor) -> Tensor:
+        height, width = features.shape[-2:]
+        out = self.shade(reduced(features, self.config.scale), conditions)
+        if self.config.scale > 1:
+            out = functional.interpolate(out, scale_factor=self.config.scale, mode="bilinear", align_corners=False)
+        return lit(plain_of(features), out[..., :height, :width], self.painted(features))
+
+    def shade(self, features: Tensor, conditions: Tensor) -> Tensor:
+        """What `lit` makes of plain shading, [B, 6, h, w], from `reduced` features."""
+        height, width = features.shape[-2:]
+        step = 2 ** len(self.config.widths)
+        if height % step or width % step:
+            features = functional.pad(features, (0, -width % step, 0, -height % step), mode="replicate")
         dtype = self.enter.weight.dtype
         condition = self.conditions(conditions.to(dtype))
         seen = features if self.hidden is None else features * self.hidden
@@ -131,8 +145,7 @@ class Painter(nn.Module):
             x = kept[k] + functional.interpolate(self.up[k](x), scale_factor=2, mode="nearest")
             x = self.outward[k](x, condition)
         whole = torch.cat([functional.pixel_shuffle(self.leave(x), 2), fine], 1)
-        out = self.last(functional.silu(self.head(whole))).float()
-        return lit(plain_of(features), out, self.painted(features))
+        return self.last(functional.silu(self.head(whole))).float()[..., :height, :width]
 
     def painted(self, features: Tensor) -> Tensor:
         """The share of every pixel that it paints, [B, H, W]: what is not sky, or all."""
@@ -168,6 +181,37 @@ class Painter(nn.Module):
         return channels_last(painter.eval().requires_grad_(False).to(device, dtype or quick(device)))
 
 
+def grown(painter: Painter, config: PainterConfig) -> Painter:
+    """A larger painter that paints what this one does: its weights among new ones, of which it hears nothing yet.
+
+    In the manner of Net2Net (Chen et al., 2016). ValueError for a shape that is smaller somewhere, or of another depth, scale or input.
+    """
+    old, new = painter.config, config
+    sizes = [(one.stem, one.head, one.condition, *one.widths) for one in (old, new)]
+    same = [(len(one.widths), one.without, one.sky, one.scale) for one in (old, new)]
+    if same[0] != same[1] or any(before > after for before, after in zip(*sizes, strict=True)):
+        raise ValueError(f"a painter cannot grow from {old} to {new}")
+    larger = Painter(new)
+    before, after = painter.state_dict(), larger.state_dict()
+    for name, weight in after.items():
+        small = before[name].to(weight.dtype)
+        # What comes in or goes out as two halves grows in each of them.
+        outs = _places(len(small), len(weight), 2 if ".film." in name else 1)
+        if weight.dim() == 1:
+            weight[outs] = small
+            continue
+        ins = _places(small.shape[1], weight.shape[1], 2 if name == "head.weight" else 1)
+        weight[outs] = 0.0
+        weight[outs[:, None], ins] = small
+    larger.load_state_dict(after)
+    return larger
+
+
+def _places(before: int, after: int, parts: int) -> Tensor:
+    """Where `before` channels are among `after`, which come in so many parts."""
+    return torch.cat([torch.arange(before // parts) + part * (after // parts) for part in range(parts)])
+
+
 def channels_last(painter: Painter) -> Painter:
     """The same with its weights laid out as pictures come: a pixel's channels side by side."""
     for parameter in painter.parameters():
@@ -192,6 +236,15 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def reduced(features: Tensor, scale: int) -> Tensor:
+    """Means of features [B, C, H, W] over scale x scale pixels, as `features` makes them; plain shading's are of light, not of its logarithm."""
+    if scale == 1:
+        return features
+    both = torch.cat([torch.expm1(features[:, :3].float()), features[:, 3:].float()], 1)
+    mean = functional.avg_pool2d(both, scale, ceil_mode=True, count_include_pad=False)
+    return torch.cat([torch.log1p(mean[:, :3]), mean[:, 3:]], 1)
+
+
 def lit(plain: Tensor, out: Tensor, coverage: Tensor) -> Tensor:
     """Exposed radiance [B, 3, H, W] of plain shading under a network's output [B, 6, H, W]; coverage [B, H, W]: what is painted."""
     gain, offset = out[:, :3].clamp(-3, 3), OFFSET * out[:, 3:]
@@ -204,58 +257,81 @@ def plain_of(features: Tensor) -> Tensor:
     return DARK * torch.expm1(features[:, :3].float())
 
 
-def features(gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray, plain: np.ndarray) -> np.ndarray:
-    """What the painter sees of every pixel, float32 [H, W, C] in the order of CHANNELS. plain: plain shading's radiance [H, W, 3]."""
+def features(
+    gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray, plain: np.ndarray, scale: int = 1
+) -> np.ndarray:
+    """What the painter sees, float32 [H / scale, W / scale, C] in the order of CHANNELS: means over scale x scale pixels.
+
+    plain: plain shading's radiance [H, W, 3].
+    """
     g = gbuffer
-    out = np.empty((*g.coverage.shape, len(CHANNELS)), F)
-    scale = F(light.exposure / DARK)
+    height, width = g.coverage.shape
+    out = np.empty((-(-height // scale), -(-width // scale), len(CHANNELS)), F)
+    exposed = F(light.exposure / DARK)
     numbers = np.array(
-        [scale, amounts[0], amounts[1], light.lamp[1] * scale, light.beam[1] * scale, view.focal, view.eye[2]], F
+        [exposed, amounts[0], amounts[1], light.lamp[1] * exposed, light.beam[1] * exposed, view.focal, view.eye[2]], F
     )
     _features(
-        out, numbers, view.axes.astype(F), plain, g.albedo, g.normal, g.inverse_depth, g.coverage, g.surface, g.roughness, g.wet,
-        g.snow, g.emission, g.sun, g.occlusion, g.mirror, g.lamps, g.beams, g.noise, _CLASSES,
+        out, scale, numbers, view.axes.astype(F), plain, g.albedo, g.normal, g.inverse_depth, g.coverage, g.surface, g.roughness,
+        g.wet, g.snow, g.emission, g.sun, g.occlusion, g.mirror, g.lamps, g.beams, g.noise, _CLASSES,
     )  # fmt: skip
     return out
 
 
 @njit(cache=True, parallel=True, fastmath=True)
 def _features(
-    out, numbers, axes, plain, albedo, normal, near, coverage, surface, rough, wet, snow, emission, sun, occlusion, mirror,
+    out, scale, numbers, axes, plain, albedo, normal, near, coverage, surface, rough, wet, snow, emission, sun, occlusion, mirror,
     lamps, beams, noise, classes,
 ):  # fmt: skip
     height, width = coverage.shape
-    scale, rain, snows, lamp, beam, focal, eye = numbers
+    exposed, rain, snows, lamp, beam, focal, eye = numbers
     one, zero = F(1.0), F(0.0)
-    for row in prange(height):
-        for col in range(width):
-            to = out[row, col]
+    for block in prange(out.shape[0]):
+        for across in range(out.shape[1]):
+            to = out[block, across]
+            to[:] = zero
+            count = zero
+            for row in range(block * scale, min(height, block * scale + scale)):
+                for col in range(across * scale, min(width, across * scale + scale)):
+                    count += one
+                    for k in range(3):
+                        to[k] += max(zero, plain[row, col, k]) * exposed
+                        to[3 + k] += np.sqrt(min(one, max(zero, albedo[row, col, k])))
+                    nx, ny, nz = normal[row, col, 0], normal[row, col, 1], normal[row, col, 2]
+                    u = (F(col) + F(0.5) - F(0.5) * F(width)) / focal
+                    v = (F(row) + F(0.5) - F(0.5) * F(height)) / focal
+                    right = axes[0, 0] * nx + axes[0, 1] * ny + axes[0, 2] * nz
+                    down = axes[1, 0] * nx + axes[1, 1] * ny + axes[1, 2] * nz
+                    ahead = axes[2, 0] * nx + axes[2, 1] * ny + axes[2, 2] * nz
+                    to[6] += right
+                    to[7] += down
+                    to[8] += ahead
+                    to[9] -= (right * u + down * v + ahead) / np.sqrt(u * u + v * v + one)
+                    inverse = near[row, col]
+                    rise = axes[2, 2] + u * axes[0, 2] + v * axes[1, 2]
+                    above = eye + rise / max(inverse, F(1e-3))
+                    to[10] += np.log(one + max(zero, above)) * coverage[row, col]
+                    to[11] += np.log(one + F(20.0) * inverse)
+                    to[12] += coverage[row, col]
+                    to[13] += sun[row, col]
+                    to[14] += occlusion[row, col]
+                    to[15] += rough[row, col]
+                    to[16] += wet[row, col] * rain
+                    to[17] += snow[row, col] * snows
+                    glow = max(emission[row, col, 0], max(emission[row, col, 1], emission[row, col, 2]))
+                    to[18] += np.log(one + glow * exposed)
+                    to[19] += np.log(one + mirror[row, col, 1] * exposed)
+                    to[20] += mirror[row, col, 3]
+                    to[21] += np.log(one + lamps[row, col, 1] * lamp)
+                    to[22] += np.log(one + beams[row, col, 1] * beam)
+                    to[23] += noise[row, col, 0]
+                    to[24] += noise[row, col, 1]
+                    for k in range(5):
+                        to[25 + k] += one if surface[row, col] == classes[k] else zero
+            for k in range(to.shape[0]):
+                to[k] /= count
             for k in range(3):
-                to[k] = np.log(one + max(zero, plain[row, col, k]) * scale)
-                to[3 + k] = np.sqrt(min(one, max(zero, albedo[row, col, k])))
-            nx, ny, nz = normal[row, col, 0], normal[row, col, 1], normal[row, col, 2]
-            u = (F(col) + F(0.5) - F(0.5) * F(width)) / focal
-            v = (F(row) + F(0.5) - F(0.5) * F(height)) / focal
-            across = axes[0, 0] * nx + axes[0, 1] * ny + axes[0, 2] * nz
-            down = axes[1, 0] * nx + axes[1, 1] * ny + axes[1, 2] * nz
-            ahead = axes[2, 0] * nx + axes[2, 1] * ny + axes[2, 2] * nz
-            to[6], to[7], to[8] = across, down, ahead
-            to[9] = -(across * u + down * v + ahead) / np.sqrt(u * u + v * v + one)
-            inverse = near[row, col]
-            rise = axes[2, 2] + u * axes[0, 2] + v * axes[1, 2]
-            above = eye + rise / max(inverse, F(1e-3))
-            to[10] = np.log(one + max(zero, above)) * coverage[row, col]
-            to[11] = np.log(one + F(20.0) * inverse)
-            to[12], to[13], to[14], to[15] = coverage[row, col], sun[row, col], occlusion[row, col], rough[row, col]
-            to[16], to[17] = wet[row, col] * rain, snow[row, col] * snows
-            glow = max(emission[row, col, 0], max(emission[row, col, 1], emission[row, col, 2]))
-            to[18] = np.log(one + glow * scale)
-            to[19] = np.log(one + mirror[row, col, 1] * scale)
-            to[20] = mirror[row, col, 3]
-            to[21], to[22] = np.log(one + lamps[row, col, 1] * lamp), np.log(one + beams[row, col, 1] * beam)
-            to[23], to[24] = noise[row, col, 0], noise[row, col, 1]
-            for k in range(5):
-                to[25 + k] = one if surface[row, col] == classes[k] else zero
+                to[k] = np.log(one + to[k])
 
 
 def conditions(view: View, light: Light, amounts: np.ndarray) -> np.ndarray:
@@ -270,19 +346,56 @@ def repaint(
     painter: Painter, gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray, plain: np.ndarray
 ) -> np.ndarray:
     """Linear radiance float32 [H, W, 3] of one picture, from its plain shading's."""
-    seen, told = features(gbuffer, view, light, amounts, plain), conditions(view, light, amounts)
-    return paint(painter, seen, told, light.exposure)
+    scale = painter.config.scale
+    seen, told = features(gbuffer, view, light, amounts, plain, scale), conditions(view, light, amounts)
+    out, radiance = paint(painter, seen, told), np.empty_like(plain)
+    _lit(radiance, plain, out, gbuffer.coverage, scale, painter.config.sky, F(OFFSET / light.exposure))
+    return radiance
 
 
 @torch.inference_mode()
-def paint(painter: Painter, seen: np.ndarray, told: np.ndarray, exposure: float) -> np.ndarray:
-    """Linear radiance float32 [H, W, 3] of one picture from `features` and `conditions`."""
-    height, width = seen.shape[:2]
-    step = 2 ** len(painter.config.widths)
-    weight = painter.enter.weight
-    x = torch.from_numpy(seen).to(weight.device).permute(2, 0, 1)[None]
-    if height % step or width % step:
-        x = functional.pad(x, (0, -width % step, 0, -height % step), mode="replicate")
-    out = painter(x, torch.from_numpy(told).to(weight.device)[None])
-    out = out[0, :, :height, :width] / exposure
-    return out.permute(1, 2, 0).contiguous().cpu().numpy()
+def paint(painter: Painter, seen: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """Gains and offsets float32 [h, w, 6] of one picture (`Painter.shade`) from `features` and `conditions`."""
+    device = painter.enter.weight.device
+    x = torch.from_numpy(seen).to(device).permute(2, 0, 1)[None]
+    out = painter.shade(x, torch.from_numpy(told).to(device)[None])
+    return out[0].permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def _lit(radiance, plain, out, coverage, scale, sky, unit):
+    """`lit`, of gains and offsets that lie between those of squares of pixels."""
+    height, width = coverage.shape
+    rows, columns = out.shape[0], out.shape[1]
+    one, zero, step = F(1.0), F(0.0), F(1.0) / F(scale)
+    for row in prange(height):
+        y = min(F(rows - 1), max(zero, (F(row) + F(0.5)) * step - F(0.5)))
+        above = int(y)
+        below, fy = min(above + 1, rows - 1), y - F(above)
+        for col in range(width):
+            share = one if sky else coverage[row, col]
+            if share == zero:
+                for k in range(3):
+                    radiance[row, col, k] = plain[row, col, k]
+                continue
+            x = min(F(columns - 1), max(zero, (F(col) + F(0.5)) * step - F(0.5)))
+            left = int(x)
+            right, fx = min(left + 1, columns - 1), x - F(left)
+            a, b, c, d = (one - fy) * (one - fx), (one - fy) * fx, fy * (one - fx), fy * fx
+            for k in range(3):
+                gain = (
+                    a * out[above, left, k]
+                    + b * out[above, right, k]
+                    + c * out[below, left, k]
+                    + d * out[below, right, k]
+                )
+                m = k + 3
+                rest = (
+                    a * out[above, left, m]
+                    + b * out[above, right, m]
+                    + c * out[below, left, m]
+                    + d * out[below, right, m]
+                )
+                before = plain[row, col, k]
+                painted = before * np.exp(min(F(3.0), max(F(-3.0), gain))) + unit * rest
+                radiance[row, col, k] = before + share * (max(zero, painted) - before)

@@ -32,16 +32,22 @@ from world.scene.state import Place, SceneState
 REACH = 110.0  # m within which signals are drawn
 _VEHICLES = [int(kind) for kind in VEHICLES]
 PLACES = 6  # whose tiles are kept: the towns that seeds choose among, and one more
-BEAMS = 6  # vehicles whose headlights light the street, our own among them
+HEADLIGHT, DAZZLE = 0.65, 0.07  # m above the ground; share of a low beam's strength that is seen from above its edge
+BEAMS = 5  # vehicles whose headlights light the street, our own among them
+BEFORE, ASIDE = (
+    0.12,
+    0.36,
+)  # m by which a headlight shines before the body, which would else hide it; of the width to each side
 
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """Everything that a picture is made of. plain, radiance float32 [H, W, 3]: linear, before air, of plain shading and as painted (the
+    """Everything that a picture is made of. around: what its G-buffer was drawn with; plain, radiance float32 [H, W, 3]: linear, before air, of plain shading and as painted (the
     same without a painter); picture uint8 [H, W, 3]."""
 
     view: View
     light: Light
+    around: Surroundings
     gbuffer: GBuffer
     plain: np.ndarray
     radiance: np.ndarray
@@ -80,11 +86,12 @@ class Renderer:
         """The picture of one drive with its G-buffer and radiance; motion in it is since `before`, the same drive earlier."""
         scenery, amounts = self.assemble(state, rig, row, before), state.amounts[row]
         eye, now = scenery.view, scenery.light
-        gbuffer = self._rasterizer.draw(scenery.parts, eye, now, scenery.around)
-        plain = radiance = shade(gbuffer, eye, now, amounts)
+        around = scenery.around
+        gbuffer = self._rasterizer.draw(scenery.parts, eye, now, around)
+        plain = radiance = shade(gbuffer, eye, now, amounts, around.lamps, around.beams)
         if self.painter is not None:
             radiance = repaint(self.painter, gbuffer, eye, now, amounts, plain)
-        shot = Shot(eye, now, gbuffer, plain, radiance, _UNDEVELOPED)
+        shot = Shot(eye, now, around, gbuffer, plain, radiance, _UNDEVELOPED)
         return replace(shot, picture=developed(radiance, shot, state, row))
 
     def assemble(
@@ -136,7 +143,8 @@ def developed(
         amounts[:2] = 0.0
     velocity = float(ego["speed"]) * np.array([math.cos(ego["heading"]), math.sin(ego["heading"]), 0.0])
     radiance = np.ascontiguousarray(radiance, np.float32)
-    return develop(radiance, shot.gbuffer, shot.view, shot.light, amounts, 0.1 * float(state.clock[row]), velocity)
+    seconds, lights = 0.1 * float(state.clock[row]), _shining(shot.around, shot.light, ego)
+    return develop(radiance, shot.gbuffer, shot.view, shot.light, amounts, seconds, velocity, lights)
 
 
 def under_our_sky(traced: np.ndarray, shot: Shot) -> np.ndarray:
@@ -186,19 +194,32 @@ def _lamps(place: Place, x: float, y: float) -> np.ndarray:
     return out
 
 
+def _shining(around: Surroundings, now: Light, ego: np.void) -> np.ndarray:
+    """What has a halo (world.render.halos): street lamps, and others' headlights as far as they shine our way, float32 [N, 7]."""
+    lamps = around.lamps
+    x, y, _, ahead_x, ahead_y, share = around.beams[1:].T  # the first are our own
+    to_x, to_y = ego["x"] - x, ego["y"] - y
+    towards = (ahead_x * to_x + ahead_y * to_y) / np.maximum(1.0, np.hypot(to_x, to_y))
+    strength = np.clip(towards, 0.0, 1.0)[:, None] ** 8 * (DAZZLE * share[:, None] * np.array(now.beam))
+    down = np.column_stack([lamps[:, :3], np.tile(now.lamp, (len(lamps), 1)), np.ones(len(lamps))])
+    towards_us = np.column_stack([x, y, np.full_like(x, HEADLIGHT), strength, np.zeros_like(x)])
+    return np.concatenate([down, towards_us]).astype(np.float32)
+
+
 def _beams(ego: np.void, agents: np.ndarray) -> np.ndarray:
-    """Headlights of our car and of the nearest others, one each."""
+    """Headlights: one for our car, and two for each of the nearest others."""
     lit = agents[np.isin(agents["kind"], _VEHICLES) & (agents["lights"] & int(Lights.HEAD) > 0)]
     away = np.hypot(lit["x"] - ego["x"], lit["y"] - ego["y"])
-    lit = lit[np.argsort(away, kind="stable")[: BEAMS - 1]]
+    lit = np.repeat(lit[np.argsort(away, kind="stable")[: BEAMS - 1]], 2)
     out = np.ones((len(lit) + 1, 6), np.float32)
-    reach = np.concatenate([[REAR_AXLE_TO_FRONT], 0.5 * lit["length"]])
-    for column, name in enumerate(("x", "y")):
-        turn = np.cos if name == "x" else np.sin
-        heading = np.concatenate([[ego["heading"]], lit["heading"]])
-        out[:, column] = np.concatenate([[ego[name]], lit[name]]) + reach * turn(heading)
-        out[:, 3 + column] = turn(heading)
-    out[:, 2] = 0.65
+    heading = np.concatenate([[ego["heading"]], lit["heading"]])
+    out[:, 3], out[:, 4] = np.cos(heading), np.sin(heading)
+    reach = np.concatenate([[REAR_AXLE_TO_FRONT], 0.5 * lit["length"]]) + BEFORE
+    aside = np.concatenate([[0.0], np.where(np.arange(len(lit)) % 2, -ASIDE, ASIDE) * lit["width"]])
+    out[:, 0] = np.concatenate([[ego["x"]], lit["x"]]) + reach * out[:, 3] - aside * out[:, 4]
+    out[:, 1] = np.concatenate([[ego["y"]], lit["y"]]) + reach * out[:, 4] + aside * out[:, 3]
+    out[:, 2] = HEADLIGHT
+    out[1:, 5] = 0.5
     return out
 
 

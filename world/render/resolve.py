@@ -150,6 +150,8 @@ def resolve(
                         edge = F(0.5) - abs(side - F(0.5))
                         gutter = np.exp(-edge * edge * F(180.0))
                         lies *= F(0.83) - F(0.5) * track
+                    elif kind in (ASPHALT, PAINT):  # wheels run everywhere
+                        lies *= F(0.72)
                     if rains:
                         if kind == PAVEMENT:
                             water = F(0.75) * coarse

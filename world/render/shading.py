@@ -11,31 +11,43 @@ from numba import njit, prange
 
 from world.render.camera import View
 from world.render.gbuffer import GBuffer
+from world.render.lamps import glints, nearest
 from world.render.light import Light
 from world.render.materials import Surface
 from world.render.sky import irradiance, look_up, sky, starlight, sun_disc
 
 F = np.float32
 PI = F(np.pi)
+_NONE = np.zeros((0, 6), np.float32)
+PUDDLE_WIDTH = F(0.03)  # of the slopes that drops ruffle up, as GGX has it
 ASPHALT, PAINT, PAVEMENT, GROUND = int(Surface.ASPHALT), int(Surface.PAINT), int(Surface.PAVEMENT), int(Surface.GROUND)
 GLASS, FOLIAGE, METAL, CLEARCOAT = int(Surface.GLASS), int(Surface.FOLIAGE), int(Surface.METAL), int(Surface.CLEARCOAT)
 
 
-def shade(gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray) -> np.ndarray:
+def shade(
+    gbuffer: GBuffer,
+    view: View,
+    light: Light,
+    amounts: np.ndarray,
+    lamps: np.ndarray = _NONE,
+    beams: np.ndarray = _NONE,
+) -> np.ndarray:
     """Radiance float32 [H, W, 3] of every pixel, from amounts float64 [6] (world.weather.AMOUNTS).
 
     The G-buffer's emission and mirror are radiance already; its lamps and beams are irradiance of lights of intensity one,
-    which take their strength and colour from the light.
+    which take their strength and colour from the light. lamps float32 [L, 6] and beams [B, 6] (world.render.lamps) are what a wet road mirrors.
     """
     above = sky(light)
     out = np.empty((*gbuffer.inverse_depth.shape, 3), np.float32)
     rain, snow = F(amounts[0]), F(amounts[1])
     mirror = smeared(gbuffer.mirror) if rain > 0 else gbuffer.mirror
     numbers = np.array([rain, snow, light.night * (1 - light.overcast) ** 2, view.focal], F)
+    lights = (lamps, beams) if rain > 0 else (_NONE, _NONE)
     colours = np.array([light.sun_direction, light.sun, light.lamp, light.beam, above.ground], F)
     _shade(
         out,
         np.asarray(view.axes, F),
+        np.asarray(view.eye, F),
         numbers,
         colours,
         above.radiance,
@@ -56,6 +68,9 @@ def shade(gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray) -> np
         gbuffer.lamps,
         gbuffer.beams,
         gbuffer.noise,
+        gbuffer.inverse_depth,
+        nearest(np.asarray(lights[0], F), view.eye),
+        np.asarray(lights[1], F),
     )
     return out
 
@@ -94,10 +109,12 @@ def _smooth(low, high, value):
 
 @njit(cache=True, fastmath=True)
 def _snow_cover(lies, amount, grain, up):
-    """Share of a point that is white: first where the ground's noise lets snow lie; where wheels run it stays open longest."""
+    """Share of a point that is white: first where the ground's noise lets snow lie; where wheels run it is thin and grey longest."""
     level = lies * (F(0.55) + F(0.45) * _smooth(F(-0.1), F(0.5), up)) * (F(0.45) + F(1.08) * amount)
     level += (grain - F(0.5)) * F(0.55) - F(0.62)
-    return _smooth(F(0.0), F(0.22), level) * (F(0.82) + F(0.18) * min(F(1.0), amount * F(1.5)))
+    cover = _smooth(F(-0.04), F(0.30), level) * (F(0.82) + F(0.18) * min(F(1.0), amount * F(1.5)))
+    thin = (F(0.10) + F(0.45) * grain) * amount * _smooth(F(0.5), F(0.9), up)
+    return cover + (F(1.0) - cover) * thin
 
 
 @njit(cache=True, fastmath=True)
@@ -121,6 +138,7 @@ def _highlight(nx, ny, nz, hx, hy, hz, rough):
 def _shade(
     out,
     axes,
+    eye,
     numbers,
     colours,
     sky_map,
@@ -141,12 +159,16 @@ def _shade(
     lamps,
     beams,
     noise,
+    near,
+    street_lamps,
+    headlights,
 ):
     height, width = coverage.shape
     rain, snow, stars, focal = numbers[0], numbers[1], numbers[2], numbers[3]
     sx, sy, sz = colours[0, 0], colours[0, 1], colours[0, 2]
     one, zero = F(1.0), F(0.0)
     damp_all = min(one, rain * F(2.2))
+    shining = len(street_lamps) + len(headlights) > 1
     for row in prange(height):
         for col in range(width):
             u = (F(col) + F(0.5) - F(0.5) * F(width)) / focal
@@ -187,7 +209,7 @@ def _shade(
             if snow > zero:
                 white = _snow_cover(snow_lies[row, col], snow, grain, nz)
                 if kind == FOLIAGE:  # snow lies on twigs here and there, and leaves show between
-                    white *= F(0.35) + F(0.3) * speck
+                    white = min(one, white * (F(0.35) + F(0.3) * speck) * (F(0.7) + F(0.95) * snow))
                 bright = F(0.80) + F(0.10) * speck
                 rest = one - white
                 slush = one - F(0.35) * snow * _smooth(F(0.5), F(0.9), nz)
@@ -296,6 +318,18 @@ def _shade(
                 r = r * (one - fresnel) + mr * fresnel
                 g = g * (one - fresnel) + mg * fresnel
                 b = b * (one - fresnel) + mb * fresnel
+            if (film > F(0.05) or puddle > F(0.05)) and shining:
+                away = one / (length * max(F(1e-4), near[row, col]))
+                px, py, pz = eye[0] + away * dx, eye[1] + away * dy, eye[2] + away * dz
+                for pool in range(2):  # what is rough, and puddles
+                    share = puddle if pool else min(one, F(1.6) * film) * (one - puddle)
+                    if share > F(0.02):
+                        wide = PUDDLE_WIDTH if pool else (F(0.33) - F(0.10) * rain) ** 2
+                        gr, gg, gb, gbeam = glints(street_lamps, headlights, px, py, pz, dx, dy, dz, wide)
+                        share *= one - white
+                        r += share * (gr * colours[2, 0] + gbeam * colours[3, 0])
+                        g += share * (gg * colours[2, 1] + gbeam * colours[3, 1])
+                        b += share * (gb * colours[2, 2] + gbeam * colours[3, 2])
             shown = one - F(0.6) * white
             r += emission[row, col, 0] * shown
             g += emission[row, col, 1] * shown

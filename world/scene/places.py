@@ -19,6 +19,7 @@ from world.scene.sumo import graph_of
 
 FOLDER = Path(__file__).parent / "towns"
 ENDING = ".json.gz"
+ENDINGS = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf", ".osm.xml")  # OpenStreetMap's
 VERSION = 1
 _LENGTHS = ("lane_width", "pavement", "limit")  # kept as hundredths
 
@@ -81,7 +82,8 @@ def towns() -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=32)
 def load_place(name_or_path: str) -> Place:
-    """A shipped town by name, or the place of a SUMO network (.net.xml) or of an OpenStreetMap file (.osm).
+    """A shipped town by name, or the place of a SUMO network (.net.xml) or of an OpenStreetMap file: .osm, plain or packed by gzip
+    or bzip2, or .osm.pbf; `map.osm.pbf@WEST,SOUTH,EAST,NORTH` is a box of it.
 
     Raises DataError: there is no such place, or the file holds no streets.
     """
@@ -98,19 +100,23 @@ def _graph(name: str) -> RoadGraph:
         return without_traps(graph_of(Path(name)))
     if name.endswith(ENDING):
         return load(Path(name))
-    if name.endswith(".osm"):
-        return _from_osm(Path(name))
+    file, _, box = name.rpartition("@") if "@" in name and not Path(name).exists() else (name, "", "")
+    if file.lower().endswith(ENDINGS):
+        return _from_osm(Path(file), box)
     known.sort(key=lambda town: int(town.rpartition("-")[2]))
-    raise DataError(f"There is no place '{name}'; there are {', '.join(known)}, and files .net.xml and .osm.")
+    raise DataError(
+        f"There is no place '{name}'; there are {', '.join(known)}, and files .net.xml, .osm, .osm.gz, .osm.bz2 and .osm.pbf."
+    )
 
 
-def _from_osm(path: Path) -> RoadGraph:
+def _from_osm(path: Path, box: str = "") -> RoadGraph:
     from world.town.osm import from_osm
+    from world.town.osm_map import Box
 
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "map.net.xml"
         try:
-            from_osm(path, target)
+            from_osm(path, target, Box.of(box) if box else None)
         except SimulatorError as error:
             raise DataError(str(error)) from error
         return without_traps(graph_of(target))

@@ -53,7 +53,12 @@ def graph_of(path: Path, look: str = "mixed") -> RoadGraph:
 
 
 def graph_in(root: ET.Element, path: Path, look: str = "mixed") -> RoadGraph:
-    """The same of a file that has been read. ValueError, KeyError or IndexError where it is not whole."""
+    """The same of a file that has been read. ValueError, KeyError or IndexError where it is not whole.
+
+    Our traffic keeps right: a network whose traffic keeps left is mirrored.
+    """
+    if root.get("lefthand") in ("true", "1"):
+        _mirror(root)
     nodes = {
         j.attrib["id"]: Junction(
             float(j.attrib["x"]), float(j.attrib["y"]), j.get("type", "").startswith("traffic_light")
@@ -72,6 +77,15 @@ def graph_in(root: ET.Element, path: Path, look: str = "mixed") -> RoadGraph:
             number.setdefault(node, len(number))
     streets = tuple(_street(one, other, number, nodes, crossed) for one, other in kept)
     return RoadGraph(tuple(nodes[name] for name in number), streets, look)
+
+
+def _mirror(root: ET.Element) -> None:
+    """East and west changed over: what was on the left of the road is on its right then."""
+    for element in root.iter():
+        if (x := element.get("x")) is not None:
+            element.set("x", repr(-float(x)))
+        if shape := element.get("shape"):
+            element.set("shape", " ".join(f"{-x!r},{y!r}" for x, y in _points(shape).tolist()))
 
 
 def _points(text: str) -> np.ndarray:

@@ -25,7 +25,7 @@ from world.scene.places import load_place
 from world.scene.state import SceneState, from_bytes, to_bytes
 from world.town.moments import VERSION, Truth, scenes, truth_of
 from world.town.pathtracer import mitsuba, trace_state
-from world.town.teacher import SPLITS, Lesson, Progress, claim, files_in, fingerprint, path_of, read
+from world.town.teacher import SPLITS, Lesson, Progress, claim, files_in, fingerprint, header, path_of, read
 
 SIZE, DRAWN = (72, 128), (144, 256)  # of a film's pictures; of what air is drawn at before it is made as small
 SAMPLES = 12  # paths a pixel of SIZE; 0: plain shading
@@ -124,7 +124,7 @@ def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Progres
     towns: dict[str, list[Path]] = {}
     for path in paths:
         if not path_of(out, int(path.stem)).exists():
-            towns.setdefault(_about(path)["place"], []).append(path)
+            towns.setdefault(header(path)["place"], []).append(path)
     rows = [(some, out) for its in towns.values() for some in _parts(its)]
     for done, _ in enumerate(each(_collect_stills, rows, workers, out), 1):
         if progress:
@@ -143,15 +143,6 @@ def _collect_stills(lessons: Sequence[Path], out: Path) -> None:
 
 def _parts(paths: list[Path]) -> list[list[Path]]:
     return [paths[k : k + SOME] for k in range(0, len(paths), SOME)]
-
-
-def _about(path: Path) -> dict[str, Any]:
-    """What a lesson or a film says of itself. DataError where it is damaged."""
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return dict(json.loads(str(file["about"])))
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
-        raise DataError(f"{path} is damaged ({error}); delete it, and it is made again.") from error
 
 
 def write(film: Film, path: Path) -> None:

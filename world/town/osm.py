@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
+import logging
+import tempfile
 from pathlib import Path
 
 from world.errors import SimulatorError
 from world.town.network import STREETS, Network, load, run_sumo
+from world.town.osm_map import Box, Traffic, prepared
+
+log = logging.getLogger(__name__)
 
 OPTIONS = (
     *("--keep-edges.by-vclass", "passenger", "--keep-edges.components", "1", "--remove-edges.isolated"),
     *("--geometry.remove", "--junctions.join", "--roundabouts.guess", "--output.street-names", "false"),
 )
+MIRRORED = "Traffic keeps left there, and ours keeps right: %s is mirrored, with left and right changed over."
 
 
-def from_osm(osm: Path, out: Path) -> Network:
-    """Make a network file of a map; returns what it holds.
+def from_osm(osm: Path, out: Path, box: Box | None = None, traffic: Traffic = "auto") -> Network:
+    """Make a network file of a map, or of a box of it; returns what it holds. traffic: which side it keeps to there.
 
-    Raises SimulatorError for a file that is no map, a map without streets to drive in, or a place that cannot be written.
+    Raises SimulatorError for a file that is no map, a map without streets to drive in or with too many, or a place that cannot
+    be written.
     """
-    _check(osm)
+    with tempfile.TemporaryDirectory(prefix="lucidrive-map-") as folder:
+        streets = Path(folder) / "map.osm"
+        if prepared(osm, streets, box, traffic):
+            log.warning(MIRRORED, osm)
+        return _converted(osm, streets, out)
+
+
+def _converted(osm: Path, streets: Path, out: Path) -> Network:
     aside = out.with_name(f".{out.name}.tmp")
     try:
-        run_sumo("netconvert", ("--osm-files", str(osm), *OPTIONS, *STREETS), aside, f"netconvert refused {osm}")
+        run_sumo("netconvert", ("--osm-files", str(streets), *OPTIONS, *STREETS), aside, f"netconvert refused {osm}")
         network = load(aside)
         aside.replace(out)
     except SimulatorError as error:
@@ -34,20 +47,3 @@ def from_osm(osm: Path, out: Path) -> Network:
     finally:
         aside.unlink(missing_ok=True)
     return network
-
-
-def _check(osm: Path) -> None:
-    if not osm.is_file():
-        raise SimulatorError(f"There is no file {osm}; export a part of OpenStreetMap as .osm first.")
-    ways = 0
-    try:
-        for number, (_, element) in enumerate(ET.iterparse(osm, events=("start",))):
-            if number == 0 and element.tag != "osm":
-                raise SimulatorError(
-                    f"{osm} is no OpenStreetMap file (it begins with <{element.tag}>); export it as .osm."
-                )
-            ways += element.tag == "way"
-    except (ET.ParseError, UnicodeDecodeError) as error:
-        raise SimulatorError(f"{osm} is damaged or no OpenStreetMap XML ({error}); export it again as .osm.") from error
-    if not ways:
-        raise SimulatorError(f"{osm} holds no ways; export a part of the map with streets.")

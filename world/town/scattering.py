@@ -23,6 +23,7 @@ from world.render.textures import texture
 
 F = np.float32
 FOLIAGE, PAVEMENT = int(Surface.FOLIAGE), int(Surface.PAVEMENT)
+ASPHALT, PAINT = int(Surface.ASPHALT), int(Surface.PAINT)
 FLOORS = (Surface.ASPHALT, Surface.PAINT, Surface.PAVEMENT, Surface.GROUND)
 FINISHES = {
     Surface.ASPHALT: "gloss",
@@ -194,7 +195,7 @@ def _smooth(low, high, value):
 
 @njit(cache=True, error_model="numpy")
 def _standing(out, position, normal, uv, kind, lane, rain, snow):
-    """As world.render.resolve and world.render.shading tell of a pixel near the eye; leaves carry more snow here than there."""
+    """As world.render.resolve and world.render.shading tell of a pixel near the eye."""
     one, zero = F(1.0), F(0.0)
     for triangle in range(len(out)):
         for corner in range(3):
@@ -214,6 +215,8 @@ def _standing(out, position, normal, uv, kind, lane, rain, snow):
                 edge = F(0.5) - abs(side - F(0.5))
                 gutter = np.exp(-edge * edge * F(180.0))
                 lies *= F(0.83) - F(0.5) * track
+            elif kind in (ASPHALT, PAINT):  # wheels run everywhere
+                lies *= F(0.72)
             wet = F(0.75) * coarse
             if kind != PAVEMENT:
                 large = noise(px * F(0.11), py * F(0.11), 17)

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
-from world.errors import DataError
+from world.errors import DataError, WeightsError
 from world.processes import each
 from world.render.painter import (
     CHANNELS,
@@ -28,11 +29,12 @@ from world.render.painter import (
     channels_last,
     conditions,
     features,
+    grown,
     plain_of,
     repaint,
 )
 from world.render.renderer import Shot, developed, plain_renderer
-from world.town.teacher import Lesson, files_in, of_these_assets, read
+from world.town.teacher import Lesson, files_in, of_these_assets, read, town_by_town
 from world.train.compute import Compute
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.pictures import Capture, captures, holds_captures, stamp
@@ -41,6 +43,7 @@ BATCH, CROP = 6, (144, 256)
 DIM = 0.01  # exposed radiance below which an error counts as if it were that bright
 BRIGHT = 6.0  # exposed radiance above which all is white
 LEAST = 0.1  # of the relative error, which counts everywhere
+ROUND = 7  # pixels: side of the square whose traced mean tells how bright a pixel is
 RENDER = Path(__file__).parents[1] / "render"
 SHOWN = 6  # lessons of a sample picture
 FEW = 8  # lessons for which further processes are not worth their start
@@ -65,6 +68,8 @@ class Pages:
         cache = cache / hashlib.sha256(str(lessons.resolve()).encode() + drawing + shown).hexdigest()[:12]
         cache.mkdir(parents=True, exist_ok=True)
         todo = [path for path in paths if not _file(cache, path).exists()]
+        files = town_by_town(one for one in todo if isinstance(one, Path))
+        todo = [*files, *(one for one in todo if not isinstance(one, Path))]
         if len(todo) <= FEW:
             for source in todo:
                 _page(source, cache)
@@ -84,7 +89,7 @@ class Pages:
         size = np.minimum(page.shape[:2], CROP)
         room = np.array(page.shape[:2]) - size
         top, left = room // 2 if random is None else random.integers(room + 1)
-        return torch.from_numpy(page[top : top + size[0], left : left + size[1]].astype(np.float32))
+        return torch.from_numpy(page[top : top + size[0], left : left + size[1]].copy()).float()
 
     def batch(self, numbers: np.ndarray, random: np.random.Generator | None, device: str) -> tuple[Tensor, ...]:
         """features [B, C, h, w], conditions [B, K], traced exposed radiance [B, 3, h, w]; mirrored half of the time."""
@@ -145,10 +150,12 @@ def drawn(lesson: Lesson) -> Shot:
 def loss_in_light(painted: Tensor, traced: Tensor, coverage: Tensor) -> Tensor:
     """Mean over what is painted of the squared error as it would show; all exposed radiance [B, 3, H, W], coverage [B, H, W].
 
-    Negative radiance is light that is not known, and counts nothing.
+    Negative radiance is light that is not known, and counts nothing. How much an error shows is told by the brighter of what is painted
+    and what is traced around it: a stray path in the dark would else outweigh a hundred lessons.
     """
     painted, traced = painted.clamp_max(BRIGHT), traced.clamp_max(BRIGHT)
-    at = painted.detach().clamp_min(DIM)
+    around = functional.avg_pool2d(traced.clamp_min(0.0), ROUND, 1, ROUND // 2, count_include_pad=False)
+    at = torch.maximum(painted.detach(), around).clamp_min(DIM)
     error = (painted - traced) * torch.maximum(slope(at), LEAST / (at + DIM))
     weight = (coverage * (traced[:, 0] >= 0))[:, None]
     return (weight * error.square()).sum() / (3 * weight.sum() + 1)
@@ -178,14 +185,14 @@ def train_painter(
 ) -> None:
     """Trains a painter into `out`. `held_out`: lessons of other towns; `cache`: where features are kept (default: in `out`).
 
-    Both folders may hold captures instead (world.train.pictures). `begin`: the folder of a painter to go on with, whose shape counts;
-    `sky`: it paints the sky too. A killed run goes on with the same call. DataError for a folder without lessons, WeightsError for one
-    without a painter to begin with.
+    Both folders may hold captures instead (world.train.pictures). `begin`: the folder of a painter to go on with, which grows to `config`
+    where one is given; `sky`: it paints the sky too. A killed run goes on with the same call. DataError for a folder without lessons,
+    WeightsError for one without a painter to begin with, or one that is larger than `config`.
     """
     if holds_captures(lessons) and lessons.resolve() == held_out.resolve():
         raise DataError(f"{lessons} cannot be learnt from and held out at once; give two folders.")
     first = None if begin is None else Painter.load(begin, dtype=torch.float32)
-    config = config or PainterConfig() if first is None else first.config
+    config = config or (PainterConfig() if first is None else first.config)
     if sky:
         config = replace(config, sky=True)
     compute = (compute or Compute()).joined()
@@ -194,9 +201,7 @@ def train_painter(
         pages, held = (Pages.load(folder, cache or out / "cache", report) for folder in (lessons, held_out))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        painter = Painter(config)
-    if first is not None:
-        painter.load_state_dict(first.state_dict())
+        painter = Painter(config) if first is None else _begun(first, config)
     painter = channels_last(painter.to(device))
     random = np.random.default_rng(seed)
     schedule = Schedule(minutes, rate=2e-3, warmup=60, fall=0.4, ema=0.99, weight_decay=1e-3, validate_minutes=4.0)
@@ -227,6 +232,18 @@ def train_painter(
     if compute.main:
         trained = {"minutes": round(loop.seconds / 60, 1), "steps": loop.step, "lessons": len(pages)}
         painter.save(out, trained | ({} if first is None else {"begin": first.sha256}))
+
+
+def _begun(first: Painter, config: PainterConfig) -> Painter:
+    """`first` in the shape of `config`. WeightsError where it is larger."""
+    if first.config.sky != config.sky:
+        painter = Painter(replace(first.config, sky=config.sky))
+        painter.load_state_dict(first.state_dict())
+        first = painter
+    try:
+        return grown(first, config)
+    except ValueError as error:
+        raise WeightsError(f"{error}; leave out --config, or begin from nothing.") from error
 
 
 def save_samples(path: Path, painter: Painter, held: Pages) -> None:

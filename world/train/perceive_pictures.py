@@ -33,7 +33,7 @@ from world.render.renderer import developed, plain_renderer
 from world.scene.places import load_place, towns
 from world.scene.query import place_on
 from world.scene.state import SceneState
-from world.town.teacher import SPLITS, Lesson, files_in, read
+from world.town.teacher import SPLITS, Lesson, files_in, read, town_by_town
 from world.train.loop import Report
 
 MOMENTS = 16  # pictures of a drive that is drawn
@@ -86,7 +86,7 @@ def of_towns(lessons: Path, split: str) -> None:
 
 def traced(lessons: Path, cache: Path, workers: int = 2, report: Report | None = None) -> Pictures:
     """The pictures of a folder of lessons, developed where they are not in `cache` yet. DataError for a folder without."""
-    paths = files_in(lessons)
+    paths = town_by_town(files_in(lessons))
     folder = cache / hashlib.sha256(str(lessons.resolve()).encode()).hexdigest()[:12]
     jobs = [(folder / f"{path.stem}.npy", partial(_lesson, path)) for path in paths]
     return _made(jobs, workers, report, "lessons")

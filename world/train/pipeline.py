@@ -11,7 +11,7 @@ from world.files import WorldConfig
 from world.train.compute import Compute
 from world.train.drives import labelled
 from world.train.loop import Report
-from world.train.release import release
+from world.train.release import check_release, release
 from world.train.run import MINUTES, train
 from world.train.stages import Stage, read_stages, stage
 
@@ -42,6 +42,7 @@ def train_all(
     Given more minutes or frames, what is finished is gone on with; with `begin`, weights of the same shapes are. Under
     `accelerate launch` every process calls this.
     """
+    check_release()
     compute = (compute or Compute()).joined()
     stages = read_stages(out)
     compute.wait()  # before anyone writes to it

@@ -14,6 +14,7 @@ from torch import Tensor
 from world.controls import FPS, NULL, TRANSITION_SECONDS, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import SCENES, read_config, write_config
+from world.packages import need
 from world.readout import FRAMES
 from world.train.card import write_card
 from world.train.drives import Drives
@@ -35,6 +36,7 @@ def release(trained: Path, scenes_from: Path, out: Path, data: Path | None = Non
 
     `data`: the dataset that was trained on, whose card goes into the model's.
     """
+    check_release()
     config, raw = read_config(trained)
     out.mkdir(parents=True, exist_ok=True)
     for name in config.build():
@@ -47,6 +49,11 @@ def release(trained: Path, scenes_from: Path, out: Path, data: Path | None = Non
     write_config(out, config, raw["trained"])
     curves(trained, out / "curves.png")
     write_card(trained, out, data)
+
+
+def check_release() -> None:
+    """MissingPackageError where the curves could not be drawn: known before hours of training."""
+    need("matplotlib", "train", "The curves of a release")
 
 
 def pick_scenes(drives: Drives) -> dict[str, Tensor]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bridge.errors import DataError
 from bridge.factory.export.clips import Kept
-from world.data.writer import assemble, write_shard
+from world.data.assemble import assemble
+from world.data.writer import write_shard
 
 ROBOT = "lucidrive-scene"
 

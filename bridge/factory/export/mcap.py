@@ -38,11 +38,9 @@ MOTION = ("speed", "yaw_rate")
 
 
 def write(clips: Sequence[Kept], folder: Path) -> Path:
-    """One `.mcap` a clip. ExportError, without the package `mcap` too."""
-    try:
-        from mcap.writer import CompressionType, Writer
-    except ModuleNotFoundError as error:
-        raise ExportError("MCAP files need the package `mcap`: run `pip install 'lucidrive[mcap]'`.") from error
+    """One `.mcap` a clip. ExportError; `check_formats` has seen to the package."""
+    from mcap.writer import CompressionType, Writer
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from world.evaluate.pictures import BANDS, EQUAL, bands, psnr, seen_before, warp
 from world.evaluate.sheets import TITLE, sheets
 from world.judge import Judge, JudgeConfig
 from world.render.camera import Rig
-from world.render.painter import PAINTERS, Painter, plain_of
+from world.render.painter import OFFSET, PAINTERS, Painter, plain_of
 from world.scene.state import SceneState
 from world.town import teacher
 
@@ -32,22 +34,30 @@ BRIGHTER = 1.3  # the fake tracer over plain shading
 
 
 class Gain(Painter):
-    """Plain shading times a gain for each frame: one of `gains` after the other."""
+    """Plain shading times a gain for each frame: one of `gains` after the other. Sky too, as whoever measures does not mind."""
 
     def __init__(self, gains: Sequence[float]) -> None:
-        super().__init__(PAINTERS["small"])
+        super().__init__(replace(PAINTERS["small"], sky=True))
         self.gains, self.frame = gains, 0
 
-    def forward(self, features: Tensor, conditions: Tensor) -> Tensor:
+    def shade(self, features: Tensor, conditions: Tensor) -> Tensor:
         self.frame += 1
-        return plain_of(features) * self.gains[self.frame % len(self.gains)]
+        gain = math.log(self.gains[self.frame % len(self.gains)])
+        out = torch.zeros(len(features), 6, *features.shape[-2:])
+        out[:, :3] = gain
+        return out
 
 
 class Blur(Painter):
     """Plain shading out of focus."""
 
-    def forward(self, features: Tensor, conditions: Tensor) -> Tensor:
-        return functional.avg_pool2d(plain_of(features), 5, 1, 2, count_include_pad=False)
+    def __init__(self) -> None:
+        super().__init__(replace(PAINTERS["small"], sky=True, scale=1))
+
+    def shade(self, features: Tensor, conditions: Tensor) -> Tensor:
+        plain = plain_of(features)
+        blurred = functional.avg_pool2d(plain, 5, 1, 2, count_include_pad=False)
+        return torch.cat([torch.zeros_like(plain), (blurred - plain) / OFFSET], 1)
 
 
 def untrained() -> Painter:
@@ -166,7 +176,7 @@ def test_flicker_is_found(noisy: None) -> None:
 
 
 def test_blur_is_found(noisy: None) -> None:
-    found = dreams(Blur(PAINTERS["small"]))["detail"]["2"]
+    found = dreams(Blur())["detail"]["2"]
     assert found["painted"] < 0.8 < found["plain"]
     assert found["painted_bands"]["fine"] < found["painted_bands"]["coarse"]
 
@@ -288,3 +298,14 @@ def test_sheets_hold_plain_beside_painted(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="another folder"):
         sheets(tmp_path / "file", None, rig=SMALL)
+
+
+def test_stray_paths_are_taken_out_and_lamps_stay() -> None:
+    plain = np.full((9, 9, 3), 0.2, np.float32)
+    plain[:, 5:] = 0.5  # an edge of light and shade
+    plain[6, 6] = 30.0  # a lamp
+    traced = 1.3 * plain
+    traced[2, 2] = 30.0
+    clean, strayed = measured.without_fireflies(traced, plain)
+    assert strayed == pytest.approx(1 / 81)
+    assert np.allclose(clean, 1.3 * plain)

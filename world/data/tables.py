@@ -1,0 +1,213 @@
+"""Logs as spreadsheets and loggers write them: text in columns, whatever its code, delimiter, decimal sign and comments."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from world.data.imports import Note
+from world.errors import DataError
+
+DELIMITERS = (";", "\t", "|", ",", " ")
+COMMENTS = ("#", "%", "//")
+UNSIGNED = r"\s*(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+RECIPE = re.compile(rf"(?:\*\s*(?P<factor>[+-]?{UNSIGNED}))?\s*(?P<offset>[+-]{UNSIGNED})?")
+ODD = str.maketrans({"\u2212": "-", "\u00a0": "", "\u202f": "", "'": ""})  # a true minus; what groups digits
+WORDS = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}
+ENOUGH = 20  # rows that show how a table is written
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column of a table is which of ours, and what to make of its numbers: `COLUMN*FACTOR+OFFSET`."""
+
+    of: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> Columns:
+        """`steer=wheel_angle*-0.002,accel=throttle,time=t-1700000000`; DataError for anything else."""
+        found = {}
+        for part in filter(None, (piece.strip() for piece in text.split(","))):
+            name, equals, source = (piece.strip() for piece in part.partition("="))
+            if not equals or not name or not source:
+                raise DataError(f"'{part}' maps no column; write steer=wheel_angle,accel=throttle.")
+            if name in found:
+                raise DataError(f"'{name}' is mapped twice; name each column of ours once.")
+            found[name] = source
+        return cls(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One column: its place in the table, and what its numbers are multiplied by and moved by."""
+
+    column: int
+    factor: float = 1.0
+    offset: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A log as text: the names of its columns, a row of cells each, and the lines that they stand in."""
+
+    name: str
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
+
+    @classmethod
+    def read(cls, path: Path, note: Note) -> Table:
+        """DataError, with the line, for what is no table. `note` is told what was taken otherwise than it stands there."""
+        lines = list(enumerate(io.StringIO(_text(path, note), newline=None), 1))
+        lines = [(number, line.rstrip("\n")) for number, line in lines if line.strip(" \n\t;,|\x00")]
+        delimiter = None
+        if lines and (told := re.fullmatch(r"sep=(.)", lines[0][1].strip())):  # spreadsheets' own hint
+            delimiter, lines = told[1], lines[1:]
+        comments = [(number, line) for number, line in lines if line.lstrip().startswith(COMMENTS)]
+        lines = [(number, line) for number, line in lines if not line.lstrip().startswith(COMMENTS)]
+        if not lines:
+            raise DataError(f"{path.name} is empty; give a table with a header and a row for every moment.")
+        delimiter = delimiter or _delimiter([line for _, line in lines[:ENOUGH]])
+        cells = _split(lines, delimiter, path.name)
+        if all(_is_number(cell) for cell in cells[0][1]):  # a header in a comment, as numpy writes it
+            before = [line.lstrip("#%/ \t") for number, line in comments if number < cells[0][0]]
+            header = _split([(0, before[-1])], delimiter, path.name)[0][1] if before else ()
+            if len(header) != len(cells[0][1]):
+                raise DataError(f"{path.name} has no header: line {cells[0][0]} holds numbers; name its columns there.")
+        else:
+            (_, header), cells = cells[0], cells[1:]
+        for number, row in cells:
+            if any(row[len(header) :]):
+                raise DataError(
+                    f"{path.name}, line {number}: {len(row)} values for {len(header)} columns; values with a comma need "
+                    "quotes or another delimiter."
+                )
+        return cls(path.name, header, tuple(row for _, row in cells), tuple(number for number, _ in cells))
+
+    def source(self, text: str) -> Source:
+        """The column that `COLUMN*FACTOR+OFFSET` means; its name may itself hold such signs. DataError where there is none."""
+        for name in sorted(self.names, key=lambda name: (len(name), text.startswith(name)), reverse=True):
+            told = RECIPE.fullmatch(text[len(name) :].strip())
+            if name and text[: len(name)].casefold() == name.casefold() and told:
+                same = [place for place, other in enumerate(self.names) if other == name]
+                if len(same) > 1:
+                    raise DataError(f"{self.name} has {len(same)} columns '{name}'; give each a name of its own.")
+                factor, offset = (_plain(told[part]) for part in ("factor", "offset"))
+                return Source(same[0], 1.0 if factor is None else factor, offset)
+        column, star, by = text.partition("*")
+        if star and column.strip() in self.names:
+            raise DataError(f"'{text}' multiplies by '{by}', which is no number; write steer=angle*0.01.")
+        column = re.sub(rf"[+-]{UNSIGNED}$", "", column).strip() or column
+        raise DataError(f"{self.name} has no column '{column}'; it has {', '.join(filter(None, self.names))}.")
+
+    def cells(self, column: int) -> list[str]:
+        return [row[column] if column < len(row) else "" for row in self.rows]
+
+    def numbers(self, source: Source) -> np.ndarray:
+        """float64 [rows]. DataError, with the line, for what is missing, no number or not finite."""
+        cells, column = self.cells(source.column), self.names[source.column]
+        comma = _comma(cells, self.lines, self.name)
+        values = [_number(cell, comma) for cell in cells]
+        for line, cell, value in zip(self.lines, cells, values, strict=True):
+            if value is None:
+                raise DataError(
+                    f"{self.name}, line {line}: '{cell}' in column '{column}' is no number; mend that line."
+                )
+            if not math.isfinite(value):
+                raise DataError(
+                    f"{self.name}, line {line}: nothing finite in column '{column}'; fill it in or cut the video there."
+                )
+        return np.array(values, np.float64) * source.factor + (source.offset or 0.0)
+
+
+def _text(path: Path, note: Note) -> str:
+    """What a file says, by its byte-order mark, as UTF-8, or as the code page that spreadsheets fall back to."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read ({error.strerror or error}); check the file.") from error
+    if data.startswith(b"PK") or data.startswith(b"\xd0\xcf\x11\xe0") or data.startswith(b"PAR1"):
+        raise DataError(f"{path.name} is a spreadsheet or another binary file; save it as CSV.")
+    code = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        text = data.decode(code)
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")
+        note(f"{path.name} is not UTF-8 and is read as Windows' Western code page.")
+    if "\x00" in text:
+        raise DataError(f"{path.name} cannot be read as a CSV (it is no text); save it as UTF-8 text with a header.")
+    return text
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """The one that stands in every line, a comma last: it may be a decimal sign."""
+    widths = {delimiter: [len(_parts(line, delimiter)) for line in lines] for delimiter in DELIMITERS}
+    for delimiter in DELIMITERS[:3]:
+        if min(widths[delimiter]) > 1:
+            return delimiter
+    return " " if widths[","][0] == 1 and len(set(widths[" "])) == 1 else ","
+
+
+def _parts(line: str, delimiter: str) -> list[str]:
+    if delimiter == " ":
+        return line.split()
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _split(lines: Sequence[tuple[int, str]], delimiter: str, name: str) -> list[tuple[int, tuple[str, ...]]]:
+    """Each row with the number of its line; cells without the blanks about them."""
+    if delimiter == " ":
+        return [(number, tuple(line.split())) for number, line in lines]
+    reader = csv.reader((line + "\n" for _, line in lines), delimiter=delimiter, skipinitialspace=True)
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    row = 0
+    try:
+        for cells in reader:
+            rows.append((lines[row][0], tuple(cell.strip() for cell in cells)))
+            row = reader.line_num
+    except csv.Error as error:
+        raise DataError(f"{name}, line {lines[row][0]} cannot be read as a CSV ({error}); mend that line.") from error
+    return rows
+
+
+def _comma(cells: Sequence[str], lines: Sequence[int], name: str) -> bool:
+    """Whether a column's decimal sign is a comma. DataError, with the line, where some numbers have one and some a point."""
+    signs = [max((cell.rfind(","), ","), (cell.rfind("."), "."))[1] if set(cell) & set(",.") else "" for cell in cells]
+    if "," in signs and "." in signs:
+        odd = "." if signs.count(".") < signs.count(",") else ","
+        row = signs.index(odd)
+        raise DataError(
+            f"{name}, line {lines[row]}: '{cells[row]}' has another decimal sign than other lines; write all alike."
+        )
+    return "," in signs
+
+
+def _number(cell: str, comma: bool) -> float | None:
+    """NaN for nothing; None for what is no number."""
+    text = cell.strip().strip('"').translate(ODD)
+    if comma:
+        text = text.replace(".", "").replace(",", ".")
+    elif "." in text:
+        text = text.replace(",", "")
+    if text.casefold() in WORDS:
+        return WORDS[text.casefold()]
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return None
+
+
+def _plain(text: str | None) -> float | None:
+    return float(text.replace(" ", "")) if text else None
+
+
+def _is_number(cell: str) -> bool:
+    value = _number(cell, "," in cell)
+    return value is not None and math.isfinite(value)
