@@ -30,7 +30,7 @@ from bridge.export import write_clip
 from bridge.keyboard import Bindings, Keyboard
 from bridge.pedals import Pedals
 from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, Wish
-from bridge.timeline import Timeline
+from bridge.timeline import Timeline, TimelineState
 from world.controls import FPS, NULL, Control
 from world.dream import AnyDream
 from world.driver import Action
@@ -86,6 +86,7 @@ class Session:
         self._paused = False
         self._pauses = 0  # how often a person paused or went on
         self._once = 0
+        self._missed = 0  # number of the last event that was said not to have happened
         self._pedals = Pedals()
         self._bindings, self._beginning = bindings, beginning
         self._keyboard: Keyboard | None = None
@@ -325,6 +326,7 @@ class Session:
         state = self._timeline.tick(self._frame, bool(keys))
         if self._keyboard is not None:
             return Wish(self._keyboard.control(keys), bool(keys), state.steps)
+        self._tell_of_missed(state)
         try:
             action = self._dream.drive(state.command, state.target_speed)
             control = self._pedals.control(state, Action(action.steer, action.accel), keys)
@@ -453,7 +455,7 @@ class Session:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
             self._timeline = timeline
             self._pedals, self._keyboard = Pedals(), keyboard
-            self._once, self._reading = 0, None
+            self._once, self._reading, self._missed = 0, None, 0
             self._texts.clear()
             self._said.clear()
             self._recorder.clear()
@@ -470,6 +472,13 @@ class Session:
     def _schedule(self, plan: Plan, text: str, seconds: float) -> None:
         self._timeline.add(plan)
         self._note_said(text, print_line(plan), seconds)
+
+    def _tell_of_missed(self, state: TimelineState) -> None:
+        """Once an event that has waited for its chance in vain."""
+        missed = [one for one in state.steps if one.status == "timed_out" and one.step.group == "event"]
+        for one in (one for one in missed if one.number > self._missed):
+            self._missed = one.number
+            self.tell(f"'{one.line}' did not happen: {one.reason}. Ask for it again further on.")
 
     def _note_said(self, text: str, line: str, seconds: float) -> None:
         with self._lock:

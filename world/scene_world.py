@@ -9,7 +9,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -41,16 +41,49 @@ from world.scene.facts import Facts, facts
 from world.scene.places import load_place, towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, stack, to_bytes
 
-By = Literal["rules", "learnt"] | Path  # who moves the others; a folder: of the weights of learnt traffic
+By = Literal["rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
 AT_MOST = 0.035  # s for a picture, where two are drawn a tenth of a second
 VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
 SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Who else is on the road. traffic: who moves them; reckless: share of the drivers who take no notice of signals."""
+
+    traffic: By = "rules"
+    reckless: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.reckless <= 1.0:
+            raise DataError(f"The share of reckless drivers is 0 to 1, not {self.reckless:g}.")
+
+    @classmethod
+    def of(cls, traffic: str, reckless: float = 0.0) -> Others:
+        """As a command line says it. DataError for traffic that is none."""
+        if traffic in ("rules", "model"):
+            return cls(traffic, reckless)  # type: ignore[arg-type]
+        if not Path(traffic).is_dir():
+            raise DataError(
+                f"There is no traffic '{traffic}'; say rules, model, or a folder that `lucidrive train traffic` made."
+            )
+        return cls(Path(traffic), reckless)
+
+    @property
+    def folder(self) -> Path | None:
+        """Of the weights; None: rules."""
+        if self.traffic == "rules":
+            return None
+        return TRAFFIC if self.traffic == "model" else Path(self.traffic)
+
+
+USUAL = Others()
+
+
 class SceneWorld:
     """What every drive through the shipped places shares. `device`: where pictures are painted; `driver`: who drives, rules or what
-    learnt from them; `painter`: its weights, None for plain shading; `traffic`: rules, learnt, or a folder of its weights."""
+    learnt from them; `painter`: its weights, None for plain shading; `others`: who else is on the road."""
 
     driving = True
     inputs: Inputs = DRIVING
@@ -62,7 +95,7 @@ class SceneWorld:
         device: str = "cpu",
         driver: DrivenBy = DRIVER,
         painter: Path | None = SHIPPED,
-        traffic: By = "rules",
+        others: Others = USUAL,
     ) -> None:
         """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
         for weights that are none."""
@@ -71,9 +104,9 @@ class SceneWorld:
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
-        self.traffic = None
-        if traffic != "rules":
-            self.traffic = load_traffic(TRAFFIC if traffic == "learnt" else Path(traffic))
+        self.others, self.traffic = others, None
+        if others.folder is not None:
+            self.traffic = load_traffic(others.folder)
             self.hashes["traffic"] = self.traffic.sha256
         self.renderer = Renderer()
         if painter is not None:
@@ -153,13 +186,15 @@ class SceneDream:
         WeightsError where there is no network that reads it.
         """
         if frames is not None:
-            self._scene = scene_from(frames, self.model.scenes, self.seed, speed, control, self.model.rig)
+            begun = scene_from(frames, self.model.scenes, self.seed, speed, control, self.model.rig)
+            self._scene = replace(begun, reckless=np.array([self.model.others.reckless]))
             self._place = self._scene.places[0].name
             return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
         control = control or Control()
+        place, reckless = self.model.place(self._place), self.model.others.reckless
         self._scene = start(
-            self.model.place(self._place), self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s
+            place, self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s, reckless=reckless
         )
         return self._publish(control, 0)
 

@@ -17,6 +17,7 @@ from world.dynamics.people import SIDEWAYS, asides, go, held_at_kerb, is_person,
 from world.dynamics.people_arrive import RETIRED as GONE
 from world.dynamics.people_arrive import WAY
 from world.dynamics.people_arrive import arrivals as people_arrive
+from world.dynamics.right_of_way import heeds_signals
 from world.dynamics.spawn import RETIRED, edge, is_vehicle
 from world.dynamics.traffic_net import sample
 from world.dynamics.vehicles import arrivals, moved_by_role, near_map, wait
@@ -67,7 +68,7 @@ def _possible(t, me, allowed):
 
 
 @njit(cache=True)
-def apply_vehicles(t, seed, clock, seen, out, row, logits, wanted, guarded, dark, density, counts):
+def apply_vehicles(t, seed, clock, seen, out, row, logits, wanted, guarded, dark, density, reckless, counts):
     """The vehicles of `out` a step on, in place; new ones come. row [AGENTS]: whose logits; counts: decisions, those changed."""
     lanes, car = t.lanes, seen[len(seen) - 1]
     x, y, heading = car.x, car.y, car.heading
@@ -113,7 +114,7 @@ def apply_vehicles(t, seed, clock, seen, out, row, logits, wanted, guarded, dark
                 out[i].memory[AIM] = offset_of(across, edge(lanes, me.lane, me.kind))
         accel = acceleration_of(out[i].mode - 1, me.speed)
         aim = aim_of(t, out[i])
-        most, waits = cap(t, seen, i, aim, seconds, path)
+        most, waits = cap(t, seen, i, aim, seconds, path, heeds_signals(seed, me.id, reckless))
         if guarded and most < accel - CHANGE:
             accel, changed = most, True
         counts[1] += changed

@@ -21,13 +21,13 @@ HARD = 7.0  # m/s2: what a line could still be kept with; beyond it the guard le
 
 
 @njit(cache=True)
-def cap(t, agents, i, aim, seconds, path):
+def cap(t, agents, i, aim, seconds, path, heeds=True):
     """(the most acceleration in m/s2, whom the vehicle waits for) on its path towards `aim` m left of its lane."""
     me = agents[i]
     traced = trace(t, me, aim, reach_of(me), path)
     most = leaders(t.lanes, agents, i, path, traced, True, 1.0, SAFE)
     stops = np.empty(STOPS)
-    waits, merging, its_speed = limits(t, agents, i, seconds, stops)
+    waits, merging, its_speed = limits(t, agents, i, seconds, stops, heeds)
     for k in range(STOPS):
         if stops[k] < FREE - 1000.0 and me.speed * me.speed < 2.0 * HARD * max(stops[k], 0.2):
             most = min(most, safe(me.speed, stops[k] + 0.4, 0.0))

@@ -47,11 +47,11 @@ def aim_of(t, agent):
 
 
 @njit(cache=True)
-def observe_vehicle(t, agents, i, style, side, level, seconds, path, own, near):
+def observe_vehicle(t, agents, i, style, side, level, seconds, path, own, near, heeds=True):
     """Fills float32 own [VEHICLE.own] and near [VEHICLE.most, VEHICLE.near]; how many are near.
 
     agents: everybody, our car as the last. style: 0 (patient) to 1 (pressing); side, level: of the event, for who plays it.
-    path: float64 [POINTS, 3] to be filled.
+    path: float64 [POINTS, 3] to be filled; heeds: whether it sees signals as they are, not green.
     """
     me = agents[i]
     traced = 0
@@ -66,15 +66,19 @@ def observe_vehicle(t, agents, i, style, side, level, seconds, path, own, near):
     stops = np.full(STOPS, FREE)
     merging, its_speed = FREE, 0.0
     if me.lane >= 0 and not (moved_by_role(me) and me.memory[3] < 0.0):
-        _, merging, its_speed = limits(t, agents, i, seconds, stops)
+        _, merging, its_speed = limits(t, agents, i, seconds, stops, heeds)
     connection = me.lane if me.lane >= 0 and t.lanes[me.lane].junction >= 0 else me.next
     count = _near(t, agents, i, path, traced, connection, seconds, near)
-    _own(t, agents, i, style, side, level, seconds, path, traced, connection, stops, merging, its_speed, near, own)
+    _own(
+        t, agents, i, style, side, level, seconds, path, traced, connection, stops, merging, its_speed, near, own, heeds
+    )
     return count
 
 
 @njit(cache=True)
-def _own(t, agents, i, style, side, level, seconds, path, traced, connection, stops, merging, its_speed, near, own):
+def _own(
+    t, agents, i, style, side, level, seconds, path, traced, connection, stops, merging, its_speed, near, own, heeds
+):
     lanes, me = t.lanes, agents[i]
     own[:] = 0.0
     speed, played = me.speed, moved_by_role(me)
@@ -113,7 +117,7 @@ def _own(t, agents, i, style, side, level, seconds, path, traced, connection, st
         if 0 < turn < 5:
             own[n + turn - 1] = 1.0
         if lanes[connection].signal >= 0:
-            colour = signal_colour(t.signals, lanes[connection].signal, seconds)
+            colour = signal_colour(t.signals, lanes[connection].signal, seconds) if heeds else GREEN
             own[n + 4] = 1.0 if colour == GREEN else 0.0
             own[n + 5] = 1.0 if colour == AMBER else 0.0
             own[n + 6] = 1.0 if colour == RED else 0.0

@@ -12,6 +12,7 @@ from numba import njit
 from world.scene.hd_map import LEFT
 from world.scene.objects import Kind
 from world.scene.query import GREEN, RED, pose, signal_colour
+from world.scene.random import uniform
 
 FREE = 1e9
 COMMITTED = 0.7  # m past the stop line from which a vehicle no longer stops for a signal
@@ -25,6 +26,7 @@ AT_LINE = 3.0  # m before its stop line within which a vehicle is the first in i
 NOBODY, OTHERS, RED_LIGHT = range(3)  # whom a vehicle waits for; RED_LIGHT: a light, or room behind the junction
 PEOPLE, PEOPLE_BEYOND, LINE, GIVE_WAY = range(4)  # what `limits` fills: where to stop for what
 STOPS = 4
+_RECKLESS = 341  # purpose of random numbers
 _WAIT = 1  # AGENT.memory of vehicles: s that it has waited
 
 
@@ -226,8 +228,17 @@ def people_stop(t, agents, lane, s):
 
 
 @njit(cache=True)
-def limits(t, agents, i, seconds, stops):
-    """(whom vehicle i waits for, m to somebody who merges ahead, its speed); `stops` [STOPS]: m that it may go, FREE: any."""
+def heeds_signals(seed, who, reckless):
+    """Whether a driver takes notice of signals: all but a share of them, the same ones all their lives."""
+    return reckless <= 0.0 or uniform(seed, 0, who, _RECKLESS) >= reckless
+
+
+@njit(cache=True)
+def limits(t, agents, i, seconds, stops, heeds=True):
+    """(whom vehicle i waits for, m to somebody who merges ahead, its speed); `stops` [STOPS]: m that it may go, FREE: any.
+
+    heeds: whether its driver takes notice of signals.
+    """
     lanes, me = t.lanes, agents[i]
     half, lane, onward = 0.5 * me.length, me.lane, me.next
     stops[:] = FREE
@@ -248,7 +259,7 @@ def limits(t, agents, i, seconds, stops):
         return NOBODY, FREE, 0.0
     stops[PEOPLE_BEYOND] = people_stop(t, agents, onward, me.s + half - length)
     committed = line < -COMMITTED
-    if not committed:
+    if not committed and heeds:
         stops[LINE] = signal_stop(lanes, t.signals, onward, line, me.speed, seconds)
         if stops[LINE] < FREE:
             return RED_LIGHT, FREE, 0.0

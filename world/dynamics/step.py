@@ -44,7 +44,7 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
         drives.append(
             Drive(
                 tables(state.places[row].map), state.seed[row], int(state.clock[row]), ego[row : row + 1],
-                agents[row], dark, float(state.density[row]), side, level,
+                agents[row], dark, float(state.density[row]), side, level, float(state.reckless[row]),
             )
         )  # fmt: skip
     moved = [_by_rules(drive) for drive in drives] if traffic is None else traffic.moved(drives)
@@ -67,7 +67,7 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
 def _by_rules(drive: Drive) -> tuple[np.ndarray, np.ndarray]:
     """The others a step on, and that those who play an event go by rules too."""
     place, seed, clock, ego = drive.place, drive.seed, drive.clock, drive.ego
-    moved = vehicles(place, seed, clock, ego, drive.agents, drive.dark, drive.density)
+    moved = vehicles(place, seed, clock, ego, drive.agents, drive.dark, drive.density, drive.reckless)
     return people(place, seed, clock, ego, moved, drive.density), BY_RULE
 
 

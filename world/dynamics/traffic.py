@@ -20,6 +20,7 @@ from world.dynamics.motion import POINTS
 from world.dynamics.observe_people import observe_person
 from world.dynamics.observe_vehicles import observe_vehicle
 from world.dynamics.people import is_person
+from world.dynamics.right_of_way import heeds_signals
 from world.dynamics.spawn import is_vehicle
 from world.dynamics.tables import Tables
 from world.dynamics.traffic_net import PERSON, VEHICLE, Network, forward, read_networks
@@ -51,7 +52,8 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drive:
-    """What of one drive its traffic's step depends on. ego: EGO [1], agents: AGENT [AGENTS]; side, level: of the event in force."""
+    """What of one drive its traffic's step depends on. ego: EGO [1], agents: AGENT [AGENTS]; side, level: of the event in force;
+    reckless: share of the drivers who take no notice of signals."""
 
     place: Tables
     seed: np.uint64
@@ -62,6 +64,7 @@ class Drive:
     density: float
     side: float = 0.0
     level: float = 1.0
+    reckless: float = 0.0
 
     def seen(self) -> np.ndarray:
         """AGENT [AGENTS + 1], our car as the last."""
@@ -99,8 +102,9 @@ class Traffic:
         seen = told.seen.copy()
         apply_people(there, seed, clock, told.seen, out, told.people.row, people, wanted, self.guard, density, counts)
         apply_vehicles(
-            there, seed, clock, seen, out, told.vehicles.row, vehicles, wanted, self.guard, drive.dark, density, counts
-        )
+            there, seed, clock, seen, out, told.vehicles.row, vehicles, wanted, self.guard, drive.dark, density,
+            float(drive.reckless), counts,
+        )  # fmt: skip
         tally = self.tally
         tally.vehicles, tally.changed = tally.vehicles + int(counts[0]), tally.changed + int(counts[1])
         tally.people, tally.people_changed = tally.people + int(counts[2]), tally.people_changed + int(counts[3])
@@ -143,9 +147,11 @@ def observed(drive: Drive, everybody: bool = False, styles: np.ndarray | None = 
         )
         group.row[slots] = np.arange(len(slots))
         if len(slots):
-            tell = _tell_vehicles if number == 1 else _tell_people
-            seconds = drive.clock * DT
-            tell(drive.place, seen, slots, styles, drive.side, drive.level, seconds, group.own, group.near, group.count)
+            told = (drive.place, seen, slots, styles, drive.side, drive.level, drive.clock * DT)
+            if number == 1:
+                _tell_vehicles(*told, np.uint64(drive.seed), float(drive.reckless), group.own, group.near, group.count)
+            else:
+                _tell_people(*told, group.own, group.near, group.count)
         groups.append(group)
     return Observed(seen, *groups)
 
@@ -184,11 +190,12 @@ def _due(seed, clock, seen, everybody, due, styles):
 
 
 @njit(cache=True)
-def _tell_vehicles(t, seen, slots, styles, side, level, seconds, own, near, count):
+def _tell_vehicles(t, seen, slots, styles, side, level, seconds, seed, reckless, own, near, count):
     path = np.empty((POINTS, 3))
     for n in range(len(slots)):
         i = slots[n]
-        count[n] = observe_vehicle(t, seen, i, styles[i], side, level, seconds, path, own[n], near[n])
+        heeds = heeds_signals(seed, seen[i].id, reckless)
+        count[n] = observe_vehicle(t, seen, i, styles[i], side, level, seconds, path, own[n], near[n], heeds)
 
 
 @njit(cache=True)

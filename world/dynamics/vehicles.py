@@ -16,7 +16,7 @@ from world.dynamics.idm import HARDEST, bend_speed, follow, free_road, safe, sto
 from world.dynamics.lane_change import choose
 from world.dynamics.motion import POINTS, REST, SPACING, WAIT, lights_of, move, trace
 from world.dynamics.passing import BICYCLES_UNTIL, STAND_OFF, aside, stays
-from world.dynamics.right_of_way import FREE, OTHERS, RED_LIGHT, STOPS, UNDER_WAY, limits
+from world.dynamics.right_of_way import FREE, OTHERS, RED_LIGHT, STOPS, UNDER_WAY, heeds_signals, limits
 from world.dynamics.spawn import RETIRED, edge, fill, is_vehicle, spawn, wanted
 from world.dynamics.tables import Tables
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
@@ -35,16 +35,17 @@ _PERSON, _DEER = int(Kind.PERSON), int(Kind.DEER)
 
 
 def vehicles(
-    place: Tables, seed: np.uint64, clock: int, ego: np.ndarray, agents: np.ndarray, dark: bool, density: float = 1.0
-) -> np.ndarray:
-    """One drive's agents [AGENTS] a step on. ego: EGO [1]; dark: headlights on; density: of traffic, 0: nobody comes."""
+    place: Tables, seed: np.uint64, clock: int, ego: np.ndarray, agents: np.ndarray, dark: bool, density: float = 1.0,
+    reckless: float = 0.0,
+) -> np.ndarray:  # fmt: skip
+    """One drive's agents [AGENTS] a step on. ego: EGO [1]; dark: headlights on; density: of traffic, 0: nobody comes; reckless: share
+    of the drivers who take no notice of signals."""
     seen = np.empty(AGENTS + 1, AGENT)
     seen[:AGENTS] = agents
     see(ego, seen)
     out = seen[:AGENTS].copy()
-    _step(
-        place, np.uint64(seed), int(clock), ego[0]["x"], ego[0]["y"], ego[0]["heading"], seen, out, dark, float(density)
-    )
+    x, y, heading = (float(ego[0][name]) for name in ("x", "y", "heading"))
+    _step(place, np.uint64(seed), int(clock), x, y, heading, seen, out, dark, float(density), float(reckless))
     return out
 
 
@@ -131,10 +132,10 @@ def bends(path, count, speed):
 
 
 @njit(cache=True)
-def _rules(t, agents, i, seconds, strongest):
+def _rules(t, agents, i, seconds, strongest, heeds):
     """(acceleration that signals, priority and people allow, whom it waits for)."""
     stops = np.empty(STOPS)
-    waits, merging, its_speed = limits(t, agents, i, seconds, stops)
+    waits, merging, its_speed = limits(t, agents, i, seconds, stops, heeds)
     speed, allowed = agents[i].speed, 9.0
     for k in range(STOPS):
         allowed = min(allowed, _stop(speed, stops[k]))
@@ -168,7 +169,7 @@ def moved_by_role(agent):
 
 
 @njit(cache=True)
-def ruled(t, seen, changing, i, seconds, path):
+def ruled(t, seen, changing, i, seconds, path, heeds=True):
     """(acceleration, m left of its lane to aim for, lane to change to, whom it waits for) of vehicle i by the rules."""
     lanes, agent = t.lanes, seen[i]
     strongest = 1.3 if agent.kind == _LORRY or agent.kind == _BUS or agent.kind == _BICYCLE else 1.9
@@ -183,7 +184,7 @@ def ruled(t, seen, changing, i, seconds, path):
     bend, brake = bends(path, traced, agent.speed)
     accel = min(brake, free_road(agent.speed, min(wish, bend), strongest)) if wish > 0.1 else -2.0
     leading = leaders(lanes, seen, i, path, traced, abs(aim) > 0.8, strongest, FOLLOW)
-    allowed, waits = _rules(t, seen, i, seconds, strongest)
+    allowed, waits = _rules(t, seen, i, seconds, strongest, heeds)
     accel = min(accel, min(leading, allowed))
     return max(-HARDEST, min(accel, max(agent.accel, -0.5) + JERK)), aim, goal, waits
 
@@ -209,7 +210,7 @@ def wait(agent, out, waits):
 
 
 @njit(cache=True)
-def _step(t, seed, clock, x, y, heading, seen, out, dark, density):
+def _step(t, seed, clock, x, y, heading, seen, out, dark, density, reckless):
     lanes = t.lanes
     seconds = clock * DT
     here = near_map(t, x, y)
@@ -224,7 +225,8 @@ def _step(t, seed, clock, x, y, heading, seen, out, dark, density):
             out[i].kind, out[i].id = 0, 0
             continue
         count += 1
-        accel, aim, goal, waits = ruled(t, seen, changing, i, seconds, path)
+        heeds = heeds_signals(seed, agent.id, reckless)
+        accel, aim, goal, waits = ruled(t, seen, changing, i, seconds, path, heeds)
         out[i].goal = goal
         wait(agent, out[i], waits)
         out[i].memory[REST] = max(0.0, agent.memory[REST] - DT)

@@ -64,17 +64,19 @@ def hashes(seed: int, workers: Executor | None = None, frames: int = 60) -> dict
 
 
 def counterfactual(
-    seed: int, cases: int, tell: Callable[[int], None] = lambda done: None, traffic: Traffic | None = None
-) -> dict[str, float]:
-    """Pasts that fork into going on and into stopping or half the speed.
+    seed: int, cases: int, tell: Callable[[int], None] = lambda done: None, traffic: Traffic | None = None,
+    split: str = "test",
+) -> dict[str, float]:  # fmt: skip
+    """Pasts in the towns of a split that fork into going on and into stopping or half the speed.
 
     Shares: `apart`, whose speeds part within a second; `same_past`, whose past is the same when it is driven again; `same_others`,
     where whoever was there does nothing else until our car, or somebody whom it has changed, is within EARSHOT. Traffic that comes
     and goes out of sight, in a ring round our car, is another at once.
     """
     apart, same, unmoved = 0, 0, 0
+    towns = places(split)
     for number in range(cases):
-        place = places()[number % len(places())]
+        place = towns[number % len(towns)]
         state, told = start(place, seed + number), list[Control]()
         while len(told) < 3 * FPS or (float(state.ego["speed"][0]) < MOVING and len(told) < 90 * FPS):
             steer, accel = drive(state, int(Command.FOLLOW), CRUISE)

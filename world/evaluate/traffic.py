@@ -107,7 +107,7 @@ def evaluate_traffic(
             }
             note(begin + 0.2, f"{who}: futures")
             if sizes.forks:
-                mine["futures"] = counterfactual(seed, sizes.forks, traffic=mind)
+                mine["futures"] = counterfactual(seed, sizes.forks, traffic=mind, split=split)
             if recordings:
                 mine["ade"] = min_ade(recordings, mind, sizes.moments)
         if recordings:

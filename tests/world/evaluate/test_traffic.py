@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tests.world.grid import town
 from world.dynamics.tables import tables
+from world.evaluate import scene_states
 from world.evaluate.token_loss import round_trip
 from world.evaluate.traffic import figures, table
 from world.evaluate.traffic_counts import Counts, counted, divergence, interval
 from world.scene.motion_tokens import LOSS
 from world.scene.objects import AGENT, SIZES, Kind
+from world.scene.places import towns
 from world.scene.query import RED, place_on, signal_colour
 from world.scene.state import AGENTS
 from world.train.traffic_drives import Job, recorded
@@ -94,3 +98,16 @@ def test_drives_come_back_from_their_tokens() -> None:
     lost = round_trip([recorded(Job(3, 8.0))])
     assert lost["m/s"]["count"] > 50
     assert lost["m/s"]["95%"] < LOSS["speed"] and lost["m"]["95%"] < 0.5 and lost["degrees"]["95%"] < 4.0
+
+
+def test_forks_are_driven_in_the_split_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    driven: list[str] = []
+
+    def replayed(name: str, *rest: Any) -> str:
+        driven.append(name)
+        return scene_states_replayed(name, *rest)
+
+    scene_states_replayed = scene_states.replayed
+    monkeypatch.setattr(scene_states, "replayed", replayed)
+    assert scene_states.counterfactual(0, 1, split="validation")["same_past"] == 1.0
+    assert driven == towns()["validation"][:1] != towns()["test"][:1]
