@@ -110,4 +110,4 @@ def test_forks_are_driven_in_the_split_that_was_asked_for(monkeypatch: pytest.Mo
     scene_states_replayed = scene_states.replayed
     monkeypatch.setattr(scene_states, "replayed", replayed)
     assert scene_states.counterfactual(0, 1, split="validation")["same_past"] == 1.0
-    assert driven == towns()["validation"][:1] != towns()["test"][:1]
+    assert driven == [towns()["validation"][0]] != [towns()["test"][0]]

@@ -15,7 +15,7 @@ from world.dynamics.traffic import load_traffic
 from world.dynamics.traffic_net import PERSON, SIZES, VEHICLE, Size, forward
 from world.errors import DataError
 from world.scene.motion_tokens import ACCELERATIONS, STEP_OUT, STOP
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_world import Others, SceneDream, SceneWorld
 from world.train.compute import Compute
 from world.train.traffic import Recipe, train_traffic
 from world.train.traffic_drives import Job, ruled
@@ -89,7 +89,7 @@ def test_a_killed_run_goes_on_and_its_weights_drive(tmp_path: Path) -> None:
 
 def _dreams_alike(weights: Path) -> None:
     """Dreams of a world with these weights go on the same alone, together, and from what was saved."""
-    world = SceneWorld(("town-20", "town-21"), painter=None, traffic=weights)
+    world = SceneWorld(("town-20", "town-21"), painter=None, others=Others(weights))
 
     def begun(seed: int) -> SceneDream:
         dream = SceneDream(world, seed, steps=0)
