@@ -92,6 +92,7 @@ class Session:
         self._pauses = 0  # how often a person paused or went on
         self._once = 0
         self._turn = 0  # number of the step of which it was last told where it turns
+        self._missed = 0  # number of the last event that was said not to have happened
         self._pedals = Pedals()
         self._bindings, self._beginning = bindings, beginning
         self._keyboard: Keyboard | None = None
@@ -340,6 +341,7 @@ class Session:
         if self._keyboard is not None:
             return Wish(self._keyboard.control(keys), bool(keys), state.steps)
         self._tell_of_turn(state)
+        self._tell_of_missed(state)
         try:
             action = self._dream.drive(state.command, state.target_speed)
             control = self._pedals.control(state, Action(action.steer, action.accel), keys)
@@ -470,7 +472,7 @@ class Session:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
             self._timeline = timeline
             self._pedals, self._keyboard = Pedals(), keyboard
-            self._once, self._reading, self._turn = 0, None, 0
+            self._once, self._reading, self._turn, self._missed = 0, None, 0, 0
             for _ in range(self._former if self._resets else len(self._texts)):
                 self._texts.popleft()
             self._former = 0
@@ -497,6 +499,13 @@ class Session:
     def _schedule(self, plan: Plan, text: str, seconds: float) -> None:
         self._timeline.add(plan)
         self._note_said(text, print_line(plan), seconds)
+
+    def _tell_of_missed(self, state: TimelineState) -> None:
+        """Once an event that has waited for its chance in vain."""
+        missed = [one for one in state.steps if one.status == "timed_out" and one.step.group == "event"]
+        for one in (one for one in missed if one.number > self._missed):
+            self._missed = one.number
+            self.tell(f"'{one.line}' did not happen: {one.reason}. Ask for it again further on.")
 
     def _note_said(self, text: str, line: str, seconds: float) -> None:
         with self._lock:

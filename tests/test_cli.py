@@ -181,6 +181,22 @@ def test_what_dreams_streets_is_missed_before_any_work(tmp_path: Path) -> None:
     assert result.exit_code == 1 and "'lunar' says nothing more" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--traffic", "chaos"], "say rules, model, or a folder"),
+        (["--traffic", "."], "lucidrive train traffic"),
+        (["--world", "{world}", "--reckless", "0.3"], "leave out --traffic"),
+    ],
+)
+def test_dream_says_what_is_wrong_with_traffic(options: list[str], said: str, tmp_path: Path) -> None:
+    world = str(write_tiny_world(tmp_path / "world"))
+    options = [option.format(world=world) for option in options]
+    result = run("dream", "--seconds", "0.2", "--out", str(tmp_path / "drive.mp4"), *options)
+    assert result.exit_code != 0 and said in " ".join(result.stderr.split())
+    assert not (tmp_path / "drive.mp4").exists()
+
+
 def test_a_wrong_option_is_a_usage_error() -> None:
     assert run("dream", "--seconds", "-1").exit_code == 2
     assert run("collect", "--split", "no-such").exit_code == 2

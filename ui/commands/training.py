@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ui.commands import painter, perceive, streets
+from ui.commands import painter, perceive, streets, traffic
 from ui.console import Report, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -298,6 +298,7 @@ def scene_driver(
 app.command("painter", epilog="Example: lucidrive train painter --lessons data/teacher --out runs/painter")(
     painter.train
 )
+app.command("traffic", epilog="Example: lucidrive train traffic --minutes 240 --out runs/traffic")(traffic.train)
 app.command("perceive", epilog="Example: lucidrive train perceive --lessons data/teacher --out runs/perceive")(
     perceive.train
 )
