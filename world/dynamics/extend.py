@@ -1,6 +1,6 @@
-"""A dreamt place that grows while one drives: new streets far ahead, everything that stands already where it stands, the state moved over.
+"""A dreamt place that grows while one drives: new streets far ahead, everything that stands already where it stands.
 
-`extended` and `moved` are pure: the same place and position give the same streets, so that a drive is known by where it was extended.
+`extended` is pure: the same place and position give the same streets, so that a drive is known by where it was extended.
 """
 
 from __future__ import annotations
@@ -12,23 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
-from world.controls import Event
 from world.dynamics import roadside, streets
 from world.dynamics.dreamt import Dreamt, GrowingPlace, dreamt_place, lined
 from world.dynamics.growth import Asked, Growth, Surroundings, Wish
-from world.dynamics.motion import CAME_FROM
 from world.dynamics.prefix_lm import PrefixLM
+from world.dynamics.renumber import renumbered
 from world.dynamics.tables import tables
 from world.scene import furniture
 from world.scene import roadside as rules
 from world.scene.areas import covers, paved_area
 from world.scene.build import build
 from world.scene.frontage import Box, Ground, sides
-from world.scene.hd_map import PAVEMENT, HDMap
-from world.scene.objects import PEOPLE, PROP, VEHICLES, Kind
+from world.scene.hd_map import HDMap
+from world.scene.objects import PROP, Kind
 from world.scene.plots import Prop
-from world.scene.query import project
-from world.scene.state import Place, SceneState
+from world.scene.state import Place
 from world.scene.tokens import BARRIERS
 
 REACH = 420.0  # m from our car within which no junction is left open
@@ -117,7 +115,8 @@ def grown_place(
         return dreamt_place(name, grown_by, lined_by)
     before = grown_place(name, asked[:-1], grown_by, lined_by)
     place = extended(before, asked[-1])
-    tables(place.map)  # made here, where nobody waits for them
+    tables(place.map)  # made here, where nobody waits for them, as are the numbers that lanes then have
+    renumbered(before.map, place.map)
     return place
 
 
@@ -231,83 +230,3 @@ def _post(prop: np.void) -> tuple[int, ...]:
 
 def _box(prop: np.void) -> Box:
     return float(prop["x"]), float(prop["y"]), float(prop["heading"]), float(prop["length"]), float(prop["width"])
-
-
-def moved(state: SceneState, place: Place, row: int = 0) -> SceneState:
-    """The same moment of a drive in a place that its own was extended to. Who is on a lane that has become shorter or longer stays where
-    he is and has another s; whose lane is no more, is not there."""
-    old, new, there = state.places[row].map, place.map, tables(place.map)
-    lanes = _numbers(old.lanes, old.points, new.lanes, new.points, _names(old.lanes), _names(new.lanes))
-    walks = _numbers(old.walks, old.walk_points, new.walks, new.walk_points, _sides(old.walks), _sides(new.walks))
-    ego, agents = state.ego.copy(), state.agents.copy()
-    own = agents[row]
-    walking = np.isin(own["kind"], [int(kind) for kind in PEOPLE])
-    before = own["lane"].copy()
-    for name in ("lane", "next", "goal"):
-        ego[name][row] = _at(lanes, ego[name][row])
-        own[name] = np.where(walking, _at(walks, own[name]), _at(lanes, own[name]))
-    plain = np.isin(own["kind"], [int(kind) for kind in VEHICLES]) & (own["role"] <= int(Event.NONE))
-    came = own["memory"][plain, CAME_FROM].astype(np.int64) - 1  # who plays a role keeps other numbers there
-    own["memory"][plain, CAME_FROM] = _at(lanes, came) + 1
-    own["kind"][(before >= 0) & (own["lane"] < 0)] = int(Kind.NONE)
-    for k in np.flatnonzero((own["kind"] != int(Kind.NONE)) & (own["lane"] >= 0)):
-        rows, points = (there.walks, there.walk_points) if walking[k] else (there.lanes, there.points)
-        length = (old.walks if walking[k] else old.lanes)["length"][before[k]]
-        if abs(rows["length"][own["lane"][k]] - length) > 1e-6:
-            lane, x, y = int(own["lane"][k]), float(own["x"][k]), float(own["y"][k])
-            own["s"][k], own["left"][k], _ = project(rows, points, lane, x, y)
-    if ego["lane"][row] >= 0:
-        lane, x, y = int(ego["lane"][row]), float(ego["x"][row]), float(ego["y"][row])
-        if abs(new.lanes["length"][lane] - old.lanes["length"][state.ego["lane"][row]]) > 1e-6:
-            ego["s"][row], ego["left"][row], _ = project(there.lanes, there.points, lane, x, y)
-    for array in (ego, agents):
-        array.flags.writeable = False
-    places = (*state.places[:row], place, *state.places[row + 1 :])
-    return replace(state, places=places, ego=ego, agents=agents)
-
-
-def _numbers(
-    old: np.ndarray,
-    old_points: np.ndarray,
-    new: np.ndarray,
-    new_points: np.ndarray,
-    old_names: list[tuple[int, ...]],
-    new_names: list[tuple[int, ...]],
-) -> np.ndarray:
-    """int32 [old + 1]: the new number of every lane or walk that lies where it lay, or is the same of the same street; -1 for others and
-    at the end."""
-    lies = {key: k for k, key in enumerate(_keys(new, new_points))}
-    named = {name: k for k, name in enumerate(new_names) if name}
-    found = [lies.get(key, named.get(name, -1)) for key, name in zip(_keys(old, old_points), old_names, strict=True)]
-    return np.array([*found, -1], np.int32)
-
-
-def _names(lanes: np.ndarray) -> list[tuple[int, ...]]:
-    """Street, way and number of each street's lane; nothing of a connection."""
-    rows = zip(lanes["street"].tolist(), lanes["forward"].tolist(), lanes["number"].tolist(), strict=True)
-    return [row if row[0] >= 0 else () for row in rows]
-
-
-def _sides(walks: np.ndarray) -> list[tuple[int, ...]]:
-    """Street and side of each pavement, in their order; nothing of other walks."""
-    seen: dict[int, int] = {}
-    found: list[tuple[int, ...]] = []
-    for kind, street in zip(walks["kind"].tolist(), walks["street"].tolist(), strict=True):
-        if kind != PAVEMENT:
-            found.append(())
-            continue
-        seen[street] = seen.get(street, -1) + 1
-        found.append((street, seen[street]))
-    return found
-
-
-def _at(numbers: np.ndarray, old: np.ndarray) -> np.ndarray:
-    """New numbers of old ones; -1 for what is none."""
-    return numbers[np.where((old >= 0) & (old < len(numbers) - 1), old, -1)]
-
-
-def _keys(rows: np.ndarray, points: np.ndarray) -> list[tuple[int, ...]]:
-    """Where each row begins and ends, in mm, and how long it is."""
-    last = rows["first"] + rows["count"] - 1
-    values = [points[name][at] for at in (rows["first"], last) for name in ("x", "y")] + [rows["length"]]
-    return [tuple(row) for row in np.round(1000 * np.stack(values, 1)).astype(np.int64).tolist()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,7 +103,7 @@ class Surroundings:
             np.array([j.signals for j in graph.junctions], bool),
             np.array([k in grown for k in range(len(graph.junctions))], bool),
             np.array([(s.start, s.end) for s in graph.streets], np.int64).reshape(-1, 2),
-            np.array([along(line, lengths(line)[-1] / 2) for line in lines]).reshape(-1, 2),
+            np.array([_middle(line.tobytes()) for line in lines]).reshape(-1, 2),
             np.array([(s.forward, s.backward) for s in graph.streets], np.int64).reshape(-1, 2),
         )
 
@@ -134,3 +135,11 @@ class Surroundings:
         out[:count, 11:13] = self.signals[ends]
         there[:count] = True
         return out, there
+
+
+@lru_cache(maxsize=8192)
+def _middle(line: bytes) -> tuple[float, float]:
+    """x and y of the middle of a line float64 [N, 2]: streets stay, and are asked for it at every junction."""
+    points = np.frombuffer(line).reshape(-1, 2)
+    x, y = along(points, lengths(points)[-1] / 2).tolist()
+    return x, y

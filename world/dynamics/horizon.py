@@ -10,8 +10,9 @@ from functools import lru_cache
 
 from world.controls import Command
 from world.dynamics.dreamt import GrowingPlace
-from world.dynamics.extend import grown_place, is_due, moved
+from world.dynamics.extend import grown_place, is_due
 from world.dynamics.growth import Asked
+from world.dynamics.renumber import moved
 from world.dynamics.way_ahead import ARMS, way_ahead
 from world.scene.state import SceneState
 

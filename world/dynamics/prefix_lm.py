@@ -34,16 +34,6 @@ class PrefixConfig:
     layers: int = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a sequence's next token depends on: keys and values of each layer [B, H, N, D / H], which of the N are there [B, N], and
-    how many of them are tokens."""
-
-    past: tuple[tuple[Tensor, Tensor], ...]
-    there: Tensor
-    tokens: int
-
-
 class PrefixBlock(nn.Module):
     """Pre-norm attention with RMS-normalised queries and keys, and a gated feed-forward layer."""
 
@@ -57,15 +47,11 @@ class PrefixBlock(nn.Module):
         self.q_norm, self.k_norm = RMSNorm(width // heads), RMSNorm(width // heads)
         self.mlp = SwiGLU(width)
 
-    def forward(
-        self, x_BND: Tensor, bias: Tensor, past: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """bias: added to the scores, broadcast to [B, H, N, keys]. Also gives all keys and values, `past` ones first."""
+    def forward(self, x_BND: Tensor, bias: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """bias: added to the scores, broadcast to [B, H, N, N]. Also gives keys and values [B, H, N, D / H]."""
         batch, count, width = x_BND.shape
         qkv = self.qkv(self.norm_attention(x_BND)).view(batch, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = self.q_norm(qkv[0]), self.k_norm(qkv[1]), qkv[2]
-        if past is not None:
-            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + bias
         seen = scores.softmax(-1).to(v.dtype) @ v
         x_BND = x_BND + self.out(seen.transpose(1, 2).reshape(batch, count, width))
@@ -92,7 +78,7 @@ class PrefixLM(nn.Module):
         """rows [B, R, features], there bool [B, R] (which of them are rows), conditions int [B, C], tokens int [B, L] -> [B, L, V]."""
         prefix, known = self._prefix(rows, there, conditions)
         count, length = prefix.shape[1], tokens.shape[1]
-        x = torch.cat([prefix, self._tokens(tokens, 0)], 1)
+        x = torch.cat([prefix, self.token(tokens) + self.place.weight[: tokens.shape[1]]], 1)
         sees = torch.ones(count + length, count + length, dtype=torch.bool, device=x.device).tril()
         sees[:count, :count] = True
         known = torch.cat([known, known.new_ones(len(known), length)], 1)
@@ -102,44 +88,24 @@ class PrefixLM(nn.Module):
         out: Tensor = self.logits(self.norm(x[:, count:]))
         return out
 
-    def begin(self, rows: Tensor, there: Tensor, conditions: Tensor) -> Written:
-        """Before the first token."""
+    def begin(self, rows: Tensor, there: Tensor, conditions: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        """What tokens are to see: keys and values of each layer [B, H, N, D / H], and which of the N are there, bool [B, N]. `writing` goes on."""
         x, known = self._prefix(rows, there, conditions)
         past, bias = [], _bias(known[:, None])
         for block in self.blocks:
             x, own = block(x, bias)
             past.append(own)
-        return Written(tuple(past), known, 0)
-
-    def next(self, written: Written, tokens: Tensor) -> tuple[Tensor, Written]:
-        """Logits [B, V] after one more token [B] of each sequence; `written` stays as it is, so that one may go back to it."""
-        x = self._tokens(tokens[:, None], written.tokens)
-        known = torch.cat([written.there, written.there.new_ones(len(tokens), 1)], 1)
-        past, bias = [], _bias(known[:, None])
-        for block, before in zip(self.blocks, written.past, strict=True):
-            x, own = block(x, bias, before)
-            past.append(own)
-        return self.logits(self.norm(x[:, 0])), Written(tuple(past), known, written.tokens + 1)
+        return past, known
 
     def _prefix(self, rows: Tensor, there: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         told = [table(conditions[:, k])[:, None] for k, table in enumerate(self.condition)]
         known = torch.cat([there.new_ones(len(there), len(told)), there], 1)
         return torch.cat([*told, self.enter(rows)], 1), known
 
-    def _tokens(self, tokens: Tensor, first: int) -> Tensor:
-        out: Tensor = self.token(tokens) + self.place.weight[first : first + tokens.shape[1]]
-        return out
-
 
 def _bias(sees: Tensor) -> Tensor:
     """[B, 1, queries, keys] of bool [B, queries, keys]."""
     return torch.zeros_like(sees, dtype=torch.float32).masked_fill_(~sees, -1e9)[:, None]
-
-
-def drawn(logits: Tensor, allowed: Tensor, heat: float, generator: torch.Generator) -> int:
-    """A token of logits [V], of those that `allowed` bool [V] leaves: by softmax at a temperature."""
-    masked = torch.where(allowed, logits.float() / heat, torch.tensor(-torch.inf))
-    return int(torch.multinomial(masked.softmax(-1), 1, generator=generator))
 
 
 def save(folder: Path, name: str, model: PrefixLM, trained: dict[str, object]) -> None:

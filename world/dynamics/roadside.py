@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, load
+from world.dynamics.writing import Writing, drawn
 from world.errors import DataError
 from world.scene import corner_sight, furniture
 from world.scene.frontage import Ground, sides
@@ -49,6 +49,10 @@ TOGETHER = 64  # stretches at once
 ON_PAVEMENT = frozenset({Kind.LAMP, Kind.BENCH, Kind.BIN, Kind.SHELTER, Kind.BOLLARD})
 MARGINS = {Kind.TREE: 0.4}  # m from roads and pavements, else 0.5
 LIKE = PrefixConfig(FEATURES, ROADSIDE.size, ROADSIDE_TOKENS, CONDITIONS, width=96, heads=4, layers=3)
+BEHIND = {  # m from the kerb, of every bin
+    name: np.linspace(ROADSIDE.field(name).low, ROADSIDE.field(name).high, ROADSIDE.field(name).count)
+    for name in ("near", "far")
+}
 _DRAW = 901  # purpose of random numbers
 
 
@@ -117,7 +121,7 @@ def rows_of(stretch: Stretch, place: HDMap, ground: Ground, things: Sequence[Pro
 
 
 @dataclass
-class _Writing:
+class _Written:
     """One stretch while it is written."""
 
     stretch: Stretch
@@ -142,11 +146,9 @@ class _Writing:
             first = max(low, self.last)
             out[ROADSIDE.first("s") + first : ROADSIDE.first("s") + max(high, first) + 1] = True
         elif len(self.tokens) == 2:
-            near, far = ROADSIDE.field("near"), ROADSIDE.field("far")
-            on_pavement = kind in ON_PAVEMENT
-            for name, one in (("near", near), ("far", far)):
-                values = one.low + (one.high - one.low) * np.arange(one.count) / (one.count - 1)
-                if on_pavement:
+            for name in ("near", "far"):
+                values = BEHIND[name]
+                if kind in ON_PAVEMENT:
                     fits = (values >= 0.3) & (values <= max(1.2, pavement))
                 elif kind == Kind.TREE:
                     fits = values >= 0.6
@@ -220,7 +222,6 @@ class _Lining:
         return [one for one in self.posts if abs(one.box[0] - x) < 6 and abs(one.box[1] - y) < 6]
 
 
-@torch.inference_mode()
 def line(
     model: PrefixLM,
     place: HDMap,
@@ -254,34 +255,26 @@ def _write(
         conditions(looks.get(street, lining.place.graph.look), uses.get(street))
         for street in (stretch.side.street for stretch in group)
     ]
-    written = model.begin(
-        torch.from_numpy(np.stack([one for one, _ in rows])),
-        torch.from_numpy(np.stack([there for _, there in rows])),
-        torch.tensor(told),
-    )
-    writings = [_Writing(stretch) for stretch in group]
-    tokens = [ROADSIDE.begin] * len(group)
+    writing = Writing(model, np.stack([one for one, _ in rows]), np.stack([there for _, there in rows]), np.array(told))
+    written, left = [_Written(stretch) for stretch in group], np.ones(len(group), bool)
+    tokens = np.full(len(group), ROADSIDE.begin)
     for step in range(ROADSIDE_TOKENS - 1):
-        logits, written = model.next(written, torch.tensor(tokens))
-        chances = logits.double().numpy() / HEAT
-        for k, writing in enumerate(writings):
-            if writing.done:
-                continue
-            tokens[k] = _drawn(chances[k], writing.allowed(), writing.stretch, seed, step)
-            whole = writing.take(tokens[k])
+        logits = writing.next(tokens, left)
+        for k in np.flatnonzero(left).tolist():
+            one = written[k]
+            tokens[k] = drawn(logits[k], one.allowed(), HEAT, _share(one.stretch, seed, step))
+            whole = one.take(int(tokens[k]))
             if whole:
-                lining.settle(writing.stretch, whole)
-        if all(writing.done for writing in writings):
+                lining.settle(one.stretch, whole)
+            left[k] = not one.done
+        if not left.any():
             break
 
 
-def _drawn(logits: np.ndarray, allowed: np.ndarray, stretch: Stretch, seed: int, step: int) -> int:
-    """A token by a die that belongs to the stretch, whichever others are written beside it."""
-    among = np.flatnonzero(allowed)
-    chances = np.exp(logits[among] - logits[among].max()).cumsum()
+def _share(stretch: Stretch, seed: int, step: int) -> float:
+    """What decides a token, by a die that belongs to the stretch, whichever others are written beside it."""
     key = np.uint64((stretch.side.key * 1_000_003 + seed) % 2**63)
-    share = uniform(key, step, 3 * stretch.wave + stretch.side.out + 1, _DRAW)
-    return int(among[min(int(np.searchsorted(chances, share * chances[-1], side="right")), len(among) - 1)])
+    return float(uniform(key, step, 3 * stretch.wave + stretch.side.out + 1, _DRAW))
 
 
 def load_roadside(folder: Path = FOLDER) -> PrefixLM:

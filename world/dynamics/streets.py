@@ -13,11 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from world.dynamics.growth import FEATURES, SECTORS, Growth, Surroundings, Wish
-from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, Written, drawn, load
+from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, load
+from world.dynamics.writing import Writing, drawn
 from world.errors import DataError
 from world.scene.arms import centre_line
 from world.scene.character import CONDITIONS, Character
@@ -48,6 +47,9 @@ HEAT = 0.85  # temperature
 FIRST_LENGTH = 80.0  # m of the street that everything begins with
 LIKE = PrefixConfig(FEATURES, STREETS.size, STREET_TOKENS, CONDITIONS)
 ANYTHING, NO_WISH = Character(), Wish()
+SPANS = {
+    field.name: np.isin(np.arange(STREETS.size), np.r_[STREETS.span(field.name)]) for field in STREETS.fields
+}  # bool [V]
 CharacterAt = Callable[[float, float], Character]
 
 
@@ -60,7 +62,6 @@ def begun(character: Character = ANYTHING, seed: int = 0) -> Growth:
     return Growth(graph, frozenset(), (centre_line(graph, graph.streets[0]),))
 
 
-@torch.inference_mode()
 def expand(
     model: PrefixLM,
     growth: Growth,
@@ -97,8 +98,8 @@ class _Expansion:
         arrival: int | None,
         attempt: int,
     ) -> None:
-        self.model, self.growth, self.junction, self.wish = model, growth, junction, wish
-        self.generator = torch.Generator().manual_seed(((seed * 1_000_003 + junction) * ATTEMPTS + attempt) % 2**63)
+        self.growth, self.junction, self.wish = growth, junction, wish
+        self.dice = np.random.default_rng([seed, junction, attempt])
         self.failed = PATIENCE if attempt else 0  # arms without room
         self.character = character
         here = Surroundings.of(growth.graph, growth.grown, growth.lines)
@@ -111,43 +112,41 @@ class _Expansion:
         ]
         self.leaves = [self._lanes_out(growth.graph.streets[k]) > 0 for k in self.incident]  # by which one may drive on
         rows, there = here.rows(np.arange(len(growth.graph.streets)), junction, self.heading)
-        told = torch.tensor([character.conditions])
-        self.start = model.begin(torch.from_numpy(rows)[None], torch.from_numpy(there)[None], told)
+        self.writing = Writing(model, rows[None], there[None], np.array([character.conditions]))
         self.barred = np.zeros(STREETS.field("direction").count, bool)  # directions without room
         self.lost = False  # there is room for the wanted arm nowhere
         self.wanted = wish.arm is not None and not self._has_wanted()
         self.least = 3 if wish.arm in ("left", "right") else 1  # arms: of two, one goes straight on into the other
 
     def run(self) -> tuple[Growth, bool]:
-        logits, written = self._next(self.start, STREETS.begin)
-        signals, logits, written = self._signals(logits, written)
+        token = self._drawn(self._next(STREETS.begin), SPANS["signals"])
+        signals, logits = bool(STREETS.value("signals", token)), self._next(token)
         growth, last = self.growth, -1
         while len(self.standing) - len(self.incident) < MOST_ARMS:
             if self.wanted and not self.lost and self.failed >= PATIENCE and (forced := self._forced(growth, last)):
                 growth, tokens = forced
                 for token in tokens:
-                    logits, written = self._next(written, token)
+                    logits = self._next(token)
                 self._settled(tokens, growth)  # others may come before it
                 continue
             allowed = self._directions(last)
-            before = (logits, written)
-            direction = drawn(logits, allowed, HEAT, self.generator)
+            before = (logits, self.writing.count)
+            direction = self._drawn(logits, allowed)
             if direction == STREETS.end:
                 break
             tokens = [direction]
             for name in ARM_FIELDS[1:]:
-                logits, written = self._next(written, tokens[-1])
-                tokens.append(drawn(logits, self._field(growth, name, tokens), HEAT, self.generator))
+                tokens.append(self._drawn(self._next(tokens[-1]), self._field(growth, name, tokens)))
             made = self._placed(growth, decode_arm(tokens))
             if made is None:
                 self.failed += 1
                 bin = direction - STREETS.first("direction")
                 self.barred[max(0, bin - 2) : bin + 3] = True
-                logits, written = before
+                logits, self.writing.count = before
                 continue
             growth = made
             last = self._settled(tokens, growth)
-            logits, written = self._next(written, tokens[-1])
+            logits = self._next(tokens[-1])
         lit = signals and len(self.standing) >= 3
         junctions = list(growth.graph.junctions)
         junctions[self.junction] = replace(junctions[self.junction], signals=lit)
@@ -177,18 +176,17 @@ class _Expansion:
         self.lost = True
         return None
 
-    def _next(self, written: Written, token: int) -> tuple[Tensor, Written]:
-        logits, written = self.model.next(written, torch.tensor([token]))
-        return logits[0], written
+    def _next(self, token: int) -> np.ndarray:
+        """Logits [V] after one more token."""
+        logits: np.ndarray = self.writing.next(np.array([token]))[0]
+        return logits
 
-    def _signals(self, logits: Tensor, written: Written) -> tuple[bool, Tensor, Written]:
-        token = drawn(logits, _allowed(STREETS.span("signals")), HEAT, self.generator)
-        logits, written = self._next(written, token)
-        return bool(STREETS.value("signals", token)), logits, written
+    def _drawn(self, logits: np.ndarray, allowed: np.ndarray) -> int:
+        return drawn(logits, allowed, HEAT, self.dice.random())
 
-    def _directions(self, last: int) -> Tensor:
+    def _directions(self, last: int) -> np.ndarray:
         """Tokens of the next arm's direction, counter-clockwise after the last one's, or END."""
-        allowed = torch.zeros(STREETS.size, dtype=torch.bool)
+        allowed = np.zeros(STREETS.size, bool)
         field, free = STREETS.field("direction"), ~self.barred
         for direction in self.standing:
             free[(field.bin(direction) + np.arange(-TOO_NEAR, TOO_NEAR + 1)) % field.count] = False
@@ -205,15 +203,15 @@ class _Expansion:
                     free[low:] = False
         if (self.failed >= TRIES and not reachable) or len(self.standing) >= (self.wish.arms or math.inf):
             free[:] = False
-        allowed[STREETS.span("direction")] = torch.from_numpy(free)
+        allowed[SPANS["direction"]] = free
         must = reachable or self.wish.arms is not None or len(self.standing) < self.least
         must = must or (len(self.growth.open) == 1 and len(self.standing) == len(self.incident))
         allowed[STREETS.end] = not (must and free.any())
         return allowed
 
-    def _field(self, growth: Growth, name: str, tokens: list[int]) -> Tensor:
+    def _field(self, growth: Growth, name: str, tokens: list[int]) -> np.ndarray:
         """Tokens of an arm's next field."""
-        allowed = _allowed(STREETS.span(name))
+        allowed = SPANS[name].copy()
         ours = self._is_wanted(STREETS.value("direction", tokens[0]))
         if name == "length":
             first, field = STREETS.first(name), STREETS.field(name)
@@ -221,7 +219,7 @@ class _Expansion:
             allowed[first + max(longest, 1) : first + field.count] = False
         elif name == "bend" and ours:
             first, field = STREETS.first(name), STREETS.field(name)
-            allowed[STREETS.span(name)] = False
+            allowed[:] = False
             allowed[first + field.bin(-0.0125) : first + field.bin(0.0125) + 1] = True
         elif name == "lanes":
             most = self.character.lanes or MOST_LANES
@@ -301,12 +299,6 @@ class _Expansion:
         ]
         nearest = min(away, default=(math.inf, -1))
         return nearest[1] if nearest[0] < SNAP else None
-
-
-def _allowed(span: slice) -> Tensor:
-    allowed = torch.zeros(STREETS.size, dtype=torch.bool)
-    allowed[span] = True
-    return allowed
 
 
 def grow(

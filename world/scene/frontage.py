@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from PIL import Image, ImageDraw
 
 from world.scene.hd_map import HDMap
@@ -23,7 +25,8 @@ _TOUCH = 0.06  # m that neighbours may share: walls of a row of houses touch
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A street's side. `kerb` float64 [N, 2]; `out`: +1 where the plots lie left of it, -1 where they lie right."""
+    """A street's side. `kerb` float64 [N, 2]; `out`: +1 where the plots lie left of it, -1 where they lie right; `points`: m along the
+    kerb, x and y of each of its points, for look-ups one by one."""
 
     street: int
     key: int  # of its die: follows from where it lies, not from its number
@@ -31,6 +34,7 @@ class Side:
     gone: np.ndarray  # m along the kerb, [N]
     out: int
     pavement: float
+    points: tuple[list[float], list[float], list[float]]
 
     @property
     def length(self) -> float:
@@ -38,14 +42,15 @@ class Side:
 
     def at(self, s: float, behind: float) -> tuple[float, float, float]:
         """(x, y, heading of the kerb) at s, `behind` m away from the road; before and after its ends it goes on straight."""
-        k = min(max(int(np.searchsorted(self.gone, s, side="right")) - 1, 0), len(self.gone) - 2)
-        (x0, y0), (x1, y1) = self.kerb[k], self.kerb[k + 1]
-        share = (s - self.gone[k]) / max(self.gone[k + 1] - self.gone[k], 1e-9)
+        gone, x, y = self.points
+        k = min(max(bisect_right(gone, s) - 1, 0), len(gone) - 2)
+        x0, y0, x1, y1 = x[k], y[k], x[k + 1], y[k + 1]
+        share = (s - gone[k]) / max(gone[k + 1] - gone[k], 1e-9)
         heading = math.atan2(y1 - y0, x1 - x0)
         away = self.out * behind
         return (
-            float(x0 + share * (x1 - x0) - away * math.sin(heading)),
-            float(y0 + share * (y1 - y0) + away * math.cos(heading)),
+            x0 + share * (x1 - x0) - away * math.sin(heading),
+            y0 + share * (y1 - y0) + away * math.cos(heading),
             heading,
         )
 
@@ -84,7 +89,10 @@ def corners(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
 def _side(street: int, key: int, kerb: np.ndarray, out: int, pavement: float) -> Side | None:
     gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(kerb, axis=0), axis=1))])
     keep = np.concatenate([[True], np.diff(gone) > 1e-6])
-    return Side(street, key, kerb[keep], gone[keep], out, pavement) if keep.sum() > 1 else None
+    if keep.sum() < 2:
+        return None
+    kerb, gone = kerb[keep], gone[keep]
+    return Side(street, key, kerb, gone, out, pavement, (gone.tolist(), kerb[:, 0].tolist(), kerb[:, 1].tolist()))
 
 
 def _key(line: np.ndarray) -> int:
@@ -140,12 +148,8 @@ class Ground:
     def on_road(self, box: Box, margin: float = 0.5) -> bool:
         """Whether a box comes within `margin` m of a road or pavement, give or take a cell."""
         x, y, heading, length, width = box
-        length, width = length + 2 * margin, width + 2 * margin
-        along = np.linspace(-length / 2, length / 2, max(2, math.ceil(length / self.cell) + 1))
-        across = np.linspace(-width / 2, width / 2, max(2, math.ceil(width / self.cell) + 1))
-        a, b = np.meshgrid(along, across)
-        c, s = math.cos(heading), math.sin(heading)
-        return bool(self.is_road(x + a * c - b * s, y + a * s + b * c).any())
+        length, width, way = length + 2 * margin, width + 2 * margin, (math.cos(heading), math.sin(heading))
+        return bool(_covered(self.roads, self.west, self.south, self.cell, x, y, *way, length, width))
 
     def is_road(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Which points lie on a road or pavement, give or take a cell; bool of their shape."""
@@ -178,6 +182,22 @@ class Ground:
     def put(self, box: Box) -> None:
         for bucket in self._buckets(box):
             self._boxes[bucket].append(box)
+
+
+@njit(cache=True)
+def _covered(roads, west, south, cell, x, y, c, s, length, width):
+    """Whether any of a grid of points all over a box, no further apart than a cell, lies on a road."""
+    rows, columns = roads.shape
+    along, across = max(2, math.ceil(length / cell) + 1), max(2, math.ceil(width / cell) + 1)
+    for i in range(along):
+        a = 0.5 * length if i == along - 1 else i * (length / (along - 1)) - 0.5 * length
+        for k in range(across):
+            b = 0.5 * width if k == across - 1 else k * (width / (across - 1)) - 0.5 * width
+            column = int((x + a * c - b * s - west) / cell + 0.5)
+            row = int((y + a * s + b * c - south) / cell + 0.5)
+            if 0 <= column < columns and 0 <= row < rows and roads[row, column]:
+                return True
+    return False
 
 
 def aside(line: np.ndarray, left: float) -> np.ndarray:

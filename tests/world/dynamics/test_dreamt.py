@@ -12,10 +12,11 @@ from tests.world.scene.test_hd_map import whole
 from world.controls import Control
 from world.dynamics import dreamt
 from world.dynamics.dreamt import GrowingPlace, dreamt_of, dreamt_place, is_dreamt
-from world.dynamics.extend import extended, is_due, moved
+from world.dynamics.extend import extended, is_due
 from world.dynamics.growth import Asked
 from world.dynamics.horizon import Horizon
 from world.dynamics.prefix_lm import save
+from world.dynamics.renumber import moved
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.errors import DataError, WeightsError

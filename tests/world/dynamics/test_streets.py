@@ -15,6 +15,7 @@ from tests.world.scene.test_hd_map import areas_fit, whole
 from world.dynamics.growth import FEATURES, ROWS, SECTORS, Growth, Surroundings, Wish
 from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, save
 from world.dynamics.streets import LIKE, begun, expand, grow, load_streets
+from world.dynamics.writing import Writing, drawn
 from world.errors import DataError, WeightsError
 from world.evaluate.streets import fulfilled
 from world.scene.arms import centre_line
@@ -188,14 +189,31 @@ def test_weights_come_back_and_others_are_refused(tmp_path: Path) -> None:
 
 
 def test_tokens_one_by_one_are_tokens_at_once() -> None:
-    """The cache gives what the whole sequence gives."""
+    """What is written a token at a time is what the whole sequence gives; nobody's logits depend on those beside it, or on what was taken back."""
     model, random = network(4), torch.Generator().manual_seed(0)
-    rows = torch.randn(2, ROWS, FEATURES, generator=random)
-    there = torch.arange(ROWS)[None] < torch.tensor([[5], [ROWS]])
-    told, tokens = torch.tensor([[1, 2, 0], [0, 0, 3]]), torch.randint(LIKE.vocabulary, (2, 6), generator=random)
+    rows = torch.randn(3, ROWS, FEATURES, generator=random)
+    there = torch.arange(ROWS)[None] < torch.tensor([[5], [ROWS], [1]])
+    told, tokens = (
+        torch.tensor([[1, 2, 0], [0, 0, 3], [2, 1, 1]]),
+        torch.randint(LIKE.vocabulary, (3, 6), generator=random),
+    )
     with torch.inference_mode():
-        at_once = model(rows, there, told, tokens)
-        written = model.begin(rows, there, told)
-        for k in range(tokens.shape[1]):
-            logits, written = model.next(written, tokens[:, k])
-            assert torch.allclose(logits, at_once[:, k], atol=1e-4)
+        at_once = model(rows, there, told, tokens).numpy()
+    begun = rows.numpy(), there.numpy(), told.numpy()
+    together, alone = Writing(model, *begun), Writing(model, *begun)
+    only = np.array([False, True, False])
+    for k in range(tokens.shape[1]):
+        logits = together.next(tokens[:, k].numpy())
+        assert np.allclose(logits, at_once[:, k], atol=1e-4)
+        alone.next(tokens[:, k - 1].numpy())
+        alone.count = k
+        assert np.array_equal(alone.next(tokens[:, k].numpy(), only)[1], logits[1])
+
+
+@given(st.lists(st.floats(-20, 20), min_size=4, max_size=12), st.integers(1, 4095), st.floats(0, 1, exclude_max=True))
+def test_what_is_drawn_is_allowed(logits: list[float], which: int, share: float) -> None:
+    allowed = np.array([bool(which >> k & 1) for k in range(len(logits))])
+    allowed[0] |= not allowed.any()
+    values = np.array(logits, np.float32)
+    assert allowed[drawn(values, allowed, 0.85, share)]
+    assert values[drawn(values, allowed, 1e-4, 0.5)] > values[allowed].max() - 0.01
