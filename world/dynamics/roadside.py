@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,14 @@ TOGETHER = 64  # stretches at once
 ON_PAVEMENT = frozenset({Kind.LAMP, Kind.BENCH, Kind.BIN, Kind.SHELTER, Kind.BOLLARD})
 MARGINS = {Kind.TREE: 0.4}  # m from roads and pavements, else 0.5
 LIKE = PrefixConfig(FEATURES, ROADSIDE.size, ROADSIDE_TOKENS, CONDITIONS, width=96, heads=4, layers=3)
-BEHIND = {  # m from the kerb, of every bin
-    name: np.linspace(ROADSIDE.field(name).low, ROADSIDE.field(name).high, ROADSIDE.field(name).count)
-    for name in ("near", "far")
+_EVERY = np.arange(ROADSIDE.size)
+_FIRST = ROADSIDE.first("kind")
+_BEGIN = {  # what an object, or the end, begins with: whether there may be more objects, and more on the pavement
+    (more, pavement): np.array(
+        [_FIRST + k for k, kind in enumerate(KINDS) if more and (pavement or kind not in ON_PAVEMENT)] + [ROADSIDE.end]
+    )
+    for more in (False, True)
+    for pavement in (False, True)
 }
 _DRAW = 901  # purpose of random numbers
 
@@ -130,41 +136,24 @@ class _Written:
     last: int = 0  # bin of s of the last object
     done: bool = False
 
-    def allowed(self) -> np.ndarray:
-        """bool [V]: which tokens may come next."""
-        out = np.zeros(ROADSIDE.size, bool)
-        if not self.tokens:
-            out[ROADSIDE.end] = True
-            if self.count < MOST_OBJECTS:
-                out[ROADSIDE.span("kind")] = [
-                    kind not in ON_PAVEMENT or self.last <= self._window(kind)[1] for kind in KINDS
-                ]
-            return out
-        kind, pavement = kind_of(self.tokens[0]), self.stretch.side.pavement
-        if len(self.tokens) == 1:
-            low, high = self._window(kind)
-            first = max(low, self.last)
-            out[ROADSIDE.first("s") + first : ROADSIDE.first("s") + max(high, first) + 1] = True
-        elif len(self.tokens) == 2:
-            for name in ("near", "far"):
-                values = BEHIND[name]
-                if kind in ON_PAVEMENT:
-                    fits = (values >= 0.3) & (values <= max(1.2, pavement))
-                elif kind == Kind.TREE:
-                    fits = values >= 0.6
-                else:
-                    fits = values >= pavement + (0.6 if kind in BARRIERS else 2.5)
-                out[ROADSIDE.span(name)] = fits
-        else:
-            out[ROADSIDE.span(SHAPE_FIELDS[kind][len(self.tokens) - 3])] = True
-        return out
+    def __post_init__(self) -> None:
+        (low, high), length = self.stretch.bounds, self.stretch.length
+        field = ROADSIDE.field("s")
+        self._anywhere = field.bin(low), field.bin(high)  # the first and the last bin of s where things stand
+        self._on_pavement = field.bin(1.0), field.bin(max(1.0, length - 1.0))  # and where those of the pavement do
 
-    def _window(self, kind: Kind) -> tuple[int, int]:
-        """The first and the last bin of s where a kind may stand."""
-        low, high = self.stretch.bounds
-        if kind in ON_PAVEMENT:
-            low, high = 1.0, max(1.0, self.stretch.length - 1.0)
-        return ROADSIDE.field("s").bin(low), ROADSIDE.field("s").bin(high)
+    def allowed(self) -> np.ndarray:
+        """int [N]: which tokens may come next."""
+        if not self.tokens:
+            return _BEGIN[self.count < MOST_OBJECTS, self.last <= self._on_pavement[1]]
+        kind = kind_of(self.tokens[0])
+        if len(self.tokens) == 1:
+            low, high = self._on_pavement if kind in ON_PAVEMENT else self._anywhere
+            begin, first = ROADSIDE.first("s"), max(low, self.last)
+            return _EVERY[begin + first : begin + max(high, first) + 1]
+        if len(self.tokens) == 2:
+            return _behind(kind, self.stretch.side.pavement)
+        return _EVERY[ROADSIDE.span(SHAPE_FIELDS[kind][len(self.tokens) - 3])]
 
     def take(self, token: int) -> list[int] | None:
         """One token more; an object's tokens when it is whole."""
@@ -177,6 +166,23 @@ class _Written:
         whole, self.tokens = self.tokens, []
         self.last, self.count = whole[1] - ROADSIDE.first("s"), self.count + 1
         return whole
+
+
+@lru_cache(maxsize=256)
+def _behind(kind: Kind, pavement: float) -> np.ndarray:
+    """int [N]: tokens of how far behind the kerb a kind may stand. pavement: its width, m."""
+    found = []
+    for name in ("near", "far"):
+        one = ROADSIDE.field(name)
+        values = one.low + (one.high - one.low) * np.arange(one.count) / (one.count - 1)
+        if kind in ON_PAVEMENT:
+            fits = (values >= 0.3) & (values <= max(1.2, pavement))
+        elif kind == Kind.TREE:
+            fits = values >= 0.6
+        else:
+            fits = values >= pavement + (0.6 if kind in BARRIERS else 2.5)
+        found.append(ROADSIDE.first(name) + np.flatnonzero(fits))
+    return np.concatenate(found)
 
 
 class _Lining:

@@ -182,7 +182,7 @@ class _Expansion:
         return logits
 
     def _drawn(self, logits: np.ndarray, allowed: np.ndarray) -> int:
-        return drawn(logits, allowed, HEAT, self.dice.random())
+        return drawn(logits, np.flatnonzero(allowed), HEAT, self.dice.random())
 
     def _directions(self, last: int) -> np.ndarray:
         """Tokens of the next arm's direction, counter-clockwise after the last one's, or END."""

@@ -91,12 +91,21 @@ class Writing:
         return logits
 
 
-def drawn(logits: np.ndarray, allowed: np.ndarray, heat: float, share: float) -> int:
-    """A token of logits [V], of those that `allowed` bool [V] leaves: by softmax at a temperature. share: a number in [0, 1) that decides."""
-    among = np.flatnonzero(allowed)
-    chances = logits[among].astype(np.float64) / heat
-    chances = np.exp(chances - chances.max()).cumsum()
-    return int(among[min(int(np.searchsorted(chances, share * chances[-1], side="right")), len(among) - 1)])
+def drawn(logits: np.ndarray, among: np.ndarray, heat: float, share: float) -> int:
+    """One of the tokens `among` int [N], by the softmax of their logits [V] at a temperature. share: a number in [0, 1) that decides."""
+    return int(among[_drawn(logits, among, heat, share)])
+
+
+@njit(cache=True, nogil=True)
+def _drawn(logits, among, heat, share):
+    chances = np.empty(len(among))
+    for k, token in enumerate(among):
+        chances[k] = logits[token] / heat
+    most, whole = chances.max(), 0.0
+    for k in range(len(among)):
+        whole += math.exp(chances[k] - most)
+        chances[k] = whole
+    return min(np.searchsorted(chances, share * whole, side="right"), len(among) - 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -156,7 +165,7 @@ def _next(weights, keys, values, known, prefix, count, tokens, written):
     return logits
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _attended(query, keys, values, known, prefix, scores, out):
     """What a query [width] sees of keys [width, N] and values [N, width]: the first len(scores) of them, those of the prefix that are known."""
     width, count = len(query), len(scores)
@@ -198,7 +207,7 @@ def _normed(x, scale, out):
         out[k] = x[k] * by * scale[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _times(x, matrix, out, which):
     """out [B, M] = x [B, N] @ matrix [N, M], in the rows `which`: four of the matrix's rows at a time, which all of those use."""
     n, m = matrix.shape

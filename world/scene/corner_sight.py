@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import numpy as np
+from numba import njit
 
 from world.scene.frontage import Box
 from world.scene.hd_map import HDMap
@@ -40,13 +42,23 @@ def lines(place: HDMap, only: Collection[int] | None = None) -> np.ndarray:
 
 def blocked(sights: np.ndarray, box: Box) -> np.ndarray:
     """bool [N]: which lines [N, 4] pass through a box (slab method, Kay and Kajiya 1986)."""
-    x, y, heading, length, width = box
-    c, s = np.cos(heading), np.sin(heading)
-    start, way = sights[:, :2] - (x, y), sights[:, 2:] - sights[:, :2]
-    low, high = np.zeros(len(sights)), np.ones(len(sights))
-    for axis, half in (((c, s), length / 2), ((-s, c), width / 2)):
-        at, step = start @ np.array(axis), way @ np.array(axis)
-        step = np.where(np.abs(step) < 1e-9, 1e-9, step)
-        near, far = (-half - at) / step, (half - at) / step
-        low, high = np.maximum(low, np.minimum(near, far)), np.minimum(high, np.maximum(near, far))
-    return low <= high
+    found: np.ndarray = _blocked(sights, *box)
+    return found
+
+
+@njit(cache=True)
+def _blocked(sights, x, y, heading, length, width):
+    c, s = math.cos(heading), math.sin(heading)
+    found = np.zeros(len(sights), np.bool_)
+    for k in range(len(sights)):
+        x0, y0 = sights[k, 0] - x, sights[k, 1] - y
+        dx, dy = sights[k, 2] - sights[k, 0], sights[k, 3] - sights[k, 1]
+        low, high = 0.0, 1.0
+        for ux, uy, half in ((c, s, length / 2), (-s, c, width / 2)):
+            at, step = x0 * ux + y0 * uy, dx * ux + dy * uy
+            if abs(step) < 1e-9:
+                step = 1e-9
+            near, far = (-half - at) / step, (half - at) / step
+            low, high = max(low, min(near, far)), min(high, max(near, far))
+        found[k] = low <= high
+    return found

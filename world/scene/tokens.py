@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 
 from world.errors import DataError
 from world.scene.graph import Point
@@ -64,39 +66,42 @@ class Field:
         return 0.5 * (self.high - self.low) / (self.count - 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vocabulary:
     """Fields that have tokens of their own one after the other, then BEGIN and END of a sequence."""
 
     fields: tuple[Field, ...]
 
+    @cached_property
+    def _spans(self) -> dict[str, tuple[Field, int]]:
+        """Every field with its first token."""
+        firsts = accumulate((field.count for field in self.fields), initial=0)
+        return {field.name: (field, first) for field, first in zip(self.fields, firsts, strict=False)}
+
     def first(self, name: str) -> int:
         """The first token of a field."""
-        at = 0
-        for field in self.fields:
-            if field.name == name:
-                return at
-            at += field.count
-        raise KeyError(name)
+        return self._spans[name][1]
 
     def field(self, name: str) -> Field:
-        return next(field for field in self.fields if field.name == name)
+        return self._spans[name][0]
 
     def token(self, name: str, value: float) -> int:
-        return self.first(name) + self.field(name).bin(value)
+        field, first = self._spans[name]
+        return first + field.bin(value)
 
     def value(self, name: str, token: int) -> float:
         """The value of a field's token. DataError where the token is another's."""
-        bin = token - self.first(name)
-        if not 0 <= bin < self.field(name).count:
+        field, first = self._spans[name]
+        if not 0 <= token - first < field.count:
             raise DataError(f"Token {token} is no {name}; take tokens of this version's tokenizer.")
-        return self.field(name).value(bin)
+        return field.value(token - first)
 
     def span(self, name: str) -> slice:
         """The tokens of a field."""
-        return slice(self.first(name), self.first(name) + self.field(name).count)
+        field, first = self._spans[name]
+        return slice(first, first + field.count)
 
-    @property
+    @cached_property
     def begin(self) -> int:
         return sum(field.count for field in self.fields)
 

@@ -212,8 +212,7 @@ def test_tokens_one_by_one_are_tokens_at_once() -> None:
 
 @given(st.lists(st.floats(-20, 20), min_size=4, max_size=12), st.integers(1, 4095), st.floats(0, 1, exclude_max=True))
 def test_what_is_drawn_is_allowed(logits: list[float], which: int, share: float) -> None:
-    allowed = np.array([bool(which >> k & 1) for k in range(len(logits))])
-    allowed[0] |= not allowed.any()
-    values = np.array(logits, np.float32)
-    assert allowed[drawn(values, allowed, 0.85, share)]
-    assert values[drawn(values, allowed, 1e-4, 0.5)] > values[allowed].max() - 0.01
+    among = np.flatnonzero([which >> k & 1 for k in range(len(logits))] + [1])[: len(logits)]
+    values = np.array([*logits, 0.0], np.float32)
+    assert drawn(values, among, 0.85, share) in among
+    assert values[drawn(values, among, 1e-4, 0.5)] > values[among].max() - 0.01
