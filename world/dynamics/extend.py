@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
 from world.dynamics import roadside, streets
 from world.dynamics.dreamt import Dreamt, GrowingPlace, dreamt_place, lined
@@ -152,7 +153,7 @@ def _with_new(old: np.ndarray, before: HDMap, made: HDMap, new: np.ndarray) -> n
     for k in np.flatnonzero(ruled & np.isin(old["street"], sorted(changes.streets))):
         gone[k] = posts.pop(_post(old[k]), None) is None
     behind = np.flatnonzero(np.isin(old["kind"], _BEHIND) & touched & ~gone)
-    samples = [_samples(_box(old[k])) for k in behind]
+    samples = [_samples(*_box(old[k])) for k in behind]
     if samples:
         whose = np.repeat(behind, [len(own) for own in samples])
         gone[whose[covers(changes.paved(), np.concatenate(samples)) > 0]] = True
@@ -211,16 +212,18 @@ def _renumbered(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     return np.array([*found, -1], np.int32)
 
 
-def _samples(box: Box) -> np.ndarray:
+@njit(cache=True)
+def _samples(x: float, y: float, heading: float, length: float, width: float) -> np.ndarray:
     """Points [N, 2] all over a box but for its edge, SURE m wide, 1.5 m apart at most."""
-    x, y, heading, length, width = box
-    sides = [
-        np.linspace(-side / 2, side / 2, max(2, math.ceil(side / 1.5) + 1))
-        for side in (length - 2 * SURE, width - 2 * SURE)
-    ]
-    a, b = (part.ravel() for part in np.meshgrid(*sides))
+    length, width = length - 2 * SURE, width - 2 * SURE
+    along, across = max(2, math.ceil(length / 1.5) + 1), max(2, math.ceil(width / 1.5) + 1)
     c, s = math.cos(heading), math.sin(heading)
-    return np.stack([x + a * c - b * s, y + a * s + b * c], 1)
+    out = np.empty((along * across, 2))
+    for k in range(len(out)):
+        a = 0.5 * length if k % along == along - 1 else k % along * (length / (along - 1)) - 0.5 * length
+        b = 0.5 * width if k // along == across - 1 else k // along * (width / (across - 1)) - 0.5 * width
+        out[k, 0], out[k, 1] = x + a * c - b * s, y + a * s + b * c
+    return out
 
 
 def _post(prop: np.void) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from world.errors import DataError
 from world.scene.arms import centre_line
 from world.scene.character import CONDITIONS, Character
 from world.scene.graph import Junction, Point, RoadGraph, Street
-from world.scene.planar import corners_fit, has_room, is_free, plan_of
+from world.scene.planar import Plan, corners_fit, has_room, is_free, plan_of
 from world.scene.tokens import (
     ARM_FIELDS,
     LANES,
@@ -263,7 +264,7 @@ class _Expansion:
         larger = replace(graph, junctions=junctions, streets=(*graph.streets, street))
         line = centre_line(larger, street)
         half = max(arm.out, arm.into) * street.lane_width
-        if not has_room(plan_of(graph, growth.lines), line, half, (self.junction, near)):
+        if not has_room(_plan(growth), line, half, (self.junction, near)):
             return None
         meets = [(here.x, here.y)] if near is None else [(here.x, here.y), end]
         if not is_free(growth.standing, line, half + street.pavement, meets):
@@ -299,6 +300,12 @@ class _Expansion:
         ]
         nearest = min(away, default=(math.inf, -1))
         return nearest[1] if nearest[0] < SNAP else None
+
+
+@lru_cache(maxsize=2)
+def _plan(growth: Growth) -> Plan:
+    """Asked for again while arms are without room."""
+    return plan_of(growth.graph, growth.lines)
 
 
 def grow(
