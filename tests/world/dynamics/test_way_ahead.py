@@ -81,7 +81,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(weights: Path) -> GrowingPlace:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dreamt, "JUNCTIONS", 3)
-        return dreamt_place("dreamt:3:suburban:1", weights, weights / "none")
+        return dreamt_place("dreamt:4:suburban:1", weights, weights / "none")
 
 
 def towards(place: GrowingPlace, junction: int) -> SceneState:
