@@ -40,7 +40,7 @@ from world.places import find_place
 from world.render.camera import Rig
 from world.render.painter import SHIPPED, load_painter
 from world.render.raster import check_cache
-from world.render.renderer import Renderer
+from world.render.renderer import Renderer, Shot
 from world.scene.between import between
 from world.scene.check import check
 from world.scene.facts import Facts, facts
@@ -48,10 +48,13 @@ from world.scene.places import towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, stack, to_bytes
 
 By = Literal["rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
-AT_MOST = 0.035  # s for a picture, where two are drawn a tenth of a second
+AT_MOST = 0.07  # s for pictures, where two are drawn a tenth of a second
 VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
 SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
+
+
+_NOTHING = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,21 @@ class SceneWorld:
         return _shown(self, name)[None], Motion(7.0), Control()
 
     def draw(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
-        """The picture of one drive, uint8 [H, W, 3]."""
-        if not size[0]:
-            return np.zeros((0, 0, 3), np.uint8)
+        """The picture of one drive, uint8 [H, W, 3]; nothing where it has no size."""
+        return self.shot(state, size).picture if size[0] else _NOTHING
+
+    def shot(
+        self,
+        state: SceneState,
+        size: tuple[int, int],
+        before: SceneState | None = None,
+        known: np.ndarray | None = None,
+    ) -> Shot:
+        """The same with what it is made of; before, known: as a Renderer takes them."""
         with self._drawing:
-            return self.renderer.draw(state, replace(self.rig, height=size[0], width=size[1]))
+            return self.renderer.shot(
+                state, replace(self.rig, height=size[0], width=size[1]), before=before, known=known
+            )
 
 
 @lru_cache(maxsize=64)
@@ -159,7 +172,8 @@ class SceneDream:
             raise DataError(f"The picture size is {', '.join(map(str, SIZES))} on the dial, not {steps}.")
         self.model, self.steps, self.seed = model, steps, seed
         self.smooth = smooth
-        self._seconds = 0.0  # that the last picture took
+        self._seconds, self._share = 0.0, 1.0  # that the last picture took; of them, what one halfway took
+        self._known: np.ndarray | None = None  # what the painter said of the last picture
         self.frame: Frame | None = None
         self._scene: SceneState | None = None
         self._place, self._horizon = "", Horizon()
@@ -217,8 +231,8 @@ class SceneDream:
     def went(self, after: SceneState, control: Control) -> Frame:
         """The frame after a step that was taken elsewhere, as in a batch, from what `before` gave."""
         before, self._scene = self.state_now, after
-        halfway = between(before, self._scene, 0.5) if self.smooth and self._seconds < AT_MOST else None
-        return self._publish(control, self.index + 1, halfway)
+        both = self.smooth and self._seconds * (1 + self._share) < AT_MOST
+        return self._publish(control, self.index + 1, before if both else None)
 
     def drive(self, command: int, target_speed: float) -> Action:
         """What the driver would do now, given a command and a target speed in m/s."""
@@ -250,7 +264,7 @@ class SceneDream:
 
     def go_back_to(self, fork: SceneDream) -> None:
         """From here on as `fork` stands."""
-        self.frame, self._scene, self._place = fork.frame, fork._scene, fork._place
+        self.frame, self._scene, self._place, self._known = fork.frame, fork._scene, fork._place, fork._known
         self._horizon = fork._horizon.fork()
 
     def reseed(self, seed: int) -> None:
@@ -304,15 +318,24 @@ class SceneDream:
         """More than the file of such a drive takes."""
         return 2 * sum(getattr(self.state_now, name).nbytes for name in ARRAYS) + 2**20
 
-    def _publish(self, control: Control, index: int, halfway: SceneState | None = None) -> Frame:
+    def _publish(self, control: Control, index: int, before: SceneState | None = None) -> Frame:
+        """The frame of the scene as it stands; with one halfway from `before`, the scene of the last frame, where that is given."""
         scene, size = self.state_now, SIZES[self.steps]
         true, ego = facts(scene), scene.ego[0]
-        first = None if halfway is None else self.model.draw(halfway, size)
-        began = time.perf_counter()
-        image = self.model.draw(scene, size)
-        self._seconds = time.perf_counter() - began
+        halfway, began = None, time.perf_counter()
+        if before is not None and size[0]:
+            known = self._known if self.frame is not None and self.frame.image.shape[:2] == size else None
+            halfway = self.model.shot(between(before, scene, 0.5), size, before, known).picture
+        first = time.perf_counter() - began
+        image, self._known = _NOTHING, None
+        if size[0]:
+            shot = self.model.shot(scene, size)
+            image, self._known = shot.picture, shot.gains
+        self._seconds = time.perf_counter() - began - first
+        if halfway is not None:
+            self._share = first / self._seconds
         motion = Motion(float(ego["speed"]), float(ego["yaw_rate"]))
-        self.frame = Frame(image, index, control, motion, readout_of(true), first)
+        self.frame = Frame(image, index, control, motion, readout_of(true), halfway)
         return self.frame
 
 

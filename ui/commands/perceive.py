@@ -29,7 +29,7 @@ def train(
     minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 30.0,
     drawn: Annotated[
         int, typer.Option(min=1, help="Pictures drawn as in play, to begin with; some 20 a second.")
-    ] = 8000,
+    ] = 12000,
     workers: Workers = 2,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...: where the network is trained.")] = "cpu",
     seed: Seed = 0,
@@ -58,7 +58,7 @@ def evaluate(
         Path | None, typer.Option(exists=True, file_okay=False, help="Default: the network that came along.")
     ] = None,
     lessons: Lessons = None,
-    count: Annotated[int, typer.Option(min=1, help="Plainly drawn pictures, where there are no lessons.")] = 480,
+    count: Annotated[int, typer.Option(min=1, help="Drawn pictures, where there are no lessons.")] = 480,
     cache: Annotated[Path, typer.Option(help="Where pictures are kept.")] = Path("runs/perceive-pictures"),
     workers: Workers = 2,
     seed: Seed = 0,

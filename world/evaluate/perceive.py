@@ -51,7 +51,7 @@ def evaluate_perceive(
     workers: int = 2,
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """`lessons`: a folder of traced lessons of test towns; None: `count` plainly drawn pictures of those. cache: where pictures are kept.
+    """`lessons`: a folder of traced lessons of test towns; None: `count` drawn pictures of those. cache: where pictures are kept.
 
     Raises WeightsError where `weights` holds no network, DataError for a folder without lessons or with other towns'.
     """

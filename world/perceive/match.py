@@ -21,6 +21,7 @@ APART = 2.0  # m between the spots of a lane that are looked at
 MARGIN = 2.0  # m of a lane at its beginning and before its junction where no drive begins
 DISTANCE = 0.3  # of the logarithm of m to a junction: what a reading is off by
 LEAST_ODDS = 0.02  # of anything: a reading may always be wrong
+BRAKES, SHORT = 3.0, 0.5  # m/s2; nats of every m that a spot is nearer to a junction than the car could stop in
 EQUAL = 0.7  # nats within which spots are as good as each other
 CHOICE = 401  # purpose of random numbers
 
@@ -54,8 +55,8 @@ def spots(place: Place) -> Spots:
     return Spots(place, lane, s, wide[forward, street], wide[1 - forward, street], lanes["number"][lane], away)
 
 
-def unlikeness(found: Spots, reading: Reading) -> np.ndarray:
-    """How little each spot is like what was read, in nats."""
+def unlikeness(found: Spots, reading: Reading, speed: float = 0.0) -> np.ndarray:
+    """How little each spot is like what was read, in nats; a junction that cannot be taken at that speed (m/s) is unlike anything."""
     odds = {name: -np.log(np.maximum(part, LEAST_ODDS)) for name, part in reading.odds.items()}
     cost = odds["lanes"][np.minimum(found.ours, MOST_LANES) - 1]
     cost = cost + odds["opposite"][np.minimum(found.other, MOST_LANES)]
@@ -65,15 +66,16 @@ def unlikeness(found: Spots, reading: Reading) -> np.ndarray:
         near, np.minimum(odds["junction"][AHEAD], odds["junction"][INSIDE]), odds["junction"][NOWHERE]
     )
     off = np.log1p(found.junction) - math.log1p(reading.sight.junction)
-    return cost + np.where(near, np.abs(off) / DISTANCE, 0.0)
+    missing = np.maximum(0.0, speed**2 / (2 * BRAKES) - found.junction)
+    return cost + np.where(near, np.abs(off) / DISTANCE, 0.0) + SHORT * missing
 
 
-def match(reading: Reading, names: Sequence[str], seed: int) -> tuple[Place, int, float]:
-    """The place, lane and s (m, of the rear axle) most like what was read; among equals the seed decides. DataError: there is no street."""
+def match(reading: Reading, names: Sequence[str], seed: int, speed: float = 0.0) -> tuple[Place, int, float]:
+    """The place, lane and s (m, of the rear axle) most like what was read, for a car at that speed (m/s); among equals the seed decides. DataError: there is no street."""
     best: list[tuple[float, Spots, int]] = []
     for name in names:
         found = spots(load_place(name))
-        cost = unlikeness(found, reading)
+        cost = unlikeness(found, reading, speed)
         best += [(float(cost[k]), found, int(k)) for k in np.flatnonzero(cost <= cost.min(initial=math.inf) + EQUAL)]
     if not best:
         raise DataError("No street of these places leads on; take a larger map.")

@@ -64,7 +64,7 @@ def scene_of(
     rig: Rig | None = None,
 ) -> SceneState:
     """The scene of a reading; otherwise as `scene_from`."""
-    place, lane, s = match(reading, names, seed)
+    place, lane, s = match(reading, names, seed, speed or 0.0)
     sight, rig = reading.sight, rig or Rig()
     control = control or Control(weather=sight.weather, time=sight.time)
     state = start(place, seed, control, SPEED if speed is None else speed, lane=lane, s=s)

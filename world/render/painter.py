@@ -355,10 +355,24 @@ def repaint(
     painter: Painter, gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray, plain: np.ndarray
 ) -> np.ndarray:
     """Linear radiance float32 [H, W, 3] of one picture, from its plain shading's."""
-    scale = painter.config.scale
-    seen, told = features(gbuffer, view, light, amounts, plain, scale), conditions(view, light, amounts)
-    out, radiance = paint(painter, seen, told), np.empty_like(plain)
-    _lit(radiance, plain, out, gbuffer.coverage, scale, painter.config.sky, F(OFFSET / light.exposure))
+    return relit(painter, gbuffer, light, plain, gains(painter, gbuffer, view, light, amounts, plain))
+
+
+def gains(
+    painter: Painter, gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray, plain: np.ndarray
+) -> np.ndarray:
+    """What the painter says of one picture: gains and offsets float32 [h, w, 6] of squares of its pixels."""
+    seen = features(gbuffer, view, light, amounts, plain, painter.config.scale)
+    return paint(painter, seen, conditions(view, light, amounts))
+
+
+def relit(
+    painter: Painter, gbuffer: GBuffer, light: Light, plain: np.ndarray, out: np.ndarray, moved: bool = False
+) -> np.ndarray:
+    """Linear radiance float32 [H, W, 3] of plain shading under `gains`. moved: those are of the picture that the G-buffer's motion is since,
+    and move with what stands there."""
+    radiance, unit = np.empty_like(plain), F(OFFSET / light.exposure)
+    _lit(radiance, plain, out, gbuffer.coverage, gbuffer.motion, moved, painter.config.scale, painter.config.sky, unit)
     return radiance
 
 
@@ -372,22 +386,25 @@ def paint(painter: Painter, seen: np.ndarray, told: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def _lit(radiance, plain, out, coverage, scale, sky, unit):
+def _lit(radiance, plain, out, coverage, motion, moved, scale, sky, unit):
     """`lit`, of gains and offsets that lie between those of squares of pixels."""
     height, width = coverage.shape
     rows, columns = out.shape[0], out.shape[1]
     one, zero, step = F(1.0), F(0.0), F(1.0) / F(scale)
     for row in prange(height):
-        y = min(F(rows - 1), max(zero, (F(row) + F(0.5)) * step - F(0.5)))
-        above = int(y)
-        below, fy = min(above + 1, rows - 1), y - F(above)
         for col in range(width):
             share = one if sky else coverage[row, col]
             if share == zero:
                 for k in range(3):
                     radiance[row, col, k] = plain[row, col, k]
                 continue
-            x = min(F(columns - 1), max(zero, (F(col) + F(0.5)) * step - F(0.5)))
+            down, along = F(row) + F(0.5), F(col) + F(0.5)
+            if moved:
+                down, along = down + motion[row, col, 1], along + motion[row, col, 0]
+            y = min(F(rows - 1), max(zero, down * step - F(0.5)))
+            above = int(y)
+            below, fy = min(above + 1, rows - 1), y - F(above)
+            x = min(F(columns - 1), max(zero, along * step - F(0.5)))
             left = int(x)
             right, fx = min(left + 1, columns - 1), x - F(left)
             a, b, c, d = (one - fy) * (one - fx), (one - fy) * fx, fy * (one - fx), fy * fx

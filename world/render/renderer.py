@@ -22,7 +22,7 @@ from world.render.gbuffer import GBuffer
 from world.render.library import EMISSIONS, MATERIALS
 from world.render.light import Light, light, sun_position
 from world.render.mesh import Mesh, placed
-from world.render.painter import Painter, repaint
+from world.render.painter import Painter, gains, relit
 from world.render.shading import shade
 from world.render.textures import NAMES, texture
 from world.render.tiles import Tiles
@@ -44,7 +44,7 @@ BEFORE, ASIDE = (
 @dataclass(frozen=True, eq=False)
 class Shot:
     """Everything that a picture is made of. around: what its G-buffer was drawn with; plain, radiance float32 [H, W, 3]: linear, before air, of plain shading and as painted (the
-    same without a painter); picture uint8 [H, W, 3]."""
+    same without a painter); picture uint8 [H, W, 3]; gains: what the painter said, none without one."""
 
     view: View
     light: Light
@@ -53,6 +53,7 @@ class Shot:
     plain: np.ndarray
     radiance: np.ndarray
     picture: np.ndarray
+    gains: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +91,30 @@ class Renderer:
         """The picture of one drive, uint8 [H, W, 3]."""
         return self.shot(state, rig, row).picture
 
-    def shot(self, state: SceneState, rig: Rig, row: int = 0, before: SceneState | None = None) -> Shot:
-        """The picture of one drive with its G-buffer and radiance; motion in it is since `before`, the same drive earlier."""
+    def shot(
+        self,
+        state: SceneState,
+        rig: Rig,
+        row: int = 0,
+        before: SceneState | None = None,
+        known: np.ndarray | None = None,
+    ) -> Shot:
+        """The picture of one drive with its G-buffer and radiance; motion in it is since `before`, the same drive earlier.
+
+        known: the gains of that one's picture, of the same size. They move along with what stands there, and the painter is not asked again: good enough for a
+        twentieth of a second.
+        """
         scenery, amounts = self.assemble(state, rig, row, before), state.amounts[row]
         eye, now = scenery.view, scenery.light
         around = scenery.around
         gbuffer = self._rasterizer.draw(scenery.parts, eye, now, around)
         plain = radiance = shade(gbuffer, eye, now, amounts, around.lamps, around.beams)
         if self.painter is not None:
-            radiance = repaint(self.painter, gbuffer, eye, now, amounts, plain)
-        shot = Shot(eye, now, around, gbuffer, plain, radiance, _UNDEVELOPED)
+            moved = known is not None
+            if known is None:
+                known = gains(self.painter, gbuffer, eye, now, amounts, plain)
+            radiance = relit(self.painter, gbuffer, now, plain, known, moved)
+        shot = Shot(eye, now, around, gbuffer, plain, radiance, _UNDEVELOPED, known)
         return replace(shot, picture=developed(radiance, shot, state, row))
 
     def assemble(

@@ -30,7 +30,7 @@ def train_perceive(
     out: Path,
     minutes: float,
     *,
-    count: int = 8000,
+    count: int = 12000,
     cache: Path | None = None,
     config: PerceiveConfig | None = None,
     batch: int = BATCH,

@@ -52,6 +52,13 @@ def test_said_conditions_hold_and_speed_too() -> None:
     assert targets(state, Rig()).weather == Weather.FOG_3 and state.ego["speed"][0] == 3.0
 
 
+def test_who_comes_fast_begins_where_there_is_room_to_stop() -> None:
+    sight = replace(STREET, junction=6.0)
+    at = {speed: targets(scene_of(reading(output_of([sight])), NAMES, 0, speed), Rig()) for speed in (0.0, 15.0)}
+    assert at[0.0].junction < 9 and at[15.0].junction > 35
+    assert {(one.lanes, one.opposite, one.lane) for one in at.values()} == {(2, 2, 1)}
+
+
 def test_the_same_seed_gives_the_same_scene_and_another_another() -> None:
     read = reading(output_of([STREET]))
     hashes = [scene_of(read, NAMES, seed).hash() for seed in (1, 1, 2, 3)]

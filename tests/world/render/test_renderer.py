@@ -10,9 +10,12 @@ import pytest
 from world.controls import Control
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.evaluate.pictures import psnr
 from world.render.camera import Rig, View
 from world.render.materials import Surface
-from world.render.renderer import Renderer
+from world.render.painter import PAINTER, load_painter, relit
+from world.render.renderer import Renderer, developed, renderer
+from world.scene.between import between
 from world.scene.places import load_place, towns
 from world.scene.query import place_on
 from world.scene.state import SceneState
@@ -38,9 +41,9 @@ def test_what_is_left_out_is_out_of_sight(drive: list[SceneState], rig: Rig, mon
 
 
 def test_motion_leads_to_where_things_were(drive: list[SceneState]) -> None:
-    rig, renderer = Rig(384, 216), Renderer()
-    was, now = renderer.shot(drive[-2], rig).gbuffer, renderer.shot(drive[-1], rig, before=drive[-2]).gbuffer
-    assert renderer.shot(drive[-1], rig).gbuffer.motion.max() == 0
+    rig, plain = Rig(384, 216), Renderer()
+    was, now = plain.shot(drive[-2], rig).gbuffer, plain.shot(drive[-1], rig, before=drive[-2]).gbuffer
+    assert plain.shot(drive[-1], rig).gbuffer.motion.max() == 0
     row, col = np.mgrid[: rig.height, : rig.width]
     x, y = np.rint(col + now.motion[..., 0]).astype(int), np.rint(row + now.motion[..., 1]).astype(int)
     inside = (x >= 0) & (x < rig.width) & (y >= 0) & (y < rig.height) & (now.coverage == 1)
@@ -52,6 +55,18 @@ def test_motion_leads_to_where_things_were(drive: list[SceneState]) -> None:
     stayed = np.abs(was.albedo - now.albedo)[standing].mean()
     led = np.abs(was.albedo[y[standing], x[standing]] - now.albedo[standing]).mean()
     assert led < 0.6 * stayed
+
+
+def test_what_the_painter_said_moves_along(drive: list[SceneState]) -> None:
+    rig, painted = Rig(256, 144), renderer(load_painter(PAINTER))
+    halfway = between(drive[-2], drive[-1], 0.5)
+    known, whole = painted.shot(drive[-2], rig).gains, painted.shot(halfway, rig)
+    moved = painted.shot(halfway, rig, before=drive[-2], known=known)
+    assert moved.gains is known
+    assert known is not None and painted.painter is not None
+    left = relit(painted.painter, moved.gbuffer, moved.light, moved.plain, known)  # where it was in the picture before
+    close, far = (psnr(developed(light, moved, halfway), whole.picture) for light in (moved.radiance, left))
+    assert close > max(36, far + 2)
 
 
 def test_a_long_street_is_there_to_its_end() -> None:
