@@ -22,6 +22,7 @@ from bridge.errors import DataError, WeightsError
 from bridge.plan_state import timeline_from, timeline_plain
 from bridge.session import Session
 from world.dream import AnyWorld, restore
+from world.dynamics.dreamt import is_dreamt
 from world.scene.places import towns
 from world.scene_world import SceneWorld
 
@@ -56,7 +57,8 @@ def unpack(session: Session, data: bytes, name: str = "The file", maps: bool = T
     tensors, plain = _read(data, name)
     _check_weights(model, plain, name)
     try:
-        if not maps and isinstance(model, SceneWorld) and plain["dream"]["place"] not in chain(*towns().values()):
+        place = plain["dream"]["place"] if isinstance(model, SceneWorld) else ""
+        if not maps and place and place not in chain(*towns().values()) and not is_dreamt(place):
             raise DataError(f"{name} drives in a map of its own; go on with it by `lucidrive dream --load-state`.")
         dream = restore(model, tensors, plain["dream"])
         session.dream.fits(dream)

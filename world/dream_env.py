@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,6 +41,13 @@ OPTIONS = ("scene", "prompt", *WORDS, "level", "speed")
 CRUISE = 30 / 3.6  # m/s that the driver in `info` aims at where nobody says otherwise
 OFF_ROAD_COST, CONTACT_COST = 0.5, 5.0
 OBSERVATIONS = ("picture", "vector")
+_NAMES = {
+    "readout": [field.name for field in fields(Readout)],
+    "motion": [field.name for field in fields(Motion)],
+    "control": [field.name for field in fields(Control) if field.name != "action"],
+}
+_READOUT, _MOTION, _CONTROL = (attrgetter(*names) for names in _NAMES.values())
+_KEYS = [f"{part}.{name}" for part, names in _NAMES.items() for name in names]  # of `info`
 IMPORTED_IN = os.getpid()  # another process that has this module already was forked
 
 
@@ -163,8 +171,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One frame on. DataError for an action that is none, and when the dream falls apart (numbers not finite)."""
-        control = self.told(action)
-        frame, self._ahead = self._ahead or self.dream.step(control), None
+        frame, self._ahead = self._ahead or self.dream.step(self.told(action)), None
         readout, touched = frame.readout, self._touching
         reward = max(0.0, readout.speed) * DT * (1 - readout.off_road) - OFF_ROAD_COST * readout.off_road
         info = self._look(frame)
@@ -237,15 +244,13 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
 
     def _look(self, frame: Frame) -> dict[str, Any]:
         """Shows the script a new frame; what is told of it."""
-        self._trail.append((*astuple(frame.motion), *astuple(frame.readout)))
+        motion, readout, control = _MOTION(frame.motion), _READOUT(frame.readout), _CONTROL(frame.control)
+        self._trail.append((*motion, *readout))
         self._touching = isinstance(self._dream, SceneDream) and frame.readout.collision >= 0.5
         self._cue = self._script.next(frame)
         driver = self.dream.drive(self._cue.control.command, self._cue.target_speed)
-        control = asdict(frame.control)
         return {
-            **{f"readout.{name}": value for name, value in asdict(frame.readout).items()},
-            **{f"motion.{name}": value for name, value in asdict(frame.motion).items()},
-            **{f"control.{name}": value for name, value in control.items() if name != "action"},
+            **dict(zip(_KEYS, (*readout, *motion, *control), strict=True)),
             "driver.steer": driver.steer,
             "driver.accel": driver.accel,
             "target_speed": float(self._cue.target_speed),
@@ -314,7 +319,7 @@ def _named(option: str, kind: type[IntEnum], value: Any) -> int:
 
 def _frame(index: int, row: tuple[float, ...]) -> Frame:
     """A frame as a script may see it, out of its row of the trail."""
-    values = dict(zip((field.name for field in fields(Readout)), row[2:], strict=True))
+    values = dict(zip(_NAMES["readout"], row[2:], strict=True))
     whole: dict[str, Any] = {name: int(values[name]) for name in ("weather", "time")}
     motion, readout = Motion(*row[:2]), Readout(**values | whole)
     return Frame(np.zeros((0, 0, 3), np.uint8), index, Control(), motion, readout)

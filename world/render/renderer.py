@@ -78,7 +78,14 @@ class Renderer:
     def __init__(self, painter: Painter | None = None) -> None:
         self.painter = painter
         self._rasterizer = Rasterizer(library())
-        self._tiles = lru_cache(maxsize=PLACES)(Tiles)
+        self._tiles = lru_cache(maxsize=PLACES)(self._made)
+        self._newest: Tiles | None = None
+
+    def _made(self, place: Place) -> Tiles:
+        """A place's tiles; of one that has grown with what is known of it."""
+        before = self._newest if self._newest is not None and self._newest.place.name == place.name else None
+        self._newest = Tiles(place, before)
+        return self._newest
 
     def draw(self, state: SceneState, rig: Rig, row: int = 0) -> np.ndarray:
         """The picture of one drive, uint8 [H, W, 3]."""
