@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -94,6 +95,10 @@ class Renderer:
         shot = Shot(eye, now, around, gbuffer, plain, radiance, _UNDEVELOPED)
         return replace(shot, picture=developed(radiance, shot, state, row))
 
+    def alone(self, meshes: Sequence[Mesh], eye: View) -> list[float]:
+        """Pixels that each mesh would cover in a view if nothing hid it."""
+        return self._rasterizer.alone(meshes, eye)
+
     def assemble(
         self,
         state: SceneState,
@@ -116,7 +121,10 @@ class Renderer:
         parts = [Part(one.mesh, one.whose, hidden=not there) for one, there in zip(pieces, seen, strict=True)]
         mesh, whose = agents_mesh(agents, x, y, seconds, heading)
         parts.append(Part(mesh, whose, moves=True))
-        parts += [Part(one, np.zeros(1, np.int32), moves=True) for one in _signals(place, x, y, heading, seconds)]
+        parts += [
+            Part(one, np.array([1 + post], np.int32), moves=True)
+            for post, one in _signals(place, x, y, heading, seconds)
+        ]
         around = Surroundings(
             lamps=_lamps(place, x, y) if now.lamps_on else np.zeros((0, 6), np.float32),
             beams=_beams(ego, agents) if now.headlights_on else np.zeros((0, 6), np.float32),
@@ -172,15 +180,17 @@ def _signal(colour: int, x: float, y: float, z: float, heading: float) -> Mesh:
     return placed(signal_mesh(colour), x, y, z, heading)
 
 
-def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -> list[Mesh]:
-    """Posts near the car and before it, each with the colour that it shows."""
-    posts = place.props[(place.props["kind"] == int(Kind.SIGNAL)) & (place.props["signal"] >= 0)]
-    ahead = (posts["x"] - x) * math.cos(heading) + (posts["y"] - y) * math.sin(heading)
-    near = (np.hypot(posts["x"] - x, posts["y"] - y) < REACH) & (ahead > -15.0)
+def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -> list[tuple[int, Mesh]]:
+    """Posts near the car and before it, each with the colour that it shows; their places among what stands."""
+    props = place.props
+    ahead = (props["x"] - x) * math.cos(heading) + (props["y"] - y) * math.sin(heading)
+    near = (np.hypot(props["x"] - x, props["y"] - y) < REACH) & (ahead > -15.0)
     out = []
-    for post in posts[near]:
+    for index in np.flatnonzero(near & (props["kind"] == int(Kind.SIGNAL)) & (props["signal"] >= 0)):
+        post = props[index]
         colour = 2 - int(signal_colour(place.map.signals, int(post["signal"]), seconds))
-        out.append(_signal(colour, float(post["x"]), float(post["y"]), float(post["z"]), float(post["heading"])))
+        mesh = _signal(colour, float(post["x"]), float(post["y"]), float(post["z"]), float(post["heading"]))
+        out.append((int(index), mesh))
     return out
 
 
