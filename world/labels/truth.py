@@ -197,5 +197,5 @@ def _scene_flow(
         offset = points[mine][:, :2] - (one["x"], one["y"])
         cos, sin = math.cos(turn), math.sin(turn)
         there = np.stack([offset[:, 0] * cos - offset[:, 1] * sin, offset[:, 0] * sin + offset[:, 1] * cos], 1)
-        out[mine, :2] = points[mine][:, :2] - ((*there, was["x"], was["y"]))
+        out[mine, :2] = points[mine][:, :2] - np.add(there, (was["x"], was["y"]))
     return out
