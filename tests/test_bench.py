@@ -76,7 +76,11 @@ def test_the_bench_measures_dreams_of_both_families(tmp_path: Path, latent: bool
     assert all(milliseconds > 0 for part in found.values() for milliseconds in part.values())
     if isinstance(model, SceneWorld):
         parts = dream.bench_scene(model, (1,), repeats=3)
-        assert set(parts) == {"driver", "step", *(f"{part} 108x192" for part in ("G-buffer", "shading", "air"))}
+        assert set(parts) == {
+            "driver",
+            "step",
+            *(f"{part} 108x192" for part in ("G-buffer", "shading", "painting", "air")),
+        }
 
 
 def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

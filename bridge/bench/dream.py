@@ -16,6 +16,7 @@ from world.dynamics.driver import drive
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.render.air import develop
+from world.render.painter import repaint
 from world.render.shading import shade
 from world.scene_world import SIZES, SceneWorld
 
@@ -32,7 +33,7 @@ def bench_dial(model: AnyWorld, steps: int, frames: int = FRAMES) -> float:
 
 
 def bench_scene(model: SceneWorld, sizes: tuple[int, ...] = DIAL, repeats: int = REPEATS) -> dict[str, float]:
-    """Median milliseconds of what a frame of a scene takes: the driver, the step, and by size the G-buffer, shading and air."""
+    """Median milliseconds of what a frame of a scene takes: the driver, the step, and by size the G-buffer, shading, painting and air."""
     state = start(model.place(model.scenes[0]), 1)
     for _ in range(3 * WARM):
         state = step(state, [_by_driver(state)])
@@ -48,8 +49,12 @@ def bench_scene(model: SceneWorld, sizes: tuple[int, ...] = DIAL, repeats: int =
         light = median_seconds(partial(shade, shot.gbuffer, shot.view, shot.light, amounts), repeats)
         air = partial(develop, shot.radiance, shot.gbuffer, shot.view, shot.light, amounts, DT * float(state.clock[0]))
         clear = median_seconds(air, repeats)
-        name = f"{height}x{width}"
-        found |= {f"G-buffer {name}": whole - light - clear, f"shading {name}": light, f"air {name}": clear}
+        parts = {"shading": light, "air": clear}
+        if (painter := model.renderer.painter) is not None:
+            moment = (shot.gbuffer, shot.view, shot.light, amounts, shot.plain)
+            parts["painting"] = median_seconds(partial(repaint, painter, *moment), repeats)
+        parts["G-buffer"] = whole - sum(parts.values())
+        found |= {f"{part} {height}x{width}": value for part, value in parts.items()}
     return {name: 1000 * value for name, value in found.items()}
 
 

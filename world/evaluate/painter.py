@@ -6,7 +6,6 @@ both, and so is the sky: where nothing stands a reference shows the sky that is 
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from world.evaluate.pictures import psnr
 from world.judge import Judge
 from world.render.camera import Rig
 from world.render.painter import PAINTER, Painter, load_painter
-from world.render.renderer import Renderer, developed, plain_renderer, under_our_sky
+from world.render.renderer import developed, plain_renderer, renderer, under_our_sky
 from world.scene.state import SceneState
 from world.town.pathtracer import choose, mitsuba, trace_state
 from world.town.teacher import condition, of_these_assets, read
@@ -166,13 +165,6 @@ def without_fireflies(traced: np.ndarray, plain: np.ndarray) -> tuple[np.ndarray
     strayed = against > FIREFLY * usual
     share = np.where(strayed, usual / np.maximum(against, 1e-9), 1.0).astype(np.float32)
     return traced * share[..., None], float(strayed.mean())
-
-
-def renderer(painter: Painter | None) -> Renderer:
-    """One that paints so; all of a process share their tiles."""
-    one = copy.copy(plain_renderer())
-    one.painter = painter
-    return one
 
 
 def traced(state: SceneState, rig: Rig, samples: int, seed: int) -> np.ndarray:

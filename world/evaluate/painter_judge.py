@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from world.evaluate.painter import NO_PAINTER, Sources, renderer
+from world.evaluate.painter import NO_PAINTER, Sources
+from world.render.renderer import renderer
 
 NO_JUDGE = "no judge; train one with `lucidrive train judge` and give --judge DIR"
 GROUPS = ("weathers", "hours", "events", "manoeuvres")

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from world.dynamics.start import start
-from world.evaluate.painter import NO_PAINTER, renderer
+from world.evaluate.painter import NO_PAINTER
 from world.evaluate.scene_drives import on
 from world.evaluate.scene_pictures import SIZES
 from world.evaluate.steadiness import DREAMS, dreamt
 from world.render.camera import Rig
 from world.render.painter import Painter
+from world.render.renderer import renderer
 from world.scene.places import load_place, towns
 
 UNITS = ("avx512_bf16", "amx_bf16")  # as Linux calls what multiplies in bf16: vectors, and matrices

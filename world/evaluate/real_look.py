@@ -19,12 +19,11 @@ import numpy as np
 from PIL import Image
 
 from world.errors import DataError, LucidriveError
-from world.evaluate.painter import renderer
 from world.evaluate.pictures import psnr
 from world.render.camera import Rig
 from world.render.materials import Surface
 from world.render.painter import PAINTERS, Painter, PainterConfig, load_painter
-from world.render.renderer import Shot, developed, under_our_sky
+from world.render.renderer import Shot, developed, renderer, under_our_sky
 from world.scene.state import SceneState
 from world.town.teacher import moment, read
 from world.train.compute import Compute

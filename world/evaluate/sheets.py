@@ -18,11 +18,11 @@ from PIL import Image, ImageDraw
 from world.controls import FPS, Control, TimeOfDay, Weather
 from world.dynamics.start import start
 from world.errors import DataError, LucidriveError
-from world.evaluate.painter import Sources, renderer
+from world.evaluate.painter import Sources
 from world.evaluate.scene_drives import on
 from world.render.camera import Rig
 from world.render.painter import Painter
-from world.render.renderer import developed
+from world.render.renderer import developed, renderer
 from world.scene.places import load_place, towns
 
 HOURS = (TimeOfDay.DAWN, TimeOfDay.DAY, TimeOfDay.DUSK, TimeOfDay.NIGHT)

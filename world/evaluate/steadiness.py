@@ -17,12 +17,12 @@ import numpy as np
 
 from world.controls import FPS, Control, TimeOfDay, Weather
 from world.dynamics.start import start
-from world.evaluate.painter import NO_PAINTER, Each, named, no_tracer, renderer, traced
+from world.evaluate.painter import NO_PAINTER, Each, named, no_tracer, traced
 from world.evaluate.pictures import BANDS, bands, blurred, seen_before, warped
 from world.evaluate.scene_drives import on
 from world.render.camera import Rig
 from world.render.painter import Painter
-from world.render.renderer import Shot, developed, under_our_sky
+from world.render.renderer import Shot, developed, renderer, under_our_sky
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
 

@@ -188,7 +188,7 @@ def grown(painter: Painter, config: PainterConfig) -> Painter:
     """
     old, new = painter.config, config
     sizes = [(one.stem, one.head, one.condition, *one.widths) for one in (old, new)]
-    same = [(len(one.widths), one.without, one.sky, one.scale) for one in (old, new)]
+    same = [(len(one.widths), one.without, one.scale) for one in (old, new)]
     if same[0] != same[1] or any(before > after for before, after in zip(*sizes, strict=True)):
         raise ValueError(f"a painter cannot grow from {old} to {new}")
     larger = Painter(new)

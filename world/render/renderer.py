@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import zlib
 from collections.abc import Sequence
@@ -164,6 +165,13 @@ def under_our_sky(traced: np.ndarray, shot: Shot) -> np.ndarray:
 def plain_renderer() -> Renderer:
     """A process's own, for whoever draws in passing: what it builds of a place serves all of them."""
     return Renderer()
+
+
+def renderer(painter: Painter | None) -> Renderer:
+    """One that paints so; all of a process share their tiles."""
+    one = copy.copy(plain_renderer())
+    one.painter = painter
+    return one
 
 
 def _moves(now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,17 +9,11 @@ from world.render.atlas import LANE
 from world.render.lamps import CELL, CELLS, beamlight, lamplight, under
 from world.render.materials import Surface
 from world.render.shadows import sunlit
-from world.render.surfaces import albedo, noise
+from world.render.surfaces import albedo, noise, ruts, smooth, snow_lies
 
 F = np.float32
 ASPHALT, PAINT, PAVEMENT, WALL = int(Surface.ASPHALT), int(Surface.PAINT), int(Surface.PAVEMENT), int(Surface.WALL)
-FOLIAGE, GROUND = int(Surface.FOLIAGE), int(Surface.GROUND)
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def _smooth(low, high, value):
-    share = min(F(1.0), max(F(0.0), (value - low) / (high - low)))
-    return share * share * (F(3.0) - F(2.0) * share)
+GROUND = int(Surface.GROUND)
 
 
 @njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
@@ -136,22 +130,12 @@ def resolve(
                 fine = F(0.5)
                 if foot < F(1.2):
                     fine += (noise((px + lean) * F(4.0), (py - lean) * F(4.0), 9) - F(0.5)) * min(one, F(0.12) / foot)
-                water, lies, open_ = zero, zero, one
-                if kind == FOLIAGE:
-                    lies = F(0.3) + F(0.4) * _smooth(F(-0.2), F(0.7), nz)
-                else:
-                    lies = F(0.9) * _smooth(F(0.2), F(0.85), nz)
+                water, open_, track, gutter = zero, one, zero, zero
+                lane = flags & LANE and kind in (ASPHALT, PAINT, PAVEMENT, GROUND)
+                if lane:
+                    track, gutter = ruts(u)
+                lies = snow_lies(kind, nz, lane, track)
                 if kind in (ASPHALT, PAINT, PAVEMENT, GROUND):
-                    track, gutter = zero, zero
-                    if flags & LANE:
-                        side = u - np.floor(u)
-                        off = (abs(side - F(0.5)) - F(0.235)) / F(0.09)
-                        track = np.exp(-off * off)
-                        edge = F(0.5) - abs(side - F(0.5))
-                        gutter = np.exp(-edge * edge * F(180.0))
-                        lies *= F(0.83) - F(0.5) * track
-                    elif kind in (ASPHALT, PAINT):  # wheels run everywhere
-                        lies *= F(0.72)
                     if rains:
                         if kind == PAVEMENT:
                             water = F(0.75) * coarse
@@ -161,7 +145,7 @@ def resolve(
                             water = min(one, water)
                     open_ = under(boxes, cells, west, south, px, py, max(zero, pz))
                 elif kind == WALL:
-                    open_ = F(0.72) + F(0.28) * _smooth(F(-0.2), F(1.6), pz)
+                    open_ = F(0.72) + F(0.28) * smooth(F(-0.2), F(1.6), pz)
                 lit = sunlit(shadow, shadow_matrix, px, py, pz, nx, ny, nz) if sunny else one
                 t_ar, t_ag, t_ab = t_ar + ar * share, t_ag + ag * share, t_ab + ab * share
                 t_nx, t_ny, t_nz = t_nx + nx * share, t_ny + ny * share, t_nz + nz * share

@@ -15,6 +15,7 @@ from world.render.lamps import glints, nearest
 from world.render.light import Light
 from world.render.materials import Surface
 from world.render.sky import irradiance, look_up, sky, starlight, sun_disc
+from world.render.surfaces import smooth
 
 F = np.float32
 PI = F(np.pi)
@@ -102,18 +103,12 @@ def _smear(mirror, out, reach):
 
 
 @njit(cache=True, fastmath=True)
-def _smooth(low, high, value):
-    share = min(F(1.0), max(F(0.0), (value - low) / (high - low)))
-    return share * share * (F(3.0) - F(2.0) * share)
-
-
-@njit(cache=True, fastmath=True)
 def _snow_cover(lies, amount, grain, up):
     """Share of a point that is white: first where the ground's noise lets snow lie; where wheels run it is thin and grey longest."""
-    level = lies * (F(0.55) + F(0.45) * _smooth(F(-0.1), F(0.5), up)) * (F(0.45) + F(1.08) * amount)
+    level = lies * (F(0.55) + F(0.45) * smooth(F(-0.1), F(0.5), up)) * (F(0.45) + F(1.08) * amount)
     level += (grain - F(0.5)) * F(0.55) - F(0.62)
-    cover = _smooth(F(-0.04), F(0.30), level) * (F(0.82) + F(0.18) * min(F(1.0), amount * F(1.5)))
-    thin = (F(0.10) + F(0.45) * grain) * amount * _smooth(F(0.5), F(0.9), up)
+    cover = smooth(F(-0.04), F(0.30), level) * (F(0.82) + F(0.18) * min(F(1.0), amount * F(1.5)))
+    thin = (F(0.10) + F(0.45) * grain) * amount * smooth(F(0.5), F(0.9), up)
     return cover + (F(1.0) - cover) * thin
 
 
@@ -122,7 +117,7 @@ def _skyline(x, y, z):
     """Share of what a mirror shows towards (x, y, z) that houses hide, as they stand before the sky near the horizon."""
     azimuth = np.arctan2(y, x)
     top = F(0.10) + F(0.07) * np.sin(azimuth * F(7.0)) * np.sin(azimuth * F(3.0) + F(1.0))
-    return F(1.0) - _smooth(top, top + F(0.10), z)
+    return F(1.0) - smooth(top, top + F(0.10), z)
 
 
 @njit(cache=True, fastmath=True)
@@ -212,7 +207,7 @@ def _shade(
                     white = min(one, white * (F(0.35) + F(0.3) * speck) * (F(0.7) + F(0.95) * snow))
                 bright = F(0.80) + F(0.10) * speck
                 rest = one - white
-                slush = one - F(0.35) * snow * _smooth(F(0.5), F(0.9), nz)
+                slush = one - F(0.35) * snow * smooth(F(0.5), F(0.9), nz)
                 ar = ar * slush * rest + bright * F(0.96) * white
                 ag = ag * slush * rest + bright * F(0.98) * white
                 ab = ab * slush * rest + bright * F(1.02) * white
@@ -222,9 +217,9 @@ def _shade(
             film, puddle = zero, zero
             if rain > zero:
                 if kind in (ASPHALT, PAINT, PAVEMENT):
-                    flat = _smooth(F(0.75), F(0.95), nz)
+                    flat = smooth(F(0.75), F(0.95), nz)
                     full = wet[row, col] + (grain - F(0.5)) * F(0.25)
-                    puddle = flat * _smooth(F(1.10) - F(0.36) * rain, F(1.20) - F(0.36) * rain, full)
+                    puddle = flat * smooth(F(1.10) - F(0.36) * rain, F(1.20) - F(0.36) * rain, full)
                     film = flat * damp_all * (F(0.55) + F(0.45) * grain)
                     dark = one - (F(0.25) if kind == PAINT else F(0.50)) * damp_all
                     dark = dark * (one - F(0.25) * puddle)
@@ -291,7 +286,7 @@ def _shade(
                     mr, mg, mb = look_up(sky_map, rx, ry, rz)
                 else:
                     mr, mg, mb = look_up(blurred, rx, ry, rz)
-                stands = one - _smooth(F(-0.10), F(0.02), rz) if film == zero else zero  # below lies the street
+                stands = one - smooth(F(-0.10), F(0.02), rz) if film == zero else zero  # below lies the street
                 stands = max(stands, _skyline(rx, ry, rz) * (one if film == zero else F(0.35)))
                 mr = mr * (one - stands) + colours[4, 0] * F(1.1) * stands
                 mg = mg * (one - stands) + colours[4, 1] * F(1.1) * stands

@@ -1,14 +1,15 @@
-"""What a point of a surface is like, for kernels: texture look-ups and noise that is anchored in the world."""
+"""What a point of a surface is like, for kernels: texture look-ups, noise that is anchored in the world, where wheels run and snow lies."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from world.render.materials import Surface
 from world.render.raster import level_of
 
 F = np.float32
-
+ASPHALT, PAINT, FOLIAGE = int(Surface.ASPHALT), int(Surface.PAINT), int(Surface.FOLIAGE)
 
 _LATTICE = np.random.default_rng(5).integers(0, 256, 1 << 14, np.uint8)  # 128 x 128 values that repeat
 
@@ -95,3 +96,30 @@ def noise(x, y, seed):
     a, b, c, d = F(_LATTICE[j + i]), F(_LATTICE[j + k]), F(_LATTICE[m + i]), F(_LATTICE[m + k])
     a, c = a + (b - a) * fx, c + (d - c) * fx
     return (a + (c - a) * fy) * F(1.0 / 255.0)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def smooth(low, high, value):
+    """From 0 at `low` to 1 at `high`, level at both."""
+    share = min(F(1.0), max(F(0.0), (value - low) / (high - low)))
+    return share * share * (F(3.0) - F(2.0) * share)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def ruts(side):
+    """Of a lane, by the place across it (u of its texture): how much wheels run there, and how much gutter it is."""
+    side -= np.floor(side)
+    off = (abs(side - F(0.5)) - F(0.235)) / F(0.09)
+    edge = F(0.5) - abs(side - F(0.5))
+    return np.exp(-off * off), np.exp(-edge * edge * F(180.0))
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def snow_lies(kind, up, lane, track):
+    """How readily snow lies on a surface whose normal points `up` so far; lane: whether it is one, with `track` of wheels."""
+    if kind == FOLIAGE:
+        return F(0.3) + F(0.4) * smooth(F(-0.2), F(0.7), up)
+    lies = F(0.9) * smooth(F(0.2), F(0.85), up)
+    if lane:
+        return lies * (F(0.83) - F(0.5) * track)
+    return lies * F(0.72) if kind in (ASPHALT, PAINT) else lies  # wheels run everywhere

@@ -12,10 +12,12 @@ from world.render.assets.ground import ground_mesh, skyline_mesh
 from world.render.assets.props import prop_mesh
 from world.render.assets.streets import junction_mesh, markings_mesh, street_mesh
 from world.render.mesh import Mesh, join
+from world.scene.hd_map import HDMap
 from world.scene.state import Place
 
 SIZE = 48.0  # m of a tile's side
 REACHES = (48.0, 105.0, 260.0)  # m from the car up to which a tile is drawn with detail 2, 1, 0
+PAVED = 8.0  # m that pavements reach beyond the kerbs, at most
 KEPT = 160  # tiles and levels
 SOON = 20.0  # m before it is wanted a tile may be made, one a picture, so that no picture has to wait for many
 BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still throw shadows
@@ -41,7 +43,7 @@ class Tiles:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._kept: OrderedDict[tuple[int, int, int], Piece | None] = OrderedDict()
-        self._paved: OrderedDict[tuple[int, int], Mesh | None] = OrderedDict()
+        self._paved: OrderedDict[tuple[int, int], Piece] = OrderedDict()
         nobody = np.zeros(1, np.int32)
         self._far = [_bounded(mesh, nobody) for mesh in (ground_mesh(place.map), skyline_mesh(place.map))]
         self._roads: dict[tuple[int, int], list[tuple[str, int]]] = {}
@@ -55,15 +57,22 @@ class Tiles:
         self._props: dict[tuple[int, int], list[int]] = {}
         for index, prop in enumerate(place.props):
             self._props.setdefault(_cell((prop["x"], prop["y"])), []).append(index)
-        self._cells = sorted(self._roads.keys() | self._props.keys())
+        self._cells = sorted(self._props.keys())
         self._middles = (np.array(self._cells, np.float64).reshape(-1, 2) + 0.5) * SIZE
+        self._ways = sorted(self._roads.keys())
+        spheres = [self._extent(cell) for cell in self._ways]
+        self._extents = np.array(spheres, np.float64).reshape(-1, 3)
 
     def near(self, x: float, y: float, heading: float) -> list[Piece]:
         """All that may be seen, or throws shadows on what is seen, from a pose."""
-        dx, dy = self._middles[:, 0] - x, self._middles[:, 1] - y
-        away = np.hypot(dx, dy)
-        ahead = dx * math.cos(heading) + dy * math.sin(heading)
+        cos, sin = math.cos(heading), math.sin(heading)
         out = list(self._far)
+        # A street is in the tile of its middle, from which it may reach far.
+        ways, reach = self._extents[:, :2] - (x, y), self._extents[:, 2]
+        near = (np.hypot(*ways.T) <= REACHES[2] + reach) & (ways @ (cos, sin) >= -BEHIND - reach)
+        out += [self._road(self._ways[k]) for k in np.flatnonzero(near)]
+        dx, dy = self._middles[:, 0] - x, self._middles[:, 1] - y
+        away, ahead = np.hypot(dx, dy), dx * cos + dy * sin
         soon: tuple[int, int, int] | None = None
         for k in np.argsort(away, kind="stable"):
             if away[k] > REACHES[2] + SOON:
@@ -84,9 +93,7 @@ class Tiles:
             self._kept.move_to_end(key)
             return self._kept[key]
         cell, detail = key[:2], key[2]
-        road = self._road(cell)
-        meshes = [] if road is None else [road]
-        whose = [np.zeros(len(mesh), np.int32) for mesh in meshes]
+        meshes, whose = list[Mesh](), list[np.ndarray]()
         for index in self._props.get(cell, ()):
             mesh = prop_mesh(self.place.props[index], detail)
             if len(mesh):
@@ -98,14 +105,21 @@ class Tiles:
             self._kept.popitem(last=False)
         return piece
 
-    def _road(self, cell: tuple[int, int]) -> Mesh | None:
-        """Streets, junctions and paint of a tile: the same at every detail, so made once for the three."""
+    def _extent(self, cell: tuple[int, int]) -> tuple[float, float, float]:
+        """A circle round the streets, junctions and paint of a tile: x, y, radius."""
+        all_of = np.concatenate([_points(self.place.map, kind, index) for kind, index in self._roads[cell]])
+        low, high = all_of.min(0), all_of.max(0)
+        x, y = ((low + high) / 2).tolist()
+        return x, y, float(np.linalg.norm(high - low)) / 2 + PAVED
+
+    def _road(self, cell: tuple[int, int]) -> Piece:
+        """Streets, junctions and paint of a tile: the same at every detail."""
         if cell in self._paved:
             self._paved.move_to_end(cell)
             return self._paved[cell]
         meshes = list[Mesh]()
         paint = []
-        for kind, index in self._roads.get(cell, ()):
+        for kind, index in self._roads[cell]:
             if kind == "street":
                 meshes.append(street_mesh(self.place.map, index))
             elif kind == "junction":
@@ -114,10 +128,18 @@ class Tiles:
                 paint.append(self.place.map.markings[index])
         if paint:
             meshes.append(markings_mesh(paint))
-        road = self._paved[cell] = join(meshes) if meshes else None
+        mesh = join(meshes)
+        road = self._paved[cell] = _bounded(mesh, np.zeros(len(mesh), np.int32))
         while len(self._paved) > KEPT:
             self._paved.popitem(last=False)
         return road
+
+
+def _points(place: HDMap, kind: str, index: int) -> np.ndarray:
+    """Of a street's kerbs, a junction's outline or a marking, float64 [N, 2]."""
+    if kind == "street":
+        return np.concatenate([place.streets[index].left, place.streets[index].right])
+    return place.junctions[index].outline if kind == "junction" else place.markings[index].points
 
 
 def _detail(away: float) -> int:

@@ -18,12 +18,11 @@ from world.render.light import Light
 from world.render.materials import Material, Surface
 from world.render.mesh import Mesh, join
 from world.render.shading import _snow_cover
-from world.render.surfaces import noise
+from world.render.surfaces import noise, ruts, smooth, snow_lies
 from world.render.textures import texture
 
 F = np.float32
-FOLIAGE, PAVEMENT = int(Surface.FOLIAGE), int(Surface.PAVEMENT)
-ASPHALT, PAINT = int(Surface.ASPHALT), int(Surface.PAINT)
+PAVEMENT = int(Surface.PAVEMENT)
 FLOORS = (Surface.ASPHALT, Surface.PAINT, Surface.PAVEMENT, Surface.GROUND)
 FINISHES = {
     Surface.ASPHALT: "gloss",
@@ -188,12 +187,6 @@ def wetness_and_snow(mesh: Mesh, material: Material, rain: float, snow: float) -
 
 
 @njit(cache=True, error_model="numpy")
-def _smooth(low, high, value):
-    share = min(F(1.0), max(F(0.0), (value - low) / (high - low)))
-    return share * share * (F(3.0) - F(2.0) * share)
-
-
-@njit(cache=True, error_model="numpy")
 def _standing(out, position, normal, uv, kind, lane, rain, snow):
     """As world.render.resolve and world.render.shading tell of a pixel near the eye."""
     one, zero = F(1.0), F(0.0)
@@ -204,24 +197,15 @@ def _standing(out, position, normal, uv, kind, lane, rain, snow):
             lean = pz * F(0.7)
             coarse = noise((px + lean) * F(0.4), (py + lean) * F(0.4), 3) * F(0.7)
             coarse += noise((px - lean) * F(1.6), (py + lean) * F(1.6), 5) * F(0.3)
-            lies = F(0.9) * _smooth(F(0.2), F(0.85), nz)
-            if kind == FOLIAGE:
-                lies = F(0.3) + F(0.4) * _smooth(F(-0.2), F(0.7), nz)
             track, gutter = zero, zero
             if lane:
-                side = uv[triangle, corner, 0] - np.floor(uv[triangle, corner, 0])
-                off = (abs(side - F(0.5)) - F(0.235)) / F(0.09)
-                track = np.exp(-off * off)
-                edge = F(0.5) - abs(side - F(0.5))
-                gutter = np.exp(-edge * edge * F(180.0))
-                lies *= F(0.83) - F(0.5) * track
-            elif kind in (ASPHALT, PAINT):  # wheels run everywhere
-                lies *= F(0.72)
+                track, gutter = ruts(uv[triangle, corner, 0])
+            lies = snow_lies(kind, nz, lane, track)
             wet = F(0.75) * coarse
             if kind != PAVEMENT:
                 large = noise(px * F(0.11), py * F(0.11), 17)
                 wet = min(one, F(0.18) + F(0.3) * track + F(0.35) * coarse + F(0.4) * large + F(0.15) * gutter)
-            flat = _smooth(F(0.75), F(0.95), nz)
+            flat = smooth(F(0.75), F(0.95), nz)
             full = wet + (coarse - F(0.5)) * F(0.25)
-            out[triangle, corner, 0] = flat * _smooth(F(1.10) - F(0.36) * rain, F(1.20) - F(0.36) * rain, full)
+            out[triangle, corner, 0] = flat * smooth(F(1.10) - F(0.36) * rain, F(1.20) - F(0.36) * rain, full)
             out[triangle, corner, 1] = _snow_cover(lies, snow, coarse, nz) if snow > zero else zero

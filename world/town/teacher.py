@@ -33,7 +33,8 @@ from world.scene.places import load_place, towns
 from world.scene.state import Place, SceneState, from_bytes, to_bytes
 from world.town.pathtracer import choose, mitsuba, trace_state
 
-VERSION = 2  # of what a number gives and of how it is traced
+VERSION = 2  # of what a number gives
+TRACED = 3  # version of how that is traced
 LEAST, MOST = 15, 160  # steps of a drive before its lesson
 MOMENTS = 4  # of a drive, of which one becomes the lesson
 NEAR = 30.0  # m within which road users count
@@ -173,8 +174,8 @@ def of_these_assets(about: dict[str, Any]) -> bool:
 
 @lru_cache(maxsize=1)
 def fingerprint() -> str:
-    """Of the assets: materials, textures, and what stands round two points of a town."""
-    found = hashlib.sha256(repr(MATERIALS).encode())
+    """Of the assets: materials, textures, and what stands round two points of a town; and of how they are traced."""
+    found = hashlib.sha256(repr((TRACED, MATERIALS)).encode())
     found.update(library().atlas.packed.tobytes())
     tiles = Tiles(load_place(towns()["train"][0]))
     for x, y in tiles.place.map.streets[0].centre[0], tiles.place.map.streets[-1].centre[0]:

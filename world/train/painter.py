@@ -236,10 +236,6 @@ def train_painter(
 
 def _begun(first: Painter, config: PainterConfig) -> Painter:
     """`first` in the shape of `config`. WeightsError where it is larger."""
-    if first.config.sky != config.sky:
-        painter = Painter(replace(first.config, sky=config.sky))
-        painter.load_state_dict(first.state_dict())
-        first = painter
     try:
         return grown(first, config)
     except ValueError as error:

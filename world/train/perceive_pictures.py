@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from world.perceive.sight import Sight, numbers, sight_of, targets
 from world.processes import alone
 from world.render.camera import Rig
 from world.render.painter import SHIPPED, load_painter
-from world.render.renderer import Renderer, developed, plain_renderer
+from world.render.renderer import developed, plain_renderer, renderer
 from world.scene.places import load_place, towns
 from world.scene.query import place_on
 from world.scene.state import SceneState
@@ -102,8 +102,8 @@ def drawn(
     names = towns()[split]
     drives = -(-count // MOMENTS)
     order = sorted(range(drives), key=lambda number: (number % len(names), number))  # a place's drives side by side
-    painted = _artist().painter
-    folder = cache / "-".join(["drawn", split, str(seed), *([] if painted is None else [painted.sha256[:8]])])
+    painted = "" if SHIPPED is None else f"-{load_painter(SHIPPED).sha256[:8]}"
+    folder = cache / f"drawn-{split}-{seed}{painted}"
     jobs = [(folder / f"{number:06d}.npy", partial(_drive, seed, split, number)) for number in order]
     return _made(jobs, workers, report, "drives")
 
@@ -152,16 +152,10 @@ def picture_of(lesson: Lesson) -> tuple[np.ndarray, Sight]:
     return fit(picture, SIZE), targets(lesson.state, lesson.rig, shot.gbuffer.instance)
 
 
-@lru_cache(maxsize=1)
-def _artist() -> Renderer:
-    """Draws as in play; a process's own."""
-    return Renderer(None if SHIPPED is None else load_painter(SHIPPED))
-
-
 def _drive(seed: int, split: str, number: int) -> Shots:
-    out = []
+    out, drawing = [], renderer(None if SHIPPED is None else load_painter(SHIPPED))
     for state, rig in moments(seed, split, number):
-        shot = _artist().shot(state, rig)
+        shot = drawing.shot(state, rig)
         out.append((fit(shot.picture, SIZE), targets(state, rig, shot.gbuffer.instance)))
     return out
 

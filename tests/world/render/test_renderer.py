@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,10 @@ from world.controls import Control
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.render.camera import Rig, View
+from world.render.materials import Surface
 from world.render.renderer import Renderer
 from world.scene.places import load_place, towns
+from world.scene.query import place_on
 from world.scene.state import SceneState
 
 
@@ -48,3 +52,20 @@ def test_motion_leads_to_where_things_were(drive: list[SceneState]) -> None:
     stayed = np.abs(was.albedo - now.albedo)[standing].mean()
     led = np.abs(was.albedo[y[standing], x[standing]] - now.albedo[standing]).mean()
     assert led < 0.6 * stayed
+
+
+def test_a_long_street_is_there_to_its_end() -> None:
+    """A street is kept where its middle lies, which at its end is far behind."""
+    place = load_place("town-23")
+    long = np.flatnonzero(place.map.lanes["length"] > 150)
+    assert len(long) >= 8
+    renderer, state = Renderer(), start(place, 0)
+    for lane in long:
+        for left in (30.0, 15.0):
+            ego = state.ego.copy()
+            ego["x"], ego["y"], ego["heading"] = place_on(
+                place.map, int(lane), float(place.map.lanes[lane]["length"]) - left, 0.0
+            )
+            alone = replace(state, ego=ego, agents=np.zeros_like(state.agents))
+            below = renderer.shot(alone, Rig(128, 72)).gbuffer.surface[50:, 50:78]
+            assert np.isin(below, [int(Surface.ASPHALT), int(Surface.PAINT)]).all()
