@@ -4,8 +4,10 @@
     cameras:
       front: {width: 512, height: 288, fov: 70, ahead: 1.6, up: 1.45, pitch: -2}
       left: {width: 512, height: 288, fov: 70, ahead: 1.2, left: 0.8, yaw: 80}
+      bumper: {model: fisheye, width: 512, height: 512, fov: 185, k1: -0.02, ahead: 3.6, up: 0.6}
 
-Sizes in pixels, angles in degrees, places in m from the rear axle on the ground (world.render.camera.Rig).
+Sizes in pixels, angles in degrees, places in m from the rear axle on the ground (world.render.camera.Rig, world.labels.fisheye.Fisheye). A camera is a
+pinhole where it does not say `model: fisheye`.
 """
 
 from __future__ import annotations
@@ -21,9 +23,12 @@ import yaml
 
 from world.controls import FPS
 from world.errors import DataError
+from world.labels.fisheye import Fisheye, axes_of
 from world.render.camera import Rig, view
 
 MOST = 16  # cameras of a set
+Camera = Rig | Fisheye
+MODELS: dict[str, type[Camera]] = {"pinhole": Rig, "fisheye": Fisheye}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class CameraSet:
     """cameras by name; rate: pictures a second, a divisor of the scene's own."""
 
     name: str
-    cameras: Mapping[str, Rig]
+    cameras: Mapping[str, Camera]
     rate: int = FPS
 
     def __post_init__(self) -> None:
@@ -83,13 +88,23 @@ def camera_set(name: str) -> CameraSet:
     rate = raw.get("rate", FPS)
     if not isinstance(rate, int) or isinstance(rate, bool):
         raise DataError(f"{path}: rate should be a whole number of pictures a second, not {rate!r}.")
-    return CameraSet(path.stem, {str(key): _rig(path, str(key), value) for key, value in raw["cameras"].items()}, rate)
+    return CameraSet(
+        path.stem, {str(key): _camera(path, str(key), value) for key, value in raw["cameras"].items()}, rate
+    )
 
 
-def _rig(path: Path, name: str, raw: Any) -> Rig:
-    known = {one.name for one in fields(Rig)}
+def _camera(path: Path, name: str, raw: Any) -> Camera:
     if not isinstance(raw, dict):
         raise DataError(f"{path}, camera {name}: give its numbers, such as {{width: 512, height: 288, fov: 70}}.")
+    if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+        raise DataError(
+            f"{path}: a camera's name is of letters, digits, - and _, not {name!r}; files are named after it."
+        )
+    raw = dict(raw)
+    model = raw.pop("model", "pinhole")
+    if model not in MODELS:
+        raise DataError(f"{path}, camera {name}: there is no model {model!r}; there are {', '.join(MODELS)}.")
+    known = {one.name for one in fields(MODELS[model])}
     if unknown := sorted(set(map(str, raw)) - known):
         raise DataError(
             f"{path}, camera {name}: there is no {', '.join(unknown)}; a camera has {', '.join(sorted(known))}."
@@ -102,18 +117,25 @@ def _rig(path: Path, name: str, raw: Any) -> Rig:
         if whole and value != int(value):
             raise DataError(f"{path}, camera {name}: {key} should be a whole number of pixels, not {value!r}.")
         numbers[key] = int(value) if whole else float(value)
-    return Rig(**numbers)
+    return MODELS[model](**numbers)
 
 
-def intrinsics(rig: Rig) -> np.ndarray:
-    """The camera's matrix, float64 [3, 3]: pixels from x right, y down, z forward; a pixel's middle lies at +0.5."""
-    focal = rig.width / 2 / math.tan(math.radians(rig.fov) / 2)
-    return np.array([[focal, 0.0, rig.width / 2], [0.0, focal, rig.height / 2], [0.0, 0.0, 1.0]])
+def intrinsics(camera: Camera) -> np.ndarray:
+    """The camera's matrix, float64 [3, 3]: pixels from x right, y down, z forward; a pixel's middle lies at +0.5. A fisheye's is OpenCV's K."""
+    focal = camera.focal if isinstance(camera, Fisheye) else camera.width / 2 / math.tan(math.radians(camera.fov) / 2)
+    return np.array([[focal, 0.0, camera.width / 2], [0.0, focal, camera.height / 2], [0.0, 0.0, 1.0]])
 
 
-def extrinsics(rig: Rig) -> np.ndarray:
+def distortion(camera: Camera) -> tuple[str, tuple[float, ...]]:
+    """Its model as Foxglove and ROS name it, and the coefficients."""
+    if isinstance(camera, Fisheye):
+        return "kannala_brandt", (camera.k1, camera.k2, camera.k3, camera.k4)
+    return "plumb_bob", (0.0,) * 5
+
+
+def extrinsics(camera: Camera) -> np.ndarray:
     """From the camera's axes to the car's (x ahead, y left, z up, from the rear axle on the ground), float64 [4, 4]."""
-    here = view(rig, 0.0, 0.0, 0.0)
     out = np.eye(4)
-    out[:3, :3], out[:3, 3] = here.axes.T, here.eye
+    out[:3, :3] = (axes_of(camera) if isinstance(camera, Fisheye) else view(camera, 0.0, 0.0, 0.0).axes).T
+    out[:3, 3] = camera.ahead, camera.left, camera.up
     return out

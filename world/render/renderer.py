@@ -32,6 +32,7 @@ from world.scene.query import signal_colour
 from world.scene.state import Place, SceneState
 
 REACH = 110.0  # m within which signals are drawn
+STEEP = 20.0  # degrees of pitch from which on a camera may see what stands behind it
 _VEHICLES = [int(kind) for kind in VEHICLES]
 PLACES = 6  # whose tiles are kept: the towns that seeds choose among, and one more
 HEADLIGHT, DAZZLE = 0.65, 0.07  # m above the ground; share of a low beam's strength that is seen from above its edge
@@ -114,17 +115,18 @@ class Renderer:
         seconds = 0.1 * float(state.clock[row])
         eye = view(rig, x, y, heading)
         now = light(amounts, *sun_position(zlib.crc32(place.name.encode())))
-        pieces = self._tiles(place).near(x, y, heading)
-        if everywhere:
-            back = self._tiles(place).near(x, y, heading + math.pi)
+        look = heading + math.radians(rig.yaw)
+        pieces = self._tiles(place).near(x, y, look)
+        if everywhere or abs(rig.pitch) > STEEP:
+            back = self._tiles(place).near(x, y, look + math.pi)
             pieces = list({id(piece.mesh): piece for piece in pieces + back}.values())
         seen = eye.sees(np.array([piece.sphere for piece in pieces]))
         parts = [Part(one.mesh, one.whose, hidden=not there) for one, there in zip(pieces, seen, strict=True)]
-        mesh, whose = agents_mesh(agents, x, y, seconds, heading)
+        mesh, whose = agents_mesh(agents, x, y, seconds, look)
         parts.append(Part(mesh, whose, moves=True))
         parts += [
             Part(one, np.array([1 + post], np.int32), moves=True)
-            for post, one in _signals(place, x, y, heading, seconds)
+            for post, one in _signals(place, x, y, look, seconds)
         ]
         around = Surroundings(
             lamps=_lamps(place, x, y) if now.lamps_on else np.zeros((0, 6), np.float32),

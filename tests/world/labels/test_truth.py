@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from world.controls import Control, TimeOfDay, Weather
-from world.dynamics.expert import drive
+from tests.world.labels.drives import on
 from world.dynamics.start import start
-from world.dynamics.step import step
 from world.labels.classes import Label
 from world.labels.truth import Truth, points_of, truth_of
 from world.render.camera import Rig, View, view
@@ -19,14 +17,7 @@ from world.scene.state import SceneState
 
 RIGS = (Rig(), Rig(fov=100.0, yaw=60.0, left=0.4), Rig(yaw=180.0, ahead=0.0))
 REACH = 0.35  # m by which mirrors, elbows and a swinging leg stand out of a box
-Case = tuple[SceneState, Truth, View]  # and the camera of the picture before
-
-
-def on(state: SceneState, steps: int) -> SceneState:
-    for _ in range(steps):
-        steer, accel = drive(state, 0, 8.0)
-        state = step(state, [Control(steer=steer, accel=accel, weather=int(Weather.CLEAR), time=int(TimeOfDay.DAY))])
-    return state
+Case = tuple[SceneState, Truth, View, View]  # the cameras: now, and when the picture before was taken
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +30,18 @@ def cases() -> list[Case]:
             shot = plain_renderer().shot(state, rig, before=before)
             ego = before.ego[0]
             earlier = view(rig, float(ego["x"]), float(ego["y"]), float(ego["heading"]))
-            found.append((state, truth_of(shot, state, plain_renderer(), before=before), earlier))
-    assert sum(len(truth.boxes) for _, truth, _ in found) > 20
+            found.append((state, truth_of(shot, state, plain_renderer(), before=before), shot.view, earlier))
+    assert sum(len(truth.boxes) for _, truth, _, _ in found) > 20
     return found
 
 
 def test_boxes_hold_their_pixels(cases: list[Case]) -> None:
-    for _, truth, _ in cases:
+    for _, truth, sight, _ in cases:
         for box in truth.boxes:
-            rows, columns = np.nonzero(truth.instance == box.track + 1)
+            rows, columns = np.nonzero(truth.instance == box.track.number + 1)
             left, top, right, bottom = box.seen
             assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == (left, top, right, bottom)
-            room = 1.0 + REACH * truth.view.focal / np.linalg.norm(np.subtract(box.centre, truth.view.eye))
+            room = 1.0 + REACH * sight.focal / np.linalg.norm(np.subtract(box.track.centre, sight.eye))
             assert left >= box.whole[0] - room and right <= box.whole[2] + room
             assert top >= box.whole[1] - room and bottom <= box.whole[3] + room
             assert 0 < box.visible <= 1
@@ -58,14 +49,14 @@ def test_boxes_hold_their_pixels(cases: list[Case]) -> None:
 
 def test_depth_puts_pixels_into_their_boxes(cases: list[Case]) -> None:
     inside = total = 0
-    for _, truth, _ in cases:
-        points = points_of(truth.view, truth.depth)
+    for _, truth, sight, _ in cases:
+        points = points_of(sight, truth.depth)
         for box in truth.boxes:
-            mine = points[_inner(truth.instance == box.track + 1)] - box.centre
-            cos, sin = np.cos(box.heading), np.sin(box.heading)
+            mine = points[_inner(truth.instance == box.track.number + 1)] - box.track.centre
+            cos, sin = np.cos(box.track.heading), np.sin(box.track.heading)
             along, aside = mine[:, 0] * cos + mine[:, 1] * sin, mine[:, 1] * cos - mine[:, 0] * sin
-            within = (abs(along) < box.size[0] / 2 + 0.4) & (abs(aside) < box.size[1] / 2 + 0.4)
-            within &= abs(mine[:, 2]) < box.size[2] / 2 + 0.4
+            within = (abs(along) < box.track.size[0] / 2 + 0.4) & (abs(aside) < box.track.size[1] / 2 + 0.4)
+            within &= abs(mine[:, 2]) < box.track.size[2] / 2 + 0.4
             inside, total = inside + within.sum(), total + len(within)
     assert inside > 0.99 * total > 500
 
@@ -81,9 +72,9 @@ def _inner(mask: np.ndarray) -> np.ndarray:
 
 def test_flow_finds_every_point_where_it_was(cases: list[Case]) -> None:
     """What flow says of a pixel is where the point, moved back by scene flow, lay in the picture before."""
-    for _, truth, earlier in cases:
+    for _, truth, sight, earlier in cases:
         sure = np.isfinite(truth.depth) & (truth.depth < 40)
-        was = points_of(truth.view, truth.depth)[sure] - truth.scene_flow[sure]
+        was = points_of(sight, truth.depth)[sure] - truth.scene_flow[sure]
         seen = (was - earlier.eye) @ earlier.axes.T
         x = earlier.focal * seen[:, 0] / seen[:, 2] + earlier.width / 2
         y = earlier.focal * seen[:, 1] / seen[:, 2] + earlier.height / 2
@@ -94,10 +85,10 @@ def test_flow_finds_every_point_where_it_was(cases: list[Case]) -> None:
 
 
 def test_the_road_is_road_and_the_sky_is_far(cases: list[Case]) -> None:
-    for _, truth, _ in cases:
+    for _, truth, sight, _ in cases:
         assert np.isinf(truth.depth[truth.semantic == Label.SKY]).all()
         assert np.isfinite(truth.depth[truth.semantic == Label.ROAD]).all()
-        heights = points_of(truth.view, truth.depth)[truth.semantic == Label.ROAD][:, 2]
+        heights = points_of(sight, truth.depth)[truth.semantic == Label.ROAD][:, 2]
         assert np.quantile(abs(heights), 0.95) < 0.3
-        cars = np.isin(truth.instance, [box.track + 1 for box in truth.boxes if box.kind is Kind.CAR])
+        cars = np.isin(truth.instance, [box.track.number + 1 for box in truth.boxes if box.track.kind is Kind.CAR])
         assert (truth.semantic[cars] == Label.CAR).all()
