@@ -65,10 +65,18 @@ def _surround() -> dict[str, Rig]:
     }
 
 
+def _stereo() -> dict[str, Rig]:
+    """A level pair as KITTI has it (Geiger et al. 2012): 0.54 m apart, 1.65 m above the ground, 1,242 x 375 pixels at a focal length of 721, a half of each."""
+    return {
+        name: Rig(width=624, height=192, fov=81.0, ahead=1.6, left=left, up=1.65, pitch=0.0)
+        for name, left in (("left", 0.27), ("right", -0.27))
+    }
+
+
 PRESETS = {
     "front": CameraSet("front", {"front": Rig()}),
     "surround": CameraSet("surround", _surround()),
-    "stereo": CameraSet("stereo", {"left": Rig(left=0.27), "right": Rig(left=-0.27)}),  # KITTI's base of 0.54 m
+    "stereo": CameraSet("stereo", _stereo()),
 }
 
 

@@ -2,7 +2,7 @@
 
 A point at the angle t from the axis lies f * (t + k1 t^3 + k2 t^5 + k3 t^7 + k4 t^9) pixels from the picture's middle. It is drawn as up to five
 pinhole pictures, the sides of a cube round the axis, that are nowhere coarser than the fisheye. Colours are read between their pixels, labels from
-the nearest, so a label's ray is off by at most 0.71 pixels of a side.
+the nearest, so a label's ray is off by at most 0.71 pixels of a side. Against sides four times as fine the picture is within 32 to 35 dB.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def axes_of(camera: Fisheye) -> np.ndarray:
 
 def rig_of(camera: Fisheye, axes: np.ndarray, size: int) -> Rig:
     """The pinhole camera in the fisheye's place that looks along `axes` [3, 3], rows right, down, forward in the car's."""
-    right, down, forward = axes
+    right, _, forward = axes
     pitch = math.asin(max(-1.0, min(1.0, float(forward[2]))))
     yaw = math.atan2(forward[1], forward[0]) if abs(forward[2]) < 1 - 1e-9 else math.atan2(right[0], -right[1])
     level = np.array([math.sin(yaw), -math.cos(yaw), 0.0])
@@ -136,4 +136,4 @@ def project(camera: Fisheye, points: np.ndarray) -> tuple[np.ndarray, np.ndarray
     aside = np.hypot(points[:, 0], points[:, 1])
     angle = np.arctan2(aside, points[:, 2])
     out = camera.radius(angle)[:, None] * points[:, :2] / np.maximum(aside, 1e-12)[:, None]
-    return out + (camera.width / 2, camera.height / 2), angle <= math.radians(LIMIT)
+    return out + np.array([camera.width / 2, camera.height / 2]), angle <= math.radians(LIMIT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_a_record_every_other_step_where_cameras_have_half_the_rate(found: list[
 
 def test_numbers_persist_in_sight_or_not(found: list[Record]) -> None:
     """Whoever is in two records has moved no farther than it could, and every box is of somebody who is in the record."""
-    for before, now in zip(found, found[1:], strict=False):
+    for before, now in pairwise(found):
         was = {track.number: track for track in before.tracks}
         both = [track for track in now.tracks if track.number in was]
         assert len(both) > 10
@@ -101,7 +102,7 @@ def test_signals_are_as_they_stand() -> None:
 def test_flow_carries_a_picture_onto_the_next(found: list[Record]) -> None:
     """The picture before, read where flow says, is more like the picture now than it was as it stood: a third of the squared error, or less."""
     as_it_was = warped = 0.0
-    for before, now in zip(found, found[1:], strict=False):
+    for before, now in pairwise(found):
         earlier, seen = before.seen["front"], now.seen["front"]
         height, width = seen.truth.depth.shape
         x, y = np.meshgrid(np.arange(width), np.arange(height))
