@@ -5,6 +5,7 @@ Commanded values (`/commanded`) and facts of the scene (`/motion`, `/readout`, `
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,4 +81,3 @@ def _channel(writer: Any, topic: str, name: str, schema: dict[str, Any]) -> int:
     number = writer.register_schema(name=name, encoding="jsonschema", data=json.dumps(schema).encode())
     channel: int = writer.register_channel(topic=topic, message_encoding="json", schema_id=number)
     return channel
-

@@ -41,8 +41,8 @@ class Writer(ABC):
     package = ""  # that it needs
     wants = ""  # what it is, where a package is missing
 
-    @classmethod
-    def check(cls, cameras: CameraSet) -> None:  # noqa: B027 (most have)
+    @classmethod  # noqa: B027 (what a format does not need, does nothing)
+    def check(cls, cameras: CameraSet) -> None:
         """Before any work: DataError where the format has no place for such cameras."""
 
     def __init__(self, folder: Path, cameras: CameraSet) -> None:
