@@ -30,9 +30,9 @@ def headings(line: np.ndarray) -> np.ndarray:
     return np.unwrap(np.arctan2(np.gradient(line[:, 1]), np.gradient(line[:, 0])))
 
 
-def beside(line: np.ndarray, left: float) -> np.ndarray:
-    """The line [N, 2] so many m to the left of it."""
-    turn = headings(line)
+def beside(line: np.ndarray, left: float, turn: np.ndarray | None = None) -> np.ndarray:
+    """The line [N, 2] so many m to the left of it; turn: its headings [N], where they are known better than by its points."""
+    turn = headings(line) if turn is None else turn
     return np.asarray(line + left * np.stack([-np.sin(turn), np.cos(turn)], 1))
 
 

@@ -32,12 +32,13 @@ class Signal:
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """A lane of a street or (junction >= 0) a way through a junction. number: its index on the map; line float64 [N, 2]: its middle, m;
+    """A lane of a street or (junction >= 0) a way through a junction. number: its index on the map; line float64 [N, 2] and headings [N]: of its middle, m and rad;
     width m, limit m/s; turn: one of TURNS; before, after, left, right, opposite: numbers of other lanes, () and -1 for none."""
 
     number: int
     junction: int
     line: np.ndarray
+    headings: np.ndarray
     width: float
     limit: float
     turn: str
@@ -69,7 +70,8 @@ def signals_near(state: SceneState, row: int = 0, reach: float = REACH) -> tuple
 def lane_of(place: HDMap, number: int) -> Lane:
     row = place.lanes[number]
     first, count = int(row["first"]), int(row["count"])
-    line = np.stack([place.points["x"][first : first + count], place.points["y"][first : first + count]], 1)
+    points = place.points[first : first + count]
+    line, turned = np.stack([points["x"], points["y"]], 1), np.unwrap(points["heading"])
     if row["junction"] >= 0:
         before, after = (int(row["source"]),), (int(row["target"]),)
     else:
@@ -79,7 +81,9 @@ def lane_of(place: HDMap, number: int) -> Lane:
         before = tuple(np.flatnonzero(into).tolist())
     numbers = {name: int(row[name]) for name in ("left", "right", "opposite", "signal")}
     width, limit = float(row["width"]), float(row["limit"])
-    return Lane(number, int(row["junction"]), line, width, limit, TURNS[int(row["turn"])], before, after, **numbers)
+    return Lane(
+        number, int(row["junction"]), line, turned, width, limit, TURNS[int(row["turn"])], before, after, **numbers
+    )
 
 
 def lanes_near(state: SceneState, row: int = 0, reach: float = REACH) -> tuple[Lane, ...]:

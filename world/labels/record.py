@@ -60,25 +60,28 @@ class Record:
     seen: Mapping[str, Seen]
 
 
-def records(states: Sequence[SceneState], cameras: CameraSet, renderer: Renderer, row: int = 0) -> Iterator[Record]:
-    """Of the drive whose steps these are, at the cameras' rate; flow is since the record before."""
+def records(
+    states: Sequence[SceneState], cameras: CameraSet, renderer: Renderer, row: int = 0, draw: bool = True
+) -> Iterator[Record]:
+    """Of the drive whose steps these are, at the cameras' rate; flow is since the record before. draw: whether cameras see anything."""
     before = None
     for index, state in enumerate(states[:: FPS // cameras.rate]):
-        yield record(index, state, cameras, renderer, row, before, states[0])
+        yield record(index, state, cameras if draw else None, renderer, row, before, states[0])
         before = state
 
 
 def record(
     index: int,
     state: SceneState,
-    cameras: CameraSet,
+    cameras: CameraSet | None,
     renderer: Renderer,
     row: int = 0,
     before: SceneState | None = None,
     first: SceneState | None = None,
 ) -> Record:
-    """One moment; `first`: the drive's, from which its seconds count."""
-    seen = {name: see(camera, state, renderer, row, before) for name, camera in cameras.cameras.items()}
+    """One moment; `first`: the drive's, from which its seconds count. Without cameras nothing is seen."""
+    named = cameras.cameras if cameras is not None else {}
+    seen = {name: see(camera, state, renderer, row, before) for name, camera in named.items()}
     since = int(state.clock[row]) - (int(first.clock[row]) if first is not None else 0)
     return Record(
         index,

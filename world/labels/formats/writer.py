@@ -40,6 +40,7 @@ class Writer(ABC):
 
     package = ""  # that it needs
     wants = ""  # what it is, where a package is missing
+    draws = True  # whether it wants pictures
 
     @classmethod  # noqa: B027 (what a format does not need, does nothing)
     def check(cls, cameras: CameraSet) -> None:
