@@ -125,8 +125,7 @@ class Renderer:
         mesh, whose = agents_mesh(agents, x, y, seconds, look)
         parts.append(Part(mesh, whose, moves=True))
         parts += [
-            Part(one, np.array([1 + post], np.int32), moves=True)
-            for post, one in _signals(place, x, y, look, seconds)
+            Part(one, np.array([1 + post], np.int32), moves=True) for post, one in _signals(place, x, y, look, seconds)
         ]
         around = Surroundings(
             lamps=_lamps(place, x, y) if now.lamps_on else np.zeros((0, 6), np.float32),

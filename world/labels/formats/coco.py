@@ -19,6 +19,7 @@ CATEGORIES = [kind for kind in Kind if kind is not Kind.NONE and kind < Kind.HOU
 
 
 class Coco(Writer):
+    bytes_a_pixel = 4.0
     package, wants = "pycocotools", "COCO's masks"
 
     def begin(self, drive: Drive) -> None:

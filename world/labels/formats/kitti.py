@@ -36,6 +36,8 @@ OCCLUDED = (0.8, 0.4)  # shares visible from which on it is 0 and 1; 2 below
 
 
 class Kitti(Writer):
+    bytes_a_pixel = 8.0
+
     @classmethod
     def check(cls, cameras: CameraSet) -> None:
         pair = list(cameras.cameras.values())

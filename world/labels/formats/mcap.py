@@ -38,6 +38,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {  # by the end of a topic
 
 
 class Mcap(Writer):
+    bytes_a_pixel = 7.0
     package, wants = "mcap", "MCAP files"
 
     def begin(self, drive: Drive) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,9 +96,7 @@ class NuScenes(Writer):
                 share, pixels = shown.get(box.track.number, (0.0, 0))
                 mine = int((seen.truth.instance == box.track.number + 1).sum())
                 shown[box.track.number] = max(share, box.visible), pixels + mine
-        self._records.append(
-            (Record(**{name: getattr(record, name) for name in record.__dataclass_fields__} | {"seen": {}}), shown)
-        )
+        self._records.append((replace(record, seen={}), shown))
 
     def end(self) -> None:
         every, name = self.cameras.rate // KEYS, f"scene-{self._number}"

@@ -1,6 +1,6 @@
 """A place as an OpenDRIVE 1.7 road network, by `scenariogeneration`: streets with lanes and pavements, ways through junctions, traffic lights.
 
-Coordinates are the scene's own. Bends are cubic curves through points of the line with its heading there; lanes lie within 10 cm of the scene's.
+Coordinates are the scene's own. Bends are cubic curves through points of the line with its heading there; lanes lie within 15 cm of the scene's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LIGHT = "1000001"  # OpenDRIVE's type of a traffic light of three colours
 
 class OpenDrive(Writer):
     package, wants = "scenariogeneration", "OpenDRIVE and OpenSCENARIO"
-    draws = False
+    draws, bytes_a_pixel = False, 0.1
 
     def begin(self, drive: Drive) -> None:
         path = self.folder / file_of(drive.place)

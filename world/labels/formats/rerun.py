@@ -33,6 +33,7 @@ SHADES = {  # Cityscapes' palette
 
 
 class Rerun(Writer):
+    bytes_a_pixel = 8.0
     package, wants = "rerun", "Rerun's recordings"
 
     def begin(self, drive: Drive) -> None:

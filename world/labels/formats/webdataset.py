@@ -18,6 +18,8 @@ EACH = 512  # pictures a shard
 
 
 class WebDataset(Writer):
+    bytes_a_pixel = 20.0
+
     def begin(self, drive: Drive) -> None:
         if not hasattr(self, "_count"):
             self._count = 0

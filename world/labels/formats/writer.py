@@ -41,6 +41,7 @@ class Writer(ABC):
     package = ""  # that it needs
     wants = ""  # what it is, where a package is missing
     draws = True  # whether it wants pictures
+    bytes_a_pixel = 2.0  # of the disk, at most, with all labels
 
     @classmethod  # noqa: B027 (what a format does not need, does nothing)
     def check(cls, cameras: CameraSet) -> None:

@@ -59,7 +59,7 @@ def test_asams_checker_passes_the_scenario(driven: tuple[Path, list[Record]], tm
 
 
 def _checked(main: Any, path: Path, folder: Path) -> list[str]:
-    """The issues that a checker bundle of ASAM's quality framework raises, and the checks that it could not make."""
+    """The issues that a checker bundle of ASAM's quality framework raises, and the checks that failed; some are of later versions alone, and skipped."""
     from qc_baselib import Configuration, Result, StatusType
 
     wanted, result, bundle = Configuration(), Result(), main.constants.BUNDLE_NAME
@@ -69,9 +69,11 @@ def _checked(main: Any, path: Path, folder: Path) -> list[str]:
     result.register_checker_bundle(name=bundle, description="", version="1", summary="")
     main.run_checks(wanted, result)
     out = []
-    for name in result.get_checker_ids(bundle):
-        if result.get_checker_status(name) is not StatusType.COMPLETED:
-            out.append(f"{name} was not made")
+    done = {name: result.get_checker_status(name) for name in result.get_checker_ids(bundle)}
+    assert sum(status is StatusType.COMPLETED for status in done.values()) > 0.9 * len(done)
+    for name, status in done.items():
+        if status is StatusType.ERROR:
+            out.append(f"{name} failed")
         out += [f"{name}: {issue.description}" for issue in result.get_issues(bundle, name)]
     return out
 
