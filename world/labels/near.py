@@ -72,6 +72,8 @@ def lane_of(place: HDMap, number: int) -> Lane:
     first, count = int(row["first"]), int(row["count"])
     points = place.points[first : first + count]
     line, turned = np.stack([points["x"], points["y"]], 1), np.unwrap(points["heading"])
+    before: tuple[int, ...]
+    after: tuple[int, ...]
     if row["junction"] >= 0:
         before, after = (int(row["source"]),), (int(row["target"]),)
     else:
