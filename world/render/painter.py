@@ -133,6 +133,7 @@ class Painter(nn.Module):
         seen = _even(features if self.hidden is None else features * self.hidden)
         fine = functional.silu(self.enter(seen.to(self.enter.weight.dtype)))
         first = self.down[0]
+        assert isinstance(first, nn.Conv2d)
         # Pixels side by side are channels to the first, a convolution of one pixel: the same as one of 2x2, and quicker so.
         squares = first.weight.view(len(first.weight), -1, 2, 2).contiguous(memory_format=torch.channels_last)
         x = functional.conv2d(fine, squares, first.bias, stride=2)
