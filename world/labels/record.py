@@ -98,8 +98,8 @@ def record(
 
 def ego_of(state: SceneState, row: int = 0) -> Ego:
     ego = state.ego[row]
-    real = (float(ego[name]) for name in ("x", "y", "heading", "speed", "yaw_rate", "steer", "accel"))
-    return Ego(*real, int(ego["command"]), int(ego["lights"]))
+    real = {name: float(ego[name]) for name in ("x", "y", "heading", "speed", "yaw_rate", "steer", "accel")}
+    return Ego(**real, command=int(ego["command"]), lights=int(ego["lights"]))
 
 
 def see(camera: Camera, state: SceneState, renderer: Renderer, row: int = 0, before: SceneState | None = None) -> Seen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +105,7 @@ def _flow(camera: Fisheye, here: Pose, then: Pose, found: Sides, depth: np.ndarr
 def _visible(
     shown: list[Track],
     shots: list[Shot],
-    made: list[tuple[np.ndarray, ...]],
+    made: Sequence[tuple[np.ndarray, ...]],
     state: SceneState,
     renderer: Renderer,
     row: int,
@@ -126,7 +127,7 @@ def _boxes(
         pixels, inside = project(camera, (edges - here.eye) @ here.axes.T)
         if not inside.any():
             continue
-        whole = cut(*pixels[inside].T, camera.width, camera.height)
+        whole = cut(pixels[inside, 0], pixels[inside, 1], camera.width, camera.height)
         if whole is not None:
             out.append(Box(track, bounds(instance == track.number + 1)[0], whole, share))
     return tuple(sorted(out, key=lambda box: math.dist(box.track.centre[:2], here.eye[:2])))

@@ -75,7 +75,7 @@ class Mcap(Writer):
         stamp, frame = fox.stamp(now), f"camera_{name}"
         camera = self.cameras.cameras[name]
         pose, matrix = extrinsics(camera), intrinsics(camera)
-        where = {"translation": fox.vector(pose[:3, 3]), "rotation": fox.quaternion(of_matrix(pose[:3, :3]))}
+        where = {"translation": fox.vector(pose[:3, 3].tolist()), "rotation": fox.quaternion(of_matrix(pose[:3, :3]))}
         self._say(now, "/tf", {"timestamp": stamp, "parent_frame_id": "car", "child_frame_id": frame, **where})
         model, bends = distortion(camera)
         told = {

@@ -26,8 +26,10 @@ from world.scene.objects import PEOPLE, VEHICLES, Kind, Lights
 
 VERSION, FIRST, KEYS = "v1.0-lucidrive", 2001, 2  # key frames a second
 REACH = 80.0  # m from our car within which somebody is annotated
-TABLES = ("category", "attribute", "visibility", "instance", "sensor", "calibrated_sensor", "ego_pose", "log", "scene")
-TABLES += ("sample", "sample_data", "sample_annotation", "map")
+TABLES = (
+    *("category", "attribute", "visibility", "instance", "sensor", "calibrated_sensor", "ego_pose", "log", "scene"),
+    *("sample", "sample_data", "sample_annotation", "map"),
+)
 CATEGORIES = {
     Kind.CAR: "vehicle.car",
     Kind.VAN: "vehicle.car",
@@ -45,8 +47,10 @@ CATEGORIES = {
     Kind.BOARD: "movable_object.barrier",
     Kind.DEBRIS: "movable_object.debris",
 }
-ATTRIBUTES = ("vehicle.moving", "vehicle.stopped", "vehicle.parked", "cycle.with_rider")
-ATTRIBUTES += ("pedestrian.moving", "pedestrian.standing")
+ATTRIBUTES = (
+    *("vehicle.moving", "vehicle.stopped", "vehicle.parked", "cycle.with_rider"),
+    *("pedestrian.moving", "pedestrian.standing"),
+)
 VISIBILITY = {"1": (0.0, "v0-40"), "2": (0.4, "v40-60"), "3": (0.6, "v60-80"), "4": (0.8, "v80-100")}
 
 

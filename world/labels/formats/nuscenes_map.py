@@ -214,17 +214,17 @@ class MapTables:
                 items=[],
                 pose=pose | {"rx": 0.0, "ry": 0.0, "rz": float(one["heading"]) + math.pi},
             )
-        for number in np.flatnonzero(place.lanes["junction"] < 0):
-            lane = lane_of(place, int(number))
+        for number in np.flatnonzero(place.lanes["junction"] < 0).tolist():
+            lane = lane_of(place, number)
             lights = sorted({int(place.lanes["signal"][after]) for after in lane.after} - {-1})
             if lights:
                 way = (lane.line[-1] - lane.line[-2]) / max(1e-9, math.dist(lane.line[-1], lane.line[-2]))
-                row = place.lanes[int(number)]
+                row = place.lanes[number]
                 self._add(
                     "stop_line",
-                    int(number),
+                    number,
                     polygon_token=self._polygon(
-                        band(np.stack([lane.line[-1] - STOP * way, lane.line[-1]]), lane.width), "stop", int(number)
+                        band(np.stack([lane.line[-1] - STOP * way, lane.line[-1]]), lane.width), "stop", number
                     ),
                     stop_line_type="TRAFFIC_LIGHT",
                     ped_crossing_tokens=[],

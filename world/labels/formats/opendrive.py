@@ -49,8 +49,8 @@ def write(place: Place, path: Path) -> None:
     for shape in map_.streets:
         out.add_road(_street(xodr, map_, shape))
     junctions: dict[int, list[Lane]] = {}
-    for number in np.flatnonzero(map_.lanes["junction"] >= 0):
-        way = lane_of(map_, int(number))
+    for number in np.flatnonzero(map_.lanes["junction"] >= 0).tolist():
+        way = lane_of(map_, number)
         junctions.setdefault(way.junction, []).append(way)
         out.add_road(_way(xodr, map_, way))
     for number, ways in sorted(junctions.items()):
