@@ -21,7 +21,7 @@ from bridge.disk import DISK, Disk, write_whole
 from bridge.errors import DataError, WeightsError
 from bridge.plan_state import timeline_from, timeline_plain
 from bridge.session import Session
-from world.dream import AnyWorld, restore
+from world.dream import AnyWorld, goes_on, restore
 from world.dynamics.dreamt import is_dreamt
 from world.scene.places import towns
 from world.scene_world import SceneWorld
@@ -103,12 +103,12 @@ def _read(data: bytes, name: str) -> tuple[dict[str, torch.Tensor], dict[str, An
 def _check_weights(model: AnyWorld, plain: dict[str, Any], name: str) -> None:
     try:
         weights = plain["dream"]["weights"]
-        same = bool(weights) and weights.items() <= model.hashes.items()
+        same = bool(weights) and goes_on(model, weights)
     except (AttributeError, KeyError, TypeError) as error:
         raise _none(name) from error
     if not same:
         raise WeightsError(
-            f"{name} was dreamt by other weights than those loaded; start lucidrive with those (`--world`) to go on with it."
+            f"{name} was dreamt by other weights than those loaded; start lucidrive with those (`--world`, `--traffic`) to go on with it."
         )
 
 

@@ -55,6 +55,11 @@ def restore(model: AnyWorld, tensors: dict[str, Tensor], values: dict[str, Any])
     return LatentDream.from_state(model, tensors, values)
 
 
+def goes_on(model: AnyWorld, weights: dict[str, str]) -> bool:
+    """Whether a drive that was saved with these weights goes on alike: in a scene whoever paints it, but not whoever moves the others."""
+    return weights.items() <= model.hashes.items() and ("traffic" in weights) == ("traffic" in model.hashes)
+
+
 def step_all(dreams: Sequence[AnyDream], controls: Sequence[Control]) -> list[Frame]:
     """`step` for many dreams at once, of both families; all or none, as each alone but for a latent world's rounding."""
     pairs = list(enumerate(zip(dreams, controls, strict=True)))

@@ -23,12 +23,12 @@ from gymnasium import Env
 from gymnasium.spaces import Box
 
 from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
-from world.dream import AnyDream, AnyWorld, is_scene, load_world, open_dream, restore
+from world.dream import AnyDream, AnyWorld, goes_on, is_scene, load_world, open_dream, restore
 from world.dynamics.vector import VECTOR, vector
 from world.errors import DataError, WeightsError
 from world.frame import Frame, Readout
 from world.kinematics import Motion
-from world.scene_world import SIZES, SceneDream
+from world.scene_world import SIZES, Others, SceneDream
 
 WORDS: dict[str, type[IntEnum]] = {
     "weather": Weather,
@@ -97,7 +97,8 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     and `plan` (what the prompt was read as). `get_state` and `set_state` go on to the bit, in another process too.
 
     `world`: a folder of a latent world's weights (default: scene worlds); `steps`: a scene's picture size (SIZES of
-    world/scene_world.py) or a latent world's K; `director`: reads prompts.
+    world/scene_world.py) or a latent world's K; `director`: reads prompts; `traffic`, `reckless`: who else is on a scene's roads, as
+    `lucidrive dream` takes them (docs/traffic.md).
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
@@ -111,12 +112,15 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         director: Director | None = None,
         device: str = "cpu",
         observation: str = "picture",
+        traffic: str = "rules",
+        reckless: float = 0.0,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise DataError(f"Dream-v0 cannot render '{render_mode}'; take render_mode='rgb_array'.")
         if observation not in OBSERVATIONS:
             raise DataError(f"Dream-v0 observes {' or '.join(OBSERVATIONS)}, not '{observation}'.")
         self._folder, self._device = None if world is None else Path(world), device
+        self._others = Others.of(traffic, reckless)
         model, scene = self._model(), is_scene(self._folder)
         if not model.driving:
             raise DataError("Dream-v0 drives a car, and these weights know none; give weights of a driving world.")
@@ -221,7 +225,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         model = self._model()
         try:
             words = json.loads(bytes(state["words"]))
-            if not words["dream"]["weights"].items() <= model.hashes.items():
+            if not goes_on(model, words["dream"]["weights"]):
                 raise WeightsError("That state was dreamt by other weights; make Dream-v0 with those to go on with it.")
             tensors = {
                 name.removeprefix("dream."): torch.from_numpy(np.array(array))
@@ -295,7 +299,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     def _model(self) -> AnyWorld:
         config = None if self._folder is None else self._folder / "config.json"
         stamp = config.stat().st_mtime_ns if config is not None and config.exists() else 0
-        return _load(self._folder, self._device, stamp)
+        return _load(self._folder, self._device, stamp, self._others)
 
 
 def told(chosen: dict[str, Any]) -> dict[str, int]:
@@ -326,6 +330,6 @@ def _frame(index: int, row: tuple[float, ...]) -> Frame:
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path | None, device: str, stamp: int) -> AnyWorld:
+def _load(folder: Path | None, device: str, stamp: int, others: Others) -> AnyWorld:
     """One model for all environments of a process; `stamp`: when the weights were written."""
-    return load_world(folder, device)
+    return load_world(folder, device, others)
