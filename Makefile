@@ -2,6 +2,7 @@
 # make check   lint, format and types                  make clean   remove what these targets made
 # make test-vllm   the brain behind a real vLLM server, in an environment of its own
 # make test-lerobot   our datasets in LeRobot's own hands, likewise
+# make test-labels   labelled datasets in the hands of their formats' own readers, likewise
 # make test-install   the package installed into a fresh environment, and used away from this folder
 #
 # A second run is quick: pip is only asked again after pyproject.toml or constraints.txt has changed.
@@ -11,13 +12,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
 LEROBOT := .venv-lerobot
+LABELS := .venv-labels
 INSTALLED := .venv-installed
 THERE = cd $(INSTALLED) && env -u PYTHONPATH bin/lucidrive
 INSTALL_THERE = $(INSTALLED)/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 PORT ?= 7860
 
-.PHONY: ui test test-vllm test-lerobot test-install check format clean
+.PHONY: ui test test-vllm test-lerobot test-labels test-install check format clean
 .DELETE_ON_ERROR:
 
 ui: $(VENV)/.app
@@ -47,6 +49,17 @@ $(LEROBOT)/.ready:
 	@echo "Installing LeRobot into $(LEROBOT) (a few minutes)"
 	$(PYTHON) -m venv $(LEROBOT)
 	$(LEROBOT)/bin/python -m pip install --disable-pip-version-check --quiet lerobot==0.4.4
+	@touch $@
+
+# COCO, nuScenes, MCAP, Rerun, WebDataset, OpenDRIVE and OpenSCENARIO by their own readers and checkers.
+test-labels: $(LABELS)/.ready
+	OMP_NUM_THREADS=1 $(LABELS)/bin/python -m pytest tests/world/labels tests/test_export_cli.py
+
+$(LABELS)/.ready: tests/world/labels/readers.txt
+	@echo "Installing lucidrive and the readers into $(LABELS) (a few minutes)"
+	$(PYTHON) -m venv $(LABELS)
+	$(LABELS)/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[labels,dev]'
+	$(LABELS)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps -r tests/world/labels/readers.txt
 	@touch $@
 
 # What a person gets from `pip install .`: commands run inside the environment's folder, where nothing of this one is to be
@@ -90,4 +103,4 @@ $(VENV)/.dev: $(VENV)/.app
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM) $(LEROBOT) $(INSTALLED) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(LEROBOT) $(LABELS) $(INSTALLED) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -33,6 +33,7 @@ from bridge.snapshot import Beginning, Heard, Wish
 from world.controls import DT, FPS, Control
 from world.dream import AnyDream, open_dream
 from world.frame import Frame
+from world.scene_world import USUAL, Others
 
 log = logging.getLogger(__name__)
 
@@ -339,10 +340,11 @@ def headless(
     report: Report | None = None,
     load: Path | None = None,
     save: Path | None = None,
+    others: Others = USUAL,
 ) -> Clip:
     """`lucidrive dream`: loads the models, says `prompt` at the first frame, and drives for `seconds`, all under leases.
 
-    load: a saved drive to go on with; save: where it is saved at its end. SessionError when the brain refuses the prompt or
+    load: a saved drive to go on with; save: where it is saved at its end; others: who else is on the road. SessionError when the brain refuses the prompt or
     asks back: there is nobody to answer.
     """
     from brain.director import Director
@@ -353,7 +355,7 @@ def headless(
     ledger, speaks = ram(), bool(prompt.strip())
     tell(0.0, "waking the world")
     with lease_brain(ledger) if speaks else nullcontext():
-        opened = open_world(ledger, world, 1)
+        opened = open_world(ledger, world, 1, others)
         with ledger.reserve(CLIP_JOB, CLIP), ledger.reserve(DREAM, opened.dream_of(seconds)):
             session = Session(lambda number: open_dream(opened.model, number, steps), seed, scene, beginning=beginning)
             if load is not None:

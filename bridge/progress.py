@@ -29,7 +29,7 @@ MOVING = 1.5  # m/s
 SPEED_TOLERANCE = 2.0 / 3.6  # m/s
 VISIBLE = 0.5
 GONE_SECONDS = 1.0
-UNSEEN_SECONDS = 6.0
+UNSEEN_SECONDS = 8.0  # that an event waits for its chance
 
 TIMEOUTS = {  # seconds
     **dict.fromkeys(("left", "right", "straight"), 45.0),
@@ -178,17 +178,20 @@ class Progress:
         return Verdict("done", "seen in full") if self.seconds >= TRANSITION_SECONDS else None
 
     def _event(self, frame: Frame) -> Verdict | None:
-        if self.step.duration is not None:
-            over = self.seconds >= self.step.duration
-            return Verdict("done", f"its {self.step.duration:g} s are over") if over else None
         if frame.readout.event_visible >= VISIBLE:
             self._seen, self._gone = True, 0
         else:
             self._gone += 1
+        if self.step.duration is not None:
+            if self.seconds < self.step.duration:
+                return None
+            if self._seen:
+                return Verdict("done", f"its {self.step.duration:g} s are over")
+            return Verdict("timed_out", f"no chance for it within its {self.step.duration:g} s")
         if self._seen and self._gone >= GONE_SECONDS * FPS:
             return Verdict("done", "came and went")
         if not self._seen and self.seconds >= UNSEEN_SECONDS:
-            return Verdict("timed_out", f"not seen within {UNSEEN_SECONDS:g} s")
+            return Verdict("timed_out", f"no chance for it within {UNSEEN_SECONDS:g} s")
         if self.seconds >= EVENT_TIMEOUT:
             return Verdict("timed_out", f"still there after {EVENT_TIMEOUT:g} s")
         return None

@@ -30,11 +30,12 @@ from bridge.export import write_clip
 from bridge.keyboard import Bindings, Keyboard
 from bridge.pedals import Pedals
 from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, Wish
-from bridge.timeline import Timeline
+from bridge.timeline import Timeline, TimelineState
 from world.controls import FPS, NULL, Control
 from world.dream import AnyDream
 from world.driver import Action
 from world.frame import Frame
+from world.scene_world import SceneDream
 
 QUALITIES = (1, 2, 4, 8)
 KEYS_ALONE = (
@@ -90,6 +91,8 @@ class Session:
         self._paused = False
         self._pauses = 0  # how often a person paused or went on
         self._once = 0
+        self._turn = 0  # number of the step of which it was last told where it turns
+        self._missed = 0  # number of the last event that was said not to have happened
         self._pedals = Pedals()
         self._bindings, self._beginning = bindings, beginning
         self._keyboard: Keyboard | None = None
@@ -337,6 +340,8 @@ class Session:
         state = self._timeline.tick(self._frame, bool(keys))
         if self._keyboard is not None:
             return Wish(self._keyboard.control(keys), bool(keys), state.steps)
+        self._tell_of_turn(state)
+        self._tell_of_missed(state)
         try:
             action = self._dream.drive(state.command, state.target_speed)
             control = self._pedals.control(state, Action(action.steer, action.accel), keys)
@@ -457,6 +462,8 @@ class Session:
             frame = dream.start(control, scene=scene)
         timeline = Timeline(max(0, frame.control.weather), _time(frame.control.time))
         self._take_over(dream, frame, timeline, keyboard, scene)
+        if isinstance(dream, SceneDream) and dream.remark:
+            self.tell(dream.remark)
 
     def _take_over(
         self, dream: AnyDream, frame: Frame, timeline: Timeline, keyboard: Keyboard | None, scene: str | None
@@ -465,7 +472,7 @@ class Session:
             self._dream, self._scene, self._frame, self._by_keys = dream, scene, frame, False
             self._timeline = timeline
             self._pedals, self._keyboard = Pedals(), keyboard
-            self._once, self._reading = 0, None
+            self._once, self._reading, self._turn, self._missed = 0, None, 0, 0
             for _ in range(self._former if self._resets else len(self._texts)):
                 self._texts.popleft()
             self._former = 0
@@ -476,6 +483,14 @@ class Session:
         if self.began is not None:
             self.began()
 
+    def _tell_of_turn(self, state: TimelineState) -> None:
+        """Once a turn: where the next junction does not allow it."""
+        turns = [one.number for one in state.steps if one.status == "running" and one.step.name in ("left", "right")]
+        if turns and turns[0] != self._turn and isinstance(self._dream, SceneDream):
+            self._turn = turns[0]
+            if text := self._dream.turn_ahead(state.command):
+                self.tell(text)
+
     def _stand(self, error: DataError) -> None:
         self._paused = True
         self.tell(f"{explain(error)} The drive is paused.", "error")
@@ -484,6 +499,13 @@ class Session:
     def _schedule(self, plan: Plan, text: str, seconds: float) -> None:
         self._timeline.add(plan)
         self._note_said(text, print_line(plan), seconds)
+
+    def _tell_of_missed(self, state: TimelineState) -> None:
+        """Once an event that has waited for its chance in vain."""
+        missed = [one for one in state.steps if one.status == "timed_out" and one.step.group == "event"]
+        for one in (one for one in missed if one.number > self._missed):
+            self._missed = one.number
+            self.tell(f"'{one.line}' did not happen: {one.reason}. Ask for it again further on.")
 
     def _note_said(self, text: str, line: str, seconds: float) -> None:
         with self._lock:

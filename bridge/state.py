@@ -21,7 +21,8 @@ from bridge.disk import DISK, Disk, write_whole
 from bridge.errors import DataError, WeightsError
 from bridge.plan_state import timeline_from, timeline_plain
 from bridge.session import Session
-from world.dream import AnyWorld, restore
+from world.dream import AnyWorld, goes_on, restore
+from world.dynamics.dreamt import is_dreamt
 from world.scene.places import towns
 from world.scene_world import SceneWorld
 
@@ -56,7 +57,8 @@ def unpack(session: Session, data: bytes, name: str = "The file", maps: bool = T
     tensors, plain = _read(data, name)
     _check_weights(model, plain, name)
     try:
-        if not maps and isinstance(model, SceneWorld) and plain["dream"]["place"] not in chain(*towns().values()):
+        place = plain["dream"]["place"] if isinstance(model, SceneWorld) else ""
+        if not maps and place and place not in chain(*towns().values()) and not is_dreamt(place):
             raise DataError(f"{name} drives in a map of its own; go on with it by `lucidrive dream --load-state`.")
         dream = restore(model, tensors, plain["dream"])
         session.dream.fits(dream)
@@ -101,12 +103,12 @@ def _read(data: bytes, name: str) -> tuple[dict[str, torch.Tensor], dict[str, An
 def _check_weights(model: AnyWorld, plain: dict[str, Any], name: str) -> None:
     try:
         weights = plain["dream"]["weights"]
-        same = bool(weights) and weights.items() <= model.hashes.items()
+        same = bool(weights) and goes_on(model, weights)
     except (AttributeError, KeyError, TypeError) as error:
         raise _none(name) from error
     if not same:
         raise WeightsError(
-            f"{name} was dreamt by other weights than those loaded; start lucidrive with those (`--world`) to go on with it."
+            f"{name} was dreamt by other weights than those loaded; start lucidrive with those (`--world`, `--traffic`) to go on with it."
         )
 
 

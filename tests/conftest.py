@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 import uvicorn
 
@@ -20,6 +21,8 @@ from ui.stream import MAX_MESSAGE
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gpu: needs a CUDA device")
+    hypothesis.settings.register_profile("untimed", deadline=None)  # a first call compiles, and machines are shared
+    hypothesis.settings.load_profile("untimed")
 
 
 @contextmanager

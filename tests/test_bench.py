@@ -81,6 +81,7 @@ def test_the_bench_measures_dreams_of_both_families(tmp_path: Path, latent: bool
             "step",
             *(f"{part} 108x192" for part in ("G-buffer", "shading", "painting", "air")),
         }
+        assert dream.bench_vector(2, repeats=2) > 0
 
 
 def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +103,7 @@ RESULT = {
     "dream_fps_by_dial": {"1": 30.0, "2": 20.0, "4": 12.0, "8": 7.0},
     "parts_ms": {"step": 0.3, "shading 144x256": 4.0},
     "tick_ms_by_sessions": {"1": {"alone": 40.0, "batched": 41.0}, "8": {"alone": 330.0, "batched": 200.0}},
+    "vector_steps_a_second": 2100.4,
     "loop": {"first_frame": 4.0, "idle": None, "thinking": None, "peak_rss": 2**30},
     "brain_seconds": {"one_step": 0.1, "three_steps": 0.3},
 }
@@ -111,6 +113,8 @@ def test_measurements_become_a_table_and_a_picture(tmp_path: Path) -> None:
     rows = dict(bench.table(RESULT))
     assert rows["a tick of 8 dreams"] == "200 ms as one batch, 330 ms one after another"
     assert rows["dream alone, 144x256"] == "20.0 frames/s"
+    assert rows["16 Dream-v0 as one, without pictures"] == "2,100 steps/s"
+    assert "16 Dream-v0 as one, without pictures" not in dict(bench.table(RESULT | {"vector_steps_a_second": None}))
     assert rows["memory of the page's process, at most"] == "1,024 MiB"
     pytest.importorskip("matplotlib")
     from bridge.bench.picture import check, draw

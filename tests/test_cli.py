@@ -47,7 +47,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(
     "command",
     ["", "ui", "dream", "clips", "plan", "collect", "train", "train tokenizer", "train all", "train release", "finetune",
-     "evaluate", "evaluate world", "evaluate brain", "bench", "bench faults", "doctor"],
+     "train streets", "train roadside", "evaluate streets", "evaluate roadside", "evaluate", "evaluate world", "evaluate brain", "bench", "bench faults", "doctor"],
 )  # fmt: skip
 def test_every_command_explains_itself(command: str) -> None:
     result = run(*command.split(), "--help")
@@ -171,6 +171,30 @@ def test_dream_says_what_is_wrong_with_scene_weights_and_name(tmp_path: Path) ->
         assert result.exit_code == 1
         assert said in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_what_dreams_streets_is_missed_before_any_work(tmp_path: Path) -> None:
+    for part in ("streets", "roadside"):
+        result = run("evaluate", part, "--weights", str(tmp_path))
+        assert result.exit_code == 1 and f"lucidrive train {part}" in result.stderr
+    result = run("dream", "--place", "dreamt:7:lunar", "--out", str(tmp_path / "x.mp4"))
+    assert result.exit_code == 1 and "'lunar' says nothing more" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--traffic", "chaos"], "say rules, model, or a folder"),
+        (["--traffic", "."], "lucidrive train traffic"),
+        (["--world", "{world}", "--reckless", "0.3"], "leave out --traffic"),
+    ],
+)
+def test_dream_says_what_is_wrong_with_traffic(options: list[str], said: str, tmp_path: Path) -> None:
+    world = str(write_tiny_world(tmp_path / "world"))
+    options = [option.format(world=world) for option in options]
+    result = run("dream", "--seconds", "0.2", "--out", str(tmp_path / "drive.mp4"), *options)
+    assert result.exit_code != 0 and said in " ".join(result.stderr.split())
+    assert not (tmp_path / "drive.mp4").exists()
 
 
 def test_a_wrong_option_is_a_usage_error() -> None:

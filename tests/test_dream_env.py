@@ -22,9 +22,12 @@ from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from world.controls import Command, TimeOfDay, Weather
 from world.dream_env import CONTACT_COST, CRUISE, OFF_ROAD_COST, DreamEnv
+from world.dynamics.traffic_net import SIZES
 from world.dynamics.vector import VECTOR
 from world.envs import DREAM_ID
 from world.errors import DataError, LucidriveError, WeightsError
+from world.train.traffic_card import ship
+from world.train.traffic_network import Net
 
 ACTION = np.array([0.2, 0.1], np.float32)
 
@@ -354,6 +357,43 @@ def test_the_driver_of_a_scene_is_rewarded_for_its_way_and_contacts_cost(places:
         if touched[-1]:
             break
     assert touched[-1] == 1.0 and rewards[-1] < -CONTACT_COST / 2
+
+
+def test_the_others_may_be_moved_by_a_network_and_take_no_notice_of_signals(
+    places: DreamEnv, world: Path, tmp_path: Path
+) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        ship({name: Net(size) for name, size in SIZES.items()}, tmp_path, {"recipe": {}})
+    told: dict[str, Any] = {
+        "seconds": 3.0,
+        "observation": "vector",
+        "traffic": str(tmp_path / "traffic"),
+        "reckless": 1.0,
+    }
+    env = DreamEnv(**told)
+    env.reset(seed=7)
+    state, ahead = env.get_state(), drive(env, 6)
+    env.set_state(state)
+    assert same(ahead, drive(env, 6))
+    places.reset(seed=7)
+    assert not same(ahead, drive(places, 6))
+    with pytest.raises(WeightsError, match="other weights"):
+        places.set_state(state)
+    with pytest.raises(WeightsError, match="other weights"):
+        env.set_state(places.get_state())
+    many = gymnasium.make_vec(DREAM_ID, num_envs=2, vectorization_mode="vector_entry_point", **told)
+    many.reset(seed=6)
+    found = [many.step(np.stack([ACTION, ACTION]))[0][1] for _ in range(6)]
+    assert all(np.array_equal(together, alone[0]) for together, alone in zip(found, ahead, strict=True))
+    many.close()
+    for wrong, said in (
+        ({"traffic": "chaos"}, "say rules"),
+        ({"reckless": 2.0}, "0 to 1"),
+        ({"world": world, "reckless": 0.5}, "no road users"),
+    ):
+        with pytest.raises(DataError, match=said):
+            DreamEnv(**wrong)
 
 
 def test_a_latent_world_has_no_vectors(world: Path) -> None:

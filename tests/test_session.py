@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -504,3 +505,22 @@ def test_explain_never_shows_a_traceback() -> None:
     assert explain(SessionError("No.")) == "No."
     for error in (MemoryError(), OSError(28, "No space left on device"), RuntimeError("x\ny")):
         assert "\n" not in explain(error)
+
+
+class Empty(FakeDream):
+    """Nobody ever comes."""
+
+    def step(self, control: Control) -> Frame:
+        frame = super().step(control)
+        self.frame = replace(frame, readout=replace(frame.readout, event_visible=0.0))
+        return self.frame
+
+
+def test_an_event_that_had_no_chance_is_told_of_once() -> None:
+    one = session(Empty)
+    one.do("cut_in(left,2)")
+    told: list[str] = []
+    for _ in range(100):
+        tick(one)
+        told += [notice.text for notice in one.notes()]
+    assert len(told) == 1 and told[0].startswith("'cut_in(left)' did not happen: no chance for it within 8 s")

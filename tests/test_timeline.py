@@ -167,15 +167,24 @@ def test_an_event_ends_when_it_was_seen_and_is_gone() -> None:
 
 def test_an_event_that_never_shows_says_so() -> None:
     show = Show("debris")
-    state = show.see(61)
+    assert show.see(75).event == Event.DEBRIS  # it waits for its chance
+    state = show.see(6)
     assert (state.event, state.level) == (Event.NONE, 0)
-    assert (show.status("debris"), show.step("debris").reason) == ("timed_out", "not seen within 6 s")
+    assert (show.status("debris"), show.step("debris").reason) == ("timed_out", "no chance for it within 8 s")
 
 
 def test_an_event_with_a_duration_is_cleared_after_it() -> None:
     show = Show("emergency~2")
     assert show.see(20, event_visible=0.9).event == Event.EMERGENCY
     assert show.see(1, event_visible=0.9).event == Event.NONE
+    assert show.status("emergency~2") == "done"
+
+
+def test_an_event_with_a_duration_that_never_showed_says_so() -> None:
+    show = Show("emergency~2")
+    show.see(21, event_visible=0.0)
+    step = show.step("emergency~2")
+    assert (step.status, step.reason) == ("timed_out", "no chance for it within its 2 s")
 
 
 def test_speeds() -> None:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from ui.commands import checks, clips, imports, memory, plan, recover, train, training, watch
+from ui.commands import checks, clips, export, imports, memory, plan, recover, train, training, watch
 from ui.console import INTERRUPTED, Sentences, complain, quiet
 from ui.locales import speak_utf8
 from ui.proxies import own_machine_directly
@@ -36,6 +36,7 @@ app.command(
     epilog='Example: lucidrive clips "rainy night, a pedestrian steps out from the right while we turn left" -n 20 --seconds 8 '
     "--out corner-cases",
 )(clips.clips)
+app.add_typer(export.app, name="export", rich_help_panel=DREAM)
 app.command("recover", rich_help_panel=DREAM, epilog="Example: lucidrive recover clips --join last")(recover.recover)
 app.command(
     "plan",

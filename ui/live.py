@@ -29,7 +29,7 @@ from ui.places import offered, picture_of
 from world.controls import DT, Control, Event, Side, TimeOfDay, Weather
 from world.dream import AnyWorld, open_dream, step_all
 from world.perceive.network import FOLDER
-from world.scene_world import SceneWorld
+from world.scene_world import USUAL, Others, SceneWorld
 
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
 BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # need nothing but a target speed
@@ -101,14 +101,15 @@ class LiveDreamer:
         capacity: int | None = None,
         brain_url: str | None = None,
         brain_name: str = "lucidrive",
+        others: Others = USUAL,
     ) -> LiveDreamer:
         """The world's weights now, the language model in the background. WeightsError, NoRoomError.
 
         A world without a car gets no language model; `keys` says what the keys mean there. capacity: bytes of RAM that this
-        process may have. brain_url: of a `vllm serve` that reads the sentences, by its model `brain_name`.
+        process may have. brain_url: of a `vllm serve` that reads the sentences, by its model `brain_name`. others: who else is on a scene's roads.
         """
         ledger = ram(capacity)
-        opened = open_world(ledger, world, tabs or EMBEDDED.dreams)
+        opened = open_world(ledger, world, tabs or EMBEDDED.dreams, others)
         model = opened.model
         if model.driving and keys:
             raise SessionError("A car's keys are what they are; --keys is for worlds without one.")

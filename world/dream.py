@@ -9,11 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from world.controls import Control
+from world.errors import DataError
 from world.frame import Frame
 from world.latent.dream import LatentDream, step_latent
 from world.model import WorldModel
 from world.render.painter import SHIPPED
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_world import USUAL, Others, SceneDream, SceneWorld, step_scenes
 
 SCENE, PLAIN = "scene", "plain"  # the scene world, painted and plainly shaded, where else a folder of weights is named
 
@@ -21,10 +22,17 @@ AnyDream = LatentDream | SceneDream
 AnyWorld = WorldModel | SceneWorld
 
 
-def load_world(path: Path | None = None, device: str = "cpu") -> AnyWorld:
-    """A scene world, or where `path` names a folder of weights the latent world of those. WeightsError."""
+def load_world(path: Path | None = None, device: str = "cpu", others: Others = USUAL) -> AnyWorld:
+    """A scene world, or where `path` names a folder of weights the latent world of those. `others`: who else is on a scene's roads.
+
+    Raises WeightsError, and DataError for others in a latent world, whose pictures hold all there is.
+    """
     if path is None or is_scene(path):
-        return SceneWorld(device=device, painter=None if str(path) == PLAIN else SHIPPED)
+        return SceneWorld(device=device, painter=None if str(path) == PLAIN else SHIPPED, others=others)
+    if others != USUAL:
+        raise DataError(
+            f"The world in {path} has no road users beside its pictures; leave out --traffic and --reckless."
+        )
     return WorldModel.load(path, device)
 
 
@@ -47,13 +55,20 @@ def restore(model: AnyWorld, tensors: dict[str, Tensor], values: dict[str, Any])
     return LatentDream.from_state(model, tensors, values)
 
 
+def goes_on(model: AnyWorld, weights: dict[str, str]) -> bool:
+    """Whether a drive that was saved with these weights goes on alike: in a scene whoever paints it, but not whoever moves the others."""
+    return weights.items() <= model.hashes.items() and ("traffic" in weights) == ("traffic" in model.hashes)
+
+
 def step_all(dreams: Sequence[AnyDream], controls: Sequence[Control]) -> list[Frame]:
     """`step` for many dreams at once, of both families; all or none, as each alone but for a latent world's rounding."""
     pairs = list(enumerate(zip(dreams, controls, strict=True)))
     latent = [(place, dream, control) for place, (dream, control) in pairs if isinstance(dream, LatentDream)]
     before = [(dream, dream.fork()) for dream in dreams if isinstance(dream, SceneDream)]
     try:
-        frames = {place: dream.step(control) for place, (dream, control) in pairs if isinstance(dream, SceneDream)}
+        scenes = [(place, dream, control) for place, (dream, control) in pairs if isinstance(dream, SceneDream)]
+        drawn = step_scenes([dream for _, dream, _ in scenes], [control for _, _, control in scenes])
+        frames = {place: frame for (place, _, _), frame in zip(scenes, drawn, strict=True)}
         stepped = step_latent([dream for _, dream, _ in latent], [control for _, _, control in latent])
     except Exception:
         for dream, then in before:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,12 +23,12 @@ from gymnasium import Env
 from gymnasium.spaces import Box
 
 from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
-from world.dream import AnyDream, AnyWorld, is_scene, load_world, open_dream, restore
+from world.dream import AnyDream, AnyWorld, goes_on, is_scene, load_world, open_dream, restore
 from world.dynamics.vector import VECTOR, vector
 from world.errors import DataError, WeightsError
 from world.frame import Frame, Readout
 from world.kinematics import Motion
-from world.scene_world import SIZES, SceneDream
+from world.scene_world import SIZES, Others, SceneDream
 
 WORDS: dict[str, type[IntEnum]] = {
     "weather": Weather,
@@ -40,6 +41,13 @@ OPTIONS = ("scene", "prompt", *WORDS, "level", "speed")
 CRUISE = 30 / 3.6  # m/s that the driver in `info` aims at where nobody says otherwise
 OFF_ROAD_COST, CONTACT_COST = 0.5, 5.0
 OBSERVATIONS = ("picture", "vector")
+_NAMES = {
+    "readout": [field.name for field in fields(Readout)],
+    "motion": [field.name for field in fields(Motion)],
+    "control": [field.name for field in fields(Control) if field.name != "action"],
+}
+_READOUT, _MOTION, _CONTROL = (attrgetter(*names) for names in _NAMES.values())
+_KEYS = [f"{part}.{name}" for part, names in _NAMES.items() for name in names]  # of `info`
 IMPORTED_IN = os.getpid()  # another process that has this module already was forked
 
 
@@ -89,7 +97,8 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     and `plan` (what the prompt was read as). `get_state` and `set_state` go on to the bit, in another process too.
 
     `world`: a folder of a latent world's weights (default: scene worlds); `steps`: a scene's picture size (SIZES of
-    world/scene_world.py) or a latent world's K; `director`: reads prompts.
+    world/scene_world.py) or a latent world's K; `director`: reads prompts; `traffic`, `reckless`: who else is on a scene's roads, as
+    `lucidrive dream` takes them (docs/traffic.md).
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
@@ -103,12 +112,15 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         director: Director | None = None,
         device: str = "cpu",
         observation: str = "picture",
+        traffic: str = "rules",
+        reckless: float = 0.0,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise DataError(f"Dream-v0 cannot render '{render_mode}'; take render_mode='rgb_array'.")
         if observation not in OBSERVATIONS:
             raise DataError(f"Dream-v0 observes {' or '.join(OBSERVATIONS)}, not '{observation}'.")
         self._folder, self._device = None if world is None else Path(world), device
+        self._others = Others.of(traffic, reckless)
         model, scene = self._model(), is_scene(self._folder)
         if not model.driving:
             raise DataError("Dream-v0 drives a car, and these weights know none; give weights of a driving world.")
@@ -163,8 +175,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One frame on. DataError for an action that is none, and when the dream falls apart (numbers not finite)."""
-        control = self.told(action)
-        frame, self._ahead = self._ahead or self.dream.step(control), None
+        frame, self._ahead = self._ahead or self.dream.step(self.told(action)), None
         readout, touched = frame.readout, self._touching
         reward = max(0.0, readout.speed) * DT * (1 - readout.off_road) - OFF_ROAD_COST * readout.off_road
         info = self._look(frame)
@@ -214,7 +225,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         model = self._model()
         try:
             words = json.loads(bytes(state["words"]))
-            if not words["dream"]["weights"].items() <= model.hashes.items():
+            if not goes_on(model, words["dream"]["weights"]):
                 raise WeightsError("That state was dreamt by other weights; make Dream-v0 with those to go on with it.")
             tensors = {
                 name.removeprefix("dream."): torch.from_numpy(np.array(array))
@@ -237,15 +248,13 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
 
     def _look(self, frame: Frame) -> dict[str, Any]:
         """Shows the script a new frame; what is told of it."""
-        self._trail.append((*astuple(frame.motion), *astuple(frame.readout)))
+        motion, readout, control = _MOTION(frame.motion), _READOUT(frame.readout), _CONTROL(frame.control)
+        self._trail.append((*motion, *readout))
         self._touching = isinstance(self._dream, SceneDream) and frame.readout.collision >= 0.5
         self._cue = self._script.next(frame)
         driver = self.dream.drive(self._cue.control.command, self._cue.target_speed)
-        control = asdict(frame.control)
         return {
-            **{f"readout.{name}": value for name, value in asdict(frame.readout).items()},
-            **{f"motion.{name}": value for name, value in asdict(frame.motion).items()},
-            **{f"control.{name}": value for name, value in control.items() if name != "action"},
+            **dict(zip(_KEYS, (*readout, *motion, *control), strict=True)),
             "driver.steer": driver.steer,
             "driver.accel": driver.accel,
             "target_speed": float(self._cue.target_speed),
@@ -290,7 +299,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     def _model(self) -> AnyWorld:
         config = None if self._folder is None else self._folder / "config.json"
         stamp = config.stat().st_mtime_ns if config is not None and config.exists() else 0
-        return _load(self._folder, self._device, stamp)
+        return _load(self._folder, self._device, stamp, self._others)
 
 
 def told(chosen: dict[str, Any]) -> dict[str, int]:
@@ -314,13 +323,13 @@ def _named(option: str, kind: type[IntEnum], value: Any) -> int:
 
 def _frame(index: int, row: tuple[float, ...]) -> Frame:
     """A frame as a script may see it, out of its row of the trail."""
-    values = dict(zip((field.name for field in fields(Readout)), row[2:], strict=True))
+    values = dict(zip(_NAMES["readout"], row[2:], strict=True))
     whole: dict[str, Any] = {name: int(values[name]) for name in ("weather", "time")}
     motion, readout = Motion(*row[:2]), Readout(**values | whole)
     return Frame(np.zeros((0, 0, 3), np.uint8), index, Control(), motion, readout)
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path | None, device: str, stamp: int) -> AnyWorld:
+def _load(folder: Path | None, device: str, stamp: int, others: Others) -> AnyWorld:
     """One model for all environments of a process; `stamp`: when the weights were written."""
-    return load_world(folder, device)
+    return load_world(folder, device, others)

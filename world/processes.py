@@ -40,6 +40,13 @@ def alone(traces: bool = False) -> None:
         drjit.set_thread_count(1)
 
 
+def in_turn(call: Callable[..., None], rows: Sequence[tuple[Any, ...]]) -> Iterator[None]:
+    """Calls it with every row, in this process, and yields after each."""
+    for row in rows:
+        call(*row)
+        yield
+
+
 def each(
     call: Callable[..., None], rows: Sequence[tuple[Any, ...]], workers: int, out: Path, *, traces: bool = False
 ) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Scene worlds behind the door: a `SceneWorld` knows places, a `SceneDream` drives through one, and both look like a latent world's.
 
-Streets are a place's, traffic goes by rules, the driver is learnt by imitation of rules; the picture is plainly shaded, and painted where there are weights for it.
+Streets are a place's, traffic goes by rules or by what learnt from drives, the driver is learnt by imitation of rules; the picture is plainly shaded, and painted where there are weights for it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import hashlib
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,14 +20,23 @@ from torch import Tensor
 
 from world.controls import Control
 from world.driver import Action
-from world.dynamics.driver import DRIVER, By, drive
+from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark
+from world.dynamics.driver import DRIVER, drive
+from world.dynamics.driver import By as DrivenBy
+from world.dynamics.extend import grown_place
+from world.dynamics.growth import asked_from
+from world.dynamics.horizon import Horizon
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.traffic import FOLDER as TRAFFIC
+from world.dynamics.traffic import load_traffic
+from world.dynamics.way_ahead import ARMS, way_ahead
 from world.errors import DataError
 from world.frame import Frame, Readout
 from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
 from world.perceive.scene import scene_from, seen_conditions
+from world.places import find_place
 from world.render.camera import Rig
 from world.render.painter import SHIPPED, load_painter
 from world.render.raster import check_cache
@@ -35,9 +44,10 @@ from world.render.renderer import Renderer, Shot
 from world.scene.between import between
 from world.scene.check import check
 from world.scene.facts import Facts, facts
-from world.scene.places import load_place, towns
-from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, to_bytes
+from world.scene.places import towns
+from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, stack, to_bytes
 
+By = Literal["rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
 AT_MOST = 0.07  # s for pictures, where two are drawn a tenth of a second
 VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
@@ -47,9 +57,42 @@ SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 
 _NOTHING = np.zeros((0, 0, 3), np.uint8)
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Who else is on the road. traffic: who moves them; reckless: share of the drivers who take no notice of signals."""
+
+    traffic: By = "rules"
+    reckless: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.reckless <= 1.0:
+            raise DataError(f"The share of reckless drivers is 0 to 1, not {self.reckless:g}.")
+
+    @classmethod
+    def of(cls, traffic: str, reckless: float = 0.0) -> Others:
+        """As a command line says it. DataError for traffic that is none."""
+        if traffic in ("rules", "model"):
+            return cls(traffic, reckless)  # type: ignore[arg-type]
+        if not Path(traffic).is_dir():
+            raise DataError(
+                f"There is no traffic '{traffic}'; say rules, model, or a folder that `lucidrive train traffic` made."
+            )
+        return cls(Path(traffic), reckless)
+
+    @property
+    def folder(self) -> Path | None:
+        """Of the weights; None: rules."""
+        if self.traffic == "rules":
+            return None
+        return TRAFFIC if self.traffic == "model" else Path(self.traffic)
+
+
+USUAL = Others()
+
+
 class SceneWorld:
     """What every drive through the shipped places shares. `device`: where pictures are painted; `driver`: who drives, rules or what
-    learnt from them; `painter`: its weights, None for plain shading."""
+    learnt from them; `painter`: its weights, None for plain shading; `others`: who else is on the road."""
 
     driving = True
     inputs: Inputs = DRIVING
@@ -59,8 +102,9 @@ class SceneWorld:
         names: Sequence[str] = (),
         rig: Rig | None = None,
         device: str = "cpu",
-        driver: By = DRIVER,
+        driver: DrivenBy = DRIVER,
         painter: Path | None = SHIPPED,
+        others: Others = USUAL,
     ) -> None:
         """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
         for weights that are none."""
@@ -69,6 +113,10 @@ class SceneWorld:
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
+        self.others, self.traffic = others, None
+        if others.folder is not None:
+            self.traffic = load_traffic(others.folder)
+            self.hashes["traffic"] = self.traffic.sha256
         self.renderer = Renderer()
         if painter is not None:
             self.renderer.painter = load_painter(painter, device)
@@ -81,8 +129,8 @@ class SceneWorld:
         return SIZES[2]
 
     def place(self, name: str) -> Place:
-        """A place by name; DataError lists them all."""
-        return load_place(name)
+        """A place by name, shipped, from a file or dreamt; DataError lists what there is, WeightsError: no network dreams streets."""
+        return find_place(name)
 
     def scene(self, name: str) -> tuple[np.ndarray, Motion, Control]:
         """A start as it looks: uint8 frames [1, H, W, 3], the motion, the control in force. DataError for an unknown name."""
@@ -128,7 +176,7 @@ class SceneDream:
         self._known: np.ndarray | None = None  # what the painter said of the last picture
         self.frame: Frame | None = None
         self._scene: SceneState | None = None
-        self._place = ""
+        self._place, self._horizon = "", Horizon()
 
     @property
     def index(self) -> int:
@@ -158,26 +206,55 @@ class SceneDream:
         WeightsError where there is no network that reads it.
         """
         if frames is not None:
-            self._scene = scene_from(frames, self.model.scenes, self.seed, speed, control, self.model.rig)
+            begun = scene_from(frames, self.model.scenes, self.seed, speed, control, self.model.rig)
+            self._scene = replace(begun, reckless=np.array([self.model.others.reckless]))
             self._place = self._scene.places[0].name
             return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
         control = control or Control()
+        place, reckless = self.model.place(self._place), self.model.others.reckless
+        if is_dreamt(self._place):
+            self._place = place.name  # with the mark of its streets
         self._scene = start(
-            self.model.place(self._place), self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s
+            place, self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s, reckless=reckless
         )
         return self._publish(control, 0)
 
     def step(self, control: Control) -> Frame:
         """One frame on under `control`."""
-        before = self.state_now
-        self._scene = step(before, [control])
+        return self.went(step(self.before(control), [control], self.model.traffic), control)
+
+    def before(self, control: Control) -> SceneState:
+        """What the next step goes from: the scene as it stands, in streets that may have grown."""
+        return self._horizon.step(self.state_now, control.command)
+
+    def went(self, after: SceneState, control: Control) -> Frame:
+        """The frame after a step that was taken elsewhere, as in a batch, from what `before` gave."""
+        before, self._scene = self.state_now, after
         both = self.smooth and self._seconds * (1 + self._share) < AT_MOST
         return self._publish(control, self.index + 1, before if both else None)
 
     def drive(self, command: int, target_speed: float) -> Action:
         """What the driver would do now, given a command and a target speed in m/s."""
         return Action(*drive(self.state_now, command, target_speed, by=self.model.driver))
+
+    @property
+    def remark(self) -> str:
+        """What somebody who drives here should know of the place; mostly nothing."""
+        return remark(self._place)
+
+    def turn_ahead(self, command: int) -> str:
+        """A sentence where the turn that a command asks for cannot be made at the next junction; else nothing."""
+        way = way_ahead(self.state_now, command)
+        if way is None or (way.found and not way.passed):
+            return ""
+        arm = f"{'straight on' if ARMS[command] == 'straight' else f'to the {ARMS[command]}'}"
+        if way.found:
+            later = "the one after has" if way.passed == 1 else f"the one {way.passed} junctions later has"
+            return f"The next junction has no street {arm}; {later}."
+        if isinstance(place := self.state_now.places[0], GrowingPlace) and way.end in place.growth.open:
+            return f"No junction ahead has a street {arm} yet; one is being dreamt."
+        return f"No junction on this way has a street {arm}; say another turn, or drive on."
 
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""
@@ -188,6 +265,7 @@ class SceneDream:
     def go_back_to(self, fork: SceneDream) -> None:
         """From here on as `fork` stands."""
         self.frame, self._scene, self._place, self._known = fork.frame, fork._scene, fork._place, fork._known
+        self._horizon = fork._horizon.fork()
 
     def reseed(self, seed: int) -> None:
         """From here on another of the futures that this past may have."""
@@ -206,7 +284,10 @@ class SceneDream:
             "seed": self.seed,
             "steps": self.steps,
             "place": self._place,
-            "weights": {"scene": self.model.hashes["scene"]},  # a drive goes on alike whoever paints it
+            "asked": getattr(scene.places[0], "asked", ()),
+            "pending": self._horizon.pending,
+            # A drive goes on alike whoever paints it.
+            "weights": {name: self.model.hashes[name] for name in ("scene", "traffic") if name in self.model.hashes},
         }
         return tensors, values
 
@@ -216,7 +297,13 @@ class SceneDream:
         dream = cls(model, values["seed"], values["steps"])
         dream._place = values["place"]
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
-        dream._scene = from_bytes(model.place(dream._place), parts)
+        place = model.place(dream._place)
+        if isinstance(place, GrowingPlace):
+            asked = tuple(asked_from(one) for one in values["asked"])
+            place = grown_place(place.name, asked, *place.weights)
+        if values.get("pending"):
+            dream._horizon = Horizon(asked_from(values["pending"]))
+        dream._scene = from_bytes(place, parts)
         check(dream._scene)
         control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})
         dream._publish(control, int(values["index"]))
@@ -250,6 +337,20 @@ class SceneDream:
         motion = Motion(float(ego["speed"]), float(ego["yaw_rate"]))
         self.frame = Frame(image, index, control, motion, readout_of(true), halfway)
         return self.frame
+
+
+def step_scenes(dreams: Sequence[SceneDream], controls: Sequence[Control]) -> list[Frame]:
+    """`step` for many dreams, each as alone; the road users of those whose traffic is learnt go through its networks together."""
+    frames: dict[int, Frame] = {}
+    learnt = [n for n, dream in enumerate(dreams) if dream.model.traffic is not None]
+    for model in {id(dreams[n].model): dreams[n].model for n in learnt}.values():
+        rows = [n for n in learnt if dreams[n].model is model]
+        after = step(stack([dreams[n].before(controls[n]) for n in rows]), [controls[n] for n in rows], model.traffic)
+        frames |= {n: dreams[n].went(after.row(row), controls[n]) for row, n in enumerate(rows)}
+    return [
+        frames[n] if n in frames else dream.step(control)
+        for n, (dream, control) in enumerate(zip(dreams, controls, strict=True))
+    ]
 
 
 def readout_of(true: Facts) -> Readout:

@@ -15,6 +15,7 @@ from bridge.factory.start import UNDRAWN, begin
 from bridge.session import Session
 from bridge.snapshot import Wish
 from world.dream import step_all
+from world.scene.state import SceneState
 from world.scene_world import SceneDream, SceneWorld
 
 TRIALS = 16  # beginnings of a take that are driven without a picture, to find one
@@ -22,7 +23,7 @@ TRIALS = 16  # beginnings of a take that are driven without a picture, to find o
 
 @dataclass(frozen=True, slots=True)
 class Dreamt:
-    """One clip of a take. branch: the plan line that it forked into, or ""; labels: of its frames; failure: why it ended
+    """One clip of a take. branch: the plan line that it forked into, or ""; labels, states: of its frames; failure: why it ended
     early, or "".
     """
 
@@ -31,25 +32,27 @@ class Dreamt:
     clip: Clip
     labels: tuple[Label, ...]
     failure: str
+    states: tuple[SceneState, ...]
 
 
 class _Drive:
     """A session on its way, and what was true of each of its frames."""
 
-    def __init__(
-        self, take: Take, session: Session, labels: Sequence[Label] = (), branch: str = "", failure: str = ""
-    ) -> None:
+    def __init__(self, take: Take, session: Session, branch: str = "", failure: str = "") -> None:
         self.take, self.session, self.branch, self.failure = take, session, branch, failure
-        self.labels = list(labels)
+        self.labels: list[Label] = []
+        self.states: list[SceneState] = []
 
     def note(self) -> None:
-        """Labels the frame that was just made."""
+        """Keeps the scene of the frame that was just made, and labels it."""
         dream = self.session.dream
         assert isinstance(dream, SceneDream)
+        self.states.append(dream.state_now)
         self.labels.append(label(dream.state_now))
 
     def fork(self, branch: str) -> _Drive:
-        other = _Drive(self.take, self.session.fork(), self.labels, branch, self.failure)
+        other = _Drive(self.take, self.session.fork(), branch, self.failure)
+        other.labels, other.states = list(self.labels), list(self.states)
         if not other.failure:
             _guarded(other, partial(other.session.do, branch))
         return other
@@ -57,18 +60,31 @@ class _Drive:
 
 def dream(world: SceneWorld, request: Request, batch: Batch) -> list[Dreamt]:
     """All clips of the batch, in the order of its takes. The same take gives the same clip to the bit on one machine."""
-    return [one for take in batch.takes for one in _made(world, request, take)]
+    return [one for take in batch.takes for one in _made(world, request, take, request.quality)]
 
 
-def _made(world: SceneWorld, request: Request, take: Take) -> list[Dreamt]:
+def again(world: SceneWorld, request: Request, take: Take) -> list[Dreamt]:
+    """The clips of one take, driven as they were, without pictures: their scenes, step by step."""
+    return _made(world, request, take, UNDRAWN)
+
+
+def _made(world: SceneWorld, request: Request, take: Take, quality: int) -> list[Dreamt]:
     """The clips of one take, branches side by side. A take after the other: what stands round several at once would not be kept."""
-    drives = [_begin(world, request, take, request.quality, _scouted(world, request, take))]
+    drives = [_begin(world, request, take, quality, _scouted(world, request, take))]
     for frame in range(request.frames - 1):
         if frame == request.fork_frame:
             drives = [drive.fork(branch) for drive in drives for branch in request.branches]
         _step(drives)
     return [
-        Dreamt(drive.take, drive.branch, drive.session.clip(), tuple(drive.labels), drive.failure) for drive in drives
+        Dreamt(
+            drive.take,
+            drive.branch,
+            drive.session.clip(),
+            tuple(drive.labels),
+            drive.failure,
+            tuple(drive.states),
+        )
+        for drive in drives
     ]
 
 

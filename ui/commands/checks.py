@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ui.commands import perceive
+from ui.commands import perceive, streets, traffic
 from ui.commands.brain import brain
 from ui.console import print_json, print_table, progress
 from world.errors import SimulatorError
@@ -113,8 +113,17 @@ def driver(
 
 
 evaluate.command(epilog="Example: lucidrive evaluate brain --only brain --only rules --json")(brain)
+evaluate.command("traffic", epilog="Example: lucidrive evaluate traffic --weights runs/traffic/traffic --json")(
+    traffic.evaluate
+)
 evaluate.command("perceive", epilog="Example: lucidrive evaluate perceive --weights runs/perceive --json")(
     perceive.evaluate
+)
+evaluate.command("streets", epilog="Example: lucidrive evaluate streets --weights runs/streets --json")(
+    streets.evaluate_streets
+)
+evaluate.command("roadside", epilog="Example: lucidrive evaluate roadside --weights runs/roadside --json")(
+    streets.evaluate_roadside
 )
 
 

@@ -36,7 +36,10 @@ def clips(
     ] = False,
     retries: Annotated[int | None, typer.Option(help="New seeds for a clip that was rejected; default 2.")] = None,
     scene: Annotated[
-        str | None, typer.Option(help="The place to drive in, or a map file; default: one by each clip's seed.")
+        str | None,
+        typer.Option(
+            "--scene", "--place", help="The place to drive in, a map file, or dreamt; default: one by each clip's seed."
+        ),
     ] = None,
     begin: Annotated[
         Path | None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ui.commands import painter, perceive
+from ui.commands import painter, perceive, streets, traffic
 from ui.console import Report, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -298,8 +298,15 @@ def scene_driver(
 app.command("painter", epilog="Example: lucidrive train painter --lessons data/teacher --out runs/painter")(
     painter.train
 )
+app.command("traffic", epilog="Example: lucidrive train traffic --minutes 240 --out runs/traffic")(traffic.train)
 app.command("perceive", epilog="Example: lucidrive train perceive --lessons data/teacher --out runs/perceive")(
     perceive.train
+)
+app.command("streets", epilog="Example: lucidrive train streets --networks 3000 --minutes 60 --out runs/streets")(
+    streets.train_streets
+)
+app.command("roadside", epilog="Example: lucidrive train roadside --networks 300 --minutes 60 --out runs/roadside")(
+    streets.train_roadside
 )
 
 

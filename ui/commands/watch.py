@@ -22,6 +22,14 @@ Steps = Annotated[
     ),
 ]
 
+Traffic = Annotated[
+    str,
+    typer.Option(help="Who moves the others: rules, model, or a folder that `lucidrive train traffic` made."),
+]
+Reckless = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of the other drivers who take no notice of signals.")
+]
+
 
 def ui(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 7860,
@@ -55,6 +63,8 @@ def ui(
         typer.Option(help="A name that a reverse proxy answers to, such as drive.example.org; may be repeated."),
     ] = None,
     root_path: Annotated[str, typer.Option(help="The path that a reverse proxy serves it below, such as /drive.")] = "",
+    traffic: Traffic = "rules",
+    reckless: Reckless = 0.0,
     mcp: Annotated[
         bool, typer.Option("--mcp", help="Also be an MCP server, so that agents can drive (extra `mcp`).")
     ] = False,
@@ -68,7 +78,9 @@ def ui(
     from ui.app import check_serving, serve
     from ui.live import LiveDreamer
     from ui.origin import Public
+    from world.scene_world import Others
 
+    others = Others.of(traffic, reckless)
     public = Public.of(allowed_host or (), root_path)
     first = tell_of_compiling(world)
     check_serving(host, port, auth, mcp)  # before the models are loaded, not after it
@@ -77,7 +89,14 @@ def ui(
     signal.signal(signal.SIGTERM, _stop)  # the server ends gracefully first, and raises it again
     capacity = None if memory is None else parse_size(memory)
     dreamer = LiveDreamer.load(
-        world, steps=steps, keys=keys, tabs=tabs, capacity=capacity, brain_url=brain_url, brain_name=brain_name
+        world,
+        steps=steps,
+        keys=keys,
+        tabs=tabs,
+        capacity=capacity,
+        brain_url=brain_url,
+        brain_name=brain_name,
+        others=others,
     )
     try:
         if first:
@@ -106,7 +125,14 @@ def dream(
     prompt: Annotated[str, typer.Option(help="What should happen, in English or Chinese.")] = "",
     seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Length; ten frames a second.")] = 12.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same dream.")] = 0,
-    scene: Annotated[str | None, typer.Option(help="A start scene's name; a wrong one lists them all.")] = None,
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            "--scene",
+            "--place",
+            help="Where to begin: town:7, osm:map.osm, dreamt, dreamt:SEED:dense:grid:2, or a latent world's scene; a wrong one lists them.",
+        ),
+    ] = None,
     film: Annotated[
         Path | None,
         typer.Option("--from", exists=True, dir_okay=False, help="A video whose first frames it begins with."),
@@ -118,6 +144,8 @@ def dream(
         Path, typer.Option(help="The video; a JSON beside it tells plan, controls, seed and hashes.")
     ] = Path("drive.mp4"),
     world: World = None,
+    traffic: Traffic = "rules",
+    reckless: Reckless = 0.0,
     load_state: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A saved drive (.dream) to go on with.")
     ] = None,
@@ -143,10 +171,15 @@ def dream(
     from bridge.loop import headless
     from bridge.snapshot import Beginning
     from world.data.footage import first_frames
+    from world.dynamics.dreamt import remark
+    from world.scene_world import Others
 
+    others = Others.of(traffic, reckless)
     if film:
         check_clip(film)
     tell_of_compiling(world)
+    if scene is not None and (text := remark(scene)):
+        say(text)
     beginning = Beginning(first_frames(film, at), speed / 3.6) if film else None
     with progress("dream") as report:
         clip = headless(
@@ -160,6 +193,7 @@ def dream(
             report=report,
             load=load_state,
             save=save_state,
+            others=others,
         )
         write_clip(clip, out)
     say(f"{out}: {seconds:g} s; {out.with_suffix('.json')} says how it was made.")

@@ -8,6 +8,7 @@ from numba import njit
 
 STANDSTILL, HEADWAY = 2.0, 1.3  # m, s: the gap to a standing leader, and what a moving one adds
 COMFORT, HARDEST = 2.2, 8.0  # m/s2: braking
+SAFE_BRAKING, REACTION, SPARE = 4.5, 0.4, 0.8  # m/s2, s, m: what the safe speed leaves
 SIDEWAYS = 2.5  # m/s2 in bends
 
 
@@ -42,3 +43,13 @@ def stop_in(speed, gap):
 def bend_speed(curvature):
     """The speed (m/s) whose lateral acceleration is SIDEWAYS."""
     return math.sqrt(SIDEWAYS / max(abs(curvature), 1e-4))
+
+
+@njit(cache=True)
+def safe(speed, gap, leading):
+    """The most acceleration (m/s2) after which one can still stop behind a leader (Krauss 1998, DLR-FB 98-08); negative `leading`: it comes."""
+    if leading < 0.0:  # it needs a braking way of its own
+        gap, leading = gap + leading * (0.5 - leading / 6.0), 0.0
+    late = SAFE_BRAKING * REACTION
+    most = -late + math.sqrt(late * late + leading * leading + 2.0 * SAFE_BRAKING * max(0.0, gap - SPARE))
+    return (most - speed) / 0.3

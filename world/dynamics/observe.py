@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numba import njit
 
+from world.dynamics.motion import WAIT
 from world.dynamics.path import AHEAD, SPACING, ahead, navigate
 from world.dynamics.right_of_way import COMMITTED, FREE, along, seconds_to
-from world.dynamics.traffic import WAIT
 from world.kinematics import (
     EGO_LENGTH,
     MAX_ACCELERATION,
@@ -48,7 +48,7 @@ def _nearest_on(way, x, y):
 
 
 @njit(cache=True)
-def _short(value, scale):
+def short(value, scale):
     """A length or time on a scale that is fine near 0; within [-1, 1] up to 7 scales."""
     return math.copysign(math.log1p(abs(value) / scale) / 2.08, value)
 
@@ -125,7 +125,7 @@ def _own(t, ego, command, target, way, goal, connection, committed, bumper, seco
     own[n] = min(2.0, tightest / 10)  # the speed that the bends ahead bear at 3 m/s2 sideways
     own[n + 1] = max(-1.0, min(1.0, (tightest - speed) / 5))
     n += 2
-    own[n], own[n + 1] = _short(max(-3.0, min(SEEN, bumper)), 4.0), 1.0 if committed else 0.0
+    own[n], own[n + 1] = short(max(-3.0, min(SEEN, bumper)), 4.0), 1.0 if committed else 0.0
     own[n + 2] = min(2.0, speed * speed / (2 * max(bumper, 0.5)) / 4)  # braking that the line would need
     n += 3
     if connection >= 0:
@@ -141,9 +141,9 @@ def _own(t, ego, command, target, way, goal, connection, committed, bumper, seco
             own[n + 7] = 1.0 if colour == AMBER else 0.0
             own[n + 8] = 1.0 if colour == RED else 0.0
     n += 9
-    own[n], own[n + 1] = _short(gaps[0], 4.0), gaps[1] / 10
+    own[n], own[n + 1] = short(gaps[0], 4.0), gaps[1] / 10
     own[n + 2] = min(2.0, max(0.0, speed - gaps[1]) ** 2 / (2 * max(gaps[0] - 1.0, 0.5)) / 4)
-    own[n + 3], own[n + 4] = _short(gaps[2], 4.0), min(2.0, speed * speed / (2 * max(gaps[2] - 1.0, 0.5)) / 4)
+    own[n + 3], own[n + 4] = short(gaps[2], 4.0), min(2.0, speed * speed / (2 * max(gaps[2] - 1.0, 0.5)) / 4)
 
 
 @njit(cache=True)
@@ -167,7 +167,7 @@ def _users(seen, ego, way, users, gaps):
                 x += APART * a.speed * math.cos(heading)
                 y += APART * a.speed * math.sin(heading)
             k, left = _nearest_on(way, x, y)
-            row[2 * moment] = _short(max(-8.0, k * SPACING - front), 4.0)
+            row[2 * moment] = short(max(-8.0, k * SPACING - front), 4.0)
             row[2 * moment + 1] = max(-1.5, min(1.5, left / 4))
             cost = min(cost, k * SPACING + 5.0 * max(0.0, abs(left) - 1.0))
         if abs(left) > 25.0 and cost > 100.0:
@@ -195,7 +195,7 @@ def _users(seen, ego, way, users, gaps):
         row[10], row[11], row[12] = math.cos(turn), math.sin(turn), a.speed / 10
         row[13] = a.speed * math.cos(turn) / 10
         row[14] = a.speed * math.sin(turn) / 5
-        row[15] = _short(gap, 4.0)
+        row[15] = short(gap, 4.0)
         row[16] = 1.0 if gap < SEEN else 0.0
         row[17], row[18] = 0.5 * a.width, a.length / 10
         row[19] = 1.0 if living else 0.0
@@ -207,13 +207,13 @@ def _users(seen, ego, way, users, gaps):
         needed = max(gap if gap < SEEN else k * SPACING - front, 0.5)
         row[25] = min(2.0, ego.speed * ego.speed / (2 * needed) / 4)
         row[26] = 1.0 if a.role != 0 else 0.0
-        _insert(users, costs, row, cost)
+        insert(users, costs, row, cost)
         count = min(USERS, count + 1)
     return count
 
 
 @njit(cache=True)
-def _insert(rows, costs, row, cost):
+def insert(rows, costs, row, cost):
     """Into rows that are sorted by cost; the last falls out."""
     at = len(rows) - 1
     while at > 0 and costs[at - 1] > cost:
@@ -267,8 +267,8 @@ def _crossers(t, seen, connection, u, committed, seconds, crossers):
             cost = its_arrive + 0.2 * max(0.0, away) - (20.0 if inside else 0.0) - (3.0 if rule.yields == 1 else 0.0)
             if cost >= costs[CROSSERS - 1]:
                 continue
-            row[0], row[1] = _short(max(-15.0, away), 4.0), _short(rule.end - u + half, 4.0)
-            row[2], row[3] = _short(max(-15.0, its_away), 4.0), _short(rule.other_end - v + its_half, 4.0)
+            row[0], row[1] = short(max(-15.0, away), 4.0), short(rule.end - u + half, 4.0)
+            row[2], row[3] = short(max(-15.0, its_away), 4.0), short(rule.other_end - v + its_half, 4.0)
             row[4], row[5] = a.speed / 10, me.speed / 10
             row[6], row[7], row[8], row[9] = arrive / 5, leave / 5, its_arrive / 5, min(2.0, its_leave / 5)
             row[10] = max(-2.0, min(2.0, (its_arrive - leave) / 2))
@@ -283,6 +283,6 @@ def _crossers(t, seen, connection, u, committed, seconds, crossers):
             row[21] = a.accel / 3
             for n in range(6, 10):
                 row[n] = min(2.0, row[n])
-            _insert(crossers, costs, row, cost)
+            insert(crossers, costs, row, cost)
             count = min(CROSSERS, count + 1)
     return count

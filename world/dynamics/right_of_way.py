@@ -9,8 +9,10 @@ import math
 
 from numba import njit
 
+from world.scene.hd_map import LEFT
 from world.scene.objects import Kind
 from world.scene.query import GREEN, RED, pose, signal_colour
+from world.scene.random import uniform
 
 FREE = 1e9
 COMMITTED = 0.7  # m past the stop line from which a vehicle no longer stops for a signal
@@ -20,6 +22,11 @@ COURTESY = 12.0  # s of waiting after which somebody is let in
 UNDER_WAY = 4.0  # m/s from which a vehicle has stopped waiting
 RUN_UP, TURNING = 1.6, 6.5  # m/s2, m/s: how a junction is crossed
 _PERSON, _CHILD = int(Kind.PERSON), int(Kind.CHILD)
+AT_LINE = 3.0  # m before its stop line within which a vehicle is the first in its queue
+NOBODY, OTHERS, RED_LIGHT = range(3)  # whom a vehicle waits for; RED_LIGHT: a light, or room behind the junction
+PEOPLE, PEOPLE_BEYOND, LINE, GIVE_WAY = range(4)  # what `limits` fills: where to stop for what
+STOPS = 4
+_RECKLESS = 341  # purpose of random numbers
 _WAIT = 1  # AGENT.memory of vehicles: s that it has waited
 
 
@@ -218,3 +225,52 @@ def people_stop(t, agents, lane, s):
             if near < 2.2 or (towards > 0.2 and near / towards < 4.0 and on_road) or waits:
                 stop = min(stop, away - 0.6)
     return stop
+
+
+@njit(cache=True)
+def heeds_signals(seed, who, reckless):
+    """Whether a driver takes notice of signals: all but a share of them, the same ones all their lives."""
+    return reckless <= 0.0 or uniform(seed, 0, who, _RECKLESS) >= reckless
+
+
+@njit(cache=True)
+def limits(t, agents, i, seconds, stops, heeds=True):
+    """(whom vehicle i waits for, m to somebody who merges ahead, its speed); `stops` [STOPS]: m that it may go, FREE: any.
+
+    heeds: whether its driver takes notice of signals.
+    """
+    lanes, me = t.lanes, agents[i]
+    half, lane, onward = 0.5 * me.length, me.lane, me.next
+    stops[:] = FREE
+    stops[PEOPLE] = people_stop(t, agents, lane, me.s + half)
+    if lanes[lane].junction >= 0:
+        stop, merging, its_speed = conflict_stop(t, agents, i, lane, me.s, True, seconds)
+        if stop >= FREE:
+            return NOBODY, merging, its_speed
+        stops[GIVE_WAY] = stop - 0.4
+        return OTHERS, merging, its_speed
+    length = lanes[lane].length
+    if onward < 0 or lanes[onward].source != lane:
+        if onward < 0:
+            stops[LINE] = length - me.s - half - 1.0
+        return NOBODY, FREE, 0.0
+    line = t.stop_line[lane] - me.s - half
+    if line > 15.0 + 2.0 * me.speed + 0.25 * me.speed * me.speed:
+        return NOBODY, FREE, 0.0
+    stops[PEOPLE_BEYOND] = people_stop(t, agents, onward, me.s + half - length)
+    committed = line < -COMMITTED
+    if not committed and heeds:
+        stops[LINE] = signal_stop(lanes, t.signals, onward, line, me.speed, seconds)
+        if stops[LINE] < FREE:
+            return RED_LIGHT, FREE, 0.0
+    stop, merging, its_speed = conflict_stop(t, agents, i, onward, me.s - length, committed, seconds)
+    waits = NOBODY
+    if not committed and not leavable(lanes, agents, i, onward, me.length):
+        stops[LINE], waits = line, RED_LIGHT
+    elif not committed and stop < FREE:
+        inside = lanes[onward].signal >= 0 and lanes[onward].turn == LEFT  # waits where the ways cross
+        stops[GIVE_WAY] = max(line, stop - 0.4) if inside else line
+        waits = OTHERS if line < AT_LINE else NOBODY
+    elif stop < FREE:
+        stops[GIVE_WAY], waits = stop - 0.4, OTHERS
+    return waits, merging, its_speed

@@ -6,7 +6,7 @@ import numpy as np
 
 from world.controls import DT
 from world.dynamics.tables import Tables, tables
-from world.dynamics.traffic import see
+from world.dynamics.vehicles import see
 from world.scene.objects import AGENT
 from world.scene.state import AGENTS, SceneState
 

@@ -10,7 +10,7 @@ from world.dynamics.path import at, choose_out
 from world.dynamics.people import populate_people
 from world.dynamics.step import blank_ego
 from world.dynamics.tables import tables
-from world.dynamics.traffic import populate
+from world.dynamics.vehicles import populate
 from world.errors import DataError
 from world.scene.objects import AGENT
 from world.scene.random import uniform
@@ -29,11 +29,15 @@ def start(
     lane: int | None = None,
     s: float | None = None,
     density: float = 1.0,
+    reckless: float = 0.0,
 ) -> SceneState:
     """The first state of a drive, a batch of one. `control`: the conditions that it begins under (default: a clear day).
 
-    speed in m/s; `lane` and `s`: where it begins instead of where the seed says; `density`: of traffic, 0 for none. DataError: no street.
+    speed in m/s; `lane` and `s`: where it begins instead of where the seed says; `density`: of traffic, 0 for none;
+    `reckless`: share of the other drivers who take no notice of signals. DataError: no street, or a share that is none.
     """
+    if not 0.0 <= reckless <= 1.0:
+        raise DataError(f"The share of reckless drivers is 0 to 1, not {reckless:g}.")
     control = control or Control()
     there, lanes = tables(place.map), place.map.lanes
     number = np.uint64(seed)
@@ -71,7 +75,8 @@ def start(
         event,
         amounts,
         np.array([float(density)]),
+        np.array([float(reckless)]),
     )
-    for name in ("seed", "clock", "ego", "agents", "event", "amounts", "density"):
+    for name in ("seed", "clock", "ego", "agents", "event", "amounts", "density", "reckless"):
         getattr(state, name).flags.writeable = False
     return state

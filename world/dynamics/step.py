@@ -13,8 +13,10 @@ from world.controls import DT, NO_LEVEL, NULL, TRANSITION_SECONDS, Command, Cont
 from world.dynamics.path import follow, navigate
 from world.dynamics.people import people
 from world.dynamics.roles import roles
+from world.dynamics.roles.stage import BY_RULE
 from world.dynamics.tables import tables
-from world.dynamics.traffic import vehicles
+from world.dynamics.traffic import Drive, Traffic, signed
+from world.dynamics.vehicles import vehicles
 from world.errors import DataError
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, Motion
 from world.scene.facts import CENTRE, conditions, touching
@@ -24,8 +26,8 @@ from world.scene.state import EGO, WAITED, SceneState
 BRAKING = -0.06  # accel below which the brake lights shine
 
 
-def step(state: SceneState, controls: Sequence[Control]) -> SceneState:
-    """One tenth of a second on, for every drive of the batch by itself. `controls`: one a drive.
+def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None = None) -> SceneState:
+    """One tenth of a second on, for every drive of the batch by itself. `controls`: one a drive. `traffic`: who moves the others; None: rules.
 
     NULL weather or time stays as it is; NaN steer or accel count as 0. Raises DataError for as many controls as do not fit.
     """
@@ -33,26 +35,40 @@ def step(state: SceneState, controls: Sequence[Control]) -> SceneState:
         raise DataError(f"{len(state)} drives cannot be stepped by {len(controls)} controls; give one to each.")
     ego, agents, event = state.ego.copy(), state.agents.copy(), state.event.copy()
     amounts = np.stack([_towards(state.amounts[row], control) for row, control in enumerate(controls)])
+    drives = []
     for row, control in enumerate(controls):
-        seed, clock, now = state.seed[row], int(state.clock[row]), state.places[row]
-        place = tables(now.map)
         ego[row] = _moved(state, row, control)
         dark = bool(amounts[row].max() > 0.25)
         ego["lights"][row] |= int(Lights.HEAD) if dark else 0
-        moved = vehicles(place, seed, clock, ego[row : row + 1], agents[row], dark, float(state.density[row]))
-        moved = people(place, seed, clock, ego[row : row + 1], moved, float(state.density[row]))
+        side, level = signed(control.side), float(min(3, max(1, control.level)))
+        drives.append(
+            Drive(
+                tables(state.places[row].map), state.seed[row], int(state.clock[row]), ego[row : row + 1],
+                agents[row], dark, float(state.density[row]), side, level, float(state.reckless[row]),
+            )
+        )  # fmt: skip
+    moved = [_by_rules(drive) for drive in drives] if traffic is None else traffic.moved(drives)
+    for row, (control, drive, (others, told)) in enumerate(zip(controls, drives, moved, strict=True)):
         asked = (
             max(int(Event.NONE), control.event),
             max(int(Side.NONE), control.side),
             max(NO_LEVEL, control.level),
         )
-        told = event[row : row + 1].copy()
-        event[row : row + 1], moved = roles(place, seed, clock, told, asked, ego[row : row + 1], moved)
-        agents[row] = moved
-        _touch(ego, row, moved)
+        before = event[row : row + 1].copy()
+        event[row : row + 1], agents[row] = roles(
+            drive.place, drive.seed, drive.clock, before, asked, drive.ego, others, told
+        )
+        _touch(ego, row, agents[row])
     for array in (ego, agents, event, amounts):
         array.flags.writeable = False
     return replace(state, clock=state.clock + 1, ego=ego, agents=agents, event=event, amounts=amounts)
+
+
+def _by_rules(drive: Drive) -> tuple[np.ndarray, np.ndarray]:
+    """The others a step on, and that those who play an event go by rules too."""
+    place, seed, clock, ego = drive.place, drive.seed, drive.clock, drive.ego
+    moved = vehicles(place, seed, clock, ego, drive.agents, drive.dark, drive.density, drive.reckless)
+    return people(place, seed, clock, ego, moved, drive.density), BY_RULE
 
 
 def _towards(amounts: np.ndarray, control: Control) -> np.ndarray:

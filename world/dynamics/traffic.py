@@ -1,259 +1,217 @@
-"""The vehicles' step by rules: each follows its path, its leader, the signals, who goes first; all of them at once, from one moment.
+"""Learnt traffic: every 0.2 s each road user is told what it can know, a network says how likely each motion token is, one is drawn.
 
-`vehicles` is a pure function. Those that a role moves (role != 0 and mode >= ROLE_MODES) are seen by everybody and left as they are.
+`Traffic.moved` is a pure function of the drives of a batch, all of which the networks see at once. Random numbers are hashes of
+seed, clock and id. Below the networks lies a numeric guard (`guard`), whose changes are counted in `Tally`.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numba import njit
 
-from world.controls import DT
-from world.dynamics.idm import HARDEST, bend_speed, follow, free_road, stop_in
-from world.dynamics.lane_change import choose
-from world.dynamics.motion import POINTS, REST, SPACING, WAIT, lights_of, move, trace
-from world.dynamics.passing import BICYCLES_UNTIL, STAND_OFF, aside, stays
-from world.dynamics.right_of_way import COMMITTED, FREE, UNDER_WAY, conflict_stop, leavable, people_stop, signal_stop
-from world.dynamics.spawn import RETIRED, edge, fill, is_vehicle, spawn, wanted
+from world.controls import DT, Side
+from world.dynamics.decide import apply_people, apply_vehicles
+from world.dynamics.motion import POINTS
+from world.dynamics.observe_people import observe_person
+from world.dynamics.observe_vehicles import observe_vehicle
+from world.dynamics.people import is_person
+from world.dynamics.right_of_way import heeds_signals
+from world.dynamics.spawn import is_vehicle
 from world.dynamics.tables import Tables
-from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
-from world.scene.hd_map import LEFT
+from world.dynamics.traffic_net import PERSON, VEHICLE, Network, forward, read_networks
+from world.dynamics.vehicles import moved_by_role, see
+from world.scene.motion_tokens import EVERY
 from world.scene.objects import AGENT, Kind
-from world.scene.query import wrap
+from world.scene.random import uniform
 from world.scene.state import AGENTS
 
-ROLE_MODES = 100
-ASIDE = 0.3  # m that a vehicle wants to its left and right
-BEND_BRAKE = 1.4  # m/s2
-JERK = 0.4  # m/s2 more in a step
-FAR = 400.0  # m off the map: our car is absent
-AT_LINE = 3.0  # m before its stop line within which a vehicle is the first in its queue
-_FREE, _OTHERS, _RED = range(3)  # whom a vehicle waits for: nobody, others, a light or room
-_CAR, _LORRY, _BUS, _BICYCLE = (int(kind) for kind in (Kind.CAR, Kind.LORRY, Kind.BUS, Kind.BICYCLE))
-_PERSON, _DEER = int(Kind.PERSON), int(Kind.DEER)
+FOLDER = Path(__file__).parent.parent / "weights" / "traffic"
+STYLE = 340  # purpose of random numbers
+_PERSON, _DEER, _CONE = int(Kind.PERSON), int(Kind.DEER), int(Kind.CONE)
 
 
-def vehicles(
-    place: Tables, seed: np.uint64, clock: int, ego: np.ndarray, agents: np.ndarray, dark: bool, density: float = 1.0
-) -> np.ndarray:
-    """One drive's agents [AGENTS] a step on. ego: EGO [1]; dark: headlights on; density: of traffic, 0: nobody comes."""
-    seen = np.empty(AGENTS + 1, AGENT)
-    seen[:AGENTS] = agents
-    see(ego, seen)
-    out = seen[:AGENTS].copy()
-    _step(
-        place, np.uint64(seed), int(clock), ego[0]["x"], ego[0]["y"], ego[0]["heading"], seen, out, dark, float(density)
-    )
-    return out
+@dataclass(slots=True)
+class Tally:
+    """Decisions carried out for a tenth of a second, and how many of them the guard changed; vehicles, then people."""
+
+    vehicles: int = 0
+    changed: int = 0
+    people: int = 0
+    people_changed: int = 0
+
+    @property
+    def share(self) -> float:
+        """Of the vehicles' decisions that the guard changed."""
+        return self.changed / max(1, self.vehicles)
 
 
-def populate(place: Tables, seed: np.uint64, ego: np.ndarray, agents: np.ndarray, density: float) -> np.ndarray:
-    """Agents [AGENTS] with vehicles round our car added, as a drive begins. ego: EGO [1]."""
-    seen = np.empty(AGENTS + 1, AGENT)
-    seen[:AGENTS] = agents
-    see(ego, seen)
-    x, y = float(ego[0]["x"]), float(ego[0]["y"])
-    fill(place, np.uint64(seed), x, y, seen, AGENTS, wanted(place, x, y, float(density)))
-    return seen[:AGENTS].copy()
+@dataclass(frozen=True, slots=True, eq=False)
+class Drive:
+    """What of one drive its traffic's step depends on. ego: EGO [1], agents: AGENT [AGENTS]; side, level: of the event in force;
+    reckless: share of the drivers who take no notice of signals."""
+
+    place: Tables
+    seed: np.uint64
+    clock: int
+    ego: np.ndarray
+    agents: np.ndarray
+    dark: bool
+    density: float
+    side: float = 0.0
+    level: float = 1.0
+    reckless: float = 0.0
+
+    def seen(self) -> np.ndarray:
+        """AGENT [AGENTS + 1], our car as the last."""
+        seen = np.empty(AGENTS + 1, AGENT)
+        seen[:AGENTS] = self.agents
+        see(self.ego, seen)
+        return seen
 
 
-def see(ego: np.ndarray, seen: np.ndarray) -> None:
-    """Our car as one more agent, the last."""
-    own, car = seen[AGENTS:], ego[0]
-    own[0] = np.zeros((), AGENT)
-    ahead = REAR_AXLE_TO_FRONT - 0.5 * EGO_LENGTH
-    own["kind"], own["id"] = _CAR, -2
-    own["x"] = car["x"] + ahead * math.cos(car["heading"])
-    own["y"] = car["y"] + ahead * math.sin(car["heading"])
-    for name in ("heading", "speed", "accel", "yaw_rate", "lane", "left", "next", "goal"):
-        own[name] = car[name]
-    own["s"] = car["s"] + ahead
-    own["length"], own["width"], own["height"], own["wish"] = EGO_LENGTH, EGO_WIDTH, 1.5, 1.0
-    own["memory"][:, WAIT] = -1.0
+@dataclass(frozen=True, slots=True, eq=False)
+class Traffic:
+    """Weights, and whether the guard is on. `sha256` stands for the weights; `tally` counts and decides nothing."""
+
+    vehicles: Network
+    people: Network
+    sha256: str = ""
+    guard: bool = True
+    tally: Tally = field(default_factory=Tally)
+
+    def moved(self, drives: Sequence[Drive]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each drive its agents [AGENTS] a step on, and what those that a role moves are to do: float64 [AGENTS, 2].
+
+        The latter: a vehicle's m/s2 and m left of its way, a person's m/s; NaN for those without a role.
+        """
+        told = [observed(drive) for drive in drives]
+        vehicles = _at_once(self.vehicles, [one.vehicles for one in told])
+        people = _at_once(self.people, [one.people for one in told])
+        return [self._apply(*of_one) for of_one in zip(drives, told, vehicles, people, strict=True)]
+
+    def _apply(
+        self, drive: Drive, told: Observed, vehicles: np.ndarray, people: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        out, wanted, counts = told.seen[:AGENTS].copy(), np.full((AGENTS, 2), np.nan), np.zeros(4, np.int64)
+        there, seed, clock, density = drive.place, np.uint64(drive.seed), int(drive.clock), float(drive.density)
+        seen = told.seen.copy()
+        apply_people(there, seed, clock, told.seen, out, told.people.row, people, wanted, self.guard, density, counts)
+        apply_vehicles(
+            there, seed, clock, seen, out, told.vehicles.row, vehicles, wanted, self.guard, drive.dark, density,
+            float(drive.reckless), counts,
+        )  # fmt: skip
+        tally = self.tally
+        tally.vehicles, tally.changed = tally.vehicles + int(counts[0]), tally.changed + int(counts[1])
+        tally.people, tally.people_changed = tally.people + int(counts[2]), tally.people_changed + int(counts[3])
+        return out, wanted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """The road users of one network that decide now. float32 own [N, OWN], near [N, most, NEAR], int64 count [N]; row [AGENTS]: whose they are, -1: nobody's."""
+
+    own: np.ndarray
+    near: np.ndarray
+    count: np.ndarray
+    row: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """One drive as its road users see it. seen: AGENT [AGENTS + 1], our car as the last."""
+
+    seen: np.ndarray
+    vehicles: Group
+    people: Group
+
+
+def observed(drive: Drive, everybody: bool = False, styles: np.ndarray | None = None) -> Observed:
+    """What those who decide now are told. everybody: whether it is their turn or not; styles float64 [AGENTS], else hashes."""
+    seen = drive.seen()
+    due = np.zeros(AGENTS, np.int64)
+    styles = np.full(AGENTS, np.nan) if styles is None else styles.copy()
+    _due(np.uint64(drive.seed), int(drive.clock), seen, everybody, due, styles)
+    groups = []
+    for number, size in ((1, VEHICLE), (2, PERSON)):
+        slots = np.flatnonzero(due == number)
+        group = Group(
+            np.zeros((len(slots), size.own), np.float32),
+            np.zeros((len(slots), size.most, size.near), np.float32),
+            np.zeros(len(slots), np.int64),
+            np.full(AGENTS, -1, np.int64),
+        )
+        group.row[slots] = np.arange(len(slots))
+        if len(slots):
+            told = (drive.place, seen, slots, styles, drive.side, drive.level, drive.clock * DT)
+            if number == 1:
+                _tell_vehicles(*told, np.uint64(drive.seed), float(drive.reckless), group.own, group.near, group.count)
+            else:
+                _tell_people(*told, group.own, group.near, group.count)
+        groups.append(group)
+    return Observed(seen, *groups)
+
+
+def _at_once(network: Network, groups: Sequence[Group]) -> list[np.ndarray]:
+    """The logits of every group, from one pass through the network."""
+    if not sum(len(group.own) for group in groups):
+        return [np.zeros((0, len(network.tokens_bias)), np.float32) for _ in groups]
+    own, near, count = (np.concatenate([getattr(group, name) for group in groups]) for name in ("own", "near", "count"))
+    ends = np.cumsum([len(group.own) for group in groups])
+    return np.split(forward(network, own, near, count), ends[:-1])
 
 
 @njit(cache=True)
-def _leader(lanes, agents, i, path, count, passes, strongest):
-    """The acceleration (m/s2) that everybody on the path ahead allows."""
-    me = agents[i]
-    half = 0.5 * me.length
-    first = math.ceil(half / SPACING)
-    hardest = 9.0
-    reach = SPACING * count
-    turning_off = lanes[me.lane].junction < 0 and lanes[me.lane].length - me.s < 0.6 * BICYCLES_UNTIL
-    for k in range(len(agents)):
-        a = agents[k]
-        if k == i or a.kind == 0:
+def style_of(seed, who):
+    """How pressing a driver or walker is, 0 to 1, for as long as it lives."""
+    return uniform(seed, 0, who, STYLE)
+
+
+@njit(cache=True)
+def _due(seed, clock, seen, everybody, due, styles):
+    """Who decides now: 1 a vehicle, 2 a person; and everybody's style."""
+    for i in range(len(due)):
+        a = seen[i]
+        if a.kind == 0 or a.kind >= _CONE:
             continue
-        if turning_off and a.kind == _BICYCLE and a.lane == me.lane and a.left < -0.6 and me.kind != _BICYCLE:
-            beside = a.s - me.s + 0.5 * a.length + half  # before a junction nobody draws level with a bicycle
-            if beside > 0.0 and a.s - me.s < 25.0:
-                gap = a.s - me.s - 0.5 * a.length - half
-                hardest = min(hardest, max(-3.0, follow(me.speed, gap, 0.8 * a.speed, strongest)))
-        living = _PERSON <= a.kind <= _DEER
-        if abs(a.x - me.x) + abs(a.y - me.y) > 1.42 * (reach + a.length):
+        if styles[i] != styles[i]:
+            styles[i] = style_of(seed, a.id)
+        now = everybody or a.mode == 0 or moved_by_role(a) or (clock + a.id) % EVERY == 0
+        if not now:
             continue
-        for moment in range(2 if living and a.speed > 0.2 else 1):
-            c, s = math.cos(a.heading), math.sin(a.heading)
-            x, y = a.x + moment * a.speed * c, a.y + moment * a.speed * s
-            radius = 0.5 * me.width + (0.5 if living else ASIDE)
-            far = 0.5 * a.length + radius
-            for n in range(first, count):
-                dx, dy = path[n, 0] - x, path[n, 1] - y
-                if dx * dx + dy * dy > far * far + a.width * a.width:
-                    continue
-                along, across = dx * c + dy * s, dy * c - dx * s
-                outside = max(0.0, abs(along) - 0.5 * a.length)
-                beside = max(0.0, abs(across) - 0.5 * a.width)
-                if outside * outside + beside * beside > radius * radius:
-                    continue
-                turn = path[n, 2] - a.heading
-                forward, sideways = math.cos(turn), math.sin(turn)
-                to = (
-                    -(outside if along > 0.0 else -outside) * forward - (beside if across > 0.0 else -beside) * sideways
-                )
-                if to < -0.2:
-                    continue
-                gap = n * SPACING - half + max(0.0, to)
-                speed = a.speed * forward
-                if me.kind != _BICYCLE and not passes and gap > 1.0 and stays(a):
-                    gap = max(1.0, gap - STAND_OFF)
-                if speed < -1.0:  # it comes towards us
-                    gap += 2.0 * speed
-                hardest = min(hardest, follow(me.speed, gap, max(0.0, speed), strongest))
-                break
-    return hardest
+        if is_vehicle(a.kind) and (a.lane >= 0 or moved_by_role(a)):
+            due[i] = 1
+        elif is_person(a) or (moved_by_role(a) and _PERSON <= a.kind <= _DEER):
+            due[i] = 2
 
 
 @njit(cache=True)
-def _bends(path, count, speed):
-    """(speed to wish for, braking that bends ahead ask for)."""
-    wish, brake = 99.0, 9.0
-    for n in range(0, count - 3):
-        turned = abs(wrap(path[n + 3, 2] - path[n, 2]))
-        most = bend_speed(turned / (3.0 * SPACING))
-        ahead = max(0.1, SPACING * n)
-        wish = min(wish, math.sqrt(most * most + 2.0 * BEND_BRAKE * ahead))
-        if speed > most:
-            needed = (most * most - speed * speed) / (2.0 * max(ahead, 3.0))
-            if needed < -BEND_BRAKE:
-                brake = min(brake, max(needed, -4.0))
-    return wish, brake
-
-
-@njit(cache=True)
-def _rules(t, agents, i, seconds, strongest):
-    """(acceleration that signals, priority and people allow, whom it waits for)."""
-    lanes, me = t.lanes, agents[i]
-    half, lane, onward = 0.5 * me.length, me.lane, me.next
-    allowed, waits = 9.0, _FREE
-    allowed = min(allowed, _stop(me.speed, people_stop(t, agents, lane, me.s + half)))
-    if lanes[lane].junction >= 0:
-        stop, merging, its_speed = conflict_stop(t, agents, i, lane, me.s, True, seconds)
-        if stop < FREE:
-            allowed, waits = min(allowed, _stop(me.speed, stop - 0.4)), _OTHERS
-        if merging < FREE:
-            allowed = min(allowed, follow(me.speed, max(0.5, merging), its_speed, strongest))
-        return allowed, waits
-    length = lanes[lane].length
-    if onward < 0 or lanes[onward].source != lane:
-        if onward < 0:
-            allowed = min(allowed, _stop(me.speed, length - me.s - half - 1.0))
-        return allowed, waits
-    line = t.stop_line[lane] - me.s - half
-    if line > 15.0 + 2.0 * me.speed + 0.25 * me.speed * me.speed:
-        return allowed, waits
-    allowed = min(allowed, _stop(me.speed, people_stop(t, agents, onward, me.s + half - length)))
-    committed = line < -COMMITTED
-    if not committed:
-        red = signal_stop(lanes, t.signals, onward, line, me.speed, seconds)
-        if red < FREE:
-            return min(allowed, _stop(me.speed, red)), _RED
-    stop, merging, its_speed = conflict_stop(t, agents, i, onward, me.s - length, committed, seconds)
-    if not committed and not leavable(lanes, agents, i, onward, me.length):
-        allowed, waits = min(allowed, _stop(me.speed, line)), _RED
-    elif not committed and stop < FREE:
-        inside = lanes[onward].signal >= 0 and lanes[onward].turn == LEFT  # waits where the ways cross
-        allowed = min(allowed, _stop(me.speed, max(line, stop - 0.4) if inside else line))
-        waits = _OTHERS if line < AT_LINE else _FREE
-    elif stop < FREE:
-        allowed, waits = min(allowed, _stop(me.speed, stop - 0.4)), _OTHERS
-    if merging < FREE:
-        allowed = min(allowed, follow(me.speed, max(0.5, merging), its_speed, strongest))
-    return allowed, waits
-
-
-@njit(cache=True)
-def _stop(speed, gap):
-    return 9.0 if gap >= FREE - 1000.0 else stop_in(speed, gap)
-
-
-@njit(cache=True)
-def _aim(t, agents, i, goal):
-    """m left of its lane's centre line where a vehicle wants to be."""
-    lanes, me = t.lanes, agents[i]
-    if goal < 0:
-        return aside(t, agents, i)
-    side = 1.0 if lanes[me.lane].left == goal else -1.0
-    return side * 0.5 * (lanes[me.lane].width + lanes[goal].width) + edge(lanes, goal, me.kind)
-
-
-@njit(cache=True)
-def _step(t, seed, clock, x, y, heading, seen, out, dark, density):
-    lanes = t.lanes
-    seconds = clock * DT
-    here = t.bounds[0] - FAR < x < t.bounds[2] + FAR and t.bounds[1] - FAR < y < t.bounds[3] + FAR
+def _tell_vehicles(t, seen, slots, styles, side, level, seconds, seed, reckless, own, near, count):
     path = np.empty((POINTS, 3))
-    changing = np.full(len(seen), -1, np.int32)
-    count = 0
-    for i in range(len(out)):
-        agent = seen[i]
-        if not is_vehicle(agent.kind) or agent.lane < 0 or (agent.role != 0 and agent.mode >= ROLE_MODES):
-            continue
-        if here and agent.role == 0 and math.hypot(agent.x - x, agent.y - y) > RETIRED:
-            out[i].kind, out[i].id = 0, 0
-            continue
-        count += 1
-        strongest = 1.3 if agent.kind == _LORRY or agent.kind == _BUS or agent.kind == _BICYCLE else 1.9
-        wish = agent.wish * lanes[agent.lane].limit
-        goal = agent.goal
-        may = lanes[agent.lane].junction < 0 and agent.kind != _BICYCLE and agent.memory[REST] <= 0.0
-        if may and goal < 0 and agent.speed > 0.5 and wish > 0.5:
-            goal = choose(lanes, seen, changing, i, wish, strongest)
-            changing[i] = goal
-        aim = _aim(t, seen, i, goal)
-        reach = min(POINTS * SPACING, 14.0 + 0.5 * agent.length + 2.0 * agent.speed + 0.22 * agent.speed * agent.speed)
-        traced = trace(t, agent, aim, reach, path)
-        bend, brake = _bends(path, traced, agent.speed)
-        accel = min(brake, free_road(agent.speed, min(wish, bend), strongest)) if wish > 0.1 else -2.0
-        leading = _leader(lanes, seen, i, path, traced, abs(aim) > 0.8, strongest)
-        ruled, waits = _rules(t, seen, i, seconds, strongest)
-        accel = min(accel, min(leading, ruled))
-        accel = max(-HARDEST, min(accel, max(agent.accel, -0.5) + JERK))
-        out[i].goal = goal
-        if waits == _RED or agent.speed > UNDER_WAY:
-            out[i].memory[WAIT] = 0.0
-        elif agent.speed < 0.3 and (waits == _OTHERS or agent.memory[WAIT] > 0.0):
-            out[i].memory[WAIT] += DT
-        out[i].memory[REST] = max(0.0, agent.memory[REST] - DT)
-        move(t, seed, out[i], accel, aim)
-        out[i].lights = lights_of(lanes, out[i], dark)
-    if here and density > 0.0:
-        missing = int(density * 24.0 + 0.5) - count
-        if missing > 0:
-            missing = wanted(t, x, y, density) - count
-        if missing > 0:
-            _arrive(t, seed, clock, x, y, heading, seen, out, missing, seconds)
+    for n in range(len(slots)):
+        i = slots[n]
+        heeds = heeds_signals(seed, seen[i].id, reckless)
+        count[n] = observe_vehicle(t, seen, i, styles[i], side, level, seconds, path, own[n], near[n], heeds)
 
 
 @njit(cache=True)
-def _arrive(t, seed, clock, x, y, heading, seen, out, missing, seconds):
-    """New vehicles, into a record that holds our car as well."""
-    slots = len(out)
-    for k in range(slots):
-        seen[k] = out[k]
-    spawn(t, seed, clock, x, y, heading, seen, slots + 1, slots, missing, seconds)
-    for k in range(slots):
-        out[k] = seen[k]
+def _tell_people(t, seen, slots, styles, side, level, seconds, own, near, count):
+    for n in range(len(slots)):
+        i = slots[n]
+        count[n] = observe_person(t, seen, i, styles[i], side, level, seconds, own[n], near[n])
+
+
+def signed(side: int) -> float:
+    """A Side as a number: 1 left, -1 right, 0 neither."""
+    return {int(Side.LEFT): 1.0, int(Side.RIGHT): -1.0}.get(side, 0.0)
+
+
+@lru_cache(maxsize=4)
+def load_traffic(folder: Path = FOLDER, guard: bool = True) -> Traffic:
+    """Once a folder. WeightsError where it holds no traffic."""
+    networks, sha256 = read_networks(folder)
+    return Traffic(networks["vehicles"], networks["people"], sha256, guard)

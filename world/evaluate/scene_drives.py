@@ -11,6 +11,7 @@ from world.controls import DT, FPS, SIDED_EVENTS, Command, Control, Event, Side
 from world.dynamics.driver import Driver, drive
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.traffic import Traffic
 from world.scene.facts import facts
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.places import load_place, towns
@@ -32,11 +33,17 @@ def _at(where: str | Place) -> Place:
     return load_place(where) if isinstance(where, str) else where
 
 
-def on(state: SceneState, control: Control | None = None, target: float = CRUISE, by: Driver = drive) -> SceneState:
-    """A step with our driver at the wheel; `control`: the command and conditions (default: none)."""
+def on(
+    state: SceneState,
+    control: Control | None = None,
+    target: float = CRUISE,
+    by: Driver = drive,
+    traffic: Traffic | None = None,
+) -> SceneState:
+    """A step with our driver at the wheel; `control`: the command and conditions (default: none); `traffic`: as `step` takes it."""
     control = control or Control()
     steer, accel = by(state, control.command, target, 0)
-    return step(state, [control.with_(steer=steer, accel=accel)])
+    return step(state, [control.with_(steer=steer, accel=accel)], traffic)
 
 
 def _begin_before(place: Place, turn: int, seed: int, density: float) -> SceneState | None:
@@ -111,14 +118,16 @@ class EventCase:
     sided: bool
 
 
-def event_case(where: str | Place, event: Event, side: Side, level: int, seed: int) -> EventCase:
+def event_case(
+    where: str | Place, event: Event, side: Side, level: int, seed: int, traffic: Traffic | None = None
+) -> EventCase:
     """Drives for 3 s plus a little by the seed, asks for the event, and watches for 8 s."""
     state = start(_at(where), seed)
     for _ in range(30 + seed % 20):
-        state = on(state, Control())
+        state = on(state, Control(), traffic=traffic)
     asked = Control(event=event, side=side if event in SIDED_EVENTS else Side.NONE, level=level)
     for tick in range(int(EVENT_SECONDS * FPS)):
-        state = on(state, asked)
+        state = on(state, asked, traffic=traffic)
         actor = int(state.event["actor"][0])
         if actor < 0 or not facts(state).event_visible:
             continue

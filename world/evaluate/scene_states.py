@@ -12,6 +12,7 @@ from world.controls import FPS, Command, Control
 from world.dynamics.driver import drive
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.traffic import Traffic
 from world.evaluate.scene_drives import CRUISE, on, places
 from world.scene.places import load_place
 from world.scene.state import SceneState, stack
@@ -22,11 +23,11 @@ MOVING = 4.0  # m/s at which a past may fork
 AGENTS_AIMED = 24  # in the step whose time has an aim
 
 
-def replayed(name: str, seed: int, controls: Sequence[Control]) -> str:
+def replayed(name: str, seed: int, controls: Sequence[Control], traffic: Traffic | None = None) -> str:
     """The hash of a drive that begins in a place by seed, at the usual speed, after these controls."""
     state = start(load_place(name), seed)
     for control in controls:
-        state = step(state, [control])
+        state = step(state, [control], traffic)
     return state.hash()
 
 
@@ -62,27 +63,31 @@ def hashes(seed: int, workers: Executor | None = None, frames: int = 60) -> dict
     return found
 
 
-def counterfactual(seed: int, cases: int, tell: Callable[[int], None] = lambda done: None) -> dict[str, float]:
-    """Pasts that fork into going on and into stopping or half the speed.
+def counterfactual(
+    seed: int, cases: int, tell: Callable[[int], None] = lambda done: None, traffic: Traffic | None = None,
+    split: str = "test",
+) -> dict[str, float]:  # fmt: skip
+    """Pasts in the towns of a split that fork into going on and into stopping or half the speed.
 
     Shares: `apart`, whose speeds part within a second; `same_past`, whose past is the same when it is driven again; `same_others`,
     where whoever was there does nothing else until our car, or somebody whom it has changed, is within EARSHOT. Traffic that comes
     and goes out of sight, in a ring round our car, is another at once.
     """
     apart, same, unmoved = 0, 0, 0
+    towns = places(split)
     for number in range(cases):
-        place = places()[number % len(places())]
+        place = towns[number % len(towns)]
         state, told = start(place, seed + number), list[Control]()
         while len(told) < 3 * FPS or (float(state.ego["speed"][0]) < MOVING and len(told) < 90 * FPS):
             steer, accel = drive(state, int(Command.FOLLOW), CRUISE)
             told.append(Control(steer=steer, accel=accel))
-            state = step(state, [told[-1]])
-        same += replayed(place.name, seed + number, told) == state.hash()
+            state = step(state, [told[-1]], traffic)
+        same += replayed(place.name, seed + number, told, traffic) == state.hash()
         other = (Control(command=Command.STOP), 0.0) if number % 2 else (Control(), 0.5 * float(state.ego["speed"][0]))
         one, two, local, changed = state, state, True, set[int]()
         for _ in range(round(WITHIN * FPS)):
             before = one, two
-            one, two = on(one), on(two, *other)
+            one, two = on(one, traffic=traffic), on(two, *other, traffic=traffic)
             changed, local = _spread(state, before, (one, two), changed, local)
         apart += abs(float(one.ego["speed"][0] - two.ego["speed"][0])) >= APART
         unmoved += local

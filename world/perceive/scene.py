@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from world.controls import Control
-from world.dynamics.people import FIRST_ID
+from world.dynamics.people_arrive import FIRST_ID
 from world.dynamics.spawn import choose_next, edge
 from world.dynamics.start import start
 from world.dynamics.tables import Tables, tables

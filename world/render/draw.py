@@ -111,6 +111,17 @@ class Rasterizer:
             self._mirror(g, parts, view, around, emission, F(0.19 / light.exposure))
         return g
 
+    def alone(self, meshes: Sequence[Mesh], view: View) -> list[float]:
+        """Pixels that each mesh would cover if nothing hid it."""
+        projection = Projection(view.axes, view.eye, 2 * view.focal, 2 * view.width, 2 * view.height)
+        depth = np.empty((2 * view.height, 2 * view.width), F)
+        ids, out = np.empty(depth.shape, np.int32), []
+        for mesh in meshes:
+            self._project(self._records, [Part(mesh, np.zeros(1, np.int32))], projection, Surroundings())
+            self._records.draw(depth, ids, 0.0, self.library)
+            out.append(float((ids >= 0).sum()) / 4)
+        return out
+
     def _project(self, records: Records, parts: Sequence[Part], projection: Projection, around: Surroundings) -> None:
         parts = [part for part in parts if not part.hidden]
         records.begin(sum(len(part.mesh) for part in parts), len(parts))

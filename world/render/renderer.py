@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -31,6 +32,7 @@ from world.scene.query import signal_colour
 from world.scene.state import Place, SceneState
 
 REACH = 110.0  # m within which signals are drawn
+STEEP = 20.0  # degrees of pitch from which on a camera may see what stands behind it
 _VEHICLES = [int(kind) for kind in VEHICLES]
 PLACES = 6  # whose tiles are kept: the towns that seeds choose among, and one more
 HEADLIGHT, DAZZLE = 0.65, 0.07  # m above the ground; share of a low beam's strength that is seen from above its edge
@@ -78,7 +80,14 @@ class Renderer:
     def __init__(self, painter: Painter | None = None) -> None:
         self.painter = painter
         self._rasterizer = Rasterizer(library())
-        self._tiles = lru_cache(maxsize=PLACES)(Tiles)
+        self._tiles = lru_cache(maxsize=PLACES)(self._made)
+        self._newest: Tiles | None = None
+
+    def _made(self, place: Place) -> Tiles:
+        """A place's tiles; of one that has grown with what is known of it."""
+        before = self._newest if self._newest is not None and self._newest.place.name == place.name else None
+        self._newest = Tiles(place, before)
+        return self._newest
 
     def draw(self, state: SceneState, rig: Rig, row: int = 0) -> np.ndarray:
         """The picture of one drive, uint8 [H, W, 3]."""
@@ -110,6 +119,10 @@ class Renderer:
         shot = Shot(eye, now, around, gbuffer, plain, radiance, _UNDEVELOPED, known)
         return replace(shot, picture=developed(radiance, shot, state, row))
 
+    def alone(self, meshes: Sequence[Mesh], eye: View) -> list[float]:
+        """Pixels that each mesh would cover in a view if nothing hid it."""
+        return self._rasterizer.alone(meshes, eye)
+
     def assemble(
         self,
         state: SceneState,
@@ -124,15 +137,18 @@ class Renderer:
         seconds = 0.1 * float(state.clock[row])
         eye = view(rig, x, y, heading)
         now = light(amounts, *sun_position(zlib.crc32(place.name.encode())))
-        pieces = self._tiles(place).near(x, y, heading)
-        if everywhere:
-            back = self._tiles(place).near(x, y, heading + math.pi)
+        look = heading + math.radians(rig.yaw)
+        pieces = self._tiles(place).near(x, y, look)
+        if everywhere or abs(rig.pitch) > STEEP:
+            back = self._tiles(place).near(x, y, look + math.pi)
             pieces = list({id(piece.mesh): piece for piece in pieces + back}.values())
         seen = eye.sees(np.array([piece.sphere for piece in pieces]))
         parts = [Part(one.mesh, one.whose, hidden=not there) for one, there in zip(pieces, seen, strict=True)]
-        mesh, whose = agents_mesh(agents, x, y, seconds, heading)
+        mesh, whose = agents_mesh(agents, x, y, seconds, look)
         parts.append(Part(mesh, whose, moves=True))
-        parts += [Part(one, np.zeros(1, np.int32), moves=True) for one in _signals(place, x, y, heading, seconds)]
+        parts += [
+            Part(one, np.array([1 + post], np.int32), moves=True) for post, one in _signals(place, x, y, look, seconds)
+        ]
         around = Surroundings(
             lamps=_lamps(place, x, y) if now.lamps_on else np.zeros((0, 6), np.float32),
             beams=_beams(ego, agents) if now.headlights_on else np.zeros((0, 6), np.float32),
@@ -195,15 +211,17 @@ def _signal(colour: int, x: float, y: float, z: float, heading: float) -> Mesh:
     return placed(signal_mesh(colour), x, y, z, heading)
 
 
-def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -> list[Mesh]:
-    """Posts near the car and before it, each with the colour that it shows."""
-    posts = place.props[(place.props["kind"] == int(Kind.SIGNAL)) & (place.props["signal"] >= 0)]
-    ahead = (posts["x"] - x) * math.cos(heading) + (posts["y"] - y) * math.sin(heading)
-    near = (np.hypot(posts["x"] - x, posts["y"] - y) < REACH) & (ahead > -15.0)
+def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -> list[tuple[int, Mesh]]:
+    """Posts near the car and before it, each with the colour that it shows; their places among what stands."""
+    props = place.props
+    ahead = (props["x"] - x) * math.cos(heading) + (props["y"] - y) * math.sin(heading)
+    near = (np.hypot(props["x"] - x, props["y"] - y) < REACH) & (ahead > -15.0)
     out = []
-    for post in posts[near]:
+    for index in np.flatnonzero(near & (props["kind"] == int(Kind.SIGNAL)) & (props["signal"] >= 0)):
+        post = props[index]
         colour = 2 - int(signal_colour(place.map.signals, int(post["signal"]), seconds))
-        out.append(_signal(colour, float(post["x"]), float(post["y"]), float(post["z"]), float(post["heading"])))
+        mesh = _signal(colour, float(post["x"]), float(post["y"]), float(post["z"]), float(post["heading"]))
+        out.append((int(index), mesh))
     return out
 
 

@@ -38,9 +38,9 @@ def _bounded(mesh: Mesh, whose: np.ndarray) -> Piece:
 
 
 class Tiles:
-    """The tiles of one place."""
+    """The tiles of one place. before: those of the place that it grew out of, whose tiles it keeps where nothing has changed."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, before: Tiles | None = None) -> None:
         self.place = place
         self._kept: OrderedDict[tuple[int, int, int], Piece | None] = OrderedDict()
         self._paved: OrderedDict[tuple[int, int], Piece] = OrderedDict()
@@ -62,6 +62,8 @@ class Tiles:
         self._ways = sorted(self._roads.keys())
         spheres = [self._extent(cell) for cell in self._ways]
         self._extents = np.array(spheres, np.float64).reshape(-1, 3)
+        if before is not None:
+            self._keep(before)
 
     def near(self, x: float, y: float, heading: float) -> list[Piece]:
         """All that may be seen, or throws shadows on what is seen, from a pose."""
@@ -87,6 +89,26 @@ class Tiles:
         if soon is not None:
             self._piece(soon)
         return out
+
+    def _keep(self, before: Tiles) -> None:
+        cells = {key[:2] for key in before._kept} | set(before._paved)
+        same = {cell for cell in cells if self._holds(cell) == before._holds(cell)}
+        self._kept.update((key, piece) for key, piece in before._kept.items() if key[:2] in same)
+        self._paved.update((cell, road) for cell, road in before._paved.items() if cell in same)
+
+    def _holds(self, cell: tuple[int, int]) -> list[bytes | tuple[int, int]]:
+        """All that a tile's triangles follow from."""
+        place, found = self.place.map, list[bytes | tuple[int, int]]()
+        for kind, index in self._roads.get(cell, ()):
+            if kind == "street":
+                street = place.streets[index]
+                found += [street.left.tobytes(), street.right.tobytes()]
+            elif kind == "junction":
+                junction = place.junctions[index]
+                found += [junction.outline.tobytes(), *(pavement.tobytes() for pavement in junction.pavements)]
+            else:
+                found.append(place.markings[index].points.tobytes())
+        return found + [(index, int(self.place.props["kind"][index])) for index in self._props.get(cell, ())]
 
     def _piece(self, key: tuple[int, int, int]) -> Piece | None:
         if key in self._kept:

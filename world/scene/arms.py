@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from world.scene.geometry import along, bend, curve, lengths, meeting, rounded, trimmed
+from world.scene.geometry import along, bend, curve, lengths, meeting, rounded
 from world.scene.graph import RoadGraph, Street
 
 CORNER, CROSSING_ROOM = 5.0, 4.6  # m: radius of kerbs at corners; a crossing between corner and mouth
@@ -51,18 +52,19 @@ def centre_line(graph: RoadGraph, street: Street) -> np.ndarray:
     return rounded(np.array(points, np.float64))
 
 
-def arms_of(graph: RoadGraph, lines: list[np.ndarray]) -> list[list[Arm]]:
-    """Every junction's arms, counter-clockwise."""
-    arms: list[list[Arm]] = [[] for _ in graph.junctions]
-    for index, street in enumerate(graph.streets):
-        line, width = lines[index], street.lane_width
+def arms_at(graph: RoadGraph, lines: Sequence[np.ndarray], ends: Sequence[tuple[int, bool]]) -> list[Arm]:
+    """A junction's arms, counter-clockwise. lines: of the whole streets; ends: (street, whether it begins here)."""
+    arms = []
+    for index, at_start in ends:
+        street, line = graph.streets[index], lines[index]
+        width = street.lane_width
         at = lengths(line)
         reach = min(8.0, 0.3 * at[-1])
-        for at_start in (True, False):
-            way = line if at_start else line[::-1]
-            out = np.array([np.interp(reach, lengths(way), way[:, k]) for k in range(2)]) - way[0]
-            forward, backward = street.forward * width, street.backward * width
-            arm = Arm(
+        way = line if at_start else line[::-1]
+        out = np.array([np.interp(reach, lengths(way), way[:, k]) for k in range(2)]) - way[0]
+        forward, backward = street.forward * width, street.backward * width
+        arms.append(
+            Arm(
                 index,
                 at_start,
                 out / max(float(np.hypot(*out)), 1e-9),
@@ -71,9 +73,8 @@ def arms_of(graph: RoadGraph, lines: list[np.ndarray]) -> list[list[Arm]]:
                 street.pavement,
                 street.pavement > 0 and (street.crossing_start if at_start else street.crossing_end),
             )
-            arms[street.start if at_start else street.end].append(arm)
-    for here in arms:
-        here.sort(key=lambda arm: math.atan2(arm.direction[1], arm.direction[0]))
+        )
+    arms.sort(key=lambda arm: math.atan2(arm.direction[1], arm.direction[0]))
     return arms
 
 
@@ -102,19 +103,11 @@ def mouths(arms: list[Arm]) -> list[float]:
     return out
 
 
-def all_mouths(graph: RoadGraph, lines: list[np.ndarray], arms: list[list[Arm]]) -> np.ndarray:
-    """float64 [streets, 2]: m from either end of every street to its mouth; short streets keep a piece in their middle."""
-    out = np.full((len(graph.streets), 2), LEAST)
-    for here in arms:
-        for arm, far in zip(here, mouths(here), strict=True):
-            out[arm.street, 0 if arm.at_start else 1] = far
-    whole = np.array([lengths(line)[-1] for line in lines])[:, None]
-    return np.maximum(np.minimum(out, SHARE * whole), 0.02 * whole)
-
-
-def trim(lines: list[np.ndarray], far: np.ndarray) -> list[np.ndarray]:
-    """Centre lines from mouth to mouth."""
-    return [trimmed(line, *far[index]) for index, line in enumerate(lines)]
+def fitted(far: tuple[float, float], line: np.ndarray) -> tuple[float, float]:
+    """m from either end of a street to its mouths, as `mouths` has them; a short street keeps a piece in its middle."""
+    whole = float(lengths(line)[-1])
+    first, last = (max(min(one, SHARE * whole), 0.02 * whole) for one in far)
+    return first, last
 
 
 def mouth_point(line: np.ndarray, arm: Arm, left: float) -> np.ndarray:

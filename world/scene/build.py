@@ -2,62 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from world.errors import DataError
-from world.scene.arms import Arm, Corner, all_mouths, arms_of, centre_line, corners, mouth_point, trim
-from world.scene.geometry import offset, resampled
 from world.scene.graph import RoadGraph, leads_on
-from world.scene.hd_map import HDMap, JunctionShape, Marking, StreetShape
-from world.scene.lanes import Tables, connections, junction_signals, packed, street_lanes
-from world.scene.markings import arrow, stop_line, street_markings, zebra
-from world.scene.walks import Walks
+from world.scene.hd_map import CONFLICT, CROSSED, CROSSING, LANE, POINT, SIGNAL, WALK, HDMap, Marking
+from world.scene.pieces import JunctionPiece, Pieces, StreetPiece, pieces_of
+from world.scene.walks import links, within
 
 CELL = 12.0  # m of the spatial index
 
 
-def build(graph: RoadGraph) -> HDMap:
-    """The map of a graph. Raises DataError for a graph without a street to drive on."""
+def build(graph: RoadGraph, before: HDMap | None = None) -> HDMap:
+    """The map of a graph. before: a map of a part of it, whose pieces are kept where nothing has changed; the result is the same.
+
+    Raises DataError for a graph without a street to drive on.
+    """
     _check(graph)
-    whole = [centre_line(graph, street) for street in graph.streets]
-    arms = arms_of(graph, whole)
-    lines = trim(whole, all_mouths(graph, whole, arms))
-    tables = Tables()
-    street_lanes(graph, lines, tables)
-    walks = Walks(graph, lines, tables)
-    walks.add_streets()
-    shapes, between = [], [corners(here, lines) for here in arms]
-    for junction, here in enumerate(arms):
-        junction_signals(graph, junction, here, lines, tables)
-        connections(graph, junction, here, tables)
-    for junction, here in enumerate(arms):
-        walks.add_junction(junction, here, between[junction])
-        shapes.append(_shape(junction, here, between[junction], lines))
-    lanes, points, successors, conflicts, signals, point_lane = packed(tables)
-    people = walks.packed()
+    pieces = pieces_of(graph, before.pieces if before else None)
+    streets, junctions = pieces.streets, pieces.junctions
+    lanes, lane_at, own = _lanes(pieces)
+    every: tuple[StreetPiece | JunctionPiece, ...] = (*streets, *junctions)
+    points = _joined([one.points for one in every], POINT)
+    lanes["first"] = np.cumsum(lanes["count"]) - lanes["count"]
+    walks, walk_links, crossings = _walks(pieces)
+    crossed = _joined([one.crossed for one in junctions], CROSSED)
+    crossed["lane"] = own([one.crossed["lane"] for one in junctions])
     grid, first, count, items = _index(points)
     bounds = (float(points["x"].min()), float(points["y"].min()), float(points["x"].max()), float(points["y"].max()))
+    conflicts = _joined([one.conflicts for one in junctions], CONFLICT)
+    conflicts["other"] = own([one.conflicts["other"] for one in junctions])
     return HDMap(
         graph=graph,
         lanes=lanes,
         points=points,
-        successors=successors,
+        successors=own([one.successors for one in junctions]),
         conflicts=conflicts,
-        signals=signals,
-        crossings=people[3],
-        crossed=people[4],
-        walks=people[0],
-        walk_points=people[1],
-        walk_links=people[2],
+        signals=_joined([*(one.signals for one in junctions), *(one.people_signals for one in junctions)], SIGNAL),
+        crossings=crossings,
+        crossed=crossed,
+        walks=walks,
+        walk_points=_joined([one.walk_points for one in every], POINT),
+        walk_links=walk_links,
         grid=grid,
         cell_first=first,
         cell_count=count,
         cell_items=items,
-        point_lane=point_lane,
-        streets=tuple(_street(graph, index, line) for index, line in enumerate(lines)),
-        junctions=tuple(shapes),
-        markings=tuple(_markings(graph, lines, arms, tables, walks)),
+        point_lane=np.repeat(np.arange(len(lanes), dtype=np.int32), lanes["count"]),
+        streets=tuple(one.shape for one in streets),
+        junctions=tuple(one.shape for one in junctions),
+        markings=_markings(pieces, lane_at),
         bounds=bounds,
+        pieces=pieces,
     )
 
 
@@ -79,41 +77,97 @@ def _check(graph: RoadGraph) -> None:
         raise DataError(f"Street {leading.index(False)} of this map is one-way and leads nowhere; mend the map.")
 
 
-def _street(graph: RoadGraph, index: int, line: np.ndarray) -> StreetShape:
-    street, line = graph.streets[index], resampled(line, 4.0)
-    width = street.lane_width
-    borders = [offset(line, k * width) for k in range(street.backward, -street.forward - 1, -1)]
-    return StreetShape(index, line, borders[0], borders[-1], street.pavement, tuple(borders))
+class _Own:
+    """From junctions' own lanes to the map's. Called with an index array of each junction, it gives int32 of all, one after another."""
+
+    def __init__(self, pieces: Pieces, street_first: np.ndarray, connection_first: np.ndarray) -> None:
+        junctions = pieces.junctions
+        known = np.array([len(one.lane_of) for one in junctions], np.int64)
+        new = np.array([len(one.connections) for one in junctions], np.int64)
+        self.base = np.cumsum(known + new) - known - new
+        self.lane = np.zeros(int((known + new).sum()), np.int32)
+        street, number = np.concatenate([one.lane_of for one in junctions]).T
+        self.lane[np.repeat(self.base, known) + within(known)] = street_first[street] + number
+        self.lane[np.repeat(self.base + known, new) + within(new)] = np.repeat(connection_first, new) + within(new)
+
+    def __call__(self, indices: Sequence[np.ndarray]) -> np.ndarray:
+        counts = np.array([len(one) for one in indices])
+        found: np.ndarray = self.lane[np.repeat(self.base, counts) + np.concatenate(indices).astype(np.int64)]
+        return found
 
 
-def _shape(junction: int, arms: list[Arm], between: list[Corner], lines: list[np.ndarray]) -> JunctionShape:
-    outline: list[np.ndarray] = []
-    for arm, corner in zip(arms, between, strict=True):
-        outline += [mouth_point(lines[arm.street], arm, -arm.right)[None], corner.kerb]
-    pavements = tuple(
-        np.concatenate([corner.kerb, corner.outer[::-1]])
-        for k, corner in enumerate(between)
-        if arms[k].pavement > 0 or arms[(k + 1) % len(arms)].pavement > 0
-    )
-    ring = np.concatenate(outline) if outline else np.zeros((0, 2))
-    return JunctionShape(junction, ring, tuple(corner.kerb for corner in between), pavements)
+def _lanes(pieces: Pieces) -> tuple[np.ndarray, list[np.ndarray], _Own]:
+    """LANE of all but `first`; the lanes that lead into each junction; from junctions' own lanes to these."""
+    streets, junctions = pieces.streets, pieces.junctions
+    street_first, many = _first([one.lanes for one in streets])
+    connection_first, new = _first([one.connections for one in junctions], int(many.sum()))
+    own = _Own(pieces, street_first, connection_first)
+    lanes = _joined([*(one.lanes for one in streets), *(one.connections for one in junctions)], LANE)
+    begin = np.repeat(street_first, many)
+    street_lanes, joins = lanes[: len(begin)], lanes[len(begin) :]
+    for name in ("left", "right", "opposite"):
+        street_lanes[name] = np.where(street_lanes[name] >= 0, street_lanes[name] + begin, -1)
+    for name in ("source", "target"):
+        joins[name] = own([one.connections[name] for one in junctions])
+    signal_first, _ = _first([one.signals for one in junctions])
+    joins["signal"] = np.where(joins["signal"] >= 0, joins["signal"] + np.repeat(signal_first, new), -1)
+    conflict_first, _ = _first([one.conflicts for one in junctions])
+    joins["first_conflict"] += np.repeat(conflict_first, new).astype(np.int32)
+    leading, counts = own([one.leading[:, 0] for one in junctions]), [len(one.leading) for one in junctions]
+    out_first, _ = _first([one.successors for one in junctions])
+    _, first_out, outs = np.concatenate([one.leading for one in junctions]).T
+    lanes["first_out"][leading], lanes["outs"][leading] = first_out + np.repeat(out_first, counts), outs
+    return lanes, np.split(leading, np.cumsum(counts)[:-1]), own
 
 
-def _markings(
-    graph: RoadGraph, lines: list[np.ndarray], arms: list[list[Arm]], tables: Tables, walks: Walks
-) -> list[Marking]:
-    out: list[Marking] = []
-    for index, line in enumerate(lines):
-        out += street_markings(graph, index, line)
-    for lane, values in enumerate(tables.lanes):
-        if values["junction"] >= 0 or len(arms[int(values["end_junction"])]) < 3:
-            continue
-        out.append(stop_line(tables.shapes[lane], values["width"] - 0.3))
-        outs = tables.successors[int(values["first_out"]) : int(values["first_out"] + values["outs"])]
-        if values["left"] >= 0 or values["right"] >= 0:
-            out += arrow(tables.shapes[lane], {int(tables.lanes[one]["turn"]) for one in outs})
-    for _, _, right, left, *_ in walks.crossings:
-        out += zebra(right, left, 3.5)
+def _walks(pieces: Pieces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(walks, links, crossings) as the map's tables."""
+    streets, junctions = pieces.streets, pieces.junctions
+    every: tuple[StreetPiece | JunctionPiece, ...] = (*streets, *junctions)
+    walks = _joined([one.walks for one in every], WALK)
+    walks["first"] = np.cumsum(walks["count"]) - walks["count"]
+    pavements = sum(len(one.walks) for one in streets)
+    walk_first, many = _first([one.walks for one in junctions], pavements)
+    crossing_first, own = _first([one.crossings for one in junctions])
+    beyond = walks["crossing"][pavements:]
+    walks["crossing"][pavements:] = np.where(beyond >= 0, beyond + np.repeat(crossing_first, many), -1)
+    crossings = _joined([one.crossings for one in junctions], CROSSING)
+    crossings["walk"] += np.repeat(walk_first, own).astype(np.int32)
+    cars = sum(len(one.signals) for one in junctions)
+    signal_first, _ = _first([one.people_signals for one in junctions], cars)
+    crossings["signal"] = np.where(crossings["signal"] >= 0, crossings["signal"] + np.repeat(signal_first, own), -1)
+    crossed_first, _ = _first([one.crossed for one in junctions])
+    crossings["first_lane"] += np.repeat(crossed_first, own).astype(np.int32)
+    made, walks["links_end"], walks["links_begin"] = links(np.concatenate([one.ends for one in every]))
+    both = walks["links_end"] + walks["links_begin"]
+    walks["first_link"] = np.cumsum(both) - both
+    return walks, made, crossings
+
+
+def _markings(pieces: Pieces, leading: list[np.ndarray]) -> tuple[Marking, ...]:
+    """Of all streets, of all lanes in their order, of all crossings."""
+    out = [marking for one in pieces.streets for marking in one.markings]
+    at = {
+        lane: marked
+        for lanes, one in zip(leading, pieces.junctions, strict=True)
+        for lane, marked in zip(lanes.tolist(), one.marked, strict=True)
+    }
+    out += [marking for lane in sorted(at) for marking in at[lane]]
+    return (*out, *(bar for one in pieces.junctions for bar in one.zebras))
+
+
+def _first(parts: Sequence[np.ndarray], begin: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Where the rows of each part begin among those of all, and how many it has."""
+    counts = np.array([len(one) for one in parts], np.int64)
+    return begin + np.cumsum(counts) - counts, counts
+
+
+def _joined(parts: Sequence[np.ndarray], kind: np.dtype) -> np.ndarray:
+    """All rows, as a copy; np.concatenate would look at the fields of every part."""
+    out, at = np.empty(sum(len(part) for part in parts), kind), 0
+    for part in parts:
+        out[at : at + len(part)] = part
+        at += len(part)
     return out
 
 

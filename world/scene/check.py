@@ -22,7 +22,7 @@ def check(state: SceneState) -> None:
                 raise ValueError(f"{name}.{field}")
             if values.dtype.kind == "f" and (np.abs(values) > MOST).any():
                 raise ValueError(f"{name}.{field}")
-    for name in ("amounts", "density"):
+    for name in ("amounts", "density", "reckless"):
         values = getattr(state, name)
         if not ((values >= 0.0) & (values <= 10.0)).all():
             raise ValueError(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -72,13 +73,21 @@ def off_road(place: HDMap, x: float, y: float) -> bool:
     """Whether a point of our car's middle is on no lane and in no junction."""
     if _beside_road(place.lanes, place.points, place.point_lane, x, y) <= SHOULDER:
         return False
-    return not any(_inside(shape.outline, x, y) for shape in place.junctions)
+    low, high = _bounds(place)
+    near = np.flatnonzero(((low <= (x, y)) & (high >= (x, y))).all(1))
+    return not any(_inside(place.junctions[k].outline, x, y) for k in near)
+
+
+@lru_cache(maxsize=16)
+def _bounds(place: HDMap) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest x and y of every junction, [N, 2] each; nothing lies within one that has no outline."""
+    outlines = [one.outline if len(one.outline) > 2 else np.array([[np.inf, np.inf]]) for one in place.junctions]
+    low, high = [outline.min(0) for outline in outlines], [outline.max(0) for outline in outlines]
+    return np.array(low).reshape(-1, 2), np.array(high).reshape(-1, 2)
 
 
 def _inside(outline: np.ndarray, x: float, y: float) -> bool:
     """Whether a polygon [N, 2] holds a point (ray casting)."""
-    if len(outline) < 3 or not (outline.min(0) <= (x, y)).all() or not (outline.max(0) >= (x, y)).all():
-        return False
     (x0, y0), (x1, y1) = outline.T, np.roll(outline, -1, axis=0).T
     crosses = (y0 > y) != (y1 > y)
     with np.errstate(divide="ignore", invalid="ignore"):

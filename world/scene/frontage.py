@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from PIL import Image, ImageDraw
 
 from world.scene.hd_map import HDMap
@@ -22,7 +25,8 @@ _TOUCH = 0.06  # m that neighbours may share: walls of a row of houses touch
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A street's side. `kerb` float64 [N, 2]; `out`: +1 where the plots lie left of it, -1 where they lie right."""
+    """A street's side. `kerb` float64 [N, 2]; `out`: +1 where the plots lie left of it, -1 where they lie right; `points`: m along the
+    kerb, x and y of each of its points, for look-ups one by one."""
 
     street: int
     key: int  # of its die: follows from where it lies, not from its number
@@ -30,6 +34,7 @@ class Side:
     gone: np.ndarray  # m along the kerb, [N]
     out: int
     pavement: float
+    points: tuple[list[float], list[float], list[float]]
 
     @property
     def length(self) -> float:
@@ -37,14 +42,15 @@ class Side:
 
     def at(self, s: float, behind: float) -> tuple[float, float, float]:
         """(x, y, heading of the kerb) at s, `behind` m away from the road; before and after its ends it goes on straight."""
-        k = min(max(int(np.searchsorted(self.gone, s, side="right")) - 1, 0), len(self.gone) - 2)
-        (x0, y0), (x1, y1) = self.kerb[k], self.kerb[k + 1]
-        share = (s - self.gone[k]) / max(self.gone[k + 1] - self.gone[k], 1e-9)
+        gone, x, y = self.points
+        k = min(max(bisect_right(gone, s) - 1, 0), len(gone) - 2)
+        x0, y0, x1, y1 = x[k], y[k], x[k + 1], y[k + 1]
+        share = (s - gone[k]) / max(gone[k + 1] - gone[k], 1e-9)
         heading = math.atan2(y1 - y0, x1 - x0)
         away = self.out * behind
         return (
-            float(x0 + share * (x1 - x0) - away * math.sin(heading)),
-            float(y0 + share * (y1 - y0) + away * math.cos(heading)),
+            x0 + share * (x1 - x0) - away * math.sin(heading),
+            y0 + share * (y1 - y0) + away * math.cos(heading),
             heading,
         )
 
@@ -53,25 +59,25 @@ class Side:
         return float(uniform(np.uint64(self.key), round(10 * who) + 100_000, self.out + 1, purpose))
 
 
-def sides(place: HDMap) -> list[Side]:
-    """Both sides of every street that is long enough to be lined."""
+def sides(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
+    """Both sides of every street that is long enough to be lined. only: of these streets."""
     found = []
-    for shape in place.streets:
+    for shape in place.streets if only is None else [place.streets[k] for k in sorted(only)]:
         for kerb, out in ((shape.left, 1), (shape.right, -1)):
             side = _side(shape.street, _key(shape.centre), kerb, out, shape.pavement)
             found += [side] if side is not None and side.length > 4.0 else []
     return found
 
 
-def corners(place: HDMap) -> list[Side]:
-    """The kerbs of junctions between their arms, as sides that belong to one of the arms' streets."""
+def corners(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
+    """The kerbs of junctions between their arms, as sides that belong to one of the arms' streets. only: to one of these streets."""
     arms: dict[int, list[int]] = defaultdict(list)
     for number, street in enumerate(place.graph.streets):
         for end in (street.start, street.end):
             arms[end].append(number)
     found = []
     for shape in place.junctions:
-        if not arms[shape.junction]:
+        if not arms[shape.junction] or (only is not None and arms[shape.junction][0] not in only):
             continue
         wide = max(place.graph.streets[number].pavement for number in arms[shape.junction])
         for kerb in shape.kerbs:
@@ -83,7 +89,10 @@ def corners(place: HDMap) -> list[Side]:
 def _side(street: int, key: int, kerb: np.ndarray, out: int, pavement: float) -> Side | None:
     gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(kerb, axis=0), axis=1))])
     keep = np.concatenate([[True], np.diff(gone) > 1e-6])
-    return Side(street, key, kerb[keep], gone[keep], out, pavement) if keep.sum() > 1 else None
+    if keep.sum() < 2:
+        return None
+    kerb, gone = kerb[keep], gone[keep]
+    return Side(street, key, kerb, gone, out, pavement, (gone.tolist(), kerb[:, 0].tolist(), kerb[:, 1].tolist()))
 
 
 def _key(line: np.ndarray) -> int:
@@ -103,20 +112,32 @@ class Ground:
     _boxes: dict[tuple[int, int], list[Box]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def of(cls, place: HDMap) -> Ground:
+    def of(cls, place: HDMap, only: Collection[int] | None = None) -> Ground:
+        """only: of the land round these streets."""
         west, south, east, north = place.bounds
+        if only:
+            lines = np.concatenate([place.streets[k].centre for k in only])
+            (west, south), (east, north) = lines.min(0) - MARGIN, lines.max(0) + MARGIN
         cell = CELL if max(east - west, north - south) < 3000 else 4 * CELL
         west, south = (8 * math.floor((low - MARGIN) / 8) for low in (west, south))
         size = (int((east + MARGIN - west) / cell) + 1, int((north + MARGIN - south) / cell) + 1)
         image = Image.new("1", size, 0)
+        low = np.array([west, south]) - MARGIN
+        high = np.array([east, north]) + 2 * MARGIN
+
+        def is_near(line: np.ndarray) -> bool:
+            return only is None or bool((line.max(0) >= low).all() and (line.min(0) <= high).all())
+
         draw = ImageDraw.Draw(image)
 
         def fill(polygon: np.ndarray) -> None:
-            if len(polygon) > 2:
+            if len(polygon) > 2 and is_near(polygon):
                 draw.polygon([((x - west) / cell, (y - south) / cell) for x, y in polygon], fill=1, outline=1)
 
         for shape in place.streets:
-            left, right = (_aside(line, out * shape.pavement) for line, out in ((shape.left, 1), (shape.right, -1)))
+            if not is_near(shape.centre):
+                continue
+            left, right = (aside(line, out * shape.pavement) for line, out in ((shape.left, 1), (shape.right, -1)))
             for k in range(len(left) - 1):
                 fill(np.array([left[k], left[k + 1], right[k + 1], right[k]]))
         for junction in place.junctions:
@@ -127,16 +148,16 @@ class Ground:
     def on_road(self, box: Box, margin: float = 0.5) -> bool:
         """Whether a box comes within `margin` m of a road or pavement, give or take a cell."""
         x, y, heading, length, width = box
-        length, width = length + 2 * margin, width + 2 * margin
-        along = np.linspace(-length / 2, length / 2, max(2, math.ceil(length / self.cell) + 1))
-        across = np.linspace(-width / 2, width / 2, max(2, math.ceil(width / self.cell) + 1))
-        a, b = np.meshgrid(along, across)
-        c, s = math.cos(heading), math.sin(heading)
-        column = ((x + a * c - b * s - self.west) / self.cell + 0.5).astype(np.int64)
-        row = ((y + a * s + b * c - self.south) / self.cell + 0.5).astype(np.int64)
+        length, width, way = length + 2 * margin, width + 2 * margin, (math.cos(heading), math.sin(heading))
+        return bool(_covered(self.roads, self.west, self.south, self.cell, x, y, *way, length, width))
+
+    def is_road(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Which points lie on a road or pavement, give or take a cell; bool of their shape."""
+        column = ((x - self.west) / self.cell + 0.5).astype(np.int64)
+        row = ((y - self.south) / self.cell + 0.5).astype(np.int64)
         rows, columns = self.roads.shape
         inside = (column >= 0) & (row >= 0) & (column < columns) & (row < rows)
-        return bool(self.roads[row[inside], column[inside]].any())
+        return inside & self.roads[np.where(inside, row, 0), np.where(inside, column, 0)]
 
     def _buckets(self, box: Box) -> list[tuple[int, int]]:
         reach = 0.5 * math.hypot(box[3], box[4])
@@ -163,7 +184,23 @@ class Ground:
             self._boxes[bucket].append(box)
 
 
-def _aside(line: np.ndarray, left: float) -> np.ndarray:
+@njit(cache=True)
+def _covered(roads, west, south, cell, x, y, c, s, length, width):
+    """Whether any of a grid of points all over a box, no further apart than a cell, lies on a road."""
+    rows, columns = roads.shape
+    along, across = max(2, math.ceil(length / cell) + 1), max(2, math.ceil(width / cell) + 1)
+    for i in range(along):
+        a = 0.5 * length if i == along - 1 else i * (length / (along - 1)) - 0.5 * length
+        for k in range(across):
+            b = 0.5 * width if k == across - 1 else k * (width / (across - 1)) - 0.5 * width
+            column = int((x + a * c - b * s - west) / cell + 0.5)
+            row = int((y + a * s + b * c - south) / cell + 0.5)
+            if 0 <= column < columns and 0 <= row < rows and roads[row, column]:
+                return True
+    return False
+
+
+def aside(line: np.ndarray, left: float) -> np.ndarray:
     """A polyline [N, 2] moved to its left by so many m."""
     ways = np.gradient(line, axis=0)
     ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)

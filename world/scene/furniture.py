@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
@@ -20,7 +21,7 @@ _SPEED_LIMIT, _GIVE_WAY = range(2)  # PROP.look % 5 of a SIGN; look // 5: 50, 30
 _TREE, _CROWN, _HIGH, _LOOK, _BENCH, _SHELTER, _BOLLARD, _SIDE = range(300, 308)
 
 
-def line(side: Side, graph: RoadGraph) -> list[Prop]:
+def line(side: Side, graph: RoadGraph, look: str) -> list[Prop]:
     """Lamps and trees at the kerb, the rest at the pavement's inner edge."""
     street = graph.streets[side.street]
     found: list[Prop] = []
@@ -30,10 +31,10 @@ def line(side: Side, graph: RoadGraph) -> list[Prop]:
     found += [_post(side, s, Kind.LAMP, 6.5, 0, toward=True) for s in lamps]
     for s in np.arange(11.0, side.length - 9.0, 7.5):
         far = min((abs(s - lamp) for lamp in lamps), default=99.0)
-        if far > 3.5 and side.die(s, _TREE) < _TREES[graph.look]:
-            found.append(_tree(side, float(s), graph.look))
+        if far > 3.5 and side.die(s, _TREE) < _TREES[look]:
+            found.append(_tree(side, float(s), look))
     if side.pavement >= 2.0:
-        found += _seats(side, graph.look)
+        found += _seats(side, look)
     return found
 
 
@@ -89,16 +90,18 @@ def _seats(side: Side, look: str) -> list[Prop]:
     return found
 
 
-def signals(place: HDMap) -> list[Prop]:
-    """A post for each car signal, where the map has it."""
-    used = np.unique(place.lanes["signal"][place.lanes["signal"] >= 0])
+def signals(place: HDMap, only: Collection[int] | None = None) -> list[Prop]:
+    """A post for each car signal, where the map has it. only: of these streets' traffic."""
+    lanes = place.lanes
+    lit = np.flatnonzero(lanes["signal"] >= 0)
+    used, first = np.unique(lanes["signal"][lit], return_index=True)
     found = []
-    for index in used.tolist():
-        signal = place.signals[index]
-        box = (float(signal["x"]), float(signal["y"]), float(signal["heading"]), 0.3, 0.3)
-        source = place.lanes["source"][place.lanes["signal"] == index]
-        street = int(place.lanes["street"][source[0]]) if len(source) and source[0] >= 0 else -1
-        found.append(Prop(Kind.SIGNAL, box, 3.55, 0, street, signal=index))
+    for index, source in zip(used.tolist(), lanes["source"][lit[first]].tolist(), strict=True):
+        street = int(lanes["street"][source]) if source >= 0 else -1
+        if only is None or street in only:
+            signal = place.signals[index]
+            box = (float(signal["x"]), float(signal["y"]), float(signal["heading"]), 0.3, 0.3)
+            found.append(Prop(Kind.SIGNAL, box, 3.55, 0, street, signal=index))
     return found
 
 

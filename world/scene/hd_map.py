@@ -6,6 +6,7 @@ Flat numpy tables, so that compiled loops can read them. All lengths in m; `s` c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -169,3 +170,4 @@ class HDMap:
     junctions: tuple[JunctionShape, ...]
     markings: tuple[Marking, ...]
     bounds: tuple[float, float, float, float]  # west, south, east, north
+    pieces: Any  # world.scene.pieces.Pieces: what it was put together from, for the next map that is the same in part

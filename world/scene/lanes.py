@@ -9,8 +9,8 @@ import numpy as np
 
 from world.scene.arms import Arm, mouth_point
 from world.scene.geometry import curve, headings, lengths, offset, resampled
-from world.scene.graph import RoadGraph
-from world.scene.hd_map import AROUND, CONFLICT, LANE, LEFT, POINT, RIGHT, SIGNAL, STRAIGHT
+from world.scene.graph import RoadGraph, Street
+from world.scene.hd_map import AROUND, LANE, LEFT, POINT, RIGHT, STRAIGHT
 from world.scene.turns import Mouth, leads, phases, turn_of
 
 SPACING = 2.0  # m between points
@@ -22,7 +22,7 @@ PHASE = GREEN + AMBER + ALL_RED
 
 @dataclass
 class Tables:
-    """What is gathered while a map is built."""
+    """What is gathered while a street or a junction is built; indices count from its own first rows."""
 
     lanes: list[dict[str, float]] = field(default_factory=list)
     shapes: list[np.ndarray] = field(default_factory=list)
@@ -33,27 +33,26 @@ class Tables:
     phases: dict[tuple[int, int], int] = field(default_factory=dict)  # (junction, street * 2 + at_start) -> signal
 
 
-def street_lanes(graph: RoadGraph, lines: list[np.ndarray], tables: Tables) -> None:
-    """Every street's lanes, right to left, forward first."""
-    for index, street in enumerate(graph.streets):
-        for forward, count in ((True, street.forward), (False, street.backward)):
-            own = []
-            for number in range(count):
-                left = -(count - 0.5 - number) * street.lane_width
-                line = resampled(offset(lines[index] if forward else lines[index][::-1], left), SPACING)
-                row = len(tables.lanes)
-                tables.lanes.append(
-                    _blank(street=index, forward=int(forward), number=number, width=street.lane_width)
-                    | {"limit": street.limit, "end_junction": street.end if forward else street.start}
-                    | {"left": row + 1 if number + 1 < count else -1, "right": row - 1 if number else -1}
-                )
-                tables.shapes.append(line)
-                own.append(row)
-            tables.of[index, forward] = own
-        for forward in (True, False):
-            other = tables.of[index, not forward]
-            for lane in tables.of[index, forward]:
-                tables.lanes[lane]["opposite"] = other[-1] if other else -1
+def street_lanes(index: int, street: Street, centre: np.ndarray, tables: Tables) -> None:
+    """A street's lanes, right to left, forward first. centre: from mouth to mouth."""
+    for forward, count in ((True, street.forward), (False, street.backward)):
+        own = []
+        for number in range(count):
+            left = -(count - 0.5 - number) * street.lane_width
+            line = resampled(offset(centre if forward else centre[::-1], left), SPACING)
+            row = len(tables.lanes)
+            tables.lanes.append(
+                _blank(street=index, forward=int(forward), number=number, width=street.lane_width)
+                | {"limit": street.limit, "end_junction": street.end if forward else street.start}
+                | {"left": row + 1 if number + 1 < count else -1, "right": row - 1 if number else -1}
+            )
+            tables.shapes.append(line)
+            own.append(row)
+        tables.of[index, forward] = own
+    for forward in (True, False):
+        other = tables.of[index, not forward]
+        for lane in tables.of[index, forward]:
+            tables.lanes[lane]["opposite"] = other[-1] if other else -1
 
 
 def junction_signals(graph: RoadGraph, junction: int, arms: list[Arm], lines: list[np.ndarray], tables: Tables) -> None:
@@ -165,18 +164,14 @@ def tables_lanes(graph: RoadGraph, arm: Arm) -> int:
     return graph.streets[arm.street].forward + graph.streets[arm.street].backward
 
 
-def packed(tables: Tables) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(lanes, points, successors, conflicts, signals, the lane of every point) as the map's tables."""
-    lanes = np.zeros(len(tables.lanes), LANE)
-    for row, values in enumerate(tables.lanes):
+def pack_lanes(rows: list[dict[str, float]], shapes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """LANE and POINT of lanes; `first` counts from the first of them."""
+    lanes = np.zeros(len(rows), LANE)
+    for row, values in enumerate(rows):
         for name, value in values.items():
             lanes[name][row] = value
-    points, first, counts, whole = pack_lines(tables.shapes)
-    lanes["first"], lanes["count"], lanes["length"] = first, counts, whole
-    conflicts = np.array([tuple(row) for row in tables.conflicts], CONFLICT)
-    signals = np.array(tables.signals, SIGNAL)
-    point_lane = np.repeat(np.arange(len(lanes), dtype=np.int32), counts)
-    return lanes, points, np.array(tables.successors, np.int32), conflicts, signals, point_lane
+    points, lanes["first"], lanes["count"], lanes["length"] = pack_lines(shapes)
+    return lanes, points
 
 
 def pack_lines(shapes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

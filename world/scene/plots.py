@@ -195,9 +195,9 @@ def around(side: Side, ground: Ground, look: Look) -> list[Prop]:
     """What closes the corners of a junction: hedges, fences or walls, and a tree behind, where there is room."""
     found = []
     kind = _kind(side.die(0, _KIND), look)
-    pieces = _pieces(side, 0.0, side.length, kind, _BEHIND)
+    hedges = pieces(side, 0.0, side.length, kind, _BEHIND)
     trees = [tree(side, s, between(3.5, 6, side.die(s, _TREE)), 4.0) for s in (side.length / 3, side.length / 1.5)]
-    for prop, margin in (*((piece, 0.5) for piece in pieces), *((one, 0.4) for one in trees)):
+    for prop, margin in (*((piece, 0.5) for piece in hedges), *((one, 0.4) for one in trees)):
         if prop.box[3] > 1.5 and ground.free(prop.box, margin):
             ground.put(prop.box)
             found.append(prop)
@@ -219,7 +219,7 @@ def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[P
         if end - start > 4.2 and 0 < start < side.length - 6 and side.die(start, _CAR) < look.driveways:
             put(_parked(side, start + 1.8), 0.5)
             start_fence = start + 3.4
-        for piece in _pieces(side, start_fence, end, kind, _BEHIND):
+        for piece in pieces(side, start_fence, end, kind, _BEHIND):
             put(piece, 0.5)
         for k in range(max(1, int((end - start) / 7))):
             s = start + (k + 0.5) * (end - start) / max(1, int((end - start) / 7))
@@ -230,7 +230,7 @@ def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[P
             kind = _kind(side.die(house.s0, _KIND), look)
             middle = (house.s0 + house.s1) / 2
             for s0, s1 in ((house.s0, middle - 0.9), (middle + 0.9, house.s1)):
-                for piece in _pieces(side, s0, s1, kind, _BEHIND):
+                for piece in pieces(side, s0, s1, kind, _BEHIND):
                     put(piece, 0.5)
             if side.die(house.s0, _TREE + 40) < 0.5:
                 put(tree(side, house.s0 + 1.6, 2.3, 2.2), 0.2)
@@ -242,7 +242,7 @@ def _kind(share: float, look: Look) -> Kind:
     return Kind.HEDGE if share < hedge else Kind.FENCE if share < hedge + fence else Kind.WALL
 
 
-def _pieces(side: Side, start: float, end: float, kind: Kind, behind: float) -> list[Prop]:
+def pieces(side: Side, start: float, end: float, kind: Kind, behind: float) -> list[Prop]:
     """Pieces from start to end along a side, their length along their heading."""
     number = max(1, round((end - start) / _PIECE))
     if end - start < 1.0:

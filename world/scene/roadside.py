@@ -6,6 +6,7 @@ What stands in a street follows from the street and its neighbourhood; a far par
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -17,29 +18,33 @@ from world.scene.objects import PROP, Kind
 _CLEAR = {Kind.TREE: 0.4, Kind.SHELTER: 3.8}  # m that posts on the pavement stay away from one another, else 0.2
 
 
-def line(place: HDMap) -> np.ndarray:
-    """PROP [N] along every street of a map, sorted by street."""
-    ground, every = Ground.of(place), sides(place)
-    look = plots.LOOKS[place.graph.look]
-    standing = plots.houses(every, ground, look)
+def line(place: HDMap, looks: Mapping[int, str] | None = None, only: Collection[int] | None = None) -> np.ndarray:
+    """PROP [N] along every street of a map, sorted by street. looks: of streets that are not lined as the map is; only: along these."""
+    ground, every = Ground.of(place, only), sides(place, only)
+    names = dict.fromkeys(range(len(place.graph.streets)), place.graph.look) | dict(looks or {})
+    alike = {name: [side for side in every if names[side.street] == name] for name in sorted(set(names.values()))}
+    standing = [house for name, own in alike.items() for house in plots.houses(own, ground, plots.LOOKS[name])]
     rows = defaultdict(list)
     for house in standing:
         rows[house.side.street, house.side.out].append(house)
     found = [house.prop for house in standing]
-    signals = furniture.signals(place)
+    signals = furniture.signals(place, only)
     on_pavement = [
-        prop for side in every for prop in (*furniture.signs(side, place), *furniture.line(side, place.graph))
+        prop
+        for side in every
+        for prop in (*furniture.signs(side, place), *furniture.line(side, place.graph, names[side.street]))
     ]
-    found += _apart([*signals, *on_pavement])
+    found += apart([*signals, *on_pavement])
     for side in every:
-        found += plots.closing(side, rows[side.street, side.out], ground, look)
-    for corner in corners(place):
-        found += plots.around(corner, ground, look)
-    found += plots.second_row(every, ground, look)
-    return _table(found)
+        found += plots.closing(side, rows[side.street, side.out], ground, plots.LOOKS[names[side.street]])
+    for corner in corners(place, only):
+        found += plots.around(corner, ground, plots.LOOKS[names[corner.street]])
+    for name, own in alike.items():
+        found += plots.second_row(own, ground, plots.LOOKS[name])
+    return table(found)
 
 
-def _apart(props: list[plots.Prop]) -> list[plots.Prop]:
+def apart(props: list[plots.Prop]) -> list[plots.Prop]:
     """Posts that leave room for one another; who comes first stays."""
     kept: list[plots.Prop] = []
     cells: dict[tuple[int, int], list[plots.Prop]] = defaultdict(list)
@@ -56,7 +61,7 @@ def _apart(props: list[plots.Prop]) -> list[plots.Prop]:
     return kept
 
 
-def _table(props: list[plots.Prop]) -> np.ndarray:
+def table(props: list[plots.Prop]) -> np.ndarray:
     rows = [
         (p.kind, p.box[0], p.box[1], p.z, p.box[2], *p.box[3:], p.height, p.look, p.floors, p.street, p.signal)
         for p in sorted(props, key=lambda p: (p.street, p.kind, p.box))

@@ -76,6 +76,7 @@ class SceneState:
     event: np.ndarray  # EVENT [B]
     amounts: np.ndarray  # float64 [B, 6]: rain, snow, fog, night, dawn, dusk (world/weather.py)
     density: np.ndarray  # float64 [B], of traffic: 1 as usual, 0 nobody
+    reckless: np.ndarray  # float64 [B], share of the other drivers who take no notice of signals
 
     def __len__(self) -> int:
         return len(self.places)
@@ -102,6 +103,7 @@ SHAPES: dict[str, tuple[Any, tuple[int, ...]]] = {  # of one drive
     "event": (EVENT, ()),
     "amounts": (np.float64, (6,)),
     "density": (np.float64, ()),
+    "reckless": (np.float64, ()),
 }
 
 
@@ -111,7 +113,11 @@ def to_bytes(state: SceneState, row: int = 0) -> dict[str, bytes]:
 
 
 def from_bytes(place: Place, parts: dict[str, bytes]) -> SceneState:
-    """The state whose `to_bytes` these are, a batch of one. KeyError, ValueError where they are not."""
+    """The state whose `to_bytes` these are, a batch of one. KeyError, ValueError where they are not.
+
+    Drives that were saved before any driver was reckless do not say so.
+    """
+    parts = {"reckless": bytes(8)} | parts
     return SceneState(
         (place,),
         **{name: np.frombuffer(parts[name], kind).reshape(1, *shape) for name, (kind, shape) in SHAPES.items()},

@@ -15,7 +15,7 @@ Node = tuple[int, bool, bool]  # street, at its start?, left side looking along 
 
 
 class Walks:
-    """Gathers walks while a map is built."""
+    """Gathers walks while a street or a junction is built; indices count from its own first rows."""
 
     def __init__(self, graph: RoadGraph, lines: list[np.ndarray], tables: Tables) -> None:
         self.graph, self.lines, self.tables = graph, lines, tables
@@ -25,16 +25,14 @@ class Walks:
         self.crossings: list[tuple[int, int, np.ndarray, np.ndarray, int, int, int, int]] = []
         self.crossed: list[tuple[int, float]] = []
 
-    def add_streets(self) -> None:
-        """Both pavements of every street."""
-        for index, street in enumerate(self.graph.streets):
-            if street.pavement <= 0:
-                continue
-            for left in (True, False):
-                lanes = street.backward if left else street.forward
-                aside = lanes * street.lane_width + street.pavement / 2
-                line = resampled(offset(self.lines[index], aside if left else -aside), 4.0)
-                self._add(PAVEMENT, index, -1, street.pavement, line, (index, True, left), (index, False, left))
+    def add_street(self, index: int) -> None:
+        """Both pavements of a street."""
+        street = self.graph.streets[index]
+        for left in (True, False) if street.pavement > 0 else ():
+            lanes = street.backward if left else street.forward
+            aside = lanes * street.lane_width + street.pavement / 2
+            line = resampled(offset(self.lines[index], aside if left else -aside), 4.0)
+            self._add(PAVEMENT, index, -1, street.pavement, line, (index, True, left), (index, False, left))
 
     def add_junction(self, junction: int, arms: list[Arm], corners: list[Corner]) -> None:
         """Corners between arms with pavements, and crossings over arms that have one."""
@@ -84,36 +82,43 @@ class Walks:
         self.shapes.append(line)
         self.ends.append((a, b))
 
-    def packed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """(walks, points, links, crossings, crossed) as the map's tables."""
+    def packed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """WALK without its links, POINT, and int64 [walks, 2]: a number for the pavement's end at which each begins and ends."""
         walks = np.zeros(len(self.rows), WALK)
-        points, first, counts, whole = pack_lines(self.shapes)
-        links: list[tuple[int, int]] = []
-        there: dict[Node, list[tuple[int, int]]] = {}
-        for k, (a, b) in enumerate(self.ends):
-            there.setdefault(a, []).append((k, 0))
-            there.setdefault(b, []).append((k, 1))
-        for k, (kind, street, crossing, width) in enumerate(self.rows):
-            begin, end = self.ends[k]
-            after = [one for one in there[end] if one[0] != k]
-            before = [one for one in there[begin] if one[0] != k]
-            walks[k] = (
-                kind,
-                street,
-                crossing,
-                first[k],
-                counts[k],
-                whole[k],
-                width,
-                len(links),
-                len(after),
-                len(before),
-            )
-            links += after + before
+        points, walks["first"], walks["count"], walks["length"] = pack_lines(self.shapes)
+        for k, row in enumerate(self.rows):
+            walks["kind"][k], walks["street"][k], walks["crossing"][k], walks["width"][k] = row
+        ends = [[4 * street + 2 * at_start + left for street, at_start, left in pair] for pair in self.ends]
+        return walks, points, np.array(ends, np.int64).reshape(-1, 2)
+
+    def packed_crossings(self) -> tuple[np.ndarray, np.ndarray]:
+        """CROSSING and CROSSED."""
         crossings = np.zeros(len(self.crossings), CROSSING)
         for k, (street, junction, right, left, signal, walk, begin_row, lanes) in enumerate(self.crossings):
             crossings[k] = (street, junction, *right, *left, WIDTH, signal, walk, begin_row, lanes)
-        return walks, points, np.array(links, WALK_LINK), crossings, np.array(self.crossed, CROSSED)
+        return crossings, np.array(self.crossed, CROSSED)
+
+
+def links(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """WALK_LINK of walks [N] by the ends that they share (int64 [N, 2]), and how many of each lie at its end and at its beginning."""
+    count = len(ends)
+    nodes = ends.ravel()
+    order = np.argsort(nodes, kind="stable")
+    asked = ends[:, ::-1].ravel()  # of each walk its end, then its beginning
+    low, high = (np.searchsorted(nodes[order], asked, side=side) for side in ("left", "right"))
+    many = high - low
+    found = order[np.repeat(low, many) + within(many)]
+    whose = np.repeat(np.arange(2 * count), many)
+    other = found // 2 != whose // 2
+    made = np.zeros(int(other.sum()), WALK_LINK)
+    made["walk"], made["reverse"] = found[other] // 2, found[other] % 2
+    there = np.bincount(whose[other], minlength=2 * count).reshape(-1, 2)
+    return made, there[:, 0], there[:, 1]
+
+
+def within(counts: np.ndarray) -> np.ndarray:
+    """0, 1, ... for each of many groups of so many."""
+    return np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def resampled_to(line: np.ndarray, count: int) -> np.ndarray:

@@ -181,6 +181,7 @@ def _capture(folder: Path, number: int, row: Any, path: Path) -> Capture:
         event,
         amounts[None],
         np.ones(1),
+        np.zeros(1),
     )
     return Capture(number, picture, rig, name, to_bytes(state))
 

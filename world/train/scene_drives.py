@@ -78,7 +78,7 @@ def drives(seeds: Iterable[int], seconds: float, policy: Policy | None, workers:
         return Samples.joined(pool.map(_drive, jobs, chunksize=4))
 
 
-class _Wishes:
+class Wishes:
     """What is asked of a drive, changing now and then: command, target speed, event, weather; and what disturbs it."""
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -129,7 +129,7 @@ def _drive(job: tuple[int, float, Policy | None]) -> Samples:
     seed, seconds, policy = job
     rng = np.random.default_rng(seed)
     names = towns()["train"]
-    wishes = _Wishes(rng)
+    wishes = Wishes(rng)
     state = start(
         load_place(names[int(rng.integers(len(names)))]),
         seed,

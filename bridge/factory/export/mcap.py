@@ -5,34 +5,20 @@ Commanded values (`/commanded`) and facts of the scene (`/motion`, `/readout`, `
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from bridge.disk import write_whole
 from bridge.errors import ExportError
 from bridge.factory.export.clips import CONTROLS, Kept
 from world.controls import FPS
 from world.data.video import read_video
+from world.labels.formats import foxglove as fox
+from world.labels.formats.writer import jpeg
 
-NANOSECONDS = 10**9
-QUALITY = 92  # of the JPEGs
-STAMP = {"type": "object", "properties": {"sec": {"type": "integer"}, "nsec": {"type": "integer"}}}
-IMAGE = {  # Foxglove's well-known schema
-    "type": "object",
-    "properties": {
-        "timestamp": STAMP,
-        "frame_id": {"type": "string"},
-        "data": {"type": "string", "contentEncoding": "base64"},
-        "format": {"type": "string"},
-    },
-}
-NUMBER, TEXT = {"type": ["number", "null"]}, {"type": "string"}
 COMMANDED = ("steer", "accel", *CONTROLS)
 MOTION = ("speed", "yaw_rate")
 
@@ -59,22 +45,17 @@ def _fill(writer: Any, clip: Kept) -> None:
     fields, rows = clip.fields, clip.fields["per_frame"]
     facts, readout = tuple(fields["facts"]), tuple(rows[0]["readout"])
     channels = {
-        "/camera/front": _channel(writer, "/camera/front", "foxglove.CompressedImage", IMAGE),
-        "/commanded": _channel(writer, "/commanded", "lucidrive.Commanded", _numbers(COMMANDED)),
-        "/motion": _channel(writer, "/motion", "lucidrive.Motion", _numbers(MOTION)),
-        "/facts": _channel(writer, "/facts", "lucidrive.Facts", _numbers(facts)),
-        "/readout": _channel(writer, "/readout", "lucidrive.Readout", _numbers(readout)),
-        "/plan": _channel(writer, "/plan", "lucidrive.Plan", {"type": "object", "properties": {"running": TEXT}}),
+        "/camera/front": _channel(writer, "/camera/front", "foxglove.CompressedImage", fox.IMAGE),
+        "/commanded": _channel(writer, "/commanded", "lucidrive.Commanded", fox.numbers(COMMANDED)),
+        "/motion": _channel(writer, "/motion", "lucidrive.Motion", fox.numbers(MOTION)),
+        "/facts": _channel(writer, "/facts", "lucidrive.Facts", fox.numbers(facts)),
+        "/readout": _channel(writer, "/readout", "lucidrive.Readout", fox.numbers(readout)),
+        "/plan": _channel(writer, "/plan", "lucidrive.Plan", fox.record(running=fox.TEXT)),
     }
     for number, (row, picture) in enumerate(zip(rows, read_video(clip.video), strict=True)):
-        time = number * NANOSECONDS // FPS
-        said = {
-            "/camera/front": {
-                "timestamp": {"sec": time // NANOSECONDS, "nsec": time % NANOSECONDS},
-                "frame_id": "camera_front",
-                "data": base64.b64encode(_jpeg(picture)).decode(),
-                "format": "jpeg",
-            },
+        time = number * fox.NANOSECONDS // FPS
+        said: dict[str, dict[str, Any]] = {
+            "/camera/front": fox.image(time, "camera_front", jpeg(picture), "jpeg"),
             "/commanded": {name: row["control"][name] for name in COMMANDED},
             "/motion": row["motion"],
             "/facts": {name: fields["facts"][name][number] for name in facts},
@@ -82,7 +63,8 @@ def _fill(writer: Any, clip: Kept) -> None:
             "/plan": {"running": ";".join(step["line"] for step in row["plan"] if step["status"] == "running")},
         }
         for topic, message in said.items():
-            data = json.dumps(message).encode()
+            known = {name: value for name, value in message.items() if value is not None}
+            data = json.dumps(known).encode()
             writer.add_message(channels[topic], log_time=time, data=data, publish_time=time, sequence=number)
     about = {
         "synthetic": "true",
@@ -99,13 +81,3 @@ def _channel(writer: Any, topic: str, name: str, schema: dict[str, Any]) -> int:
     number = writer.register_schema(name=name, encoding="jsonschema", data=json.dumps(schema).encode())
     channel: int = writer.register_channel(topic=topic, message_encoding="json", schema_id=number)
     return channel
-
-
-def _numbers(names: Sequence[str]) -> dict[str, Any]:
-    return {"type": "object", "properties": dict.fromkeys(names, NUMBER)}
-
-
-def _jpeg(picture: Any) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()

@@ -8,7 +8,8 @@ import numpy as np
 
 from tests.world.grid import town
 from world.controls import DT
-from world.dynamics.people import RETIRED, is_person, people, populate_people
+from world.dynamics.people import is_person, people, populate_people
+from world.dynamics.people_arrive import RETIRED
 from world.dynamics.start import start
 from world.dynamics.tables import tables
 from world.kinematics import REAR_AXLE_TO_FRONT

@@ -10,7 +10,7 @@ import pytest
 from tests.world.grid import BLOCK, SIDE, graph, town
 from world.dynamics.spawn import NEAREST, RETIRED, is_vehicle
 from world.dynamics.tables import Tables, tables
-from world.dynamics.traffic import populate, vehicles
+from world.dynamics.vehicles import populate, vehicles
 from world.scene.build import build
 from world.scene.hd_map import HDMap
 from world.scene.objects import AGENT, SIZES, Kind, Lights

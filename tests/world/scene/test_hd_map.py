@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.world.grid import graph, town
 from world.errors import DataError
 from world.scene.build import build
 from world.scene.geometry import lengths, offset, resampled, trimmed
-from world.scene.graph import Junction, RoadGraph, Street
+from world.scene.graph import Junction, RoadGraph, Street, leads_on
 from world.scene.hd_map import AROUND, STRAIGHT, HDMap
 from world.scene.places import load_place, towns
 
@@ -109,6 +110,29 @@ def test_the_same_graph_gives_the_same_map() -> None:
     first, second = build(graph()), build(graph())
     for name in ("lanes", "points", "conflicts", "signals", "walks", "crossings", "walk_points"):
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
+
+
+@pytest.mark.parametrize("name", [towns()["test"][0], towns()["train"][9], towns()["train"][15]])
+def test_a_map_that_grew_is_the_map_of_the_whole(name: str) -> None:
+    """Streets by and by, junctions and signals as they are met: at each step as if it had been built at once, and what is far is kept."""
+    whole_graph = load_place(name).map.graph
+    grown, first = None, len(whole_graph.streets) // 2
+    for count in (first, first + 1, first + 5, len(whole_graph.streets)):
+        part = RoadGraph(whole_graph.junctions, whole_graph.streets[:count], whole_graph.look)
+        if not all(leads_on(part)):
+            continue
+        before, grown = grown, build(part, grown)
+        at_once = build(part)
+        for field in fields(HDMap):
+            one, other = getattr(grown, field.name), getattr(at_once, field.name)
+            if isinstance(one, np.ndarray):
+                assert one.dtype == other.dtype and one.tobytes() == other.tobytes(), field.name
+        assert [m.points.tobytes() for m in grown.markings] == [m.points.tobytes() for m in at_once.markings]
+        for shape, same in zip(grown.junctions, at_once.junctions, strict=True):
+            assert np.array_equal(shape.outline, same.outline)
+        if before is not None and count == first + 1:
+            kept = sum(a is b for a, b in zip(before.pieces.junctions, grown.pieces.junctions, strict=True))
+            assert kept >= len(whole_graph.junctions) - 12
 
 
 def test_driving_areas_of_streets_do_not_overlap() -> None:

@@ -33,9 +33,15 @@ _PED, _CYCLIST, _CUT, _ANIMAL, _HARD, _STALLED, _DEBRIS, _ONCOMING, _EMERGENCY, 
 
 
 @njit(cache=True)
-def drive(t, ego, agents, i, want, aim, rate, pull):
-    """A vehicle a step on: towards a speed (within `pull` m/s2) and `aim` m left of its way (within `rate` m/s)."""
+def drive(t, ego, agents, i, want, aim, rate, pull, wanted):
+    """A vehicle a step on: towards a speed (within `pull` m/s2) and `aim` m left of its way (within `rate` m/s).
+
+    wanted float64 [agents, 2]: m/s2 and m to the left that it is told instead, where they are numbers.
+    """
     a = agents[i]
+    if not math.isnan(wanted[i, 0]):
+        want, aim = max(0.0, a.speed + wanted[i, 0] * DT), wanted[i, 1]
+        pull = max(pull, -wanted[i, 0])
     way = 1.0 if a.memory[PACE] >= 0.0 else -1.0
     gap, its = gap_ahead(agents, ego, i, a.heading, a.speed)
     hardest = pull
@@ -108,13 +114,14 @@ def release(t, seed, a):
 
 
 @njit(cache=True)
-def cross(ego, agents, a, i, level):
+def cross(ego, agents, a, i, level, wanted):
     """Somebody who crosses, a step on; our car makes the careful stop or hurry. NUMBER: m that are left to the other pavement."""
-    want = a.memory[PACE]
+    told = not math.isnan(wanted[i, 0])
+    want = wanted[i, 0] if told else a.memory[PACE]
     ahead, left = ahead_left(ego.x, ego.y, ego.heading, a.x, a.y)
     to_bumper = ahead - (REAR_AXLE_TO_FRONT - 1.6)
     inward = -math.sin(a.heading - ego.heading) * (1.0 if left > 0.0 else -1.0)  # 1: towards our lane's middle
-    if a.role == _PED and level < 3 and 0.0 < to_bumper < max(3.0, 1.9 * ego.speed):
+    if not told and a.role == _PED and level < 3 and 0.0 < to_bumper < max(3.0, 1.9 * ego.speed):
         if abs(left) < 1.6 or inward < 0.0:
             want = min(3.2, want + 1.4)
         elif abs(left) < 3.0 and ego.speed > 1.5:
@@ -148,15 +155,15 @@ def cross(ego, agents, a, i, level):
 
 
 @njit(cache=True)
-def act(t, seed, egos, agents, level, sign):
-    """Everybody with a role a step on, in place."""
+def act(t, seed, egos, agents, level, sign, wanted):
+    """Everybody with a role a step on, in place; `wanted` [agents, 2]: how, NaN: by rule."""
     ego = egos[0]
     for i in range(len(agents)):
         a = agents[i]
         if a.kind == 0 or a.mode < BEGINS:
             continue
         if a.role == _PED or a.role == _ANIMAL:
-            cross(ego, agents, a, i, level)
+            cross(ego, agents, a, i, level, wanted)
             if a.role == _PED and a.memory[NUMBER] <= 0.0:
                 a.role, a.mode, a.timer, a.lane, a.next = 0, 0, 0.0, -1, -1
                 a.wish = 1.4
@@ -167,7 +174,7 @@ def act(t, seed, egos, agents, level, sign):
             _thing(t, ego, a)
         else:
             a.timer += DT
-            _vehicle(t, seed, ego, agents, i, level, sign)
+            _vehicle(t, seed, ego, agents, i, level, sign, wanted)
         if a.mode >= LEAVES and a.role != 0:
             away = math.hypot(a.x - ego.x, a.y - ego.y)
             if away > 12.0 and not touches_view(ego.x, ego.y, ego.heading, a):
@@ -188,7 +195,7 @@ def _thing(t, ego, a):
 
 
 @njit(cache=True)
-def _vehicle(t, seed, ego, agents, i, level, sign):
+def _vehicle(t, seed, ego, agents, i, level, sign, wanted):
     a = agents[i]
     ahead, _ = ahead_left(ego.x, ego.y, ego.heading, a.x, a.y)
     to_us = ahead - (REAR_AXLE_TO_FRONT - 1.6) - 0.5 * a.length  # m between our bumper and the nearer end
@@ -199,38 +206,38 @@ def _vehicle(t, seed, ego, agents, i, level, sign):
         aim = a.memory[NUMBER] if towards or beside else 0.0
         if (abs(a.left - aim) < 0.5 or a.role == _STALLED) and release(t, seed, a):
             return
-        drive(t, ego, agents, i, max(pace, 4.0), aim, 1.5, 3.0)
+        drive(t, ego, agents, i, max(pace, 4.0), aim, 1.5, 3.0, wanted)
     elif a.role == _CYCLIST:
         stay = 0.3 + 3.0 / SWING_RATE[level] + 5.0
         out = -0.5 * t.lanes[a.lane].width + 0.65 if a.lane >= 0 else -1.0
         aim = a.left if a.timer < 0.3 else (0.0 if a.timer < stay else out)
-        drive(t, ego, agents, i, pace, aim, SWING_RATE[level], 3.0)
+        drive(t, ego, agents, i, pace, aim, SWING_RATE[level], 3.0, wanted)
         if a.timer > stay and abs(a.left - out) < 0.3 and not release(t, seed, a):
             a.mode = LEAVES
     elif a.role == _CUT:
         if a.mode == BEGINS and to_us > CUT_GAP[level]:
             a.mode, a.timer = ACTS, 0.0
         if a.mode == BEGINS:
-            drive(t, ego, agents, i, max(ego.speed, 2.0) + 5.0, a.memory[NUMBER], 2.0, 3.0)
+            drive(t, ego, agents, i, max(ego.speed, 2.0) + 5.0, a.memory[NUMBER], 2.0, 3.0, wanted)
         else:
             slower = max(2.5, min(pace, ego.speed))
-            drive(t, ego, agents, i, slower, 0.0, CUT_RATE[level], 3.0)
+            drive(t, ego, agents, i, slower, 0.0, CUT_RATE[level], 3.0, wanted)
             if abs(a.left) > 0.4:
                 a.lights |= _RIGHT if sign > 0 else _LEFT
             if a.timer > 2.5 and abs(a.left) < 0.3 and not release(t, seed, a):
                 a.mode = LEAVES
     elif a.role == _HARD:
         if a.mode == BEGINS:
-            drive(t, ego, agents, i, pace, a.left * 0.9, 1.0, 3.0)
+            drive(t, ego, agents, i, pace, a.left * 0.9, 1.0, 3.0, wanted)
             if a.timer > a.memory[NUMBER]:
                 a.mode, a.timer = ACTS, 0.0
         else:
-            drive(t, ego, agents, i, 0.0, a.left, 1.0, BRAKING[level])
+            drive(t, ego, agents, i, 0.0, a.left, 1.0, BRAKING[level], wanted)
             a.lights |= _BRAKE
             if a.timer > 2.0 + 8.0 / BRAKING[level] and not release(t, seed, a):
                 a.mode = LEAVES
     elif a.role == _STALLED:
-        drive(t, ego, agents, i, 0.0, a.left, 1.0, 3.0)
+        drive(t, ego, agents, i, 0.0, a.left, 1.0, 3.0, wanted)
         a.lights = _LEFT | _RIGHT | (ego.lights & _HEAD)
         a.memory[NUMBER] += DT if ego.speed < 0.5 and to_us < 15.0 else 0.0
         if a.memory[NUMBER] > PATIENCE:
@@ -239,11 +246,11 @@ def _vehicle(t, seed, ego, agents, i, level, sign):
         if a.mode == BEGINS and to_us < BACK_METRES[level] + BACK_SECONDS[level] * (ego.speed + a.speed):
             a.mode = ACTS
         back = a.mode == ACTS
-        drive(t, ego, agents, i, 0.8 * pace if back else pace, a.memory[NUMBER] if back else 0.0, 3.4, 3.0)
+        drive(t, ego, agents, i, 0.8 * pace if back else pace, a.memory[NUMBER] if back else 0.0, 3.4, 3.0, wanted)
     elif a.role == _EMERGENCY:
         if a.memory[PACE] < 0.0:
-            drive(t, ego, agents, i, pace, a.memory[NUMBER], 2.0, 3.0)
+            drive(t, ego, agents, i, pace, a.memory[NUMBER], 2.0, 3.0, wanted)
         else:
             aim = 0.0 if to_us > 4.0 + 0.4 * ego.speed else a.memory[NUMBER]
-            drive(t, ego, agents, i, max(ego.speed, 4.0) + FASTER[level], aim, 2.2, 3.0)
+            drive(t, ego, agents, i, max(ego.speed, 4.0) + FASTER[level], aim, 2.2, 3.0, wanted)
         a.lights |= _BEACON

@@ -12,9 +12,11 @@ from world.dynamics.roles.moves import BEGINS, LEAVES, act
 from world.dynamics.roles.scene import Scene
 from world.dynamics.roles.sight import EYE, sees
 from world.dynamics.tables import Tables
+from world.scene.state import AGENTS
 
 ASKED, BEGUN, OVER = 1, 2, 3  # EVENT.stage
 LATE = 3.5  # s after which an actor that was not seen leaves, and one in the picture is looked for
+BY_RULE = np.full((AGENTS, 2), np.nan)
 _CAST_AT, _UNSEEN = 0, 1  # EVENT.memory: age when the actor came, whether an earlier one was not seen
 
 
@@ -26,11 +28,15 @@ def roles(
     asked: tuple[int, int, int],
     ego: np.ndarray,
     agents: np.ndarray,
+    told: np.ndarray = BY_RULE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One drive's EVENT [1] and AGENT [AGENTS] a step on. `asked`: event, side, level. ego: EGO [1]. Nothing is written to."""
+    """One drive's EVENT [1] and AGENT [AGENTS] a step on. `asked`: event, side, level. ego: EGO [1]. Nothing is written to.
+
+    told float64 [AGENTS, 2]: how the players are to move (`moves.drive`); NaN: by rule.
+    """
     wanted, side, level = asked
-    told = event[0]
-    same = (int(told["event"]), int(told["side"]), int(told["level"])) == (wanted, side, level)
+    now = event[0]
+    same = (int(now["event"]), int(now["side"]), int(now["level"])) == (wanted, side, level)
     played = bool((agents["mode"] >= BEGINS).any())
     if wanted == Event.NONE and same and not played:
         return event, agents
@@ -52,7 +58,7 @@ def roles(
                 event["stage"] = BEGUN
             played = True
     if played or not same:
-        act(place, np.uint64(seed), ego, agents, level, sign)
+        act(place, np.uint64(seed), ego, agents, level, sign, told)
     if wanted != Event.NONE:
         _judge(event, ego, agents)
         event["age"] += DT

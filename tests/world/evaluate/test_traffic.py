@@ -1,0 +1,113 @@
+"""What is counted in traffic, on drives that were made by hand; and the table beside the rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.world.grid import town
+from world.dynamics.tables import tables
+from world.evaluate import scene_states
+from world.evaluate.token_loss import round_trip
+from world.evaluate.traffic import figures, table
+from world.evaluate.traffic_counts import Counts, counted, divergence, interval
+from world.scene.motion_tokens import LOSS
+from world.scene.objects import AGENT, SIZES, Kind
+from world.scene.places import towns
+from world.scene.query import RED, place_on, signal_colour
+from world.scene.state import AGENTS
+from world.train.traffic_drives import Job, recorded
+
+PLACE = town().map
+LANES = PLACE.lanes
+
+
+def still(lane: int, s: float, left: float = 0.0, slot: int = 0, kind: Kind = Kind.CAR) -> np.ndarray:
+    agents = np.zeros(AGENTS, AGENT)
+    return put(agents, lane, s, left, slot, kind)
+
+
+def put(agents: np.ndarray, lane: int, s: float, left: float, slot: int, kind: Kind = Kind.CAR) -> np.ndarray:
+    a = agents[slot : slot + 1]
+    a["kind"], a["id"], a["lane"], a["s"], a["left"] = int(kind), slot + 1, lane, s, left
+    a["x"], a["y"], a["heading"] = place_on(PLACE, lane, s, left)
+    a["length"], a["width"], a["height"] = SIZES[kind]
+    return agents
+
+
+def counts(frames: list[np.ndarray], first_clock: int = 0) -> Counts:
+    there = tables(PLACE)
+    return counted(PLACE, np.stack(frames), lambda k: there, first_clock)
+
+
+def test_a_contact_counts_once_for_as_long_as_it_lasts() -> None:
+    apart, close = still(0, 30.0), still(0, 30.0)
+    put(apart, 0, 50.0, 0.0, 1)
+    put(close, 0, 33.0, 0.0, 1)
+    found = counts([apart, close, close, apart, close])
+    assert found.contacts == 2 and found.people == 0
+    assert found.minutes == pytest.approx(2 * 5 / 600)
+    person = put(still(0, 30.0), 0, 30.5, 0.0, 1, Kind.PERSON)
+    assert counts([apart, person]).people == 1
+
+
+def test_off_the_lane_and_standing_for_long() -> None:
+    one_lane = int(np.flatnonzero((LANES["street"] >= 0) & (LANES["left"] < 0) & (LANES["right"] < 0))[0])
+    found = counts([still(one_lane, 30.0, -2.6)] * 310)
+    assert found.off == found.looks > 0 and found.stuck == 1 == found.vehicles
+    assert counts([still(one_lane, 30.0)] * 50).off == 0
+
+
+def test_a_signal_that_is_run_at_red() -> None:
+    connection = int(np.flatnonzero((LANES["junction"] >= 0) & (LANES["signal"] >= 0))[0])
+    before, inside = still(int(LANES["source"][connection]), 40.0), still(connection, 1.0)
+    inside["speed"][0] = 500.0  # so that its bumper passed the line just now
+    signal, signals = int(LANES["signal"][connection]), tables(PLACE).signals
+    colours = [signal_colour(signals, signal, clock / 10 + 0.1) for clock in range(600)]
+    red, other = colours.index(RED), next(n for n, colour in enumerate(colours) if colour != RED)
+    assert (counts([before, inside], red).red, counts([before, inside], other).red) == (1, 0)
+    assert counts([before, inside], other).crossings == 1
+
+
+def test_divergence_and_interval() -> None:
+    assert divergence([1.0, 2.0], [1.0, 2.0], 0.0, 4.0, 8) == pytest.approx(0.0, abs=1e-6)
+    assert divergence([0.0], [4.0], 0.0, 4.0, 8) == pytest.approx(1.0, abs=1e-3)
+    assert np.isnan(divergence([], [1.0], 0.0, 4.0, 8))
+    parts = [Counts(minutes=10.0, contacts=n % 3) for n in range(12)]
+    low, high = interval(parts, lambda one: one.contacts / one.minutes)
+    assert 0.0 <= low < 0.1 < high < 0.2
+
+
+def test_the_table_has_a_row_for_every_figure_and_a_cell_for_whoever_was_measured() -> None:
+    true = Counts(minutes=5.0, speeds=[5.0, 6.0], accelerations=[0.0], gaps=[10.0])
+    one = figures([true, true], true) | {
+        "changed": 0.01,
+        "befalls": {name: {"contacts": 0.5, "cases": 2} for name in ("person, 2 s ahead", "debris, 3.5 s", "oncoming in the lane")},
+        "events": {"cut_in": 1.0},
+    }  # fmt: skip
+    rows = table({"learnt": one, "rules": one})
+    cells = {row[0]: row[1:] for row in rows}
+    assert cells["divergence of speeds"][0] == "0.0000" and cells["divergence of speeds"][3] == ""
+    assert cells["cut_in within 8 s"][0] == "100%" and cells["debris, 3.5 s"][:3] == ("50%", "", "50%")
+    assert len({len(row) for row in rows}) == 1
+
+
+def test_drives_come_back_from_their_tokens() -> None:
+    lost = round_trip([recorded(Job(3, 8.0))])
+    assert lost["m/s"]["count"] > 50
+    assert lost["m/s"]["95%"] < LOSS["speed"] and lost["m"]["95%"] < 0.5 and lost["degrees"]["95%"] < 4.0
+
+
+def test_forks_are_driven_in_the_split_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    driven: list[str] = []
+
+    def replayed(name: str, *rest: Any) -> str:
+        driven.append(name)
+        return scene_states_replayed(name, *rest)
+
+    scene_states_replayed = scene_states.replayed
+    monkeypatch.setattr(scene_states, "replayed", replayed)
+    assert scene_states.counterfactual(0, 1, split="validation")["same_past"] == 1.0
+    assert driven == [towns()["validation"][0]] != [towns()["test"][0]]

@@ -1,0 +1,145 @@
+"""A road graph that is not finished: which junctions are open, what one of them sees, and what a plan may wish of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from world.errors import DataError
+from world.scene.geometry import along, lengths
+from world.scene.graph import RoadGraph
+from world.scene.tokens import MOST_ARMS, MOST_LANES
+
+ROWS, FEATURES = 32, 13  # streets that a junction sees, and numbers of each
+SEEN = 320.0  # m to the furthest of them
+SECTORS = {  # rad from the heading of arrival within which an arm is what a plan calls so
+    "right": (math.radians(-114), math.radians(-66)),
+    "straight": (math.radians(-24), math.radians(24)),
+    "left": (math.radians(66), math.radians(114)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a plan asks of a junction. arm: a key of SECTORS that must be there, seen from the street of arrival; lanes: that it has
+    out of the junction; arms: of the junction in all; within: m that its new arms are long at most. None: anything."""
+
+    arm: str | None = None
+    lanes: int | None = None
+    arms: int | None = None
+    within: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.arm is not None and self.arm not in SECTORS:
+            raise DataError(f"No arm of a junction is called '{self.arm}'; there are: {', '.join(SECTORS)}.")
+        if self.lanes is not None and not 1 <= self.lanes <= MOST_LANES:
+            raise DataError(f"An arm has 1 to {MOST_LANES} lanes, not {self.lanes}.")
+        if self.arms is not None and not 1 <= self.arms <= MOST_ARMS:
+            raise DataError(f"A junction has 1 to {MOST_ARMS} arms, not {self.arms}.")
+        if self.arm in ("left", "right") and self.arms in (1, 2):
+            raise DataError(f"A junction of {self.arms} arms has none to the {self.arm}; ask for three or more.")
+        if self.within is not None and self.within < 60:
+            raise DataError(f"A junction within {self.within:.0f} m leaves no room for a street; ask for 60 m or more.")
+
+
+class Asked(NamedTuple):
+    """Where a place was extended: what lies open near (x, y), and what a plan wished for there. arm: a key of SECTORS, or none ("");
+    junction, street: the open junction that our way ends at, and the street that it reaches it by; metres: that are left behind that
+    junction until the plan gives up."""
+
+    x: float
+    y: float
+    arm: str = ""
+    junction: int = -1
+    street: int = -1
+    metres: float = 0.0
+
+
+def asked_from(values: Sequence[Any]) -> Asked:
+    """As JSON has it. TypeError, ValueError, IndexError or DataError for what is none."""
+    x, y, *wish = values
+    arm, junction, street, metres = wish or ("", -1, -1, 0.0)
+    if not (arm == "" or arm in SECTORS) or not all(math.isfinite(float(one)) for one in (x, y, metres)):
+        raise ValueError("no such wish")
+    return Asked(float(x), float(y), arm, int(junction), int(street), float(metres))
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """A road graph that is not finished. grown: junctions that have all their arms; lines: the streets' centre lines;
+    standing [N, 3]: x, y and radius of what stands already and keeps new streets away."""
+
+    graph: RoadGraph
+    grown: frozenset[int]
+    lines: tuple[np.ndarray, ...]
+    standing: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+
+    @property
+    def open(self) -> list[int]:
+        """Junctions where it can go on."""
+        return [k for k in range(len(self.graph.junctions)) if k not in self.grown]
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """A graph as arrays. xy [J, 2], signals bool [J], grown bool [J]; ends int [S, 2], middles [S, 2], lanes int [S, 2] (forward, backward)."""
+
+    xy: np.ndarray
+    signals: np.ndarray
+    grown: np.ndarray
+    ends: np.ndarray
+    middles: np.ndarray
+    lanes: np.ndarray
+
+    @classmethod
+    def of(cls, graph: RoadGraph, grown: frozenset[int], lines: Sequence[np.ndarray]) -> Surroundings:
+        return cls(
+            np.array([(j.x, j.y) for j in graph.junctions]).reshape(-1, 2),
+            np.array([j.signals for j in graph.junctions], bool),
+            np.array([k in grown for k in range(len(graph.junctions))], bool),
+            np.array([(s.start, s.end) for s in graph.streets], np.int64).reshape(-1, 2),
+            np.array([_middle(line.tobytes()) for line in lines]).reshape(-1, 2),
+            np.array([(s.forward, s.backward) for s in graph.streets], np.int64).reshape(-1, 2),
+        )
+
+    def arrival(self, street: int, junction: int) -> float:
+        """The heading in which a street's traffic reaches one of its ends: along the parabola through its ends and middle."""
+        start, end = self.xy[self.ends[street]]
+        way = self.xy[junction] - (2 * self.middles[street] - 0.5 * (start + end))
+        return math.atan2(way[1], way[0])
+
+    def rows(self, streets: np.ndarray, junction: int, heading: float) -> tuple[np.ndarray, np.ndarray]:
+        """(float32 [ROWS, FEATURES], bool [ROWS]): the nearest of `streets` (indices) in the frame of a junction and a heading."""
+        out, there = np.zeros((ROWS, FEATURES), np.float32), np.zeros(ROWS, bool)
+        cos, sin = math.cos(heading), math.sin(heading)
+        turn = np.array([[cos, -sin], [sin, cos]])
+        ends = self.ends[streets]
+        points = np.stack([self.xy[ends[:, 0]], self.middles[streets], self.xy[ends[:, 1]]], 1) - self.xy[junction]
+        away = np.hypot(points[..., 0], points[..., 1])
+        order = np.argsort(away.min(1), kind="stable")[:ROWS]
+        order = order[away.min(1)[order] < SEEN]
+        flip = away[order, 2] < away[order, 0]
+        ends, lanes = ends[order], self.lanes[streets[order]]
+        points = points[order] @ turn / 100
+        ends = np.where(flip[:, None], ends[:, ::-1], ends)
+        count = len(order)
+        out[:count, :6] = np.where(flip[:, None, None], points[:, ::-1], points).reshape(count, 6)
+        out[:count, 6:8] = np.where(flip[:, None], lanes[:, ::-1], lanes) / MOST_LANES
+        out[:count, 8] = (ends == junction).any(1)
+        out[:count, 9:11] = self.grown[ends]
+        out[:count, 11:13] = self.signals[ends]
+        there[:count] = True
+        return out, there
+
+
+@lru_cache(maxsize=8192)
+def _middle(line: bytes) -> tuple[float, float]:
+    """x and y of the middle of a line float64 [N, 2]: streets stay, and are asked for it at every junction."""
+    points = np.frombuffer(line).reshape(-1, 2)
+    x, y = along(points, lengths(points)[-1] / 2).tolist()
+    return x, y

@@ -1,0 +1,64 @@
+"""The numeric guard below learnt traffic: a bound that keeps a stop possible, and nothing more.
+
+Whoever is ahead, red lights, those who go first and people on crossings each leave a safe speed (`idm.safe`); a quarter more than the
+limit is the most of all. The bound binds only where that is nearly spent: it is no driver.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from world.dynamics.idm import HARDEST, safe
+from world.dynamics.motion import POINTS, trace
+from world.dynamics.right_of_way import FREE, STOPS, limits
+from world.dynamics.vehicles import SAFE, leaders, reach_of
+
+FASTEST = 1.25  # times the limit: what is looked along is too short for more
+HARD = 7.0  # m/s2: what a line could still be kept with; beyond it the guard lets a vehicle through
+
+
+@njit(cache=True)
+def cap(t, agents, i, aim, seconds, path, heeds=True):
+    """(the most acceleration in m/s2, whom the vehicle waits for) on its path towards `aim` m left of its lane."""
+    me = agents[i]
+    traced = trace(t, me, aim, reach_of(me), path)
+    most = leaders(t.lanes, agents, i, path, traced, True, 1.0, SAFE)
+    stops = np.empty(STOPS)
+    waits, merging, its_speed = limits(t, agents, i, seconds, stops, heeds)
+    for k in range(STOPS):
+        if stops[k] < FREE - 1000.0 and me.speed * me.speed < 2.0 * HARD * max(stops[k], 0.2):
+            most = min(most, safe(me.speed, stops[k] + 0.4, 0.0))
+    if merging < FREE:
+        most = min(most, safe(me.speed, merging, its_speed))
+    most = min(most, (FASTEST * t.lanes[me.lane].limit - me.speed) / 0.5)
+    return max(most, -HARDEST), waits
+
+
+@njit(cache=True)
+def caps(t, seen, aims, seconds, most):
+    """`cap` of all vehicles [AGENTS] that have an aim; others' stay as they are."""
+    path = np.empty((POINTS, 3))
+    for i in range(len(most)):
+        if not math.isnan(aims[i]):
+            most[i], _ = cap(t, seen, i, aims[i], seconds, path)
+
+
+@njit(cache=True)
+def lane_is_free(lanes, agents, i, to):
+    """Whether vehicle i may change to the lane beside it without making anybody brake hard."""
+    me = agents[i]
+    s = me.s * lanes[to].length / max(lanes[me.lane].length, 1.0)
+    for k in range(len(agents)):
+        a = agents[k]
+        if k == i or a.kind == 0 or (a.lane != to and a.goal != to):
+            continue
+        along = a.s if a.lane == to else a.s * lanes[to].length / max(lanes[a.lane].length, 1.0)
+        gap = abs(along - s) - 0.5 * (me.length + a.length)
+        if along >= s and gap < 1.5 + max(0.0, me.speed - a.speed) * 1.2 + 0.2 * me.speed:
+            return False
+        if along < s and gap < 1.5 + 0.3 * a.speed + max(0.0, a.speed - me.speed) * 1.5:
+            return False
+    return True

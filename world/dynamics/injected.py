@@ -1,0 +1,144 @@
+"""What befalls traffic that nobody drove into recordings: somebody steps out, something lies there, somebody comes towards us.
+
+For training and for measuring. It is put before vehicles of the traffic, not before our car, and moves by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from world.controls import DT, Event
+from world.scene.objects import AGENT, SIZES, Kind
+from world.scene.query import overlap, place_on
+from world.scene.state import SceneState
+
+KINDS = ("person", "debris", "oncoming", "standing")
+FIRST_ID = 1 << 28
+EVERY, STAYS, PERSON_STAYS = 20, 120, 60  # steps from one to the next, and that they stay
+FASTEST_STOP = 9.0  # m/s2: nearer than a stop this hard nothing is put
+_BEGINS = 100  # AGENT.mode of roles
+_KIND = {"person": Kind.PERSON, "debris": Kind.DEBRIS, "oncoming": Kind.CAR, "standing": Kind.CAR}
+_SPEED = {"person": 1.5, "debris": 0.0, "oncoming": 6.0, "standing": 0.0}
+
+
+@dataclass
+class Actor:
+    """One that was put there: whom it is put before, its slot, for how many steps it is there, and whether the two have touched."""
+
+    kind: str
+    target: int
+    id: int
+    age: int = 0
+    hit: bool = False
+
+
+class Injected:
+    """Puts things before vehicles of one drive; `seconds`: how far ahead in their time (lowest, highest)."""
+
+    def __init__(self, kinds: Sequence[str], seconds: tuple[float, float], seed: int) -> None:
+        self.kinds, self.seconds, self.random = tuple(kinds), seconds, np.random.default_rng(seed)
+        self.there: list[Actor] = []
+        self.count, self.hits, self.steps = 0, 0, 0
+
+    @property
+    def targets(self) -> set[int]:
+        """Ids of the vehicles that something is before."""
+        return {actor.target for actor in self.there}
+
+    def after(self, state: SceneState) -> SceneState:
+        """The state of a drive (a batch of one), with what was put there a step on, and now and then something new."""
+        agents = state.agents[0].copy()
+        for actor in list(self.there):
+            slot, target = _slot(agents, actor.id), _slot(agents, actor.target)
+            actor.age += 1
+            if slot < 0 or target < 0 or actor.age > (PERSON_STAYS if actor.kind == "person" else STAYS):
+                if slot >= 0:
+                    agents[slot] = _nothing()
+                self.there.remove(actor)
+                continue
+            _move(agents, slot, actor)
+            if not actor.hit and _touch(agents, slot, target):
+                actor.hit, self.hits = True, self.hits + 1
+        self.steps += 1
+        if self.steps % EVERY == EVERY // 2:
+            self._put(state, agents)
+        agents.flags.writeable = False
+        return replace(state, agents=agents[None])
+
+    def _put(self, state: SceneState, agents: np.ndarray) -> None:
+        """Something new before one of the vehicles that have a free street ahead."""
+        lanes, ahead = state.places[0].map.lanes, float(self.random.uniform(*self.seconds))
+        kind = self.kinds[int(self.random.integers(len(self.kinds)))]
+        free = np.flatnonzero(agents["kind"] == 0)
+        open_to = [
+            k
+            for k in range(len(agents))
+            if _open(lanes, agents, k, ahead, kind) and agents["id"][k] not in self.targets
+        ]
+        if not open_to or not len(free):
+            return
+        target, slot = int(self.random.choice(open_to)), int(free[-1])
+        me = agents[target]
+        s = float(me["s"]) + _far(me, ahead, kind)
+        side = 1.0 if self.random.random() < 0.5 else -1.0
+        made = _nothing()
+        made["kind"], made["id"] = int(_KIND[kind]), FIRST_ID + int(state.clock[0]) * len(agents) + slot
+        made["length"], made["width"], made["height"] = SIZES[_KIND[kind]]
+        x, y, heading = place_on(state.places[0].map, int(me["lane"]), s, side * 3.2 if kind == "person" else 0.0)
+        turned = {"person": -side * math.pi / 2, "oncoming": math.pi}.get(kind, 0.0)
+        made["x"], made["y"], made["heading"], made["speed"] = x, y, heading + turned, _SPEED[kind]
+        made["role"], made["mode"], made["wish"] = int(Event.DEBRIS), _BEGINS, 1.0
+        agents[slot] = made
+        self.there.append(Actor(kind, int(me["id"]), int(made["id"])))
+        self.count += 1
+
+
+def _nothing() -> np.ndarray:
+    made = np.zeros((), AGENT)
+    for name in ("lane", "next", "goal"):
+        made[name] = -1
+    return made
+
+
+def _slot(agents: np.ndarray, who: int) -> int:
+    found = np.flatnonzero((agents["id"] == who) & (agents["kind"] != 0))
+    return int(found[0]) if len(found) else -1
+
+
+def _far(me: np.void, ahead: float, kind: str) -> float:
+    """m before a vehicle's middle that something is put."""
+    return float(me["speed"]) * ahead + 0.5 * float(me["length"]) + (20.0 if kind == "oncoming" else 0.0)
+
+
+def _open(lanes: np.ndarray, agents: np.ndarray, k: int, ahead: float, kind: str) -> bool:
+    """Whether a vehicle drives along a street whose next metres are free."""
+    me = agents[k]
+    if not 1 <= me["kind"] <= 4 or me["lane"] < 0 or me["speed"] < 5.0 or me["role"] != 0 or me["goal"] >= 0:
+        return False
+    far = _far(me, ahead, kind)
+    if lanes["junction"][me["lane"]] >= 0 or lanes["length"][me["lane"]] - me["s"] < far + 8.0 or abs(me["left"]) > 0.3:
+        return False
+    if me["speed"] ** 2 / (2 * FASTEST_STOP) > far - 0.5 * me["length"] - 1.0:
+        return False
+    others = agents[(agents["lane"] == me["lane"]) & (agents["kind"] != 0) & (agents["s"] > me["s"])]
+    return not (others["s"] - me["s"] < far + 8.0).any()
+
+
+def _move(agents: np.ndarray, slot: int, actor: Actor) -> None:
+    """A step of what moves by itself; who comes towards somebody brakes after a second."""
+    speed = _SPEED[actor.kind]
+    if actor.kind == "oncoming" and actor.age > 10:
+        speed = max(0.0, speed - 1.5 * DT * (actor.age - 10))
+    heading = float(agents["heading"][slot])
+    agents["speed"][slot] = speed
+    agents["x"][slot] += speed * DT * math.cos(heading)
+    agents["y"][slot] += speed * DT * math.sin(heading)
+
+
+def _touch(agents: np.ndarray, a: int, b: int) -> bool:
+    boxes = [tuple(float(agents[name][k]) for name in ("x", "y", "heading", "length", "width")) for k in (a, b)]
+    return bool(overlap(*boxes[0], *boxes[1]))

@@ -1,0 +1,288 @@
+"""What stands along a street, dreamt: a transformer lines stretch after stretch of every side, seeing what stands there already.
+
+Nothing overlaps, stands on a road or hides what comes round a corner: what would is left out, and counted. Signals and signs follow
+from the map and are the rules'.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, load
+from world.dynamics.writing import Writing, drawn
+from world.errors import DataError
+from world.scene import corner_sight, furniture
+from world.scene.frontage import Ground, sides
+from world.scene.graph import LOOKS
+from world.scene.hd_map import HDMap
+from world.scene.objects import Kind
+from world.scene.plots import Prop
+from world.scene.random import uniform
+from world.scene.roadside import apart, table
+from world.scene.stretches import Stretch, props_of, stretches
+from world.scene.tokens import (
+    BARRIERS,
+    KINDS,
+    MOST_OBJECTS,
+    ROADSIDE,
+    ROADSIDE_TOKENS,
+    SHAPE_FIELDS,
+    STRETCH,
+    decode_standing,
+    kind_of,
+)
+
+FOLDER = Path(__file__).parent.parent / "weights" / "roadside"
+USES = ("housing", "shops", "park", "square", "car park", "building site", "school")
+CONDITIONS = (len(LOOKS) + 1, len(USES) + 1)  # how many values each has; 0: anything
+PROFILE = np.arange(-8.0, STRETCH + 9.0, 8.0)  # m along a stretch where it is told how deep the ground is free
+DEPTH = 40.0  # m of free ground at most
+OBJECTS, AROUND = 24, 28.0  # things a stretch sees, and m from its ends to the furthest of them
+ROWS, FEATURES = 1 + len(PROFILE) + OBJECTS, 9 + len(KINDS)
+HEAT = 0.9  # temperature
+TOGETHER = 64  # stretches at once
+ON_PAVEMENT = frozenset({Kind.LAMP, Kind.BENCH, Kind.BIN, Kind.SHELTER, Kind.BOLLARD})
+MARGINS = {Kind.TREE: 0.4}  # m from roads and pavements, else 0.5
+LIKE = PrefixConfig(FEATURES, ROADSIDE.size, ROADSIDE_TOKENS, CONDITIONS, width=96, heads=4, layers=3)
+_EVERY = np.arange(ROADSIDE.size)
+_FIRST = ROADSIDE.first("kind")
+_BEGIN = {  # what an object, or the end, begins with: whether there may be more objects, and more on the pavement
+    (more, pavement): np.array(
+        [_FIRST + k for k, kind in enumerate(KINDS) if more and (pavement or kind not in ON_PAVEMENT)] + [ROADSIDE.end]
+    )
+    for more in (False, True)
+    for pavement in (False, True)
+}
+_DRAW = 901  # purpose of random numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Lined:
+    """props: PROP [N], sorted by street; drawn: things that were dreamt; left_out: those of them without room."""
+
+    props: np.ndarray
+    drawn: int
+    left_out: int
+
+
+def conditions(look: str | None, use: str | None) -> tuple[int, int]:
+    """A number for each of CONDITIONS. DataError for a use that there is not."""
+    if use is not None and use not in USES:
+        raise DataError(f"Nothing lines a street as '{use}'; there are: {', '.join(USES)}.")
+    return LOOKS.index(look) + 1 if look else 0, USES.index(use) + 1 if use else 0
+
+
+def rows_of(stretch: Stretch, place: HDMap, ground: Ground, things: Sequence[Prop]) -> tuple[np.ndarray, np.ndarray]:
+    """(float32 [ROWS, FEATURES], bool [ROWS]): a stretch, how deep its ground is free, and the nearest of what stands."""
+    out, there = np.zeros((ROWS, FEATURES), np.float32), np.zeros(ROWS, bool)
+    side, (low, high) = stretch.side, stretch.bounds
+    street = place.graph.streets[side.street]
+    beside = street.backward if side.out > 0 else street.forward
+    out[0, 0] = 1.0
+    out[0, 3:9] = (
+        stretch.length / STRETCH,
+        low < 0,
+        high > stretch.length,
+        side.pavement / 4,
+        beside / 4,
+        stretch.corner,
+    )
+    deep = np.arange(1.0, DEPTH + 0.5)
+    for k, s in enumerate(PROFILE):
+        x, y, heading = side.at(stretch.first + float(s), side.pavement)
+        away = side.out * deep
+        roads = ground.is_road(x - away * np.sin(heading), y + away * np.cos(heading))
+        out[1 + k, 1] = 1.0
+        out[1 + k, 3:5] = s / STRETCH, (int(np.argmax(roads)) if roads.any() else DEPTH) / DEPTH
+    there[: 1 + len(PROFILE)] = True
+    x0, y0, _ = side.at(stretch.first, 0.0)
+    x1, y1, _ = side.at(stretch.last, 0.0)
+    way = np.array([x1 - x0, y1 - y0]) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
+    if not things:
+        return out, there
+    boxes = np.array([thing.box for thing in things])
+    step = boxes[:, :2] - (x0, y0)
+    s, behind = step @ way, side.out * (way[0] * step[:, 1] - way[1] * step[:, 0])
+    away = np.maximum(np.maximum(-s, s - stretch.length), 0.0) + np.maximum(np.abs(behind - 6.0) - 6.0, 0.0)
+    order = np.argsort(away, kind="stable")[:OBJECTS]
+    order = order[away[order] < AROUND]
+    for k, n in enumerate(order.tolist(), 1 + len(PROFILE)):
+        thing, turn = things[n], float(boxes[n, 2]) - float(np.arctan2(way[1], way[0]))
+        length, width = thing.box[3:]
+        c, sn = abs(np.cos(turn)), abs(np.sin(turn))
+        out[k, 2] = 1.0
+        out[k, 3:8] = (
+            s[n] / STRETCH, behind[n] / DEPTH, (c * length + sn * width) / 20, (sn * length + c * width) / 20,
+            thing.height / 12,
+        )  # fmt: skip
+        out[k, 9 + KINDS.index(thing.kind)] = 1.0
+        there[k] = True
+    return out, there
+
+
+@dataclass
+class _Written:
+    """One stretch while it is written."""
+
+    stretch: Stretch
+    tokens: list[int] = field(default_factory=list)  # of the object that is not whole
+    count: int = 0
+    last: int = 0  # bin of s of the last object
+    done: bool = False
+
+    def __post_init__(self) -> None:
+        (low, high), length = self.stretch.bounds, self.stretch.length
+        field = ROADSIDE.field("s")
+        self._anywhere = field.bin(low), field.bin(high)  # the first and the last bin of s where things stand
+        self._on_pavement = field.bin(1.0), field.bin(max(1.0, length - 1.0))  # and where those of the pavement do
+
+    def allowed(self) -> np.ndarray:
+        """int [N]: which tokens may come next."""
+        if not self.tokens:
+            return _BEGIN[self.count < MOST_OBJECTS, self.last <= self._on_pavement[1]]
+        kind = kind_of(self.tokens[0])
+        if len(self.tokens) == 1:
+            low, high = self._on_pavement if kind in ON_PAVEMENT else self._anywhere
+            begin, first = ROADSIDE.first("s"), max(low, self.last)
+            return _EVERY[begin + first : begin + max(high, first) + 1]
+        if len(self.tokens) == 2:
+            return _behind(kind, self.stretch.side.pavement)
+        return _EVERY[ROADSIDE.span(SHAPE_FIELDS[kind][len(self.tokens) - 3])]
+
+    def take(self, token: int) -> list[int] | None:
+        """One token more; an object's tokens when it is whole."""
+        if token == ROADSIDE.end:
+            self.done = True
+            return None
+        self.tokens.append(token)
+        if len(self.tokens) < 3 + len(SHAPE_FIELDS.get(kind_of(self.tokens[0]), ())):
+            return None
+        whole, self.tokens = self.tokens, []
+        self.last, self.count = whole[1] - ROADSIDE.first("s"), self.count + 1
+        return whole
+
+
+@lru_cache(maxsize=256)
+def _behind(kind: Kind, pavement: float) -> np.ndarray:
+    """int [N]: tokens of how far behind the kerb a kind may stand. pavement: its width, m."""
+    found = []
+    for name in ("near", "far"):
+        one = ROADSIDE.field(name)
+        values = one.low + (one.high - one.low) * np.arange(one.count) / (one.count - 1)
+        if kind in ON_PAVEMENT:
+            fits = (values >= 0.3) & (values <= max(1.2, pavement))
+        elif kind == Kind.TREE:
+            fits = values >= 0.6
+        else:
+            fits = values >= pavement + (0.6 if kind in BARRIERS else 2.5)
+        found.append(ROADSIDE.first(name) + np.flatnonzero(fits))
+    return np.concatenate(found)
+
+
+class _Lining:
+    """A map while it is lined."""
+
+    def __init__(self, place: HDMap, fixed: Sequence[Prop], only: Collection[int] | None = None) -> None:
+        self.place, self.ground, self.sights = place, Ground.of(place, only), corner_sight.lines(place, only)
+        self.things: list[Prop] = []
+        self.posts = [*fixed]
+        self.drawn = self.left_out = 0
+
+    def settle(self, stretch: Stretch, tokens: list[int]) -> None:
+        """Puts an object down, piece by piece, where there is room."""
+        one, kept = decode_standing(tokens), 0
+        at, side = stretch.first + one.s, stretch.side
+        kerb_tree = one.kind == Kind.TREE and one.behind <= side.pavement and 1.0 <= at <= side.length - 1.0
+        post = kerb_tree or one.kind in ON_PAVEMENT
+        for prop in props_of(stretch, one):
+            if not (self._stands(prop) if post else self._fits(prop)):
+                continue
+            kept += 1
+            self.things.append(prop)
+            if post:
+                self.posts.append(prop)
+            else:
+                self.ground.put(prop.box)
+        self.drawn += 1
+        self.left_out += not kept
+
+    def _stands(self, prop: Prop) -> bool:
+        """Whether a post has room among the others on the pavement."""
+        near = self._near(prop)
+        return len(apart([*near, prop])) == len(near) + 1
+
+    def _fits(self, prop: Prop) -> bool:
+        """Whether there is room behind the pavement, and no corner that it hides."""
+        if prop.height > corner_sight.LOW and corner_sight.blocked(self.sights, prop.box).any():
+            return False
+        return self.ground.free(prop.box, MARGINS.get(prop.kind, 0.5))
+
+    def _near(self, prop: Prop) -> list[Prop]:
+        x, y = prop.box[:2]
+        return [one for one in self.posts if abs(one.box[0] - x) < 6 and abs(one.box[1] - y) < 6]
+
+
+def line(
+    model: PrefixLM,
+    place: HDMap,
+    seed: int = 0,
+    uses: Mapping[int, str] | None = None,
+    looks: Mapping[int, str] | None = None,
+    only: Collection[int] | None = None,
+) -> Lined:
+    """Everything along a map's streets. uses: how a street is lined, one of USES by its number; others as it comes; looks: its look, where that is not the map's; only: along these streets.
+
+    What it draws follows from the seed and from what stands nearby.
+    """
+    ruled = [*furniture.signals(place, only)]
+    ruled += [prop for side in sides(place, only) for prop in furniture.signs(side, place)]
+    lining, waves = _Lining(place, apart(ruled), only), defaultdict[tuple[bool, int], list[Stretch]](list)
+    for stretch in stretches(place, only):
+        waves[stretch.corner, stretch.wave].append(stretch)
+    for key in sorted(waves):
+        for first in range(0, len(waves[key]), TOGETHER):
+            _write(model, lining, waves[key][first : first + TOGETHER], seed, uses or {}, looks or {})
+    fixed = [prop for prop in lining.posts if prop.kind in (Kind.SIGNAL, Kind.SIGN)]
+    return Lined(table([*fixed, *lining.things]), lining.drawn, lining.left_out)
+
+
+def _write(
+    model: PrefixLM, lining: _Lining, group: list[Stretch], seed: int, uses: Mapping[int, str], looks: Mapping[int, str]
+) -> None:
+    """Stretches side by side, a token of each at a time."""
+    rows = [rows_of(stretch, lining.place, lining.ground, lining.things) for stretch in group]
+    told = [
+        conditions(looks.get(street, lining.place.graph.look), uses.get(street))
+        for street in (stretch.side.street for stretch in group)
+    ]
+    writing = Writing(model, np.stack([one for one, _ in rows]), np.stack([there for _, there in rows]), np.array(told))
+    written, left = [_Written(stretch) for stretch in group], np.ones(len(group), bool)
+    tokens = np.full(len(group), ROADSIDE.begin)
+    for step in range(ROADSIDE_TOKENS - 1):
+        logits = writing.next(tokens, left)
+        for k in np.flatnonzero(left).tolist():
+            one = written[k]
+            tokens[k] = drawn(logits[k], one.allowed(), HEAT, _share(one.stretch, seed, step))
+            whole = one.take(int(tokens[k]))
+            if whole:
+                lining.settle(one.stretch, whole)
+            left[k] = not one.done
+        if not left.any():
+            break
+
+
+def _share(stretch: Stretch, seed: int, step: int) -> float:
+    """What decides a token, by a die that belongs to the stretch, whichever others are written beside it."""
+    key = np.uint64((stretch.side.key * 1_000_003 + seed) % 2**63)
+    return float(uniform(key, step, 3 * stretch.wave + stretch.side.out + 1, _DRAW))
+
+
+def load_roadside(folder: Path = FOLDER) -> PrefixLM:
+    """The network in a folder. WeightsError where there is none, or a damaged one."""
+    return load(folder, "roadside", LIKE)

@@ -1,0 +1,265 @@
+"""The traffic's network: a road user looks, by cross-attention, at those around it and says how likely each motion token is.
+
+Attention: Vaswani et al. 2017, arXiv 1706.03762; layers normalised first: Xiong et al. 2020, arXiv 2002.04745. One make, two sets
+of weights: vehicles, people. The forward pass is float32 loops that add up in one order for every row, so that a decision is
+the same to the last bit alone, in a batch, and in another process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from world.errors import WeightsError
+from world.scene.motion_tokens import VOCABULARY
+
+WIDTH, ITEM, HEADS, FEED, LAYERS = 160, 80, 4, 512, 2
+FORMAT = 1
+EPSILON = 1e-5  # of the norms
+_HEAD, _ROWS = WIDTH // HEADS, 4
+
+
+class Size(NamedTuple):
+    """What one of the two networks reads and says: numbers about the own road user, about one near it, most of these, tokens of both kinds."""
+
+    own: int
+    near: int
+    most: int
+    first: int
+    second: int
+
+
+VEHICLE = Size(98, 33, 10, VOCABULARY["acceleration"], VOCABULARY["across"])
+PERSON = Size(43, 20, 10, VOCABULARY["pace"], VOCABULARY["way"])
+SIZES: Mapping[str, Size] = {"vehicles": VEHICLE, "people": PERSON}
+
+
+class Network(NamedTuple):
+    """float32 weights, [inputs, outputs] a matrix; those of the layers are stacked. Norms: scale and shift."""
+
+    own_1: np.ndarray
+    own_1_bias: np.ndarray
+    own_2: np.ndarray
+    own_2_bias: np.ndarray
+    near_1: np.ndarray
+    near_1_bias: np.ndarray
+    near_2: np.ndarray
+    near_2_bias: np.ndarray
+    nobody: np.ndarray
+    norm_1: np.ndarray
+    query: np.ndarray
+    query_bias: np.ndarray
+    key: np.ndarray
+    key_bias: np.ndarray
+    value: np.ndarray
+    value_bias: np.ndarray
+    out: np.ndarray
+    out_bias: np.ndarray
+    norm_2: np.ndarray
+    feed_1: np.ndarray
+    feed_1_bias: np.ndarray
+    feed_2: np.ndarray
+    feed_2_bias: np.ndarray
+    norm: np.ndarray
+    tokens: np.ndarray
+    tokens_bias: np.ndarray
+
+
+def shapes(size: Size) -> dict[str, tuple[int, ...]]:
+    """The shape of every field of `Network`."""
+    matrices = {
+        "own_1": (size.own, WIDTH),
+        "own_2": (WIDTH, WIDTH),
+        "near_1": (size.near, ITEM),
+        "near_2": (ITEM, ITEM),
+        "query": (LAYERS, WIDTH, WIDTH),
+        "key": (LAYERS, ITEM, WIDTH),
+        "value": (LAYERS, ITEM, WIDTH),
+        "out": (LAYERS, WIDTH, WIDTH),
+        "feed_1": (LAYERS, WIDTH, FEED),
+        "feed_2": (LAYERS, FEED, WIDTH),
+        "tokens": (WIDTH, size.first + size.second),
+    }
+    made: dict[str, tuple[int, ...]] = {
+        "nobody": (ITEM,),
+        "norm_1": (LAYERS, 2, WIDTH),
+        "norm_2": (LAYERS, 2, WIDTH),
+        "norm": (2, WIDTH),
+    }
+    for name, shape in matrices.items():
+        made[name], made[f"{name}_bias"] = shape, (*shape[:-2], shape[-1])
+    return made
+
+
+def network_of(tensors: Mapping[str, np.ndarray], size: Size) -> Network:
+    """From arrays by name. WeightsError where one is missing or of another shape."""
+    made = {}
+    for name, shape in shapes(size).items():
+        if name not in tensors or tensors[name].shape != shape:
+            raise WeightsError(f"The traffic's weights have no {name} {shape}; train them again.")
+        array = np.ascontiguousarray(tensors[name], np.float32)
+        array.flags.writeable = False
+        made[name] = array
+    return Network(**made)
+
+
+def read_networks(folder: Path) -> tuple[dict[str, Network], str]:
+    """The two networks of a folder, and the sha256 that stands for both. WeightsError: missing, damaged, of another format."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        if config["format"] != FORMAT:
+            raise ValueError("another format")
+        made = {}
+        for name, size in SIZES.items():
+            path = folder / f"{name}.safetensors"
+            if hashlib.sha256(path.read_bytes()).hexdigest() != config["files"][path.name]:
+                raise ValueError("another checksum")
+            made[name] = network_of(load_file(path), size)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise WeightsError(f"{folder} holds no traffic ({error}); train it: lucidrive train traffic.") from error
+    return made, hashlib.sha256(json.dumps(config["files"], sort_keys=True).encode()).hexdigest()
+
+
+@njit(cache=True)
+def _affine(x, weights, bias, rectify, out):
+    """out [N, O] = x [N, I] @ weights + bias, every sum from its first input to its last whatever N is."""
+    rows, inputs = x.shape
+    outputs = len(bias)
+    for first in range(0, rows, _ROWS):
+        last = min(rows, first + _ROWS)
+        for r in range(first, last):
+            for j in range(outputs):
+                out[r, j] = bias[j]
+        for i in range(inputs):
+            for r in range(first, last):
+                value = x[r, i]
+                for j in range(outputs):
+                    out[r, j] += value * weights[i, j]
+        if rectify:
+            for r in range(first, last):
+                for j in range(outputs):
+                    out[r, j] = max(out[r, j], np.float32(0.0))
+
+
+@njit(cache=True)
+def _normed(x, scale, shift, out):
+    """Layer norm of every row."""
+    width = x.shape[1]
+    for r in range(len(x)):
+        mean, square = np.float32(0.0), np.float32(0.0)
+        for j in range(width):
+            mean += x[r, j]
+        mean /= np.float32(width)
+        for j in range(width):
+            square += (x[r, j] - mean) * (x[r, j] - mean)
+        share = np.float32(1.0) / np.float32(math.sqrt(square / np.float32(width) + np.float32(EPSILON)))
+        for j in range(width):
+            out[r, j] = (x[r, j] - mean) * share * scale[j] + shift[j]
+
+
+@njit(cache=True)
+def _attend(query, keys, values, counts, most, out):
+    """Every row looks at its items; keys and values [N * most + 1, WIDTH], the last being nobody."""
+    weights = np.empty(most + 1, np.float32)
+    nobody = len(keys) - 1
+    scale = np.float32(1.0 / math.sqrt(_HEAD))
+    for r in range(len(query)):
+        count = counts[r]
+        for head in range(HEADS):
+            low = head * _HEAD
+            largest = np.float32(-1e30)
+            for n in range(count + 1):
+                row = r * most + n if n < count else nobody
+                score = np.float32(0.0)
+                for j in range(low, low + _HEAD):
+                    score += query[r, j] * keys[row, j]
+                weights[n] = score * scale
+                largest = max(largest, weights[n])
+            total = np.float32(0.0)
+            for n in range(count + 1):
+                weights[n] = np.float32(math.exp(weights[n] - largest))
+                total += weights[n]
+            for j in range(low, low + _HEAD):
+                out[r, j] = np.float32(0.0)
+            for n in range(count + 1):
+                row = r * most + n if n < count else nobody
+                share = weights[n] / total
+                for j in range(low, low + _HEAD):
+                    out[r, j] += share * values[row, j]
+
+
+@njit(cache=True)
+def forward(w, own, near, counts):
+    """Logits float32 [N, first + second tokens]. own [N, OWN], near [N, most, NEAR], counts [N]: how many are near."""
+    rows, most = near.shape[0], near.shape[1]
+    x, y = np.empty((rows, WIDTH), np.float32), np.empty((rows, WIDTH), np.float32)
+    z = np.empty((rows, WIDTH), np.float32)
+    _affine(own, w.own_1, w.own_1_bias, True, y)
+    _affine(y, w.own_2, w.own_2_bias, False, x)
+    hidden, items = np.empty((rows * most, ITEM), np.float32), np.empty((rows * most + 1, ITEM), np.float32)
+    _affine(near.reshape(rows * most, near.shape[2]), w.near_1, w.near_1_bias, True, hidden)
+    _affine(hidden, w.near_2, w.near_2_bias, False, items[: rows * most])
+    items[rows * most] = w.nobody
+    keys, values = np.empty((len(items), WIDTH), np.float32), np.empty((len(items), WIDTH), np.float32)
+    feed = np.empty((rows, FEED), np.float32)
+    for layer in range(LAYERS):
+        _normed(x, w.norm_1[layer, 0], w.norm_1[layer, 1], y)
+        _affine(y, w.query[layer], w.query_bias[layer], False, z)
+        _affine(items, w.key[layer], w.key_bias[layer], False, keys)
+        _affine(items, w.value[layer], w.value_bias[layer], False, values)
+        _attend(z, keys, values, counts, most, y)
+        _affine(y, w.out[layer], w.out_bias[layer], False, z)
+        x += z
+        _normed(x, w.norm_2[layer, 0], w.norm_2[layer, 1], y)
+        _affine(y, w.feed_1[layer], w.feed_1_bias[layer], True, feed)
+        _affine(feed, w.feed_2[layer], w.feed_2_bias[layer], False, z)
+        x += z
+    _normed(x, w.norm[0], w.norm[1], y)
+    logits = np.empty((rows, len(w.tokens_bias)), np.float32)
+    _affine(y, w.tokens, w.tokens_bias, False, logits)
+    return logits
+
+
+@njit(cache=True)
+def sample(logits, first, count, allowed, share, draw):
+    """A token of logits[first : first + count] among the allowed ones: the likeliest that make up `share` of it, by a number in [0, 1).
+
+    Nucleus sampling: Holtzman et al. 2020, arXiv 1904.09751.
+    """
+    order = np.empty(count, np.int64)
+    chance = np.zeros(count)
+    largest = -1e30
+    for k in range(count):
+        order[k] = k
+        if allowed[k]:
+            largest = max(largest, logits[first + k])
+    total = 0.0
+    for k in range(count):
+        if allowed[k]:
+            chance[k] = math.exp(logits[first + k] - largest)
+            total += chance[k]
+    for k in range(1, count):  # the likeliest first
+        at, here = k, order[k]
+        while at > 0 and chance[order[at - 1]] < chance[here]:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = here
+    kept, number = 0.0, 0
+    while number < count and kept < share * total:
+        kept += chance[order[number]]
+        number += 1
+    pick, seen = draw * kept, 0.0
+    for k in range(number):
+        seen += chance[order[k]]
+        if seen > pick:
+            return order[k]
+    return order[0]

@@ -1,0 +1,68 @@
+"""The junctions on our car's way: how many it passes until one has the turn that a plan asks for, and where that way ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from world.controls import Command
+from world.dynamics.path import COMMITTED, ROOM_TO_CHANGE, choose_out, out_with
+from world.dynamics.tables import Tables, tables
+from world.scene.hd_map import AROUND, LEFT, RIGHT, STRAIGHT
+from world.scene.state import SceneState
+
+TURNS = {int(Command.LEFT): LEFT, int(Command.RIGHT): RIGHT, int(Command.STRAIGHT): STRAIGHT}
+ARMS = {
+    int(Command.LEFT): "left",
+    int(Command.RIGHT): "right",
+    int(Command.STRAIGHT): "straight",
+}  # as `Wish` calls them
+MOST = 24  # junctions that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class WayAhead:
+    """passed: junctions without the turn before the first that has it, all of them where none has. found: whether one has it.
+    end: that junction, or where the way ends; street: the one that leads to it; metres: to it."""
+
+    passed: int
+    found: bool
+    end: int
+    street: int
+    metres: float
+
+
+def way_ahead(state: SceneState, command: int, row: int = 0) -> WayAhead | None:
+    """The way that a command takes our car, up to the turn; None for a command that is no turn, or off the lanes."""
+    ego, there = state.ego[row], tables(state.places[row].map)
+    lanes, lane, s, onward = there.lanes, int(ego["lane"]), float(ego["s"]), int(ego["next"])
+    if command not in TURNS or lane < 0:
+        return None
+    metres = 0.0
+    if lanes["street"][lane] < 0:  # inside a junction: what comes after it counts
+        metres, lane, s, onward = float(lanes["length"][lane]) - s, int(lanes["target"][lane]), 0.0, -1
+    for passed in range(MOST):
+        rest = float(lanes["length"][lane]) - s
+        metres += rest
+        end, street = int(lanes["end_junction"][lane]), int(lanes["street"][lane])
+        if _may(there, lane, TURNS[command], aside=rest > ROOM_TO_CHANGE):
+            return WayAhead(passed, True, end, street, metres)
+        if onward < 0 or rest > COMMITTED or lanes["source"][onward] != lane:
+            onward = int(choose_out(there.lanes, there.successors, lane, command, state.seed[row]))
+        if onward < 0 or lanes["turn"][onward] == AROUND:
+            return WayAhead(passed, False, end, street, metres)
+        metres += float(lanes["length"][onward])
+        lane, s, onward = int(lanes["target"][onward]), 0.0, -1
+    return WayAhead(MOST, False, end, street, metres)
+
+
+def _may(there: Tables, lane: int, turn: int, aside: bool) -> bool:
+    """Whether a turn can be made at a lane's end, or (`aside`) from a lane beside it."""
+    if out_with(there.lanes, there.successors, lane, turn) >= 0:
+        return True
+    for side in ("left", "right") if aside else ():
+        other = int(there.lanes[side][lane])
+        while other >= 0:
+            if out_with(there.lanes, there.successors, other, turn) >= 0:
+                return True
+            other = int(there.lanes[side][other])
+    return False

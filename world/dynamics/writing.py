@@ -1,0 +1,231 @@
+"""Sequences while a prefix language model writes them: a token of each at a time, in loops that leave other threads alone.
+
+Small batches of small layers spend most of torch's time between its operators. Here every sum is taken in one order, a sequence by itself, so
+that what one of them says does not depend on which others are written beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from world.dynamics.prefix_lm import PrefixLM
+
+EPS = float(np.finfo(np.float32).eps)  # of RMS norms, as torch's
+
+
+class Weights(NamedTuple):
+    """A network's numbers, float32; matrices are [in, out], layers come first."""
+
+    tokens: np.ndarray  # [V, D]
+    places: np.ndarray  # [length, D]
+    norm_attention: np.ndarray  # [layers, D]
+    qkv: np.ndarray  # [layers, D, 3 D]
+    q_norm: np.ndarray  # [layers, D / H]
+    k_norm: np.ndarray
+    out: np.ndarray  # [layers, D, D]
+    norm_mlp: np.ndarray
+    up: np.ndarray  # [layers, D, 2 hidden]
+    down: np.ndarray  # [layers, hidden, D]
+    norm: np.ndarray  # [D]
+    logits: np.ndarray  # [D, V]
+    bias: np.ndarray  # [V]
+
+
+def weights_of(model: PrefixLM) -> Weights:
+    """The numbers of a network that learns no more; kept beside it."""
+    kept: Weights | None = model.__dict__.get("_numbers")
+    if kept is None:
+        kept = model.__dict__["_numbers"] = _read(model)
+    return kept
+
+
+def _read(model: PrefixLM) -> Weights:
+    blocks = list(model.blocks)
+
+    def all_of(name: str) -> np.ndarray:
+        parts = [block.get_parameter(name) for block in blocks]
+        return np.stack([_numbers(part.T if part.ndim == 2 else part) for part in parts])
+
+    return Weights(
+        _numbers(model.token.weight), _numbers(model.place.weight), all_of("norm_attention.weight"), all_of("qkv.weight"),
+        all_of("q_norm.weight"), all_of("k_norm.weight"), all_of("out.weight"), all_of("norm_mlp.weight"),
+        all_of("mlp.up.weight"), all_of("mlp.down.weight"), _numbers(model.norm.get_parameter("weight")),
+        _numbers(model.logits.weight.T), _numbers(model.logits.bias),
+    )  # fmt: skip
+
+
+def _numbers(values: Tensor) -> np.ndarray:
+    found: np.ndarray = values.detach().cpu().numpy()
+    return np.array(found, np.float32, order="C")
+
+
+class Writing:
+    """B sequences. count: tokens of each so far; setting it lower goes back."""
+
+    def __init__(self, model: PrefixLM, rows: np.ndarray, there: np.ndarray, conditions: np.ndarray) -> None:
+        """rows float32 [B, R, features], there bool [B, R], conditions int [B, C]."""
+        self.count, self._weights = 0, weights_of(model)
+        with torch.inference_mode():
+            past, known = model.begin(*(torch.from_numpy(one) for one in (rows, there, conditions)))
+        batch, heads, self._prefix, width = past[0][0].shape
+        size = (len(past), batch, heads, width, self._prefix + model.config.length)
+        self._known = known.numpy()
+        self._keys, self._values = np.zeros(size, np.float32), np.zeros((*size[:3], size[4], width), np.float32)
+        for layer, (keys, values) in enumerate(past):
+            self._keys[layer, ..., : self._prefix] = keys.transpose(2, 3).numpy()
+            self._values[layer, ..., : self._prefix, :] = values.numpy()
+
+    def next(self, tokens: np.ndarray, written: np.ndarray | None = None) -> np.ndarray:
+        """Logits float32 [B, V] after one more token int64 [B] of each. written: bool [B], which of them still want one (default: all)."""
+        written = np.ones(len(tokens), bool) if written is None else written
+        logits: np.ndarray = _next(
+            self._weights, self._keys, self._values, self._known, self._prefix, self.count, tokens, written
+        )
+        self.count += 1
+        return logits
+
+
+def drawn(logits: np.ndarray, among: np.ndarray, heat: float, share: float) -> int:
+    """One of the tokens `among` int [N], by the softmax of their logits [V] at a temperature. share: a number in [0, 1) that decides."""
+    return int(among[_drawn(logits, among, heat, share)])
+
+
+@njit(cache=True, nogil=True)
+def _drawn(logits, among, heat, share):
+    chances = np.empty(len(among))
+    for k, token in enumerate(among):
+        chances[k] = logits[token] / heat
+    most, whole = chances.max(), 0.0
+    for k in range(len(among)):
+        whole += math.exp(chances[k] - most)
+        chances[k] = whole
+    return min(np.searchsorted(chances, share * whole, side="right"), len(among) - 1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _next(weights, keys, values, known, prefix, count, tokens, written):
+    layers, batch, heads, width, _ = keys.shape
+    full, hidden = heads * width, weights.down.shape[1]
+    logits = np.zeros((batch, len(weights.bias)), np.float32)
+    which = np.flatnonzero(written)
+    x, y, some = np.empty(full, np.float32), np.empty(full, np.float32), np.empty(prefix + count + 1, np.float32)
+    xs, ys = np.empty((batch, full), np.float32), np.empty((batch, full), np.float32)
+    more = np.empty((batch, full), np.float32)
+    qkv, both = np.empty((batch, 3 * full), np.float32), np.empty((batch, 2 * hidden), np.float32)
+    gated = np.empty((batch, hidden), np.float32)
+    for b in which:
+        xs[b] = weights.tokens[tokens[b]] + weights.places[count]
+    for layer in range(layers):
+        for b in which:
+            _normed(xs[b], weights.norm_attention[layer], ys[b])
+        _times(ys, weights.qkv[layer], qkv, which)
+        for b in which:
+            for h in range(heads):
+                first = h * width
+                _normed(qkv[b, first : first + width], weights.q_norm[layer], x[:width])
+                key = qkv[b, full + first : full + first + width]
+                _normed(key, weights.k_norm[layer], y[:width])
+                keys[layer, b, h, :, prefix + count] = y[:width]
+                values[layer, b, h, prefix + count] = qkv[b, 2 * full + first : 2 * full + first + width]
+                _attended(
+                    x[:width],
+                    keys[layer, b, h],
+                    values[layer, b, h],
+                    known[b],
+                    prefix,
+                    some,
+                    ys[b, first : first + width],
+                )
+        _times(ys, weights.out[layer], more, which)
+        for b in which:
+            for k in range(full):
+                xs[b, k] += more[b, k]
+            _normed(xs[b], weights.norm_mlp[layer], ys[b])
+        _times(ys, weights.up[layer], both, which)
+        for b in which:
+            for k in range(hidden):
+                gate = both[b, k]
+                gated[b, k] = gate / (np.float32(1) + math.exp(-gate)) * both[b, hidden + k]
+        _times(gated, weights.down[layer], more, which)
+        for b in which:
+            for k in range(full):
+                xs[b, k] += more[b, k]
+    for b in which:
+        _normed(xs[b], weights.norm, ys[b])
+    _times(ys, weights.logits, logits, which)
+    for b in which:
+        for k in range(len(weights.bias)):
+            logits[b, k] += weights.bias[k]
+    return logits
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _attended(query, keys, values, known, prefix, scores, out):
+    """What a query [width] sees of keys [width, N] and values [N, width]: the first len(scores) of them, those of the prefix that are known."""
+    width, count = len(query), len(scores)
+    scale = np.float32(1.0 / math.sqrt(width))
+    for n in range(count):
+        scores[n] = 0.0
+    for d in range(width):
+        one = query[d] * scale
+        row = keys[d]
+        for n in range(count):
+            scores[n] += one * row[n]
+    most = np.float32(-np.inf)
+    for n in range(count):
+        if n >= prefix or known[n]:
+            most = max(most, scores[n])
+    whole = np.float32(0)
+    for d in range(width):
+        out[d] = 0.0
+    for n in range(count):
+        if n < prefix and not known[n]:
+            continue
+        share = np.float32(math.exp(scores[n] - most))
+        whole += share
+        row = values[n]
+        for d in range(width):
+            out[d] += share * row[d]
+    for d in range(width):
+        out[d] /= whole
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _normed(x, scale, out):
+    """Root mean square normalisation (Zhang and Sennrich 2019, arXiv 1910.07467)."""
+    whole = np.float32(0)
+    for k in range(len(x)):
+        whole += x[k] * x[k]
+    by = np.float32(1.0 / math.sqrt(whole / len(x) + EPS))
+    for k in range(len(x)):
+        out[k] = x[k] * by * scale[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _times(x, matrix, out, which):
+    """out [B, M] = x [B, N] @ matrix [N, M], in the rows `which`: four of the matrix's rows at a time, which all of those use."""
+    n, m = matrix.shape
+    for b in which:
+        row = out[b]
+        for k in range(m):
+            row[k] = 0.0
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        w0, w1, w2, w3 = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
+        for b in which:
+            x0, x1, x2, x3 = x[b, i], x[b, i + 1], x[b, i + 2], x[b, i + 3]
+            row = out[b]
+            for k in range(m):
+                row[k] += (x0 * w0[k] + x1 * w1[k]) + (x2 * w2[k] + x3 * w3[k])
+    for i in range(whole, n):
+        w0 = matrix[i]
+        for b in which:
+            x0, row = x[b, i], out[b]
+            for k in range(m):
+                row[k] += x0 * w0[k]

@@ -1,0 +1,287 @@
+"""`lucidrive evaluate traffic`: learnt traffic, with its guard and without, beside the rules and beside SUMO, in towns never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from world.controls import DT, FPS, Command, Control, Event, Side
+from world.dynamics import expert
+from world.dynamics.injected import Injected
+from world.dynamics.people import people
+from world.dynamics.start import start
+from world.dynamics.step import blank_ego, step
+from world.dynamics.tables import tables
+from world.dynamics.traffic import FOLDER, Drive, Tally, Traffic, load_traffic
+from world.dynamics.vehicles import vehicles
+from world.errors import DataError
+from world.evaluate import sumo
+from world.evaluate.scene_drives import event_case
+from world.evaluate.scene_states import counterfactual
+from world.evaluate.token_loss import round_trip
+from world.evaluate.traffic_counts import BINS, Counts, counted, divergence, interval
+from world.scene.objects import Kind
+from world.scene.places import load_place, towns
+from world.scene.state import SceneState
+from world.train.traffic_drives import Job, recorded
+from world.train.traffic_samples import Recording
+
+Note = Callable[[float, str], None]
+WHO = ("learnt", "without guard", "rules")
+HEAD = ("what", *WHO, "SUMO", "aim")
+BEFALLS = {
+    "person, 2 s ahead": ("person", 2.0),
+    "debris, 3.5 s": ("debris", 3.5),
+    "oncoming in the lane": ("oncoming", 3.0),
+}
+FIRST_SEED = 500  # of drives that tokens are tried on
+FUTURES, AHEAD = 6, 30  # drawn of each moment, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """minutes of driving a drive (there are `drives` a seed), seeds; drives of each thing that befalls; cases of each event; forks; futures' moments."""
+
+    drives: int = 10
+    seconds: float = 120.0
+    seeds: int = 3
+    befalls: int = 6
+    events: int = 20
+    forks: int = 20
+    moments: int = 60
+
+
+def evaluate_traffic(
+    weights: Path = FOLDER,
+    split: str = "test",
+    sizes: Sizes | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    report: Note | None = None,
+) -> dict[str, Any]:
+    """The figures of learnt traffic and of rules; SUMO's where it is installed. WeightsError: no weights; DataError: no such split."""
+    sizes, note = sizes or Sizes(), report or (lambda share, text: None)
+    if split not in towns():
+        raise DataError(f"There is no split '{split}'; there are: {', '.join(towns())}.")
+    learnt = load_traffic(weights)
+    minds = {"learnt": learnt, "without guard": replace(learnt, guard=False, tally=Tally()), "rules": None}
+    names, seconds = towns()[split], sizes.seconds
+    places = [(names[n % len(names)], seed + n) for n in range(sizes.drives * sizes.seeds)]
+    result: dict[str, Any] = {"split": split, "seed": seed, "weights": learnt.sha256}
+    with ProcessPoolExecutor(max(1, workers), get_context("spawn")) as pool:
+        true: list[Counts] = []
+        recordings: list[Recording] = []
+        if sumo.installed():
+            note(0.0, "SUMO")
+            for name, number in places[: len(names)]:
+                with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+                    recordings.append(alone.submit(_recorded, name, seconds, number).result())
+                true.append(_of_recording(name, recordings[-1]))
+            result["sumo"] = figures(true)
+        jobs = [Job(FIRST_SEED + seed + n, 60.0, split) for n in range(3)]
+        result["round trip"] = round_trip(list(pool.map(recorded, jobs)))
+        for index, (who, mind) in enumerate(minds.items()):
+            begin = 0.1 + 0.3 * index
+            note(begin, f"{who}: drives")
+            found = list(pool.map(partial(driven, seconds=seconds, traffic=mind), places))
+            counts = [one for one, _ in found]
+            mine = result[who] = figures(counts, Counts.joined(true) if true else None)
+            mine["changed"] = sum(t.changed for _, t in found) / max(1, sum(t.vehicles for _, t in found))
+            note(begin + 0.1, f"{who}: what befalls it")
+            mine["befalls"] = {
+                what: _hits(pool, places[: sizes.befalls], kind, ahead, seconds, mind)
+                for what, (kind, ahead) in BEFALLS.items()
+            }
+            note(begin + 0.15, f"{who}: events")
+            mine["events"] = {
+                event.name.lower(): _events(pool, event, sizes.events, seed, names, mind)
+                for event in Event
+                if event > Event.NONE and sizes.events
+            }
+            note(begin + 0.2, f"{who}: futures")
+            if sizes.forks:
+                mine["futures"] = counterfactual(seed, sizes.forks, traffic=mind, split=split)
+            if recordings:
+                mine["ade"] = min_ade(recordings, mind, sizes.moments)
+        if recordings:
+            result["constant velocity"] = {"ade": min_ade(recordings, "constant", sizes.moments)}
+    return result
+
+
+def driven(job: tuple[str, int], seconds: float, traffic: Traffic | None) -> tuple[Counts, Tally]:
+    """One drive with our car driven by rules; `traffic` None: rules move the others, too."""
+    state, frames = start(load_place(job[0]), job[1]), []
+    for _ in range(int(seconds * FPS)):
+        frames.append(state.agents[0])
+        state = _on(state, traffic)
+    there = tables(state.places[0].map)
+    return counted(state.places[0].map, np.stack(frames), lambda k: there), traffic.tally if traffic else Tally()
+
+
+def _on(state: SceneState, traffic: Traffic | None) -> SceneState:
+    steer, accel = expert.drive(state, int(Command.FOLLOW), 9.0)
+    return step(state, [Control(steer=steer, accel=accel)], traffic)
+
+
+def befallen(job: tuple[str, int], kind: str, ahead: float, seconds: float, traffic: Traffic | None) -> tuple[int, int]:
+    """(how often something was put before a vehicle, how often the two touched) in one drive."""
+    state, injected = start(load_place(job[0]), job[1]), Injected([kind], (ahead, ahead), job[1])
+    for _ in range(int(seconds * FPS)):
+        state = injected.after(_on(state, traffic))
+    return injected.count, injected.hits
+
+
+def _hits(
+    pool: ProcessPoolExecutor,
+    jobs: Sequence[tuple[str, int]],
+    kind: str,
+    ahead: float,
+    seconds: float,
+    mind: Traffic | None,
+) -> dict[str, float]:
+    found = np.array(list(pool.map(partial(befallen, kind=kind, ahead=ahead, seconds=seconds, traffic=mind), jobs)))
+    count, hits = found.reshape(-1, 2).sum(0).tolist()
+    return {"cases": count, "contacts": hits / max(1, count)}
+
+
+def _events(
+    pool: ProcessPoolExecutor, event: Event, cases: int, seed: int, names: Sequence[str], mind: Traffic | None
+) -> float:
+    """Of the cases in which an event was asked for, how many saw it within 8 s on its side."""
+    asked = [
+        (names[n % len(names)], event, Side.LEFT if n % 2 else Side.RIGHT, 1 + n % 3, seed + n) for n in range(cases)
+    ]
+    found = list(pool.map(partial(_event, traffic=mind), asked))
+    return sum(one.sided for one in found) / max(1, cases)
+
+
+def _event(job: tuple[str, Event, Side, int, int], traffic: Traffic | None) -> Any:
+    return event_case(*job, traffic=traffic)
+
+
+def _recorded(name: str, seconds: float, seed: int) -> Recording:
+    from world.train.traffic_sumo import record
+
+    return record(name, seconds, seed)
+
+
+def _of_recording(name: str, recording: Recording) -> Counts:
+    return counted(load_place(name).map, recording.agents, lambda k: recording.places[k], recording.first_clock)
+
+
+def figures(parts: Sequence[Counts], true: Counts | None = None) -> dict[str, Any]:
+    """Rates with their intervals over drives; divergences from SUMO's where `true` is given."""
+    rates: dict[str, Callable[[Counts], float]] = {
+        "contacts a vehicle-minute": lambda one: one.contacts / max(1e-9, one.minutes),
+        "contacts with people": lambda one: one.people / max(1e-9, one.minutes),
+        "red": lambda one: one.red / max(1, one.crossings),
+        "off": lambda one: one.off / max(1, one.looks),
+        "stuck": lambda one: one.stuck / max(1, one.vehicles),
+    }
+    whole = Counts.joined(parts)
+    made: dict[str, Any] = {"minutes": whole.minutes, "speed": float(np.mean(whole.speeds or [0.0]))}
+    for name, rate in rates.items():
+        made[name] = {"rate": rate(whole), "interval": interval(parts, rate)}
+    if true is not None:
+        made["divergence"] = {
+            name: divergence(getattr(whole, name), getattr(true, name), *bins) for name, bins in BINS.items()
+        }
+    return made
+
+
+def min_ade(recordings: Sequence[Recording], mind: Traffic | str | None, moments: int) -> float:
+    """m between where SUMO's vehicles were in the next 3 s and the nearest of FUTURES; mind: "constant" velocity, None: rules."""
+    errors = []
+    for number in range(moments):
+        recording = recordings[number % len(recordings)]
+        first = 20 + (97 * number) % max(1, len(recording.agents) - AHEAD - 40)
+        begin, end = recording.agents[first], recording.agents[first + AHEAD]
+        same = (begin["kind"] >= 1) & (begin["kind"] <= 5) & (begin["lane"] >= 0) & (begin["id"] == end["id"])
+        if not same.any():
+            continue
+        true = recording.agents[first + 1 : first + AHEAD + 1][:, same]
+        draws = FUTURES if isinstance(mind, Traffic) else 1
+        paths = np.stack([_future(recording, first, mind, seed) for seed in range(draws)])[:, :, same]
+        away = np.hypot(paths["x"] - true["x"], paths["y"] - true["y"]).mean(1)
+        errors.append(away.min(0))
+    return float(np.concatenate(errors).mean()) if errors else float("nan")
+
+
+def _future(recording: Recording, first: int, mind: Traffic | str | None, seed: int) -> np.ndarray:
+    """AGENT [AHEAD, AGENTS] from a moment of a recording on; nobody comes."""
+    agents, made = recording.agents[first].copy(), []
+    ego = blank_ego()
+    ego["x"], ego["y"] = 1e6, 1e6
+    for k in range(first, first + AHEAD):
+        if mind == "constant":
+            agents = agents.copy()
+            agents["x"] += agents["speed"] * DT * np.cos(agents["heading"])
+            agents["y"] += agents["speed"] * DT * np.sin(agents["heading"])
+        else:
+            drive = Drive(recording.places[k], np.uint64(seed), recording.first_clock + k, ego, agents, False, 0.0)
+            if isinstance(mind, Traffic):
+                agents = mind.moved([drive])[0][0]
+            else:
+                moved = vehicles(drive.place, drive.seed, drive.clock, ego, agents, False, 0.0)
+                agents = people(drive.place, drive.seed, drive.clock, ego, moved, 0.0)
+        walking = recording.agents[k + 1]["kind"] == int(Kind.PERSON)  # people go where they went
+        agents[walking] = recording.agents[k + 1][walking]
+        made.append(agents)
+    return np.stack(made)
+
+
+AIMS = {
+    "contacts a vehicle-minute": "1.5 times SUMO's",
+    "contacts with people": "1.5 times SUMO's",
+    "red": "0.1%",
+    "off": "0.4%",
+    "stuck": "1%",
+    "speeds": ".005",
+    "accelerations": ".08",
+    "gaps": ".002",
+    "person, 2 s ahead": "3%",
+    "debris, 3.5 s": "2%",
+    "oncoming in the lane": "8%",
+}
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The result as rows of text."""
+
+    def row(what: str, cell: Callable[[dict[str, Any]], str], name: str = "") -> tuple[str, ...]:
+        cells = []
+        for who in (*WHO, "sumo"):
+            try:
+                cells.append(cell(result[who]))
+            except KeyError:
+                cells.append("")
+        return (what, *cells, AIMS.get(name or what, ""))
+
+    rows = [row("vehicle-minutes", lambda one: f"{one['minutes']:.0f}"), row("m/s", lambda one: f"{one['speed']:.2f}")]
+    for name in ("contacts a vehicle-minute", "contacts with people"):
+        rows.append(row(name, partial(_rate, name=name, percent=False)))
+    for name in ("red", "off", "stuck"):
+        rows.append(row(name, partial(_rate, name=name, percent=True)))
+    for name in BINS:
+        rows.append(row(f"divergence of {name}", lambda one, name=name: f"{one['divergence'][name]:.4f}", name))  # type: ignore[misc]
+    for name in BEFALLS:
+        rows.append(row(name, lambda one, name=name: f"{100 * one['befalls'][name]['contacts']:.0f}%"))  # type: ignore[misc]
+    for name in next(iter(result[who]["events"] for who in WHO if who in result), {}):
+        rows.append(row(f"{name} within 8 s", lambda one, name=name: f"{100 * one['events'][name]:.0f}%"))  # type: ignore[misc]
+    rows.append(row("futures part within 1 s", lambda one: f"{100 * one['futures']['apart']:.0f}%"))
+    rows.append(row("minADE at 3 s, m", lambda one: f"{one['ade']:.2f}"))
+    return [*rows, row("decisions that the guard changed", lambda one: f"{100 * one['changed']:.2f}%")]
+
+
+def _rate(one: dict[str, Any], name: str, percent: bool) -> str:
+    rate, (low, high) = one[name]["rate"], one[name]["interval"]
+    if percent:
+        return f"{100 * rate:.2f}% ({100 * low:.2f} to {100 * high:.2f})"
+    return f"{rate:.3f} ({low:.3f} to {high:.3f})"

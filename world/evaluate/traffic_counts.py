@@ -1,0 +1,152 @@
+"""What is counted in traffic, whoever moves it: contacts, off the lane, red lights, standing still, speeds, accelerations, gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from world.controls import DT
+from world.dynamics.tables import Tables
+from world.scene.hd_map import HDMap
+from world.scene.query import RED, locate, signal_colour, touching
+
+OFF_LANE, STILL, STUCK, EVERY = (
+    2.2,
+    0.3,
+    30.0,
+    5,
+)  # m, m/s, s, steps between looks at what need not be looked at in each
+REACH, BROAD = 60.0, 1.5  # m ahead and aside that the gap is looked for in
+BINS = {
+    "speeds": (0.0, 16.0, 32),
+    "accelerations": (-6.0, 3.0, 36),
+    "gaps": (0.0, 59.0, 30),
+}  # lowest, highest, how many
+
+
+@dataclass
+class Counts:
+    """Of one drive or many. Vehicle-minutes, contacts of vehicles with each other and with people; of `looks` so many off the lane;
+    of `crossings` of a signal's line so many at red; of `vehicles` so many that stood for STUCK s; and every half second's values."""
+
+    minutes: float = 0.0
+    contacts: int = 0
+    people: int = 0
+    off: int = 0
+    looks: int = 0
+    red: int = 0
+    crossings: int = 0
+    stuck: int = 0
+    vehicles: int = 0
+    speeds: list[float] = field(default_factory=list)
+    accelerations: list[float] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Counts]) -> Counts:
+        """All together."""
+        names = [name for name in cls.__dataclass_fields__ if name not in BINS]
+        made = cls(**{name: sum(getattr(part, name) for part in parts) for name in names})
+        for name in BINS:
+            getattr(made, name).extend(value for part in parts for value in getattr(part, name))
+        return made
+
+
+def counted(place: HDMap, frames: np.ndarray, tables_at: Callable[[int], Tables], first_clock: int = 0) -> Counts:
+    """The counts of a drive: AGENT [T, AGENTS] every tenth of a second. Those that a role moves count for contacts alone."""
+    made, lanes = Counts(), place.lanes
+    touched: set[tuple[int, int]] = set()
+    still: dict[int, int] = {}
+    was: dict[int, int] = {}
+    past: dict[int, float] = {}
+    seen: set[int] = set()
+    for k, agents in enumerate(frames):
+        users = agents[(agents["kind"] >= 1) & (agents["kind"] <= 7)]
+        now, with_people = _touching(users)
+        made.contacts += len({pair for pair in now - touched if pair not in with_people})
+        made.people += len({pair for pair in now - touched if pair in with_people})
+        touched = now
+        vehicles = users[(users["kind"] <= 5) & (users["mode"] < 100)]
+        made.minutes += len(vehicles) * DT / 60
+        lane_of: dict[int, int] = {}
+        speeds: dict[int, float] = {}
+        for a in vehicles:
+            who, lane, speed = int(a["id"]), int(a["lane"]), float(a["speed"])
+            seen.add(who)
+            still[who] = still.get(who, 0) + 1 if speed < STILL else 0
+            made.stuck += still[who] == round(STUCK / DT)
+            before = was.get(who, -1)
+            if before >= 0 and lane >= 0 and lanes["junction"][before] < 0 <= lanes["junction"][lane]:
+                signal = int(lanes["signal"][lane])
+                if signal >= 0:
+                    made.crossings += 1
+                    passed = max(0, k - _since_line(tables_at(k), before, a))
+                    made.red += signal_colour(tables_at(passed).signals, signal, (first_clock + passed) * DT) == RED
+            lane_of[who], speeds[who] = lane, speed
+        if k % EVERY == 0:
+            _look(made, place, vehicles)
+            made.accelerations += [(speed - past[who]) / (EVERY * DT) for who, speed in speeds.items() if who in past]
+            past = speeds
+        was = lane_of
+    made.vehicles = len(seen)
+    return made
+
+
+def _since_line(there: Tables, lane: int, a: np.void) -> int:
+    """Steps since the bumper of a vehicle passed the line of a lane whose end its middle has just passed."""
+    beyond = 0.5 * float(a["length"]) + float(there.lanes["length"][lane] - there.stop_line[lane])
+    return min(30, round(beyond / max(float(a["speed"]), 1.0) / DT))
+
+
+def _touching(users: np.ndarray) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """Pairs of ids whose boxes, shrunk by 4%, overlap, of which one at least is a vehicle; and those with a person."""
+    small = users.copy()
+    small["length"] *= 0.96
+    small["width"] *= 0.96
+    pairs, with_people = set(), set()
+    for a, b in touching(small):
+        walking = [bool(small["kind"][n] >= 6) for n in (a, b)]
+        if all(walking):
+            continue
+        pair = (int(small["id"][a]), int(small["id"][b]))
+        pairs.add(pair)
+        if any(walking):
+            with_people.add(pair)
+    return pairs, with_people
+
+
+def _look(made: Counts, place: HDMap, vehicles: np.ndarray) -> None:
+    for a in vehicles:
+        x, y, heading = float(a["x"]), float(a["y"]), float(a["heading"])
+        lane, _, left = locate(place, x, y, heading)
+        made.looks += 1
+        made.off += lane < 0 or abs(left) > OFF_LANE
+        dx, dy = vehicles["x"] - x, vehicles["y"] - y
+        ahead, aside = dx * np.cos(heading) + dy * np.sin(heading), dy * np.cos(heading) - dx * np.sin(heading)
+        before = (ahead > 0.1) & (np.abs(aside) < BROAD)
+        gap = ahead[before] - 0.5 * (vehicles["length"][before] + a["length"])
+        made.gaps.append(float(np.clip(gap.min(initial=REACH), 0.0, REACH)))
+        made.speeds.append(float(a["speed"]))
+
+
+def divergence(a: Sequence[float], b: Sequence[float], low: float, high: float, bins: int) -> float:
+    """Jensen-Shannon divergence in bits of two samples, counted in so many bins; NaN where one is empty."""
+    if not len(a) or not len(b):
+        return float("nan")
+    p, q = (np.histogram(np.clip(one, low, high), bins, (low, high))[0] + 1e-9 for one in (a, b))
+    p, q = p / p.sum(), q / q.sum()
+    middle = 0.5 * (p + q)
+    return float(0.5 * (p * np.log2(p / middle)).sum() + 0.5 * (q * np.log2(q / middle)).sum())
+
+
+def interval(parts: Sequence[Counts], rate: Callable[[Counts], float], seed: int = 0) -> tuple[float, float]:
+    """The 95% interval of a rate over drives, by drawing drives again (bootstrap)."""
+    random = np.random.default_rng(seed)
+    plain = [
+        Counts(**{name: getattr(part, name) for name in Counts.__dataclass_fields__ if name not in BINS})
+        for part in parts
+    ]
+    drawn = [rate(Counts.joined([plain[n] for n in random.integers(len(plain), size=len(plain))])) for _ in range(400)]
+    return float(np.quantile(drawn, 0.025)), float(np.quantile(drawn, 0.975))

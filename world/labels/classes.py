@@ -1,0 +1,123 @@
+"""What a pixel shows, as Cityscapes numbers it (Cordts et al. 2016, its label ids), from a G-buffer's surfaces and instances."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from world.render.materials import Surface
+from world.scene.objects import AGENT, PROP, Kind
+
+PROP_BASE, AGENT_BASE = 1, -1  # a G-buffer's instance is PROP_BASE + index, or AGENT_BASE - id
+
+
+class Label(IntEnum):
+    """Cityscapes' label ids of what is drawn here."""
+
+    UNLABELED = 0
+    STATIC = 4
+    DYNAMIC = 5
+    ROAD = 7
+    SIDEWALK = 8
+    BUILDING = 11
+    WALL = 12
+    FENCE = 13
+    POLE = 17
+    TRAFFIC_LIGHT = 19
+    TRAFFIC_SIGN = 20
+    VEGETATION = 21
+    TERRAIN = 22
+    SKY = 23
+    PERSON = 24
+    RIDER = 25
+    CAR = 26
+    TRUCK = 27
+    BUS = 28
+    BICYCLE = 33
+
+
+OF_SURFACE = {
+    Surface.SKY: Label.SKY,
+    Surface.ASPHALT: Label.ROAD,
+    Surface.PAINT: Label.ROAD,
+    Surface.PAVEMENT: Label.SIDEWALK,
+    Surface.GROUND: Label.TERRAIN,
+    Surface.WALL: Label.BUILDING,
+    Surface.GLASS: Label.BUILDING,
+    Surface.ROOF: Label.BUILDING,
+    Surface.FOLIAGE: Label.VEGETATION,
+    Surface.BARK: Label.VEGETATION,
+    Surface.METAL: Label.POLE,
+}
+OF_KIND = {
+    Kind.CAR: Label.CAR,
+    Kind.POLICE: Label.CAR,
+    Kind.VAN: Label.CAR,
+    Kind.AMBULANCE: Label.CAR,
+    Kind.LORRY: Label.TRUCK,
+    Kind.FIRE_ENGINE: Label.TRUCK,
+    Kind.BUS: Label.BUS,
+    Kind.BICYCLE: Label.BICYCLE,
+    Kind.PERSON: Label.PERSON,
+    Kind.CHILD: Label.PERSON,
+    Kind.DOG: Label.DYNAMIC,
+    Kind.DEER: Label.DYNAMIC,
+    Kind.CONE: Label.DYNAMIC,
+    Kind.BOARD: Label.DYNAMIC,
+    Kind.DEBRIS: Label.DYNAMIC,
+    Kind.HOUSE: Label.BUILDING,
+    Kind.TREE: Label.VEGETATION,
+    Kind.HEDGE: Label.VEGETATION,
+    Kind.LAMP: Label.POLE,
+    Kind.SIGNAL: Label.POLE,
+    Kind.SIGN: Label.POLE,
+    Kind.FENCE: Label.FENCE,
+    Kind.WALL: Label.WALL,
+    Kind.BENCH: Label.STATIC,
+    Kind.BIN: Label.STATIC,
+    Kind.BOLLARD: Label.POLE,
+    Kind.SHELTER: Label.STATIC,
+}
+HEAD, FACE = 2.2, 2.1  # m above the ground from which on a signal's post bears its head, and a sign's its face
+BODY = (Surface.CLOTH, Surface.SKIN)  # of a bicycle it is who rides it
+
+
+def semantic(
+    surface: np.ndarray, instance: np.ndarray, height: np.ndarray, agents: np.ndarray, props: np.ndarray
+) -> np.ndarray:
+    """Label of every pixel, uint8 [H, W].
+
+    surface uint8 and instance int32 [H, W] are a G-buffer's, height float [H, W] is m above the ground; agents AGENT [A] and props PROP [P]
+    are the scene's. The head of a signal and the face of a sign are told from their posts by where they are.
+    """
+    assert agents.dtype == AGENT and props.dtype == PROP
+    table = np.full(256, int(Label.STATIC), np.uint8)
+    for material, label in OF_SURFACE.items():
+        table[int(material)] = int(label)
+    out = table[surface]
+    kind = _kinds(instance, agents, props)
+    by_kind = np.zeros(64, np.uint8)
+    for one, label in OF_KIND.items():
+        by_kind[int(one)] = int(label)
+    out = np.where(kind > 0, by_kind[kind], out)
+    out[(kind == Kind.BICYCLE) & np.isin(surface, [int(one) for one in BODY])] = int(Label.RIDER)
+    out[(kind == Kind.SIGNAL) & (height > HEAD)] = int(Label.TRAFFIC_LIGHT)
+    out[(kind == Kind.SIGN) & (height > FACE)] = int(Label.TRAFFIC_SIGN)
+    return np.asarray(out, np.uint8)
+
+
+def _kinds(instance: np.ndarray, agents: np.ndarray, props: np.ndarray) -> np.ndarray:
+    """Kind of every pixel's instance, int64 [H, W]; 0 for none."""
+    kind = np.zeros(instance.shape, np.int64)
+    if len(props):
+        standing = (instance >= PROP_BASE) & (instance < PROP_BASE + len(props))
+        kind[standing] = props["kind"][instance[standing] - PROP_BASE]
+    there = agents[agents["kind"] != int(Kind.NONE)]
+    if len(there):
+        there = there[np.argsort(there["id"])]
+        mine = AGENT_BASE - instance
+        place = np.clip(np.searchsorted(there["id"], mine), 0, len(there) - 1)
+        moves = (instance < 0) & (there["id"][place] == mine)
+        kind[moves] = there["kind"][place[moves]]
+    return kind

@@ -1,0 +1,24 @@
+"""Every format by the name that one asks for."""
+
+from __future__ import annotations
+
+from world.labels.formats.coco import Coco
+from world.labels.formats.kitti import Kitti
+from world.labels.formats.mcap import Mcap
+from world.labels.formats.nuscenes import NuScenes
+from world.labels.formats.opendrive import OpenDrive
+from world.labels.formats.openscenario import OpenScenario
+from world.labels.formats.rerun import Rerun
+from world.labels.formats.webdataset import WebDataset
+from world.labels.formats.writer import Writer
+
+FORMATS: dict[str, type[Writer]] = {
+    "coco": Coco,
+    "kitti": Kitti,
+    "nuscenes": NuScenes,
+    "mcap": Mcap,
+    "rerun": Rerun,
+    "webdataset": WebDataset,
+    "opendrive": OpenDrive,
+    "openscenario": OpenScenario,
+}

@@ -1,0 +1,98 @@
+"""Rerun's recordings (.rrd), a file a drive, on the timeline `time`: pictures with depth, classes and boxes on their cameras, everybody and the lanes in the world."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from world.labels.cameras import extrinsics, intrinsics
+from world.labels.classes import Label
+from world.labels.fisheye import Fisheye
+from world.labels.formats.writer import Drive, Writer, jpeg
+from world.labels.poses import of_heading
+from world.labels.record import Record
+
+SHADES = {  # Cityscapes' palette
+    Label.ROAD: (128, 64, 128),
+    Label.SIDEWALK: (244, 35, 232),
+    Label.BUILDING: (70, 70, 70),
+    Label.WALL: (102, 102, 156),
+    Label.FENCE: (190, 153, 153),
+    Label.POLE: (153, 153, 153),
+    Label.TRAFFIC_LIGHT: (250, 170, 30),
+    Label.TRAFFIC_SIGN: (220, 220, 0),
+    Label.VEGETATION: (107, 142, 35),
+    Label.TERRAIN: (152, 251, 152),
+    Label.SKY: (70, 130, 180),
+    Label.PERSON: (220, 20, 60),
+    Label.RIDER: (255, 0, 0),
+    Label.CAR: (0, 0, 142),
+    Label.TRUCK: (0, 0, 70),
+    Label.BUS: (0, 60, 100),
+    Label.BICYCLE: (119, 11, 32),
+}
+
+
+class Rerun(Writer):
+    bytes_a_pixel = 8.0
+    package, wants = "rerun", "Rerun's recordings"
+
+    def begin(self, drive: Drive) -> None:
+        import rerun as rr
+
+        self._to = rr.RecordingStream("lucidrive", recording_id=drive.name)
+        self._to.save(self.folder / f"{drive.name}.rrd")
+        about = rr.AnyValues(synthetic=True, task=drive.task, seed=drive.seed, place=drive.place.name)
+        self._to.log("about", about, static=True)
+        self._to.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
+        classes = [(int(label), label.name.lower(), SHADES.get(label, (0, 0, 0))) for label in Label]
+        self._to.log("/", rr.AnnotationContext(classes), static=True)
+        for name, camera in self.cameras.cameras.items():
+            pose, at = extrinsics(camera), f"world/car/{name}"
+            self._to.log(at, rr.Transform3D(translation=pose[:3, 3], mat3x3=pose[:3, :3]), static=True)
+            if not isinstance(camera, Fisheye):  # Rerun has no lens but the pinhole
+                lens = rr.Pinhole(
+                    image_from_camera=intrinsics(camera),
+                    resolution=[camera.width, camera.height],
+                    camera_xyz=rr.ViewCoordinates.RDF,
+                )
+                self._to.log(at, lens, static=True)
+        self._lanes: tuple[int, ...] | None = None
+
+    def add(self, record: Record) -> None:
+        import rerun as rr
+
+        to, ego = self._to, record.ego
+        to.set_time("time", duration=record.seconds)
+        w, x, y, z = of_heading(ego.heading)
+        to.log(
+            "world/car", rr.Transform3D(translation=[ego.x, ego.y, 0.0], quaternion=rr.Quaternion(xyzw=[x, y, z, w]))
+        )
+        for name in ("speed", "yaw_rate", "steer", "accel"):
+            to.log(f"ego/{name}", rr.Scalars(getattr(ego, name)))
+        turned = [of_heading(track.heading) for track in record.tracks]
+        boxes = rr.Boxes3D(
+            centers=[track.centre for track in record.tracks],
+            sizes=[track.size for track in record.tracks],
+            quaternions=[rr.Quaternion(xyzw=[x, y, z, w]) for w, x, y, z in turned],
+            labels=[f"{track.kind.name.lower()} {track.number}" for track in record.tracks],
+            show_labels=False,
+        )
+        to.log("world/tracks", boxes)
+        lanes = tuple(lane.number for lane in record.lanes)
+        if lanes != self._lanes:
+            self._lanes = lanes
+            lines = [np.c_[lane.line, np.full(len(lane.line), 0.05)] for lane in record.lanes]
+            to.log("world/lanes", rr.LineStrips3D(lines))
+        for name, seen in record.seen.items():
+            at, truth = f"world/car/{name}", seen.truth
+            to.log(f"{at}/picture", rr.EncodedImage(contents=jpeg(seen.picture), media_type="image/jpeg"))
+            depth = np.where(np.isfinite(truth.depth), truth.depth, 0).astype(np.float32)
+            to.log(f"{at}/depth", rr.DepthImage(depth, meter=1.0))
+            to.log(f"{at}/semantic", rr.SegmentationImage(truth.semantic))
+            corners = np.array([box.seen for box in truth.boxes], np.float32).reshape(-1, 4)
+            labels = [f"{box.track.kind.name.lower()} {box.track.number}" for box in truth.boxes]
+            to.log(f"{at}/boxes", rr.Boxes2D(array=corners, array_format=rr.Box2DFormat.XYXY, labels=labels))
+
+    def end(self) -> None:
+        self._to.flush()
+        self._to.disconnect()

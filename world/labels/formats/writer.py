@@ -1,0 +1,179 @@
+"""What writes labelled drives in a format, and what several of them share."""
+
+from __future__ import annotations
+
+import io
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from world.controls import DT
+from world.labels.cameras import CameraSet, distortion, extrinsics, intrinsics
+from world.labels.record import Record
+from world.scene.state import Place
+
+QUALITY = 95  # of JPEGs
+FINE = 256.0  # of a depth PNG a metre, as KITTI has it; 0: no depth, or 256 m and more
+ORIGIN = 1_600_000_000_000_000  # microseconds: when every drive begins, for formats that want a date
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """Which drive the next records are of. name: unlike any other's, of letters, digits, - and _; task: what it shows, in a sentence."""
+
+    name: str
+    place: Place
+    task: str
+    seed: int = 0
+    about: Mapping[str, Any] | None = None
+
+
+class Writer(ABC):
+    """Writes drives into a folder of its own: begin, add each record, end; close when all are there. Use it in a `with`."""
+
+    package = ""  # that it needs
+    wants = ""  # what it is, where a package is missing
+    draws = True  # whether it wants pictures
+    bytes_a_pixel = 2.0  # of the disk, at most, with all labels
+
+    @classmethod  # noqa: B027 (what a format does not need, does nothing)
+    def check(cls, cameras: CameraSet) -> None:
+        """Before any work: DataError where the format has no place for such cameras."""
+
+    def __init__(self, folder: Path, cameras: CameraSet) -> None:
+        self.folder, self.cameras = folder, cameras
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @abstractmethod
+    def begin(self, drive: Drive) -> None: ...
+
+    @abstractmethod
+    def add(self, record: Record) -> None: ...
+
+    def end(self) -> None:  # noqa: B027
+        """The drive is over."""
+
+    def close(self) -> None:  # noqa: B027
+        """All drives are there: what is written last."""
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+
+
+class Rows:
+    """A JSON list on the disk that grows by a row and is never held."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.count = path, 0
+        self._file = path.open("w", encoding="utf-8")
+        self._file.write("[")
+
+    def add(self, row: Any) -> None:
+        self._file.write(("\n" if not self.count else ",\n") + dumps(row))
+        self.count += 1
+
+    def close(self) -> None:
+        if not self._file.closed:
+            self._file.write("\n]\n")
+            self._file.close()
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return np.round(value.astype(np.float64), 4).tolist() if value.dtype.kind == "f" else value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(type(value).__name__)
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def png(picture: np.ndarray) -> bytes:
+    """Of uint8 [H, W] or [H, W, 3], or uint16 [H, W]."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def depth_levels(depth: np.ndarray) -> np.ndarray:
+    """Depth in m as uint16 [H, W] of FINE steps a metre; 0 where there is none."""
+    near = np.isfinite(depth) & (depth < 65535 / FINE)
+    return np.where(near, np.rint(np.where(near, depth, 0) * FINE), 0).astype(np.uint16)
+
+
+def calibration(cameras: CameraSet) -> dict[str, Any]:
+    """Of each camera: size, matrix, model and coefficients of its distortion, pose on the car; for JSON."""
+    return {
+        name: {
+            "width": camera.width,
+            "height": camera.height,
+            "intrinsics": intrinsics(camera),
+            "model": distortion(camera)[0],
+            "distortion": list(distortion(camera)[1]),
+            "camera_to_car": extrinsics(camera),
+        }
+        for name, camera in cameras.cameras.items()
+    }
+
+
+def described(record: Record) -> dict[str, Any]:
+    """A record without pictures, for JSON: in world coordinates, m, rad, m/s."""
+    return {
+        "index": record.index,
+        "seconds": record.seconds,
+        "ego": {name: getattr(record.ego, name) for name in record.ego.__slots__},
+        "facts": {name: getattr(record.facts, name) for name in record.facts.__slots__},
+        "tracks": [
+            {
+                "track": one.number,
+                "class": one.kind.name.lower(),
+                "centre": one.centre,
+                "size": one.size,
+                "heading": one.heading,
+                "velocity": one.velocity,
+            }
+            for one in record.tracks
+        ],
+        "signals": [{name: getattr(one, name) for name in one.__slots__} for one in record.signals],
+        "lanes": [one.number for one in record.lanes],
+        "boxes": {
+            name: [
+                {
+                    "track": box.track.number,
+                    "class": box.track.kind.name.lower(),
+                    "seen": box.seen,
+                    "whole": box.whole,
+                    "visible": box.visible,
+                }
+                for box in seen.truth.boxes
+            ]
+            for name, seen in record.seen.items()
+        },
+    }
+
+
+def microseconds(record: Record) -> int:
+    """Since the drive began."""
+    return round(record.seconds / DT) * round(DT * 1e6)

@@ -1,0 +1,110 @@
+"""All that is true of a moment of a drive, in one record: our car, everybody else, signals, lanes, and what each camera sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.controls import DT, FPS
+from world.labels.cameras import Camera, CameraSet
+from world.labels.fisheye import Fisheye
+from world.labels.near import Lane, Signal, drivable_near, lanes_near, signals_near
+from world.labels.tracks import Track, tracks_of
+from world.labels.truth import Truth, truth_of
+from world.labels.wide import wide
+from world.render.renderer import Renderer
+from world.scene.facts import Facts, facts
+from world.scene.state import SceneState
+
+REACH = 240.0  # m round the car within which everybody is in the record: farther than anybody is drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Ego:
+    """Our car: rear axle (x, y) in m, heading in rad, speed m/s, yaw rate rad/s; steer and accel in [-1, 1] and the Command it was driven with; `Lights`."""
+
+    x: float
+    y: float
+    heading: float
+    speed: float
+    yaw_rate: float
+    steer: float
+    accel: float
+    command: int
+    lights: int
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """picture uint8 [H, W, 3] of a camera and the truth of it."""
+
+    picture: np.ndarray
+    truth: Truth
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A moment. index: of the record in its drive; seconds since its beginning; tracks: nearest first, in sight or not; lanes, drivable (polygons
+    [N, 2]), signals: near the car; seen: by the camera's name. In world coordinates, m."""
+
+    index: int
+    seconds: float
+    ego: Ego
+    facts: Facts
+    tracks: tuple[Track, ...]
+    signals: tuple[Signal, ...]
+    lanes: tuple[Lane, ...]
+    drivable: tuple[np.ndarray, ...]
+    seen: Mapping[str, Seen]
+
+
+def records(
+    states: Sequence[SceneState], cameras: CameraSet, renderer: Renderer, row: int = 0, draw: bool = True
+) -> Iterator[Record]:
+    """Of the drive whose steps these are, at the cameras' rate; flow is since the record before. draw: whether cameras see anything."""
+    before = None
+    for index, state in enumerate(states[:: FPS // cameras.rate]):
+        yield record(index, state, cameras if draw else None, renderer, row, before, states[0])
+        before = state
+
+
+def record(
+    index: int,
+    state: SceneState,
+    cameras: CameraSet | None,
+    renderer: Renderer,
+    row: int = 0,
+    before: SceneState | None = None,
+    first: SceneState | None = None,
+) -> Record:
+    """One moment; `first`: the drive's, from which its seconds count. Without cameras nothing is seen."""
+    named = cameras.cameras if cameras is not None else {}
+    seen = {name: see(camera, state, renderer, row, before) for name, camera in named.items()}
+    since = int(state.clock[row]) - (int(first.clock[row]) if first is not None else 0)
+    return Record(
+        index,
+        since * DT,
+        ego_of(state, row),
+        facts(state, row),
+        tracks_of(state, row, REACH),
+        signals_near(state, row),
+        lanes_near(state, row),
+        drivable_near(state, row),
+        seen,
+    )
+
+
+def ego_of(state: SceneState, row: int = 0) -> Ego:
+    ego = state.ego[row]
+    real = {name: float(ego[name]) for name in ("x", "y", "heading", "speed", "yaw_rate", "steer", "accel")}
+    return Ego(**real, command=int(ego["command"]), lights=int(ego["lights"]))
+
+
+def see(camera: Camera, state: SceneState, renderer: Renderer, row: int = 0, before: SceneState | None = None) -> Seen:
+    """A camera's picture with the truth of it; flow is since `before`."""
+    if isinstance(camera, Fisheye):
+        return Seen(*wide(camera, state, renderer, row, before))
+    shot = renderer.shot(state, camera, row, before=before)
+    return Seen(shot.picture, truth_of(shot, state, renderer, row, before))

@@ -1,0 +1,88 @@
+"""Who is there, seen or not: every road user and parked vehicle as a box in the world with a number of its own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.render.assets.agents import agents_mesh, parked_mesh
+from world.render.mesh import Mesh
+from world.scene.objects import SIZES, VEHICLES, Kind
+from world.scene.state import SceneState
+
+PARKED = 1 << 28  # a parked vehicle's number is that and its index among what stands
+EDGES = tuple((i, j) for i in range(8) for j in range(i + 1, 8) if (i ^ j).bit_count() == 1)  # of a box, by its corners
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A box in the world. number: the same while the drive lasts, in sight or not; centre (x, y, z), size (length, width, height): m;
+    heading: rad; velocity (x, y): m/s; accel: m/s2; lights: `Lights`. agent, prop: its row among the state's agents or what stands, -1 for none.
+    """
+
+    number: int
+    kind: Kind
+    centre: tuple[float, float, float]
+    size: tuple[float, float, float]
+    heading: float
+    velocity: tuple[float, float]
+    accel: float = 0.0
+    lights: int = 0
+    agent: int = -1
+    prop: int = -1
+
+    def corners(self) -> np.ndarray:
+        """float64 [8, 3], in the world; two corners whose indices differ in one bit share an edge."""
+        ahead, aside, up = np.meshgrid([-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5], indexing="ij")
+        ahead, aside = ahead.ravel() * self.size[0], aside.ravel() * self.size[1]
+        cos, sin = math.cos(self.heading), math.sin(self.heading)
+        x, y, z = self.centre
+        return np.stack(
+            [x + ahead * cos - aside * sin, y + ahead * sin + aside * cos, z + up.ravel() * self.size[2]], 1
+        )
+
+
+def tracks_of(state: SceneState, row: int = 0, reach: float = math.inf) -> tuple[Track, ...]:
+    """Whoever is on the road, and parked vehicles, within `reach` m of our car; nearest first."""
+    agents, props, ego = state.agents[row], state.places[row].props, state.ego[row]
+    out = []
+    for index in np.flatnonzero(agents["kind"] != int(Kind.NONE)):
+        one = agents[index]
+        size = (float(one["length"]), float(one["width"]), float(one["height"]))
+        heading, speed = float(one["heading"]), float(one["speed"])
+        out.append(
+            Track(
+                int(one["id"]),
+                Kind(int(one["kind"])),
+                (float(one["x"]), float(one["y"]), size[2] / 2),
+                size,
+                heading,
+                (speed * math.cos(heading), speed * math.sin(heading)),
+                float(one["accel"]),
+                int(one["lights"]),
+                agent=int(index),
+            )
+        )
+    near = np.hypot(props["x"] - ego["x"], props["y"] - ego["y"]) <= reach
+    for index in np.flatnonzero(near & np.isin(props["kind"], [int(kind) for kind in VEHICLES])):
+        one, kind = props[index], Kind(int(props["kind"][index]))
+        centre = float(one["x"]), float(one["y"]), float(one["z"]) + SIZES[kind][2] / 2
+        out.append(
+            Track(PARKED + int(index), kind, centre, SIZES[kind], float(one["heading"]), (0.0, 0.0), prop=int(index))
+        )
+
+    def away(track: Track) -> float:
+        return math.hypot(track.centre[0] - ego["x"], track.centre[1] - ego["y"])
+
+    return tuple(sorted((track for track in out if away(track) <= reach), key=away))
+
+
+def mesh_of(track: Track, state: SceneState, row: int = 0) -> Mesh:
+    """As it is drawn."""
+    if track.prop >= 0:
+        return parked_mesh(state.places[row].props[track.prop])
+    ego = state.ego[row]
+    one = state.agents[row][track.agent : track.agent + 1]
+    return agents_mesh(one, float(ego["x"]), float(ego["y"]), 0.1 * float(state.clock[row]))[0]

@@ -1,0 +1,133 @@
+"""What a fisheye sees and what is true of it, read from pinhole pictures (`world.labels.fisheye`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.labels.fisheye import Fisheye, Sides, axes_of, project, rig_of, sides
+from world.labels.tracks import EDGES, Track, mesh_of, tracks_of
+from world.labels.truth import Box, Truth, bounds, cut, layers
+from world.render.renderer import Renderer, Shot
+from world.scene.state import SceneState
+
+ALONG = np.linspace(0.0, 1.0, 9)[:, None]  # of an edge, which a fisheye bends
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """A fisheye in the world. eye float64 [3]; axes float64 [3, 3]: right, down, forward as rows."""
+
+    eye: np.ndarray
+    axes: np.ndarray
+
+
+def pose(camera: Fisheye, x: float, y: float, heading: float) -> Pose:
+    """Where it is when the rear axle is at (x, y)."""
+    cos, sin = math.cos(heading), math.sin(heading)
+    turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+    eye = turn @ [camera.ahead, camera.left, camera.up] + [x, y, 0.0]
+    return Pose(eye, axes_of(camera) @ turn.T)
+
+
+def wide(
+    camera: Fisheye, state: SceneState, renderer: Renderer, row: int = 0, before: SceneState | None = None
+) -> tuple[np.ndarray, Truth]:
+    """Its picture uint8 [H, W, 3] and the truth of it; flow is since `before`."""
+    found, own = sides(camera), axes_of(camera)
+    shots = [renderer.shot(state, rig_of(camera, axes @ own, found.size), row, before=before) for axes in found.axes]
+    there = tracks_of(state, row)
+    made = [layers(shot, state, there, row, before) for shot in shots]
+    depth, classes, instance, moved = (_nearest(found, [one[k] for one in made]) for k in range(4))
+    # Along the ray instead of along each side's axis.
+    forward = np.stack([found.rays @ axes[2] for axes in found.axes], -1)
+    share = np.take_along_axis(forward, np.maximum(found.which, 0)[..., None], -1)[..., 0]
+    depth = np.where(found.which >= 0, depth / np.maximum(share, 1e-6), np.inf).astype(np.float32)
+    here = pose(camera, *_place(state, row))
+    flow = np.zeros((*depth.shape, 2), np.float32)
+    if before is not None:
+        flow = _flow(camera, here, pose(camera, *_place(before, row)), found, depth, moved)
+    shown = [track for track in there if track.number + 1 in np.unique(instance)]
+    boxes = _boxes(camera, here, shown, instance, _visible(shown, shots, made, state, renderer, row))
+    return _picture(found, shots), Truth(depth, classes, instance, flow, moved, boxes)
+
+
+def _place(state: SceneState, row: int) -> tuple[float, float, float]:
+    ego = state.ego[row]
+    return float(ego["x"]), float(ego["y"]), float(ego["heading"])
+
+
+def points_of(camera: Fisheye, here: Pose, depth: np.ndarray) -> np.ndarray:
+    """Where every pixel's point lies in the world, float64 [H, W, 3]; infinite for the sky."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(here.eye + (sides(camera).rays @ here.axes) * depth[..., None].astype(np.float64))
+
+
+def _nearest(found: Sides, pictures: list[np.ndarray]) -> np.ndarray:
+    """Of every pixel the nearest one's label; zero beyond the limit."""
+    stack = np.stack(pictures)
+    last = found.size - 1
+    x, y = (np.clip(np.floor(where), 0, last).astype(int) for where in (found.x, found.y))
+    out = stack[np.maximum(found.which, 0), y, x]
+    out[found.which < 0] = 0
+    return out
+
+
+def _picture(found: Sides, shots: list[Shot]) -> np.ndarray:
+    """Read between pixels; black beyond the limit."""
+    stack = np.stack([shot.picture for shot in shots]).astype(np.float32)
+    last, which = found.size - 1, np.maximum(found.which, 0)
+    x, y = (np.clip(where - 0.5, 0, last) for where in (found.x, found.y))
+    left, top = np.minimum(x.astype(int), last - 1), np.minimum(y.astype(int), last - 1)
+    fx, fy = (x - left)[..., None], (y - top)[..., None]
+    upper = stack[which, top, left] * (1 - fx) + stack[which, top, left + 1] * fx
+    lower = stack[which, top + 1, left] * (1 - fx) + stack[which, top + 1, left + 1] * fx
+    out = np.round(upper * (1 - fy) + lower * fy).astype(np.uint8)
+    out[found.which < 0] = 0
+    return out
+
+
+def _flow(camera: Fisheye, here: Pose, then: Pose, found: Sides, depth: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """float32 [H, W, 2] to where every point was; of the sky by the turn alone."""
+    far = ~np.isfinite(depth)
+    was = points_of(camera, here, np.where(far, np.float32(1e6), depth)) - moved
+    pixels, inside = project(camera, ((was - then.eye) @ then.axes.T).reshape(-1, 3))
+    height, width = depth.shape
+    middle = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
+    flow = (pixels.reshape(height, width, 2) - middle).astype(np.float32)
+    flow[(found.which < 0) | ~inside.reshape(height, width)] = 0
+    return flow
+
+
+def _visible(
+    shown: list[Track],
+    shots: list[Shot],
+    made: Sequence[tuple[np.ndarray, ...]],
+    state: SceneState,
+    renderer: Renderer,
+    row: int,
+) -> list[float]:
+    """Share of each that nothing hides, in the sides' pixels."""
+    meshes = [mesh_of(track, state, row) for track in shown]
+    whole = np.sum([renderer.alone(meshes, shot.view) for shot in shots], axis=0) if shown else []
+    mine = [sum((one[2] == track.number + 1).sum() for one in made) for track in shown]
+    return [min(1.0, float(count / max(1.0, pixels))) for count, pixels in zip(mine, whole, strict=True)]
+
+
+def _boxes(
+    camera: Fisheye, here: Pose, shown: list[Track], instance: np.ndarray, visible: list[float]
+) -> tuple[Box, ...]:
+    out = []
+    for track, share in zip(shown, visible, strict=True):
+        corners = track.corners()
+        edges = np.concatenate([corners[i] + (corners[j] - corners[i]) * ALONG for i, j in EDGES])
+        pixels, inside = project(camera, (edges - here.eye) @ here.axes.T)
+        if not inside.any():
+            continue
+        whole = cut(pixels[inside, 0], pixels[inside, 1], camera.width, camera.height)
+        if whole is not None:
+            out.append(Box(track, bounds(instance == track.number + 1)[0], whole, share))
+    return tuple(sorted(out, key=lambda box: math.dist(box.track.centre[:2], here.eye[:2])))

@@ -1,0 +1,307 @@
+"""The tokenizer of what stands still: the arms of a junction and what stands along a street, as tokens and back.
+
+`STREETS` and `ROADSIDE` are the tables of all fields, their bins and their tokens. A value comes back from its token within half a bin;
+what lies outside a field's bounds comes back at the bound. The tokens of moving road users are `motion_tokens`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+from world.errors import DataError
+from world.scene.graph import Point
+from world.scene.objects import Kind
+from world.scene.plots import HOUSE_LOOKS
+
+EVEN, LOGARITHMIC, ROUND = range(3)  # Field.spacing: equal steps, equal ratios, equal steps of a full turn
+MOST_LANES = 4  # of a street, each way
+LANES = (MOST_LANES + 1) ** 2 - 1  # ways to share lanes out between out and into, one at least
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A number in [low, high] as one of `count` bins, whose middles are the values that come back; the outermost ones are the bounds.
+
+    ROUND: rad in [-pi, pi), `low` and `high` are not looked at.
+    """
+
+    name: str
+    count: int
+    low: float = 0.0
+    high: float = 0.0
+    spacing: int = EVEN
+
+    def bin(self, value: float) -> int:
+        """The bin nearest to a value. DataError for what is no number."""
+        if not math.isfinite(value):
+            raise DataError(f"The {self.name} of a street's element is no number; mend the map that it comes from.")
+        if self.spacing == ROUND:
+            return math.floor((value + math.pi) / math.tau * self.count) % self.count
+        value = min(max(value, self.low), self.high)
+        if self.spacing == LOGARITHMIC:
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return round(share * (self.count - 1))
+
+    def value(self, bin: int) -> float:
+        """The middle of a bin."""
+        if self.spacing == ROUND:
+            return (bin + 0.5) * math.tau / self.count - math.pi
+        share = bin / (self.count - 1)
+        if self.spacing == LOGARITHMIC:
+            return float(self.low * (self.high / self.low) ** share)
+        return self.low + share * (self.high - self.low)
+
+    def error(self, value: float) -> float:
+        """The most that a value within the bounds may be off when it comes back."""
+        if self.spacing == ROUND:
+            return math.pi / self.count
+        if self.spacing == LOGARITHMIC:
+            return value * ((self.high / self.low) ** (0.5 / (self.count - 1)) - 1)
+        return 0.5 * (self.high - self.low) / (self.count - 1)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Fields that have tokens of their own one after the other, then BEGIN and END of a sequence."""
+
+    fields: tuple[Field, ...]
+
+    @cached_property
+    def _spans(self) -> dict[str, tuple[Field, int]]:
+        """Every field with its first token."""
+        firsts = accumulate((field.count for field in self.fields), initial=0)
+        return {field.name: (field, first) for field, first in zip(self.fields, firsts, strict=False)}
+
+    def first(self, name: str) -> int:
+        """The first token of a field."""
+        return self._spans[name][1]
+
+    def field(self, name: str) -> Field:
+        return self._spans[name][0]
+
+    def token(self, name: str, value: float) -> int:
+        field, first = self._spans[name]
+        return first + field.bin(value)
+
+    def value(self, name: str, token: int) -> float:
+        """The value of a field's token. DataError where the token is another's."""
+        field, first = self._spans[name]
+        if not 0 <= token - first < field.count:
+            raise DataError(f"Token {token} is no {name}; take tokens of this version's tokenizer.")
+        return field.value(token - first)
+
+    def span(self, name: str) -> slice:
+        """The tokens of a field."""
+        field, first = self._spans[name]
+        return slice(first, first + field.count)
+
+    @cached_property
+    def begin(self) -> int:
+        return sum(field.count for field in self.fields)
+
+    @property
+    def end(self) -> int:
+        return self.begin + 1
+
+    @property
+    def size(self) -> int:
+        return self.begin + 2
+
+
+# direction: from the heading of arrival; length in m; bend: how far the middle lies left of the chord, by its length.
+# lanes: out * (MOST_LANES + 1) + into - 1, so that there is one at least. signals: of the junction, once, before its arms.
+STREETS = Vocabulary(
+    (
+        Field("signals", 2, 0, 1),
+        Field("direction", 120, spacing=ROUND),
+        Field("length", 56, 24.0, 320.0, LOGARITHMIC),
+        Field("bend", 17, -0.2, 0.2),
+        Field("lanes", LANES, 0, LANES - 1),
+    )
+)
+ARM_FIELDS = ("direction", "length", "bend", "lanes")
+MOST_ARMS = 5  # that one junction grows
+STREET_TOKENS = 2 + len(ARM_FIELDS) * MOST_ARMS + 1  # of a sequence at most, BEGIN and END included
+
+
+@dataclass(frozen=True, slots=True)
+class NewArm:
+    """A street that leaves a junction. direction: rad from the heading of arrival, left positive; length: of its chord in m;
+    bend: how far its middle lies left of the chord, as a share of the length; lanes out of the junction and into it, 0 to 4, one of them at least."""
+
+    direction: float
+    length: float
+    bend: float
+    out: int
+    into: int
+
+
+def encode_arms(signals: bool, arms: Sequence[NewArm]) -> list[int]:
+    """A junction as tokens without BEGIN: its signals, its arms counter-clockwise from behind, END. DataError: more than MOST_ARMS."""
+    if len(arms) > MOST_ARMS:
+        raise DataError(f"A junction of {len(arms)} new arms has no tokens; there may be {MOST_ARMS}.")
+    tokens = [STREETS.token("signals", signals)]
+    for arm in sorted(arms, key=lambda arm: STREETS.token("direction", arm.direction)):
+        lanes = lanes_bin(_lanes(arm.out), _lanes(arm.into))
+        values = (arm.direction, arm.length, arm.bend, lanes)
+        tokens += [STREETS.token(name, value) for name, value in zip(ARM_FIELDS, values, strict=True)]
+    return [*tokens, STREETS.end]
+
+
+def decode_arms(tokens: Sequence[int]) -> tuple[bool, list[NewArm]]:
+    """The junction of tokens that `encode_arms` made. DataError where they are none."""
+    if not tokens or tokens[-1] != STREETS.end or len(tokens) % len(ARM_FIELDS) != 2:
+        raise DataError("These tokens are no junction; take tokens of this version's tokenizer.")
+    return bool(STREETS.value("signals", tokens[0])), [
+        decode_arm(tokens[at : at + len(ARM_FIELDS)]) for at in range(1, len(tokens) - 1, len(ARM_FIELDS))
+    ]
+
+
+def decode_arm(tokens: Sequence[int]) -> NewArm:
+    """One arm of its four tokens."""
+    direction, length, bend, lanes = (
+        STREETS.value(name, token) for name, token in zip(ARM_FIELDS, tokens, strict=True)
+    )
+    return NewArm(direction, length, bend, *lanes_of(round(lanes)))
+
+
+def lanes_bin(out: int, into: int) -> int:
+    """The bin of an arm's lanes; of an arm without any, the one of a lane each way."""
+    return out * (MOST_LANES + 1) + into - 1 if out or into else lanes_bin(1, 1)
+
+
+def lanes_of(bin: int) -> tuple[int, int]:
+    """(out, into) of a bin."""
+    return divmod(bin + 1, MOST_LANES + 1)
+
+
+def bends(start: Point, end: Point, bend: float) -> tuple[Point, ...]:
+    """The points between two ends of a street whose middle lies `bend` times its chord left of that; none for a straight one."""
+    if abs(bend) < 1e-6:
+        return ()
+    (x0, y0), (x1, y1) = start, end
+    return tuple(
+        (
+            x0 + t * (x1 - x0) - 4 * bend * t * (1 - t) * (y1 - y0),
+            y0 + t * (y1 - y0) + 4 * bend * t * (1 - t) * (x1 - x0),
+        )
+        for t in (0.25, 0.5, 0.75)
+    )
+
+
+def _lanes(count: int) -> int:
+    return min(max(count, 0), MOST_LANES)
+
+
+STRETCH, OVER = (
+    64.0,
+    16.0,
+)  # m of a street's side that one sequence tells of, and how far beyond a side's ends things stand
+KINDS = (
+    Kind.HOUSE, Kind.TREE, Kind.HEDGE, Kind.FENCE, Kind.WALL, Kind.CAR,
+    Kind.LAMP, Kind.BENCH, Kind.BIN, Kind.SHELTER, Kind.BOLLARD,
+)  # fmt: skip
+BARRIERS = frozenset({Kind.HEDGE, Kind.FENCE, Kind.WALL})
+
+# s: m along the stretch, of the middle; behind: m from the kerb, near (on a pavement) and far; width along the kerb, depth away from it.
+ROADSIDE = Vocabulary(
+    (
+        Field("kind", len(KINDS), 0, len(KINDS) - 1),
+        Field("s", 193, -OVER, STRETCH + OVER),
+        Field("near", 32, 0.0, 3.1),
+        Field("far", 70, 3.2, 37.7),
+        Field("width", 64, 1.0, 22.0),
+        Field("depth", 10, 4.0, 22.0),
+        Field("floors", 8, 1, 8),
+        Field("look", HOUSE_LOOKS, 0, HOUSE_LOOKS - 1),
+        Field("crown", 26, 1.5, 7.75),
+        Field("height", 36, 2.0, 12.5),
+        Field("nose", 2, 0, 1),
+    )
+)
+SHAPE_FIELDS: dict[Kind, tuple[str, ...]] = {  # after kind, s and near or far
+    Kind.HOUSE: ("width", "depth", "floors", "look"),
+    Kind.TREE: ("crown", "height"),
+    Kind.CAR: ("nose",),
+    **dict.fromkeys(BARRIERS, ("width",)),
+}
+MOST_OBJECTS = 40  # of a stretch
+ROADSIDE_TOKENS = 2 + MOST_OBJECTS * 5
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Something beside a street, in the coordinates of a stretch of one side. s: m along the kerb, of its middle; behind: m from the
+    kerb; width along the kerb, depth away from it and height in m, where the kind leaves them open; nose: 1 where a car looks at the
+    street."""
+
+    kind: Kind
+    s: float
+    behind: float
+    width: float = 0.0
+    depth: float = 0.0
+    floors: int = 0
+    look: int = 0
+    crown: float = 0.0
+    height: float = 0.0
+    nose: int = 0
+
+
+def encode_standing(one: Standing) -> list[int]:
+    """One object as tokens. DataError for a kind that has none."""
+    if one.kind not in KINDS:
+        raise DataError(f"A {one.kind.name.lower()} beside a street has no tokens; there are: {_names()}.")
+    near = "near" if one.behind < ROADSIDE.field("far").low - 0.05 else "far"
+    tokens = [
+        ROADSIDE.token("kind", KINDS.index(one.kind)),
+        ROADSIDE.token("s", one.s),
+        ROADSIDE.token(near, one.behind),
+    ]
+    return tokens + [ROADSIDE.token(name, float(getattr(one, name))) for name in SHAPE_FIELDS.get(one.kind, ())]
+
+
+def encode_stretch(objects: Sequence[Standing]) -> list[int]:
+    """A stretch as tokens without BEGIN: what stands along it in order of s, END; what is over MOST_OBJECTS is left out."""
+    ordered = sorted((encode_standing(one) for one in objects), key=lambda tokens: (tokens[1], tokens[2], tokens))
+    return [token for tokens in ordered[:MOST_OBJECTS] for token in tokens] + [ROADSIDE.end]
+
+
+def decode_stretch(tokens: Sequence[int]) -> list[Standing]:
+    """What `encode_stretch` was given. DataError where the tokens are no stretch."""
+    if not tokens or tokens[-1] != ROADSIDE.end:
+        raise DataError("These tokens are no stretch of a street; take tokens of this version's tokenizer.")
+    found, at = [], 0
+    while at < len(tokens) - 1:
+        count = 3 + len(SHAPE_FIELDS.get(kind_of(tokens[at]), ()))
+        found.append(decode_standing(tokens[at : at + count]))
+        at += count
+    return found
+
+
+def decode_standing(tokens: Sequence[int]) -> Standing:
+    """One object of its tokens. DataError where they are none."""
+    kind = kind_of(tokens[0])
+    shape = SHAPE_FIELDS.get(kind, ())
+    if len(tokens) != 3 + len(shape):
+        raise DataError(f"{len(tokens)} tokens are no {kind.name.lower()}; take tokens of this version's tokenizer.")
+    near = "near" if tokens[2] < ROADSIDE.first("far") else "far"
+    s, behind = ROADSIDE.value("s", tokens[1]), ROADSIDE.value(near, tokens[2])
+    found = {name: ROADSIDE.value(name, token) for name, token in zip(shape, tokens[3:], strict=True)}
+    width, depth, crown, height = (found.get(name, 0.0) for name in ("width", "depth", "crown", "height"))
+    floors, look, nose = (round(found.get(name, 0.0)) for name in ("floors", "look", "nose"))
+    return Standing(kind, s, behind, width, depth, floors, look, crown, height, nose)
+
+
+def kind_of(token: int) -> Kind:
+    """The kind that an object's first token says."""
+    return KINDS[round(ROADSIDE.value("kind", token))]
+
+
+def _names() -> str:
+    return ", ".join(kind.name.lower() for kind in KINDS)

@@ -1,0 +1,139 @@
+"""Lessons in what stands along a street: stretches of lined networks as tokens, with what a stretch sees; kept as a file a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from world.dynamics.roadside import USES, conditions, rows_of
+from world.errors import DataError
+from world.processes import each, in_turn
+from world.scene import roadside
+from world.scene.build import build
+from world.scene.frontage import Ground
+from world.scene.graph import RoadGraph, without_traps
+from world.scene.hd_map import HDMap
+from world.scene.places import ENDING, FOLDER, load
+from world.scene.plots import Prop
+from world.scene.stretches import props_of, standings, stretches
+from world.scene.tokens import ROADSIDE, ROADSIDE_TOKENS, encode_stretch
+from world.town.network import SPLITS
+from world.town.plans import FIRST, made
+from world.train.uses import lined_as
+
+VERSION = 2
+ABOUT = "roadsides.json"
+OTHERWISE = 0.3  # share of streets that are lined otherwise than by the rules
+RADIUS = 260.0  # m of a network around its middle
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """rows float16 [N, ROWS, FEATURES], there bool [N, ROWS], conditions int [N, C], tokens int16 [N, L]: END last, then -1."""
+
+    rows: np.ndarray
+    there: np.ndarray
+    conditions: np.ndarray
+    tokens: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def lessons_of(place: HDMap, props: np.ndarray, random: np.random.Generator) -> Lessons:
+    """One a stretch, wave after wave, as they are dreamt: a wave sees all that stands in those before it."""
+    every = stretches(place)
+    objects, ground = standings(every, props), Ground.of(place)
+    uses = {
+        shape.street: str(random.choice(USES[1:])) if random.random() < OTHERWISE else USES[0]
+        for shape in place.streets
+    }
+    things: list[Prop] = []
+    found: list[tuple[np.ndarray, np.ndarray, tuple[int, int], list[int]]] = []
+    for wave in sorted({(one.corner, one.wave) for one in every}):
+        after: list[Prop] = []
+        for stretch, own in zip(every, objects, strict=True):
+            if (stretch.corner, stretch.wave) != wave:
+                continue
+            use = uses[stretch.side.street]
+            standing = lined_as(use, stretch, own, random)
+            told = conditions(place.graph.look, use)
+            found.append((*rows_of(stretch, place, ground, things), told, encode_stretch(standing)))
+            after += [prop for one in standing for prop in props_of(stretch, one)]
+        things += after
+    tokens = np.full((len(found), ROADSIDE_TOKENS), -1, np.int16)
+    for k, (*_, own_tokens) in enumerate(found):
+        tokens[k, : len(own_tokens)] = own_tokens
+    return Lessons(
+        np.stack([one[0] for one in found]).astype(np.float16),
+        np.stack([one[1] for one in found]),
+        np.array([one[2] for one in found], np.int64),
+        tokens,
+    )
+
+
+def write(split: str, number: int, folder: Path) -> None:
+    """The lessons of one network, or of a shipped town where the number is below none: whole or not at all."""
+    graph = load(FOLDER / f"town-{-1 - number}{ENDING}") if number < 0 else middle(made(split, number)[1], RADIUS)
+    place = build(graph)
+    lessons = lessons_of(place, roadside.line(place), np.random.default_rng([FIRST[split], number + 1000]))
+    aside = folder / f".{number:06d}.tmp.npz"
+    np.savez_compressed(
+        aside, rows=lessons.rows, there=lessons.there, conditions=lessons.conditions, tokens=lessons.tokens
+    )
+    aside.replace(folder / f"{number:06d}.npz")
+
+
+def middle(graph: RoadGraph, radius: float) -> RoadGraph:
+    """The part of a graph within so many m of its middle."""
+    xy = np.array([(j.x, j.y) for j in graph.junctions])
+    near = np.hypot(*(xy - np.median(xy, 0)).T) < radius
+    streets = tuple(street for street in graph.streets if near[street.start] and near[street.end])
+    return without_traps(RoadGraph(graph.junctions, streets, graph.look))
+
+
+def collect(
+    folder: Path, count: int, split: str, workers: int = 1, report: Callable[[int, int], None] | None = None
+) -> None:
+    """Lessons of so many networks, and of the split's shipped towns; those that are there stay. DataError for a folder of another split."""
+    if split not in FIRST:
+        raise DataError(f"There is no split '{split}'; there are: {', '.join(FIRST)}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    about, told = folder / ABOUT, json.dumps({"version": VERSION, "split": split})
+    if about.exists() and about.read_text() != told:
+        raise DataError(f"{folder} holds roadsides of another split or version; name another folder.")
+    about.write_text(told)
+    numbers = [*range(count), *(-1 - town for town in SPLITS[split] if split == "train")]
+    missing = [(split, k, folder) for k in numbers if not (folder / f"{k:06d}.npz").exists()]
+    running = each(write, missing, workers, folder) if workers > 1 else in_turn(write, missing)
+    for done, _ in enumerate(running):
+        if report:
+            report(len(numbers) - len(missing) + done + 1, len(numbers))
+
+
+def lessons_in(folder: Path) -> Lessons:
+    """All of a folder. DataError where there are none, or a damaged file."""
+    found: list[Lessons] = []
+    for path in sorted(folder.glob("[0-9-]*.npz")):
+        try:
+            with np.load(path) as file:
+                found.append(Lessons(file["rows"], file["there"], file["conditions"], file["tokens"]))
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise DataError(f"{path} is damaged ({error}); delete it, and it is made again.") from error
+    if not found:
+        raise DataError(f"{folder} holds no roadsides; let `lucidrive train roadside` make some.")
+    return Lessons(*(np.concatenate([getattr(one, name) for one in found]) for name in Lessons.__dataclass_fields__))
+
+
+def batch(lessons: Lessons, numbers: Sequence[int] | np.ndarray) -> tuple[np.ndarray, ...]:
+    """rows [B, ROWS, FEATURES], there, conditions, tokens [B, L] (BEGIN first), what comes after each [B, L] (-100: nothing)."""
+    own = lessons.tokens[numbers].astype(np.int64)
+    longest = int((own >= 0).sum(1).max())
+    after = np.where(own >= 0, own, -100)[:, :longest]
+    tokens = np.concatenate([np.full((len(own), 1), ROADSIDE.begin), np.maximum(own, 0)], 1)[:, :longest]
+    rows = lessons.rows[numbers].astype(np.float32)
+    return rows, lessons.there[numbers], lessons.conditions[numbers], tokens, after

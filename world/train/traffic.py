@@ -1,0 +1,202 @@
+"""Trains the learnt traffic: by imitation of our rules and of SUMO's drivers, then on its own drives in which things befall it.
+
+Own drives whose moments the rules label: Ross, Gordon, Bagnell 2011, arXiv 1011.0686. A killed run goes on with the same call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from world.dynamics.traffic import Traffic
+from world.dynamics.traffic_net import SIZES
+from world.errors import DataError
+from world.scene.places import towns
+from world.train.compute import Compute
+from world.train.loop import Report, Schedule, TrainingLoop
+from world.train.traffic_card import ship
+from world.train.traffic_drives import Job, driven
+from world.train.traffic_network import Net, loss_of
+from world.train.traffic_samples import Both, Samples, load, save
+
+FIRST_SEED = 2 * 10**6  # of drives by rules; those of its own drives and of SUMO's follow, evaluation's are below
+OWN_SEED, HELD_SEED, SUMO_SEED = 10**6, 2 * 10**6, 3 * 10**6  # beyond FIRST_SEED
+OWN_SHARE = 0.4  # of a batch, in the rounds after its own drives
+HELD = 8192  # samples of a validation, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The defaults are those of the long run.
+
+    drives by rules of `seconds`; `sumo` drives a training town of `sumo_seconds`, 0: none; then `rounds`: in each `own_drives`
+    of `seconds` and training on them beside what came before. shares: of the minutes, for vehicles' and people's imitation; the
+    rest is the rounds'.
+    """
+
+    drives: int = 240
+    seconds: float = 90.0
+    sumo: int = 1
+    sumo_seconds: float = 400.0
+    rounds: int = 4
+    own_drives: int = 40
+    held: int = 9
+    batch: int = 768
+    rate: float = 1e-3
+    shares: tuple[float, float] = (0.45, 0.2)
+
+
+def train_traffic(
+    out: Path,
+    minutes: float,
+    *,
+    recipe: Recipe | None = None,
+    compute: Compute | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    report: Report | None = None,
+) -> Path:
+    """Drives and trains in `out`, and writes the weights to `out/traffic`; that folder. `minutes` of training, drives not counted.
+
+    Raises DataError for a recipe without drives, SimulatorError where SUMO is asked for and missing.
+    """
+    recipe, compute = recipe or Recipe(), (compute or Compute()).joined()
+    if min(recipe.drives, recipe.held) < 1 or recipe.batch < 4:
+        raise DataError(
+            "Traffic learns from drives: ask for at least one to train on, one to validate on, and batches of 4."
+        )
+    note = report or (lambda fraction, text: None)
+    first = FIRST_SEED * (seed + 1)
+    with compute.main_first():
+        jobs = [Job(first + n, recipe.seconds) for n in range(recipe.drives)]
+        data = drives(jobs, out / "data" / "rules", workers, partial(_tell, note, "drives by rules"))
+        held_jobs = [Job(first + HELD_SEED + n, recipe.seconds, "validation") for n in range(recipe.held)]
+        held = drives(held_jobs, out / "data" / "held-out", workers, partial(_tell, note, "drives to validate on"))
+        data += sumo(recipe, first + SUMO_SEED, out / "data" / "sumo", partial(_tell, note, "SUMO's drives"))
+    nets: dict[str, Net] = {}
+    for (name, size), share in zip(SIZES.items(), recipe.shares, strict=True):
+        train, check = (Samples.joined((both[name] for both in part), size) for part in (data, held))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            nets[name] = Net(size).to(compute.device)
+        _fit(nets[name], name, out, minutes * share, (train, None), check, recipe, compute, seed, report)
+    own: list[Both] = []
+    for number in range(recipe.rounds):
+        traffic = Traffic(nets["vehicles"].network(), nets["people"].network(), guard=number % 2 == 0)
+        with compute.main_first():
+            begin = first + OWN_SEED + number * recipe.own_drives
+            jobs = [Job(begin + n, recipe.seconds, traffic=traffic) for n in range(recipe.own_drives)]
+            tell = partial(_tell, note, f"its own drives, round {number + 1} of {recipe.rounds}")
+            own += drives(jobs, out / "data" / f"own-{number:02d}", workers, tell)
+        size = SIZES["vehicles"]
+        sets = [Samples.joined((both["vehicles"] for both in part), size) for part in (data, own, held)]
+        share = minutes * (1.0 - sum(recipe.shares)) / recipe.rounds
+        gentle = replace(recipe, rate=0.4 * recipe.rate)
+        name = f"vehicles-round-{number + 1}"
+        _fit(nets["vehicles"], name, out, share, (sets[0], sets[1]), sets[2], gentle, compute, seed, report)
+    if compute.main:
+        said = {"seed": seed, "minutes": minutes, "drives": len(data), "own drives": len(own), "recipe": asdict(recipe)}
+        ship(nets, out, said)
+    return out / "traffic"
+
+
+def _tell(note: Report, what: str, share: float) -> None:
+    note(share, what)
+
+
+def drives(jobs: Sequence[Job], folder: Path, workers: int, tell: Callable[[float], None]) -> list[Both]:
+    """The samples of every job, in order; those driven before are read from the folder."""
+    paths = [folder / f"{job.seed}.npz" for job in jobs]
+    missing = [(job, path) for job, path in zip(jobs, paths, strict=True) if not path.exists()]
+    if workers < 2 or len(missing) < 2:
+        for n, (job, path) in enumerate(missing):
+            tell(n / len(jobs))
+            save(driven(job), path)
+    else:
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            results = pool.map(driven, [job for job, _ in missing])
+            for n, ((_, path), both) in enumerate(zip(missing, results, strict=True)):
+                tell(n / len(jobs))
+                save(both, path)
+    return [load(path) for path in paths]
+
+
+def sumo(recipe: Recipe, first: int, folder: Path, tell: Callable[[float], None]) -> list[Both]:
+    """SUMO's drives in the training towns, each in a process of its own; none where the recipe asks for none."""
+    names = towns()["train"]
+    jobs = [(name, recipe.sumo_seconds, first + n) for n, name in enumerate(names * recipe.sumo)]
+    paths = [folder / f"{name}-{seed}.npz" for name, _, seed in jobs]
+    for n, (job, path) in enumerate(zip(jobs, paths, strict=True)):
+        if not path.exists():
+            tell(n / len(jobs))
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                save(pool.submit(_sumo_job, *job).result(), path)
+    return [load(path) for path in paths]
+
+
+def _sumo_job(name: str, seconds: float, seed: int) -> Both:
+    from world.train.traffic_sumo import sumo_samples
+
+    return sumo_samples(name, seconds, seed)
+
+
+def _fit(
+    net: Net,
+    name: str,
+    out: Path,
+    minutes: float,
+    sets: tuple[Samples, Samples | None],
+    held: Samples,
+    recipe: Recipe,
+    compute: Compute,
+    seed: int,
+    report: Report | None,
+) -> None:
+    """Trains on the first set, with OWN_SHARE of each batch from the second if there is one; the average of the weights stays."""
+    if not len(sets[0]) or not len(held):
+        raise DataError("Nobody was on the road in these drives; ask for more of them, or longer ones.")
+    schedule = Schedule(minutes, recipe.rate, warmup=100, fall=0.3, ema=0.998, validate_minutes=max(0.5, minutes / 6))
+    loop = TrainingLoop(name, out, net, schedule, compute)
+    random, device = np.random.default_rng([seed, loop.step]), compute.device
+    own = sets[1] if sets[1] is not None and len(sets[1]) else None
+
+    def losses_of(step: int) -> Iterator[dict[str, Tensor]]:
+        of_own = int(OWN_SHARE * recipe.batch) if own is not None else 0
+        parts = [_drawn(sets[0], random, recipe.batch - of_own)] + ([_drawn(own, random, of_own)] if own else [])
+        columns = [torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True)]
+        for rows in compute.shares(recipe.batch):
+            with compute.autocast():
+                batch = [column[rows].to(device) for column in columns]
+                yield _loss(net, batch)
+
+    def validate() -> dict[str, float]:
+        rows = np.linspace(0, len(held) - 1, min(HELD, len(held))).astype(int)
+        with torch.inference_mode():
+            batch = [torch.from_numpy(column).to(device) for column in _rows(held, rows)]
+            return {key: float(value) for key, value in _loss(net, batch).items()}
+
+    loop.run(losses_of, validate, report)
+    net.load_state_dict(loop.ema)
+
+
+def _loss(net: Net, batch: Sequence[Tensor]) -> dict[str, Tensor]:
+    own, near, counts, first, second, weight = batch
+    return loss_of(net(own, near, counts), first, second, weight, net.size)
+
+
+def _drawn(samples: Samples, random: np.random.Generator, count: int) -> tuple[np.ndarray, ...]:
+    return _rows(samples, random.integers(len(samples), size=count))
+
+
+def _rows(samples: Samples, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """own, near float32; counts, first, second int64; weight float32."""
+    kinds = (np.float32, np.float32, np.int64, np.int64, np.int64, np.float32)
+    return tuple(getattr(samples, name)[rows].astype(kind) for name, kind in zip(Samples.__slots__, kinds, strict=True))

@@ -1,0 +1,221 @@
+"""What traffic learns from: recorded drives, as what each road user was told and the tokens of what it then did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from world.dynamics.observe_vehicles import AIM
+from world.dynamics.people_arrive import SLIDE, WAY
+from world.dynamics.spawn import edge
+from world.dynamics.tables import Tables
+from world.dynamics.traffic import Drive, Observed, observed
+from world.dynamics.traffic_net import PERSON, SIZES, VEHICLE, Size
+from world.errors import DataError
+from world.scene.motion_tokens import (
+    ACCELERATIONS,
+    BACK,
+    ON,
+    PACES,
+    STANDS,
+    STEP_OUT,
+    STOP,
+    TO_LEFT,
+    TO_RIGHT,
+    acceleration_token,
+    across_token,
+    nearest,
+)
+
+HORIZON, LONGER, BETWEEN = 5, 10, 5  # steps: a token's, that of a role's aim, from one sample to the next
+UNTOLD = -1  # a token that is not known, and not learnt
+_ASIDE = 0.45  # m/s from which a person steps aside
+_SLIDE = 1  # of AGENT.memory of those with a role: m/s to the left
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """One drive, T steps. ego: EGO [T, 1]; agents: AGENT [T, AGENTS]; aims float64 [T, AGENTS]: m left of its lane that a vehicle aims for.
+
+    places: the tables, one or T (signals of their own); styles [AGENTS] or [T, AGENTS]; sides, levels [T]: of the event in force.
+    changes_in: steps within which a lane change that is to come counts as decided. people: whether they teach, too.
+    """
+
+    places: Sequence[Tables]
+    seed: int
+    ego: np.ndarray
+    agents: np.ndarray
+    aims: np.ndarray
+    styles: np.ndarray
+    sides: np.ndarray
+    levels: np.ndarray
+    first_clock: int = 0
+    changes_in: int = 3
+    people: bool = True
+
+    def drive(self, k: int) -> Drive:
+        """The moment k, as the traffic's step is told of it."""
+        place = self.places[k if len(self.places) > 1 else 0]
+        agents = self.agents[k].copy()
+        free = (agents["kind"] != 0) & (agents["mode"] == 0) & ~np.isnan(self.aims[max(0, k - 1)])
+        agents["mode"][free] = 1
+        agents["memory"][free, AIM] = self.aims[max(0, k - 1)][free]
+        clock = self.first_clock + k
+        side, level = float(self.sides[k]), float(self.levels[k])
+        return Drive(place, np.uint64(self.seed), clock, self.ego[k], agents, False, 1.0, side, level)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """float16 own [N, OWN], near [N, most, NEAR]; uint8 count [N]; int8 first, second [N]: tokens, UNTOLD: not known; weight float16 [N]."""
+
+    own: np.ndarray
+    near: np.ndarray
+    count: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    weight: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+    @classmethod
+    def joined(cls, parts: Iterable[Samples], size: Size) -> Samples:
+        """All of them in order; `size` says what none of them looks like."""
+        parts = [part for part in parts if len(part)] or [cls.none(size)]
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    @classmethod
+    def none(cls, size: Size) -> Samples:
+        shapes = ((size.own,), (size.most, size.near), (), (), (), ())
+        kinds = (np.float16, np.float16, np.uint8, np.int8, np.int8, np.float16)
+        return cls(*(np.zeros((0, *shape), kind) for shape, kind in zip(shapes, kinds, strict=True)))
+
+
+Both = dict[str, Samples]  # "vehicles", "people"
+
+
+def save(both: Both, path: Path) -> None:
+    """Written aside and then renamed, so that what is there is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".new.npz")
+    arrays = {f"{name}.{field.name}": getattr(both[name], field.name) for name in SIZES for field in fields(Samples)}
+    np.savez(aside, **arrays)
+    aside.rename(path)
+
+
+def load(path: Path) -> Both:
+    """DataError where the file is damaged or of another version."""
+    try:
+        with np.load(path) as file:
+            both = {n: Samples(*(file[f"{n}.{field.name}"] for field in fields(Samples))) for n in SIZES}
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} holds no traffic ({error}); delete it to have it driven again.") from error
+    for name, size in SIZES.items():
+        if both[name].own.shape[1:] != (size.own,) or both[name].near.shape[1:] != (size.most, size.near):
+            raise DataError(f"{path} is of another version; delete its folder to begin anew.")
+    return both
+
+
+def samples_of(recording: Recording) -> Both:
+    """The samples of a recording, every half second one of each road user that lives long enough."""
+    parts: dict[str, list[Samples]] = {name: [] for name in SIZES}
+    for k in range(LONGER, len(recording.agents) - LONGER, BETWEEN):
+        drive = recording.drive(k)
+        styles = recording.styles[k] if recording.styles.ndim == 2 else recording.styles
+        told = observed(drive, True, styles)
+        groups = [("vehicles", VEHICLE)] + ([("people", PERSON)] if recording.people else [])
+        for name, size in groups:
+            parts[name].append(_labelled(recording, k, told, name, size))
+    return {name: Samples.joined(parts[name], size) for name, size in SIZES.items()}
+
+
+def _labelled(recording: Recording, k: int, told: Observed, name: str, size: Size) -> Samples:
+    group = told.vehicles if name == "vehicles" else told.people
+    tokens = np.full((len(group.own), 2), UNTOLD, np.int8)
+    for slot in np.flatnonzero(group.row >= 0).tolist():
+        label = (_vehicle if name == "vehicles" else _person)(recording, k, slot)
+        if label is not None:
+            tokens[group.row[slot]] = label
+    return picked(group.own, group.near, group.count, tokens, np.ones(len(tokens)), tokens[:, 0] != UNTOLD)
+
+
+def picked(
+    own: np.ndarray, near: np.ndarray, count: np.ndarray, tokens: np.ndarray, weight: np.ndarray, kept: np.ndarray
+) -> Samples:
+    """The kept rows as samples."""
+    return Samples(
+        own[kept].astype(np.float16),
+        near[kept].astype(np.float16),
+        count[kept].astype(np.uint8),
+        tokens[kept, 0].astype(np.int8),
+        tokens[kept, 1].astype(np.int8),
+        weight[kept].astype(np.float16),
+    )
+
+
+def _same(recording: Recording, k: int, slot: int, later: int) -> bool:
+    """Whether a slot holds the same road user in the same part `later` steps on."""
+    now, then = recording.agents[k, slot], recording.agents[k + later, slot]
+    return bool(now["id"] == then["id"] and then["kind"] != 0 and now["role"] == then["role"])
+
+
+def _vehicle(recording: Recording, k: int, slot: int) -> tuple[int, int] | None:
+    """The tokens of a vehicle, None where it is gone too soon."""
+    now = recording.agents[k, slot]
+    if now["role"] != 0 and now["mode"] >= 100:
+        return _player(recording, k, slot)
+    if not _same(recording, k, slot, HORIZON):
+        return None
+    then = recording.agents[k + HORIZON, slot]
+    lanes = recording.places[0].lanes
+    first = acceleration_token(float(now["speed"]), float(then["speed"]))
+    lane = int(now["lane"])
+    kept = float(edge(lanes, lane, int(now["kind"])))
+    if lanes["junction"][lane] >= 0:
+        return first, across_token(0, kept, kept)
+    if now["goal"] >= 0 or (abs(now["left"] - kept) > 0.4 and recording.changes_in > 3):
+        return first, UNTOLD
+    change = 0
+    for later in range(1, recording.changes_in + 1):
+        after = recording.agents[k + later, slot]
+        to = int(after["goal"]) if after["goal"] >= 0 else int(after["lane"])
+        if to != lane and after["id"] == now["id"]:
+            change = 1 if to == lanes["left"][lane] else -1 if to == lanes["right"][lane] else 0
+            break
+    aim = float(recording.aims[k, slot])
+    return first, across_token(change, kept if np.isnan(aim) else aim, kept)
+
+
+def _player(recording: Recording, k: int, slot: int) -> tuple[int, int] | None:
+    """The tokens of a vehicle with a role: what it does at once, and where it is bound for across its way."""
+    if not _same(recording, k, slot, LONGER):
+        return None
+    soon, then = recording.agents[k + 1, slot], recording.agents[k + LONGER, slot]
+    first = STOP if soon["speed"] < STANDS else int(nearest(ACCELERATIONS, float(soon["accel"])))
+    aim = float(then["left"] + then["memory"][_SLIDE] / 2.5)
+    if recording.agents[k, slot]["lane"] != then["lane"]:
+        return first, UNTOLD
+    lane = int(then["lane"])
+    kept = float(edge(recording.places[0].lanes, lane, int(then["kind"]))) if lane >= 0 else 0.0
+    return first, int(across_token(0, aim, kept))
+
+
+def _person(recording: Recording, k: int, slot: int) -> tuple[int, int] | None:
+    """The tokens of a person, None where it is gone too soon."""
+    if not _same(recording, k, slot, HORIZON):
+        return None
+    now, then = recording.agents[k, slot], recording.agents[k + HORIZON, slot]
+    if now["role"] != 0 and now["mode"] >= 100:
+        return int(nearest(PACES, float(recording.agents[k + 3, slot]["speed"]))), STEP_OUT
+    first = int(nearest(PACES, float(then["speed"])))
+    way = float(now["memory"][WAY])
+    if now["lane"] == then["lane"] and then["memory"][WAY] * way < 0:
+        return first, BACK
+    aside = way * float(recording.agents[k + 2, slot]["memory"][SLIDE])
+    if abs(aside) < _ASIDE:
+        return first, ON
+    return first, TO_LEFT if aside > 0 else TO_RIGHT

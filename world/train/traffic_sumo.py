@@ -1,0 +1,243 @@
+"""SUMO's traffic in a shipped town as a recording on our own map, with headways and tempers that vary by driver (extra `sim`).
+
+Vehicles are found on our lanes; their way through a junction is known in hindsight. Signals show what SUMO's show. People are seen
+and teach nothing: those of our rules do. One simulation a process.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from world.controls import DT, FPS
+from world.dynamics.spawn import edge
+from world.dynamics.step import blank_ego
+from world.dynamics.tables import Tables, tables
+from world.scene.hd_map import HDMap
+from world.scene.objects import AGENT, SIZES, Kind
+from world.scene.places import load_place
+from world.scene.query import AMBER, GREEN, RED, locate, project
+from world.scene.state import AGENTS
+from world.train.traffic_samples import Both, Recording, samples_of
+
+WARM_UP = 200  # steps that are not recorded
+FAR = 1e6  # m: where our car is, which SUMO has none of here
+LONG = 1e6  # s, a signal's cycle: one table says one colour
+AHEAD = 10  # steps within which a lane change that SUMO is about to make counts as decided
+BADLY = 0.06  # of drivers brake hard for nothing now and then
+_KINDS = {"car": Kind.CAR, "van": Kind.VAN, "lorry": Kind.LORRY, "bus": Kind.BUS}
+
+
+@dataclass(slots=True)
+class _Track:
+    """One vehicle over time: its slot, temper, factor on the limit, and (step, lane) for each step."""
+
+    slot: int
+    style: float
+    wish: float
+    rows: list[tuple[int, int]] = field(default_factory=list)
+
+
+def sumo_samples(name: str, seconds: float, seed: int) -> Both:
+    """The samples of SUMO's traffic in a town. SimulatorError: no SUMO."""
+    return samples_of(record(name, seconds, seed))
+
+
+def record(name: str, seconds: float, seed: int) -> Recording:
+    """SUMO's traffic in a shipped town for so many seconds. SimulatorError: no SUMO."""
+    import libsumo
+
+    from world.town.network import load
+    from world.town.traffic import Traffic
+
+    place = load_place(name)
+    traffic, rng = Traffic(load(int(name.rpartition("-")[2])), seed), random.Random(seed)
+    there, known, tracks = tables(place.map), dict[str, _Track](), dict[int, _Track]()
+    links = _links(libsumo, place.map)
+    frames: list[np.ndarray] = []
+    places: list[Tables] = []
+    styles: list[np.ndarray] = []
+    try:
+        for tick in range(WARM_UP + int(seconds * FPS)):
+            traffic.step(0.0, 0.0)
+            if tick < WARM_UP:
+                continue
+            names = list(libsumo.vehicle.getIDList())[
+                : AGENTS - 30
+            ]  # SUMO's car of ours, which it drives, is one of them
+            known = {one: known[one] for one in names if one in known}
+            for one in names:
+                if one not in known:
+                    known[one] = _met(libsumo, one, known, rng)
+            tracks |= {id(track): track for track in known.values()}
+            frames.append(_frame(libsumo, place.map, names, known, len(frames)))
+            places.append(there._replace(signals=_signals(libsumo, there, links, (len(frames) - 1) * DT)))
+            style = np.full(AGENTS, 0.5)
+            for one in names:
+                style[known[one].slot] = known[one].style
+            styles.append(style)
+            _brake_for_nothing(libsumo, names, known, rng)
+    finally:
+        traffic.close()
+    agents = np.stack(frames)
+    for track in tracks.values():
+        _in_hindsight(place.map, agents, track)
+    ego = blank_ego()
+    ego["x"], ego["y"] = FAR, FAR
+    steps = len(agents)
+    return Recording(
+        places, seed, np.stack([ego] * steps), agents, _aims(place.map, agents), np.stack(styles), np.zeros(steps),
+        np.ones(steps), changes_in=AHEAD, people=False,
+    )  # fmt: skip
+
+
+def _met(sumo: object, name: str, known: dict[str, _Track], rng: random.Random) -> _Track:
+    """A vehicle that is new: a slot of its own and a temper, which SUMO is told."""
+    vehicle = sumo.vehicle  # type: ignore[attr-defined]
+    taken = {track.slot for track in known.values()}
+    slot = next(k for k in range(AGENTS) if k not in taken)
+    style, wish = rng.random(), rng.uniform(0.75, 1.1)
+    vehicle.setSpeedFactor(name, wish)
+    vehicle.setTau(name, 2.0 - 1.3 * style)
+    vehicle.setMinGap(name, 3.2 - 1.7 * style)
+    vehicle.setAccel(name, (2.4 if vehicle.getTypeID(name) == "car" else 1.6) * (0.75 + 0.5 * style))
+    return _Track(slot, style, wish)
+
+
+def _brake_for_nothing(sumo: object, names: list[str], known: dict[str, _Track], rng: random.Random) -> None:
+    """Some drivers now and then brake hard, so that those behind them show what they then do."""
+    vehicle = sumo.vehicle  # type: ignore[attr-defined]
+    for name in names:
+        if known[name].style * 997 % 1.0 < BADLY and rng.random() < 0.01 and vehicle.getSpeed(name) > 4.0:
+            vehicle.slowDown(name, rng.uniform(0.0, 3.0), rng.uniform(0.8, 2.0))
+
+
+def _frame(sumo: object, place: HDMap, names: list[str], known: dict[str, _Track], k: int) -> np.ndarray:
+    """Everybody at a moment, AGENT [AGENTS]; vehicles with their lane as it seems, 30 people at most."""
+    agents = np.zeros(AGENTS, AGENT)
+    for name in ("lane", "next", "goal"):
+        agents[name] = -1
+    vehicle, person = sumo.vehicle, sumo.person  # type: ignore[attr-defined]
+    for name in names:
+        track = known[name]
+        a = agents[track.slot : track.slot + 1]
+        kind = _KINDS.get(vehicle.getTypeID(name), Kind.CAR)
+        heading, length = math.radians(90.0 - vehicle.getAngle(name)), vehicle.getLength(name)
+        x, y = vehicle.getPosition(name)
+        if abs(x) > FAR / 2:
+            continue
+        a["kind"], a["id"] = int(kind), 1 + int("".join(filter(str.isdigit, name)) or 0)
+        a["x"], a["y"] = x - 0.5 * length * math.cos(heading), y - 0.5 * length * math.sin(heading)
+        a["heading"], a["speed"], a["accel"] = heading, vehicle.getSpeed(name), vehicle.getAcceleration(name)
+        a["length"], a["width"], a["height"] = length, vehicle.getWidth(name), SIZES[kind][2]
+        a["wish"] = track.wish
+        lane, s, left = locate(place, float(a["x"][0]), float(a["y"][0]), heading)
+        a["lane"], a["s"], a["left"] = lane, s, left
+        track.rows.append((k, lane))
+    slots = (slot for slot in range(AGENTS - 1, -1, -1) if agents["kind"][slot] == 0)
+    for name, slot in zip(person.getIDList(), slots, strict=False):
+        a = agents[slot : slot + 1]
+        a["kind"], a["id"] = int(Kind.PERSON), (1 << 29) + int("".join(filter(str.isdigit, name)) or 0)
+        a["x"], a["y"] = person.getPosition(name)
+        a["heading"], a["speed"] = math.radians(90.0 - person.getAngle(name)), person.getSpeed(name)
+        a["length"], a["width"], a["height"] = SIZES[Kind.PERSON]
+    return agents
+
+
+def _in_hindsight(place: HDMap, agents: np.ndarray, track: _Track) -> None:
+    """Fills in which connection a vehicle takes at each junction, from the lanes that it came from and comes out on."""
+    lanes = place.lanes
+    count, last = len(track.rows), -1
+    before, after = np.full(count, -1), np.full(count, -1)
+    for n, (_, lane) in enumerate(track.rows):
+        last = lane if lane >= 0 and lanes["junction"][lane] < 0 else last
+        before[n] = last
+    ahead = -1  # the lane that it comes out on, for as long as it is on the street before
+    for n in range(count - 1, -1, -1):
+        after[n] = ahead
+        lane = track.rows[n][1]
+        if lane < 0 or lanes["junction"][lane] >= 0:
+            after[n] = ahead = before[n + 1] if n + 1 < count and track.rows[n + 1][1] == before[n + 1] else ahead
+        elif ahead >= 0 and _way(lanes, lane) == _way(lanes, ahead):
+            after[n] = -1
+    for n, (k, lane) in enumerate(track.rows):
+        a = agents[k, track.slot : track.slot + 1]
+        through = _connection(place, int(before[n]), int(after[n])) if before[n] >= 0 and after[n] >= 0 else -1
+        if lane >= 0 and lanes["junction"][lane] < 0:
+            a["next"] = through
+            continue
+        a["lane"] = through
+        if through >= 0:
+            s, left, _ = project(lanes, place.points, through, float(a["x"][0]), float(a["y"][0]))
+            a["s"], a["left"] = s, left
+
+
+def _way(lanes: np.ndarray, lane: int) -> tuple[int, int]:
+    """A street and which way along it."""
+    return int(lanes["street"][lane]), int(lanes["forward"][lane])
+
+
+def _connection(place: HDMap, lane: int, coming: int) -> int:
+    """The connection from a lane to one behind the junction, or at least between their streets; -1: none."""
+    lanes = place.lanes
+    inside = np.flatnonzero(lanes["junction"] == lanes["end_junction"][lane])
+    best, found = 9, -1
+    for c in inside.tolist():
+        source, target = int(lanes["source"][c]), int(lanes["target"][c])
+        cost = 2 * (source != lane) + (target != coming)
+        if cost < best and _way(lanes, source) == _way(lanes, lane) and _way(lanes, target) == _way(lanes, coming):
+            best, found = cost, c
+    return found
+
+
+def _aims(place: HDMap, agents: np.ndarray) -> np.ndarray:
+    """m left of its lane's centre line that a vehicle aims for, [T, AGENTS]; SUMO's keep to the middle."""
+    aims = np.full(agents.shape, np.nan)
+    driving = (agents["kind"] >= 1) & (agents["kind"] <= 5) & (agents["lane"] >= 0)
+    aims[driving] = edge(place.lanes, 0, int(Kind.CAR))
+    return aims
+
+
+def _links(sumo: object, place: HDMap) -> dict[tuple[str, int], int]:
+    """(traffic light, link) of SUMO -> the signal of ours that the same way through the junction obeys."""
+    lights, lane = sumo.trafficlight, sumo.lane  # type: ignore[attr-defined]
+    found = {}
+    for light in lights.getIDList():
+        for number, ways in enumerate(lights.getControlledLinks(light)):
+            for source, target, _ in ways:
+                ends = []
+                for name, at in ((source, -1), (target, 0)):
+                    shape = lane.getShape(name)
+                    (x0, y0), (x1, y1) = (shape[-2], shape[-1]) if at else (shape[0], shape[1])
+                    heading = math.atan2(y1 - y0, x1 - x0)
+                    back = -6.0 if at else 6.0
+                    x, y = shape[at]
+                    ends.append(locate(place, x + back * math.cos(heading), y + back * math.sin(heading), heading)[0])
+                if min(ends) < 0 or any(place.lanes["junction"][end] >= 0 for end in ends):
+                    continue
+                connection = _connection(place, *ends)
+                if connection >= 0 and place.lanes["signal"][connection] >= 0:
+                    found[light, number] = int(place.lanes["signal"][connection])
+    return found
+
+
+def _signals(sumo: object, there: Tables, links: dict[tuple[str, int], int], seconds: float) -> np.ndarray:
+    """Our signals as a table that, at this moment, shows what SUMO's lights show."""
+    lights = sumo.trafficlight  # type: ignore[attr-defined]
+    signals = there.signals.copy()
+    shown: dict[int, int] = {}
+    for (light, number), signal in links.items():
+        letter = lights.getRedYellowGreenState(light)[number].lower()
+        colour = GREEN if letter == "g" else AMBER if letter == "y" else RED
+        shown[signal] = min(shown.get(signal, RED), colour)
+    for signal, colour in shown.items():
+        since = {GREEN: (0.0, 1e5, 2e5), AMBER: (-2.0, -1.0, 1e5), RED: (-3.0, -2.0, -1.0)}[colour]
+        signals["cycle"][signal] = LONG
+        for name, when in zip(("green", "amber", "red"), since, strict=True):
+            signals[name][signal] = seconds + when
+    view = np.ascontiguousarray(signals).view()
+    view.flags.writeable = False
+    return view
