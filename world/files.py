@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -115,6 +116,18 @@ def save_part(folder: Path, name: str, state: dict[str, Tensor]) -> None:
     aside = folder / f"{name}.safetensors.tmp"
     save_file({key: value.contiguous().clone() for key, value in half.items()}, aside)
     aside.replace(folder / f"{name}.safetensors")
+
+
+def save_alone(
+    folder: Path, name: str, module: nn.Module, config: Any, trained: Mapping[str, object], version: int
+) -> None:
+    """A network that is a folder's only one: fp16 weights, then config.json with its shapes (a dataclass), their checksum, and how it was trained."""
+    save_part(folder, name, module.state_dict())
+    files = {f"{name}.safetensors": sha256(folder / f"{name}.safetensors")}
+    aside = folder / "config.json.tmp"
+    raw = {"format": version, "config": asdict(config), "files": files, "trained": trained}
+    aside.write_text(json.dumps(raw, indent=2) + "\n")
+    aside.replace(folder / "config.json")
 
 
 def load_part(folder: Path, name: str, module: nn.Module, raw: dict[str, Any]) -> nn.Module:

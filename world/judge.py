@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from world.controls import Command, Event, Side, TimeOfDay, Weather
 from world.data.video import fit
 from world.errors import WeightsError
-from world.files import load_part, save_part, sha256, strict
+from world.files import load_part, save_alone, strict
 
 PART = "judge"
 BATCH = 64  # films at a time
@@ -218,12 +218,7 @@ def card(folder: Path) -> dict[str, Any]:
 
 def save(judge: Judge, folder: Path, trained: dict[str, Any]) -> None:
     """Writes weights (fp16) and config.json; `trained` says how they came about."""
-    save_part(folder, PART, judge.state_dict())
-    files = {f"{PART}.safetensors": sha256(folder / f"{PART}.safetensors")}
-    text = json.dumps({"format": 3, "config": asdict(judge.config), "files": files, "trained": trained}, indent=2)
-    aside = folder / "config.json.tmp"
-    aside.write_text(text + "\n")
-    aside.replace(folder / "config.json")
+    save_alone(folder, PART, judge, judge.config, trained, 3)
 
 
 class _Layer(nn.Sequential):

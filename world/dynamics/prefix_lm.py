@@ -7,7 +7,7 @@ Shapes: B batch, R rows, C conditions, L tokens, D width, V vocabulary.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from world.errors import WeightsError
-from world.files import load_part, save_part, sha256, strict
+from world.files import load_part, save_alone, strict
 from world.latent.blocks import RMSNorm, SwiGLU
 
 FORMAT = 1
@@ -110,14 +110,7 @@ def _bias(sees: Tensor) -> Tensor:
 
 def save(folder: Path, name: str, model: PrefixLM, trained: dict[str, object]) -> None:
     """float16 weights and a config with their checksum; `trained` says how they came about."""
-    save_part(folder, name, model.state_dict())
-    config = {
-        "format": FORMAT,
-        "config": asdict(model.config),
-        "files": {f"{name}.safetensors": sha256(folder / f"{name}.safetensors")},
-        "trained": trained,
-    }
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    save_alone(folder, name, model, model.config, trained, FORMAT)
 
 
 @lru_cache(maxsize=4)

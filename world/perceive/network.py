@@ -6,7 +6,7 @@ Road users are peaks of a heatmap with a regression beside them (Zhou et al. 201
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from world.controls import TimeOfDay, Weather
 from world.errors import WeightsError
-from world.files import load_part, save_part, sha256, strict
+from world.files import load_part, save_alone, strict
 from world.perceive.sight import KINDS, MOST_LANES
 
 FOLDER = Path(__file__).parent.parent / "weights" / "perceive"
@@ -130,14 +130,7 @@ def split(road: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 def save(folder: Path, perceiver: Perceiver, trained: dict[str, object]) -> None:
     """float16 weights and a config with their checksum; `trained` says how they came about."""
-    save_part(folder, NAME, perceiver.state_dict())
-    config = {
-        "format": FORMAT,
-        "config": asdict(perceiver.config),
-        "files": {f"{NAME}.safetensors": sha256(folder / f"{NAME}.safetensors")},
-        "trained": trained,
-    }
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    save_alone(folder, NAME, perceiver, perceiver.config, trained, FORMAT)
 
 
 @lru_cache(maxsize=2)
