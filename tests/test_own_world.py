@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,7 +139,12 @@ def test_a_session_begins_in_a_film(model: WorldModel) -> None:
     film = sliding(3).images[:3]
     session = Session(lambda seed: LatentDream(model, seed), beginning=Beginning(film, 8.0))
     assert np.array_equal(session.frame.image, film[2]) and session.frame.motion.speed == 8.0
-    session._start(1, "street", None)
+    asked = threading.Thread(target=session.reset, args=(1, "street"))
+    asked.start()
+    while not session.ordered:
+        time.sleep(0.001)
+    session.begin_tick()
+    asked.join()
     assert not np.array_equal(session.frame.image, film[2])
 
 
