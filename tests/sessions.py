@@ -46,9 +46,10 @@ def lines(shown: Snapshot) -> list[str]:
 
 
 def reset(one: Session, seed: int, scene: str | None = None) -> None:
-    """A reset waits for the loop; here it is a thread."""
-    thread = threading.Thread(target=one.reset, args=(seed, scene))
-    thread.start()
-    while thread.is_alive():
-        one.begin_tick()
+    """As the loop does it, without a frame."""
+    asked = threading.Thread(target=one.reset, args=(seed, scene))
+    asked.start()
+    while not one.ordered:
         time.sleep(0.001)
+    one.begin_tick()
+    asked.join()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from bridge.keyboard import Keyboard, parse_keys, usual
 from bridge.session import Session
 from bridge.snapshot import Beginning
 from tests.conftest import wait_until
+from tests.sessions import reset
 from tests.tiny_world import TINY, write_tiny_world
 from ui.live import LiveDreamer
 from world.controls import NULL, Control
@@ -139,12 +138,7 @@ def test_a_session_begins_in_a_film(model: WorldModel) -> None:
     film = sliding(3).images[:3]
     session = Session(lambda seed: LatentDream(model, seed), beginning=Beginning(film, 8.0))
     assert np.array_equal(session.frame.image, film[2]) and session.frame.motion.speed == 8.0
-    asked = threading.Thread(target=session.reset, args=(1, "street"))
-    asked.start()
-    while not session.ordered:
-        time.sleep(0.001)
-    session.begin_tick()
-    asked.join()
+    reset(session, 1, "street")
     assert not np.array_equal(session.frame.image, film[2])
 
 
