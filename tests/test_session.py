@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from bridge.errors import LucidriveError, SessionError, explain
-from bridge.history import History
-from bridge.recorder import RECENT, Jpegs, jpeg
+from bridge.recorder import RECENT, Jpegs
 from tests.fakes import FakeReply
 from tests.sessions import Fragile, reset, session, tick
 from world.controls import Command, TimeOfDay, Weather
@@ -102,18 +100,6 @@ def test_explain_never_shows_a_traceback() -> None:
     assert explain(SessionError("No.")) == "No."
     for error in (MemoryError(), OSError(28, "No space left on device"), RuntimeError("x\ny")):
         assert "\n" not in explain(error)
-
-
-def test_a_picture_is_encoded_once_for_page_and_history(tmp_path: Path) -> None:
-    one = session()
-    history = History(one, tmp_path, lambda text: None)
-    for _ in range(3):
-        tick(one)
-        history.see()
-        shown = one.snapshot().frame
-        assert one.jpeg(shown.image) is one.jpeg(shown.image) is one.fork().jpeg(shown.image)
-        assert history.frame(shown.index) == one.jpeg(shown.image) == jpeg(shown.image)
-    history.close()
 
 
 def test_pictures_that_are_not_new_any_more_are_let_go() -> None:
