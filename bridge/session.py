@@ -51,6 +51,8 @@ class Session:
     in, where no scene is asked for. `began` is told of a frame that no tick made: a beginning.
     """
 
+    _snapshot: Snapshot
+
     def __init__(
         self,
         open_dream: OpenDream,
