@@ -110,6 +110,7 @@ class SceneWorld:
         for weights that are none."""
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
+        self.towns = tuple(name for name in self.scenes if not is_dreamt(name)) or tuple(towns()["test"])  # that films are found in
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
@@ -206,7 +207,7 @@ class SceneDream:
         WeightsError where there is no network that reads it.
         """
         if frames is not None:
-            begun = scene_from(frames, self.model.scenes, self.seed, speed, control, self.model.rig)
+            begun = scene_from(frames, self.model.towns, self.seed, speed, control, self.model.rig)
             self._scene = replace(begun, reckless=np.array([self.model.others.reckless]))
             self._place = self._scene.places[0].name
             return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
