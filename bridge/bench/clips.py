@@ -237,7 +237,7 @@ def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     made = _made(first, folder / "few", default_count(), tell)
     dreaming = made.wall / made.takes * amounts.export
     with Store(folder / "many", asked) as store:
-        products = [path for name in ("clips", "rejected") for path in sorted((folder / "few" / name).glob("*.json"))]
+        products = sorted((folder / "few" / "clips").glob("*.json"))
         for number, job in enumerate(asked.jobs):
             _copy(products[number % len(products)], folder / "many" / "clips" / f"{job.id}-0")
         for job in asked.jobs:  # as if all had been accepted: every one of them is exported
@@ -268,7 +268,7 @@ def table(found: list[Found]) -> list[tuple[str, str, str]]:
 
 
 def _count(out: Path) -> int:
-    return len(list(out.glob("clips/*.mp4"))) + len(list(out.glob("rejected/*.mp4")))
+    return len(list(out.glob("clips/*.mp4"))) + len(list(out.glob("rejected/*.json")))
 
 
 def _sums(out: Path) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""Drives the takes of a batch together, frame by frame, each by its own plan; with branches, each forks on its way."""
+"""Makes takes in two stages: first scenes alone, until one is what was asked for; then what fits is painted, from its states."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bridge.clips import Clip
@@ -16,15 +17,15 @@ from bridge.session import Session
 from bridge.snapshot import Wish
 from world.dream import step_all
 from world.scene.state import SceneState
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_world import SIZES, SceneDream, SceneWorld
 
-TRIALS = 16  # beginnings of a take that are driven without a picture, to find one
+TRIALS = 16  # beginnings of a take that are driven at most, without a picture, to find one that fits
 
 
 @dataclass(frozen=True, slots=True)
 class Dreamt:
     """One clip of a take. branch: the plan line that it forked into, or ""; labels, states: of its frames; failure: why it ended
-    early, or "".
+    early, or "". trials: beginnings that were driven to find it, in so many steps and seconds; painted: whether its frames have pictures.
     """
 
     take: Take
@@ -33,6 +34,15 @@ class Dreamt:
     labels: tuple[Label, ...]
     failure: str
     states: tuple[SceneState, ...]
+    trials: int = 1
+    steps: int = 0
+    seconds: float = 0.0
+    painted: bool = False
+
+    def fits(self, request: Request) -> bool:
+        """Whether the scene is what the take was to show, to its end."""
+        whole = not self.failure and len(self.states) == request.frames
+        return whole and not reasons(check(self.clip, self.labels, self.take.job.scenario))
 
 
 class _Drive:
@@ -50,6 +60,11 @@ class _Drive:
         self.states.append(dream.state_now)
         self.labels.append(label(dream.state_now))
 
+    @property
+    def spoilt(self) -> bool:
+        """Whether our car touches somebody, or has left the road, in the newest frame."""
+        return self.labels[-1].facts.collision or self.labels[-1].facts.off_road
+
     def fork(self, branch: str) -> _Drive:
         other = _Drive(self.take, self.session.fork(), branch, self.failure)
         other.labels, other.states = list(self.labels), list(self.states)
@@ -59,49 +74,51 @@ class _Drive:
 
 
 def dream(world: SceneWorld, request: Request, batch: Batch) -> list[Dreamt]:
-    """All clips of the batch, in the order of its takes. The same take gives the same clip to the bit on one machine."""
-    return [one for take in batch.takes for one in _made(world, request, take, request.quality)]
+    """All clips of the batch, in the order of its takes. The same take gives the same clip to the bit on one machine.
+
+    What does not fit is not painted; of a counterfactual set every branch is, since its pictures are compared.
+    """
+    made = [one for take in batch.takes for one in again(world, request, take)]
+    return [painted(world, request, one) if request.branches or one.fits(request) else one for one in made]
+
+
+def painted(world: SceneWorld, request: Request, dreamt: Dreamt) -> Dreamt:
+    """The same with a picture in every frame."""
+    size, moments = SIZES[request.quality], []
+    for moment, state in zip(dreamt.clip.moments, dreamt.states, strict=True):
+        moments.append(replace(moment, frame=replace(moment.frame, image=world.draw(state, size))))
+    return replace(dreamt, clip=replace(dreamt.clip, moments=tuple(moments)), painted=True)
 
 
 def again(world: SceneWorld, request: Request, take: Take) -> list[Dreamt]:
-    """The clips of one take, driven as they were, without pictures: their scenes, step by step."""
-    return _made(world, request, take, UNDRAWN)
+    """The clips of one take without pictures: of the first beginning that fits, or of the last one that was tried; a clip a branch."""
+    began, steps = time.perf_counter(), 0
+    trials = 1 if request.branches or request.start.state is not None else TRIALS
+    for trial in range(trials):
+        drives = _driven(world, request, take, trial, hopeful=trial < trials - 1)
+        steps += sum(len(drive.states) - 1 for drive in drives)
+        made = [_dreamt(request, drive, trial + 1) for drive in drives]
+        if not request.branches and made[0].fits(request):
+            break
+    seconds = time.perf_counter() - began
+    return [replace(made[0], steps=steps, seconds=seconds), *made[1:]]
 
 
-def _made(world: SceneWorld, request: Request, take: Take, quality: int) -> list[Dreamt]:
-    """The clips of one take, branches side by side. A take after the other: what stands round several at once would not be kept."""
-    drives = [_begin(world, request, take, quality, _scouted(world, request, take))]
+def _driven(world: SceneWorld, request: Request, take: Take, trial: int, hopeful: bool) -> list[_Drive]:
+    """One beginning, driven to its end, branches side by side. hopeful: one that can no longer fit is left, since there are others."""
+    drives = [_begin(world, request, take, UNDRAWN, trial)]
     for frame in range(request.frames - 1):
         if frame == request.fork_frame:
             drives = [drive.fork(branch) for drive in drives for branch in request.branches]
         _step(drives)
-    return [
-        Dreamt(
-            drive.take,
-            drive.branch,
-            drive.session.clip(),
-            tuple(drive.labels),
-            drive.failure,
-            tuple(drive.states),
-        )
-        for drive in drives
-    ]
+        if hopeful and (drives[0].failure or drives[0].spoilt):
+            break
+    return drives
 
 
-def _scouted(world: SceneWorld, request: Request, take: Take) -> int:
-    """The first of TRIALS beginnings from which the plan comes true, tried without drawing; the last one where none does.
-
-    A picture costs many times what a step does, so a take is worth looking for.
-    """
-    if request.branches or request.start.state is not None:
-        return 0
-    for trial in range(TRIALS - 1):
-        drive = _begin(world, request, take, UNDRAWN, trial)
-        for _ in range(request.frames - 1):
-            _step([drive])
-        if not drive.failure and not reasons(check(drive.session.clip(), drive.labels, take.job.scenario)):
-            return trial
-    return TRIALS - 1
+def _dreamt(request: Request, drive: _Drive, trials: int) -> Dreamt:
+    clip = replace(drive.session.clip(), steps=request.quality)
+    return Dreamt(drive.take, drive.branch, clip, tuple(drive.labels), drive.failure, tuple(drive.states), trials)
 
 
 def _begin(world: SceneWorld, request: Request, take: Take, quality: int, trial: int) -> _Drive:

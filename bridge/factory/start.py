@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,13 @@ def from_file(path: Path) -> Start:
         raise DataError(f"{path} cannot be read ({error.strerror}); give another file.") from error
 
 
+def place_of(start: Start, seed: int, names: Sequence[str]) -> str:
+    """Where a take of that seed begins, in words. names: of the places that seeds choose from."""
+    if start.state is not None:
+        return start.what
+    return start.scene or names[seed % len(names)]
+
+
 def check(world: SceneWorld, start: Start) -> None:
     """DataError or WeightsError where no drive can begin so."""
     if start.scene is not None:
@@ -82,7 +90,7 @@ def begin(world: SceneWorld, start: Start, scenario: Scenario, seed: int, qualit
     def open_dream(number: int) -> SceneDream:
         return SceneDream(world, number, UNDRAWN)
 
-    name = start.scene or world.scenes[seed % len(world.scenes)]
+    name = start.scene or place_of(Start(), seed, world.scenes)
     session = Session(open_dream, seed, name)
     if start.state is not None:
         unpack(session, start.state, start.what)
