@@ -15,6 +15,7 @@ from typing import Any
 
 from brain.plan import MAX_SECONDS
 from bridge.errors import DataError
+from bridge.factory.find import Find
 from bridge.factory.scenario import Scenario, ScenarioError, vary
 from bridge.factory.start import Start
 from world.controls import FPS
@@ -35,7 +36,7 @@ SIZE = "144x256"
 class Request:
     """What a run is asked for. seconds: of each clip; retries: new seeds for a clip that was rejected; size: of the pictures, one of
     QUALITIES; branches: plan lines that each clip forks into after `fork_at` seconds; world: its hashes; others: who else is on the
-    road.
+    road; find: what is looked for among scenes.
     """
 
     wanted: tuple[tuple[Scenario, int], ...]
@@ -48,6 +49,7 @@ class Request:
     fork_at: float | None = None
     together: int = TOGETHER
     others: Others = USUAL
+    find: Find | None = None
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -95,6 +97,7 @@ class Request:
             "world": self.world,
             "together": self.together,
             "reckless": self.others.reckless,
+            "find": self.find.plain() if self.find else None,
         }
 
     def plain(self) -> dict[str, Any]:
@@ -165,7 +168,8 @@ def of_plain(values: dict[str, Any], start: Start) -> Request:
         names = ("seconds", "world", "retries", "size", "fork_at", "together")
         given = {name: values[name] for name in names}
         others = Others.of(values["traffic"], float(values["reckless"]))
-        request = Request(wanted, start=start, others=others, branches=tuple(values["branches"]), **given)
+        find = Find(**values["find"]) if values["find"] else None
+        request = Request(wanted, start=start, others=others, find=find, branches=tuple(values["branches"]), **given)
         if any(values[name] != value for name, value in request.common().items()):
             raise ValueError("another beginning")
         return request
@@ -190,6 +194,8 @@ def check_settings(request: Request) -> None:
         raise ScenarioError(
             'A counterfactual set needs both: when it forks, and into what: --fork-at 2.5 --branches "stop;left".'
         )
+    if r.find is not None and (r.branches or r.start.state is not None):
+        raise ScenarioError("A search chooses where a drive begins: leave out --from and --branches, or --find.")
     if r.fork_at is None:
         return
     if not 0.1 <= r.fork_at <= r.seconds - 0.5 or r.fork_at > MAX_SECONDS:

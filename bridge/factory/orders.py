@@ -14,6 +14,7 @@ from bridge.errors import SessionError
 from bridge.factory.coverage import Cell, table
 from bridge.factory.deliver import deliver
 from bridge.factory.dreaming import dream
+from bridge.factory.find import TRIALS, Find
 from bridge.factory.jobs import SIZE, Batch, Request, varied
 from bridge.factory.matrix import Matrix, Reader, Recipe, coverage, expand, load
 from bridge.factory.pool import Workers, default_count
@@ -51,6 +52,9 @@ class Wish:
     size: str | None = None
     traffic: str | None = None
     reckless: float | None = None
+    find: str | None = None
+    by: str = "random"
+    trials: int | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,7 @@ def request_of(wish: Wish, read: Reader) -> Request:
         branches_of(wish.branches),
         wish.fork_at,
         others=others,
+        find=Find.of(wish.find, wish.by, wish.trials or TRIALS) if wish.find else None,
     )
 
 

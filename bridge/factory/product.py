@@ -6,6 +6,7 @@ Of the sidecar, `control` and `asked` are commanded; `motion`, `readout`, `facts
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from brain.plan import Plan, print_line
 from bridge.clips import sidecar
 from bridge.export import described, encode_pictures, labels_alone
-from bridge.factory.check import Verdict, check, reasons
+from bridge.factory.check import Verdict, reasons
 from bridge.factory.dreaming import Dreamt
 from bridge.factory.jobs import Batch, Request
 from bridge.factory.labels import plain
@@ -45,8 +46,8 @@ class Product:
     scene_seconds: float = 0.0
 
 
-def verdict(dreamt: Dreamt, scenario: Scenario, complete: bool) -> Verdict:
-    found = check(dreamt.clip, dreamt.labels, scenario)
+def verdict(request: Request, dreamt: Dreamt, scenario: Scenario, complete: bool) -> Verdict:
+    found = dreamt.findings(request, scenario)
     why = reasons(found)
     if dreamt.failure or not complete:
         why = [f"{FALLEN} after {dreamt.clip.seconds:g} s: {dreamt.failure}", *why]
@@ -63,7 +64,7 @@ def products(request: Request, batch: Batch, dreamt: Sequence[Dreamt]) -> list[P
         why: list[str] = []
         for number, one in enumerate(own):
             scenario = take.job.scenario if not one.branch else _joined(take.job.scenario, one.branch)
-            found = verdict(one, scenario, len(one.clip.moments) == request.frames)
+            found = verdict(request, one, scenario, len(one.clip.moments) == request.frames)
             stem = f"{take.stem}.{number}-{_plain(one.branch)}" if one.branch else take.stem
             fields = _fields(request, one, scenario, found, mates)
             if one.painted:
@@ -108,7 +109,18 @@ def _fields(
         "reasons": list(found.reasons),
         "findings": [asdict(one) | {"score": round(one.score, 4)} for one in found.findings],
     }
-    return {**fields, "job": job, "asked": scenario.words(), "check": checked, "facts": plain(dreamt.labels)}
+    return {**fields, "job": job, "asked": scenario.words(), "check": checked, "facts": plain(dreamt.labels)} | _search(
+        request, dreamt
+    )
+
+
+def _search(request: Request, dreamt: Dreamt) -> dict[str, Any]:
+    """What a search has drawn and how near it came; nothing where none was asked for."""
+    if request.find is None or dreamt.drawn is None:
+        return {}
+    least, contact = dreamt.danger
+    near = {"ttc": round(least, 1) if math.isfinite(least) else None, "contact": contact}
+    return {"search": {**request.find.plain(), "tried": dreamt.trials, "drawn": asdict(dreamt.drawn), **near}}
 
 
 def _set(request: Request, stem: str, clips: Sequence[Dreamt]) -> bytes:

@@ -11,6 +11,7 @@ import numpy as np
 
 from brain.plan import Step
 from bridge.errors import DataError
+from bridge.factory.find import Beginning
 from bridge.factory.scenario import Scenario
 from bridge.session import Session
 from bridge.state import SUFFIX, unpack
@@ -84,8 +85,18 @@ def check(world: SceneWorld, start: Start) -> None:
         begin(world, start, Scenario("follow"), 0, UNDRAWN)
 
 
-def begin(world: SceneWorld, start: Start, scenario: Scenario, seed: int, quality: int, trial: int = 0) -> Session:
-    """A session at its first frame, whose whole drive will be kept. quality: 0 draws nothing; trial: which of many beginnings."""
+def begin(
+    world: SceneWorld,
+    start: Start,
+    scenario: Scenario,
+    seed: int,
+    quality: int,
+    trial: int = 0,
+    drawn: Beginning | None = None,
+) -> Session:
+    """A session at its first frame, whose whole drive will be kept. quality: 0 draws nothing; trial: which of many beginnings;
+    drawn: one that a search has drawn.
+    """
 
     def open_dream(number: int) -> SceneDream:
         return SceneDream(world, number, UNDRAWN)
@@ -102,8 +113,14 @@ def begin(world: SceneWorld, start: Start, scenario: Scenario, seed: int, qualit
     else:
         first = SceneDream(world, seed, quality)
         control = asked_at_once(scenario)
-        lane, s = whereabouts(world.place(name), scenario, seed, trial)
-        first.start(control, scene=name, speed=SPEED, lane=lane, s=s)
+        if drawn is None:
+            lane, s = whereabouts(world.place(name), scenario, seed, trial)
+            first.start(control, scene=name, speed=SPEED, lane=lane, s=s)
+        else:
+            lane, s = _drawn(world.place(name), drawn)
+            first.start(
+                control, scene=name, speed=drawn.speed, lane=lane, s=s, density=drawn.gaps, reckless=drawn.reckless
+            )
         session.go_on_from(first, Timeline(control.weather, TimeOfDay(control.time)), (0.0, 0.0), name)
     session.record_all()
     return session
@@ -147,6 +164,16 @@ def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> 
     beside = lanes[step.name.removeprefix("lane_")] >= 0
     good = list(np.flatnonzero(streets & (lanes["length"] > ROOM) & beside))
     return (int(chance.choice(good)), ROOM / 6) if good else (None, None)
+
+
+def _drawn(place: Place, drawn: Beginning) -> tuple[int | None, float | None]:
+    """The lane and the m along it that shares of them say."""
+    lanes = place.map.lanes
+    good = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > ROOM) & (lanes["outs"] > 0))
+    if not len(good):
+        return None, None
+    lane = int(good[int(drawn.lane * len(good))])
+    return lane, float((0.1 + 0.6 * drawn.where) * lanes["length"][lane])
 
 
 def _offers(place: Place, lane: int, turn: str) -> bool:

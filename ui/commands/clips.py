@@ -65,6 +65,11 @@ def clips(
     reckless: Annotated[
         float | None, typer.Option(help="Share of the other drivers who take no notice of signals, 0 to 1.")
     ] = None,
+    find: Annotated[
+        str | None, typer.Option(help="Look among scenes for collision, near-miss, or a time to collision: 'ttc<1.5'.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="How --find searches: random, or cem (the cross-entropy method).")] = "random",
+    trials: Annotated[int | None, typer.Option(help="Scenes that --find tries for a clip; default 48.")] = None,
     coverage: Annotated[
         bool,
         typer.Option(
@@ -91,7 +96,7 @@ def clips(
     file = Path(what) if Path(what).suffix.lower() in YAML else None
     wish = Wish(
         what=what, file=file, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
-        fork_at=fork_at, branches=branches, size=size, traffic=traffic, reckless=reckless,
+        fork_at=fork_at, branches=branches, size=size, traffic=traffic, reckless=reckless, find=find, by=by, trials=trials,
     )  # fmt: skip
     chosen = check_formats(formats or [])
     order = Order.of(wish, out, resume)

@@ -25,6 +25,7 @@ def report(store: Store) -> dict[str, Any]:
     accepted = [job.scenario for job in request.jobs if any(taken.accepted for taken in store.result(job))]
     return {
         "synthetic": True,
+        "find": request.find.plain() if request.find else None,
         "all": _yield(results),
         "scenarios": {line: _yield(several) for line, several in sorted(by_line.items())},
         "coverage": coverage(accepted),
