@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bridge.bench.clips import wilson
 from bridge.factory.dreaming import again
 from bridge.factory.find import GENERATION, NAMES, Beginning, Find, search
 from bridge.factory.jobs import of_plain
@@ -110,3 +111,11 @@ def test_a_search_survives_its_json_and_chooses_where_to_begin() -> None:
     assert request.jobs[0].id != tiny_request().jobs[0].id
     with pytest.raises(ScenarioError, match="leave out --from and --branches"):
         tiny_request("follow", find=Find.of("collision"), branches=("stop", "left"), fork_at=0.5)
+
+
+def test_an_interval_holds_its_share_and_narrows() -> None:
+    (low, high), (nearer, farther) = wilson(8, 10), wilson(80, 100)
+    assert 0 < low < nearer < 0.8 < farther < high < 1
+    assert wilson(10, 10)[1] == 1.0
+    assert wilson(10, 10)[0] < 1.0
+    assert wilson(0, 10)[0] == 0.0
