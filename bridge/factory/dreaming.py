@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bridge.clips import Clip
-from bridge.errors import DataError, LucidriveError, explain
+from bridge.errors import LucidriveError, explain
 from bridge.factory.check import Finding, check, reasons
 from bridge.factory.find import Beginning, search, worst
 from bridge.factory.jobs import Batch, Request, Take
@@ -17,7 +17,7 @@ from bridge.factory.labels import Label, label
 from bridge.factory.scenario import Scenario
 from bridge.factory.start import UNDRAWN, begin
 from bridge.session import Session
-from bridge.snapshot import Wish
+from bridge.stepper import step
 from world.dream import step_all
 from world.dynamics.danger import HORIZON
 from world.scene.state import SceneState
@@ -188,30 +188,15 @@ def _begin(
 
 def _step(drives: Sequence[_Drive]) -> None:
     """A frame of each that has not failed; whatever keeps the batch back, each then steps alone."""
-    wishes: list[tuple[_Drive, Wish]] = []
-    for drive in drives:
-        if drive.failure:
-            continue
+    going = [drive for drive in drives if not drive.failure]
+    for drive in going:
         drive.session.begin_tick()
-        wish = drive.session.wish()
-        if wish is None:
-            _fail(drive)
+    frames = step([drive.session for drive in going], step_all)
+    for drive in going:
+        if drive.session in frames:
+            drive.note()
         else:
-            wishes.append((drive, wish))
-    if not wishes:
-        return
-    try:
-        frames = step_all([drive.session.dream for drive, _ in wishes], [wish.control for _, wish in wishes])
-    except DataError:
-        for drive, wish in wishes:
-            if drive.session.dream_on(wish) is None:
-                _fail(drive)
-            else:
-                drive.note()
-        return
-    for (drive, wish), frame in zip(wishes, frames, strict=True):
-        drive.session.take(wish, frame)
-        drive.note()
+            _fail(drive)
 
 
 def _fail(drive: _Drive) -> None:
