@@ -199,8 +199,11 @@ class SceneDream:
         speed: float | None = None,
         lane: int | None = None,
         s: float | None = None,
+        density: float = 1.0,
+        reckless: float | None = None,
     ) -> Frame:
-        """The first frame, in a place by name, or in one that the seed decides. speed in m/s; lane, s: where, as `start` takes them.
+        """The first frame, in a place by name, or in one that the seed decides. speed in m/s; lane, s: where, density: of traffic, reckless: share
+        of the others (default: the world's), as `start` takes them.
 
         `control` says under which conditions (default: a clear day). frames: a picture uint8 [H, W, 3] or a film [T, H, W, 3]
         to begin in, in the street most like it and (default) under its conditions. DataError for what is no picture,
@@ -213,11 +216,19 @@ class SceneDream:
             return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
         control = control or Control()
-        place, reckless = self.model.place(self._place), self.model.others.reckless
+        place = self.model.place(self._place)
+        reckless = self.model.others.reckless if reckless is None else reckless
         if is_dreamt(self._place):
             self._place = place.name  # with the mark of its streets
         self._scene = start(
-            place, self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s, reckless=reckless
+            place,
+            self.seed,
+            control,
+            7.0 if speed is None else speed,
+            lane=lane,
+            s=s,
+            density=density,
+            reckless=reckless,
         )
         return self._publish(control, 0)
 
