@@ -232,11 +232,13 @@ class FakeDrive:
     def past(self) -> tuple[Past, ...]:
         return tuple(Past(f.index, f.motion.speed, f.readout.speed, f.motion.yaw_rate) for f, _ in self.frames)
 
+    mapped: tuple[Streets, Around] | None = None  # what its map would show
+
     def streets(self) -> Streets | None:
-        return None
+        return self.mapped and self.mapped[0]
 
     def around(self) -> Around | None:
-        return None
+        return self.mapped and self.mapped[1]
 
     def save_all(self) -> Saved:
         return self.save("whole")

@@ -21,18 +21,20 @@ SMALL = (256, 144)  # width and height of a picture on the page
 
 
 def offered(model: AnyWorld) -> tuple[str, ...]:
-    """Where a drive may begin, by name: of a scene world every shipped town, in order."""
+    """Where a drive may begin, by name: of a scene world its own places, then every shipped town, in order."""
     if not isinstance(model, SceneWorld):
         return model.scenes
-    return tuple(sorted((town for split in towns().values() for town in split), key=_number))
+    shipped = sorted((town for split in towns().values() for town in split), key=_number)
+    return (*(name for name in model.scenes if name not in shipped), *shipped)
 
 
 def picture_of(model: AnyWorld, name: str) -> bytes | None:
-    """A JPEG; None for a name that is not offered."""
+    """A JPEG; None for a name that is not offered, and for a place that has no picture."""
     if name not in offered(model):
         return None
     if isinstance(model, SceneWorld):
-        return (FOLDER / f"{name}.jpg").read_bytes()
+        path = FOLDER / f"{name}.jpg"
+        return path.read_bytes() if path.parent == FOLDER and path.is_file() else None
     return jpeg(model.scene(name)[0][-1], 92)
 
 
