@@ -111,11 +111,11 @@ export class RoadMap {
     }
     line(trace(new Path2D(), [...this.driven.flatMap((one) => [one.x, one.y]), x, y]), 20, "map-driven");
     line(trace(new Path2D(), this.now.ahead), 20, "lamp");
-    this.dots(pen, this.now.vehicles, 27, "map-vehicle");
-    this.dots(pen, this.now.people, 17, "map-person");
+    this.dots(pen, this.now.vehicles, 31, "map-vehicle");
+    this.dots(pen, this.now.people, 21, "map-person");
     pen.translate(x, y);
     pen.rotate(heading / 100);
-    const arrow = new Path2D("M75 0 L-50 48 L-25 0 L-50 -48 Z");
+    const arrow = new Path2D("M92 0 L-62 60 L-30 0 L-62 -60 Z");
     line(arrow, 26, "map-ground");
     pen.fillStyle = colour("ink");
     pen.fill(arrow);
