@@ -1,6 +1,6 @@
 """The places that the page offers, and what each looks like where its drives begin.
 
-A place takes seconds to build, in which no drive would go on; so the shipped ones' pictures come along. `python -m ui.places`
+A place takes seconds to build, in which no drive would go on; so the offered ones' pictures come along. `python -m ui.places`
 draws them again.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from world.dream import AnyWorld, open_dream
+from world.places import usual_places
 from world.scene.places import towns
 from world.scene_world import SceneWorld
 
@@ -33,7 +34,7 @@ def picture_of(model: AnyWorld, name: str) -> bytes | None:
     if name not in offered(model):
         return None
     if isinstance(model, SceneWorld):
-        path = FOLDER / f"{name}.jpg"
+        path = _file(name)
         return path.read_bytes() if path.parent == FOLDER and path.is_file() else None
     return jpeg(model.scene(name)[0][-1], 92)
 
@@ -46,13 +47,17 @@ def jpeg(image: np.ndarray, quality: int) -> bytes:
 
 
 def draw_all(folder: Path = FOLDER) -> None:
-    """Every shipped town at its start of seed 0, drawn large and made small."""
-    model = SceneWorld()
+    """Every place that is offered, at its start of seed 0, drawn large and made small."""
+    model = SceneWorld(usual_places())
     for name in offered(model):
         dream = open_dream(model, 0, 8)
         large = Image.fromarray(dream.start(scene=name).image)
         small = np.asarray(large.resize(SMALL, Image.Resampling.LANCZOS))
-        (folder / f"{name}.jpg").write_bytes(jpeg(small, 80))
+        _file(name, folder).write_bytes(jpeg(small, 80))
+
+
+def _file(name: str, folder: Path = FOLDER) -> Path:
+    return folder / f"{name.replace(':', '-')}.jpg"
 
 
 def _number(town: str) -> int:
