@@ -17,6 +17,7 @@ from brain.plan import Plan, parse_line
 from bridge.history import Past
 from tests.fakes import FakeDream
 from ui.drive import Chip, Measures, Memory, Note, Rung, Saved, Share, Start, View
+from ui.road_map import Around, Streets
 from ui.words import step_words
 from world.controls import Command, Control, Event, TimeOfDay, Weather
 from world.errors import LucidriveError
@@ -230,6 +231,14 @@ class FakeDrive:
 
     def past(self) -> tuple[Past, ...]:
         return tuple(Past(f.index, f.motion.speed, f.readout.speed, f.motion.yaw_rate) for f, _ in self.frames)
+
+    mapped: tuple[Streets, Around] | None = None  # what its map would show
+
+    def streets(self) -> Streets | None:
+        return self.mapped and self.mapped[0]
+
+    def around(self) -> Around | None:
+        return self.mapped and self.mapped[1]
 
     def save_all(self) -> Saved:
         return self.save("whole")

@@ -11,6 +11,7 @@ import numpy as np
 
 from bridge.history import Past
 from bridge.recorder import jpeg
+from ui.road_map import Around, Streets
 from world.frame import Frame
 
 
@@ -203,6 +204,14 @@ class Drive(Protocol):
 
     def past(self) -> tuple[Past, ...]:
         """The drive up to now, at most some hundred of its frames."""
+        ...
+
+    def streets(self) -> Streets | None:
+        """Of the place, as far as they are there by now; None in a latent world, which has none."""
+        ...
+
+    def around(self) -> Around | None:
+        """Our car, its way and everybody else on those streets, now."""
         ...
 
     def save(self) -> Saved: ...

@@ -17,7 +17,7 @@ from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.opening import DREAM, open_world, ram
 from bridge.budget.rescue import Rescue
 from bridge.budget.setup import SETUPS
-from bridge.errors import BusyError, SessionError
+from bridge.errors import BusyError, DataError, SessionError
 from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop, percentile
 from bridge.profiles import EMBEDDED
@@ -27,8 +27,9 @@ from ui.drive import Measures, Memory
 from ui.live_drive import LiveDrive, Workshop
 from ui.places import offered, picture_of
 from world.controls import DT, Control, Event, Side, TimeOfDay, Weather
-from world.dream import AnyWorld, open_dream, step_all
+from world.dream import AnyWorld, is_scene, open_dream, step_all
 from world.perceive.network import FOLDER
+from world.places import find_place
 from world.scene_world import USUAL, Others, SceneWorld
 
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
@@ -102,15 +103,22 @@ class LiveDreamer:
         brain_url: str | None = None,
         brain_name: str = "lucidrive",
         others: Others = USUAL,
+        place: str | None = None,
     ) -> LiveDreamer:
         """The world's weights now, the language model in the background. WeightsError, NoRoomError.
 
         A world without a car gets no language model; `keys` says what the keys mean there. capacity: bytes of RAM that this
         process may have. brain_url: of a `vllm serve` that reads the sentences, by its model `brain_name`. others: who else is on a scene's roads.
+        place: where drives begin, as `find_place` takes it; DataError where there is no such place.
         """
+        if place is not None and not is_scene(world):
+            raise DataError(f"The world in {world} is pictures alone and has no places; leave out --place.")
+        begins = None if place is None else find_place(place).name
         ledger = ram(capacity)
         opened = open_world(ledger, world, tabs or EMBEDDED.dreams, others)
         model = opened.model
+        if begins is not None:
+            model.scenes = (begins,)
         if model.driving and keys:
             raise SessionError("A car's keys are what they are; --keys is for worlds without one.")
         bindings = parse_keys(keys, model.inputs) if keys else None

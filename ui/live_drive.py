@@ -22,8 +22,10 @@ from bridge.snapshot import Beginning
 from bridge.state import SUFFIX, pack, unpack
 from ui.drive import Chip, Note, Saved, Start, View
 from ui.places import offered
+from ui.road_map import Around, Streets, around, streets_of
 from ui.words import NAMES, line_words, step_words
 from world.controls import Control
+from world.scene_world import SceneDream
 
 FORK_WAIT = 30.0  # seconds a fork may wait for the loop
 BEGIN_WAIT = 60.0  # the same for a beginning: a place is built first
@@ -105,6 +107,14 @@ class LiveDrive:
 
     def past(self) -> tuple[Past, ...]:
         return tuple(self._history.past())
+
+    def streets(self) -> Streets | None:
+        dream = self.session.dream
+        return streets_of(dream.state_now.places[0]) if isinstance(dream, SceneDream) else None
+
+    def around(self) -> Around | None:
+        dream = self.session.dream
+        return around(dream.state_now, dream.index) if isinstance(dream, SceneDream) else None
 
     # -- what is to be done -------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
 Up (JSON): say, plan, choose, wrong, keys, pause, step, quality, reset, begin, fork, keep_future, drop_futures, save,
-save_all, keep, seen, here. Down (JSON): hello, state, note, clip, kept, measures, there. Down (binary): a picture, a 44-byte little-endian
+save_all, keep, seen, here. Down (JSON): hello, state, note, clip, kept, measures, around, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
     uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 zero

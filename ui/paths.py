@@ -21,7 +21,7 @@ GETS = (
     rf"/clips/{NAME}/{FILE}",
     rf"/clips/{NAME}",
     rf"/factory/[0-9]{{1,6}}/{FILE}",
-    rf"/drives/{NAME}/past\.json",
+    rf"/drives/{NAME}/(?:past|streets)\.json",
     rf"/drives/{NAME}/frames/[0-9]{{1,10}}\.jpg",
     r"/health/(?:live|ready)",
     r"/metrics",

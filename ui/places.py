@@ -13,7 +13,6 @@ import numpy as np
 from PIL import Image
 
 from world.dream import AnyWorld, open_dream
-from world.dynamics.dreamt import is_dreamt
 from world.places import usual_places
 from world.scene.places import towns
 from world.scene_world import SceneWorld
@@ -23,19 +22,20 @@ SMALL = (256, 144)  # width and height of a picture on the page
 
 
 def offered(model: AnyWorld) -> tuple[str, ...]:
-    """Where a drive may begin, by name: of a scene world its own places and every shipped town, in order."""
+    """Where a drive may begin, by name: of a scene world its own places, then every shipped town, in order."""
     if not isinstance(model, SceneWorld):
         return model.scenes
     shipped = sorted((town for split in towns().values() for town in split), key=_number)
-    return (*(name for name in model.scenes if is_dreamt(name)), *shipped)
+    return (*(name for name in model.scenes if name not in shipped), *shipped)
 
 
 def picture_of(model: AnyWorld, name: str) -> bytes | None:
-    """A JPEG; None for a name that is not offered."""
+    """A JPEG; None for a name that is not offered, and for a place that has no picture."""
     if name not in offered(model):
         return None
     if isinstance(model, SceneWorld):
-        return _file(name).read_bytes()
+        path = _file(name)
+        return path.read_bytes() if path.parent == FOLDER and path.is_file() else None
     return jpeg(model.scene(name)[0][-1], 92)
 
 

@@ -20,6 +20,7 @@ from ui.uploads import frames_of
 from ui.visits import VisitError, Visits
 from world.errors import LucidriveError
 
+NO_STREETS = "This dream is pictures alone; it has no streets.\n"
 NO_CLIP = "There is no such clip here any more; save it again.\n"
 NO_DREAM = "That tab's dream is over; reload the page.\n"
 FASTEST = 60 / 3.6  # m/s
@@ -69,6 +70,16 @@ def add_drive_routes(app: FastAPI, visits: Visits) -> None:
             return PlainTextResponse(NO_DREAM, status_code=404)
         drive = visit.drive
         return JSONResponse([_rounded(asdict(one)) for one in await asyncio.to_thread(drive.past)])
+
+    @app.get("/drives/{token}/streets.json")
+    async def streets(token: str) -> Response:
+        visit = visits.by_token.get(token)
+        if visit is None:
+            return PlainTextResponse(NO_DREAM, status_code=404)
+        found = await asyncio.to_thread(visit.drive.streets)
+        if found is None:
+            return PlainTextResponse(NO_STREETS, status_code=404)
+        return JSONResponse(asdict(found), headers={"cache-control": "no-store"})
 
     @app.get("/drives/{token}/frames/{index}.jpg")
     async def frame(token: str, index: int) -> Response:

@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ui import messages, orders, words
 from ui.drive import Dreamer, Note, View
+from ui.road_map import Around
 from ui.visits import Visit, Visits
 from world.errors import LucidriveError
 
@@ -30,6 +31,7 @@ KEYS_SECONDS = 2.0  # held keys that are not told again within this are let go (
 IN_FLIGHT = 2  # pictures sent and not yet received by the page
 LOST_SECONDS = 2.0  # a page that has received nothing for this long is sent one more picture
 MEASURES_SECONDS = 2.0  # how often the page is told how it runs
+AROUND_SECONDS = 1 / 3  # and at most, who is where on its map
 RATE, BURST = 20.0, 40.0  # messages a second besides keys and receipts
 MAX_MESSAGE = 64 * 1024  # bytes; the server closes the socket on more
 MOST_NAME = 64  # characters of what a browser calls itself
@@ -109,6 +111,8 @@ class Stream:
         self.lanes = [Lane() for _ in range(messages.FUTURES[1] + 1)]
         self.state: str | None = None
         self.measured_at, self.overrun = 0.0, False
+        self.around: Around | None = None  # on the map, as sent last
+        self.around_at = 0.0
 
     # -- up -----------------------------------------------------------------------------------------------------------
 
@@ -222,9 +226,20 @@ class Stream:
             for number, one in enumerate((view, *futures)):
                 if (picture := self.lanes[number].next(one, number)) is not None:
                     await self.socket.send_bytes(picture)
+            await self.send_around()
             await self.send_measures()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.visit.wake.wait(), 0.25)
+
+    async def send_around(self) -> None:
+        """The page's map of a scene, where anything on it has moved."""
+        now = time.monotonic()
+        if now - self.around_at < AROUND_SECONDS:
+            return
+        self.around_at, around = now, await asyncio.to_thread(self.drive.around)
+        if around is not None and around != self.around:
+            self.around = around
+            await self.socket.send_text(messages.encode_json("around", **asdict(around)))
 
     async def send_measures(self) -> None:
         """Now and then; and when other programs begin to take what dreams hold."""

@@ -65,6 +65,10 @@ def ui(
     root_path: Annotated[str, typer.Option(help="The path that a reverse proxy serves it below, such as /drive.")] = "",
     traffic: Traffic = "rules",
     reckless: Reckless = 0.0,
+    place: Annotated[
+        str | None,
+        typer.Option(help="Where drives begin: town:7, osm:map.osm, dreamt or dreamt:SEED:dense:grid:2."),
+    ] = None,
     mcp: Annotated[
         bool, typer.Option("--mcp", help="Also be an MCP server, so that agents can drive (extra `mcp`).")
     ] = False,
@@ -97,6 +101,7 @@ def ui(
         brain_url=brain_url,
         brain_name=brain_name,
         others=others,
+        place=place,
     )
     try:
         if first:

@@ -54,6 +54,7 @@ export class Begin {
     this.scenes = message.scenes;
     this.find("gallery").replaceChildren(...message.scenes.map((name) => {
       const picture = make("img", { src: `scenes/${name}.jpg`, alt: "", loading: "lazy", width: 128, height: 72 });
+      picture.addEventListener("error", () => picture.remove()); // a place of one's own has none
       const button = make("button", { type: "button", dataset: { scene: name } }, picture, make("span"));
       button.addEventListener("click", () => this.start(this.find("seed").valueAsNumber || 0, name));
       return button;

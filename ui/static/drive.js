@@ -6,6 +6,7 @@ import "./gradio.js";
 import { onLanguage, refresh, relabel, t } from "./i18n.js";
 import { Keep } from "./keep.js";
 import { Keys, typing } from "./keys.js";
+import { RoadMap } from "./map.js";
 import "./memory.js";
 import { Pads, segments } from "./pads.js";
 import { Picture } from "./picture.js";
@@ -53,6 +54,7 @@ function mount(root) {
   const quality = segments(find("quality"), (steps) => send({ type: "quality", steps: Number(steps) }));
   const begin = new Begin(root, send, note, () => token, fresh);
   const keep = new Keep(root, send);
+  const map = new RoadMap(root, () => token);
   const talk = new Talk(root, (text) => {
     const { ready } = socket;
     if (!send({ type: "say", text })) return false;
@@ -79,6 +81,7 @@ function mount(root) {
       root.classList.toggle("keyed", !message.driving);
       if (!message.scene_world) latent();
       find("upload").hidden = !message.pictures;
+      find("map").hidden = !message.scene_world;
       if (!message.driving) find("text").placeholder = t("This world obeys the keys: W A S D or the arrows");
     },
     state(message) {
@@ -112,6 +115,7 @@ function mount(root) {
       if (message.order.startsWith("Save") || message.order === "Keep") if (find("clip").textContent === t("Saving …")) find("clip").textContent = "";
     },
     kept: (message) => keep.add(message),
+    around: (message) => map.around(message),
     measures(message) {
       measures = message;
       find("meter").textContent = meter(message);
@@ -141,6 +145,7 @@ function mount(root) {
     pause: () => send({ type: "pause", on: futures.open ? !futures.paused : !state?.paused }),
     step: () => send({ type: "step" }),
     again: () => begin.again(),
+    map: () => map.toggle(),
     branch: fork,
     fork,
   };
@@ -150,7 +155,7 @@ function mount(root) {
     if (names.length) picture.pressed();
     socket.send({ type: "keys", keys: names, lane: futures.lane });
   });
-  const SHORTCUTS = { p: "pause", ".": "step", r: "again", b: "branch" };
+  const SHORTCUTS = { p: "pause", ".": "step", r: "again", b: "branch", m: "map" };
   const shortcuts = (event) => {
     if (!root.offsetParent) return; // another tab of the page is open
     if (typing(event.target)) {
@@ -178,7 +183,7 @@ function mount(root) {
 
   return () => {
     window.removeEventListener("keydown", shortcuts);
-    for (const part of [keys, score, futures, begin, keep]) part.close();
+    for (const part of [keys, score, futures, begin, keep, map]) part.close();
     abandon();
     socket.detach();
   };

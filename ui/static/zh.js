@@ -11,7 +11,7 @@ export const ZH = {
   "Where it comes from": "從哪一邊來", "from left": "從左邊", "from right": "從右邊", "How strong": "強度", "mild": "輕微", "usual": "普通", "strong": "強烈",
   "Events": "事件", "Weather and time of day": "天氣與時刻", "Manoeuvres": "駕駛動作", "Picture size": "畫面大小", "lines: sharper, slower": "行數:越多越清晰、越慢", "Quality K": "品質 K", "steps a frame: sharper, slower": "每格步數:越多越清晰、越慢",
   "Keys: W A S D or the arrows; hold to drive yourself": "按鍵:W A S D 或方向鍵,按住自己開", "Accelerate (W or up)": "加速(W 或上)", "Steer left (A or left)": "左轉方向盤(A 或左)",
-  "Brake (S, down or space)": "煞車(S、下或空白鍵)", "Steer right (D or right)": "右轉方向盤(D 或右)", "Pause": "暫停", "Resume": "繼續", "Step": "一格", "Again": "重來",
+  "Brake (S, down or space)": "煞車(S、下或空白鍵)", "Steer right (D or right)": "右轉方向盤(D 或右)", "Pause": "暫停", "Map": "地圖", "Map, north up: the streets so far, the way driven and ahead, other road users": "地圖,北在上:至今的街道、走過與前方的路、其他用路人", "Resume": "繼續", "Step": "一格", "Again": "重來",
   "Seed": "種子", "Place": "地點", "any": "任一", "New dream": "新的夢", "Places": "地點", "From conditions alone": "只憑條件", "Weather": "天氣", "Time of day": "時刻",
   "Dream it": "夢見它", "From your own": "從你自己的素材", "Picture or film": "圖片或影片", "Saved dream": "存下的夢", "Go on with a dream that was saved": "繼續存下的夢", "A picture or film": "圖片或影片",
   "A saved dream": "存下的夢", "Copy a link to this beginning": "複製這個開頭的連結", "Every drive is recorded as it grows.": "每段駕駛都隨時錄下。", "Last minute": "最後一分鐘", "Whole drive": "整段駕駛",

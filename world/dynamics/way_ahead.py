@@ -1,8 +1,10 @@
-"""The junctions on our car's way: how many it passes until one has the turn that a plan asks for, and where that way ends."""
+"""Our car's way: how many junctions it passes until one has the turn that a plan asks for, where it ends, and the line it follows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
 
 from world.controls import Command
 from world.dynamics.path import COMMITTED, ROOM_TO_CHANGE, choose_out, out_with
@@ -17,6 +19,7 @@ ARMS = {
     int(Command.STRAIGHT): "straight",
 }  # as `Wish` calls them
 MOST = 24  # junctions that are looked at
+DRAWN = 200.0  # m of way at least, where streets go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,32 @@ def way_ahead(state: SceneState, command: int, row: int = 0) -> WayAhead | None:
         metres += float(lanes["length"][onward])
         lane, s, onward = int(lanes["target"][onward]), 0.0, -1
     return WayAhead(MOST, False, end, street, metres)
+
+
+def line_ahead(state: SceneState, row: int = 0) -> np.ndarray:
+    """The line that our car is to follow, float64 [N, 2] in m: from where it is along the middle of whole lanes, for DRAWN m or
+    more; N = 0 off the lanes. The command in force holds until its turn is made; after that the way is straight on.
+    """
+    ego, there = state.ego[row], tables(state.places[row].map)
+    lanes, command, metres = there.lanes, int(ego["command"]), DRAWN
+    lane, s, onward = int(ego["lane"]), float(ego["s"]), int(ego["next"])
+    if ego["goal"] >= 0:
+        lane, onward = int(ego["goal"]), -1
+    line = [(float(ego["x"]), float(ego["y"]))] if lane >= 0 else []
+    while lane >= 0 and metres > 0:
+        points = there.points[lanes["first"][lane] : lanes["first"][lane] + lanes["count"][lane]]
+        line.extend(points[["x", "y"]][points["s"] > s].tolist())
+        metres -= max(float(lanes["length"][lane]) - s, 1.0)
+        if lanes["street"][lane] < 0:
+            lane = int(lanes["target"][lane])
+        else:
+            if onward < 0 or lanes["source"][onward] != lane:
+                onward = int(choose_out(lanes, there.successors, lane, command, state.seed[row]))
+            if onward >= 0 and lanes["turn"][onward] == TURNS.get(command):
+                command = int(Command.FOLLOW)
+            lane, onward = onward, -1
+        s = 0.0
+    return np.array(line).reshape(-1, 2)
 
 
 def _may(there: Tables, lane: int, turn: int, aside: bool) -> bool:

@@ -1,0 +1,84 @@
+"""The page's small map: the streets of a place, and who is where on them.
+
+Positions are whole decimetres east and north of the place's middle, a line or a set of points is a flat tuple x, y, x, y, ...
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from world.dynamics.way_ahead import line_ahead
+from world.scene.hd_map import HDMap
+from world.scene.objects import VEHICLES, Kind
+from world.scene.state import Place, SceneState
+
+BEND = 0.12  # rad that a line turns between two points which are kept
+LIVING = (Kind.PERSON, Kind.CHILD, Kind.DOG, Kind.DEER)
+
+Flat = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Streets:
+    """The centre lines of a place's lanes, through its junctions too. version: another one in another place, and when a place grows."""
+
+    version: int
+    lanes: tuple[Flat, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """A moment on the map. version: of the streets; index: of the frame; car: x, y and heading in hundredths of a radian, 0 east,
+    left positive; ahead: the line that it is to follow; people: on foot, animals among them.
+    """
+
+    version: int
+    index: int
+    car: Flat
+    ahead: Flat
+    vehicles: Flat
+    people: Flat
+
+
+def version_of(place: Place) -> int:
+    return zlib.crc32(f"{place.name} {len(place.map.lanes)}".encode())
+
+
+def streets_of(place: Place) -> Streets:
+    return Streets(version_of(place), tuple(_lines(place.map)))
+
+
+def around(state: SceneState, index: int, row: int = 0) -> Around:
+    """Of one drive of the batch, at its frame `index`."""
+    ego, agents = state.ego[row], state.agents[row]
+    return Around(
+        version_of(state.places[row]),
+        index,
+        (*_flat(ego["x"], ego["y"]), round(100 * float(ego["heading"]))),
+        _flat(*line_ahead(state, row).T),
+        _of_kind(agents, VEHICLES),
+        _of_kind(agents, LIVING),
+    )
+
+
+def _of_kind(agents: np.ndarray, kinds: Iterable[Kind]) -> Flat:
+    chosen = agents[np.isin(agents["kind"], [int(kind) for kind in kinds])]
+    return _flat(chosen["x"], chosen["y"])
+
+
+def _lines(place: HDMap) -> Iterable[Flat]:
+    """Every lane's points, but for those between which it runs straight."""
+    for lane in place.lanes:
+        points = place.points[lane["first"] : lane["first"] + lane["count"]]
+        turned = np.abs(np.diff(np.unwrap(points["heading"]), prepend=points["heading"][0])).cumsum()
+        bends = np.flatnonzero(np.diff(turned // BEND))
+        kept = np.unique([0, *bends, *(bends + 1), len(points) - 1])
+        yield _flat(points["x"][kept], points["y"][kept])
+
+
+def _flat(x: np.ndarray, y: np.ndarray) -> Flat:
+    return tuple(np.rint(10 * np.column_stack([x, y])).astype(int).ravel().tolist())
