@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -113,7 +114,7 @@ def seen_of(job: tuple[str, Side, int, int], event: Event, by: Driver) -> bool:
 def _share(
     pool: ProcessPoolExecutor, names: Sequence[str], command: Command, cases: int, seed: int, by: Driver
 ) -> float:
-    """Of the first `cases` cases that a place has somewhere for."""
+    """Of the first `cases` cases that a place has somewhere for; NaN: there is none."""
     tried: list[bool] = []
     for first in range(0, 4 * cases, max(1, cases)):
         jobs = [(names[n % len(names)], seed + n) for n in range(first, first + cases)]
@@ -122,7 +123,7 @@ def _share(
         ]
         if len(tried) >= cases:
             break
-    return float(np.mean(tried[:cases])) if tried else 0.0
+    return float(np.mean(tried[:cases])) if tried else math.nan
 
 
 def _seen(pool: ProcessPoolExecutor, names: Sequence[str], event: Event, cases: int, seed: int, by: Driver) -> float:
@@ -142,6 +143,10 @@ def _milliseconds(name: str, by: Driver, seed: int) -> float:
     return 1000 * float(np.median(spent))
 
 
+def _percent(share: float) -> str:
+    return "nowhere to" if math.isnan(share) else f"{100 * share:.0f}%"
+
+
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """The result as rows of text."""
 
@@ -156,7 +161,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
         row("mean speed, m/s", lambda one: f"{one['calm']['speed']:.1f}"),
     ]
     for word in COMMANDS:
-        rows.append(row(word, lambda one, word=word: f"{100 * one['commands'][word]:.0f}%", "98%"))  # type: ignore[misc]
+        rows.append(row(word, lambda one, word=word: _percent(one["commands"][word]), "98%"))  # type: ignore[misc]
     for word in next(iter(result.values()))["events"]:
         rows.append(row(f"{word} within 8 s", lambda one, word=word: f"{100 * one['events'][word]:.0f}%"))  # type: ignore[misc]
     return [*rows, row("ms a decision", lambda one: f"{one['milliseconds']:.3f}", "0.15")]

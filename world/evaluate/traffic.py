@@ -113,7 +113,8 @@ def evaluate_traffic(
                 mine["ade"] = min_ade(recordings, mind, sizes.moments)
             if who != "without guard":
                 note(begin + 0.25, f"{who}: what a tick costs")
-                mine["milliseconds"] = {n: tick_milliseconds(names[0], n, mind, seed) for n in AGENTS_TIMED}
+                cost = {n: tick_milliseconds(names[0], n, mind, seed) for n in AGENTS_TIMED}
+                mine["milliseconds"] = {n: ms for n, ms in cost.items() if ms == ms}
         if recordings:
             result["constant velocity"] = {"ade": min_ade(recordings, "constant", sizes.moments)}
     return result
