@@ -110,7 +110,7 @@ def driver(
     from world.evaluate.scene_driver import HEAD, evaluate_driver, table
 
     with progress("evaluate driver") as report:
-        result = evaluate_driver(weights or FOLDER, routes, cases, seed, workers, place, events, report)
+        result = evaluate_driver(weights or FOLDER, routes, cases, seed, workers, place, events, report=report)
     if as_json:
         print_json(result)
     else:

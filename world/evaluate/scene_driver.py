@@ -46,9 +46,10 @@ def evaluate_driver(
     workers: int = 2,
     place: str = "",
     events: int = 20,
+    seconds: float = 60.0,
     report: Note | None = None,
 ) -> dict[str, Any]:
-    """`routes` of a minute without events and as many full of them, `cases` of each command, `events` of each event; for both drivers.
+    """`routes` of `seconds` without events and as many full of them, `cases` of each command, `events` of each event; for both drivers.
 
     place: "dreamt" for a handful of dreamt places, which grow as they are driven through, or one by name; empty: the test towns.
     Raises WeightsError where `weights` holds no driver or no network dreams streets, DataError for a place that is none.
@@ -71,13 +72,13 @@ def evaluate_driver(
             for share, key, eventful in ((0.4, "calm", False), (0.7, "eventful", True)):
                 tell(share, f"{key} routes")
                 jobs = [(names[n % len(names)], seed + n) for n in range(routes)]
-                drive = partial(route_of, by=by, eventful=eventful)
+                drive = partial(route_of, seconds=seconds, by=by, eventful=eventful)
                 driven = list(pool.map(drive, jobs, chunksize=5))
                 found[key] = {
                     "routes": routes,
                     "clean": sum(one.clean for one in driven) / max(1, routes),
                     "strayed": sum(one.strayed for one in driven) / max(1, routes),
-                    "speed": sum(one.metres for one in driven) / (60.0 * max(1, routes)),
+                    "speed": sum(one.metres for one in driven) / (seconds * max(1, routes)),
                 }
             found["milliseconds"] = _milliseconds(names[0], by, seed)
             result[name] = found
@@ -95,9 +96,9 @@ def _tell(note: Note, first: float, all_of: float, name: str, share: float, what
     note(first + all_of * share, f"{name}: {what}")
 
 
-def route_of(job: tuple[str, int], by: Driver, eventful: bool) -> Any:
-    """A minute of road, in another process."""
-    return route(job[0], 60.0, job[1], by, eventful)
+def route_of(job: tuple[str, int], seconds: float, by: Driver, eventful: bool) -> Any:
+    """A route, in another process."""
+    return route(job[0], seconds, job[1], by, eventful)
 
 
 def case_of(job: tuple[str, int], command: Command, by: Driver) -> bool | None:
