@@ -97,19 +97,24 @@ def driver(
     ] = None,
     routes: Annotated[int, typer.Option(min=1, help="Minutes of road, and as many full of events.")] = 200,
     cases: Annotated[int, typer.Option(min=1, help="Of each command.")] = 100,
+    events: Annotated[int, typer.Option(min=0, help="Of each event; 0: none.")] = 20,
+    place: Annotated[
+        str, typer.Option(help="dreamt: a handful of dreamt places that grow; or one by name; default: the test towns.")
+    ] = "",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that drive.")] = 2,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """The learnt driver of scene worlds beside the rules that it imitates, in test towns."""
+    """The learnt driver of scene worlds beside the rules that it imitates, in test towns or in dreamt places."""
     from world.dynamics.policy import FOLDER
     from world.evaluate.scene_driver import HEAD, evaluate_driver, table
 
     with progress("evaluate driver") as report:
-        result = evaluate_driver(weights or FOLDER, routes, cases, seed, report=report)
+        result = evaluate_driver(weights or FOLDER, routes, cases, seed, workers, place, events, report=report)
     if as_json:
         print_json(result)
     else:
-        print_table("Our car's driver", table(result), HEAD)
+        print_table(f"Our car's driver, in {place or 'test towns'}", table(result), HEAD)
 
 
 evaluate.command(epilog="Example: lucidrive evaluate brain --only brain --only rules --json")(brain)

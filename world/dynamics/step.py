@@ -47,7 +47,7 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
                 agents[row], dark, float(state.density[row]), side, level, float(state.reckless[row]),
             )
         )  # fmt: skip
-    moved = [_by_rules(drive) for drive in drives] if traffic is None else traffic.moved(drives)
+    moved = [by_rules(drive) for drive in drives] if traffic is None else traffic.moved(drives)
     for row, (control, drive, (others, told)) in enumerate(zip(controls, drives, moved, strict=True)):
         asked = (
             max(int(Event.NONE), control.event),
@@ -64,7 +64,7 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
     return replace(state, clock=state.clock + 1, ego=ego, agents=agents, event=event, amounts=amounts)
 
 
-def _by_rules(drive: Drive) -> tuple[np.ndarray, np.ndarray]:
+def by_rules(drive: Drive) -> tuple[np.ndarray, np.ndarray]:
     """The others a step on, and that those who play an event go by rules too."""
     place, seed, clock, ego = drive.place, drive.seed, drive.clock, drive.ego
     moved = vehicles(place, seed, clock, ego, drive.agents, drive.dark, drive.density, drive.reckless)

@@ -1,9 +1,10 @@
-"""`lucidrive evaluate driver`: the learnt driver of scene worlds beside the rules that it imitates, in test towns."""
+"""`lucidrive evaluate driver`: the learnt driver of scene worlds beside the rules that it imitates, in test towns or in dreamt places."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -12,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from world.controls import Command
+from world.controls import Command, Event, Side
 from world.dynamics import expert
 from world.dynamics.driver import Driver, act
 from world.dynamics.policy import FOLDER, load_policy
 from world.dynamics.start import start
-from world.evaluate.scene_drives import CRUISE, TURNS, manoeuvre, on, places, route
+from world.evaluate.scene_drives import CRUISE, TURNS, event_case, manoeuvre, on, route
+from world.places import find_place
 from world.scene.places import towns
 
 Note = Callable[[float, str], None]
@@ -31,6 +33,8 @@ COMMANDS = {
     "stop": Command.STOP,
     "go": Command.FOLLOW,
 }
+EVENTS = {event.name.lower().replace("_", " "): event for event in Event if event > Event.NONE}
+DREAMT = tuple(f"dreamt:{seed}" for seed in range(1000, 1004))  # few, as each process grows its own
 assert set(TURNS) <= set(COMMANDS.values())
 
 
@@ -40,46 +44,61 @@ def evaluate_driver(
     cases: int = 100,
     seed: int = 0,
     workers: int = 2,
+    place: str = "",
+    events: int = 20,
+    seconds: float = 60.0,
     report: Note | None = None,
 ) -> dict[str, Any]:
-    """`routes` of a minute without events and as many full of them, `cases` of each command; for both drivers.
+    """`routes` of `seconds` without events and as many full of them, `cases` of each command, `events` of each event; for both drivers.
 
-    Raises WeightsError where `weights` holds no driver.
+    place: "dreamt" for a handful of dreamt places, which grow as they are driven through, or one by name; empty: the test towns.
+    Raises WeightsError where `weights` holds no driver or no network dreams streets, DataError for a place that is none.
     """
     note = report or (lambda share, text: None)
     drivers: dict[str, Driver] = {"learnt": partial(act, load_policy(weights)), "rules": expert.drive}
+    names = names_of(place)
+    find_place(names[0])
     result: dict[str, Any] = {}
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         for number, (name, by) in enumerate(drivers.items()):
             tell = partial(_tell, note, number / len(drivers), 1 / len(drivers), name)
-            found: dict[str, Any] = {"commands": {}}
+            found: dict[str, Any] = {"commands": {}, "events": {}}
             for index, (word, command) in enumerate(COMMANDS.items()):
                 tell(0.05 * index, word)
-                found["commands"][word] = _share(pool, command, cases, seed, by)
+                found["commands"][word] = _share(pool, names, command, cases, seed, by)
+            for word, event in EVENTS.items() if events else ():
+                tell(0.35, f"{word} within 8 s")
+                found["events"][word] = _seen(pool, names, event, events, seed, by)
             for share, key, eventful in ((0.4, "calm", False), (0.7, "eventful", True)):
                 tell(share, f"{key} routes")
-                names = towns()["test"]
                 jobs = [(names[n % len(names)], seed + n) for n in range(routes)]
-                drive = partial(route_of, by=by, eventful=eventful)
+                drive = partial(route_of, seconds=seconds, by=by, eventful=eventful)
                 driven = list(pool.map(drive, jobs, chunksize=5))
                 found[key] = {
                     "routes": routes,
                     "clean": sum(one.clean for one in driven) / max(1, routes),
                     "strayed": sum(one.strayed for one in driven) / max(1, routes),
-                    "speed": sum(one.metres for one in driven) / (60.0 * max(1, routes)),
+                    "speed": sum(one.metres for one in driven) / (seconds * max(1, routes)),
                 }
-            found["milliseconds"] = _milliseconds(by, seed)
+            found["milliseconds"] = _milliseconds(names[0], by, seed)
             result[name] = found
     return result
+
+
+def names_of(place: str) -> Sequence[str]:
+    """The places that a word stands for, as `evaluate_driver` takes it."""
+    if not place:
+        return towns()["test"]
+    return DREAMT if place == "dreamt" else (place,)
 
 
 def _tell(note: Note, first: float, all_of: float, name: str, share: float, what: str) -> None:
     note(first + all_of * share, f"{name}: {what}")
 
 
-def route_of(job: tuple[str, int], by: Driver, eventful: bool) -> Any:
-    """A minute of road, in another process."""
-    return route(job[0], 60.0, job[1], by, eventful)
+def route_of(job: tuple[str, int], seconds: float, by: Driver, eventful: bool) -> Any:
+    """A route, in another process."""
+    return route(job[0], seconds, job[1], by, eventful)
 
 
 def case_of(job: tuple[str, int], command: Command, by: Driver) -> bool | None:
@@ -87,9 +106,16 @@ def case_of(job: tuple[str, int], command: Command, by: Driver) -> bool | None:
     return manoeuvre(job[0], command, job[1], by=by)
 
 
-def _share(pool: ProcessPoolExecutor, command: Command, cases: int, seed: int, by: Driver) -> float:
-    """Of the first `cases` cases that a place has somewhere for."""
-    names = towns()["test"]
+def seen_of(job: tuple[str, Side, int, int], event: Event, by: Driver) -> bool:
+    """One case of an event, in another process."""
+    name, side, level, seed = job
+    return event_case(name, event, side, level, seed, by=by).sided
+
+
+def _share(
+    pool: ProcessPoolExecutor, names: Sequence[str], command: Command, cases: int, seed: int, by: Driver
+) -> float:
+    """Of the first `cases` cases that a place has somewhere for; NaN: there is none."""
     tried: list[bool] = []
     for first in range(0, 4 * cases, max(1, cases)):
         jobs = [(names[n % len(names)], seed + n) for n in range(first, first + cases)]
@@ -98,18 +124,28 @@ def _share(pool: ProcessPoolExecutor, command: Command, cases: int, seed: int, b
         ]
         if len(tried) >= cases:
             break
-    return float(np.mean(tried[:cases])) if tried else 0.0
+    return float(np.mean(tried[:cases])) if tried else math.nan
 
 
-def _milliseconds(by: Driver, seed: int) -> float:
+def _seen(pool: ProcessPoolExecutor, names: Sequence[str], event: Event, cases: int, seed: int, by: Driver) -> float:
+    """Of the cases in which an event was asked for, how many saw it within 8 s on its side."""
+    jobs = [(names[n % len(names)], Side.LEFT if n % 2 else Side.RIGHT, 1 + n % 3, seed + n) for n in range(cases)]
+    return float(np.mean(list(pool.map(partial(seen_of, event=event, by=by), jobs, chunksize=5))))
+
+
+def _milliseconds(name: str, by: Driver, seed: int) -> float:
     """The median time of a decision, amid ordinary traffic."""
-    state, spent = start(places()[0], seed), []
+    state, spent = start(find_place(name), seed), []
     for _ in range(200):
         began = time.perf_counter()
         by(state, int(Command.FOLLOW), CRUISE, 0)
         spent.append(time.perf_counter() - began)
         state = on(state, by=by)
     return 1000 * float(np.median(spent))
+
+
+def _percent(share: float) -> str:
+    return "nowhere to" if math.isnan(share) else f"{100 * share:.0f}%"
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -126,5 +162,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
         row("mean speed, m/s", lambda one: f"{one['calm']['speed']:.1f}"),
     ]
     for word in COMMANDS:
-        rows.append(row(word, lambda one, word=word: f"{100 * one['commands'][word]:.0f}%", "98%"))  # type: ignore[misc]
+        rows.append(row(word, lambda one, word=word: _percent(one["commands"][word]), "98%"))  # type: ignore[misc]
+    for word in next(iter(result.values()))["events"]:
+        rows.append(row(f"{word} within 8 s", lambda one, word=word: f"{100 * one['events'][word]:.0f}%"))  # type: ignore[misc]
     return [*rows, row("ms a decision", lambda one: f"{one['milliseconds']:.3f}", "0.15")]

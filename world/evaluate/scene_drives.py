@@ -8,10 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from world.controls import DT, FPS, SIDED_EVENTS, Command, Control, Event, Side
+from world.dynamics.dreamt import GrowingPlace
 from world.dynamics.driver import Driver, drive
+from world.dynamics.horizon import Horizon
+from world.dynamics.path import out_with
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.tables import tables
 from world.dynamics.traffic import Traffic
+from world.places import find_place
 from world.scene.facts import facts
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.places import load_place, towns
@@ -30,7 +35,7 @@ def places(split: str = "test") -> list[Place]:
 
 def _at(where: str | Place) -> Place:
     """Names cross to other processes, places do not."""
-    return load_place(where) if isinstance(where, str) else where
+    return find_place(where) if isinstance(where, str) else where
 
 
 def on(
@@ -39,9 +44,15 @@ def on(
     target: float = CRUISE,
     by: Driver = drive,
     traffic: Traffic | None = None,
+    horizon: Horizon | None = None,
 ) -> SceneState:
-    """A step with our driver at the wheel; `control`: the command and conditions (default: none); `traffic`: as `step` takes it."""
+    """A step with our driver at the wheel; `control`: the command and conditions (default: none); `traffic`: as `step` takes it.
+
+    horizon: of this drive, where its streets may grow.
+    """
     control = control or Control()
+    if horizon is not None:
+        state = horizon.step(state, control.command)
     steer, accel = by(state, control.command, target, 0)
     return step(state, [control.with_(steer=steer, accel=accel)], traffic)
 
@@ -57,7 +68,10 @@ def _begin_before(place: Place, turn: int, seed: int, density: float) -> SceneSt
 
 
 def manoeuvre(where: str | Place, command: Command, seed: int, density: float = 1.0, by: Driver = drive) -> bool | None:
-    """Whether a command is done within 45 s by the scene; None where the place has nowhere to do it."""
+    """Whether a command is done within 45 s by the scene; None where the place has nowhere to do it.
+
+    In a dreamt place a turn is asked for anywhere, and may be grown or come after some junctions; a junction that has it counts.
+    """
     place = _at(where)
     if command in TURNS:
         return _turn(place, command, seed, density, by)
@@ -67,8 +81,9 @@ def manoeuvre(where: str | Place, command: Command, seed: int, density: float = 
     target = 0.0 if command == Command.STOP else CRUISE
     if command == Command.FOLLOW:  # go: from standing
         state = start(place, seed, speed=0.0, density=density)
+    horizon = Horizon()
     for _ in range(int(15 * FPS)):
-        state = on(state, Control(command=command), target, by)
+        state = on(state, Control(command=command), target, by, horizon=horizon)
         speed = float(state.ego["speed"][0])
         if (command == Command.STOP and speed < 0.3) or (command == Command.FOLLOW and speed > 2.0):
             return True
@@ -76,23 +91,31 @@ def manoeuvre(where: str | Place, command: Command, seed: int, density: float = 
 
 
 def _turn(place: Place, command: Command, seed: int, density: float, by: Driver) -> bool | None:
-    state = _begin_before(place, TURNS[command], seed, density)
+    grows, turn = isinstance(place, GrowingPlace), TURNS[command]
+    state = start(place, seed, density=density) if grows else _begin_before(place, turn, seed, density)
     if state is None:
         return None
-    lanes = place.map.lanes
-    inside = -1
+    horizon, made, goal = Horizon(), False, tuple[int, ...]()
     for _ in range(int(MANOEUVRE_SECONDS * FPS)):
-        state = on(state, Control(command=command), by=by)
-        lane = int(state.ego["lane"][0])
+        state = on(state, Control(command=command), by=by, horizon=horizon)
+        there, lane = tables(state.places[0].map), int(state.ego["lane"][0])
         if lane < 0:
             return False
-        if lanes["street"][lane] < 0:
-            inside = lane
-        elif inside >= 0:
-            arrived = abs(float(state.ego["left"][0])) < 1.2 and lane == lanes["target"][inside]
+        if there.lanes["street"][lane] < 0:
+            made, goal = bool(there.lanes["turn"][lane] == turn), _name(there.lanes, int(there.lanes["target"][lane]))
+            offered = out_with(there.lanes, there.successors, int(there.lanes["source"][lane]), turn) >= 0
+            if not made and (offered or not grows):
+                return False
+        elif made:
+            arrived = abs(float(state.ego["left"][0])) < 1.2 and _name(there.lanes, lane) == goal
             if arrived or float(state.ego["s"][0]) > 8.0:
-                return bool(lanes["turn"][inside] == TURNS[command] and arrived)
+                return arrived
     return False
+
+
+def _name(lanes: np.ndarray, lane: int) -> tuple[int, ...]:
+    """What a street's lane is known by when the place has grown: its street, its way, its number."""
+    return tuple(int(lanes[name][lane]) for name in ("street", "forward", "number"))
 
 
 def _lane_change(place: Place, command: Command, seed: int, density: float, by: Driver) -> bool | None:
@@ -101,11 +124,12 @@ def _lane_change(place: Place, command: Command, seed: int, density: float, by: 
     there = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 60) & (lanes[side] >= 0))
     if not len(there):
         return None
-    lane = int(rng.choice(there))
-    goal, state = int(lanes[side][lane]), start(place, seed, lane=lane, s=8.0, density=density)
+    lane, horizon = int(rng.choice(there)), Horizon()
+    goal, state = _name(lanes, int(lanes[side][lane])), start(place, seed, lane=lane, s=8.0, density=density)
     for _ in range(int(12 * FPS)):
-        state = on(state, Control(command=command), by=by)
-        if int(state.ego["lane"][0]) == goal and abs(float(state.ego["left"][0])) < 0.6:
+        state = on(state, Control(command=command), by=by, horizon=horizon)
+        now = int(state.ego["lane"][0])
+        if now >= 0 and _name(state.places[0].map.lanes, now) == goal and abs(float(state.ego["left"][0])) < 0.6:
             return True
     return False
 
@@ -119,15 +143,21 @@ class EventCase:
 
 
 def event_case(
-    where: str | Place, event: Event, side: Side, level: int, seed: int, traffic: Traffic | None = None
+    where: str | Place,
+    event: Event,
+    side: Side,
+    level: int,
+    seed: int,
+    traffic: Traffic | None = None,
+    by: Driver = drive,
 ) -> EventCase:
     """Drives for 3 s plus a little by the seed, asks for the event, and watches for 8 s."""
-    state = start(_at(where), seed)
+    state, horizon = start(_at(where), seed), Horizon()
     for _ in range(30 + seed % 20):
-        state = on(state, Control(), traffic=traffic)
+        state = on(state, Control(), by=by, traffic=traffic, horizon=horizon)
     asked = Control(event=event, side=side if event in SIDED_EVENTS else Side.NONE, level=level)
     for tick in range(int(EVENT_SECONDS * FPS)):
-        state = on(state, asked, traffic=traffic)
+        state = on(state, asked, by=by, traffic=traffic, horizon=horizon)
         actor = int(state.event["actor"][0])
         if actor < 0 or not facts(state).event_visible:
             continue
@@ -160,11 +190,11 @@ def route(where: str | Place, seconds: float, seed: int, by: Driver = drive, eve
     """One drive along whatever road comes; eventful: events of all kinds one after the other, 10 s each, 3 s apart."""
     rng, control, until = np.random.default_rng(seed), Control(), 3.0
     state, clean, strayed, count, ticks = start(_at(where), seed), True, False, 0, 0
-    before = set[tuple[int, int]]()
+    before, horizon = set[tuple[int, int]](), Horizon()
     for tick in range(int(seconds * FPS)):
         if eventful and tick * DT >= until:
             control, until = _other_event(control, rng), until + (10.0 if control.event == Event.NONE else 3.0)
-        state = on(state, control, by=by)
+        state = on(state, control, by=by, horizon=horizon)
         clean = clean and bool(state.ego["contact"][0] < 0)
         strayed = strayed or facts(state).off_road
         now, vehicles = _contacts(state.agents[0])

@@ -27,6 +27,7 @@ from world.evaluate.scene_drives import event_case
 from world.evaluate.scene_states import counterfactual
 from world.evaluate.token_loss import round_trip
 from world.evaluate.traffic_counts import BINS, Counts, counted, divergence, interval
+from world.evaluate.traffic_speed import AGENTS_TIMED, tick_milliseconds
 from world.scene.objects import Kind
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
@@ -110,6 +111,10 @@ def evaluate_traffic(
                 mine["futures"] = counterfactual(seed, sizes.forks, traffic=mind, split=split)
             if recordings:
                 mine["ade"] = min_ade(recordings, mind, sizes.moments)
+            if who != "without guard":
+                note(begin + 0.25, f"{who}: what a tick costs")
+                cost = {n: tick_milliseconds(names[0], n, mind, seed) for n in AGENTS_TIMED}
+                mine["milliseconds"] = {n: ms for n, ms in cost.items() if ms == ms}
         if recordings:
             result["constant velocity"] = {"ade": min_ade(recordings, "constant", sizes.moments)}
     return result
@@ -277,6 +282,8 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
         rows.append(row(f"{name} within 8 s", lambda one, name=name: f"{100 * one['events'][name]:.0f}%"))  # type: ignore[misc]
     rows.append(row("futures part within 1 s", lambda one: f"{100 * one['futures']['apart']:.0f}%"))
     rows.append(row("minADE at 3 s, m", lambda one: f"{one['ade']:.2f}"))
+    for n in AGENTS_TIMED:
+        rows.append(row(f"ms a tick, {n} road users", lambda one, n=n: f"{one['milliseconds'][n]:.2f}"))  # type: ignore[misc]
     return [*rows, row("decisions that the guard changed", lambda one: f"{100 * one['changed']:.2f}%")]
 
 
