@@ -96,8 +96,8 @@ class Director:
         return cls(model, threshold(adapter) if adapter else None)
 
     def think(self, text: str, context: Context | str = "") -> Thought:
-        """Yields after every forward pass; the generator's return value is the reply. BrainInputError on unusable text."""
-        read = normal(clean(text))
+        """Yields after every forward pass; the generator's return value is the reply. text: as `clean` gives it."""
+        read = normal(text)
         prompt = prompt_tokens(self.model.tokenizer, read, str(context))
         stopwatch, reading = Stopwatch(), Reading()
         line = self.line((yield from self._decoded(prompt, (), reading, stopwatch)))
@@ -110,7 +110,7 @@ class Director:
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
         """Thinks to the end."""
-        return finished(self.think(text, context))
+        return finished(self.think(clean(text), context))
 
     def _decoded(
         self, prompt: list[int], begin: Sequence[int], reading: Reading, stopwatch: Stopwatch

@@ -79,8 +79,8 @@ class VllmDirector:
         return director
 
     def think(self, text: str, context: Context | str = "") -> Thought:
-        """Yields while the server reads; the generator's return value is the reply."""
-        read = normal(clean(text))
+        """Yields while the server reads; the generator's return value is the reply. text: as `clean` gives it."""
+        read = normal(text)
         prompt = prompt_tokens(self.tokenizer, read, str(context))
         began = time.perf_counter()
         (said,) = yield from self._waited(lambda: self._said(prompt))
@@ -94,7 +94,7 @@ class VllmDirector:
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
         """Thinks to the end."""
-        return finished(self.think(text, context))
+        return finished(self.think(clean(text), context))
 
     def sleep(self) -> None:
         """The server gives its GPU memory up, keeping the weights in main memory (needs its sleep mode)."""

@@ -50,6 +50,23 @@ def described(video: bytes, fields: dict[str, Any]) -> bytes:
     return _text(fields | {"sha256": sums})
 
 
+def labels_alone(fields: dict[str, Any]) -> bytes:
+    """The sidecar of a drive that has no video."""
+    return _text(fields | {"video": None, "sha256": {"labels": _sum_of(fields | {"video": None})}})
+
+
+def check_labels(beside: Path) -> None:
+    """DataError where the sidecar of a drive without a video is not what was written."""
+    try:
+        text = beside.read_bytes()
+        fields = json.loads(text)
+        whole = _text(fields) == text and fields.pop("sha256") == {"labels": _sum_of(fields)}
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise DataError(f"{beside} is damaged ({error}); use another copy.") from error
+    if not whole:
+        raise DataError(f"{beside} is damaged (its checksum is another); use another copy.")
+
+
 def check_clip(video: Path) -> None:
     """DataError where a video or the sidecar beside it is not what was written. Says nothing of films without checksums."""
     beside = video.with_suffix(".json")
@@ -68,6 +85,10 @@ def check_clip(video: Path) -> None:
         return  # somebody else's JSON, or an old clip
     if not whole or sums != {"video": sha256(video), "labels": labels}:
         raise damaged
+
+
+def _sum_of(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(_text(fields)).hexdigest()
 
 
 def _text(fields: dict[str, Any]) -> bytes:

@@ -30,7 +30,6 @@ from bridge.session import Session
 from bridge.state import pack, unpack
 from world.controls import FPS, Control
 
-JPEG_QUALITY = 95
 SPACING = 5 * FPS  # frames from key to key, doubled whenever there are more than MOST_KEYS
 MOST_KEYS = 96
 HEAD = 8  # bytes before a record: how long its parts are
@@ -162,12 +161,11 @@ class History:
     # -- the file -----------------------------------------------------------------------------------------------------
 
     def _append(self, moment: Moment) -> None:
-        frame, picture = moment.frame, io.BytesIO()
-        Image.fromarray(frame.image).save(picture, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        frame, picture = moment.frame, self.session.jpeg(moment.frame.image)
         fields = {"control": asdict(frame.control), "by_keys": moment.by_keys, "labels": moment_fields(moment)}
         told = json.dumps(fields).encode()
-        head = len(told).to_bytes(4, "little") + picture.tell().to_bytes(4, "little")
-        self._places.append(self._write(head + told + picture.getvalue()))
+        head = len(told).to_bytes(4, "little") + len(picture).to_bytes(4, "little")
+        self._places.append(self._write(head + told + picture))
         self._speed.append(frame.motion.speed)
         self._seen.append(frame.readout.speed)
         self._yaw.append(frame.motion.yaw_rate)

@@ -29,10 +29,10 @@ from bridge.clips import Clip
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.pace import Pace
 from bridge.session import Session
-from bridge.snapshot import Beginning, Heard, Wish
-from world.controls import DT, FPS, Control
-from world.dream import AnyDream, open_dream
-from world.frame import Frame
+from bridge.snapshot import Beginning, Heard
+from bridge.stepper import StepAll, step
+from world.controls import DT, FPS
+from world.dream import open_dream
 from world.scene_world import USUAL, Others
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,6 @@ WINDOW = 600  # frame gaps that the measurements look back on
 Thought = Generator[Any, None, Heard]
 Report = Callable[[float, str], None]
 Given = TypeVar("Given")
-StepAll = Callable[[Sequence[AnyDream], Sequence[Control]], list[Frame]]
 
 
 class Brain(Protocol):
@@ -94,11 +93,10 @@ class Loop:
         """Frames first, then thoughts. `deadline`: on the clock of `time.perf_counter`."""
         sessions = self._sessions
         begun = [session for session in sessions if _guarded(session, session.begin_tick)]
-        wishes = {session: wish for session in begun if (wish := _guarded(session, partial(self._saved, session.wish)))}
         began = time.perf_counter()
-        dreamt = self._frames(wishes)
-        if wishes:
-            self.pace.took(len(wishes), time.perf_counter() - began)
+        dreamt = step(begun, self._step_all, self._guard)
+        if dreamt:
+            self.pace.took(len(dreamt), time.perf_counter() - began)
         for changed in sessions.values():
             changed()
         if dreamt:
@@ -107,22 +105,9 @@ class Loop:
             self.pulse.pause()
         self.thinking.go_on(list(sessions), deadline)
 
-    def _frames(self, wishes: dict[Session, Wish]) -> bool:
-        """The frames of a tick; whether there is any. Whatever keeps a batch back, each dream then steps alone."""
-        if self._step_all is not None and len(wishes) > 1:
-            dreams, controls = [one.dream for one in wishes], [wish.control for wish in wishes.values()]
-            try:
-                frames = self._saved(partial(self._step_all, dreams, controls))
-            except Exception as error:  # of one dream, or of the batch: stepping alone tells
-                log.warning("the dreams could not step as one batch, so each stepped alone: %s", error)
-            else:
-                for (session, wish), frame in zip(wishes.items(), frames, strict=True):
-                    session.take(wish, frame)
-                return True
-        done = [
-            _guarded(session, partial(self._saved, partial(session.dream_on, wish))) for session, wish in wishes.items()
-        ]
-        return any(frame is not None for frame in done)
+    def _guard(self, session: Session | None, part: Callable[[], Given]) -> Given | None:
+        saved = partial(self._saved, part)
+        return saved() if session is None else _guarded(session, saved)
 
     def _saved(self, call: Callable[[], Given]) -> Given:
         return call() if self._rescue is None else self._rescue.run(call, self.tell)
@@ -320,10 +305,10 @@ def drive_headless(session: Session, seconds: float, brain: Brain | None, report
     for number in range(frames - 1):
         session.begin_tick()
         thinking.finish(session)
-        if session.tick() is None:
+        if not step([session]):
             raise SessionError(" ".join(notice.text for notice in session.notes()))
         if report is not None:
-            steps = ", ".join(step.line for step in session.snapshot().steps if step.status == "running")
+            steps = ", ".join(one.line for one in session.snapshot().steps if one.status == "running")
             report((number + 2) / frames, steps or "following the road")
     return session.clip()
 

@@ -63,7 +63,7 @@ def unpack(session: Session, data: bytes, name: str = "The file", maps: bool = T
         dream = restore(model, tensors, plain["dream"])
         session.dream.fits(dream)
         timeline, pedals = timeline_from(plain["timeline"]), (float(plain["pedals"][0]), float(plain["pedals"][1]))
-        known = chain(*towns().values()) if isinstance(model, SceneWorld) else model.scenes
+        known = chain(model.scenes, *towns().values()) if isinstance(model, SceneWorld) else model.scenes
         scene = plain["scene"] if plain["scene"] in known else None
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError, PlanError) as error:
         raise _none(name) from error

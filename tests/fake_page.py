@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from brain.director import clean
 from brain.plan import Plan, parse_line
 from bridge.history import Past
 from tests.fakes import FakeDream
@@ -132,6 +133,7 @@ class FakeDrive:
         return told
 
     def say(self, text: str, lane: int = 0) -> None:
+        text = clean(text)
         self.calls.append(("say", text))
         if lane > len(self.lanes):
             raise LucidriveError("There is no such future; fork the drive first.")

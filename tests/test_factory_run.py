@@ -20,7 +20,7 @@ from bridge.budget.fake import FakeDevice
 from bridge.budget.ledger import Ledger, NoRoomError
 from bridge.errors import DataError, ExportError, SessionError
 from bridge.factory import run, store
-from bridge.factory.dreaming import _begin, _step
+from bridge.factory.dreaming import TRIALS, _begin, _step
 from bridge.factory.jobs import Request, Take, of_plain
 from bridge.factory.pool import LIVES, Processes
 from bridge.factory.run import make
@@ -57,8 +57,11 @@ def test_accepted_and_rejected_clips_are_kept_apart_with_reasons(whole: Path) ->
     assert [one["check"]["reasons"] for one in rejected] == [["rain(2): it did not begin within the clip"]] * 6
     assert sorted(one["job"]["attempt"] for one in rejected) == [0, 0, 0, 1, 1, 1]
     assert len({one["seed"] for one in rejected}) == 6
-    for video in [*(whole / "clips").glob("*.mp4"), *(whole / "rejected").glob("*.mp4")]:
+    for video in (whole / "clips").glob("*.mp4"):
         assert len(list(read_video(video))) == 15
+    assert not list((whole / "rejected").glob("*.mp4"))  # only what fits is painted
+    assert {one["job"]["trials"] for one in rejected} == {TRIALS}
+    assert {one["frames"] for one in rejected} == {15}
 
 
 def test_labels_are_facts_of_every_frame_beside_what_was_commanded(whole: Path) -> None:

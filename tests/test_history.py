@@ -13,6 +13,7 @@ from bridge.errors import SessionError
 from bridge.export import check_clip
 from bridge.history import MOST_KEYS, History
 from bridge.loop import Loop
+from bridge.recorder import jpeg
 from bridge.session import Session
 from tests.conftest import wait_until
 from tests.fakes import FakeDirector, FakeDream
@@ -193,3 +194,15 @@ def test_a_new_beginning_of_every_kind(drive: LiveDrive) -> None:
     wait_until(lambda: drive.view().quality == 4)
     drive.begin(Start(3, "street", stand=True))
     assert drive.view().quality == 4 and drive.view().scene == "street"
+
+
+def test_a_picture_is_encoded_once_for_page_and_history(model: WorldModel, tmp_path: Path) -> None:
+    one = Session(lambda seed: LatentDream(model, seed, 1), seed=4)
+    history = History(one, tmp_path, print)
+    for _ in range(3):
+        history.see()
+        shown = one.snapshot().frame
+        assert one.jpeg(shown.image) is one.jpeg(shown.image) is one.fork().jpeg(shown.image)
+        assert history.frame(shown.index) == one.jpeg(shown.image) == jpeg(shown.image)
+        one.tick()
+    history.close()

@@ -19,6 +19,7 @@ from bridge.keyboard import Keyboard, parse_keys, usual
 from bridge.session import Session
 from bridge.snapshot import Beginning
 from tests.conftest import wait_until
+from tests.sessions import reset
 from tests.tiny_world import TINY, write_tiny_world
 from ui.live import LiveDreamer
 from world.controls import NULL, Control
@@ -137,7 +138,7 @@ def test_a_session_begins_in_a_film(model: WorldModel) -> None:
     film = sliding(3).images[:3]
     session = Session(lambda seed: LatentDream(model, seed), beginning=Beginning(film, 8.0))
     assert np.array_equal(session.frame.image, film[2]) and session.frame.motion.speed == 8.0
-    session._start(1, "street", None)
+    reset(session, 1, "street")
     assert not np.array_equal(session.frame.image, film[2])
 
 

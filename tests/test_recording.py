@@ -21,6 +21,7 @@ from bridge.recover import join, look, repair
 from bridge.session import Session
 from tests.conftest import wait_until
 from tests.fakes import FakeDream
+from tests.sessions import reset
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from world.data.video import read_video
@@ -66,7 +67,7 @@ def test_a_reset_begins_another_drive_and_old_ones_make_room(tmp_path: Path) -> 
     recorder = Recorder(one, tmp_path)
     for number in range(1, KEPT + 3):
         drive(one, recorder, FRAMES)
-        one._start(8, None, None)
+        reset(one, 8)
         recorder.see()
         ended = ["whole"] * min(number, KEPT)  # its folder is made by a thread: an empty list is no drive that ended
         wait_until(lambda ended=ended: [found.state for found in look(tmp_path)] == ended)  # type: ignore[misc]

@@ -77,7 +77,8 @@ def test_orders_are_made_one_after_another(shop: Shop, gate: threading.Event) ->
     assert "rain(2): it did not begin within the clip" in page
     assert "Rejected, and why" in page
     assert "&lt;b&gt;rain" in _orders(shop.tickets())
-    assert "<track" in _figure(2, rejected[0])
+    assert "<track" in _figure(1, shop.clips(1, True)[0])
+    assert "<video" not in _figure(2, rejected[0])  # what does not fit is not painted
 
 
 def test_an_order_can_be_called_off(shop: Shop, gate: threading.Event) -> None:

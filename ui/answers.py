@@ -6,14 +6,12 @@ import asyncio
 import base64
 import binascii
 import functools
-import io
 import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from ui import messages
 from ui.drive import Note, Start, View
@@ -62,9 +60,7 @@ async def look_at(visit: Visit, lane: int = 0, picture: bool = True) -> dict:
             "event_visible": number_of(read.event_visible),
         }
         if picture:
-            buffer = io.BytesIO()
-            await asyncio.to_thread(Image.fromarray(frame.image).save, buffer, "JPEG", quality=92)
-            found["picture"] = base64.b64encode(buffer.getvalue()).decode()
+            found["picture"] = base64.b64encode(await asyncio.to_thread(view.encode, frame.image)).decode()
     return found
 
 

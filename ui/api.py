@@ -104,7 +104,7 @@ class Calls:
             lane: 0 for the drive, from 1 for one of its futures.
         """
         visit = await self.visits.call(token)
-        orders.act(visit, messages.Say(messages.sentence(text), lane_of(lane)))
+        orders.act(visit, messages.Say(text, lane_of(lane)))
         await until(lambda: not view_of(visit, lane).thinking, "The language model did not answer in time; try again.")
         await asyncio.sleep(TICK)
         return await look_at(visit, lane, picture=False)

@@ -205,6 +205,8 @@ def _gallery(shop: Shop, number: int) -> str:
 def _figure(number: int, clip: Kept) -> str:
     source = f"factory/{number}/{html.escape(clip.stem)}"
     reasons = "".join(f'<br><span class="lr-why">{html.escape(one)}</span>' for one in clip.fields["check"]["reasons"])
+    if not clip.video.exists():  # what does not fit is not painted
+        return f'<figure class="lr-clip"><figcaption>{html.escape(caption(clip))}{reasons}</figcaption></figure>'
     return (
         f'<figure class="lr-clip"><video src="{source}.mp4" controls loop muted preload="metadata" playsinline>'
         f'<track kind="captions" src="{source}.vtt" srclang="en" label="labels" default></video>'

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from bridge.history import Past
+from bridge.recorder import jpeg
 from world.frame import Frame
 
 
@@ -43,7 +44,8 @@ class Note:
 class View:
     """What is to be shown now: the newest frame, whether a person's keys drove it, the weather and time as told.
 
-    quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene: how it began; first, last: the frames that can be looked back at.
+    quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene: how it began; first, last: the frames that can be looked back at;
+    encode: gives a picture of the frame as a JPEG.
     """
 
     frame: Frame | None
@@ -61,6 +63,7 @@ class View:
     scene: str | None = None
     first: int = 0
     last: int = -1
+    encode: Callable[[np.ndarray], bytes] = jpeg
 
 
 @dataclass(frozen=True, slots=True)

@@ -307,6 +307,7 @@ def _view(session: Session, history: History) -> View:
         scene=now.scene,
         first=history.first,
         last=history.last,
+        encode=session.jpeg,
     )
 
 

@@ -21,21 +21,20 @@ import io
 import json
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from bridge.recorder import jpeg
 from world.controls import TimeOfDay, Weather
 from world.errors import LucidriveError
 from world.frame import Frame, Readout
 
 HEADER = struct.Struct("<IfffBBBxffffBBBBI")
 BY_KEYS, EVENT_SEEN, TOUCHING, OFF_ROAD = 1, 2, 4, 8
-JPEG_QUALITY = 92
 KEYS = frozenset({"up", "down", "left", "right"})
-MAX_TEXT = 2_000  # characters of a sentence that are worth sending on; the director has a limit of its own
 MAX_SEED = 2**32 - 1
 FUTURES = (2, 4)  # at least, at most
 
@@ -214,7 +213,7 @@ def _laned(kind: str, fields: dict[str, Any]) -> Message:
         raise MessageError(UNKNOWN)
     match kind, fields:
         case "say", {"text": str(given), **rest} if not rest:
-            return Say(sentence(given), lane)
+            return Say(given, lane)
         case "plan", {"line": str(line), **rest} if not rest and len(line) <= 200:
             return Line(line, lane)
         case "choose", {"line": str(line), **rest} if not rest and len(line) <= 200:
@@ -238,20 +237,12 @@ def _seed(value: int) -> int:
     return value
 
 
-def sentence(text: str) -> str:
-    """The text without control characters and surrounding space. MessageError when empty or too long."""
-    clean = "".join(c if c.isprintable() else " " for c in text).strip()
-    if not clean:
-        raise MessageError("There was nothing to read: type what should happen, for example “turn left”.")
-    if len(clean) > MAX_TEXT:
-        raise MessageError(f"That is {len(clean)} characters; say it in at most {MAX_TEXT}.")
-    return clean
-
-
-def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0.0) -> bytes:
-    """The binary message for a frame: header and JPEG (4:4:4, because the picture is small and will be enlarged)."""
+def encode_picture(
+    frame: Frame, by_keys: bool, lane: int = 0, target: float = 0.0, encode: Callable[[np.ndarray], bytes] = jpeg
+) -> bytes:
+    """The binary message for a frame: header and JPEG, as `encode` gives it."""
     control, read = frame.control, frame.readout
-    between = b"" if frame.between is None else _jpeg(frame.between)
+    between = b"" if frame.between is None else encode(frame.between)
     buffer = io.BytesIO()
     buffer.write(
         HEADER.pack(
@@ -273,7 +264,7 @@ def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0
             len(between),
         )
     )
-    buffer.write(_jpeg(frame.image))
+    buffer.write(encode(frame.image))
     buffer.write(between)
     return buffer.getvalue()
 
@@ -281,12 +272,6 @@ def encode_picture(frame: Frame, by_keys: bool, lane: int = 0, target: float = 0
 def _flags(by_keys: bool, read: Readout) -> int:
     so = {EVENT_SEEN: read.event_visible, TOUCHING: read.collision, OFF_ROAD: read.off_road}
     return BY_KEYS * by_keys | sum(flag for flag, share in so.items() if share >= 0.5)
-
-
-def _jpeg(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-    return buffer.getvalue()
 
 
 def _number(value: float) -> float:

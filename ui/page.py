@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from brain.files import ADAPTER
+from brain.prompt import MAX_TEXT
 from bridge.clips import versions
 from ui.api import add_api
 from ui.visits import Visits
@@ -49,7 +50,8 @@ def build_page(visits: Visits, more: Tabs = ()) -> gr.Blocks:
 
 
 def drive_tab() -> None:
-    show(fragment("icons") + fragment("drive").replace("<!-- panel -->", fragment("panel")))
+    drive = fragment("drive").replace("<!-- panel -->", fragment("panel")).replace("MAX_TEXT", str(MAX_TEXT))
+    show(fragment("icons") + drive)
 
 
 def memory_tab() -> None:

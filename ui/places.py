@@ -1,6 +1,6 @@
 """The places that the page offers, and what each looks like where its drives begin.
 
-A place takes seconds to build, in which no drive would go on; so the shipped ones' pictures come along. `python -m ui.places`
+A place takes seconds to build, in which no drive would go on; so the offered ones' pictures come along. `python -m ui.places`
 draws them again.
 """
 
@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image
 
 from world.dream import AnyWorld, open_dream
+from world.dynamics.dreamt import is_dreamt
+from world.places import usual_places
 from world.scene.places import towns
 from world.scene_world import SceneWorld
 
@@ -21,10 +23,11 @@ SMALL = (256, 144)  # width and height of a picture on the page
 
 
 def offered(model: AnyWorld) -> tuple[str, ...]:
-    """Where a drive may begin, by name: of a scene world every shipped town, in order."""
+    """Where a drive may begin, by name: of a scene world its own places and every shipped town, in order."""
     if not isinstance(model, SceneWorld):
         return model.scenes
-    return tuple(sorted((town for split in towns().values() for town in split), key=_number))
+    shipped = sorted((town for split in towns().values() for town in split), key=_number)
+    return (*(name for name in model.scenes if is_dreamt(name)), *shipped)
 
 
 def picture_of(model: AnyWorld, name: str) -> bytes | None:
@@ -32,7 +35,7 @@ def picture_of(model: AnyWorld, name: str) -> bytes | None:
     if name not in offered(model):
         return None
     if isinstance(model, SceneWorld):
-        return (FOLDER / f"{name}.jpg").read_bytes()
+        return _file(name).read_bytes()
     return jpeg(model.scene(name)[0][-1], 92)
 
 
@@ -44,13 +47,17 @@ def jpeg(image: np.ndarray, quality: int) -> bytes:
 
 
 def draw_all(folder: Path = FOLDER) -> None:
-    """Every shipped town at its start of seed 0, drawn large and made small."""
-    model = SceneWorld()
+    """Every place that is offered, at its start of seed 0, drawn large and made small."""
+    model = SceneWorld(usual_places())
     for name in offered(model):
         dream = open_dream(model, 0, 8)
         large = Image.fromarray(dream.start(scene=name).image)
         small = np.asarray(large.resize(SMALL, Image.Resampling.LANCZOS))
-        (folder / f"{name}.jpg").write_bytes(jpeg(small, 80))
+        _file(name, folder).write_bytes(jpeg(small, 80))
+
+
+def _file(name: str, folder: Path = FOLDER) -> Path:
+    return folder / f"{name.replace(':', '-')}.jpg"
 
 
 def _number(town: str) -> int:

@@ -60,7 +60,7 @@ class Lane:
             return None
         self.picture, self.sent_at = view.frame, now
         self.flying.append(view.frame.index)
-        return messages.encode_picture(view.frame, view.by_keys, number, view.target)
+        return messages.encode_picture(view.frame, view.by_keys, number, view.target, view.encode)
 
 
 async def serve_dream(visits: Visits, socket: WebSocket) -> None:

@@ -13,6 +13,7 @@ from world.errors import DataError
 from world.frame import Frame
 from world.latent.dream import LatentDream, step_latent
 from world.model import WorldModel
+from world.places import usual_places
 from world.render.painter import SHIPPED
 from world.scene_world import USUAL, Others, SceneDream, SceneWorld, step_scenes
 
@@ -28,7 +29,7 @@ def load_world(path: Path | None = None, device: str = "cpu", others: Others = U
     Raises WeightsError, and DataError for others in a latent world, whose pictures hold all there is.
     """
     if path is None or is_scene(path):
-        return SceneWorld(device=device, painter=None if str(path) == PLAIN else SHIPPED, others=others)
+        return SceneWorld(usual_places(), device=device, painter=None if str(path) == PLAIN else SHIPPED, others=others)
     if others != USUAL:
         raise DataError(
             f"The world in {path} has no road users beside its pictures; leave out --traffic and --reckless."

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from world.dynamics.dreamt import dreamt_place, is_dreamt
-from world.scene.places import load_place
+from world.dynamics.dreamt import DREAMT, dreamt_place, is_dreamt
+from world.dynamics.streets import FOLDER
+from world.scene.places import load_place, towns
 from world.scene.state import Place
+
+SEEDS = range(1, 17)  # of the dreamt places that drives begin in when nobody says where
+
+
+def usual_places() -> tuple[str, ...]:
+    """Where drives begin when nobody says: dreamt places where there is a network that dreams streets, else the test towns."""
+    if (FOLDER / "config.json").exists():
+        return tuple(f"{DREAMT}:{seed}" for seed in SEEDS)
+    return tuple(towns()["test"])
 
 
 def find_place(name: str) -> Place:

@@ -110,6 +110,7 @@ class SceneWorld:
         for weights that are none."""
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
+        self.towns = tuple(name for name in self.scenes if not is_dreamt(name)) or tuple(towns()["test"])  # that films are found in
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
@@ -198,25 +199,36 @@ class SceneDream:
         speed: float | None = None,
         lane: int | None = None,
         s: float | None = None,
+        density: float = 1.0,
+        reckless: float | None = None,
     ) -> Frame:
-        """The first frame, in a place by name, or in one that the seed decides. speed in m/s; lane, s: where, as `start` takes them.
+        """The first frame, in a place by name, or in one that the seed decides. speed in m/s; lane, s: where, density: of traffic, reckless: share
+        of the others (default: the world's), as `start` takes them.
 
         `control` says under which conditions (default: a clear day). frames: a picture uint8 [H, W, 3] or a film [T, H, W, 3]
         to begin in, in the street most like it and (default) under its conditions. DataError for what is no picture,
         WeightsError where there is no network that reads it.
         """
         if frames is not None:
-            begun = scene_from(frames, self.model.scenes, self.seed, speed, control, self.model.rig)
+            begun = scene_from(frames, self.model.towns, self.seed, speed, control, self.model.rig)
             self._scene = replace(begun, reckless=np.array([self.model.others.reckless]))
             self._place = self._scene.places[0].name
             return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
         control = control or Control()
-        place, reckless = self.model.place(self._place), self.model.others.reckless
+        place = self.model.place(self._place)
+        reckless = self.model.others.reckless if reckless is None else reckless
         if is_dreamt(self._place):
             self._place = place.name  # with the mark of its streets
         self._scene = start(
-            place, self.seed, control, 7.0 if speed is None else speed, lane=lane, s=s, reckless=reckless
+            place,
+            self.seed,
+            control,
+            7.0 if speed is None else speed,
+            lane=lane,
+            s=s,
+            density=density,
+            reckless=reckless,
         )
         return self._publish(control, 0)
 

@@ -1,30 +1,36 @@
-"""Drives the takes of a batch together, frame by frame, each by its own plan; with branches, each forks on its way."""
+"""Makes takes in two stages: first scenes alone, until one is what was asked for; then what fits is painted, from its states."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bridge.clips import Clip
-from bridge.errors import DataError, LucidriveError, explain
-from bridge.factory.check import check, reasons
+from bridge.errors import LucidriveError, explain
+from bridge.factory.check import Finding, check, reasons
+from bridge.factory.find import Beginning, search, worst
 from bridge.factory.jobs import Batch, Request, Take
 from bridge.factory.labels import Label, label
+from bridge.factory.scenario import Scenario
 from bridge.factory.start import UNDRAWN, begin
 from bridge.session import Session
-from bridge.snapshot import Wish
+from bridge.stepper import step
 from world.dream import step_all
+from world.dynamics.danger import HORIZON
 from world.scene.state import SceneState
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_world import SIZES, SceneDream, SceneWorld
 
-TRIALS = 16  # beginnings of a take that are driven without a picture, to find one
+TRIALS = 16  # beginnings of a take that are driven at most, without a picture, to find one that fits
 
 
 @dataclass(frozen=True, slots=True)
 class Dreamt:
     """One clip of a take. branch: the plan line that it forked into, or ""; labels, states: of its frames; failure: why it ended
-    early, or "".
+    early, or "". trials: beginnings that were driven to find it, in so many steps and seconds; painted: whether its frames have pictures;
+    drawn: what a search has drawn.
     """
 
     take: Take
@@ -33,6 +39,36 @@ class Dreamt:
     labels: tuple[Label, ...]
     failure: str
     states: tuple[SceneState, ...]
+    trials: int = 1
+    steps: int = 0
+    seconds: float = 0.0
+    painted: bool = False
+    drawn: Beginning | None = None
+
+    def fits(self, request: Request) -> bool:
+        """Whether the scene is what the take was to show, to its end."""
+        whole = not self.failure and len(self.states) == request.frames
+        return whole and not reasons(self.findings(request))
+
+    def findings(self, request: Request, scenario: Scenario | None = None) -> tuple[Finding, ...]:
+        """What is there of what was asked for; `scenario`: another one than the job's. Where danger is looked for, that takes the
+        place of a drive without contact.
+        """
+        scenario = scenario or self.take.job.scenario
+        find = request.find
+        if find is None:
+            return check(self.clip, self.labels, scenario)
+        found = check(self.clip, self.labels, self.drawn.told(scenario) if self.drawn else scenario)
+        least, contact = self.danger
+        seen = "our car touched somebody" if contact else f"{least:.1f} s from a collision at the worst"
+        asked = f"ttc<{find.seconds:g}" if find.what == "ttc" else find.what
+        danger = Finding("find", asked, find.met(least, contact), 1.0 if find.met(least, contact) else 0.0, None, seen)
+        return (*(one for one in found if one.kind != "contact"), danger)
+
+    @property
+    def danger(self) -> tuple[float, bool]:
+        """s to a collision at the worst moment, and whether one came."""
+        return worst(self.states), any(one.facts.collision for one in self.labels)
 
 
 class _Drive:
@@ -50,6 +86,11 @@ class _Drive:
         self.states.append(dream.state_now)
         self.labels.append(label(dream.state_now))
 
+    @property
+    def spoilt(self) -> bool:
+        """Whether our car touches somebody, or has left the road, in the newest frame."""
+        return self.labels[-1].facts.collision or self.labels[-1].facts.off_road
+
     def fork(self, branch: str) -> _Drive:
         other = _Drive(self.take, self.session.fork(), branch, self.failure)
         other.labels, other.states = list(self.labels), list(self.states)
@@ -59,54 +100,87 @@ class _Drive:
 
 
 def dream(world: SceneWorld, request: Request, batch: Batch) -> list[Dreamt]:
-    """All clips of the batch, in the order of its takes. The same take gives the same clip to the bit on one machine."""
-    return [one for take in batch.takes for one in _made(world, request, take, request.quality)]
+    """All clips of the batch, in the order of its takes. The same take gives the same clip to the bit on one machine.
+
+    What does not fit is not painted; of a counterfactual set every branch is, since its pictures are compared.
+    """
+    made = [one for take in batch.takes for one in again(world, request, take)]
+    return [painted(world, request, one) if request.branches or one.fits(request) else one for one in made]
+
+
+def painted(world: SceneWorld, request: Request, dreamt: Dreamt) -> Dreamt:
+    """The same with a picture in every frame."""
+    size, moments = SIZES[request.quality], []
+    for moment, state in zip(dreamt.clip.moments, dreamt.states, strict=True):
+        moments.append(replace(moment, frame=replace(moment.frame, image=world.draw(state, size))))
+    return replace(dreamt, clip=replace(dreamt.clip, moments=tuple(moments)), painted=True)
 
 
 def again(world: SceneWorld, request: Request, take: Take) -> list[Dreamt]:
-    """The clips of one take, driven as they were, without pictures: their scenes, step by step."""
-    return _made(world, request, take, UNDRAWN)
+    """The clips of one take without pictures: of the first beginning that fits, or of the last one that was tried; a clip a branch."""
+    if request.find is not None:
+        return [_found(world, request, take)]
+    began, steps = time.perf_counter(), 0
+    trials = 1 if request.branches or request.start.state is not None else TRIALS
+    for trial in range(trials):
+        drives = _driven(world, request, take, trial, hopeful=trial < trials - 1)
+        steps += sum(len(drive.states) - 1 for drive in drives)
+        made = [_dreamt(request, drive, trial + 1) for drive in drives]
+        if not request.branches and made[0].fits(request):
+            break
+    seconds = time.perf_counter() - began
+    return [replace(made[0], steps=steps, seconds=seconds), *made[1:]]
 
 
-def _made(world: SceneWorld, request: Request, take: Take, quality: int) -> list[Dreamt]:
-    """The clips of one take, branches side by side. A take after the other: what stands round several at once would not be kept."""
-    drives = [_begin(world, request, take, quality, _scouted(world, request, take))]
+def _found(world: SceneWorld, request: Request, take: Take) -> Dreamt:
+    """The clip of a take that searches: the one that was found, or of all that were tried the nearest to it."""
+    find, began, steps, trials = request.find, time.perf_counter(), 0, 0
+    assert find is not None
+    best: tuple[float, Dreamt] | None = None
+
+    def judge(drawn: Beginning) -> tuple[float, bool]:
+        nonlocal best, steps, trials
+        trials += 1
+        [drive] = _driven(world, request, take, 0, False, drawn)
+        steps += len(drive.states) - 1
+        one = replace(_dreamt(request, drive, trials), drawn=drawn)
+        missing = sum(not finding.found for finding in one.findings(request) if finding.kind != "find")
+        score = find.score(*one.danger) if math.isfinite(one.danger[0]) or one.danger[1] else 2 * HORIZON
+        score += 3 * HORIZON * (missing + bool(one.failure))
+        fits = one.fits(request)
+        if best is None or fits or score < best[0]:
+            best = score, one
+        return score, fits
+
+    search(find, take.seed, judge)
+    assert best is not None
+    return replace(best[1], trials=trials, steps=steps, seconds=time.perf_counter() - began)
+
+
+def _driven(
+    world: SceneWorld, request: Request, take: Take, trial: int, hopeful: bool, drawn: Beginning | None = None
+) -> list[_Drive]:
+    """One beginning, driven to its end, branches side by side. hopeful: one that can no longer fit is left, since there are others."""
+    drives = [_begin(world, request, take, UNDRAWN, trial, drawn)]
     for frame in range(request.frames - 1):
         if frame == request.fork_frame:
             drives = [drive.fork(branch) for drive in drives for branch in request.branches]
         _step(drives)
-    return [
-        Dreamt(
-            drive.take,
-            drive.branch,
-            drive.session.clip(),
-            tuple(drive.labels),
-            drive.failure,
-            tuple(drive.states),
-        )
-        for drive in drives
-    ]
+        if hopeful and (drives[0].failure or drives[0].spoilt):
+            break
+    return drives
 
 
-def _scouted(world: SceneWorld, request: Request, take: Take) -> int:
-    """The first of TRIALS beginnings from which the plan comes true, tried without drawing; the last one where none does.
-
-    A picture costs many times what a step does, so a take is worth looking for.
-    """
-    if request.branches or request.start.state is not None:
-        return 0
-    for trial in range(TRIALS - 1):
-        drive = _begin(world, request, take, UNDRAWN, trial)
-        for _ in range(request.frames - 1):
-            _step([drive])
-        if not drive.failure and not reasons(check(drive.session.clip(), drive.labels, take.job.scenario)):
-            return trial
-    return TRIALS - 1
+def _dreamt(request: Request, drive: _Drive, trials: int) -> Dreamt:
+    clip = replace(drive.session.clip(), steps=request.quality)
+    return Dreamt(drive.take, drive.branch, clip, tuple(drive.labels), drive.failure, tuple(drive.states), trials)
 
 
-def _begin(world: SceneWorld, request: Request, take: Take, quality: int, trial: int) -> _Drive:
-    scenario = take.job.scenario
-    drive = _Drive(take, begin(world, request.start, scenario, take.seed, quality, trial))
+def _begin(
+    world: SceneWorld, request: Request, take: Take, quality: int, trial: int, drawn: Beginning | None = None
+) -> _Drive:
+    scenario = drawn.told(take.job.scenario) if drawn else take.job.scenario
+    drive = _Drive(take, begin(world, request.start, scenario, take.seed, quality, trial, drawn))
     drive.note()
     _guarded(drive, partial(drive.session.do, scenario.line))
     return drive
@@ -114,30 +188,15 @@ def _begin(world: SceneWorld, request: Request, take: Take, quality: int, trial:
 
 def _step(drives: Sequence[_Drive]) -> None:
     """A frame of each that has not failed; whatever keeps the batch back, each then steps alone."""
-    wishes: list[tuple[_Drive, Wish]] = []
-    for drive in drives:
-        if drive.failure:
-            continue
+    going = [drive for drive in drives if not drive.failure]
+    for drive in going:
         drive.session.begin_tick()
-        wish = drive.session.wish()
-        if wish is None:
-            _fail(drive)
+    frames = step([drive.session for drive in going], step_all)
+    for drive in going:
+        if drive.session in frames:
+            drive.note()
         else:
-            wishes.append((drive, wish))
-    if not wishes:
-        return
-    try:
-        frames = step_all([drive.session.dream for drive, _ in wishes], [wish.control for _, wish in wishes])
-    except DataError:
-        for drive, wish in wishes:
-            if drive.session.dream_on(wish) is None:
-                _fail(drive)
-            else:
-                drive.note()
-        return
-    for (drive, wish), frame in zip(wishes, frames, strict=True):
-        drive.session.take(wish, frame)
-        drive.note()
+            _fail(drive)
 
 
 def _fail(drive: _Drive) -> None:

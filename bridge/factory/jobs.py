@@ -15,12 +15,13 @@ from typing import Any
 
 from brain.plan import MAX_SECONDS
 from bridge.errors import DataError
+from bridge.factory.find import Find
 from bridge.factory.scenario import Scenario, ScenarioError, vary
 from bridge.factory.start import Start
 from world.controls import FPS
-from world.scene_world import SIZES
+from world.scene_world import SIZES, USUAL, Others
 
-FORMAT = 2  # of a run: another one where the same request would give other clips
+FORMAT = 3  # of a run: another one where the same request would give other clips
 TOGETHER = 8  # drives a lot
 MOST_RETRIES, MOST_BRANCHES, LONGEST = 20, 8, 60.0  # s
 START = Start()
@@ -34,7 +35,8 @@ SIZE = "144x256"
 @dataclass(frozen=True)
 class Request:
     """What a run is asked for. seconds: of each clip; retries: new seeds for a clip that was rejected; size: of the pictures, one of
-    QUALITIES; branches: plan lines that each clip forks into after `fork_at` seconds; world: its hashes.
+    QUALITIES; branches: plan lines that each clip forks into after `fork_at` seconds; world: its hashes; others: who else is on the
+    road; find: what is looked for among scenes.
     """
 
     wanted: tuple[tuple[Scenario, int], ...]
@@ -46,6 +48,8 @@ class Request:
     branches: tuple[str, ...] = ()
     fork_at: float | None = None
     together: int = TOGETHER
+    others: Others = USUAL
+    find: Find | None = None
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -92,13 +96,21 @@ class Request:
             "fork_at": self.fork_at,
             "world": self.world,
             "together": self.together,
+            "reckless": self.others.reckless,
+            "find": self.find.plain() if self.find else None,
         }
 
     def plain(self) -> dict[str, Any]:
         """For JSON; `of_plain` makes it again."""
         start = {"scene": self.start.scene, "what": self.start.what}
         wanted = [{"line": scenario.line, "text": scenario.text, "seed": seed} for scenario, seed in self.wanted]
-        return {**self.common(), "retries": self.retries, "begin": start, "wanted": wanted}
+        return {
+            **self.common(),
+            "retries": self.retries,
+            "traffic": str(self.others.traffic),
+            "begin": start,
+            "wanted": wanted,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +167,9 @@ def of_plain(values: dict[str, Any], start: Start) -> Request:
         wanted = tuple((Scenario(one["line"], one["text"]), int(one["seed"])) for one in values["wanted"])
         names = ("seconds", "world", "retries", "size", "fork_at", "together")
         given = {name: values[name] for name in names}
-        request = Request(wanted, start=start, branches=tuple(values["branches"]), **given)
+        others = Others.of(values["traffic"], float(values["reckless"]))
+        find = Find(**values["find"]) if values["find"] else None
+        request = Request(wanted, start=start, others=others, find=find, branches=tuple(values["branches"]), **given)
         if any(values[name] != value for name, value in request.common().items()):
             raise ValueError("another beginning")
         return request
@@ -180,6 +194,8 @@ def check_settings(request: Request) -> None:
         raise ScenarioError(
             'A counterfactual set needs both: when it forks, and into what: --fork-at 2.5 --branches "stop;left".'
         )
+    if r.find is not None and (r.branches or r.start.state is not None):
+        raise ScenarioError("A search chooses where a drive begins: leave out --from and --branches, or --find.")
     if r.fork_at is None:
         return
     if not 0.1 <= r.fork_at <= r.seconds - 0.5 or r.fork_at > MAX_SECONDS:

@@ -60,7 +60,17 @@ class Recipe:
     settings: Mapping[str, Any]
 
 
-SETTINGS = {"name": str, "seconds": float, "retries": int, "scene": str, "size": str, "vary": bool, "seed": int}
+SETTINGS = {
+    "name": str,
+    "seconds": float,
+    "retries": int,
+    "scene": str,
+    "size": str,
+    "vary": bool,
+    "seed": int,
+    "traffic": str,
+    "reckless": float,
+}
 ALONE = ("plan", "say")  # of an included scenario: the whole of it
 
 

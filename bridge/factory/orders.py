@@ -11,8 +11,10 @@ from typing import Any
 
 from brain.plan import Plan, PlanError, parse_line, print_line, sentence
 from bridge.errors import SessionError
+from bridge.factory.coverage import Cell, table
 from bridge.factory.deliver import deliver
 from bridge.factory.dreaming import dream
+from bridge.factory.find import TRIALS, Find
 from bridge.factory.jobs import SIZE, Batch, Request, varied
 from bridge.factory.matrix import Matrix, Reader, Recipe, coverage, expand, load
 from bridge.factory.pool import Workers, default_count
@@ -21,7 +23,7 @@ from bridge.factory.scenario import Scenario, ScenarioError, of_line
 from bridge.factory.start import Start, check, from_file
 from bridge.factory.store import Store, check_room, open_request
 from bridge.factory.worker import THREADS
-from world.scene_world import SceneWorld
+from world.scene_world import Others, SceneWorld
 
 SECONDS, RETRIES = 8.0, 2
 YAML = (".yaml", ".yml")
@@ -48,6 +50,11 @@ class Wish:
     fork_at: float | None = None
     branches: str = ""
     size: str | None = None
+    traffic: str | None = None
+    reckless: float | None = None
+    find: str | None = None
+    by: str = "random"
+    trials: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,11 @@ class Order:
         count = default_count() if workers is None else workers
         return make(self.request, self.out, workers=count, cluster=self._cluster(cluster, address), note=note)
 
+    def covered(self) -> list[Cell]:
+        """What the run has of what it was asked for, as far as it is."""
+        with Store(self.out, self.request) as store:
+            return table(store)
+
     def deliver(self, formats: Sequence[str], note: Callable[[float, str], None] | None = None) -> dict[str, Any]:
         with Store(self.out, self.request) as store:
             return deliver(store, formats, note)
@@ -122,7 +134,7 @@ class Order:
         threads = torch.get_num_threads()
         torch.set_num_threads(THREADS)
         try:
-            world, wanted = SceneWorld(), ((Scenario("follow"), 0),)
+            world, wanted = SceneWorld(others=self.request.others), ((Scenario("follow"), 0),)
             short = replace(self.request, wanted=wanted, seconds=1.5, branches=(), fork_at=None)
             batch = Batch(0, (short.jobs[0].take(0),))
             dream(world, short, batch)  # compiles
@@ -150,7 +162,8 @@ def request_of(wish: Wish, read: Reader) -> Request:
         raise ScenarioError("Begin the clips in a place or in a saved drive, not in both.")
     start = Start(scene, what=scene) if scene else Start()
     start = from_file(wish.begin) if wish.begin is not None else start
-    world = SceneWorld()
+    others = Others.of(str(chosen("traffic", "rules")), float(chosen("reckless", 0.0)))
+    world = SceneWorld(others=others)
     check(world, start)
     return Request(
         tuple(clips),
@@ -161,6 +174,8 @@ def request_of(wish: Wish, read: Reader) -> Request:
         str(chosen("size", SIZE)),
         branches_of(wish.branches),
         wish.fork_at,
+        others=others,
+        find=Find.of(wish.find, wish.by, wish.trials or TRIALS) if wish.find else None,
     )
 
 

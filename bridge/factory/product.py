@@ -1,4 +1,4 @@
-"""A checked take as files: an mp4 and a JSON sidecar a clip, and for a counterfactual set what its branches differ in.
+"""A checked take as files: a JSON sidecar a clip, an mp4 where it was painted, and for a counterfactual set what its branches differ in.
 
 Of the sidecar, `control` and `asked` are commanded; `motion`, `readout`, `facts` and `check` are facts of the scene. None share a key.
 """
@@ -6,6 +6,7 @@ Of the sidecar, `control` and `asked` are commanded; `motion`, `readout`, `facts
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,13 +14,14 @@ from typing import Any
 
 from brain.plan import Plan, print_line
 from bridge.clips import sidecar
-from bridge.export import described, encode_pictures
-from bridge.factory.check import Verdict, check, reasons
+from bridge.export import described, encode_pictures, labels_alone
+from bridge.factory.check import Verdict, reasons
 from bridge.factory.dreaming import Dreamt
 from bridge.factory.jobs import Batch, Request
 from bridge.factory.labels import plain
 from bridge.factory.scenario import Scenario, of_line
 from bridge.factory.sets import differences
+from world.scene_world import SIZES
 
 SET = ".set.json"
 FALLEN = "the drive broke off"
@@ -27,7 +29,9 @@ FALLEN = "the drive broke off"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What became of a take. stem: of its files; files: name -> bytes; seconds: of pictures that were drawn."""
+    """What became of a take. stem: of its files; files: name -> bytes; seconds: of pictures that were drawn;
+    trials: scenes that were tried for it, in so many steps and seconds.
+    """
 
     lot: int
     job: str
@@ -37,10 +41,13 @@ class Product:
     reasons: tuple[str, ...]
     files: Mapping[str, bytes]
     seconds: float
+    trials: int = 1
+    steps: int = 0
+    scene_seconds: float = 0.0
 
 
-def verdict(dreamt: Dreamt, scenario: Scenario, complete: bool) -> Verdict:
-    found = check(dreamt.clip, dreamt.labels, scenario)
+def verdict(request: Request, dreamt: Dreamt, scenario: Scenario, complete: bool) -> Verdict:
+    found = dreamt.findings(request, scenario)
     why = reasons(found)
     if dreamt.failure or not complete:
         why = [f"{FALLEN} after {dreamt.clip.seconds:g} s: {dreamt.failure}", *why]
@@ -57,16 +64,22 @@ def products(request: Request, batch: Batch, dreamt: Sequence[Dreamt]) -> list[P
         why: list[str] = []
         for number, one in enumerate(own):
             scenario = take.job.scenario if not one.branch else _joined(take.job.scenario, one.branch)
-            found = verdict(one, scenario, len(one.clip.moments) == request.frames)
+            found = verdict(request, one, scenario, len(one.clip.moments) == request.frames)
             stem = f"{take.stem}.{number}-{_plain(one.branch)}" if one.branch else take.stem
             fields = _fields(request, one, scenario, found, mates)
-            video = encode_pictures(moment.frame.image for moment in one.clip.moments)
-            files |= {f"{stem}.mp4": video, f"{stem}.json": described(video, fields)}
+            if one.painted:
+                video = encode_pictures(moment.frame.image for moment in one.clip.moments)
+                files |= {f"{stem}.mp4": video, f"{stem}.json": described(video, fields)}
+            else:
+                files[f"{stem}.json"] = labels_alone(fields)
             why += [f"{one.branch}: {reason}" if one.branch else reason for reason in found.reasons]
         if request.branches:
             files[f"{take.stem}{SET}"] = _set(request, take.stem, own)
-        seconds = sum(one.clip.seconds for one in own)
-        made.append(Product(batch.lot, take.job.id, take.attempt, take.stem, not why, tuple(why), files, seconds))
+        seconds, first = sum(one.clip.seconds for one in own if one.painted), own[0]
+        stage = first.trials, first.steps, first.seconds
+        made.append(
+            Product(batch.lot, take.job.id, take.attempt, take.stem, not why, tuple(why), files, seconds, *stage)
+        )
     return made
 
 
@@ -78,8 +91,7 @@ def _fields(
     mates: list[str],
 ) -> dict[str, Any]:
     clip, take = dreamt.clip, dreamt.take
-    height, width = clip.moments[0].frame.image.shape[:2]
-    fields = sidecar(clip, (height, width))
+    fields = sidecar(clip, SIZES[request.quality])
     fields["text"] = take.job.scenario.text
     job = {
         "id": take.job.id,
@@ -88,6 +100,7 @@ def _fields(
         "line": take.job.scenario.line,
         "branch": dreamt.branch,
         "fork_at": request.fork_at,
+        "trials": dreamt.trials,
         "start": request.start.what if clip.scene is None else f"scene {clip.scene}",
         "batch": mates,
     }
@@ -96,7 +109,18 @@ def _fields(
         "reasons": list(found.reasons),
         "findings": [asdict(one) | {"score": round(one.score, 4)} for one in found.findings],
     }
-    return {**fields, "job": job, "asked": scenario.words(), "check": checked, "facts": plain(dreamt.labels)}
+    return {**fields, "job": job, "asked": scenario.words(), "check": checked, "facts": plain(dreamt.labels)} | _search(
+        request, dreamt
+    )
+
+
+def _search(request: Request, dreamt: Dreamt) -> dict[str, Any]:
+    """What a search has drawn and how near it came; nothing where none was asked for."""
+    if request.find is None or dreamt.drawn is None:
+        return {}
+    least, contact = dreamt.danger
+    near = {"ttc": round(least, 1) if math.isfinite(least) else None, "contact": contact}
+    return {"search": {**request.find.plain(), "tried": dreamt.trials, "drawn": asdict(dreamt.drawn), **near}}
 
 
 def _set(request: Request, stem: str, clips: Sequence[Dreamt]) -> bytes:

@@ -26,7 +26,8 @@ Note = Callable[["Progress"], None]
 @dataclass
 class Progress:
     """How far a run is. seconds: of pictures drawn by this process, in `wall` seconds; settled: jobs that came to
-    their end in them; resident: bytes of the worker that did each batch.
+    their end in them; steps, scene_seconds: of the scenes that were tried, and what they took all workers together;
+    resident: bytes of the worker that did each batch.
     """
 
     jobs: int
@@ -37,6 +38,9 @@ class Progress:
     seconds: float = 0.0
     wall: float = 0.0
     settled: int = 0
+    trials: int = 0
+    steps: int = 0
+    scene_seconds: float = 0.0
     resident: list[int] = field(default_factory=list)
 
     @property
@@ -53,11 +57,16 @@ class Progress:
         """Share of takes accepted."""
         return 1 - self.rejected_takes / self.takes if self.takes else 0.0
 
+    @property
+    def steps_a_second(self) -> float:
+        """Scene steps without pictures, of one worker."""
+        return self.steps / self.scene_seconds if self.scene_seconds else 0.0
+
     def line(self) -> str:
         left = self.jobs - self.done
         return (
             f"{self.accepted} accepted, {self.given_up} given up, {left} to go; {self.per_minute:.0f} takes/min,"
-            f" {self.yield_:.0%} of them accepted"
+            f" {self.yield_:.0%} of them accepted; {self.trials} scenes tried, {self.steps_a_second:,.0f} steps/s a worker"
         )
 
 
@@ -135,6 +144,9 @@ def _commit(store: Store, done: Done, progress: Progress) -> None:
         progress.takes += 1
         progress.rejected_takes += not product.accepted
         progress.seconds += product.seconds
+        progress.trials += product.trials
+        progress.steps += product.steps
+        progress.scene_seconds += product.scene_seconds
         if not known:
             before = progress.done
             _settle(progress, store, store.result(take.job))

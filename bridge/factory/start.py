@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from brain.plan import Step
 from bridge.errors import DataError
+from bridge.factory.find import Beginning
 from bridge.factory.scenario import Scenario
 from bridge.session import Session
 from bridge.state import SUFFIX, unpack
@@ -68,6 +70,13 @@ def from_file(path: Path) -> Start:
         raise DataError(f"{path} cannot be read ({error.strerror}); give another file.") from error
 
 
+def place_of(start: Start, seed: int, names: Sequence[str]) -> str:
+    """Where a take of that seed begins, in words. names: of the places that seeds choose from."""
+    if start.state is not None:
+        return start.what
+    return start.scene or names[seed % len(names)]
+
+
 def check(world: SceneWorld, start: Start) -> None:
     """DataError or WeightsError where no drive can begin so."""
     if start.scene is not None:
@@ -76,13 +85,23 @@ def check(world: SceneWorld, start: Start) -> None:
         begin(world, start, Scenario("follow"), 0, UNDRAWN)
 
 
-def begin(world: SceneWorld, start: Start, scenario: Scenario, seed: int, quality: int, trial: int = 0) -> Session:
-    """A session at its first frame, whose whole drive will be kept. quality: 0 draws nothing; trial: which of many beginnings."""
+def begin(
+    world: SceneWorld,
+    start: Start,
+    scenario: Scenario,
+    seed: int,
+    quality: int,
+    trial: int = 0,
+    drawn: Beginning | None = None,
+) -> Session:
+    """A session at its first frame, whose whole drive will be kept. quality: 0 draws nothing; trial: which of many beginnings;
+    drawn: one that a search has drawn.
+    """
 
     def open_dream(number: int) -> SceneDream:
         return SceneDream(world, number, UNDRAWN)
 
-    name = start.scene or world.scenes[seed % len(world.scenes)]
+    name = start.scene or place_of(Start(), seed, world.scenes)
     session = Session(open_dream, seed, name)
     if start.state is not None:
         unpack(session, start.state, start.what)
@@ -94,8 +113,14 @@ def begin(world: SceneWorld, start: Start, scenario: Scenario, seed: int, qualit
     else:
         first = SceneDream(world, seed, quality)
         control = asked_at_once(scenario)
-        lane, s = whereabouts(world.place(name), scenario, seed, trial)
-        first.start(control, scene=name, speed=SPEED, lane=lane, s=s)
+        if drawn is None:
+            lane, s = whereabouts(world.place(name), scenario, seed, trial)
+            first.start(control, scene=name, speed=SPEED, lane=lane, s=s)
+        else:
+            lane, s = _drawn(world.place(name), drawn)
+            first.start(
+                control, scene=name, speed=drawn.speed, lane=lane, s=s, density=drawn.gaps, reckless=drawn.reckless
+            )
         session.go_on_from(first, Timeline(control.weather, TimeOfDay(control.time)), (0.0, 0.0), name)
     session.record_all()
     return session
@@ -139,6 +164,16 @@ def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> 
     beside = lanes[step.name.removeprefix("lane_")] >= 0
     good = list(np.flatnonzero(streets & (lanes["length"] > ROOM) & beside))
     return (int(chance.choice(good)), ROOM / 6) if good else (None, None)
+
+
+def _drawn(place: Place, drawn: Beginning) -> tuple[int | None, float | None]:
+    """The lane and the m along it that shares of them say."""
+    lanes = place.map.lanes
+    good = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > ROOM) & (lanes["outs"] > 0))
+    if not len(good):
+        return None, None
+    lane = int(good[int(drawn.lane * len(good))])
+    return lane, float((0.1 + 0.6 * drawn.where) * lanes["length"][lane])
 
 
 def _offers(place: Place, lane: int, turn: str) -> bool:

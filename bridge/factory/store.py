@@ -2,7 +2,7 @@
 
 run.json             what was asked for; start.dream, where it begins in a saved drive
 clips/ID-N.mp4       the accepted take of a job, with ID-N.json beside it (of a set: ID-N.set.json, and two files a branch)
-rejected/ID-N.mp4    takes that were not accepted, with their reasons
+rejected/ID-N.json   takes that were not accepted, with their reasons; of a set all its files
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from bridge.disk import DISK, Disk, mend, write_files, write_whole
 from bridge.errors import DataError, ExportError
-from bridge.export import check_clip
+from bridge.export import check_clip, check_labels
 from bridge.factory.jobs import Batch, Job, Request, Take, of_plain
 from bridge.factory.product import SET, Product
 from bridge.factory.start import unpacked
@@ -36,11 +36,12 @@ SPARE = 64 * 2**20  # bytes that are left to others
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A take that is on the disk."""
+    """A take that is on the disk. trials: scenes that were tried for it."""
 
     stem: str
     accepted: bool
     reasons: tuple[str, ...]
+    trials: int = 1
 
 
 class Store:
@@ -89,7 +90,7 @@ class Store:
             return
         folder = self.out / (CLIPS if product.accepted else REJECTED)
         _write_all(folder, product.files, self._disk)
-        self._taken[product.stem] = Taken(product.stem, product.accepted, product.reasons)
+        self._taken[product.stem] = Taken(product.stem, product.accepted, product.reasons, product.trials)
 
     def adopt(self, take: Take) -> None:
         """Counts a take as accepted whose files were put here by somebody else."""
@@ -177,20 +178,23 @@ def check_room(out: Path, request: Request) -> int:
 
 def _whole(stem: str, paths: Sequence[Path], branches: int, accepted: bool) -> Taken | None:
     """None where a file is missing or not what was written."""
-    videos = [path for path in paths if path.suffix == ".mp4"]
-    if len(videos) != max(1, branches) or len(paths) != 2 * len(videos):
+    beside = sorted(path for path in paths if path.suffix == ".json")
+    painted = accepted or branches > 0
+    if len(beside) != max(1, branches) or len(paths) != (1 + painted) * len(beside):
         return None
     if branches and not (paths[0].parent / f"{stem}{SET}").exists():
         return None
     why: list[str] = []
-    for video in sorted(videos):
+    trials = 1
+    for path in beside:
         try:
-            check_clip(video)
-            fields: dict[str, Any] = json.loads(video.with_suffix(".json").read_bytes())
+            check_clip(path.with_suffix(".mp4")) if painted else check_labels(path)
+            fields: dict[str, Any] = json.loads(path.read_bytes())
             why += fields["check"]["reasons"]
+            trials = int(fields["job"]["trials"])
         except (DataError, OSError, ValueError, KeyError):
             return None
-    return Taken(stem, accepted, tuple(why)) if accepted == (not why) else None
+    return Taken(stem, accepted, tuple(why), trials) if accepted == (not why) else None
 
 
 def _take_of(name: str) -> str:

@@ -59,6 +59,23 @@ def clips(
         str | None, typer.Option(help="ray: on Ray actors instead of processes (extra `scale`).")
     ] = None,
     address: Annotated[str | None, typer.Option(help="Of a running Ray cluster; default: one on this machine.")] = None,
+    traffic: Annotated[
+        str | None, typer.Option(help="Who moves the others: rules (default), model, or a folder of trained weights.")
+    ] = None,
+    reckless: Annotated[
+        float | None, typer.Option(help="Share of the other drivers who take no notice of signals, 0 to 1.")
+    ] = None,
+    find: Annotated[
+        str | None, typer.Option(help="Look among scenes for collision, near-miss, or a time to collision: 'ttc<1.5'.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="How --find searches: random, or cem (the cross-entropy method).")] = "random",
+    trials: Annotated[int | None, typer.Option(help="Scenes that --find tries for a clip; default 48.")] = None,
+    coverage: Annotated[
+        bool,
+        typer.Option(
+            "--coverage", help="Only tell what the run in --out covers, by scenario, weather, time and place."
+        ),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, whatever else is said.")
     ] = False,
@@ -72,10 +89,14 @@ def clips(
     from bridge.factory.deliver import check_formats
     from bridge.factory.orders import YAML, Order, Wish
 
+    if coverage:
+        _coverage(Order.of(Wish(), out, resume=True), as_json)
+        return
+
     file = Path(what) if Path(what).suffix.lower() in YAML else None
     wish = Wish(
         what=what, file=file, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
-        fork_at=fork_at, branches=branches, size=size,
+        fork_at=fork_at, branches=branches, size=size, traffic=traffic, reckless=reckless, find=find, by=by, trials=trials,
     )  # fmt: skip
     chosen = check_formats(formats or [])
     order = Order.of(wish, out, resume)
@@ -83,6 +104,16 @@ def clips(
         _dry_run(order, as_json)
         return
     _make(order, chosen, workers, cluster, address, as_json)
+
+
+def _coverage(order: Order, as_json: bool) -> None:
+    from bridge.factory.coverage import HEAD, rows
+
+    cells = order.covered()
+    if as_json:
+        print_json([cell.plain() for cell in cells])
+        return
+    print_table("What the run covers", rows(cells), HEAD)
 
 
 def _dry_run(order: Order, as_json: bool) -> None:
@@ -131,7 +162,13 @@ def _make(
 
 def _figures(made: Made) -> dict[str, Any]:
     speed = made.seconds / made.wall if made.wall else None
-    return {"takes": made.takes, "clip_seconds": made.seconds, "wall": made.wall, "clip_seconds_a_second": speed}
+    scenes = {"trials": made.trials, "scene_steps": made.steps, "scene_steps_a_second_of_a_worker": made.steps_a_second}
+    return scenes | {
+        "takes": made.takes,
+        "clip_seconds": made.seconds,
+        "wall": made.wall,
+        "clip_seconds_a_second": speed,
+    }
 
 
 @contextmanager

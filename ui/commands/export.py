@@ -41,7 +41,8 @@ def clip(
     from world.scene_world import SceneWorld
 
     order = wanted(source.expanduser(), to or [], camera_set(cameras), out.expanduser())
-    world = SceneWorld(painter=None) if plain else SceneWorld()
+    others = order.request.others
+    world = SceneWorld(painter=None, others=others) if plain else SceneWorld(others=others)
     with progress("labelling") as report:
         found = export(order, world, report)
     if as_json:

@@ -12,7 +12,7 @@ function conditionWords(name) {
   return strength ? `${t(strength)}${document.documentElement.lang === "en" ? " " : ""}${t(kind)}` : t(kind);
 }
 
-const sceneWords = (name) => name.split(/[-_]/).map((part) => t(part)).join(" ").replace(/^[a-z]/, (first) => first.toUpperCase());
+const sceneWords = (name) => name.split(/[-_:]/).map((part) => t(part)).join(" ").replace(/^[a-z]/, (first) => first.toUpperCase());
 
 export class Begin {
   /** `send(message)`; `note.say(sentence, kind)`; `token()`; `fresh()` is called when another dream begins. */

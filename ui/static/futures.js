@@ -17,7 +17,7 @@ class Future {
     this.canvas = make("canvas", { width: 640, height: 360 });
     this.canvas.setAttribute("role", "img");
     this.figures = make("span");
-    this.input = make("input", { type: "text", enterKeyHint: "send", maxLength: 2000, spellcheck: false });
+    this.input = make("input", { type: "text", enterKeyHint: "send", maxLength: document.getElementById("lr-text").maxLength, spellcheck: false });
     this.title = make("b");
     this.keep = make("button", { type: "button" }, icon("check"), make("span"));
     this.plan = make("ol", { className: "chips" });

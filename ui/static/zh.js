@@ -61,7 +61,7 @@ export const SAID = [
   [/^Say it in other words; .*$/, "換句話說;你接下來說的會記為你的意思。"],
   [/^Nothing was said yet; .*$/, "還沒說過什麼;先輸入要發生的事。"],
   [/^(\d+) tabs share this machine now, .*$/, "現在有 $1 個分頁共用這台電腦,每個夢都因此慢一些。"],
-  [/^There was nothing to read: .*$/, "沒有可讀的內容:輸入要發生的事,例如「左轉」。"],
+  [/^There is nothing to read in that; .*$/, "沒有可讀的內容:輸入要發生的事,例如「左轉」。"],
   [/^That was too much at once, .*$/, "一次太多了,有些被略過;一秒後再試。"],
   [/^That is not something this world can dream; .*$/, "這個世界夢不出來;試試「下雨」。"],
   [/^There is nothing to save yet; .*$/, "還沒有東西可存;讓夢先跑一會兒。"],

@@ -107,7 +107,7 @@ def dreamt_place(name: str, grown_by: Path = streets.FOLDER, lined_by: Path = ro
     return place
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _begun(told: Dreamt, grown_by: Path, lined_by: Path) -> GrowingPlace:
     model, regions = streets.load_streets(grown_by), told.regions
     growth = streets.grow(model, told.seed, regions.first, JUNCTIONS, at=regions.at)

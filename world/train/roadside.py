@@ -13,10 +13,12 @@ from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, save
 from world.dynamics.roadside import LIKE
 from world.errors import DataError
 from world.train.compute import Compute
+from world.train.dreamt_card import write_dreamt_card
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.roadside_lessons import Lessons, batch, collect, lessons_in
 from world.train.streets import loss_of
 
+WHAT = "Dreams what stands along a stretch of a street, given its ground and what stands there already."
 BATCH, RATE = 48, 1e-3
 HELD = 480  # stretches of a validation
 FORGET = 0.25  # share of lessons that do not tell one of the conditions
@@ -78,6 +80,7 @@ def train_roadside(
     if compute.main:
         trained = {"stretches": len(own), "steps": loop.step, "seed": seed, "minutes": minutes}
         save(out, "roadside", model, {**trained, "batch": size})
+        write_dreamt_card(out, "roadside", WHAT, model, trained)
     return out
 
 

@@ -17,9 +17,11 @@ from world.scene.places import ENDING, FOLDER, load
 from world.town.network import SPLITS
 from world.town.plans import collect, networks, town_character
 from world.train.compute import Compute
+from world.train.dreamt_card import write_dreamt_card
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.networks import Network, batch, network_of
 
+WHAT = "Dreams which streets leave a junction, given the streets that are there, a character and what a plan asks for."
 BATCH, RATE = 96, 1e-3
 HELD = 480  # lessons of a validation
 
@@ -84,6 +86,7 @@ def train_streets(
     if compute.main:
         trained = {"networks": len(own), "steps": loop.step, "seed": seed, "minutes": minutes}
         save(out, "streets", model, {**trained, "batch": size})
+        write_dreamt_card(out, "streets", WHAT, model, trained)
     return out
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from bridge.factory.coverage import table
 from bridge.factory.jobs import Request
 from bridge.factory.matrix import coverage
 from bridge.factory.scenario import Scenario
@@ -24,15 +25,19 @@ def report(store: Store) -> dict[str, Any]:
     accepted = [job.scenario for job in request.jobs if any(taken.accepted for taken in store.result(job))]
     return {
         "synthetic": True,
+        "find": request.find.plain() if request.find else None,
         "all": _yield(results),
         "scenarios": {line: _yield(several) for line, several in sorted(by_line.items())},
         "coverage": coverage(accepted),
         "asked": coverage([job.scenario for job in request.jobs]),
+        "table": [cell.plain() for cell in table(store)],
     }
 
 
 def _yield(several: Sequence[tuple[Taken, ...]]) -> dict[str, Any]:
-    """jobs, how many of them have their clip, takes in all, and the share of those that were accepted."""
+    """jobs, how many of them have their clip, takes in all, and the share of those that were accepted; scenes tried, and the share
+    of jobs whose very first scene was what was asked for.
+    """
     takes = [taken for result in several for taken in result]
     good = sum(taken.accepted for taken in takes)
     why = Counter(reason.partition(":")[0] for taken in takes for reason in taken.reasons)
@@ -40,9 +45,16 @@ def _yield(several: Sequence[tuple[Taken, ...]]) -> dict[str, Any]:
         "jobs": len(several),
         "accepted": sum(bool(result) and result[-1].accepted for result in several),
         "takes": len(takes),
+        "trials": sum(taken.trials for taken in takes),
+        "first": _first(several),
         "yield": round(good / len(takes), 4) if takes else None,
         "reasons": dict(why.most_common(MOST_REASONS)),
     }
+
+
+def _first(several: Sequence[tuple[Taken, ...]]) -> float | None:
+    begun = [result[0] for result in several if result]
+    return round(sum(one.accepted and one.trials == 1 for one in begun) / len(begun), 4) if begun else None
 
 
 def rows(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -53,6 +53,7 @@ def test_a_run_that_was_stopped_goes_on(lessons: Path, tmp_path: Path, monkeypat
     assert all(value.isfinite().all() for value in load_roadside(tmp_path).state_dict().values())
     trained = json.loads((tmp_path / "config.json").read_text())["trained"]
     assert trained["steps"] == 6 and trained["stretches"] == len(lessons_in(lessons / "train"))
+    assert f"| stretches | {trained['stretches']} |" in (tmp_path / "README.md").read_text()
 
 
 def test_lessons_of_other_splits_and_damaged_ones_are_refused(lessons: Path, tmp_path: Path) -> None:

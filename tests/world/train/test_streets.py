@@ -14,7 +14,7 @@ import pytest
 from tests.world.dynamics.test_streets import TINY
 from tests.world.grid import graph
 from world.dynamics.growth import FEATURES, ROWS
-from world.dynamics.prefix_lm import load
+from world.dynamics.prefix_lm import PrefixLM, load
 from world.dynamics.streets import load_streets
 from world.errors import DataError
 from world.scene.character import Character
@@ -24,6 +24,7 @@ from world.scene.tokens import decode_arms
 from world.town.network import SPLITS
 from world.town.plans import ABOUT, FIRST, VERSION, collect, made, networks, plan
 from world.train.compute import Compute
+from world.train.dreamt_card import POINTS, write_dreamt_card
 from world.train.networks import batch, inner_of, lesson, network_of
 from world.train.streets import train_streets
 
@@ -106,6 +107,18 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
     trained = json.loads((tmp_path / "out" / "config.json").read_text())["trained"]
     assert trained["steps"] == 6 and trained["networks"] == 2 + len(SPLITS["train"])
     assert "validation_loss" in (tmp_path / "out" / "streets.csv").read_text().splitlines()[0]
+    card = (tmp_path / "out" / "README.md").read_text()
+    last = (tmp_path / "out" / "streets.csv").read_text().splitlines()[-1].split(",")
+    assert f"| {last[0]} | {float(last[1]) / 60:.1f} | {float(last[-1]):.3f} |" in card and "| steps | 6 |" in card
+
+
+def test_a_card_keeps_what_a_person_wrote(tmp_path: Path) -> None:
+    (tmp_path / "streets.csv").write_text("step,seconds,rate,loss,validation_loss\n" + "7,60,,,1.5\n" * 30)
+    card = write_dreamt_card(tmp_path, "streets", "Dreams.", PrefixLM(TINY), {"steps": 7})
+    assert card.read_text().count("| 7 | 1.0 | 1.500 |") in range(1, POINTS + 1)
+    card.write_text(card.read_text() + "By hand.\n")
+    again = write_dreamt_card(tmp_path, "streets", "Dreams again.", PrefixLM(TINY), {"steps": 8}).read_text()
+    assert again.endswith("By hand.\n") and "Dreams again." in again and "| steps | 8 |" in again
 
 
 def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,147 @@
+"""Sentences between a person and a drive: read, made into plans, corrected, answered."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from brain.plan import Plan, Question, Refusal, Utterance, print_line, sentence
+from brain.prompt import Context
+from brain.speeds import too_fast
+from bridge.clips import Said
+from bridge.corrections import Correction
+from bridge.drive import Drive
+from bridge.errors import LucidriveError, SessionError, explain
+from bridge.recorder import LastMinute
+from bridge.snapshot import Heard, NoteKind, Notice
+from bridge.timeline import TimelineState
+
+KEPT_NOTICES = 20
+
+
+class Conversation:
+    """`remember` keeps what a person meant, where somebody is there to be asked."""
+
+    def __init__(self, drive: Drive, recorder: LastMinute) -> None:
+        self._drive, self._recorder = drive, recorder
+        self._lock = threading.Lock()  # over the notices
+        self._notices: deque[Notice] = deque(maxlen=KEPT_NOTICES)
+        self.reading: str | None = None
+        self._situation = Context()  # when the sentence began to be read
+        self._heard: tuple[str, str] | None = None  # the last sentence, with the drive's state then
+        self._unclear: tuple[str, str] | None = None  # one not understood: what is chosen or said next is its meaning
+        self._turn = 0  # number of the step of which it was last told where it turns
+        self._missed = 0  # number of the last event that was said not to have happened
+        self.remember: Callable[[Correction], object] | None = None
+
+    # -- what a person is told ----------------------------------------------------------------------------------------
+
+    def tell(self, text: str, kind: NoteKind = "news") -> None:
+        self._tell(Notice(text, kind))
+
+    def notes(self) -> list[Notice]:
+        """The sentences since the last call."""
+        with self._lock:
+            notices = list(self._notices)
+            self._notices.clear()
+        return notices
+
+    def follow(self, state: TimelineState) -> None:
+        """Tells once of a turn that the next junction does not allow, and of an event that has waited for its chance in vain."""
+        turns = [one.number for one in state.steps if one.status == "running" and one.step.name in ("left", "right")]
+        if turns and turns[0] != self._turn and self._drive.in_scene:
+            self._turn = turns[0]
+            if text := self._drive.turn_ahead(state.command):
+                self.tell(text)
+        missed = [one for one in state.steps if one.status == "timed_out" and one.step.group == "event"]
+        for one in (one for one in missed if one.number > self._missed):
+            self._missed = one.number
+            self.tell(f"'{one.line}' did not happen: {one.reason}. Ask for it again further on.")
+
+    # -- what a person says -------------------------------------------------------------------------------------------
+
+    def read(self, text: str) -> tuple[str, Context]:
+        """From now on the brain reads it, as it is meant in the drive's state now."""
+        self.reading, self._situation = text, self._drive.timeline.context()
+        return text, self._situation
+
+    def heard(self, reply: Heard) -> None:
+        """A plan is scheduled, a refusal or a question becomes a sentence, a doubt is asked about."""
+        if self.reading is None:
+            return  # the drive was reset meanwhile
+        text, self.reading = self.reading, None
+        self._heard = (text, str(self._situation))
+        if reply.instead is not None and self.remember is not None:
+            self._unclear = self._unclear or self._heard
+            self._tell(Notice("Did you mean", "question", (reply.line, reply.instead)))
+            return
+        if isinstance(reply.utterance, Plan):
+            self._learn(reply.line)
+        self._understood(reply.utterance, text, reply.seconds)
+
+    def misheard(self, error: BaseException) -> None:
+        """The brain failed on the sentence; the drive goes on."""
+        if self.reading is not None:
+            self.reading = None
+            self.tell(explain(error), "error")
+
+    def choose(self, meant: Utterance) -> None:
+        """What was meant by the sentence that was asked about."""
+        text = self._unclear[0] if self._unclear else ""
+        self._learn(print_line(meant))
+        self._understood(meant, text, 0.0)
+
+    def wrong(self) -> None:
+        """The next plan is what the last sentence meant. SessionError where nothing was said."""
+        if self._heard is None:
+            raise SessionError("Nothing was said yet; type what should happen.")
+        self._unclear = self._heard
+        self.tell("Say it in other words; what you say next is remembered as what you meant.", "question")
+
+    def schedule(self, plan: Plan, text: str = "", seconds: float = 0.0) -> None:
+        """SessionError where too many steps are waiting."""
+        self._drive.timeline.add(plan)
+        self._note(text, print_line(plan), seconds)
+
+    # -- drives that begin --------------------------------------------------------------------------------------------
+
+    def renew(self) -> None:
+        """Another drive has begun; what is being read is not for it."""
+        self.reading, self._turn, self._missed = None, 0, 0
+
+    def fork(self, drive: Drive, recorder: LastMinute) -> Conversation:
+        """Goes on from what was said here; what is being read stays here."""
+        other = Conversation(drive, recorder)
+        other._situation, other._heard, other._unclear = self._situation, self._heard, self._unclear
+        other._turn, other._missed, other.remember = self._turn, self._missed, self.remember
+        return other
+
+    # -- within -------------------------------------------------------------------------------------------------------
+
+    def _tell(self, notice: Notice) -> None:
+        with self._lock:
+            self._notices.append(notice)
+
+    def _understood(self, utterance: Utterance, text: str, seconds: float) -> None:
+        if isinstance(utterance, Plan):
+            try:
+                self.schedule(utterance, text, seconds)
+            except LucidriveError as error:
+                self.tell(explain(error), "error")
+            return
+        self._note(text, print_line(utterance), seconds)
+        kinds: dict[type, NoteKind] = {Refusal: "refusal", Question: "question"}
+        fast = too_fast(text) if isinstance(utterance, Refusal) else None
+        self.tell(fast or sentence(utterance), kinds[type(utterance)])
+
+    def _learn(self, line: str) -> None:
+        unclear, self._unclear = self._unclear, None
+        if unclear is not None and self.remember is not None:
+            try:
+                self.remember(Correction(*unclear, line))
+            except LucidriveError as error:
+                self.tell(explain(error), "error")
+
+    def _note(self, text: str, line: str, seconds: float) -> None:
+        self._recorder.note(Said(self._drive.frame.index, text, line, round(seconds, 3)))

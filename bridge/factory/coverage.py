@@ -1,0 +1,65 @@
+"""What a run covers: clips by scenario, weather, time of day and place, asked for and made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.factory.scenario import NONE, Scenario
+from bridge.factory.start import place_of
+from bridge.factory.store import Store
+from world.scene.places import towns
+
+USUALLY = {"weather": "clear", "time": "day"}  # what a clip begins under where nothing is said
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One combination. asked: clips whose first take is of it; made: accepted clips that are of it; trials: scenes that were tried."""
+
+    scenario: str
+    weather: str
+    time: str
+    place: str
+    asked: int
+    made: int
+    trials: int
+
+    def plain(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def table(store: Store) -> list[Cell]:
+    """Of a run, in the order of its words. A clip that was made by another seed's take counts where that take is."""
+    names = tuple(towns()["test"])
+    found: dict[tuple[str, str, str, str], list[int]] = {}
+    for job in store.request.jobs:
+        words = _words(job.scenario)
+        asked = found.setdefault((*words, place_of(store.request.start, job.seed, names)), [0, 0, 0])
+        asked[0] += 1
+        for attempt, taken in enumerate(store.result(job)):
+            place = place_of(store.request.start, job.take(attempt).seed, names)
+            cell = found.setdefault((*words, place), [0, 0, 0])
+            cell[1] += taken.accepted
+            cell[2] += taken.trials
+    return [Cell(*key, *counts) for key, counts in sorted(found.items())]
+
+
+def rows(cells: Sequence[Cell]) -> list[tuple[str, str, str, str, str, str]]:
+    """For people."""
+    return [
+        (one.scenario, one.weather, one.time, one.place, f"{one.made} of {one.asked}", str(one.trials)) for one in cells
+    ]
+
+
+HEAD = ("scenario", "weather", "time", "place", "clips", "scenes tried")
+
+
+def _words(scenario: Scenario) -> tuple[str, str, str]:
+    """Event with side and level and manoeuvre; weather; time."""
+    words = scenario.words()
+    event = " ".join(words[name] for name in ("event", "side", "level") if words[name] != NONE)
+    what = ", ".join(one for one in (event, words["manoeuvre"] if words["manoeuvre"] != NONE else "") if one)
+    weather, time = (words[name] if words[name] != NONE else usual for name, usual in USUALLY.items())
+    return what or "follow", weather, time
