@@ -38,7 +38,7 @@ OURS = ("action", "observation.state", "pose", "control.command", "control.weath
 
 
 def _several(names: tuple[str, ...]) -> Column:
-    return Column("float32", (AGENTS * len(names),), tuple(f"{name}_{n}" for n in range(AGENTS) for name in names))
+    return Column("float64", (AGENTS * len(names),), tuple(f"{name}_{n}" for n in range(AGENTS) for name in names))
 
 
 class LeRobot(Writer):

@@ -84,5 +84,5 @@ def test_odd_pictures_are_told_before_any_work() -> None:
 
 def test_the_columns_have_their_type(folder: Path) -> None:
     schema = pq.read_schema(next(folder.glob("data/*/*.parquet")))
-    assert schema.field("label.agents").type == pa.list_(pa.float32(), AGENTS * len(AGENT))
+    assert schema.field("label.agents").type == pa.list_(pa.float64(), AGENTS * len(AGENT))
     assert schema.field("timestamp").type == pa.float32()
