@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.world.labels.formats.lots import FRONT, made, write
 from world.data import DriveDataset, Episode, EpisodeWriter, assemble
 from world.data.lerobot import import_lerobot
 from world.inputs import DRIVING, Inputs
+from world.labels.formats.lerobot import LeRobot
 
 PYTHON = os.environ.get("LUCIDRIVE_LEROBOT", "")
 ARM = Inputs(("shoulder", "elbow"), (-2.0, 0.0), (2.0, 1.0))
@@ -97,6 +99,29 @@ def test_it_opens_our_datasets(inputs: Inputs, tmp_path: Path) -> None:
     assert told["shade"] == pytest.approx((40 + 80 + 23) / 255, abs=0.01)
     for name in ("observation.images.front", "action", "timestamp"):
         assert set(told["stats"][name]) == {"min", "max", "mean", "std", "count", "q01", "q10", "q50", "q90", "q99"}
+
+
+OPEN_LABELS = """
+import json, sys
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+data = LeRobotDataset("lucidrive/test", root=sys.argv[1], video_backend="pyav")
+item = data[len(data) - 1]
+print(json.dumps({
+    "frames": len(data), "cameras": data.meta.camera_keys, "agents": item["label.agents"].tolist(),
+    "shades": {name: float(item[name].mean()) for name in data.meta.camera_keys},
+}))
+"""
+
+
+def test_it_opens_labelled_drives(tmp_path: Path) -> None:
+    write(LeRobot, tmp_path / "set", FRONT)
+    told = json.loads(run("-c", OPEN_LABELS, str(tmp_path / "set"), room=tmp_path).splitlines()[-1])
+    last = made("front")[-1][1][-1]
+    assert told["frames"] == sum(len(found) for _, found in made("front"))
+    assert told["cameras"] == [f"observation.images.{name}" for name in FRONT.cameras]
+    assert told["agents"][0] == last.tracks[0].number
+    for name, seen in last.seen.items():
+        assert told["shades"][f"observation.images.{name}"] == pytest.approx(seen.picture.mean() / 255, abs=0.02)
 
 
 def test_its_trainer_takes_ten_steps_on_a_set_of_ours(tmp_path: Path) -> None:

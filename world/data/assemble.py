@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from world.data.schema import IMAGE, bounds, columns
+from world.data.schema import IMAGE, Column, bounds, columns
 from world.data.stats import Summary, picture_summary, shades_of, summary
 from world.data.writer import is_done
 from world.errors import DataError
@@ -20,6 +20,13 @@ from world.inputs import DRIVING, Inputs
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 CHUNK_SIZE = 1000
+INDICES = {
+    "timestamp": "float32",
+    "frame_index": "int64",
+    "episode_index": "int64",
+    "index": "int64",
+    "task_index": "int64",
+}  # columns that every dataset has
 
 
 def assemble(
@@ -94,21 +101,24 @@ def assemble(
     if shown:
         stats[IMAGE] = picture_summary(sum(shown, np.zeros((3, 256), np.int64)), total)
     assert first is not None
-    _write_meta(root, first, tasks, episodes, stats, total, split, robot_type, card)
+    features = _features(first, stats)
+    write_meta(root, features, first["fps"], tasks, episodes, stats, split=split, robot_type=robot_type, card=card)
     return root
 
 
-def _write_meta(
+def write_meta(
     root: Path,
-    first: dict[str, Any],
+    features: dict[str, Any],
+    fps: float,
     tasks: dict[str, int],
     episodes: list[dict[str, Any]],
     stats: dict[str, Summary],
-    total: int,
+    *,
     split: str,
     robot_type: str,
-    card: str,
+    card: str = "",
 ) -> None:
+    """meta/ of a dataset whose tables and videos are there, and its card. features: those of the frames, without INDICES."""
     meta = root / "meta"
     (meta / "episodes/chunk-000").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(episodes), meta / "episodes/chunk-000/file-000.parquet")
@@ -116,58 +126,65 @@ def _write_meta(
     (meta / "stats.json").write_text(json.dumps(stats, indent=1))
     if card:
         (root / "README.md").write_text(card)
-    height, width, _ = first["shape"]
-    fps = int(first["fps"]) if first["fps"] == int(first["fps"]) else first["fps"]  # LeRobot's own are whole
-    features: dict[str, Any] = {
-        IMAGE: {
-            "dtype": "video",
-            "shape": [height, width, 3],
-            "names": ["height", "width", "channels"],
-            "info": {
-                "video.height": height,
-                "video.width": width,
-                "video.codec": "h264",
-                "video.pix_fmt": "yuv420p",
-                "video.is_depth_map": False,
-                "video.fps": fps,
-                "video.channels": 3,
-                "has_audio": False,
-            },
-        }
-    }
-    inputs = Inputs(**first["inputs"]) if "inputs" in first else DRIVING
-    for name, column in columns(inputs).items():
-        if name in stats:
-            names = list(column.names) if column.names else None
-            features[name] = {"dtype": column.dtype, "shape": list(column.shape), "names": names}
-    if "action" in features:
-        features["action"] |= bounds(inputs)
-    for name, dtype in {
-        "timestamp": "float32",
-        "frame_index": "int64",
-        "episode_index": "int64",
-        "index": "int64",
-        "task_index": "int64",
-    }.items():
-        features[name] = {"dtype": dtype, "shape": [1], "names": None}
     info = {
         "codebase_version": "v3.0",
         "robot_type": robot_type,
         "total_episodes": len(episodes),
-        "total_frames": total,
+        "total_frames": sum(episode["length"] for episode in episodes),
         "total_tasks": len(tasks),
         "chunks_size": CHUNK_SIZE,
         "data_files_size_in_mb": 100,
         "video_files_size_in_mb": 200,
-        "fps": fps,
+        "fps": whole(fps),
         "splits": {split: f"0:{len(episodes)}"},
         "data_path": DATA_PATH,
         "video_path": VIDEO_PATH,
-        "features": features,
+        "features": features | {name: {"dtype": dtype, "shape": [1], "names": None} for name, dtype in INDICES.items()},
     }
     aside = meta / "info.json.tmp"
     aside.write_text(json.dumps(info, indent=2))
     aside.replace(meta / "info.json")
+
+
+def video_feature(height: int, width: int, fps: float) -> dict[str, Any]:
+    """What info.json says of a camera's pictures, which `VideoWriter` wrote."""
+    return {
+        "dtype": "video",
+        "shape": [height, width, 3],
+        "names": ["height", "width", "channels"],
+        "info": {
+            "video.height": height,
+            "video.width": width,
+            "video.codec": "h264",
+            "video.pix_fmt": "yuv420p",
+            "video.is_depth_map": False,
+            "video.fps": whole(fps),
+            "video.channels": 3,
+            "has_audio": False,
+        },
+    }
+
+
+def feature(column: Column) -> dict[str, Any]:
+    """What info.json says of a column."""
+    names = list(column.names) if column.names else None
+    return {"dtype": column.dtype, "shape": list(column.shape), "names": names}
+
+
+def whole(fps: float) -> float:
+    """LeRobot's own rates are whole numbers."""
+    return int(fps) if fps == int(fps) else fps
+
+
+def _features(first: dict[str, Any], stats: dict[str, Summary]) -> dict[str, Any]:
+    """Of a dataset whose shards are like this one."""
+    height, width, _ = first["shape"]
+    features: dict[str, Any] = {IMAGE: video_feature(height, width, first["fps"])}
+    inputs = Inputs(**first["inputs"]) if "inputs" in first else DRIVING
+    features |= {name: feature(column) for name, column in columns(inputs).items() if name in stats}
+    if "action" in features:
+        features["action"] |= bounds(inputs)
+    return features
 
 
 def _shades(shard: Path, entries: list[dict[str, Any]]) -> list[np.ndarray]:

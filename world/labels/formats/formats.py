@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from world.labels.formats.coco import Coco
 from world.labels.formats.kitti import Kitti
+from world.labels.formats.lerobot import LeRobot
 from world.labels.formats.mcap import Mcap
 from world.labels.formats.nuscenes import NuScenes
 from world.labels.formats.opendrive import OpenDrive
@@ -19,6 +20,7 @@ FORMATS: dict[str, type[Writer]] = {
     "mcap": Mcap,
     "rerun": Rerun,
     "webdataset": WebDataset,
+    "lerobot": LeRobot,
     "opendrive": OpenDrive,
     "openscenario": OpenScenario,
 }
