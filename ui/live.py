@@ -117,7 +117,7 @@ class LiveDreamer:
         ledger = ram(capacity)
         opened = open_world(ledger, world, tabs or EMBEDDED.dreams, others)
         model = opened.model
-        if begins is not None:
+        if begins is not None and isinstance(model, SceneWorld):
             model.scenes = (begins,)
         if model.driving and keys:
             raise SessionError("A car's keys are what they are; --keys is for worlds without one.")

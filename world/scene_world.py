@@ -110,7 +110,9 @@ class SceneWorld:
         for weights that are none."""
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
-        self.towns = tuple(name for name in self.scenes if not is_dreamt(name)) or tuple(towns()["test"])  # that films are found in
+        self.towns = tuple(name for name in self.scenes if not is_dreamt(name)) or tuple(
+            towns()["test"]
+        )  # that films are found in
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
