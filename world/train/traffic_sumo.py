@@ -48,10 +48,10 @@ def sumo_samples(name: str, seconds: float, seed: int) -> Both:
 
 def record(name: str, seconds: float, seed: int) -> Recording:
     """SUMO's traffic in a shipped town for so many seconds. SimulatorError: no SUMO."""
-    import libsumo
-
     from world.town.network import load
-    from world.town.traffic import Traffic
+    from world.town.traffic import Traffic  # before libsumo, which says a line on stdout when it is first imported
+
+    import libsumo  # isort: skip
 
     place = load_place(name)
     traffic, rng = Traffic(load(int(name.rpartition("-")[2])), seed), random.Random(seed)

@@ -78,7 +78,8 @@ class LeRobot(Writer):
             self._videos[name].write(seen.picture)
             self._counts[name] += shades([seen.picture])
             path = self.folder / "labels" / self._drive.name / name / f"{record.index:06d}.npz"
-            np.savez_compressed(path, **_arrays(seen))
+            arrays: dict[str, Any] = _arrays(seen)
+            np.savez_compressed(path, **arrays)
 
     def end(self) -> None:
         self._moments.close()
@@ -158,7 +159,7 @@ def _images(camera: str) -> str:
 def _row(record: Record) -> dict[str, list[float]]:
     """Of a moment, with the controls that led to it."""
     ego = record.ego
-    row = {
+    row: dict[str, list[float]] = {
         "action": [ego.steer, ego.accel],
         "observation.state": [ego.speed, ego.yaw_rate],
         "pose": [ego.x, ego.y, ego.heading],
