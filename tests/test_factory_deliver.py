@@ -15,6 +15,7 @@ from PIL import Image
 
 from bridge.errors import SessionError
 from bridge.factory.deliver import check_formats, deliver
+from bridge.factory.dreaming import TRIALS
 from bridge.factory.export.clips import kept
 from bridge.factory.run import make
 from bridge.factory.store import Store
@@ -151,6 +152,7 @@ def test_pictures_report_manifest_and_card(out: Path) -> None:
     found = json.loads((out / "report.json").read_text())
     assert found["all"] == {
         "jobs": 6, "accepted": 3, "takes": 9, "yield": 0.3333, "reasons": {"rain(2)": 6},
+        "first": 0.5, "trials": 3 + 6 * TRIALS,
     }  # fmt: skip
     assert found["scenarios"]["rain(2)@junction"]["accepted"] == 0
     rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]

@@ -49,7 +49,10 @@ def test_a_node_is_killed_and_nothing_is_lost_and_nothing_twice(two_nodes: Any, 
     assert sum(node["Alive"] for node in ray.nodes()) == 1 if ray.is_initialized() else True
     assert len(seen) > 2
     assert (made.accepted, made.given_up) == (8, 8)
-    assert made.takes == len(list(out.glob("*/*.mp4"))) == 8 + 2 * 8  # each once
+    assert len(list((out / "clips").glob("*.mp4"))) == 8
+    assert (
+        made.takes == sum(len(list((out / part).glob("*.json"))) for part in ("clips", "rejected")) == 8 + 2 * 8
+    )  # each once
     assert sums(out) == sums(alone)
 
 
