@@ -49,6 +49,9 @@ from finetune.cases import BENCHMARK
         ("in fifty yards stop", "in 45 m stop"),
         ("300英尺後左轉", "90公尺後左轉"),
         ("⏹️ then ▶️", "stop then turn right"),
+        ("⛔ then ❄️", "stop then snow"),
+        ("🐕", "an animal runs out"),
+        ("🚲 then 🚨", "a cyclist then an ambulance"),
     ],
 )
 def test_characters_and_units_are_put_right(typed: str, read: str) -> None:
