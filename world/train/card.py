@@ -53,14 +53,18 @@ def write_card(trained: Path, out: Path, data: Path | None = None) -> Path:
         _ablations(trained / ABLATIONS),
         _data(data),
     ]
-    card = out / CARD
+    return put_card(out, sections)
+
+
+def put_card(folder: Path, sections: Sequence[str]) -> Path:
+    """Writes README.md into a folder: the sections that are not empty, and what a person wrote below BY_HAND (of a card without it: everything)."""
+    card = folder / CARD
     old = card.read_text() if card.exists() else ""
     kept = old.split(BY_HAND, 1)[-1].strip()
     text = "\n\n".join(section for section in [*sections, BY_HAND, kept] if section)
     aside = card.with_suffix(".tmp")
     aside.write_text(text + "\n")
-    aside.replace(card)
-    return card
+    return aside.replace(card)
 
 
 def markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from world.dynamics.prefix_lm import PrefixLM
 from world.files import parameters
-from world.train.card import BY_HAND, CARD, markdown
+from world.train.card import markdown, put_card
 
 POINTS = 8  # of a curve
 
 
 def write_dreamt_card(folder: Path, name: str, what: str, model: PrefixLM, trained: Mapping[str, object]) -> Path:
-    """Writes README.md into a training's folder. What stood below BY_HAND stays.
+    """Writes README.md into a training's folder. What a person wrote there stays, as `put_card` says.
 
     name: of the part and of its CSV; what: a sentence that says what the network does.
     """
@@ -28,11 +28,7 @@ def write_dreamt_card(folder: Path, name: str, what: str, model: PrefixLM, train
         markdown(("step", "minutes", "validation loss, nats a token"), _curve(folder / f"{name}.csv")),
         f"Again: `lucidrive train {name}`, which goes on where it was killed. Measured: `lucidrive evaluate {name} --weights` with this folder.",
     ]
-    card = folder / CARD
-    kept = card.read_text().partition(BY_HAND)[2].strip() if card.exists() else ""
-    aside = card.with_suffix(".tmp")
-    aside.write_text("\n\n".join(part for part in [*sections, BY_HAND, kept] if part) + "\n")
-    return aside.replace(card)
+    return put_card(folder, sections)
 
 
 def _curve(log: Path) -> list[tuple[str, ...]]:
