@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ui.commands import perceive, streets, traffic
 from ui.commands.brain import brain
+from ui.commands.watch import Traffic
 from ui.console import print_json, print_table, progress
 from world.errors import SimulatorError
 
@@ -99,22 +100,39 @@ def driver(
     cases: Annotated[int, typer.Option(min=1, help="Of each command.")] = 100,
     events: Annotated[int, typer.Option(min=0, help="Of each event; 0: none.")] = 20,
     place: Annotated[
-        str, typer.Option(help="dreamt: a handful of dreamt places that grow; or one by name; default: the test towns.")
+        str, typer.Option(help="dreamt: twenty dreamt places that grow; or one by name; default: the test towns.")
     ] = "",
+    traffic: Traffic = "rules",
+    only: Annotated[list[str] | None, typer.Option(help="learnt or rules; default: both.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that drive.")] = 2,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """The learnt driver of scene worlds beside the rules that it imitates, in test towns or in dreamt places."""
     from world.dynamics.policy import FOLDER
-    from world.evaluate.scene_driver import HEAD, evaluate_driver, table
+    from world.dynamics.traffic import load_traffic
+    from world.evaluate.scene_driver import evaluate_driver, head, table
+    from world.scene_world import Others
 
+    folder = Others.of(traffic).folder
+    others = load_traffic(folder) if folder else None
     with progress("evaluate driver") as report:
-        result = evaluate_driver(weights or FOLDER, routes, cases, seed, workers, place, events, report=report)
+        result = evaluate_driver(
+            weights or FOLDER,
+            routes,
+            cases,
+            seed,
+            workers,
+            place,
+            events,
+            traffic=others,
+            only=only or (),
+            report=report,
+        )
     if as_json:
         print_json(result)
     else:
-        print_table(f"Our car's driver, in {place or 'test towns'}", table(result), HEAD)
+        print_table(f"Our car's driver, in {place or 'test towns'}", table(result), head(result))
 
 
 evaluate.command(epilog="Example: lucidrive evaluate brain --only brain --only rules --json")(brain)

@@ -18,12 +18,13 @@ from world.dynamics import expert
 from world.dynamics.driver import Driver, act
 from world.dynamics.policy import FOLDER, load_policy
 from world.dynamics.start import start
-from world.evaluate.scene_drives import CRUISE, TURNS, event_case, manoeuvre, on, route
+from world.dynamics.traffic import Traffic
+from world.errors import DataError
+from world.evaluate.scene_drives import CRUISE, TURNS, Route, event_case, manoeuvre, on, route
 from world.places import find_place
 from world.scene.places import towns
 
 Note = Callable[[float, str], None]
-HEAD = ("what", "learnt", "rules", "aim of the learnt")
 COMMANDS = {
     "left": Command.LEFT,
     "right": Command.RIGHT,
@@ -34,7 +35,7 @@ COMMANDS = {
     "go": Command.FOLLOW,
 }
 EVENTS = {event.name.lower().replace("_", " "): event for event in Event if event > Event.NONE}
-DREAMT = tuple(f"dreamt:{seed}" for seed in range(1000, 1004))  # few, as each process grows its own
+DREAMT = tuple(f"dreamt:{seed}" for seed in range(1000, 1020))  # no more, as each process grows its own
 assert set(TURNS) <= set(COMMANDS.values())
 
 
@@ -47,15 +48,22 @@ def evaluate_driver(
     place: str = "",
     events: int = 20,
     seconds: float = 60.0,
+    traffic: Traffic | None = None,
+    only: Sequence[str] = (),
     report: Note | None = None,
 ) -> dict[str, Any]:
     """`routes` of `seconds` without events and as many full of them, `cases` of each command, `events` of each event; for both drivers.
 
-    place: "dreamt" for a handful of dreamt places, which grow as they are driven through, or one by name; empty: the test towns.
+    traffic: who moves the others; None: rules. only: of "learnt" and "rules"; empty: both.
+
+    place: "dreamt" for some of dreamt places, which grow as they are driven through, or one by name; empty: the test towns.
     Raises WeightsError where `weights` holds no driver or no network dreams streets, DataError for a place that is none.
     """
     note = report or (lambda share, text: None)
     drivers: dict[str, Driver] = {"learnt": partial(act, load_policy(weights)), "rules": expert.drive}
+    if unknown := set(only) - set(drivers):
+        raise DataError(f"There is no driver '{min(unknown)}'; there are: {', '.join(drivers)}.")
+    drivers = {name: by for name, by in drivers.items() if not only or name in only}
     names = names_of(place)
     find_place(names[0])
     result: dict[str, Any] = {}
@@ -65,14 +73,18 @@ def evaluate_driver(
             found: dict[str, Any] = {"commands": {}, "events": {}}
             for index, (word, command) in enumerate(COMMANDS.items()):
                 tell(0.05 * index, word)
-                found["commands"][word] = _share(pool, names, command, cases, seed, by)
+                found["commands"][word] = _share(
+                    pool, names, cases, seed, partial(case_of, command=command, by=by, traffic=traffic)
+                )
             for word, event in EVENTS.items() if events else ():
                 tell(0.35, f"{word} within 8 s")
-                found["events"][word] = _seen(pool, names, event, events, seed, by)
+                found["events"][word] = _seen(
+                    pool, names, events, seed, partial(seen_of, event=event, by=by, traffic=traffic)
+                )
             for share, key, eventful in ((0.4, "calm", False), (0.7, "eventful", True)):
                 tell(share, f"{key} routes")
                 jobs = [(names[n % len(names)], seed + n) for n in range(routes)]
-                drive = partial(route_of, seconds=seconds, by=by, eventful=eventful)
+                drive = partial(route_of, seconds=seconds, by=by, eventful=eventful, traffic=traffic)
                 driven = list(pool.map(drive, jobs, chunksize=5))
                 found[key] = {
                     "routes": routes,
@@ -96,41 +108,49 @@ def _tell(note: Note, first: float, all_of: float, name: str, share: float, what
     note(first + all_of * share, f"{name}: {what}")
 
 
-def route_of(job: tuple[str, int], seconds: float, by: Driver, eventful: bool) -> Any:
+def route_of(job: tuple[str, int], seconds: float, by: Driver, eventful: bool, traffic: Traffic | None) -> Route:
     """A route, in another process."""
-    return route(job[0], seconds, job[1], by, eventful)
+    return route(job[0], seconds, job[1], by, eventful, traffic)
 
 
-def case_of(job: tuple[str, int], command: Command, by: Driver) -> bool | None:
+def case_of(job: tuple[str, int], command: Command, by: Driver, traffic: Traffic | None) -> bool | None:
     """One case of a command, in another process."""
-    return manoeuvre(job[0], command, job[1], by=by)
+    return manoeuvre(job[0], command, job[1], by=by, traffic=traffic)
 
 
-def seen_of(job: tuple[str, Side, int, int], event: Event, by: Driver) -> bool:
+def seen_of(job: tuple[str, Side, int, int], event: Event, by: Driver, traffic: Traffic | None) -> bool:
     """One case of an event, in another process."""
     name, side, level, seed = job
-    return event_case(name, event, side, level, seed, by=by).sided
+    return event_case(name, event, side, level, seed, traffic, by).sided
 
 
 def _share(
-    pool: ProcessPoolExecutor, names: Sequence[str], command: Command, cases: int, seed: int, by: Driver
+    pool: ProcessPoolExecutor,
+    names: Sequence[str],
+    cases: int,
+    seed: int,
+    case: Callable[[tuple[str, int]], bool | None],
 ) -> float:
     """Of the first `cases` cases that a place has somewhere for; NaN: there is none."""
     tried: list[bool] = []
     for first in range(0, 4 * cases, max(1, cases)):
         jobs = [(names[n % len(names)], seed + n) for n in range(first, first + cases)]
-        tried += [
-            one for one in pool.map(partial(case_of, command=command, by=by), jobs, chunksize=5) if one is not None
-        ]
+        tried += [one for one in pool.map(case, jobs, chunksize=5) if one is not None]
         if len(tried) >= cases:
             break
     return float(np.mean(tried[:cases])) if tried else math.nan
 
 
-def _seen(pool: ProcessPoolExecutor, names: Sequence[str], event: Event, cases: int, seed: int, by: Driver) -> float:
+def _seen(
+    pool: ProcessPoolExecutor,
+    names: Sequence[str],
+    cases: int,
+    seed: int,
+    case: Callable[[tuple[str, Side, int, int]], bool],
+) -> float:
     """Of the cases in which an event was asked for, how many saw it within 8 s on its side."""
     jobs = [(names[n % len(names)], Side.LEFT if n % 2 else Side.RIGHT, 1 + n % 3, seed + n) for n in range(cases)]
-    return float(np.mean(list(pool.map(partial(seen_of, event=event, by=by), jobs, chunksize=5))))
+    return float(np.mean(list(pool.map(case, jobs, chunksize=5))))
 
 
 def _milliseconds(name: str, by: Driver, seed: int) -> float:
@@ -146,6 +166,11 @@ def _milliseconds(name: str, by: Driver, seed: int) -> float:
 
 def _percent(share: float) -> str:
     return "nowhere to" if math.isnan(share) else f"{100 * share:.0f}%"
+
+
+def head(result: dict[str, Any]) -> tuple[str, ...]:
+    """Above the columns of `table`."""
+    return ("what", *result, "aim of the learnt")
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -67,37 +69,44 @@ def _begin_before(place: Place, turn: int, seed: int, density: float) -> SceneSt
     return None
 
 
-def manoeuvre(where: str | Place, command: Command, seed: int, density: float = 1.0, by: Driver = drive) -> bool | None:
-    """Whether a command is done within 45 s by the scene; None where the place has nowhere to do it.
+def manoeuvre(
+    where: str | Place,
+    command: Command,
+    seed: int,
+    density: float = 1.0,
+    by: Driver = drive,
+    traffic: Traffic | None = None,
+) -> bool | None:
+    """Whether a command is done within 45 s by the scene; None where the place has nowhere to do it. traffic: as `step` takes it.
 
     In a dreamt place a turn is asked for anywhere, and may be grown or come after some junctions; a junction that has it counts.
     """
-    place = _at(where)
+    place, go = _at(where), partial(on, by=by, traffic=traffic)
     if command in TURNS:
-        return _turn(place, command, seed, density, by)
+        return _turn(place, command, seed, density, go)
     if command in (Command.LANE_LEFT, Command.LANE_RIGHT):
-        return _lane_change(place, command, seed, density, by)
+        return _lane_change(place, command, seed, density, go)
     state = start(place, seed, density=density)
     target = 0.0 if command == Command.STOP else CRUISE
     if command == Command.FOLLOW:  # go: from standing
         state = start(place, seed, speed=0.0, density=density)
     horizon = Horizon()
     for _ in range(int(15 * FPS)):
-        state = on(state, Control(command=command), target, by, horizon=horizon)
+        state = go(state, Control(command=command), target, horizon=horizon)
         speed = float(state.ego["speed"][0])
         if (command == Command.STOP and speed < 0.3) or (command == Command.FOLLOW and speed > 2.0):
             return True
     return False
 
 
-def _turn(place: Place, command: Command, seed: int, density: float, by: Driver) -> bool | None:
+def _turn(place: Place, command: Command, seed: int, density: float, go: Callable[..., SceneState]) -> bool | None:
     grows, turn = isinstance(place, GrowingPlace), TURNS[command]
     state = start(place, seed, density=density) if grows else _begin_before(place, turn, seed, density)
     if state is None:
         return None
     horizon, made, goal = Horizon(), False, tuple[int, ...]()
     for _ in range(int(MANOEUVRE_SECONDS * FPS)):
-        state = on(state, Control(command=command), by=by, horizon=horizon)
+        state = go(state, Control(command=command), horizon=horizon)
         there, lane = tables(state.places[0].map), int(state.ego["lane"][0])
         if lane < 0:
             return False
@@ -118,7 +127,9 @@ def _name(lanes: np.ndarray, lane: int) -> tuple[int, ...]:
     return tuple(int(lanes[name][lane]) for name in ("street", "forward", "number"))
 
 
-def _lane_change(place: Place, command: Command, seed: int, density: float, by: Driver) -> bool | None:
+def _lane_change(
+    place: Place, command: Command, seed: int, density: float, go: Callable[..., SceneState]
+) -> bool | None:
     lanes, rng = place.map.lanes, np.random.default_rng(seed)
     side = "left" if command == Command.LANE_LEFT else "right"
     there = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 60) & (lanes[side] >= 0))
@@ -127,7 +138,7 @@ def _lane_change(place: Place, command: Command, seed: int, density: float, by: 
     lane, horizon = int(rng.choice(there)), Horizon()
     goal, state = _name(lanes, int(lanes[side][lane])), start(place, seed, lane=lane, s=8.0, density=density)
     for _ in range(int(12 * FPS)):
-        state = on(state, Control(command=command), by=by, horizon=horizon)
+        state = go(state, Control(command=command), horizon=horizon)
         now = int(state.ego["lane"][0])
         if now >= 0 and _name(state.places[0].map.lanes, now) == goal and abs(float(state.ego["left"][0])) < 0.6:
             return True
@@ -186,15 +197,22 @@ class Route:
     minutes: float
 
 
-def route(where: str | Place, seconds: float, seed: int, by: Driver = drive, eventful: bool = False) -> Route:
-    """One drive along whatever road comes; eventful: events of all kinds one after the other, 10 s each, 3 s apart."""
+def route(
+    where: str | Place,
+    seconds: float,
+    seed: int,
+    by: Driver = drive,
+    eventful: bool = False,
+    traffic: Traffic | None = None,
+) -> Route:
+    """One drive along whatever road comes; eventful: events of all kinds one after the other, 10 s each, 3 s apart. traffic: as `step` takes it."""
     rng, control, until = np.random.default_rng(seed), Control(), 3.0
     state, clean, strayed, count, ticks = start(_at(where), seed), True, False, 0, 0
     before, horizon = set[tuple[int, int]](), Horizon()
     for tick in range(int(seconds * FPS)):
         if eventful and tick * DT >= until:
             control, until = _other_event(control, rng), until + (10.0 if control.event == Event.NONE else 3.0)
-        state = on(state, control, by=by, horizon=horizon)
+        state = on(state, control, by=by, traffic=traffic, horizon=horizon)
         clean = clean and bool(state.ego["contact"][0] < 0)
         strayed = strayed or facts(state).off_road
         now, vehicles = _contacts(state.agents[0])
