@@ -112,7 +112,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         director: Director | None = None,
         device: str = "cpu",
         observation: str = "picture",
-        traffic: str = "rules",
+        traffic: str = "usual",
         reckless: float = 0.0,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):

@@ -47,7 +47,7 @@ from world.scene.facts import Facts, facts
 from world.scene.places import towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, stack, to_bytes
 
-By = Literal["rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
+By = Literal["usual", "rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
 AT_MOST = 0.07  # s for pictures, where two are drawn a tenth of a second
 VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
@@ -59,9 +59,10 @@ _NOTHING = np.zeros((0, 0, 3), np.uint8)
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Who else is on the road. traffic: who moves them; reckless: share of the drivers who take no notice of signals."""
+    """Who else is on the road. traffic: who moves them, where it is "usual" a model if one came along, else rules; reckless: share of the
+    drivers who take no notice of signals."""
 
-    traffic: By = "rules"
+    traffic: By = "usual"
     reckless: float = 0.0
 
     def __post_init__(self) -> None:
@@ -71,7 +72,7 @@ class Others:
     @classmethod
     def of(cls, traffic: str, reckless: float = 0.0) -> Others:
         """As a command line says it. DataError for traffic that is none."""
-        if traffic in ("rules", "model"):
+        if traffic in ("usual", "rules", "model"):
             return cls(traffic, reckless)  # type: ignore[arg-type]
         if not Path(traffic).is_dir():
             raise DataError(
@@ -82,12 +83,19 @@ class Others:
     @property
     def folder(self) -> Path | None:
         """Of the weights; None: rules."""
+        if self.traffic == "usual":
+            return TRAFFIC if (TRAFFIC / "config.json").exists() else None
         if self.traffic == "rules":
             return None
         return TRAFFIC if self.traffic == "model" else Path(self.traffic)
 
+    @property
+    def resolved(self) -> Others:
+        """The same with "usual" as what it is here."""
+        return self if self.traffic != "usual" else replace(self, traffic="model" if self.folder else "rules")
 
-USUAL = Others()
+
+USUAL, RULES = Others(), Others("rules")
 
 
 class SceneWorld:
@@ -104,7 +112,7 @@ class SceneWorld:
         device: str = "cpu",
         driver: DrivenBy = DRIVER,
         painter: Path | None = SHIPPED,
-        others: Others = USUAL,
+        others: Others = RULES,
     ) -> None:
         """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
         for weights that are none."""
@@ -180,6 +188,7 @@ class SceneDream:
         self.frame: Frame | None = None
         self._scene: SceneState | None = None
         self._place, self._horizon = "", Horizon()
+        self.traffic = model.traffic
 
     @property
     def index(self) -> int:
@@ -236,7 +245,7 @@ class SceneDream:
 
     def step(self, control: Control) -> Frame:
         """One frame on under `control`."""
-        return self.went(step(self.before(control), [control], self.model.traffic), control)
+        return self.went(step(self.before(control), [control], self.traffic), control)
 
     def before(self, control: Control) -> SceneState:
         """What the next step goes from: the scene as it stands, in streets that may have grown."""
@@ -279,7 +288,7 @@ class SceneDream:
     def go_back_to(self, fork: SceneDream) -> None:
         """From here on as `fork` stands."""
         self.frame, self._scene, self._place, self._known = fork.frame, fork._scene, fork._place, fork._known
-        self._horizon = fork._horizon.fork()
+        self._horizon, self.traffic = fork._horizon.fork(), fork.traffic
 
     def reseed(self, seed: int) -> None:
         """From here on another of the futures that this past may have."""
@@ -301,7 +310,8 @@ class SceneDream:
             "asked": getattr(scene.places[0], "asked", ()),
             "pending": self._horizon.pending,
             # A drive goes on alike whoever paints it.
-            "weights": {name: self.model.hashes[name] for name in ("scene", "traffic") if name in self.model.hashes},
+            "weights": {"scene": self.model.hashes["scene"]}
+            | ({"traffic": self.traffic.sha256} if self.traffic else {}),
         }
         return tensors, values
 
@@ -310,6 +320,8 @@ class SceneDream:
         """A drive that goes on exactly where the other was. ValueError for bytes that are no state."""
         dream = cls(model, values["seed"], values["steps"])
         dream._place = values["place"]
+        if "traffic" not in values.get("weights", {}):
+            dream.traffic = None  # rules moved the others, and go on to
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
         place = model.place(dream._place)
         if isinstance(place, GrowingPlace):
@@ -356,10 +368,10 @@ class SceneDream:
 def step_scenes(dreams: Sequence[SceneDream], controls: Sequence[Control]) -> list[Frame]:
     """`step` for many dreams, each as alone; the road users of those whose traffic is learnt go through its networks together."""
     frames: dict[int, Frame] = {}
-    learnt = [n for n, dream in enumerate(dreams) if dream.model.traffic is not None]
-    for model in {id(dreams[n].model): dreams[n].model for n in learnt}.values():
-        rows = [n for n in learnt if dreams[n].model is model]
-        after = step(stack([dreams[n].before(controls[n]) for n in rows]), [controls[n] for n in rows], model.traffic)
+    learnt = [n for n, dream in enumerate(dreams) if dream.traffic is not None]
+    for traffic in {id(dreams[n].traffic): dreams[n].traffic for n in learnt}.values():
+        rows = [n for n in learnt if dreams[n].traffic is traffic]
+        after = step(stack([dreams[n].before(controls[n]) for n in rows]), [controls[n] for n in rows], traffic)
         frames |= {n: dreams[n].went(after.row(row), controls[n]) for row, n in enumerate(rows)}
     return [
         frames[n] if n in frames else dream.step(control)

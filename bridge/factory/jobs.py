@@ -19,7 +19,7 @@ from bridge.factory.find import Find
 from bridge.factory.scenario import Scenario, ScenarioError, vary
 from bridge.factory.start import Start
 from world.controls import FPS
-from world.scene_world import SIZES, USUAL, Others
+from world.scene_world import RULES, SIZES, Others
 
 FORMAT = 3  # of a run: another one where the same request would give other clips
 TOGETHER = 8  # drives a lot
@@ -48,7 +48,7 @@ class Request:
     branches: tuple[str, ...] = ()
     fork_at: float | None = None
     together: int = TOGETHER
-    others: Others = USUAL
+    others: Others = RULES
     find: Find | None = None
 
     def __post_init__(self) -> None:

@@ -8,7 +8,8 @@ import pytest
 from world.controls import Control, Weather
 from world.dream import load_world, open_dream, restore, step_all
 from world.errors import DataError
-from world.scene_world import SIZES, SceneDream, SceneWorld
+from world.scene.state import SceneState
+from world.scene_world import RULES, SIZES, SceneDream, SceneWorld
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,18 @@ def test_a_saved_drive_goes_on_to_the_last_bit(model: SceneWorld) -> None:
     dream.fits(twin)
 
 
+def test_a_drive_by_rules_goes_on_by_rules_where_a_model_moves_the_others(model: SceneWorld) -> None:
+    old = begun(load_world("plain", others=RULES))  # type: ignore[arg-type,call-arg]
+    assert model.traffic is not None and old.traffic is None
+    back = restore(model, *old.state())
+    mixed = [back, begun(model)]
+    for _ in range(12):
+        frame, _ = step_all(mixed, [Control(accel=0.3)] * 2)
+        assert old.step(Control(accel=0.3)).index == frame.index
+    assert back.state_now.hash() == old.state_now.hash() != mixed[1].state_now.hash()
+    assert "traffic" in mixed[1].state()[1]["weights"] and "traffic" not in back.state()[1]["weights"]
+
+
 def test_pictures_change_nothing(model: SceneWorld) -> None:
     drawn, undrawn = begun(model), begun(model)
     drawn.smooth = True
@@ -66,10 +79,10 @@ def test_after_an_error_every_dream_is_as_it_was(model: SceneWorld, monkeypatch:
     first, second = begun(model), begun(model, 4)
     before = [dream.state_now.hash() for dream in (first, second)]
 
-    def fails(control: Control) -> None:
+    def fails(after: SceneState, control: Control) -> None:
         raise DataError("no picture")
 
-    monkeypatch.setattr(second, "step", fails)
+    monkeypatch.setattr(second, "went", fails)
     with pytest.raises(DataError, match="no picture"):
         step_all([first, second], [Control(accel=0.5)] * 2)
     assert [dream.state_now.hash() for dream in (first, second)] == before

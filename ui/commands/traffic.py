@@ -45,25 +45,31 @@ def train(
 
 
 def evaluate(
-    weights: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A folder that `train traffic` made.")],
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="A folder that `train traffic` made; default: the one that came along."
+        ),
+    ] = None,
     split: Annotated[str, typer.Option(help="validation while settings are chosen; test once.")] = "validation",
     drives: Annotated[int, typer.Option(min=1, help="Drives a seed.")] = 10,
     seconds: Annotated[float, typer.Option(min=10.0, help="How long each of them is.")] = 120.0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 3,
-    befalls: Annotated[int, typer.Option(min=1, help="Drives for each thing that befalls vehicles.")] = 6,
+    befalls: Annotated[int, typer.Option(min=0, help="Drives for each thing that befalls vehicles.")] = 6,
     events: Annotated[int, typer.Option(min=0, help="Cases of each event.")] = 20,
     forks: Annotated[int, typer.Option(min=0, help="Pasts that fork into two futures.")] = 20,
-    moments: Annotated[int, typer.Option(min=1, help="Moments whose futures are compared with SUMO's.")] = 60,
+    moments: Annotated[int, typer.Option(min=0, help="Moments whose futures are compared with SUMO's.")] = 60,
     workers: Workers = 2,
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Learnt traffic with its guard and without, beside the rules, and beside SUMO where it is installed."""
+    from world.dynamics.traffic import FOLDER
     from world.evaluate.traffic import HEAD, Sizes, evaluate_traffic, table
 
     sizes = Sizes(drives, seconds, seeds, befalls, events, forks, moments)
     with progress("evaluate traffic") as report:
-        result = evaluate_traffic(weights, split, sizes, seed, workers, report)
+        result = evaluate_traffic(weights or FOLDER, split, sizes, seed, workers, report)
     if as_json:
         print_json(result)
     else:

@@ -24,7 +24,9 @@ Steps = Annotated[
 
 Traffic = Annotated[
     str,
-    typer.Option(help="Who moves the others: rules, model, or a folder that `lucidrive train traffic` made."),
+    typer.Option(
+        help="Who moves the others: rules, model, or a folder that `lucidrive train traffic` made; usual: the model that came along."
+    ),
 ]
 Reckless = Annotated[
     float, typer.Option(min=0, max=1, help="Share of the other drivers who take no notice of signals.")
@@ -63,7 +65,7 @@ def ui(
         typer.Option(help="A name that a reverse proxy answers to, such as drive.example.org; may be repeated."),
     ] = None,
     root_path: Annotated[str, typer.Option(help="The path that a reverse proxy serves it below, such as /drive.")] = "",
-    traffic: Traffic = "rules",
+    traffic: Traffic = "usual",
     reckless: Reckless = 0.0,
     place: Annotated[
         str | None,
@@ -149,7 +151,7 @@ def dream(
         Path, typer.Option(help="The video; a JSON beside it tells plan, controls, seed and hashes.")
     ] = Path("drive.mp4"),
     world: World = None,
-    traffic: Traffic = "rules",
+    traffic: Traffic = "usual",
     reckless: Reckless = 0.0,
     load_state: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A saved drive (.dream) to go on with.")

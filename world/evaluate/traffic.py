@@ -99,6 +99,7 @@ def evaluate_traffic(
             mine["befalls"] = {
                 what: _hits(pool, places[: sizes.befalls], kind, ahead, seconds, mind)
                 for what, (kind, ahead) in BEFALLS.items()
+                if sizes.befalls
             }
             note(begin + 0.15, f"{who}: events")
             mine["events"] = {
@@ -109,13 +110,13 @@ def evaluate_traffic(
             note(begin + 0.2, f"{who}: futures")
             if sizes.forks:
                 mine["futures"] = counterfactual(seed, sizes.forks, traffic=mind, split=split)
-            if recordings:
+            if recordings and sizes.moments:
                 mine["ade"] = min_ade(recordings, mind, sizes.moments)
             if who != "without guard":
                 note(begin + 0.25, f"{who}: what a tick costs")
                 cost = {n: tick_milliseconds(names[0], n, mind, seed) for n in AGENTS_TIMED}
                 mine["milliseconds"] = {n: ms for n, ms in cost.items() if ms == ms}
-        if recordings:
+        if recordings and sizes.moments:
             result["constant velocity"] = {"ade": min_ade(recordings, "constant", sizes.moments)}
     return result
 
