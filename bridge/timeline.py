@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from brain.conditions import weather_of
 from brain.plan import Plan, Step, print_line
 from brain.prompt import Context
 from bridge.errors import SessionError
@@ -231,7 +232,7 @@ class Timeline:
         match step.group:
             case "weather":
                 self._take_place(entry)
-                self._weather.set(_weather(step), step.duration is not None)
+                self._weather.set(weather_of(step), step.duration is not None)
             case "time":
                 self._take_place(entry)
                 self._time.set(int(TimeOfDay[step.name.upper()]), step.duration is not None)
@@ -351,10 +352,6 @@ def weather_line(weather: int) -> str:
     """`Weather` as a step of the plan language: `rain(2)`, `clear`."""
     name, _, level = Weather(weather).name.lower().partition("_")
     return f"{name}({level})" if level else name
-
-
-def _weather(step: Step) -> int:
-    return int(Weather[f"{step.name}_{step.args[0]}".upper() if step.args else step.name.upper()])
 
 
 def _manoeuvres(name: str) -> bool:

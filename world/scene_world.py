@@ -92,7 +92,8 @@ USUAL = Others()
 
 class SceneWorld:
     """What every drive through the shipped places shares. `device`: where pictures are painted; `driver`: who drives, rules or what
-    learnt from them; `painter`: its weights, None for plain shading; `others`: who else is on the road."""
+    learnt from them; `painter`: its weights, None for plain shading; `others`: who else is on the road; `begins`: the conditions of drives that
+    are told none (default: a clear day)."""
 
     driving = True
     inputs: Inputs = DRIVING
@@ -105,8 +106,9 @@ class SceneWorld:
         driver: DrivenBy = DRIVER,
         painter: Path | None = SHIPPED,
         others: Others = USUAL,
+        begins: Control | None = None,
     ) -> None:
-        """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
+        """`names`: places, shipped ones, files or dreamt (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
         for weights that are none."""
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
@@ -116,6 +118,7 @@ class SceneWorld:
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
+        self.begins = begins or Control()
         self.others, self.traffic = others, None
         if others.folder is not None:
             self.traffic = load_traffic(others.folder)
@@ -139,7 +142,7 @@ class SceneWorld:
         """A start as it looks: uint8 frames [1, H, W, 3], the motion, the control in force. DataError for an unknown name."""
         if name not in self.scenes:
             raise DataError(f"There is no start scene '{name}'; there are: {', '.join(self.scenes)}.")
-        return _shown(self, name)[None], Motion(7.0), Control()
+        return _shown(self, name)[None], Motion(7.0), self.begins
 
     def draw(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
         """The picture of one drive, uint8 [H, W, 3]; nothing where it has no size."""
@@ -161,7 +164,7 @@ class SceneWorld:
 
 @lru_cache(maxsize=64)
 def _shown(world: SceneWorld, name: str) -> np.ndarray:
-    return world.draw(start(world.place(name), 0), SIZES[2])
+    return world.draw(start(world.place(name), 0, world.begins), SIZES[2])
 
 
 class SceneDream:
@@ -207,7 +210,7 @@ class SceneDream:
         """The first frame, in a place by name, or in one that the seed decides. speed in m/s; lane, s: where, density: of traffic, reckless: share
         of the others (default: the world's), as `start` takes them.
 
-        `control` says under which conditions (default: a clear day). frames: a picture uint8 [H, W, 3] or a film [T, H, W, 3]
+        `control` says under which conditions (default: the world's). frames: a picture uint8 [H, W, 3] or a film [T, H, W, 3]
         to begin in, in the street most like it and (default) under its conditions. DataError for what is no picture,
         WeightsError where there is no network that reads it.
         """
@@ -217,7 +220,7 @@ class SceneDream:
             self._place = self._scene.places[0].name
             return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
-        control = control or Control()
+        control = control or self.model.begins
         place = self.model.place(self._place)
         reckless = self.model.others.reckless if reckless is None else reckless
         if is_dreamt(self._place):

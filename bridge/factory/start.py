@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from brain.conditions import at_once
 from brain.plan import Step
 from bridge.errors import DataError
 from bridge.factory.find import Beginning
@@ -128,16 +129,7 @@ def begin(
 
 def asked_at_once(scenario: Scenario) -> Control:
     """The conditions that the first frame is under: those that the plan asks for now, else a clear day."""
-    weather, time = int(Weather.CLEAR), int(TimeOfDay.DAY)
-    for step in scenario.plan.steps:
-        if step.when.kind != "now":
-            continue
-        name = step.name.upper()
-        if step.group == "weather":
-            weather = int(Weather[f"{name}_{step.args[0]}" if step.args else name])
-        elif step.group == "time":
-            time = int(TimeOfDay[name])
-    return Control(weather=weather, time=time)
+    return Control(**{"weather": int(Weather.CLEAR), "time": int(TimeOfDay.DAY)} | at_once(scenario.plan))
 
 
 def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> tuple[int | None, float | None]:
