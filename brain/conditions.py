@@ -17,6 +17,13 @@ def weather_of(step: Step) -> int:
     return int(Weather[f"{step.name}_{step.args[0]}".upper() if step.args else step.name.upper()])
 
 
+def condition_line(name: str, value: int) -> str:
+    """A field of a Control as a step of the plan language: weather as `rain(2)` or `clear`, time as `dusk`."""
+    kind = Weather if name == "weather" else TimeOfDay
+    word, _, level = kind(value).name.lower().partition("_")
+    return f"{word}({level})" if level else word
+
+
 def at_once(plan: Plan) -> dict[str, int]:
     """Of its steps without a delay; nothing where it says nothing of them."""
     found = {}

@@ -16,8 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from brain.conditions import weather_of
-from brain.plan import Plan, Step, print_line
+from brain.conditions import condition_line, weather_of
+from brain.plan import TURNS, Plan, Step, print_line
 from brain.prompt import Context
 from bridge.errors import SessionError
 from bridge.progress import JunctionWatch, Progress, Verdict
@@ -144,6 +144,12 @@ class Timeline:
         for entry in self._open():
             self._end(entry, "cancelled", reason)
 
+    def miss_turns(self, reason: str) -> None:
+        """The turn that is under way cannot be made: it has timed out."""
+        for entry in self._open():
+            if entry.status == "running" and entry.step.name in TURNS:
+                self._end(entry, "timed_out", reason)
+
     def tick(self, frame: Frame, keys_held: bool = False) -> TimelineState:
         """Takes in the newest frame; says what the next one is to be told."""
         self._frame += 1
@@ -184,8 +190,8 @@ class Timeline:
         """What a sentence may refer to ("heavier", "cancel that"), for the brain."""
         pending = next((e.step.name for e in self._open() if e.step.group == "drive"), None)
         return Context(
-            weather_line(int(self._weather.value)),
-            TimeOfDay(int(self._time.value)).name.lower(),
+            condition_line("weather", int(self._weather.value)),
+            condition_line("time", int(self._time.value)),
             round(self._speed.value * 3.6),
             pending,
         )
@@ -346,12 +352,6 @@ class _Lasting:
 
     def restore(self) -> None:
         self.value = self._base
-
-
-def weather_line(weather: int) -> str:
-    """`Weather` as a step of the plan language: `rain(2)`, `clear`."""
-    name, _, level = Weather(weather).name.lower().partition("_")
-    return f"{name}({level})" if level else name
 
 
 def _manoeuvres(name: str) -> bool:

@@ -18,7 +18,7 @@ from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.opening import DREAM, open_world, ram
 from bridge.budget.rescue import Rescue
 from bridge.budget.setup import SETUPS
-from bridge.errors import BusyError, DataError, SessionError
+from bridge.errors import BusyError, SessionError
 from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop, percentile
 from bridge.profiles import EMBEDDED

@@ -183,7 +183,9 @@ class LiveDrive:
         elif start.weather is not None and start.time is not None:
             told = {"weather": start.weather, "time": start.time}
         scenes = offered(model)
-        if scene is not None and scene not in scenes and not is_dreamt(scene):  # it may be a path, which no page may open
+        if (
+            scene is not None and scene not in scenes and not is_dreamt(scene)
+        ):  # it may be a path, which no page may open
             raise DataError(f"There is no start scene '{scene}'; there are: {', '.join(scenes)}.")
         if isinstance(model, SceneWorld):
             name = scene or model.scenes[start.seed % len(model.scenes)]

@@ -173,7 +173,9 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         told_place = chosen.get("place", None if "scene" in chosen else self._place)
         if told_place is not None:
             if "scene" in chosen or not is_scene(self._folder):
-                raise DataError("Dream-v0 begins in a place or in a scene, not in both, and a latent world has scenes alone.")
+                raise DataError(
+                    "Dream-v0 begins in a place or in a scene, not in both, and a latent world has scenes alone."
+                )
             begins = where(told_place, SEEDS[draw % len(SEEDS)], self._conditions)
             scene, own = begins.place or drawn, own.with_(**begins.conditions)
         control = own.with_(**told(chosen))

@@ -16,7 +16,10 @@ from world.scene.state import Place
 
 # What weather and time a phrase tells, as fields of a Control; None: it tells something else. The brain has one (brain/conditions.py).
 ReadConditions = Callable[[str], Mapping[str, int] | None]
-NAME = re.compile(rf"(town[:-]|osm:)\S.*|.*({'|'.join(map(re.escape, (*ENDINGS, ENDING, '.net.xml')))})(@\S*)?", re.IGNORECASE)
+NAME = re.compile(
+    rf"(town[:-]|osm:)\S.*|.*({'|'.join(map(re.escape, (*ENDINGS, ENDING, '.net.xml')))})(@\S*)?", re.IGNORECASE
+)
+TOWN = re.compile(r"^town:")
 LONGEST = 500  # characters of a sentence
 SEEDS = range(1, 17)  # of the dreamt places that drives begin in when nobody says where
 
@@ -51,7 +54,7 @@ def where(text: str, seed: int = 0, read: ReadConditions = lambda phrase: None) 
     """
     text = text.strip()
     if is_name(text):
-        return Where(text)
+        return Where(TOWN.sub("town-", text))
     if len(text) > LONGEST:
         raise DataError(f"A place is described in {LONGEST} characters at most, not {len(text):,}; say it shorter.")
     told, unknown = describe(text), []

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from world.controls import Control
 from world.driver import Action
-from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark
+from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark, weights_of
 from world.dynamics.driver import DRIVER, drive
 from world.dynamics.driver import By as DrivenBy
 from world.dynamics.extend import grown_place
@@ -44,6 +44,7 @@ from world.render.renderer import Renderer, Shot
 from world.scene.between import between
 from world.scene.check import check
 from world.scene.facts import Facts, facts
+from world.scene.hd_map import AROUND
 from world.scene.places import towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, stack, to_bytes
 
@@ -118,6 +119,8 @@ class SceneWorld:
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
+        if any(map(is_dreamt, self.scenes)):
+            self.hashes |= weights_of()
         self.begins = begins or Control()
         self.others, self.traffic = others, None
         if others.folder is not None:
@@ -272,6 +275,13 @@ class SceneDream:
         if isinstance(place := self.state_now.places[0], GrowingPlace) and way.end in place.growth.open:
             return f"No junction ahead has a street {arm} yet; one is being dreamt."
         return f"No junction on this way has a street {arm}; say another turn, or drive on."
+
+    @property
+    def turning_round(self) -> int | None:
+        """The junction at the end of a street where our car turns round, while it does."""
+        ego, lanes = self.state_now.ego[0], self.state_now.places[0].map.lanes
+        lane = int(ego["lane"])
+        return int(lanes["junction"][lane]) if lane >= 0 and lanes["turn"][lane] == AROUND else None
 
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""

@@ -30,6 +30,7 @@ export const ZH = {
   [/^Streets have 1 to (\d+) lanes each way, not (\d+)\.$/, "街道每個方向有一到 $1 線道,沒有 $2 線道。"],
   [/^A place is described in (\d+) characters at most, .*$/, "地點最多用 $1 個字描述,請說短一點。"],
   [/^The language model did not read that in time; .*$/, "語言模型沒有及時讀完;稍後再試。"],
+  [/^The street ends here, so the car turns round\.$/, "街道到此為止,車子掉頭。"],
   // clips
   "In a sentence, or as a plan line": "用一句話,或一行計畫", "What the clips are to show": "片段要呈現什麼", "rainy night, a pedestrian steps out from the right while we turn left": "雨夜,左轉時有行人從右邊走出來",
   "Let each clip choose what the sentence leaves open: when, how sudden": "句子沒說的由每個片段自選:何時、多突然", "Make them": "製作", "As a matrix of scenarios": "用情境矩陣", "Sides": "方向", "Clips of each scenario": "每種情境的片段數", "Clips at most": "片段數上限",

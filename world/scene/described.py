@@ -34,8 +34,8 @@ Words = dict[str, tuple[int | str, str]]  # kind -> value, and as it was said
 class Described:
     """regions: what streets are like; rest: what was said besides, a phrase each, in order."""
 
-    regions: Regions = Regions()
-    rest: tuple[str, ...] = ()
+    regions: Regions
+    rest: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
