@@ -202,6 +202,8 @@ class Asked:
             return self._reply.result(wait).utterance
         except TimeoutError as error:
             raise SessionError("The language model did not read that in time; try again in a moment.") from error
+        except Exception as error:
+            raise SessionError(explain(error)) from error
 
 
 class Thinking:
