@@ -32,6 +32,7 @@ class Conversation:
         self._heard: tuple[str, str] | None = None  # the last sentence, with the drive's state then
         self._unclear: tuple[str, str] | None = None  # one not understood: what is chosen or said next is its meaning
         self._turn = 0  # number of the step of which it was last told where it turns
+        self._ends: frozenset[int] = frozenset()  # junctions at which it was told that the street ends
         self._missed = 0  # number of the last event that was said not to have happened
         self.remember: Callable[[Correction], object] | None = None
 
@@ -48,13 +49,19 @@ class Conversation:
         return notices
 
     def follow(self, state: TimelineState) -> None:
-        """Tells once of a turn that the next junction does not allow, and of an event that has waited for its chance in vain."""
+        """Tells once of a turn that the next junction does not allow, of a street's end, and of a step that has waited for its chance in vain."""
         turns = [one.number for one in state.steps if one.status == "running" and one.step.name in ("left", "right")]
         if turns and turns[0] != self._turn and self._drive.in_scene:
             self._turn = turns[0]
             if text := self._drive.turn_ahead(state.command):
                 self.tell(text)
-        missed = [one for one in state.steps if one.status == "timed_out" and one.step.group == "event"]
+        end = self._drive.turning_round
+        if end is not None:
+            self._drive.timeline.miss_turns("the street ends")  # its yaw is not that of the turn
+        if end is not None and end not in self._ends:
+            self._ends |= {end}
+            self.tell("The street ends here, so the car turns round.")
+        missed = [one for one in state.steps if one.status == "timed_out"]
         for one in (one for one in missed if one.number > self._missed):
             self._missed = one.number
             self.tell(f"'{one.line}' did not happen: {one.reason}. Ask for it again further on.")
@@ -108,13 +115,13 @@ class Conversation:
 
     def renew(self) -> None:
         """Another drive has begun; what is being read is not for it."""
-        self.reading, self._turn, self._missed = None, 0, 0
+        self.reading, self._turn, self._missed, self._ends = None, 0, 0, frozenset()
 
     def fork(self, drive: Drive, recorder: LastMinute) -> Conversation:
         """Goes on from what was said here; what is being read stays here."""
         other = Conversation(drive, recorder)
         other._situation, other._heard, other._unclear = self._situation, self._heard, self._unclear
-        other._turn, other._missed, other.remember = self._turn, self._missed, self.remember
+        other._turn, other._missed, other._ends, other.remember = self._turn, self._missed, self._ends, self.remember
         return other
 
     # -- within -------------------------------------------------------------------------------------------------------

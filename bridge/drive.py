@@ -93,6 +93,11 @@ class Drive:
         return (self.dream.turn_ahead(command) or "") if isinstance(self.dream, SceneDream) else ""
 
     @property
+    def turning_round(self) -> int | None:
+        """The junction where the street ends and the car turns round, while it does."""
+        return self.dream.turning_round if isinstance(self.dream, SceneDream) else None
+
+    @property
     def remark(self) -> str:
         """A sentence about how it began; or ""."""
         return (self.dream.remark or "") if isinstance(self.dream, SceneDream) else ""

@@ -8,12 +8,13 @@ that is not a line of the plan language already (`left;rain(2)@next`, which need
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
 from gymnasium.envs import registration
 
+from brain.conditions import reader
 from brain.plan import Plan, PlanError, Utterance, parse_line, print_line, sentence
 from brain.prompt import Context
 from bridge.errors import SessionError
@@ -69,6 +70,9 @@ class Prompted:
 
     def script(self, line: str, control: Control) -> Planned:
         return Planned(line, control)
+
+    def conditions(self, phrase: str) -> Mapping[str, int] | None:
+        return reader(lambda text: self._load().answer(text, Context()).utterance)(phrase)
 
 
 def timeline(control: Control) -> Timeline:

@@ -17,12 +17,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from contextlib import nullcontext
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from brain.conditions import reader
+from brain.plan import Utterance
 from brain.prompt import Context
 from bridge.budget.rescue import Rescue
 from bridge.clips import Clip
@@ -32,7 +35,8 @@ from bridge.session import Session
 from bridge.snapshot import Beginning, Heard
 from bridge.stepper import StepAll, step
 from world.controls import DT, FPS
-from world.dream import open_dream
+from world.dream import is_scene, open_dream
+from world.places import ANYWHERE, where
 from world.scene_world import USUAL, Others
 
 log = logging.getLogger(__name__)
@@ -66,6 +70,7 @@ class Loop:
         self._step_all, self._rescue = step_all, rescue
         self.pulse, self.pace = Pulse(), Pace()
         self._sessions: dict[Session, Callable[[], None]] = {}
+        self._asked: tuple[Asked, ...] = ()
         self._lock = threading.Lock()
         self._some = threading.Event()  # set while there are sessions
         self._stopping = threading.Event()
@@ -83,6 +88,20 @@ class Loop:
             if not self._sessions:
                 self._some.clear()
         self.thinking.forget(session)
+
+    def ask(self, text: str, wait: float) -> Utterance:
+        """What the brain makes of a text that no drive is told, in its turn among the drives' sentences. Its errors are raised here; SessionError
+        where it is not read in `wait` seconds.
+        """
+        asked = Asked(text)
+        with self._lock:
+            self._asked = (*self._asked, asked)
+        try:
+            return asked.answer(wait)
+        finally:
+            with self._lock:
+                self._asked = tuple(one for one in self._asked if one is not asked)
+            self.thinking.forget(asked)
 
     def tell(self, text: str) -> None:
         """A sentence to everyone: what they share has changed."""
@@ -103,7 +122,7 @@ class Loop:
             self.pulse.beat(self.thinking.busy)
         else:
             self.pulse.pause()
-        self.thinking.go_on(list(sessions), deadline)
+        self.thinking.go_on([*sessions, *self._asked], deadline)
 
     def _guard(self, session: Session | None, part: Callable[[], Given]) -> Given | None:
         saved = partial(self._saved, part)
@@ -152,6 +171,41 @@ def _guarded(session: Session, part: Callable[[], Given]) -> Given | None:
         return None
 
 
+class Speaker(Protocol):
+    """Whose sentences are read: a `Session`, or an `Asked`."""
+
+    def sentence(self) -> tuple[str, Context] | None: ...
+    def heard(self, reply: Heard) -> None: ...
+    def misheard(self, error: BaseException) -> None: ...
+
+
+class Asked:
+    """A text whose meaning somebody waits for, and no drive."""
+
+    def __init__(self, text: str) -> None:
+        self._text: str | None = text
+        self._reply: Future[Heard] = Future()
+
+    def sentence(self) -> tuple[str, Context] | None:
+        """Once."""
+        text, self._text = self._text, None
+        return None if text is None else (text, Context())
+
+    def heard(self, reply: Heard) -> None:
+        self._reply.set_result(reply)
+
+    def misheard(self, error: BaseException) -> None:
+        self._reply.set_exception(error)
+
+    def answer(self, wait: float) -> Utterance:
+        try:
+            return self._reply.result(wait).utterance
+        except TimeoutError as error:
+            raise SessionError("The language model did not read that in time; try again in a moment.") from error
+        except Exception as error:
+            raise SessionError(explain(error)) from error
+
+
 class Thinking:
     """One sentence at a time, the sessions in turn; a forward pass at a time, as long as the time left allows it.
 
@@ -163,8 +217,8 @@ class Thinking:
     def __init__(self, brain: Brain | None, clock: Callable[[], float] = time.perf_counter) -> None:
         self.brain, self.clock = brain, clock
         self.seconds: deque[float] = deque(maxlen=100)  # of each sentence, from its beginning to its plan
-        self._session: Session | None = None
-        self._served: Session | None = None  # the one whose turn was last
+        self._session: Speaker | None = None
+        self._served: Speaker | None = None  # the one whose turn was last
         self._thought: Thought | None = None
         self._first = True
         self._began = 0.0
@@ -175,7 +229,7 @@ class Thinking:
     def busy(self) -> bool:
         return self._thought is not None
 
-    def go_on(self, sessions: list[Session], deadline: float) -> None:
+    def go_on(self, sessions: Sequence[Speaker], deadline: float) -> None:
         """Thinks until `deadline`."""
         passes = 0
         if self._thought is not None and self._session is None:  # nobody waits for it any more
@@ -194,21 +248,21 @@ class Thinking:
         late = left < 0 and self._expected[self._first] > left + OVERDRAFT
         return late and self._waited < PATIENCE
 
-    def finish(self, session: Session) -> None:
+    def finish(self, session: Speaker) -> None:
         """Reads everything that waits, however long it takes."""
         while self.busy or self._take_up([session]):
             self._one_pass()
 
-    def forget(self, session: Session) -> None:
+    def forget(self, session: Speaker) -> None:
         """Its drive has ended."""
         if self._session is session:
             self._session = None
         if self._served is session:
             self._served = None
 
-    def _take_up(self, sessions: list[Session]) -> bool:
+    def _take_up(self, sessions: Sequence[Speaker]) -> bool:
         turn = sessions.index(self._served) + 1 if self._served in sessions else 0
-        for session in sessions[turn:] + sessions[:turn]:
+        for session in (*sessions[turn:], *sessions[:turn]):
             if (waiting := session.sentence()) is None:
                 continue
             if self.brain is None:
@@ -238,18 +292,18 @@ class Thinking:
         self._expected[self._first] = known + SMOOTHING * (spent - known) if known else spent
         self._first = False
 
-    def _end(self, tell: Callable[[Session], None]) -> None:
+    def _end(self, tell: Callable[[Speaker], None]) -> None:
         session, self._thought, self._session = self._session, None, None
         self.seconds.append(self.clock() - self._began)
         if session is not None:
             tell(session)
 
 
-def _hear(reply: Heard, session: Session) -> None:
+def _hear(reply: Heard, session: Speaker) -> None:
     session.heard(reply)
 
 
-def _mishear(error: Exception, session: Session) -> None:
+def _mishear(error: Exception, session: Speaker) -> None:
     session.misheard(error)
 
 
@@ -329,26 +383,34 @@ def headless(
 ) -> Clip:
     """`lucidrive dream`: loads the models, says `prompt` at the first frame, and drives for `seconds`, all under leases.
 
-    load: a saved drive to go on with; save: where it is saved at its end; others: who else is on the road. SessionError when the brain refuses the prompt or
-    asks back: there is nobody to answer.
+    scene: in a scene world a place's name, or a sentence that says where and under which conditions; load: a saved drive to go on with; save: where it
+    is saved at its end; others: who else is on the road. SessionError when the brain refuses the prompt or asks back: there is nobody to answer.
     """
     from brain.director import Director
     from bridge.budget.opening import CLIP, CLIP_JOB, DREAM, lease_brain, open_world, ram
     from bridge.state import load_state, save_state
 
     tell = report or (lambda fraction, text: None)
-    ledger, speaks = ram(), bool(prompt.strip())
-    tell(0.0, "waking the world")
-    with lease_brain(ledger) if speaks else nullcontext():
-        opened = open_world(ledger, world, 1, others)
+    ledger, speaks, begins = ram(), bool(prompt.strip()), ANYWHERE
+    with ExitStack() as leases:
+
+        @cache
+        def director() -> Director:
+            leases.enter_context(lease_brain(ledger))
+            tell(0.0, "waking the brain (half a minute the first time)")
+            return Director.load()
+
+        if scene is not None and is_scene(world):
+            begins, scene = where(scene, seed, reader(lambda text: director().answer(text).utterance)), None
+        tell(0.0, "waking the world")
+        opened = open_world(ledger, world, 1, others, begins)
         with ledger.reserve(CLIP_JOB, CLIP), ledger.reserve(DREAM, opened.dream_of(seconds)):
             session = Session(lambda number: open_dream(opened.model, number, steps), seed, scene, beginning=beginning)
             if load is not None:
                 load_state(session, load)
             brain = None
             if speaks:
-                tell(0.0, "waking the brain (half a minute the first time)")
-                brain = Director.load()
+                brain = director()
                 session.say(prompt)
                 Thinking(brain).finish(session)
                 if troubles := [notice.text for notice in session.notes() if notice.kind != "news"]:

@@ -22,6 +22,7 @@ from bridge.errors import DataError, WeightsError
 from bridge.plan_state import timeline_from, timeline_plain
 from bridge.session import Session
 from world.dream import AnyWorld, goes_on, restore
+from world.dynamics.dreamt import MARK as MARK_OF_STREETS
 from world.dynamics.dreamt import is_dreamt
 from world.scene.places import towns
 from world.scene_world import SceneWorld
@@ -63,7 +64,8 @@ def unpack(session: Session, data: bytes, name: str = "The file", maps: bool = T
         dream = restore(model, tensors, plain["dream"])
         session.dream.fits(dream)
         timeline, pedals = timeline_from(plain["timeline"]), (float(plain["pedals"][0]), float(plain["pedals"][1]))
-        known = chain(model.scenes, *towns().values()) if isinstance(model, SceneWorld) else model.scenes
+        dreamt = [place.partition(MARK_OF_STREETS)[0]] if is_dreamt(place) else []
+        known = chain(model.scenes, *towns().values(), dreamt) if isinstance(model, SceneWorld) else model.scenes
         scene = plain["scene"] if plain["scene"] in known else None
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError, PlanError) as error:
         raise _none(name) from error

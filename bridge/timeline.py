@@ -16,7 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from brain.plan import Plan, Step, print_line
+from brain.conditions import condition_line, weather_of
+from brain.plan import TURNS, Plan, Step, print_line
 from brain.prompt import Context
 from bridge.errors import SessionError
 from bridge.progress import JunctionWatch, Progress, Verdict
@@ -143,6 +144,12 @@ class Timeline:
         for entry in self._open():
             self._end(entry, "cancelled", reason)
 
+    def miss_turns(self, reason: str) -> None:
+        """The turn that is under way cannot be made: it has timed out."""
+        for entry in self._open():
+            if entry.status == "running" and entry.step.name in TURNS:
+                self._end(entry, "timed_out", reason)
+
     def tick(self, frame: Frame, keys_held: bool = False) -> TimelineState:
         """Takes in the newest frame; says what the next one is to be told."""
         self._frame += 1
@@ -183,8 +190,8 @@ class Timeline:
         """What a sentence may refer to ("heavier", "cancel that"), for the brain."""
         pending = next((e.step.name for e in self._open() if e.step.group == "drive"), None)
         return Context(
-            weather_line(int(self._weather.value)),
-            TimeOfDay(int(self._time.value)).name.lower(),
+            condition_line("weather", int(self._weather.value)),
+            condition_line("time", int(self._time.value)),
             round(self._speed.value * 3.6),
             pending,
         )
@@ -231,7 +238,7 @@ class Timeline:
         match step.group:
             case "weather":
                 self._take_place(entry)
-                self._weather.set(_weather(step), step.duration is not None)
+                self._weather.set(weather_of(step), step.duration is not None)
             case "time":
                 self._take_place(entry)
                 self._time.set(int(TimeOfDay[step.name.upper()]), step.duration is not None)
@@ -345,16 +352,6 @@ class _Lasting:
 
     def restore(self) -> None:
         self.value = self._base
-
-
-def weather_line(weather: int) -> str:
-    """`Weather` as a step of the plan language: `rain(2)`, `clear`."""
-    name, _, level = Weather(weather).name.lower().partition("_")
-    return f"{name}({level})" if level else name
-
-
-def _weather(step: Step) -> int:
-    return int(Weather[f"{step.name}_{step.args[0]}".upper() if step.args else step.name.upper()])
 
 
 def _manoeuvres(name: str) -> bool:

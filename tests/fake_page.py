@@ -119,6 +119,7 @@ class FakeDrive:
                 target=10.0,
                 seed=self.seed,
                 scene=self.scene,
+                where=self.where,
                 last=len(self.frames) - 1,
             )
 
@@ -188,7 +189,9 @@ class FakeDrive:
     def begin(self, start: Start) -> None:
         if start.scene not in (None, *FakeDreamer.scenes):
             raise LucidriveError(f"There is no start scene '{start.scene}'.")
-        self.paused = start.stand
+        if "flamingos" in start.where:
+            raise LucidriveError("Not understood: 'flamingos'; a place is dense, mixed or suburban.")
+        self.paused, self.where = start.stand, start.where
         with self.lock:
             self.dream = FakeDream(seed=start.seed)
             self.frame = self.dream.start()

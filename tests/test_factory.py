@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,18 @@ from hypothesis import strategies as st
 from brain.plan import PlanError
 from bridge.clips import Clip, Moment
 from bridge.factory.check import Finding, check, reasons
-from bridge.factory.jobs import Request, varied
+from bridge.factory.jobs import Request, of_plain, varied
 from bridge.factory.labels import Label
 from bridge.factory.matrix import MOST, Matrix, coverage, expand, load, recipe
 from bridge.factory.orders import branches_of
-from bridge.factory.scenario import EVENTS, Scenario, ScenarioError, of_line, of_words
+from bridge.factory.scenario import EVENTS, Scenario, ScenarioError, of_line, of_words, under
+from bridge.factory.start import by_seed, place_of, unpacked
 from bridge.timeline import Timeline
 from world import kinematics
 from world.controls import Control, Event, Side, TimeOfDay, Weather
 from world.frame import UNREAD, Frame
 from world.kinematics import Motion
+from world.places import usual_places
 from world.scene.facts import Facts
 from world.scene.objects import Kind
 
@@ -190,6 +193,30 @@ def test_lots_are_settled_by_the_order_alone() -> None:
     assert [len(lot) for lot in request().lots()] == [5, 5, 2]
     forked = request(branches=("stop", "left"), fork_at=1.0)
     assert [len(lot) for lot in forked.lots()] == [2] * 6
+
+
+def test_clips_of_a_dreamt_place_are_driven_one_after_another() -> None:
+    """Which they are follows from the order and their seeds; the place is part of what a clip's id stands for."""
+    start = by_seed(12)
+    assert len(start.names) == 3 and start.names == usual_places()[:3]
+    asked = request(start=start)
+    lots = asked.lots()
+    assert sorted(job.id for lot in lots for job in lot) == sorted(job.id for job in asked.jobs)
+    places = [place_of(start, job.seed) for lot in lots for job in lot]
+    assert places == sorted(places, key=start.names.index)
+    assert not {job.id for job in asked.jobs} & {job.id for job in request().jobs}
+    assert of_plain(json.loads(json.dumps(asked.plain())), unpacked(Path("nowhere"), asked.plain()["begin"])) == asked
+    assert by_seed(1000).names == usual_places()
+
+
+def test_a_place_tells_the_conditions_of_its_clips() -> None:
+    dusk = {"time": int(TimeOfDay.DUSK)}
+    assert under(of_line("left"), dusk).line == "dusk;left"
+    assert under(of_line("dusk;left"), dusk).line == "dusk;left"
+    assert under(of_line("left"), {}).line == "left"
+    assert under(of_line("night@+5"), dusk).line == "dusk;night@+5"
+    with pytest.raises(ScenarioError, match="say the time once"):
+        under(of_line("night;left"), dusk)
 
 
 def test_attempts_have_seeds_of_their_own() -> None:

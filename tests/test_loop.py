@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from brain.plan import parse_line
 from bridge.errors import DataError, SessionError
 from bridge.loop import Loop, Pulse, Thinking, drive_headless
 from bridge.stepper import step
@@ -239,3 +240,45 @@ def test_the_stepper_leaves_out_who_could_not_go_on() -> None:
         assert frames[good].index == index
         assert (bad in frames) == (index < 5)
     assert bad.snapshot().paused and bad.frame.index == 4
+
+
+def asked(loop: Loop, text: str, wait: float = 5.0) -> list[Any]:
+    """What the loop says of a text, asked from another thread while the loop ticks."""
+    found: list[Any] = []
+
+    def ask() -> None:
+        try:
+            found.append(loop.ask(text, wait))
+        except SessionError as error:
+            found.append(str(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while asking.is_alive():
+        loop.tick(time.perf_counter() + 0.02)
+    return found
+
+
+def test_a_text_of_no_drive_is_read_in_its_turn() -> None:
+    loop, one = Loop(FakeDirector()), session()
+    loop.add(one)
+    one.say("left")
+    assert asked(loop, "rain at night") == [parse_line("rain(2);night")]
+    assert [step.line for step in one.snapshot().steps] == ["left"] and not loop.thinking.busy
+
+
+def test_a_text_that_cannot_be_read_is_a_sentence() -> None:
+    assert "failed" in asked(Loop(Broken()), "rain")[0]
+    assert "No language model" in asked(Loop(None), "rain")[0]
+
+
+def test_a_text_that_is_not_read_in_time_is_given_up() -> None:
+    class Slow:
+        def think(self, text: str, context: object) -> Generator[None, None, Any]:
+            while True:
+                yield
+
+    loop = Loop(Slow())
+    assert "in time" in asked(loop, "rain", 0.1)[0]
+    loop.tick(time.perf_counter() + 0.02)
+    assert not loop.thinking.busy

@@ -18,6 +18,7 @@ from tests.fakes import FakeDirector
 from ui.drive import Drive, Start
 from ui.live import LiveDreamer
 from ui.places import offered, picture_of
+from world.controls import TimeOfDay, Weather
 from world.dream import open_dream
 from world.perceive import scene
 from world.perceive.network import PerceiveConfig, Perceiver, load
@@ -101,3 +102,36 @@ def test_a_drive_begins_in_a_picture_where_there_is_a_network_that_reads_it(
     monkeypatch.setattr(scene, "load", lambda: perceiver)
     drive.begin(Start(3, pictures=picture, speed=5.0))
     assert drive.view().scene is None
+
+
+def test_a_drive_begins_where_a_sentence_says_and_says_so(drive: Drive) -> None:
+    drive.begin(Start(5, where="a suburb at night, two lanes", stand=True))
+    view = drive.view()
+    assert (view.scene, view.where, view.time) == (
+        "dreamt:5:suburban:2",
+        "a suburb at night, two lanes",
+        TimeOfDay.NIGHT,
+    )
+    assert view.frame is not None and view.frame.readout.time == TimeOfDay.NIGHT
+    kept = drive.keep().read_bytes()
+    drive.begin(Start(5, where="in the rain", stand=True))
+    assert drive.view().weather == Weather.RAIN_2 and drive.view().scene in offered_by(drive)
+    drive.take_up(kept)
+    assert (drive.view().scene, drive.view().where) == ("dreamt:5:suburban:2", "")
+    drive.begin(Start(6, where="town:3"))
+    assert drive.view().scene == "town-3"
+
+
+def offered_by(drive: Drive) -> tuple[str, ...]:
+    return offered(drive.session.dream.model)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["a suburb with flamingos", "nine lanes", "a grid, radial", "dreamt:1:purple", "osm:/etc/passwd", "town:999"],
+)
+def test_where_no_drive_can_begin_is_a_sentence_and_the_drive_goes_on(drive: Drive, where: str) -> None:
+    before = drive.view()
+    with pytest.raises(DataError):
+        drive.begin(Start(7, where=where))
+    assert (drive.view().scene, drive.view().seed) == (before.scene, before.seed)

@@ -110,6 +110,13 @@ def seed_of(seed: int) -> int:
     return seed
 
 
+def start_of(seed: int, scene: str, place: str) -> Start:
+    """Where a program wants to begin; empty: where the seed says."""
+    if scene and place:
+        raise ApiError("Begin in a scene or in a place, not in both.")
+    return Start(seed_of(seed), scene or None, where=place, stand=True)
+
+
 def member(kind: Any, name: str) -> int:
     try:
         return int(kind[name.upper()])

@@ -26,6 +26,7 @@ from ui.answers import (
     newest,
     number_of,
     seed_of,
+    start_of,
     until,
     view_of,
 )
@@ -57,17 +58,18 @@ class Calls:
         return list(self.visits.dreamer.scenes)
 
     @answered
-    async def open_dream(self, seed: int = 0, scene: str = "") -> dict:
+    async def open_dream(self, seed: int = 0, scene: str = "", place: str = "") -> dict:
         """Open a new dream and let it stand at its first frame. The token in the answer names it in every other call; it is over
         ten minutes after the last one.
 
         Args:
             seed: The same seed and the same calls give the same dream.
             scene: A start scene's name; empty for the seed's own.
+            place: Instead of a scene where, and under which conditions, in words: "a suburb at dusk, two lanes".
         """
         visit = await self.visits.call()
         try:
-            await begin_at(visit, Start(seed_of(seed), scene or None, stand=True))
+            await begin_at(visit, start_of(seed, scene, place))
         except LucidriveError:
             self.visits.end(visit.token)
             raise
@@ -199,8 +201,10 @@ class Calls:
         return f"K={steps}"
 
     @answered
-    async def begin(self, token: str, seed: int = 0, scene: str = "", weather: str = "", time_of_day: str = "") -> dict:
-        """Begin anew: in a scene, or from conditions alone.
+    async def begin(
+        self, token: str, seed: int = 0, scene: str = "", weather: str = "", time_of_day: str = "", place: str = ""
+    ) -> dict:
+        """Begin anew: in a scene, where a sentence says, or from conditions alone.
 
         Args:
             token: Of the dream.
@@ -208,15 +212,16 @@ class Calls:
             scene: A start scene's name; empty for the seed's own.
             weather: Without a scene: clear, rain_1 to rain_3, snow_1 to snow_3, fog_1 to fog_3.
             time_of_day: Without a scene: dawn, day, dusk, night.
+            place: Instead of all these where, and under which conditions, in words: "a suburb at dusk, two lanes".
         """
         visit = await self.visits.call(token)
         if weather or time_of_day:
-            if scene:
-                raise ApiError("Begin in a scene or from conditions alone, not in both.")
+            if scene or place:
+                raise ApiError("Begin in a scene, in a place or from conditions alone, not in two of them.")
             weather_id, time_id = member(Weather, weather or "clear"), member(TimeOfDay, time_of_day or "day")
             start = Start(seed_of(seed), weather=weather_id, time=time_id, stand=True)
         else:
-            start = Start(seed_of(seed), scene or None, stand=True)
+            start = start_of(seed, scene, place)
         await begin_at(visit, start)
         return await look_at(visit)
 

@@ -45,7 +45,7 @@ class Note:
 class View:
     """What is to be shown now: the newest frame, whether a person's keys drove it, the weather and time as told.
 
-    quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene: how it began; first, last: the frames that can be looked back at;
+    quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene, where: how it began; first, last: the frames that can be looked back at;
     encode: gives a picture of the frame as a JPEG.
     """
 
@@ -62,6 +62,7 @@ class View:
     waiting: int = 0
     seed: int = 0
     scene: str | None = None
+    where: str = ""
     first: int = 0
     last: int = -1
     encode: Callable[[np.ndarray], bytes] = jpeg
@@ -97,7 +98,8 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a new dream begins: in a scene, from conditions alone, or in pictures uint8 [T, H, W, 3] with a speed in m/s.
+    """How a new dream begins: in a scene, where and under which conditions a sentence says (`where`), from conditions alone, or in pictures
+    uint8 [T, H, W, 3] with a speed in m/s.
 
     stand: whether it stands still at its first frame.
     """
@@ -109,6 +111,7 @@ class Start:
     pictures: np.ndarray | None = None
     speed: float = 8.0
     stand: bool = False
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

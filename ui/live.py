@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+from brain.conditions import reader
 from brain.director import Director, threshold
 from brain.files import ADAPTER
 from brain.vllm_client import VllmDirector
@@ -17,7 +18,7 @@ from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.opening import DREAM, open_world, ram
 from bridge.budget.rescue import Rescue
 from bridge.budget.setup import SETUPS
-from bridge.errors import BusyError, DataError, SessionError
+from bridge.errors import BusyError, SessionError
 from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop, percentile
 from bridge.profiles import EMBEDDED
@@ -29,7 +30,7 @@ from ui.places import offered, picture_of
 from world.controls import DT, Control, Event, Side, TimeOfDay, Weather
 from world.dream import AnyWorld, is_scene, open_dream, step_all
 from world.perceive.network import FOLDER
-from world.places import find_place
+from world.places import ANYWHERE, Where, find_place, where
 from world.scene_world import USUAL, Others, SceneWorld
 
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
@@ -49,6 +50,15 @@ SERVED = replace(SETUPS["rtx5090"], device="cpu")  # its brain is behind a serve
 def served_brain(url: str, name: str) -> VllmDirector:
     """The model of that name behind a `vllm serve` at `url`."""
     return VllmDirector.connect(url, name, unsure=threshold(ADAPTER))
+
+
+def begun_in(place: str, load: Callable[[], Director | VllmDirector]) -> Where:
+    """What a place's name or a sentence says, read and found before a page is open. load: the brain, where it is needed; the page loads its own."""
+    brain = cache(load)
+    begins = where(place, 0, reader(lambda text: brain().answer(text).utterance))
+    if begins.place is not None:
+        find_place(begins.place)
+    return begins
 
 
 class LiveDreamer:
@@ -109,16 +119,14 @@ class LiveDreamer:
 
         A world without a car gets no language model; `keys` says what the keys mean there. capacity: bytes of RAM that this
         process may have. brain_url: of a `vllm serve` that reads the sentences, by its model `brain_name`. others: who else is on a scene's roads.
-        place: where drives begin, as `find_place` takes it; DataError where there is no such place.
+        place: where drives begin, a name or a sentence (`world.places.where`); DataError where there is no such place.
         """
-        if place is not None and not is_scene(world):
-            raise DataError(f"The world in {world} is pictures alone and has no places; leave out --place.")
-        begins = None if place is None else find_place(place).name
+        begins = ANYWHERE if place is None else Where(place)
+        if place is not None and is_scene(world):
+            begins = begun_in(place, load_brain if brain_url is None else partial(served_brain, brain_url, brain_name))
         ledger = ram(capacity)
-        opened = open_world(ledger, world, tabs or EMBEDDED.dreams, others)
+        opened = open_world(ledger, world, tabs or EMBEDDED.dreams, others, begins)
         model = opened.model
-        if begins is not None and isinstance(model, SceneWorld):
-            model.scenes = (begins,)
         if model.driving and keys:
             raise SessionError("A car's keys are what they are; --keys is for worlds without one.")
         bindings = parse_keys(keys, model.inputs) if keys else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from brain.conditions import reader
 from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.opening import CLIP, CLIP_JOB, DREAM
 from bridge.budget.rescue import Rescue
@@ -25,9 +26,12 @@ from ui.places import offered
 from ui.road_map import Around, Streets, around, streets_of
 from ui.words import NAMES, line_words, step_words
 from world.controls import Control
-from world.scene_world import SceneDream
+from world.dynamics.dreamt import is_dreamt
+from world.places import where
+from world.scene_world import SceneDream, SceneWorld
 
 FORK_WAIT = 30.0  # seconds a fork may wait for the loop
+READ_WAIT = 60.0  # the same for a sentence to be read
 BEGIN_WAIT = 60.0  # the same for a beginning: a place is built first
 NO_FUTURE = "There is no such future; fork the drive first."
 
@@ -62,6 +66,7 @@ class LiveDrive:
         self._recorder = Recorder(session, shop.clips)
         self._history = History(session, shop.clips, lambda text: self.session.tell(text, "error"))
         self._futures: tuple[Future, ...] = ()
+        self._where = ""  # the sentence that it began with
         self._parted, self._stood = 0, False  # the frame that they part at; whether the drive stood still then
         self._warned: set[str] = set()
         self._closed = False
@@ -88,7 +93,7 @@ class LiveDrive:
         return self.session.snapshot().seed
 
     def view(self) -> View:
-        return _view(self.session, self._history)
+        return replace(_view(self.session, self._history), where=self._where)
 
     def futures(self) -> tuple[View, ...]:
         return tuple(_view(future.session, future.history) for future in self._futures)
@@ -156,20 +161,39 @@ class LiveDrive:
         self._together(_step)
 
     def begin(self, start: Start) -> None:
-        """A new dream in place of this one and its futures. DataError for a scene that is not on the page's list."""
-        scenes = offered(self.session.dream.model)
-        if start.scene is not None and start.scene not in scenes:  # a place may be a path, which no page may open
-            raise DataError(f"There is no start scene '{start.scene}'; there are: {', '.join(scenes)}.")
+        """A new dream in place of this one and its futures. DataError for a scene that is not on the page's list, or a sentence that says no place."""
+        scene, control = self._beginning(start)
         self.keep_future(0)
         beginning = Beginning(start.pictures, start.speed) if start.pictures is not None else None
-        control = None
-        if start.weather is not None and start.time is not None:
-            control = Control(weather=start.weather, time=start.time)
 
         def anew() -> None:
-            self.session.reset(start.seed, start.scene, control, BEGIN_WAIT, beginning, start.stand)
+            self.session.reset(start.seed, scene, control, BEGIN_WAIT, beginning, start.stand)
 
         self.shop.rescue.run(anew, self.session.tell)
+        self._where = start.where
+
+    def _beginning(self, start: Start) -> tuple[str | None, Control | None]:
+        """The scene's name and the conditions. A dreamt place is there afterwards: it takes seconds, in which the loop goes on."""
+        model, scene, told = self.session.dream.model, start.scene, {}
+        if start.where and not isinstance(model, SceneWorld):
+            raise DataError("This world is pictures alone and has no places; begin in one of its scenes.")
+        if start.where:
+            begins = where(start.where, start.seed, reader(partial(self.shop.loop.ask, wait=READ_WAIT)))
+            scene, told = begins.place, dict(begins.conditions)
+        elif start.weather is not None and start.time is not None:
+            told = {"weather": start.weather, "time": start.time}
+        scenes = offered(model)
+        if (
+            scene is not None and scene not in scenes and not is_dreamt(scene)
+        ):  # it may be a path, which no page may open
+            raise DataError(f"There is no start scene '{scene}'; there are: {', '.join(scenes)}.")
+        if isinstance(model, SceneWorld):
+            name = scene or model.scenes[start.seed % len(model.scenes)]
+            if start.pictures is None:
+                model.place(name)
+            if start.where:
+                return name, model.begins.with_(**told)
+        return scene, Control(**told) if told else None
 
     def fork(self, index: int | None, count: int) -> None:
         self.keep_future(0)
@@ -243,6 +267,7 @@ class LiveDrive:
     def take_up(self, data: bytes) -> None:
         self.keep_future(0)
         self.session.between_frames(lambda: unpack(self.session, data, maps=False))
+        self._where = ""
 
     @property
     def most_bytes(self) -> int:

@@ -1,6 +1,6 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, choose, wrong, keys, pause, step, quality, reset, begin, fork, keep_future, drop_futures, save,
+Up (JSON): say, plan, choose, wrong, keys, pause, step, quality, reset, begin, begin_in, fork, keep_future, drop_futures, save,
 save_all, keep, seen, here. Down (JSON): hello, state, note, clip, kept, measures, around, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
@@ -99,6 +99,14 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginIn:
+    """A new dream where, and under which conditions, a sentence says."""
+
+    seed: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fork:
     """So many futures, side by side, from that frame on; None: the newest."""
 
@@ -161,7 +169,7 @@ class Here:
     """The answer to `there`: the tab is still open."""
 
 
-Order = Reset | Begin | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
+Order = Reset | Begin | BeginIn | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
 Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Quality | Seen | Here | Order
 
 
@@ -188,6 +196,8 @@ def parse_message(text: str) -> Message:
         case "begin", {"seed": int(seed), "weather": int(weather), "time": int(time), **rest} if not rest:
             if _whole(weather, max(Weather)) and _whole(time, max(TimeOfDay)):
                 return Begin(_seed(seed), weather, time)
+        case "begin_in", {"seed": int(seed), "where": str(where), **rest} if not rest and where.strip():
+            return BeginIn(_seed(seed), where)
         case "quality", {"steps": int(steps), **rest} if not rest and _whole(steps, 8):
             return Quality(steps)
         case "fork", {"index": int() | None as index, "count": int(count), **rest} if not rest:

@@ -41,6 +41,8 @@ async def work(visit: Visit, order: Order) -> Kept | None:
             await away(drive.begin, Start(seed, scene))
         case messages.Begin(seed, weather, time):
             await away(drive.begin, Start(seed, weather=weather, time=time))
+        case messages.BeginIn(seed, where):
+            await away(drive.begin, Start(seed, where=where))
         case messages.Fork(index, count):
             await away(drive.fork, index, count)
         case messages.KeepFuture(lane):

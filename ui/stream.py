@@ -272,6 +272,7 @@ def state_fields(view: View) -> dict[str, Any]:
         "waiting": view.waiting,
         "quality": view.quality,
         "scene": view.scene,
+        "where": view.where,
         "seed": view.seed,
         "first": view.first,
         "weather": words.weather_words(view.weather),

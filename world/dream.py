@@ -13,7 +13,7 @@ from world.errors import DataError
 from world.frame import Frame
 from world.latent.dream import LatentDream, step_latent
 from world.model import WorldModel
-from world.places import usual_places
+from world.places import ANYWHERE, Where, usual_places
 from world.render.painter import SHIPPED
 from world.scene_world import USUAL, Others, SceneDream, SceneWorld, step_scenes
 
@@ -23,13 +23,20 @@ AnyDream = LatentDream | SceneDream
 AnyWorld = WorldModel | SceneWorld
 
 
-def load_world(path: Path | None = None, device: str = "cpu", others: Others = USUAL) -> AnyWorld:
-    """A scene world, or where `path` names a folder of weights the latent world of those. `others`: who else is on a scene's roads.
+def load_world(
+    path: Path | None = None, device: str = "cpu", others: Others = USUAL, where: Where = ANYWHERE
+) -> AnyWorld:
+    """A scene world, or where `path` names a folder of weights the latent world of those. `others`: who else is on a scene's roads;
+    `where`: in which of a scene world's places drives begin, and under which conditions, when they are told neither.
 
-    Raises WeightsError, and DataError for others in a latent world, whose pictures hold all there is.
+    Raises WeightsError, and DataError for others or a place in a latent world, whose pictures hold all there is.
     """
     if path is None or is_scene(path):
-        return SceneWorld(usual_places(), device=device, painter=None if str(path) == PLAIN else SHIPPED, others=others)
+        names = usual_places() if where.place is None else (where.place,)
+        painter = None if str(path) == PLAIN else SHIPPED
+        return SceneWorld(names, device=device, painter=painter, others=others, begins=Control(**where.conditions))
+    if where != ANYWHERE:
+        raise DataError(f"The world in {path} is pictures alone and has no places; leave out --place.")
     if others != USUAL:
         raise DataError(
             f"The world in {path} has no road users beside its pictures; leave out --traffic and --reckless."

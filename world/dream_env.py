@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from functools import lru_cache
@@ -28,6 +29,7 @@ from world.dynamics.vector import VECTOR, vector
 from world.errors import DataError, WeightsError
 from world.frame import Frame, Readout
 from world.kinematics import Motion
+from world.places import SEEDS, where
 from world.scene_world import SIZES, Others, SceneDream
 
 WORDS: dict[str, type[IntEnum]] = {
@@ -37,7 +39,7 @@ WORDS: dict[str, type[IntEnum]] = {
     "event": Event,
     "side": Side,
 }
-OPTIONS = ("scene", "prompt", *WORDS, "level", "speed")
+OPTIONS = ("place", "scene", "prompt", *WORDS, "level", "speed")
 CRUISE = 30 / 3.6  # m/s that the driver in `info` aims at where nobody says otherwise
 OFF_ROAD_COST, CONTACT_COST = 0.5, 5.0
 OBSERVATIONS = ("picture", "vector")
@@ -72,6 +74,10 @@ class Director(Protocol):
 
     def script(self, line: str, control: Control) -> Script: ...
 
+    def conditions(self, phrase: str) -> Mapping[str, int] | None:
+        """What weather and time a phrase tells, as fields of a Control; None where it tells something else."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Steady:
@@ -96,7 +102,8 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     the frame was told), `driver.steer`, `driver.accel` (what the built-in driver would do now), `target_speed` (m/s)
     and `plan` (what the prompt was read as). `get_state` and `set_state` go on to the bit, in another process too.
 
-    `world`: a folder of a latent world's weights (default: scene worlds); `steps`: a scene's picture size (SIZES of
+    `place`: where episodes begin: a name, or a sentence as `lucidrive dream --place` takes it, which is dreamt with one of sixteen seeds by the
+    episode's own; `world`: a folder of a latent world's weights (default: scene worlds); `steps`: a scene's picture size (SIZES of
     world/scene_world.py) or a latent world's K; `director`: reads prompts; `traffic`, `reckless`: who else is on a scene's roads, as
     `lucidrive dream` takes them (docs/traffic.md).
     """
@@ -114,6 +121,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         observation: str = "picture",
         traffic: str = "usual",
         reckless: float = 0.0,
+        place: str | None = None,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise DataError(f"Dream-v0 cannot render '{render_mode}'; take render_mode='rgb_array'.")
@@ -126,7 +134,9 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
             raise DataError("Dream-v0 drives a car, and these weights know none; give weights of a driving world.")
         if observation == "vector" and not scene:
             raise DataError("A latent world knows its pictures alone; leave out observation='vector', or world.")
-        self._vector = observation == "vector"
+        if place is not None and not scene:
+            raise DataError("A latent world has no places; leave out place, or world.")
+        self._vector, self._place = observation == "vector", place
         size = SIZES.get(steps, model.size) if scene else model.size
         self.action_space = Box(-1.0, 1.0, (2,), np.float32)
         self.observation_space: Box = (
@@ -146,8 +156,8 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """`options`: scene (a place, or the name of a start scene; None for conditions alone; left out: drawn by the
-        seed), prompt (a sentence; wants a director), weather, time, command, event, side (names or values of
+        """`options`: place (as the environment's, for this episode), or scene (a place's or a start scene's name; None for conditions alone; left
+        out: drawn by the seed), prompt (a sentence; wants a director), weather, time, command, event, side (names or values of
         world.controls; left out: the scene's own), level (1 to 3), speed (m/s). DataError for what there is not.
         """
         self._check_fork()
@@ -160,6 +170,14 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         drawn = model.scenes[draw % len(model.scenes)] if model.scenes else None
         scene = chosen.get("scene", drawn)
         own = model.scene(scene)[2] if scene is not None and not is_scene(self._folder) else Control()
+        told_place = chosen.get("place", None if "scene" in chosen else self._place)
+        if told_place is not None:
+            if "scene" in chosen or not is_scene(self._folder):
+                raise DataError(
+                    "Dream-v0 begins in a place or in a scene, not in both, and a latent world has scenes alone."
+                )
+            begins = where(told_place, SEEDS[draw % len(SEEDS)], self._conditions)
+            scene, own = begins.place or drawn, own.with_(**begins.conditions)
         control = own.with_(**told(chosen))
         line = ""
         script: Script = Steady(control)
@@ -274,9 +292,12 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     def _reader(self) -> Director:
         if self.director is None:
             raise DataError(
-                "This Dream-v0 reads no prompts; make 'bridge.envs:lucidrive/Dream-v0', or give it a director."
+                "This Dream-v0 reads no sentences; make 'bridge.envs:lucidrive/Dream-v0', or give it a director."
             )
         return self.director
+
+    def _conditions(self, phrase: str) -> Mapping[str, int] | None:
+        return self._reader().conditions(phrase)
 
     def _check_fork(self) -> None:
         """Threads stay behind at a fork: torch does without, as in its own data loaders; those that draw may not.

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from world.controls import Control
 from world.driver import Action
-from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark
+from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark, weights_of
 from world.dynamics.driver import DRIVER, drive
 from world.dynamics.driver import By as DrivenBy
 from world.dynamics.extend import grown_place
@@ -44,6 +44,7 @@ from world.render.renderer import Renderer, Shot
 from world.scene.between import between
 from world.scene.check import check
 from world.scene.facts import Facts, facts
+from world.scene.hd_map import AROUND
 from world.scene.places import towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, stack, to_bytes
 
@@ -100,7 +101,8 @@ USUAL, RULES = Others(), Others("rules")
 
 class SceneWorld:
     """What every drive through the shipped places shares. `device`: where pictures are painted; `driver`: who drives, rules or what
-    learnt from them; `painter`: its weights, None for plain shading; `others`: who else is on the road."""
+    learnt from them; `painter`: its weights, None for plain shading; `others`: who else is on the road; `begins`: the conditions of drives that
+    are told none (default: a clear day)."""
 
     driving = True
     inputs: Inputs = DRIVING
@@ -113,8 +115,9 @@ class SceneWorld:
         driver: DrivenBy = DRIVER,
         painter: Path | None = SHIPPED,
         others: Others = RULES,
+        begins: Control | None = None,
     ) -> None:
-        """`names`: places, shipped ones or files (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
+        """`names`: places, shipped ones, files or dreamt (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
         for weights that are none."""
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
@@ -124,6 +127,9 @@ class SceneWorld:
         self.rig, self.device, self.driver = rig or Rig(), device, driver
         self.vocabulary: frozenset[str] = frozenset()
         self.hashes = {"scene": hashlib.sha256(f"scene {VERSION} {AGENTS}".encode()).hexdigest()}
+        if any(map(is_dreamt, self.scenes)):
+            self.hashes |= weights_of()
+        self.begins = begins or Control()
         self.others, self.traffic = others, None
         if others.folder is not None:
             self.traffic = load_traffic(others.folder)
@@ -147,7 +153,7 @@ class SceneWorld:
         """A start as it looks: uint8 frames [1, H, W, 3], the motion, the control in force. DataError for an unknown name."""
         if name not in self.scenes:
             raise DataError(f"There is no start scene '{name}'; there are: {', '.join(self.scenes)}.")
-        return _shown(self, name)[None], Motion(7.0), Control()
+        return _shown(self, name)[None], Motion(7.0), self.begins
 
     def draw(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
         """The picture of one drive, uint8 [H, W, 3]; nothing where it has no size."""
@@ -169,7 +175,7 @@ class SceneWorld:
 
 @lru_cache(maxsize=64)
 def _shown(world: SceneWorld, name: str) -> np.ndarray:
-    return world.draw(start(world.place(name), 0), SIZES[2])
+    return world.draw(start(world.place(name), 0, world.begins), SIZES[2])
 
 
 class SceneDream:
@@ -216,7 +222,7 @@ class SceneDream:
         """The first frame, in a place by name, or in one that the seed decides. speed in m/s; lane, s: where, density: of traffic, reckless: share
         of the others (default: the world's), as `start` takes them.
 
-        `control` says under which conditions (default: a clear day). frames: a picture uint8 [H, W, 3] or a film [T, H, W, 3]
+        `control` says under which conditions (default: the world's). frames: a picture uint8 [H, W, 3] or a film [T, H, W, 3]
         to begin in, in the street most like it and (default) under its conditions. DataError for what is no picture,
         WeightsError where there is no network that reads it.
         """
@@ -226,7 +232,7 @@ class SceneDream:
             self._place = self._scene.places[0].name
             return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
         self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
-        control = control or Control()
+        control = control or self.model.begins
         place = self.model.place(self._place)
         reckless = self.model.others.reckless if reckless is None else reckless
         if is_dreamt(self._place):
@@ -278,6 +284,13 @@ class SceneDream:
         if isinstance(place := self.state_now.places[0], GrowingPlace) and way.end in place.growth.open:
             return f"No junction ahead has a street {arm} yet; one is being dreamt."
         return f"No junction on this way has a street {arm}; say another turn, or drive on."
+
+    @property
+    def turning_round(self) -> int | None:
+        """The junction at the end of a street where our car turns round, while it does."""
+        ego, lanes = self.state_now.ego[0], self.state_now.places[0].map.lanes
+        lane = int(ego["lane"])
+        return int(lanes["junction"][lane]) if lane >= 0 and lanes["turn"][lane] == AROUND else None
 
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""

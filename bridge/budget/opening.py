@@ -15,6 +15,7 @@ from bridge.budget.worlds import WorldSize, world_size
 from bridge.clips import CLIP_SECONDS
 from world.dream import AnyWorld, is_scene, load_world
 from world.files import read_config
+from world.places import ANYWHERE, Where
 from world.scene_world import USUAL, Others
 
 # A minute encoded to an mp4 at 288x512: 41 MiB more were resident at the most (x86-64, PyAV 18); half as much again.
@@ -44,15 +45,17 @@ def ram(capacity: int | None = None) -> Ledger:
     return Ledger(Ram(), capacity, enforce=capacity is not None)
 
 
-def open_world(ledger: Ledger, world: Path | None, dreams: int, others: Others = USUAL) -> Opened:
-    """A scene world, or the latent one of the weights in `world`, for so many dreams at a time. others: as `load_world`'s.
+def open_world(
+    ledger: Ledger, world: Path | None, dreams: int, others: Others = USUAL, where: Where = ANYWHERE
+) -> Opened:
+    """A scene world, or the latent one of the weights in `world`, for so many dreams at a time. others, where: as `load_world`'s.
 
     Raises WeightsError, NoRoomError, DataError.
     """
     sizes = scene_size() if world is None or is_scene(world) else world_size(read_config(world)[0], dreams)
     traffic = sum(path.stat().st_size for path in others.folder.glob("*.safetensors")) if others.folder else 0
     with ledger.loading("the world", LIBRARIES + sizes.weights + traffic + sizes.tick) as lease:
-        return Opened(load_world(world, others=others), lease, sizes)
+        return Opened(load_world(world, others=others, where=where), lease, sizes)
 
 
 def lease_brain(ledger: Ledger) -> Lease:

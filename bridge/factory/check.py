@@ -15,13 +15,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from brain.conditions import condition_line
 from brain.plan import SIDES, Plan, Step, print_line
 from bridge.clips import Clip
 from bridge.factory.labels import Label
 from bridge.factory.scenario import Scenario, bare
 from bridge.progress import TURNED
-from bridge.timeline import StepState, weather_line
-from world.controls import FPS, Event, Side, TimeOfDay
+from bridge.timeline import StepState
+from world.controls import FPS, Event, Side
 from world.scene.objects import Kind
 
 CONDITION_SECONDS, EVENT_SECONDS = (
@@ -94,15 +95,13 @@ def _conditions(clip: Clip, labels: Sequence[Label], name: str) -> list[Finding]
         first = np.flatnonzero(true[begin:end] == asked)
         instead = Counter(there.tolist()).most_common(1)[0][0]
         good = share > MOST
-        seen = f"there in {share:.0%} of frames" if good else f"it is {_word(name, instead)}"
+        seen = f"there in {share:.0%} of frames" if good else f"it is {condition_line(name, instead)}"
         found.append(
-            Finding(name, _word(name, asked), good, share, (begin + int(first[0])) / FPS if good else None, seen)
+            Finding(
+                name, condition_line(name, asked), good, share, (begin + int(first[0])) / FPS if good else None, seen
+            )
         )
     return found
-
-
-def _word(name: str, value: int) -> str:
-    return weather_line(value) if name == "weather" else TimeOfDay(value).name.lower()
 
 
 def _event(step: Step, run: _Run | None, labels: Sequence[Label]) -> Finding:

@@ -9,7 +9,6 @@ from typing import Any
 from bridge.factory.scenario import NONE, Scenario
 from bridge.factory.start import place_of
 from bridge.factory.store import Store
-from world.scene.places import towns
 
 USUALLY = {"weather": "clear", "time": "day"}  # what a clip begins under where nothing is said
 
@@ -32,14 +31,13 @@ class Cell:
 
 def table(store: Store) -> list[Cell]:
     """Of a run, in the order of its words. A clip that was made by another seed's take counts where that take is."""
-    names = tuple(towns()["test"])
     found: dict[tuple[str, str, str, str], list[int]] = {}
     for job in store.request.jobs:
         words = _words(job.scenario)
-        asked = found.setdefault((*words, place_of(store.request.start, job.seed, names)), [0, 0, 0])
+        asked = found.setdefault((*words, place_of(store.request.start, job.seed)), [0, 0, 0])
         asked[0] += 1
         for attempt, taken in enumerate(store.result(job)):
-            place = place_of(store.request.start, job.take(attempt).seed, names)
+            place = place_of(store.request.start, job.take(attempt).seed)
             cell = found.setdefault((*words, place), [0, 0, 0])
             cell[1] += taken.accepted
             cell[2] += taken.trials

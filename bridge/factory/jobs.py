@@ -82,8 +82,10 @@ class Request:
         return tuple({job.id: job for job in made}.values())
 
     def lots(self) -> tuple[tuple[Job, ...], ...]:
-        each = max(1, self.together // max(1, len(self.branches)))
-        return tuple(self.jobs[first : first + each] for first in range(0, len(self.jobs), each))
+        """Clips of the same place one after another, where that is dreamt."""
+        each, names = max(1, self.together // max(1, len(self.branches))), self.start.names
+        jobs = sorted(self.jobs, key=lambda job: job.seed % len(names)) if names else self.jobs
+        return tuple(tuple(jobs[first : first + each]) for first in range(0, len(jobs), each))
 
     def common(self) -> dict[str, Any]:
         """All that every clip depends on, but for its line and seed."""
@@ -102,7 +104,9 @@ class Request:
 
     def plain(self) -> dict[str, Any]:
         """For JSON; `of_plain` makes it again."""
-        start = {"scene": self.start.scene, "what": self.start.what}
+        start: dict[str, Any] = {"scene": self.start.scene, "what": self.start.what}
+        if self.start.names:
+            start["names"] = list(self.start.names)
         wanted = [{"line": scenario.line, "text": scenario.text, "seed": seed} for scenario, seed in self.wanted]
         return {
             **self.common(),

@@ -6,10 +6,12 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from brain.plan import Plan, PlanError, parse_line, print_line, sentence
+from brain.conditions import reader
+from brain.plan import Plan, PlanError, Refusal, Utterance, parse_line, print_line, sentence
 from bridge.errors import SessionError
 from bridge.factory.coverage import Cell, table
 from bridge.factory.deliver import deliver
@@ -19,10 +21,11 @@ from bridge.factory.jobs import SIZE, Batch, Request, varied
 from bridge.factory.matrix import Matrix, Reader, Recipe, coverage, expand, load
 from bridge.factory.pool import Workers, default_count
 from bridge.factory.run import Note, Progress, make
-from bridge.factory.scenario import Scenario, ScenarioError, of_line
-from bridge.factory.start import Start, check, from_file
+from bridge.factory.scenario import Scenario, ScenarioError, of_line, under
+from bridge.factory.start import Start, by_seed, check, from_file
 from bridge.factory.store import Store, check_room, open_request
 from bridge.factory.worker import THREADS
+from world.places import where
 from world.scene_world import Others, SceneWorld
 
 SECONDS, RETRIES = 8.0, 2
@@ -134,7 +137,8 @@ class Order:
         threads = torch.get_num_threads()
         torch.set_num_threads(THREADS)
         try:
-            world, wanted = SceneWorld(others=self.request.others), ((Scenario("follow"), 0),)
+            world = SceneWorld(self.request.start.places, others=self.request.others)
+            wanted = ((Scenario("follow"), 0),)
             short = replace(self.request, wanted=wanted, seconds=1.5, branches=(), fork_at=None)
             batch = Batch(0, (short.jobs[0].take(0),))
             dream(world, short, batch)  # compiles
@@ -160,10 +164,13 @@ def request_of(wish: Wish, read: Reader) -> Request:
     scene = chosen("scene", None)
     if scene is not None and wish.begin is not None:
         raise ScenarioError("Begin the clips in a place or in a saved drive, not in both.")
-    start = Start(scene, what=scene) if scene else Start()
-    start = from_file(wish.begin) if wish.begin is not None else start
+    start = by_seed(len(clips)) if wish.begin is None else from_file(wish.begin)
+    if scene:
+        begins = where(scene, chosen("seed", 0), reader(partial(_meaning, read)))
+        start = Start(begins.place, what=scene) if begins.place else start
+        clips = [(under(scenario, begins.conditions), seed) for scenario, seed in clips]
     others = Others.of(str(chosen("traffic", "rules")), float(chosen("reckless", 0.0)))
-    world = SceneWorld(others=others)
+    world = SceneWorld(start.places, others=others)
     check(world, start)
     return Request(
         tuple(clips),
@@ -177,6 +184,14 @@ def request_of(wish: Wish, read: Reader) -> Request:
         others=others,
         find=Find.of(wish.find, wish.by, wish.trials or TRIALS) if wish.find else None,
     )
+
+
+def _meaning(read: Reader, text: str) -> Utterance:
+    """Of a phrase about a place."""
+    try:
+        return read(text).plan
+    except SessionError:  # the brain refuses it, or asks back
+        return Refusal("unsupported")
 
 
 def branches_of(text: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from brain.conditions import at_once, condition_line
 from brain.plan import ORDINARY, SIDES, STEPS, Plan, Step, When, check_step, parse_line, print_line
 from bridge.errors import LucidriveError
 
@@ -84,6 +85,20 @@ def of_words(values: Mapping[str, Any]) -> Scenario:
     if not steps:
         steps.append(Step("follow"))
     return Scenario(print_line(Plan(tuple(map(check_step, steps)))))
+
+
+def under(scenario: Scenario, conditions: Mapping[str, int]) -> Scenario:
+    """The same, beginning under the conditions (fields of a Control) that its place was described with. ScenarioError where it says others itself."""
+    own, steps = at_once(scenario.plan), []
+    for name, value in conditions.items():
+        step = condition_line(name, value)
+        if own.get(name, value) != value:
+            raise ScenarioError(
+                f"The place was described with {step}, and the clip is to be '{scenario.line}'; say the {name} once."
+            )
+        if name not in own:
+            steps.append(step)
+    return replace(scenario, line=";".join((*steps, scenario.line))) if steps else scenario
 
 
 def check_word(axis: str, value: Any) -> Any:

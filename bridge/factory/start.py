@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from brain.conditions import at_once
 from brain.plan import Step
 from bridge.errors import DataError
 from bridge.factory.find import Beginning
@@ -19,7 +22,9 @@ from bridge.timeline import Timeline
 from world.controls import Control, TimeOfDay, Weather
 from world.dream import restore
 from world.kinematics import REAR_AXLE_TO_FRONT
+from world.places import usual_places
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
+from world.scene.places import towns
 from world.scene.state import Place
 from world.scene_world import SceneDream, SceneWorld
 
@@ -29,32 +34,46 @@ TURNS = {"left": LEFT, "right": RIGHT, "straight": STRAIGHT}
 SPEED = 7.0  # m/s
 BEFORE = 4.0, 18.0  # m to the junction where a turn is asked for at once: it must come within seconds
 ROOM = 60.0  # m of lane to change to another one
+CLIPS_A_PLACE = 4
 
 
 @dataclass(frozen=True)
 class Start:
-    """scene: a place's name; state: a saved drive; neither: a place by the seed. Of `what` it says in a person's words."""
+    """scene: a place's name; state: a saved drive; neither: one of `names` by each take's seed (default: the test towns). Of `what` it says in a
+    person's words."""
 
     scene: str | None = None
     state: bytes | None = None
     what: str = "a place by each clip's seed"
+    names: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Those that clips may begin in, but for a saved drive's own."""
+        return (self.scene,) if self.scene else self.names or tuple(towns()["test"])
 
     @property
     def key(self) -> str:
         """What of it a clip depends on."""
         if self.state is not None:
             return f"state {hashlib.sha256(self.state).hexdigest()}"
-        return f"scene {self.scene}" if self.scene else "scenes"
+        return f"scene {self.scene}" if self.scene else " ".join(("scenes", *self.names))
 
     def packed(self) -> dict[str, bytes]:
         """The files that it is made of again by `unpacked`."""
         return {} if self.state is None else {FILE: self.state}
 
 
-def unpacked(folder: Path, scene: str | None, what: str) -> Start:
-    """As a run keeps it in `folder`."""
+def unpacked(folder: Path, begin: Mapping[str, Any]) -> Start:
+    """As a run keeps it in `folder`. KeyError or TypeError for what is none."""
     state = folder / FILE
-    return Start(scene, state.read_bytes() if state.exists() else None, what)
+    names = tuple(str(name) for name in begin.get("names", ()))
+    return Start(begin["scene"], state.read_bytes() if state.exists() else None, begin["what"], names)
+
+
+def by_seed(clips: int) -> Start:
+    """In as many of the usual places as clips are worth: one takes seconds to be dreamt in each process."""
+    return Start(names=usual_places()[: max(1, math.ceil(clips / CLIPS_A_PLACE))])
 
 
 def from_file(path: Path) -> Start:
@@ -70,11 +89,9 @@ def from_file(path: Path) -> Start:
         raise DataError(f"{path} cannot be read ({error.strerror}); give another file.") from error
 
 
-def place_of(start: Start, seed: int, names: Sequence[str]) -> str:
-    """Where a take of that seed begins, in words. names: of the places that seeds choose from."""
-    if start.state is not None:
-        return start.what
-    return start.scene or names[seed % len(names)]
+def place_of(start: Start, seed: int) -> str:
+    """Where a take of that seed begins, in words."""
+    return start.what if start.state is not None else start.places[seed % len(start.places)]
 
 
 def check(world: SceneWorld, start: Start) -> None:
@@ -101,7 +118,7 @@ def begin(
     def open_dream(number: int) -> SceneDream:
         return SceneDream(world, number, UNDRAWN)
 
-    name = start.scene or place_of(Start(), seed, world.scenes)
+    name = start.places[seed % len(start.places)]
     session = Session(open_dream, seed, name)
     if start.state is not None:
         unpack(session, start.state, start.what)
@@ -128,16 +145,7 @@ def begin(
 
 def asked_at_once(scenario: Scenario) -> Control:
     """The conditions that the first frame is under: those that the plan asks for now, else a clear day."""
-    weather, time = int(Weather.CLEAR), int(TimeOfDay.DAY)
-    for step in scenario.plan.steps:
-        if step.when.kind != "now":
-            continue
-        name = step.name.upper()
-        if step.group == "weather":
-            weather = int(Weather[f"{name}_{step.args[0]}" if step.args else name])
-        elif step.group == "time":
-            time = int(TimeOfDay[name])
-    return Control(weather=weather, time=time)
+    return Control(**{"weather": int(Weather.CLEAR), "time": int(TimeOfDay.DAY)} | at_once(scenario.plan))
 
 
 def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> tuple[int | None, float | None]:

@@ -143,7 +143,7 @@ def open_request(out: Path, given: Request | None, resume: bool) -> Request:
         try:
             plain = json.loads(path.read_text(encoding="utf-8"))
             begin = plain["begin"]
-            there = of_plain(plain, unpacked(out, begin["scene"], begin["what"]))
+            there = of_plain(plain, unpacked(out, begin))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is damaged ({error}); choose another folder.") from error
         if given is None or resume or there.plain() == given.plain():

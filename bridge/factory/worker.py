@@ -31,7 +31,7 @@ class Worker:
 
     def __init__(self, request: Request) -> None:
         torch.set_num_threads(THREADS)
-        self.request, self.world = request, SceneWorld(others=request.others)
+        self.request, self.world = request, SceneWorld(request.start.places, others=request.others)
         if self.world.hashes != request.world:
             raise WeightsError(
                 "This version of lucidrive drives on otherwise than the one that this run began with; use a new folder."

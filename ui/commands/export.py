@@ -38,11 +38,12 @@ def clip(
     """Drive each accepted clip again as it was and write what any cameras see of it, with all labels."""
     from bridge.factory.export.labelled import export, wanted
     from world.labels.cameras import camera_set
+    from world.render.painter import SHIPPED
     from world.scene_world import SceneWorld
 
     order = wanted(source.expanduser(), to or [], camera_set(cameras), out.expanduser())
-    others = order.request.others
-    world = SceneWorld(painter=None, others=others) if plain else SceneWorld(others=others)
+    request, painter = order.request, None if plain else SHIPPED
+    world = SceneWorld(request.start.places, painter=painter, others=request.others)
     with progress("labelling") as report:
         found = export(order, world, report)
     if as_json:

@@ -24,6 +24,10 @@ export class Begin {
       event.preventDefault();
       if (find("seed").reportValidity()) this.start(find("seed").valueAsNumber || 0, find("scene").value || null);
     });
+    find("where-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.startIn(find("seed").valueAsNumber || 0, find("where").value);
+    });
     find("conditions").addEventListener("submit", (event) => {
       event.preventDefault();
       this.fresh();
@@ -46,8 +50,15 @@ export class Begin {
     this.send({ type: "reset", seed, scene });
   }
 
+  startIn(seed, where) {
+    this.fresh();
+    this.send({ type: "begin_in", seed, where });
+  }
+
   again() {
-    if (this.state) this.start(this.state.seed, this.state.scene);
+    if (!this.state) return;
+    if (this.state.where) this.startIn(this.state.seed, this.state.where);
+    else this.start(this.state.seed, this.state.scene);
   }
 
   hello(message) {
@@ -74,29 +85,32 @@ export class Begin {
   }
 
   show(state) {
-    const other = state.seed !== this.state?.seed || state.scene !== this.state?.scene;
-    this.state = { seed: state.seed, scene: state.scene };
+    const other = ["seed", "scene", "where"].some((name) => state[name] !== this.state?.[name]);
+    this.state = { seed: state.seed, scene: state.scene, where: state.where };
     if (!other) return;
     this.find("seed").value = state.seed;
+    if (state.where) this.find("where").value = state.where;
     for (const button of this.find("gallery").children) button.classList.toggle("on", button.dataset.scene === state.scene);
   }
 
-  /** #seed=7&scene=town-21: the same beginning for whoever opens it, once. */
+  /** #seed=7&scene=town-21, or &where=a+suburb+at+dusk: the same beginning for whoever opens it, once. */
   fromLink() {
     const told = new URLSearchParams(location.hash.slice(1));
     if (!told.has("seed")) return;
     const seed = Number(told.get("seed"));
     const scene = told.get("scene");
     history.replaceState(null, "", location.pathname);
-    const known = this.scenes.includes(scene);
-    if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) this.start(seed, known ? scene : null);
+    const where = told.get("where");
+    const known = this.scenes.includes(scene) || scene?.startsWith("dreamt:");
+    if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) where ? this.startIn(seed, where) : this.start(seed, known ? scene : null);
     if (scene && !known) this.note.say("That link names a place that is not here; the dream began where its seed says.", "error");
   }
 
   async share() {
     if (!this.state) return;
     const told = new URLSearchParams({ seed: this.state.seed });
-    if (this.state.scene) told.set("scene", this.state.scene);
+    if (this.state.where) told.set("where", this.state.where);
+    else if (this.state.scene) told.set("scene", this.state.scene);
     const link = `${location.origin}${location.pathname}#${told}`;
     try {
       await navigator.clipboard.writeText(link);

@@ -81,7 +81,7 @@ function mount(root) {
       root.classList.toggle("keyed", !message.driving);
       if (!message.scene_world) latent();
       find("upload").hidden = !message.pictures;
-      find("map").hidden = !message.scene_world;
+      find("map").hidden = find("where-form").hidden = !message.scene_world;
       if (!message.driving) find("text").placeholder = t("This world obeys the keys: W A S D or the arrows");
     },
     state(message) {
@@ -109,9 +109,10 @@ function mount(root) {
     },
     working(message) {
       if (message.order === "Fork") note.say("Going back there …", "news", 0);
+      if (message.order === "BeginIn") note.say("Dreaming the streets there …", "news", 0);
     },
     worked(message) {
-      if (message.order === "Fork" && find("note").classList.contains("news")) note.say("");
+      if (["Fork", "BeginIn"].includes(message.order) && find("note").classList.contains("news")) note.say("");
       if (message.order.startsWith("Save") || message.order === "Keep") if (find("clip").textContent === t("Saving …")) find("clip").textContent = "";
     },
     kept: (message) => keep.add(message),

@@ -92,6 +92,12 @@ def is_lined_by_network(lined_by: Path = roadside.FOLDER) -> bool:
     return (lined_by / "config.json").exists()
 
 
+def weights_of(grown_by: Path = streets.FOLDER, lined_by: Path = roadside.FOLDER) -> dict[str, str]:
+    """sha256 of what says which weights dream: places of the same name are the same with the same ones alone."""
+    files = {"streets": grown_by / "config.json", "roadside": lined_by / "config.json"}
+    return {part: hashlib.sha256(file.read_bytes()).hexdigest() for part, file in files.items() if file.exists()}
+
+
 def dreamt_place(name: str, grown_by: Path = streets.FOLDER, lined_by: Path = roadside.FOLDER) -> GrowingPlace:
     """The place of a name. lined_by: where there is no such folder, the rules line its streets.
 

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge.session import Session
 from tests.world.dynamics.test_streets import network
 from world.controls import Command, Control
 from world.dynamics import dreamt
 from world.dynamics.dreamt import GrowingPlace, dreamt_place, remark
+from world.dynamics.driver import By, drive
 from world.dynamics.extend import extended
 from world.dynamics.growth import Asked, Wish, asked_from
 from world.dynamics.horizon import Horizon
@@ -21,7 +24,9 @@ from world.dynamics.step import step
 from world.dynamics.way_ahead import way_ahead
 from world.evaluate.streets import fulfilled
 from world.scene.build import build
+from world.scene.facts import facts
 from world.scene.graph import Junction, RoadGraph, Street
+from world.scene.hd_map import AROUND
 from world.scene.hd_map import LEFT as TURN_LEFT
 from world.scene.objects import PROP
 from world.scene.state import Place, SceneState
@@ -149,3 +154,82 @@ def test_the_person_is_told_once_where_a_turn_must_wait(monkeypatch: pytest.Monk
 def test_rules_that_line_dreamt_streets_are_announced(weights: Path) -> None:
     assert "lucidrive train roadside" in remark("dreamt:3", weights / "none")
     assert not remark("dreamt:3", weights) and not remark("town-7", weights / "none")
+
+
+def told_by(session: Session, steps: int) -> list[str]:
+    told = []
+    for _ in range(steps):
+        session.begin_tick()
+        session.tick()
+        told += [notice.text for notice in session.notes()]
+    return told
+
+
+def in_place(place: Place, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setattr(SceneWorld, "place", lambda self, name: place)
+    return Session(lambda seed: SceneDream(SceneWorld(painter=None), seed, 0), 1, "town-20")
+
+
+def test_at_a_streets_end_the_car_turns_round_and_says_so_and_that_is_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place("an alley", build(RoadGraph((Junction(0, 0), Junction(150, 0)), (Street(0, 1),))), np.zeros(0, PROP))
+    session = in_place(place, monkeypatch)
+    session.do("left")
+    told = told_by(session, 250)
+    assert told == [
+        "No junction on this way has a street to the left; say another turn, or drive on.",
+        "The street ends here, so the car turns round.",
+        "'left' did not happen: the street ends. Ask for it again further on.",
+    ]
+    assert session.frame.motion.speed > 1
+
+
+def test_a_lane_that_there_is_not_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place("an alley", build(RoadGraph((Junction(0, 0), Junction(900, 0)), (Street(0, 1),))), np.zeros(0, PROP))
+    session = in_place(place, monkeypatch)
+    session.do("lane_left")
+    assert told_by(session, 130) == [
+        "'lane_left' did not happen: no other lane reached within 12 s. Ask for it again further on."
+    ]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.floats(0, 6.28),
+    st.floats(60, 120),
+    st.floats(-0.15, 0.15),
+    st.sampled_from(("learnt", "expert")),
+)
+def test_a_car_that_is_walled_in_turns_round(
+    forward: int, backward: int, heading: float, length: float, bend: float, by: By
+) -> None:
+    """Whatever the street between two ends: our car stays on it, and comes back from both of them."""
+    cos, sin = float(np.cos(heading)), float(np.sin(heading))
+    middle = (0.5 * length * cos - bend * length * sin, 0.5 * length * sin + bend * length * cos)
+    street = Street(0, 1, (middle,), forward, backward)
+    place = build(RoadGraph((Junction(0, 0), Junction(length * cos, length * sin)), (street,)))
+    state = start(Place("an alley", place, np.zeros(0, PROP)), 1, density=0.0)
+    ends = set()
+    for _ in range(500):
+        steer, accel = drive(state, int(Command.FOLLOW), 8.0, by=by)
+        state = step(state, [Control(steer=steer, accel=accel)])
+        assert not facts(state).off_road
+        lane = state.ego["lane"][0]
+        if place.lanes["turn"][lane] == AROUND:
+            ends.add(int(place.lanes["junction"][lane]))
+    assert ends == {0, 1}
+
+
+def test_a_place_that_is_closed_all_round_is_driven_in_on(
+    place: GrowingPlace, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can grow any more: the car turns round at the ends and stays on the road."""
+    monkeypatch.setattr("world.dynamics.streets.has_room", lambda *rest: False)
+    state, horizon, turned = towards(place, place.growth.open[0]), Horizon(), False
+    for _ in range(600):
+        steer, accel = drive(state, LEFT, 8.0)
+        state = step(horizon.step(state, LEFT), [Control(steer=steer, accel=accel, command=LEFT)])
+        assert not facts(state).off_road
+        turned |= bool(state.places[0].map.lanes["turn"][state.ego["lane"][0]] == AROUND)
+    assert turned

@@ -1,0 +1,56 @@
+"""The weather and the time of day that a plan begins under: what of it is in force at once, as fields of a Control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from brain.plan import Plan, PlanError, Step, Utterance, parse_line
+from world.controls import TimeOfDay, Weather
+
+if TYPE_CHECKING:
+    from world.places import ReadConditions
+
+
+def weather_of(step: Step) -> int:
+    """The `Weather` of a weather step."""
+    return int(Weather[f"{step.name}_{step.args[0]}".upper() if step.args else step.name.upper()])
+
+
+def condition_line(name: str, value: int) -> str:
+    """A field of a Control as a step of the plan language: weather as `rain(2)` or `clear`, time as `dusk`."""
+    kind = Weather if name == "weather" else TimeOfDay
+    word, _, level = kind(value).name.lower().partition("_")
+    return f"{word}({level})" if level else word
+
+
+def at_once(plan: Plan) -> dict[str, int]:
+    """Of its steps without a delay; nothing where it says nothing of them."""
+    found = {}
+    for step in plan.steps:
+        if step.when.kind == "now" and step.group == "weather":
+            found["weather"] = weather_of(step)
+        elif step.when.kind == "now" and step.group == "time":
+            found["time"] = int(TimeOfDay[step.name.upper()])
+    return found
+
+
+def conditions(utterance: Utterance) -> Mapping[str, int] | None:
+    """None for what is no plan, or plans anything besides, or twice the same kind."""
+    if not isinstance(utterance, Plan):
+        return None
+    found = at_once(utterance)
+    alone = len(found) == len(utterance.steps) and all(step.duration is None for step in utterance.steps)
+    return found if alone else None
+
+
+def reader(answer: Callable[[str], Utterance]) -> ReadConditions:
+    """Of phrases: plan lines such as `dusk` as they are, sentences by `answer`, which the brain gives."""
+
+    def read(phrase: str) -> Mapping[str, int] | None:
+        try:
+            return conditions(parse_line(phrase))
+        except PlanError:
+            return conditions(answer(phrase))
+
+    return read
