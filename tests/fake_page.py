@@ -22,6 +22,7 @@ from ui.words import step_words
 from world.controls import Command, Control, Event, TimeOfDay, Weather
 from world.errors import LucidriveError
 from world.frame import Frame
+from world.render.camera import Pose, Rig
 
 WORDS: dict[str, tuple[str, dict[str, int]]] = {
     "left": ("left", {"command": Command.LEFT}),
@@ -243,6 +244,14 @@ class FakeDrive:
     def around(self) -> Around | None:
         return self.mapped and self.mapped[1]
 
+    def seen_from(self, pose: Pose) -> bytes:
+        self.calls.append(("seen_from", pose))
+        if FakeDreamer.camera is None:
+            raise LucidriveError("This world's pictures have one camera.")
+        jpeg = io.BytesIO()
+        Image.new("RGB", (64, 36), (round(2 * pose.z), 0, 0)).save(jpeg, "JPEG")
+        return jpeg.getvalue()
+
     def save_all(self) -> Saved:
         return self.save("whole")
 
@@ -275,6 +284,7 @@ class FakeDreamer:
     scenes = ("avenue", "old_town")
     known: frozenset[str] | None = None
     scene_world = False
+    camera: Rig | None = None
     begins_in_pictures = True
     driving = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import math
 import json
 import re
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from tests.conftest import serving
 from tests.fake_page import FakeDreamer
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
+from ui.answers import pose_by
 from ui.api import ENDPOINTS
 from ui.live import LiveDreamer
 from world.model import WorldModel
@@ -106,6 +108,12 @@ def test_a_program_begins_where_it_likes(client: Client, token: str) -> None:
     assert memory["capacity"] > memory["room"] >= 0 and memory["held"][0]["owner"] == "a dream"
 
 
+def test_a_camera_stands_where_a_program_says_beside_the_car() -> None:
+    pose = pose_by((100, -50, 157), 2.0, 1.0, 5.0, 90.0, -30.0)  # it heads north
+    assert (pose.x, pose.y, pose.z) == pytest.approx((9.0, -3.0, 5.0), abs=0.01)
+    assert math.degrees(pose.yaw) == pytest.approx(180.0, abs=0.1) and math.degrees(pose.pitch) == pytest.approx(-30.0)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
@@ -122,6 +130,9 @@ def test_what_cannot_be_done_is_a_sentence(client: Client, name: str, arguments:
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
+        ("/look_around", (), "one camera"),
+        ("/look_around", (0.0, 0.0, 121.0), "0.5 to 120 m"),
+        ("/look_around", (0.0, 0.0, 5.0, 1e400), "finite"),
         ("/say", ("",), "nothing to read"),
         ("/say", ("left", 3), "no such future"),
         ("/plan", ("rain(9)",), r"rain"),

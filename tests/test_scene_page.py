@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bridge.errors import DataError, WeightsError
+from bridge.errors import DataError, SessionError, WeightsError
 from bridge.loop import Loop
 from bridge.session import Session
 from bridge.state import pack, unpack
 from tests.fakes import FakeDirector
 from ui.drive import Drive, Start
 from ui.live import LiveDreamer
+from ui.live_drive import LiveDrive
 from ui.places import offered, picture_of
 from world.controls import TimeOfDay, Weather
 from world.dream import open_dream
 from world.perceive import scene
 from world.perceive.network import PerceiveConfig, Perceiver, load
+from world.render.camera import Pose
 from world.scene.places import ENDING, FOLDER, towns
-from world.scene_world import SceneWorld
+from world.scene_world import SceneDream, SceneWorld
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +138,19 @@ def test_where_no_drive_can_begin_is_a_sentence_and_the_drive_goes_on(drive: Dri
     with pytest.raises(DataError):
         drive.begin(Start(7, where=where))
     assert (drive.view().scene, drive.view().seed) == (before.scene, before.seed)
+
+
+def test_one_looks_around_while_it_stands_still_and_the_drive_does_not_change(drive: Drive, model: SceneWorld) -> None:
+    assert isinstance(drive, LiveDrive)
+    drive.pause(False)
+    ego = drive.session.dream.state_now.ego[0]  # type: ignore[union-attr]
+    pose = Pose(float(ego["x"]) - 8.0, float(ego["y"]), 6.0, 0.3, -0.3)
+    with pytest.raises(SessionError, match="pause it"):
+        drive.seen_from(pose)
+    drive.pause(True)
+    drive.session.between_frames(lambda: None)
+    dream = drive.session.dream
+    assert isinstance(dream, SceneDream)
+    before = dream.state_now.hash()
+    pictures = {drive.seen_from(pose), drive.seen_from(replace(pose, z=40.0, pitch=-1.0))}
+    assert len(pictures) == 2 and drive.session.dream.state_now.hash() == before  # type: ignore[union-attr]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from ui import messages, words
 from ui.app import ServeError, bind, serve
 from ui.origin import host_allowed, origin_allowed
 from world.controls import Control
+from world.errors import LucidriveError
+from world.render.camera import HIGHEST, LOWEST, Pose, Rig
 
 
 class Tab:
@@ -187,6 +190,17 @@ BAD = [
     '{"type": "seen", "index": "1"}',
     '{"type": "plan", "line": "%s"}' % ("rain(2);" * 100),
     '{"type": "shutdown"}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 0.4, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 121, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 7, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": -1.6}',
+    '{"type": "camera", "x": NaN, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": -Infinity, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 1%s, "y": 0, "z": 2, "yaw": 0, "pitch": 0}' % ("0" * 400),
+    '{"type": "camera", "x": true, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": "0", "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": 0, "roll": 0}',
 ]
 
 
@@ -207,6 +221,48 @@ def test_no_text_crashes_the_parser(text: str) -> None:
     except messages.MessageError:
         return
     assert message == messages.Say(text)
+
+
+NUMBERS = st.floats() | st.integers() | st.floats(-2.0, 125.0)
+
+
+@given(st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS))
+def test_a_camera_is_where_the_page_says_or_nowhere(numbers: tuple[float, ...]) -> None:
+    fields = dict(zip(("x", "y", "z", "yaw", "pitch"), numbers, strict=True))
+    try:
+        message = messages.parse_message(json.dumps({"type": "camera", **fields}))
+    except LucidriveError as error:
+        assert str(error).endswith(".") and "\n" not in str(error)
+        x, y, z, yaw, pitch = numbers
+        inside = max(abs(x), abs(y)) <= 1e6 and LOWEST <= z <= HIGHEST and abs(yaw) <= 2 * math.pi
+        assert not (inside and abs(pitch) <= math.pi / 2)
+        return
+    assert isinstance(message, messages.Camera)
+    assert astuple(message.pose) == numbers and LOWEST <= message.pose.z <= HIGHEST
+
+
+def test_of_many_poses_the_newest_is_drawn(
+    page: str, fake_dreamer: FakeDreamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeDreamer, "camera", Rig())
+    with tab(page) as mine:
+        assert mine.next("hello")["camera"]["highest"] == HIGHEST
+        for number in range(1000):
+            mine.send(type="camera", x=0, y=0, z=1 + number / 10, yaw=0, pitch=0)
+        drive, flags, seen = fake_dreamer.drives[-1], 0, b""
+        wait_until(lambda: ("seen_from", Pose(0, 0, 100.9, 0, 0)) in drive.calls)
+        while not flags & messages.ELSEWHERE or np.asarray(Image.open(io.BytesIO(seen))).mean((0, 1))[0] < 190:
+            picture = mine.next("picture")
+            flags, seen = messages.HEADER.unpack_from(picture)[5], picture[messages.HEADER.size :]
+        assert sum(call[0] == "seen_from" for call in drive.calls) < 500
+
+
+def test_a_world_without_another_camera_says_so(page: str) -> None:
+    with tab(page) as mine:
+        assert mine.next("hello")["camera"] is None
+        mine.send(type="camera", x=0, y=0, z=2, yaw=0, pitch=0)
+        assert "one camera" in mine.next("note")["text"]
+        assert mine.next("picture")
 
 
 @pytest.mark.parametrize("text", ["", " \0\x07\ud800 ", "x" * 5_000])

@@ -19,6 +19,7 @@ from ui.limits import PICTURES
 from ui.stream import state_fields
 from ui.visits import Visit
 from world.errors import LucidriveError
+from world.render.camera import Pose
 
 PATIENCE = 60.0  # seconds that a sentence may take to be read, or a frame to be dreamt
 POLL = 0.02
@@ -132,6 +133,14 @@ def bytes_of(file: str) -> bytes:
         return base64.b64decode(file, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ApiError("That is no base64; send the bytes of the file so.") from error
+
+
+def pose_by(car: tuple[int, ...], ahead: float, left: float, up: float, yaw: float, pitch: float) -> Pose:
+    """A camera beside a car (`ui.road_map.Around.car`); m, and degrees from where it heads. DataError for one that cannot be."""
+    x, y, heading = 0.1 * car[0], 0.1 * car[1], 0.01 * car[2]
+    cos, sin = math.cos(heading), math.sin(heading)
+    turned = math.remainder(heading + math.radians(yaw), 2 * math.pi) if math.isfinite(yaw) else yaw
+    return Pose(x + ahead * cos - left * sin, y + ahead * sin + left * cos, up, turned, math.radians(pitch))
 
 
 def number_of(value: float) -> float | None:

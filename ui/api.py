@@ -25,6 +25,7 @@ from ui.answers import (
     member,
     newest,
     number_of,
+    pose_by,
     seed_of,
     start_of,
     until,
@@ -95,6 +96,31 @@ class Calls:
             picture: Whether the picture comes along, as a base64 JPEG.
         """
         return await look_at(await self.visits.call(token), lane, picture)
+
+    @answered
+    async def look_around(
+        self,
+        token: str,
+        ahead: float = -12.0,
+        left: float = 0.0,
+        up: float = 5.0,
+        yaw: float = 0.0,
+        pitch: float = -15.0,
+    ) -> str:
+        """A scene that stands still as another camera sees it than the car's, as a base64 JPEG; nothing of the drive changes.
+
+        Args:
+            token: Of the dream.
+            ahead: Metres ahead of the car, 600 away at most.
+            left: Metres to its left.
+            up: Metres above the ground, 0.5 to 120.
+            yaw: Degrees to the left of where the car heads.
+            pitch: Degrees upwards.
+        """
+        drive = (await self.visits.call(token)).drive
+        around = await asyncio.to_thread(drive.around)
+        pose = pose_by((0, 0, 0) if around is None else around.car, ahead, left, up, yaw, pitch)
+        return base64.b64encode(await asyncio.to_thread(drive.seen_from, pose)).decode()
 
     @answered
     async def say(self, token: str, text: str, lane: int = 0) -> dict:

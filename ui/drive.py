@@ -13,6 +13,7 @@ from bridge.history import Past
 from bridge.recorder import jpeg
 from ui.road_map import Around, Streets
 from world.frame import Frame
+from world.render.camera import Pose, Rig
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,10 @@ class Drive(Protocol):
         """Our car, its way and everybody else on those streets, now."""
         ...
 
+    def seen_from(self, pose: Pose) -> bytes:
+        """The paused drive as a camera sees it that is not on the car, as a JPEG. It takes a picture's time, once a place is there to be drawn."""
+        ...
+
     def save(self) -> Saved: ...
     def save_all(self) -> Saved:
         """The whole drive, where `save` gives its last minute."""
@@ -253,6 +258,11 @@ class Dreamer(Protocol):
     @property
     def scene_world(self) -> bool:
         """Whether what is so is known of a scene; else it is read off a latent world's pictures."""
+        ...
+
+    @property
+    def camera(self) -> Rig | None:
+        """The car's, beside which a paused scene may be seen from others; None in a latent world, which has no other."""
         ...
 
     @property

@@ -31,6 +31,7 @@ from world.controls import DT, Control, Event, Side, TimeOfDay, Weather
 from world.dream import AnyWorld, is_scene, open_dream, step_all
 from world.perceive.network import FOLDER
 from world.places import ANYWHERE, Where, find_place, where
+from world.render.camera import Rig
 from world.scene_world import USUAL, Others, SceneWorld
 
 CLIPS = Path("clips")  # where saved clips go, below the folder that lucidrive was started in
@@ -166,6 +167,10 @@ class LiveDreamer:
     @property
     def scene_world(self) -> bool:
         return isinstance(self.model, SceneWorld)
+
+    @property
+    def camera(self) -> Rig | None:
+        return self.model.rig if isinstance(self.model, SceneWorld) else None
 
     @property
     def begins_in_pictures(self) -> bool:

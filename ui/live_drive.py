@@ -17,6 +17,7 @@ from bridge.disk import free_name, write_whole
 from bridge.errors import DataError, SessionError
 from bridge.history import History, Past
 from bridge.loop import Loop
+from bridge.recorder import jpeg
 from bridge.recording import Recorder
 from bridge.session import Session, stem
 from bridge.snapshot import Beginning
@@ -28,6 +29,7 @@ from ui.words import NAMES, line_words, step_words
 from world.controls import Control
 from world.dynamics.dreamt import is_dreamt
 from world.places import where
+from world.render.camera import Pose
 from world.scene_world import SceneDream, SceneWorld
 
 FORK_WAIT = 30.0  # seconds a fork may wait for the loop
@@ -120,6 +122,17 @@ class LiveDrive:
     def around(self) -> Around | None:
         dream = self.session.dream
         return around(dream.state_now, dream.index) if isinstance(dream, SceneDream) else None
+
+    def seen_from(self, pose: Pose) -> bytes:
+        """SessionError where there is no other camera, or the drive does not stand still; DataError for a pose too far away."""
+        dream = self.session.dream
+        if not isinstance(dream, SceneDream):
+            raise SessionError(
+                "This world's pictures have one camera, the car's; a scene is what one can look around in."
+            )
+        if not self.session.snapshot().paused:
+            raise SessionError("The dream goes on; pause it to look around.")
+        return jpeg(dream.seen_from(pose))
 
     # -- what is to be done -------------------------------------------------------------------------------------------
 

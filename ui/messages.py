@@ -1,6 +1,6 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, choose, wrong, keys, pause, step, quality, reset, begin, begin_in, fork, keep_future, drop_futures, save,
+Up (JSON): say, plan, choose, wrong, keys, pause, step, camera, quality, reset, begin, begin_in, fork, keep_future, drop_futures, save,
 save_all, keep, seen, here. Down (JSON): hello, state, note, clip, kept, measures, around, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
@@ -12,7 +12,7 @@ header and a JPEG, with a second one behind it where a picture between two frame
 Speeds in m/s, the yaw rate in rad/s, the distance in m; probabilities from 0 to 255. "Seen": what is so in a scene, or what a latent dream
 reads off its own picture; the rest is what it was told. Lane 0 is the drive, 1 to 4 are its futures side by side.
 Flag 1: a person's keys drove this frame, not the autopilot. Flag 2: an event is in the picture.
-Flag 4: the car touches somebody. Flag 8: it is off the road.
+Flag 4: the car touches somebody. Flag 8: it is off the road. Flag 16: a camera sees this that is not on the car; the header tells the index alone.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ import numpy as np
 
 from bridge.recorder import jpeg
 from world.controls import TimeOfDay, Weather
-from world.errors import LucidriveError
+from world.errors import DataError, LucidriveError
 from world.frame import Frame, Readout
+from world.render.camera import FARTHEST, HIGHEST, LOWEST, Pose, Rig
 
 HEADER = struct.Struct("<IfffBBBxffffBBBBI")
-BY_KEYS, EVENT_SEEN, TOUCHING, OFF_ROAD = 1, 2, 4, 8
+BY_KEYS, EVENT_SEEN, TOUCHING, OFF_ROAD, ELSEWHERE = 1, 2, 4, 8, 16
 KEYS = frozenset({"up", "down", "left", "right"})
 MAX_SEED = 2**32 - 1
+MOST = 1e6  # of a camera's place, m
 FUTURES = (2, 4)  # at least, at most
 
 
@@ -140,6 +142,13 @@ class StepOnce:
 
 
 @dataclass(frozen=True, slots=True)
+class Camera:
+    """The paused dream is to be seen from there."""
+
+    pose: Pose
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     seed: int
     scene: str | None
@@ -170,7 +179,7 @@ class Here:
 
 
 Order = Reset | Begin | BeginIn | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
-Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Quality | Seen | Here | Order
+Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Quality | Seen | Here | Order
 
 
 def parse_message(text: str) -> Message:
@@ -191,6 +200,8 @@ def parse_message(text: str) -> Message:
             return Here()
         case "step", {**rest} if not rest:
             return StepOnce()
+        case "camera", {"x": x, "y": y, "z": z, "yaw": yaw, "pitch": pitch, **rest} if not rest:
+            return Camera(_pose(x, y, z, yaw, pitch))
         case "reset", {"seed": int(seed), "scene": str() | None as scene, **rest} if not rest:
             return Reset(_seed(seed), scene)
         case "begin", {"seed": int(seed), "weather": int(weather), "time": int(time), **rest} if not rest:
@@ -241,6 +252,16 @@ def _whole(value: object, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
 
 
+def _pose(*values: object) -> Pose:
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(values) or not all(abs(number) <= MOST for number in numbers):
+        raise MessageError(UNKNOWN)
+    try:
+        return Pose(*map(float, numbers))
+    except DataError as error:
+        raise MessageError(str(error)) from error
+
+
 def _seed(value: int) -> int:
     if not _whole(value, MAX_SEED):
         raise MessageError(f"The seed must be a whole number from 0 to {MAX_SEED}.")
@@ -277,6 +298,26 @@ def encode_picture(
     buffer.write(encode(frame.image))
     buffer.write(between)
     return buffer.getvalue()
+
+
+def encode_elsewhere(index: int, jpeg: bytes) -> bytes:
+    """The binary message for frame `index` as a camera sees it that is not on the car."""
+    return HEADER.pack(index, 0, 0, 0, 0, ELSEWHERE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) + jpeg
+
+
+def camera_fields(rig: Rig | None) -> dict[str, float] | None:
+    """Of the message `hello`: the car's camera, m and rad, and how far from it another may stand; None where there is no other."""
+    if rig is None:
+        return None
+    return {
+        "ahead": rig.ahead,
+        "up": rig.up,
+        "pitch": math.radians(rig.pitch),
+        "fov": math.radians(rig.fov),
+        "lowest": LOWEST,
+        "highest": HIGHEST,
+        "farthest": FARTHEST,
+    }
 
 
 def _flags(by_keys: bool, read: Readout) -> int:

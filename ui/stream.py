@@ -22,7 +22,9 @@ from ui import messages, orders, words
 from ui.drive import Dreamer, Note, View
 from ui.road_map import Around
 from ui.visits import Visit, Visits
+from world.controls import DT
 from world.errors import LucidriveError
+from world.render.camera import Pose
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ async def serve_dream(visits: Visits, socket: WebSocket) -> None:
         await socket.close(1013, "The dream could not begin.")
         return
     stream = Stream(visit, visits.dreamer, socket)
-    tasks = (asyncio.create_task(stream.receive()), asyncio.create_task(stream.send()))
+    tasks = tuple(map(asyncio.create_task, (stream.receive(), stream.send(), stream.look())))
     visit.tasks = tasks
     try:
         finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -113,6 +115,9 @@ class Stream:
         self.measured_at, self.overrun = 0.0, False
         self.around: Around | None = None  # on the map, as sent last
         self.around_at = 0.0
+        self.pose: Pose | None = None  # of a camera that is not on the car, whose picture is wished for
+        self.posed = asyncio.Event()
+        self.elsewhere: bytes | None = None  # that picture, to be sent
 
     # -- up -----------------------------------------------------------------------------------------------------------
 
@@ -144,6 +149,10 @@ class Stream:
         if isinstance(message, messages.Keys):  # never counted: letting go must always arrive
             self.drive.press(message.held, message.lane)
             self.keys_until = time.monotonic() + KEYS_SECONDS if message.held else None
+            return
+        if isinstance(message, messages.Camera):  # nor these: of any number the newest alone is drawn
+            self.pose = message.pose
+            self.posed.set()
             return
         if not self.allowed():
             if time.monotonic() - self.warned > 2.0:
@@ -179,6 +188,27 @@ class Stream:
         self.news.append(messages.encode_json("worked", order=name))
         self.visit.wake.set()
 
+    async def look(self) -> None:
+        """Draws what a camera sees that is not on the car, always for the newest pose, and half of the time at most: others' drives need the machine as well."""
+        while True:
+            await self.posed.wait()
+            self.posed.clear()
+            began, pose = time.monotonic(), self.pose
+            assert pose is not None
+            try:
+                picture = await asyncio.to_thread(self.drive.seen_from, pose)
+            except LucidriveError as error:
+                if self.allowed():
+                    self.tell(Note(str(error), "error"))
+            except Exception:
+                log.exception("a camera failed")
+                self.tell(FAULT)
+            else:
+                frame = self.drive.view().frame
+                self.elsewhere = messages.encode_elsewhere(frame.index if frame is not None else 0, picture)
+                self.visit.wake.set()
+            await asyncio.sleep(min(time.monotonic() - began, DT))
+
     def allowed(self) -> bool:
         """A token bucket over everything but keys and receipts."""
         now = time.monotonic()
@@ -205,6 +235,7 @@ class Stream:
             "driving": self.dreamer.driving,
             "scene_world": self.dreamer.scene_world,
             "pictures": self.dreamer.begins_in_pictures,
+            "camera": messages.camera_fields(self.dreamer.camera),
         }
         await self.socket.send_text(messages.encode_json("hello", **hello))
         while True:
@@ -226,6 +257,9 @@ class Stream:
             for number, one in enumerate((view, *futures)):
                 if (picture := self.lanes[number].next(one, number)) is not None:
                     await self.socket.send_bytes(picture)
+            if self.elsewhere is not None:
+                picture, self.elsewhere = self.elsewhere, None
+                await self.socket.send_bytes(picture)
             await self.send_around()
             await self.send_measures()
             with contextlib.suppress(TimeoutError):

@@ -6,6 +6,7 @@ Streets are a place's, traffic goes by rules or by what learnt from drives, the 
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
 from world.perceive.scene import scene_from, seen_conditions
 from world.places import find_place
-from world.render.camera import Rig
+from world.render.camera import FARTHEST, Pose, Rig
 from world.render.painter import SHIPPED, load_painter
 from world.render.raster import check_cache
 from world.render.renderer import Renderer, Shot
@@ -49,6 +50,7 @@ from world.scene.places import towns
 from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, stack, to_bytes
 
 By = Literal["usual", "rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
+MOST_TILES, BREATH = 400, 0.001  # made before such a picture is drawn; s between two of them, for whoever waits to draw
 AT_MOST = 0.07  # s for pictures, where two are drawn a tenth of a second
 VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
@@ -172,6 +174,20 @@ class SceneWorld:
                 state, replace(self.rig, height=size[0], width=size[1]), before=before, known=known
             )
 
+    def seen_from(self, state: SceneState, size: tuple[int, int], pose: Pose) -> np.ndarray:
+        """One drive as a camera sees it that is not on our car, uint8 [H, W, 3]. What has to be made of a place first is made a little at a time, so that no
+        drive's picture waits for more than another's. DataError for a pose too far from our car."""
+        ego = state.ego[0]
+        if math.hypot(pose.x - ego["x"], pose.y - ego["y"]) > FARTHEST:
+            raise DataError(f"A camera stands within {FARTHEST:g} m of our car; move it nearer.")
+        for _ in range(MOST_TILES):
+            with self._drawing:
+                if self.renderer.ready(state, pose):
+                    break
+            time.sleep(BREATH)
+        with self._drawing:
+            return self.renderer.look(state, replace(self.rig, height=size[0], width=size[1]), pose).picture
+
 
 @lru_cache(maxsize=64)
 def _shown(world: SceneWorld, name: str) -> np.ndarray:
@@ -291,6 +307,10 @@ class SceneDream:
         ego, lanes = self.state_now.ego[0], self.state_now.places[0].map.lanes
         lane = int(ego["lane"])
         return int(lanes["junction"][lane]) if lane >= 0 and lanes["turn"][lane] == AROUND else None
+
+    def seen_from(self, pose: Pose) -> np.ndarray:
+        """The scene as it stands as a camera sees it that is not on our car, in the dial's size; nothing of the drive changes. DataError as of the world's."""
+        return self.model.seen_from(self.state_now, SIZES[self.steps], pose)
 
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""

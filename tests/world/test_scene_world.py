@@ -8,6 +8,7 @@ import pytest
 from world.controls import Control, Weather
 from world.dream import load_world, open_dream, restore, step_all
 from world.errors import DataError
+from world.render.camera import Pose
 from world.scene.state import SceneState
 from world.scene_world import RULES, SIZES, SceneDream, SceneWorld
 
@@ -73,6 +74,20 @@ def test_pictures_change_nothing(model: SceneWorld) -> None:
         frames = step_all([drawn, undrawn], [Control(accel=0.5)] * 2)
     assert drawn.state_now.hash() == undrawn.state_now.hash()
     assert frames[1].between is None
+
+
+def test_looking_around_changes_nothing(model: SceneWorld) -> None:
+    looked, other = begun(model), begun(model)
+    before, ego = looked.state_now.hash(), looked.state_now.ego[0]
+    for away in (0.0, 40.0, 300.0):
+        seen = looked.seen_from(Pose(float(ego["x"]) + away, float(ego["y"]), 30.0, 1.0, -0.7))
+        assert seen.shape == (*SIZES[1], 3)
+    with pytest.raises(DataError, match="within 600 m of our car"):
+        looked.seen_from(Pose(float(ego["x"]) + 601.0, float(ego["y"]), 30.0, 1.0, -0.7))
+    assert looked.state_now.hash() == before
+    control = Control(accel=0.5)
+    assert np.array_equal(looked.step(control).image, other.step(control).image)
+    assert looked.state_now.hash() == other.state_now.hash()
 
 
 def test_after_an_error_every_dream_is_as_it_was(model: SceneWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 // The Drive tab: joins the socket, the picture, the keys, the plan, the timeline, the futures and the panel.
 
 import { Begin } from "./begin.js";
+import { Camera } from "./camera.js";
 import { Futures } from "./futures.js";
 import "./gradio.js";
 import { onLanguage, refresh, relabel, t } from "./i18n.js";
@@ -47,7 +48,8 @@ function mount(root) {
   };
   const score = new Score(root, () => token, (blob) => {
     picture.frozen = blob !== null;
-    return blob && picture.past(blob);
+    offer();
+    return blob ? picture.past(blob) : picture.now();
   });
   const futures = new Futures(root, send);
   const pads = new Pads(root, (line) => send({ type: "plan", line, lane: futures.lane }));
@@ -55,6 +57,11 @@ function mount(root) {
   const begin = new Begin(root, send, note, () => token, fresh);
   const keep = new Keep(root, send);
   const map = new RoadMap(root, () => token);
+  const camera = new Camera(root, (message) => socket.send(message), map, (on) => {
+    picture.aside = on;
+    if (!on) picture.now();
+  });
+  const offer = () => camera.offer(!!state?.paused && !futures.open && score.index === null);
   const talk = new Talk(root, (text) => {
     const { ready } = socket;
     if (!send({ type: "say", text })) return false;
@@ -76,6 +83,7 @@ function mount(root) {
     hello(message) {
       token = message.token;
       begin.hello(message);
+      camera.hello(message);
       keep.all(message.kept);
       if (message.known) pads.offer(new Set(message.known));
       root.classList.toggle("keyed", !message.driving);
@@ -85,6 +93,7 @@ function mount(root) {
       if (!message.driving) find("text").placeholder = t("This world obeys the keys: W A S D or the arrows");
     },
     state(message) {
+      if (message.quality !== state?.quality) camera.again();
       state = message;
       const before = futures.open;
       futures.state(message.futures);
@@ -94,6 +103,7 @@ function mount(root) {
       find("pause").lastElementChild.textContent = t(paused ? "Resume" : "Pause");
       find("paused").hidden = !message.paused || futures.open;
       if (message.paused) picture.stopped();
+      offer();
       showPlan(find("plan"), message.plan);
       talk.state(message);
       picture.sky(message);
@@ -126,11 +136,16 @@ function mount(root) {
   function shown(one) {
     if (one.lane) return futures.show(one);
     score.grow(one.index);
+    camera.again(); // a single frame on, it stands as another
     return picture.show(one);
   }
 
   socket.attach({
     picture: (one) => shown(one).catch(() => note.say("One picture could not be read; the next one will do.", "error")),
+    elsewhere(one) {
+      camera.came();
+      picture.elsewhere(one);
+    },
     message: (message) => handlers[message.type]?.(message),
     open: () => root.dataset.state === "connecting" && (find("veil").textContent = t("Falling asleep …")),
     lost: (sentence) => picture.veil(sentence),
@@ -184,7 +199,7 @@ function mount(root) {
 
   return () => {
     window.removeEventListener("keydown", shortcuts);
-    for (const part of [keys, score, futures, begin, keep, map]) part.close();
+    for (const part of [keys, score, futures, begin, keep, map, camera]) part.close();
     abandon();
     socket.detach();
   };

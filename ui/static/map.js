@@ -29,6 +29,9 @@ export class RoadMap {
     this.known = false; // whether there is a map of this dream
     this.streets = null; // { version, path }
     this.driven = []; // { index, x, y }
+    this.picked = null; // called with a place that was clicked, in m
+    this.camera = null; // one that is not on the car: { x, y, yaw } in m and rad
+    this.canvas.addEventListener("click", (event) => this.click(event));
     this.redraw = () => this.draw();
     this.theme = new MutationObserver(this.redraw);
     this.theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -67,6 +70,18 @@ export class RoadMap {
     const gap = last ? Math.hypot(x - last.x, y - last.y) : Infinity;
     if (gap > LEAP) this.driven = [];
     if (gap > STEP) this.driven.push({ index, x, y });
+  }
+
+  click({ clientX, clientY }) {
+    const { left, top, width, height } = this.canvas.getBoundingClientRect();
+    const [x, y] = this.now.car;
+    this.picked?.((x + ((clientX - left) / width - 0.5) * ACROSS) / 10, (y - ((clientY - top) / height - 0.5) * ACROSS) / 10);
+  }
+
+  /** Where a camera is that is not on the car; null: there is none. */
+  look(pose) {
+    this.camera = pose;
+    this.draw();
   }
 
   async fetch() {
@@ -113,12 +128,25 @@ export class RoadMap {
     line(trace(new Path2D(), this.now.ahead), 20, "lamp");
     this.dots(pen, this.now.vehicles, 31, "map-vehicle");
     this.dots(pen, this.now.people, 21, "map-person");
+    if (this.camera) this.cone(pen, colour("lamp"));
     pen.translate(x, y);
     pen.rotate(heading / 100);
     const arrow = new Path2D("M92 0 L-62 60 L-30 0 L-62 -60 Z");
     line(arrow, 26, "map-ground");
     pen.fillStyle = colour("ink");
     pen.fill(arrow);
+  }
+
+  cone(pen, colour) {
+    const { x, y, yaw } = this.camera;
+    const path = new Path2D();
+    path.moveTo(10 * x, 10 * y);
+    path.arc(10 * x, 10 * y, 190, yaw - 0.6, yaw + 0.6);
+    path.closePath();
+    pen.globalAlpha = 0.55;
+    pen.fillStyle = colour;
+    pen.fill(path);
+    pen.globalAlpha = 1;
   }
 
   dots(pen, flat, radius, name) {

@@ -30,6 +30,8 @@ export class Picture {
     this.find = (id) => root.querySelector(`#lr-${id}`);
     this.drawn = -1;
     this.frozen = false; // a frame of the past is shown
+    this.aside = false; // what another camera sees is shown, not what the car's does
+    this.newest = null; // JPEG of the car's
     this.times = []; // arrival of the last frames, ms
     this.keyAt = null; // when a key was pressed whose frame has not come yet
     this.latencies = [];
@@ -39,7 +41,7 @@ export class Picture {
   async show(picture) {
     if (picture.between && !document.hidden) {
       const first = await createImageBitmap(picture.between);
-      if (this.frozen || picture.index <= this.drawn) first.close();
+      if (this.frozen || this.aside || picture.index <= this.drawn) first.close();
       else {
         paint(this.canvas, first);
         this.canvas.dataset.between = picture.index;
@@ -50,7 +52,8 @@ export class Picture {
     const bitmap = await createImageBitmap(picture.jpeg);
     if (picture.index < this.drawn && this.drawn - picture.index < 5) return bitmap.close(); // decoded late: a newer one is up
     this.drawn = picture.index;
-    if (this.frozen) bitmap.close();
+    this.newest = picture.jpeg;
+    if (this.frozen || this.aside) bitmap.close();
     else paint(this.canvas, bitmap);
     this.canvas.dataset.index = picture.index;
     this.root.dataset.state = "dreaming";
@@ -62,6 +65,19 @@ export class Picture {
   async past(blob) {
     const bitmap = await createImageBitmap(blob);
     if (this.frozen) paint(this.canvas, bitmap);
+    else bitmap.close();
+  }
+
+  /** The car's newest, after another was shown. */
+  async now() {
+    const bitmap = this.newest && (await createImageBitmap(this.newest));
+    if (bitmap && !this.frozen && !this.aside) paint(this.canvas, bitmap);
+    else bitmap?.close();
+  }
+
+  async elsewhere(picture) {
+    const bitmap = await createImageBitmap(picture.jpeg);
+    if (this.aside && !this.frozen) paint(this.canvas, bitmap);
     else bitmap.close();
   }
 

@@ -3,7 +3,7 @@
 export const ZH = {
   "a dream of the road that does what you say": "聽你說話的道路之夢", "Drive": "駕駛", "Clips": "片段", "Memory": "記憶體", "About": "關於",
   "Switch between dark and light": "切換深色與淺色", "The dream": "夢境", "The dreamt road ahead": "夢到的前方道路", "Falling asleep …": "正在入睡……",
-  "the picture reads": "畫面讀出", "in the scene": "場景中", "town": "小鎮", "That link names a place that is not here; the dream began where its seed says.": "連結中的地點不在這裡;夢從種子決定的地方開始。", "touching somebody": "碰到了", "off the road": "離開路面", "paused": "已暫停",
+  "the picture reads": "畫面讀出", "in the scene": "場景中", "town": "小鎮", "That link names a place that is not here; the dream began where its seed says.": "連結中的地點不在這裡;夢從種子決定的地方開始。", "touching somebody": "碰到了", "off the road": "離開路面", "paused": "已暫停", "drag to look around": "拖曳即可環顧四周", "drag, wheel or pinch; W A S D and the arrows; a click on the map": "拖曳、滾輪或雙指縮放;W A S D 與方向鍵;點一下地圖", "Back to the car": "回到車上",
   "Tell the dream what happens next": "告訴夢接下來發生什麼", "Tell the dream what happens next: turn left, then make it rain": "告訴夢接下來發生什麼:左轉,然後下雨",
   "Send": "送出", "Suggestions": "建議", "That's not what I meant": "我不是這個意思", "The plan and the drive so far": "計畫與至今的駕駛", "The plan": "計畫",
   "Look back through the drive": "回看這段駕駛", "Back to now": "回到現在", "Now": "現在", "How many futures": "幾個未來", "Branch": "分支",
@@ -73,6 +73,8 @@ export const SAID = [
   [/^That is not something this world can dream; .*$/, "這個世界夢不出來;試試「下雨」。"],
   [/^There is nothing to save yet; .*$/, "還沒有東西可存;讓夢先跑一會兒。"],
   [/^No language model is loaded; .*$/, "沒有載入語言模型;按鈕與按鍵仍可使用。"],
+  [/^The dream goes on; pause .*$/, "夢正在進行;先暫停,才能環顧四周。"],
+  [/^A camera stands within (\d+) m .*$/, "鏡頭離車子最遠 $1 公尺;請移近一些。"],
   [/^The last order is still under way; .*$/, "上一個指令還在進行,請稍候。"],
   [/^It goes on where (.*) was saved\.$/, "從 $1 存下的地方繼續。"],
   [/^The dream begins in (.*)\.$/, "夢從 $1 開始。"],

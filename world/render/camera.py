@@ -1,9 +1,9 @@
-"""The camera: intrinsics and where it is mounted on the car."""
+"""The camera: intrinsics, where it is mounted on the car, and where one stands that is not."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,32 @@ class Rig:
             raise DataError(f"A camera's field of view is between 1 and 170 degrees, not {self.fov:g}.")
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096):
             raise DataError(f"A picture has 8 to 4096 pixels a side, not {self.width} x {self.height}.")
+
+
+LOWEST, HIGHEST, FARTHEST = 0.5, 120.0, 600.0  # m above the ground and from the car, of a camera that is not on it
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """A camera that is not on the car: x, y and z (above the ground) in m, yaw to the left of east and pitch upwards in rad. DataError for one that cannot be."""
+
+    x: float
+    y: float
+    z: float
+    yaw: float
+    pitch: float
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, astuple(self))):
+            raise DataError("A camera stands at a place and looks in a direction; give finite numbers.")
+        if not LOWEST <= self.z <= HIGHEST:
+            raise DataError(f"A camera stands {LOWEST:g} to {HIGHEST:g} m above the ground, not {self.z:g} m.")
+        if abs(self.yaw) > 2 * math.pi or abs(self.pitch) > math.pi / 2:
+            raise DataError("A camera turns within a full circle and tilts as far as straight up or down, in radians.")
+
+    def mounted(self, rig: Rig) -> Rig:
+        """A rig's picture seen from this height and tilt: the rig of a car whose rear axle stands at (x, y) and which heads where this looks."""
+        return replace(rig, ahead=0.0, left=0.0, up=self.z, yaw=0.0, pitch=math.degrees(self.pitch), roll=0.0)
 
 
 @dataclass(frozen=True, eq=False)

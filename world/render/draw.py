@@ -10,7 +10,7 @@ import numpy as np
 from world.render.atlas import Library, decoded
 from world.render.camera import View
 from world.render.gbuffer import GBuffer
-from world.render.lamps import nearest, shaded_cells
+from world.render.lamps import LIT, nearest, shaded_cells
 from world.render.light import Light
 from world.render.mesh import Mesh
 from world.render.mirror import mirrored, shade_mirror, spread_mirror
@@ -43,7 +43,8 @@ class Surroundings:
 
     lamps float [L, 6]: x, y, z, RGB of street lamps that are on; beams float [B, 6]: x, y, z, cos, sin of the heading, intensity;
     boxes float [N, 6]: x, y, cos, sin, length, width of vehicles; moved int32 [K], ascending: instances with a previous
-    pose, moves float [K, 6]: their x, y, heading now and before; before: the previous view; wet: 0 draws no mirror.
+    pose, moves float [K, 6]: their x, y, heading now and before; before: the previous view; wet: 0 draws no mirror; lit: how many of the lamps, the nearest,
+    shine on the street.
     """
 
     lamps: np.ndarray = field(default_factory=lambda: _table(6))
@@ -53,6 +54,7 @@ class Surroundings:
     moves: np.ndarray = field(default_factory=lambda: _table(6))
     before: View | None = None
     wet: float = 0.0
+    lit: int = LIT
 
 
 class Rasterizer:
@@ -86,7 +88,7 @@ class Rasterizer:
             self.shadows.update(standing, moving, middle, light.sun_direction, library)
             shadow, matrix = self.shadows.depth, self.shadows.matrix
         emission = np.asarray(light.emission, F)
-        lamps, beams = nearest(np.asarray(around.lamps), view.eye), np.asarray(around.beams, F)
+        lamps, beams = nearest(np.asarray(around.lamps), view.eye, around.lit), np.asarray(around.beams, F)
         boxes = np.asarray(around.boxes, F)
         boxes = boxes[np.argsort(np.hypot(boxes[:, 0] - view.eye[0], boxes[:, 1] - view.eye[1]), kind="stable")[:64]]
 

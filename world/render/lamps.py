@@ -11,10 +11,11 @@ LAMP_REACH = F(28.0)  # m
 BEAM_REACH = F(70.0)
 BEAM_EDGE = F(0.766)  # cosine of the angle from straight ahead beyond which a headlight is dark
 CELL, CELLS = F(4.0), 64  # m, and how many a side, of the grid that says whose shade may lie where
+LIT = 8  # lamps that shine on the street, the nearest
 SHADE = F(0.5)  # m beside a vehicle that are still darker
 
 
-def nearest(lamps: np.ndarray, eye: np.ndarray, count: int = 8) -> np.ndarray:
+def nearest(lamps: np.ndarray, eye: np.ndarray, count: int = LIT) -> np.ndarray:
     """The `count` lamps float [L, 6] (x, y, z of the light, RGB) that are nearest to the eye, float32."""
     away = np.hypot(lamps[:, 0] - eye[0], lamps[:, 1] - eye[1])
     return np.ascontiguousarray(lamps[np.argsort(away, kind="stable")[:count]], np.float32)

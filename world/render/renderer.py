@@ -17,11 +17,12 @@ from world.render.assets.agents import agents_mesh
 from world.render.assets.props import LAMP_ARM, LAMP_HEIGHT
 from world.render.assets.signals import signal_mesh
 from world.render.atlas import Library
-from world.render.camera import Rig, View, view
+from world.render.camera import Pose, Rig, View, view
 from world.render.draw import Part, Rasterizer, Surroundings
 from world.render.gbuffer import GBuffer
 from world.render.library import EMISSIONS, MATERIALS
 from world.render.light import Light, light, sun_position
+from world.render.lookout import middle, outside, within
 from world.render.mesh import Mesh, placed
 from world.render.painter import Painter, gains, relit
 from world.render.shading import shade
@@ -37,6 +38,10 @@ _VEHICLES = [int(kind) for kind in VEHICLES]
 PLACES = 6  # whose tiles are kept: the towns that seeds choose among, and one more
 HEADLIGHT, DAZZLE = 0.65, 0.07  # m above the ground; share of a low beam's strength that is seen from above its edge
 BEAMS = 5  # vehicles whose headlights light the street, our own among them
+MOST_LAMPS, MOST_BEAMS = (
+    64,
+    12,
+)  # of street lamps and vehicles, likewise, for a camera that is not on our car and may see them from above
 BEFORE, ASIDE = (
     0.12,
     0.36,
@@ -106,9 +111,31 @@ class Renderer:
         known: the gains of that one's picture, of the same size. They move along with what stands there, and the painter is not asked again: good enough for a
         twentieth of a second.
         """
-        scenery, amounts = self.assemble(state, rig, row, before), state.amounts[row]
-        eye, now = scenery.view, scenery.light
-        around = scenery.around
+        return self._shot(self.assemble(state, rig, row, before), state, row, known)
+
+    def look(self, state: SceneState, rig: Rig, pose: Pose, row: int = 0) -> Shot:
+        """One drive from a camera that is not on our car, where that stands among the others."""
+        seen, aboard = outside(state, pose, row), within(state, pose, row)
+        scenery = self.assemble(seen, pose.mounted(rig))
+        around, ego, agents = scenery.around, seen.ego[0].copy(), seen.agents[0]
+        if aboard:
+            around.beams[:1] = _beams(state.ego[row], agents, 1)  # the camera turns, our headlights do not
+        else:
+            ego["x"], ego["y"] = x, y = middle(pose)
+            lamps = _lamps(seen.places[0], x, y) if scenery.light.lamps_on else around.lamps
+            beams = _beams(ego, agents, MOST_BEAMS) if scenery.light.headlights_on else around.beams
+            beams[:1, 5] = 0.0  # our car's are among the others'
+            scenery = replace(scenery, around=replace(around, lamps=lamps, beams=beams, lit=MOST_LAMPS))
+        return self._shot(scenery, seen)
+
+    def ready(self, state: SceneState, pose: Pose, row: int = 0) -> bool:
+        """Whether all that stands before a pose is there to be drawn; if not, a little more of it is made."""
+        tiles = self._tiles(state.places[row])
+        steep = math.degrees(abs(pose.pitch)) > STEEP
+        return tiles.ready(pose.x, pose.y, pose.yaw) and (not steep or tiles.ready(pose.x, pose.y, pose.yaw + math.pi))
+
+    def _shot(self, scenery: Scenery, state: SceneState, row: int = 0, known: np.ndarray | None = None) -> Shot:
+        eye, now, around, amounts = scenery.view, scenery.light, scenery.around, state.amounts[row]
         gbuffer = self._rasterizer.draw(scenery.parts, eye, now, around)
         plain = radiance = shade(gbuffer, eye, now, amounts, around.lamps, around.beams)
         if self.painter is not None:
@@ -247,11 +274,11 @@ def _shining(around: Surroundings, now: Light, ego: np.void) -> np.ndarray:
     return np.concatenate([down, towards_us]).astype(np.float32)
 
 
-def _beams(ego: np.void, agents: np.ndarray) -> np.ndarray:
+def _beams(ego: np.void, agents: np.ndarray, most: int = BEAMS) -> np.ndarray:
     """Headlights: one for our car, and two for each of the nearest others."""
     lit = agents[np.isin(agents["kind"], _VEHICLES) & (agents["lights"] & int(Lights.HEAD) > 0)]
     away = np.hypot(lit["x"] - ego["x"], lit["y"] - ego["y"])
-    lit = np.repeat(lit[np.argsort(away, kind="stable")[: BEAMS - 1]], 2)
+    lit = np.repeat(lit[np.argsort(away, kind="stable")[: most - 1]], 2)
     out = np.ones((len(lit) + 1, 6), np.float32)
     heading = np.concatenate([[ego["heading"]], lit["heading"]])
     out[:, 3], out[:, 4] = np.cos(heading), np.sin(heading)

@@ -68,11 +68,7 @@ class Tiles:
     def near(self, x: float, y: float, heading: float) -> list[Piece]:
         """All that may be seen, or throws shadows on what is seen, from a pose."""
         cos, sin = math.cos(heading), math.sin(heading)
-        out = list(self._far)
-        # A street is in the tile of its middle, from which it may reach far.
-        ways, reach = self._extents[:, :2] - (x, y), self._extents[:, 2]
-        near = (np.hypot(*ways.T) <= REACHES[2] + reach) & (ways @ (cos, sin) >= -BEHIND - reach)
-        out += [self._road(self._ways[k]) for k in np.flatnonzero(near)]
+        out = self._far + [self._road(cell) for cell in self._roads_near(x, y, heading)]
         dx, dy = self._middles[:, 0] - x, self._middles[:, 1] - y
         away, ahead = np.hypot(dx, dy), dx * cos + dy * sin
         soon: tuple[int, int, int] | None = None
@@ -89,6 +85,28 @@ class Tiles:
         if soon is not None:
             self._piece(soon)
         return out
+
+    def ready(self, x: float, y: float, heading: float) -> bool:
+        """Whether all that `near` gives is there already; if not, one tile more is made, so that whoever leaps to a place need not wait for all of it at once."""
+        for cell in self._roads_near(x, y, heading):
+            if cell not in self._paved:
+                self._road(cell)
+                return False
+        ways = self._middles - (x, y)
+        away = np.hypot(*ways.T)
+        wanted = (away <= REACHES[2]) & (ways @ (math.cos(heading), math.sin(heading)) >= -BEHIND - SIZE / 2)
+        for k in np.flatnonzero(wanted):
+            if (key := (*self._cells[k], _detail(away[k]))) not in self._kept:
+                self._piece(key)
+                return False
+        return True
+
+    def _roads_near(self, x: float, y: float, heading: float) -> list[tuple[int, int]]:
+        """Tiles whose streets may be seen from a pose; a street is in the tile of its middle, from which it may reach far."""
+        ways, reach = self._extents[:, :2] - (x, y), self._extents[:, 2]
+        ahead = ways @ (math.cos(heading), math.sin(heading))
+        near = (np.hypot(*ways.T) <= REACHES[2] + reach) & (ahead >= -BEHIND - reach)
+        return [self._ways[k] for k in np.flatnonzero(near)]
 
     def _keep(self, before: Tiles) -> None:
         cells = {key[:2] for key in before._kept} | set(before._paved)
