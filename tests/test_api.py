@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import math
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
