@@ -16,12 +16,14 @@ from bridge.recorder import LastMinute
 from bridge.session import Session
 from bridge.snapshot import Wish
 from bridge.timeline import Timeline
+from world.controls import FPS
 from world.dream import AnyDream
 from world.frame import Frame
 from world.scene_world import SceneDream
 
 NOT_YOURS = "You are a guest in this dream, and only its host can do that; open the page in another tab for a dream of your own."
 OVER = "The host's dream is over; reload the page to begin one of your own."
+APART = 3 * FPS  # frames after which another touch is told again
 TOUCHED = "The two cars touched: yours and {}."
 
 
@@ -37,7 +39,7 @@ class Guest(Session):
         self._conversation = Conversation(drive, self._recorder)
         self._host, self._wish = host, Wish(drive.frame.control, False, ())
         self._events = (0, 0)  # numbers of the host's running event and of ours
-        self._touching = self.over = False
+        self._apart, self.over = APART, False  # frames since the two cars touched; whether it is over
         host.companion = self
         host.watch(host.here)
         self.begin_tick()
@@ -115,10 +117,10 @@ class Guest(Session):
         self.take(self._wish, frame)
         contacts = (int(host.state_now.ego["contact"][0]), int(host.seat.ego["contact"][0]))
         touching = host.seat.id in contacts
-        if touching and not self._touching:
+        if touching and self._apart >= APART:
             self.tell(TOUCHED.format("the host's"))
             self._host.tell(TOUCHED.format("your guest's"))
-        self._touching = touching
+        self._apart = 0 if touching else self._apart + 1
         return frame
 
     def board(self) -> None:
@@ -130,7 +132,7 @@ class Guest(Session):
             self.end(f"The host began another dream without you. {explain(error)}")
             return
         self._drive.go_on_from(drive.dream, drive.frame, drive.timeline, drive.scene)
-        self._events, self._touching = (0, 0), False
+        self._events, self._apart = (0, 0), APART
         self._wish = Wish(drive.frame.control, False, ())
         self._renew()
         self.tell("The host began another dream, and you drive along in it.")
