@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
+from bridge.errors import DataError
 from bridge.keyboard import Bindings, Keyboard
 from bridge.pedals import Pedals
 from bridge.snapshot import Beginning, Wish
@@ -54,6 +55,15 @@ class Drive:
         self.dream, self.frame, self.timeline, self.scene = dream, frame, timeline, scene
         self.pedals, self.by_keys = Pedals(), False
         self.keyboard = None if dream.model.driving else Keyboard(dream.model.inputs, self._bindings)
+
+    def beside(self) -> Drive:
+        """Of a second car in the same dream. DataError where there is no place for one."""
+        if not isinstance(self.dream, SceneDream):
+            raise DataError("This dream is pictures alone and has one seat; begin a dream of your own.")
+        other, dream = copy.copy(self), self.dream.beside()
+        assert dream.frame is not None
+        other.go_on_from(dream, dream.frame, self.timeline.beside(), self.scene)
+        return other
 
     def fork(self) -> Drive:
         """The same past, seed and plan: left alone, it would go on as this one does."""

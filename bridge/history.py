@@ -33,6 +33,9 @@ from world.controls import FPS, Control
 SPACING = 5 * FPS  # frames from key to key, doubled whenever there are more than MOST_KEYS
 MOST_KEYS = 96
 HEAD = 8  # bytes before a record: how long its parts are
+TOGETHER = (
+    "A guest drove along there, and nobody can drive that again alone; branch before they came or after they left."
+)
 Tell = Callable[[str], None]
 
 
@@ -59,6 +62,7 @@ class History:
         self.first = 0
         self._places, self._end = array("Q"), 0  # where each frame's record lies
         self._speed, self._seen, self._yaw = array("f"), array("f"), array("f")
+        self._together = array("B")  # whether a guest drove along then
         self._keys: dict[int, tuple[int, int]] = {}  # index -> place, length
         self._free: list[tuple[int, int]] = []  # places of keys that were given up
         self._gap = self._spacing
@@ -83,8 +87,11 @@ class History:
                 self._begin()
                 self.first = index
             self._said += [one for one in told.said if not any(one is known for known in self._said[-200:])]
+            together = self.session.companion is not None
+            alone_again = bool(self._together and self._together[-1]) and not together
             self._append(moment)
-            if other or index - max(self._keys, default=-self._gap) >= self._gap:
+            self._together.append(together)
+            if other or alone_again or index - max(self._keys, default=-self._gap) >= self._gap:
                 self._add_key(index, pack(self.session))
         except (OSError, ValueError) as error:  # ValueError: it was closed meanwhile
             if self._failed:
@@ -113,6 +120,8 @@ class History:
             if key is None or index > self.last:
                 raise self._no_such(index)
             data = self._read(*self._keys[key])
+        if any(self._together[key - self.first : index + 1 - self.first]):
+            raise SessionError(TOGETHER)
         records = [self._record(number)[0] for number in range(key + 1, index + 1)]
         said, moments = list(self._said), other.clip().moments
         unpack(other, data)
@@ -137,7 +146,7 @@ class History:
 
     def graft(self, at: int, branch: History) -> None:
         """From the frame after `at` on, what `branch` saw takes the place of what was here. Called as `see` is."""
-        for values in (self._places, self._speed, self._seen, self._yaw):
+        for values in (self._places, self._speed, self._seen, self._yaw, self._together):
             del values[at + 1 - self.first :]
         with self._lock:
             self._free += [place for index, place in self._keys.items() if index > at]
@@ -150,6 +159,7 @@ class History:
             self._speed.append(branch._speed[offset])
             self._seen.append(branch._seen[offset])
             self._yaw.append(branch._yaw[offset])
+            self._together.append(branch._together[offset])
         self.session, self._dream = branch.session, branch.session.dream
         self._add_key(self.last, pack(self.session))
         branch.close()

@@ -115,7 +115,8 @@ class Loop:
         began = time.perf_counter()
         dreamt = step(begun, self._step_all, self._guard)
         if dreamt:
-            self.pace.took(len(dreamt), time.perf_counter() - began)
+            pictures = len(dreamt) + sum(session.companion is not None for session in dreamt)
+            self.pace.took(pictures, time.perf_counter() - began)
         for changed in sessions.values():
             changed()
         if dreamt:

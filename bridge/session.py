@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -41,7 +41,19 @@ KEYS_ALONE = (
     "This world knows no roads, weather or events, and nobody who drives; it obeys the keys: W A S D or the arrows."
 )
 
+ACCOMPANIED = "A guest drives along; branch when they have left."
+
 Given = TypeVar("Given")
+
+
+class Companion(Protocol):
+    """A second person who drives along (`bridge.guest.Guest`), as the loop's side of the host's session needs it."""
+
+    here: bool
+
+    def steer(self) -> None: ...
+    def follow(self) -> Frame: ...
+    def board(self) -> None: ...
 
 
 class Session:
@@ -70,6 +82,8 @@ class Session:
     def _join(self, mailbox: Mailbox, drive: Drive, recorder: LastMinute) -> None:
         self._mailbox, self._drive, self._recorder = mailbox, drive, recorder
         self.began: Callable[[], object] | None = None
+        self.companion: Companion | None = None
+        self.here = True  # whether this session's person is there
 
     # -- a person's side ----------------------------------------------------------------------------------------------
 
@@ -110,8 +124,9 @@ class Session:
         self._snapshot = replace(self._snapshot, paused=on)
 
     def watch(self, on: bool) -> None:
-        """Whether anybody is there to see it; while nobody is, it stands still, paused or not."""
-        self._mailbox.watched = on
+        """Whether its person is there to see it; while nobody is, nor a companion, it stands still, paused or not."""
+        self.here = on
+        self._mailbox.watched = on or (self.companion is not None and self.companion.here)
 
     def step_once(self) -> None:
         """One frame on while paused."""
@@ -193,14 +208,20 @@ class Session:
     def fork(self) -> Session:
         """A second drive with the same past, seed and plan: left alone, it would go on as this one does.
 
-        Call it while the loop stands still.
+        Call it while the loop stands still. SessionError while a guest drives along.
         """
+        if self.companion is not None:
+            raise SessionError(ACCOMPANIED)
         other = object.__new__(Session)
         drive = self._drive.fork()
         other._join(self._mailbox.fork(), drive, self._recorder.fork(drive.dream))
         other._conversation = self._conversation.fork(drive, other._recorder)
         other._publish()
         return other
+
+    def beside(self) -> Drive:
+        """A drive from a second car in this one's dream. DataError where there is no place for one."""
+        return self._drive.beside()
 
     # -- the loop's side ----------------------------------------------------------------------------------------------
 
@@ -280,11 +301,13 @@ class Session:
 
         None when the driver cannot say: then the drive is paused at its last good frame and a sentence says why.
         """
-        keys = self._mailbox.keys
-        state = self._drive.plan(keys)
-        if self._drive.keyboard is None:
-            self._conversation.follow(state)
         try:
+            if self.companion is not None:
+                self.companion.steer()
+            keys = self._mailbox.keys
+            state = self._drive.plan(keys)
+            if self._drive.keyboard is None:
+                self._conversation.follow(state)
             return self._drive.wish(state, keys)
         except DataError as error:
             self._stand(error)
@@ -304,6 +327,8 @@ class Session:
         """The frame that was wished for, where the dream has been stepped already, together with others."""
         self._drive.take(wish, frame)
         self._recorder.add(Moment(frame, wish.by_keys, wish.steps))
+        if self.companion is not None:
+            self.companion.follow()
         self._publish()
 
     def tick(self) -> Frame | None:
@@ -341,6 +366,8 @@ class Session:
         self._conversation.renew()
         self._recorder.begin(self._drive.dream, self._drive.scene, self._drive.frame)
         self._publish()
+        if self.companion is not None:
+            self.companion.board()
         if self.began is not None:
             self.began()
 

@@ -150,6 +150,18 @@ class Timeline:
             if entry.status == "running" and entry.step.name in TURNS:
                 self._end(entry, "timed_out", reason)
 
+    def give_way(self, group: str) -> None:
+        """What runs of that kind ends: another person's, in the same scene, takes its place."""
+        for entry in self._open():
+            if entry.status == "running" and entry.step.group == group:
+                self._end(entry, "cancelled", "another's took its place")
+
+    def beside(self) -> Timeline:
+        """Of another person in the same scene: weather and time of day are one for both, whoever changes them."""
+        other = Timeline()
+        other._weather, other._time = self._weather, self._time
+        return other
+
     def tick(self, frame: Frame, keys_held: bool = False) -> TimelineState:
         """Takes in the newest frame; says what the next one is to be told."""
         self._frame += 1
@@ -195,6 +207,12 @@ class Timeline:
             round(self._speed.value * 3.6),
             pending,
         )
+
+    @property
+    def event_running(self) -> int:
+        """The number of the event step that runs; 0: none."""
+        running = self._running("event")
+        return running.number if running is not None else 0
 
     @property
     def busy(self) -> bool:

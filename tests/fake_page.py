@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +263,14 @@ class FakeDrive:
         return Saved(video, sidecar, self.frame.index / 10)
 
     most_bytes = 1000
+    host: FakeDrive | None = None  # in whose dream it is a guest
+
+    @property
+    def guest(self) -> bool:
+        return self.host is not None
+
+    def invite(self) -> None:
+        self.calls.append(("invite",))
 
     def keep(self) -> Path:
         path = self.clips / "drive.dream"
@@ -295,15 +304,18 @@ class FakeDreamer:
         self.lock = threading.Lock()
         self.places = 0
 
-    def admit(self) -> Callable[[Callable[[], None]], FakeDrive]:
+    def admit(self, host: Any = None) -> Callable[[Callable[[], None]], FakeDrive]:
         with self.lock:
+            if any(drive.host is host and ("close",) not in drive.calls for drive in self.drives if host is not None):
+                raise LucidriveError("Somebody drives along there already, and a dream has one seat for a guest.")
             if self.places >= self.most:
                 raise LucidriveError("This machine is full: it dreams for three tabs at most; close one.")
             self.places += 1
-        return self._begin
+        return partial(self._begin, host)
 
-    def _begin(self, changed: Callable[[], None]) -> FakeDrive:
+    def _begin(self, host: FakeDrive | None, changed: Callable[[], None]) -> FakeDrive:
         self.drives.append(FakeDrive(self.clips, changed, self._ended))
+        self.drives[-1].host = host
         return self.drives[-1]
 
     def _ended(self) -> None:

@@ -77,6 +77,26 @@ class Calls:
         return {"token": visit.token} | await look_at(visit)
 
     @answered
+    async def invite(self, token: str) -> str:
+        """Let somebody drive along in this dream; the answer is what `join`, or the page's address with #join= and it, takes.
+
+        Args:
+            token: Of the dream.
+        """
+        return (await self.visits.call(token)).invite()
+
+    @answered
+    async def join(self, invitation: str) -> dict:
+        """Take the second seat in somebody's dream: a car of its own in the same streets. The token in the answer names it in every
+        other call.
+
+        Args:
+            invitation: As `invite` gives it.
+        """
+        visit = await self.visits.join(invitation)
+        return {"token": visit.token} | await look_at(await self.visits.call(visit.token))
+
+    @answered
     async def close_dream(self, token: str) -> str:
         """End a dream. Its saved clips stay on the disk.
 

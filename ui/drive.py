@@ -237,6 +237,15 @@ class Drive(Protocol):
         """More than such a file takes."""
         ...
 
+    @property
+    def guest(self) -> bool:
+        """Whether it is a second car in somebody else's dream."""
+        ...
+
+    def invite(self) -> None:
+        """LucidriveError where nobody can drive along here."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -275,9 +284,9 @@ class Dreamer(Protocol):
         """Plan words that the weights have learnt; None when they do not say."""
         ...
 
-    def admit(self) -> Callable[[Callable[[], None]], Drive]:
+    def admit(self, host: Drive | None = None) -> Callable[[Callable[[], None]], Drive]:
         """A place for one more dream, at once, and a LucidriveError where there is none. Calling it with `changed` begins the
-        dream, which takes a while; it must be called.
+        dream, which takes a while; it must be called. host: whose dream it is to be a second car in.
         """
         ...
 

@@ -24,8 +24,9 @@ from bridge.loop import Loop, percentile
 from bridge.profiles import EMBEDDED
 from bridge.session import Session
 from ui.budget import memory_of
-from ui.drive import Measures, Memory
+from ui.drive import Drive, Measures, Memory
 from ui.live_drive import LiveDrive, Workshop
+from ui.live_guest import GuestDrive
 from ui.places import offered, picture_of
 from world.controls import DT, Control, Event, Side, TimeOfDay, Weather
 from world.dream import AnyWorld, is_scene, open_dream, step_all
@@ -183,8 +184,8 @@ class LiveDreamer:
         seen = self.model.vocabulary
         return seen | BY_SPEED if seen else None
 
-    def admit(self) -> Callable[[Callable[[], None]], LiveDrive]:
-        """BusyError where one more dream would be too many, or would slow all others down below ten frames a second;
+    def admit(self, host: Drive | None = None) -> Callable[[Callable[[], None]], LiveDrive]:
+        """host: of a guest. BusyError where one more dream would be too many, or would slow all others down below ten frames a second;
         NoRoomError where memory has no place for it.
         """
         with self._lock:
@@ -200,6 +201,9 @@ class LiveDreamer:
                 )
             lease = self.ledger.reserve(DREAM, self.dream_size)
             self._open += 1
+        if host is not None:
+            assert isinstance(host, LiveDrive)
+            return partial(self._seat, lease, host)
         return partial(self._begin, lease, others)
 
     def open(self, changed: Callable[[], None]) -> LiveDrive:
@@ -219,6 +223,19 @@ class LiveDreamer:
         if others:
             session.tell(f"{others + 1} tabs share this machine now, and each dreams the slower for it.")
         return LiveDrive(session, self._shop, lease, changed, self._ended)
+
+    def _seat(self, lease: Lease, host: LiveDrive, changed: Callable[[], None]) -> GuestDrive:
+        """A second car in a dream. SessionError, DataError where there is no place for it."""
+        try:
+            with ExitStack() as undo:
+                undo.enter_context(lease)
+                drive = GuestDrive(host, lease, changed, self._ended)
+                lease.commit()
+                undo.pop_all()
+        except BaseException:
+            self._ended()
+            raise
+        return drive
 
     @property
     def alive(self) -> bool:

@@ -15,11 +15,12 @@ from bridge.budget.rescue import Rescue
 from bridge.corrections import keep
 from bridge.disk import free_name, write_whole
 from bridge.errors import DataError, SessionError
+from bridge.guest import Guest
 from bridge.history import History, Past
 from bridge.loop import Loop
 from bridge.recorder import jpeg
 from bridge.recording import Recorder
-from bridge.session import Session, stem
+from bridge.session import ACCOMPANIED, Session, stem
 from bridge.snapshot import Beginning
 from bridge.state import SUFFIX, pack, unpack
 from ui.drive import Chip, Note, Saved, Start, View
@@ -35,6 +36,8 @@ from world.scene_world import SceneDream, SceneWorld
 FORK_WAIT = 30.0  # seconds a fork may wait for the loop
 READ_WAIT = 60.0  # the same for a sentence to be read
 BEGIN_WAIT = 60.0  # the same for a beginning: a place is built first
+LEFT = "The host has left; their car drives on by itself, and the dream goes on for a while."
+BACK = "The host is back."
 NO_FUTURE = "There is no such future; fork the drive first."
 
 
@@ -156,13 +159,25 @@ class LiveDrive:
         for session in self._sessions():
             session.sharpen(steps)
 
+    @property
+    def guest(self) -> bool:
+        return False
+
+    def invite(self) -> None:
+        if not isinstance(self.session.dream, SceneDream):
+            raise SessionError("This dream is pictures alone and has one seat; nobody can drive along.")
+
     def watch(self, on: bool) -> None:
+        if on != self.session.here:
+            self._tell_guest(BACK if on else LEFT)
         self.session.watch(on)
         if self._futures:
             self._together(lambda session: session.watch(on))
 
     def pause(self, on: bool) -> None:
         if not self._futures:
+            if on != self.session.snapshot().paused:
+                self._tell_guest(f"The host {'paused the dream' if on else 'goes on'}.")
             self.session.pause(on)
             return
         self._together(lambda session: session.pause(on))
@@ -209,6 +224,8 @@ class LiveDrive:
         return scene, Control(**told) if told else None
 
     def fork(self, index: int | None, count: int) -> None:
+        if self.session.companion is not None:
+            raise SessionError(ACCOMPANIED)
         self.keep_future(0)
         stood = self.session.snapshot().paused
         self.session.pause(True)
@@ -291,11 +308,17 @@ class LiveDrive:
             return
         self._closed = True
         self.keep_future(0)
+        if isinstance(self.session.companion, Guest):
+            self.session.companion.end()
         self.shop.loop.remove(self.session)
         self._recorder.close()
         self._history.close()
         self._lease.release()
         self._ended()
+
+    def _tell_guest(self, sentence: str) -> None:
+        if isinstance(self.session.companion, Guest):
+            self.session.companion.tell(sentence)
 
     # -- within -------------------------------------------------------------------------------------------------------
 

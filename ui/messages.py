@@ -1,7 +1,7 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
 Up (JSON): say, plan, choose, wrong, keys, pause, step, camera, quality, reset, begin, begin_in, fork, keep_future, drop_futures, save,
-save_all, keep, seen, here. Down (JSON): hello, state, note, clip, kept, measures, around, there. Down (binary): a picture, a 44-byte little-endian
+save_all, keep, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
     uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 zero
@@ -165,6 +165,11 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Invite:
+    """Somebody else is to drive along: the page asks for a link's token."""
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The page has received the picture with this index; the next may be sent."""
 
@@ -179,7 +184,7 @@ class Here:
 
 
 Order = Reset | Begin | BeginIn | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
-Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Quality | Seen | Here | Order
+Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Quality | Invite | Seen | Here | Order
 
 
 def parse_message(text: str) -> Message:
@@ -224,6 +229,8 @@ def parse_message(text: str) -> Message:
             return Save()
         case "keep", {**rest} if not rest:
             return Keep()
+        case "invite", {**rest} if not rest:
+            return Invite()
     raise MessageError(UNKNOWN)
 
 

@@ -29,6 +29,8 @@ def act(visit: Visit, message: Message) -> None:
             drive.step()
         case messages.Quality(steps):
             drive.quality(steps)
+        case messages.Invite():
+            visit.invite()
         case _:
             raise AssertionError(f"{message} takes longer than that")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from world.dynamics.way_ahead import line_ahead
 from world.scene.hd_map import HDMap
-from world.scene.objects import VEHICLES, Kind
+from world.scene.objects import DRIVEN, VEHICLES, Kind
 from world.scene.state import Place, SceneState
 
 BEND = 0.12  # rad that a line turns between two points which are kept
@@ -33,7 +33,8 @@ class Streets:
 @dataclass(frozen=True, slots=True)
 class Around:
     """A moment on the map. version: of the streets; index: of the frame; car: x, y and heading in hundredths of a radian, 0 east,
-    left positive; ahead: the line that it is to follow; people: on foot, animals among them.
+    left positive; ahead: the line that it is to follow; people: on foot, animals among them; other: as `car`, of the one that another
+    person drives, empty where there is none.
     """
 
     version: int
@@ -42,6 +43,7 @@ class Around:
     ahead: Flat
     vehicles: Flat
     people: Flat
+    other: Flat = ()
 
 
 def version_of(place: Place) -> int:
@@ -54,15 +56,21 @@ def streets_of(place: Place) -> Streets:
 
 def around(state: SceneState, index: int, row: int = 0) -> Around:
     """Of one drive of the batch, at its frame `index`."""
-    ego, agents = state.ego[row], state.agents[row]
+    ego, driven = state.ego[row], state.agents[row]["role"] == DRIVEN
+    agents, others = state.agents[row][~driven], state.agents[row][driven]
     return Around(
         version_of(state.places[row]),
         index,
-        (*_flat(ego["x"], ego["y"]), round(100 * float(ego["heading"]))),
+        _posed(ego),
         _flat(*line_ahead(state, row).T),
         _of_kind(agents, VEHICLES),
         _of_kind(agents, LIVING),
+        _posed(others[0]) if len(others) else (),
     )
+
+
+def _posed(car: np.void) -> Flat:
+    return (*_flat(car["x"], car["y"]), round(100 * float(car["heading"])))
 
 
 def _of_kind(agents: np.ndarray, kinds: Iterable[Kind]) -> Flat:

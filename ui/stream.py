@@ -37,6 +37,7 @@ AROUND_SECONDS = 1 / 3  # and at most, who is where on its map
 RATE, BURST = 20.0, 40.0  # messages a second besides keys and receipts
 MAX_MESSAGE = 64 * 1024  # bytes; the server closes the socket on more
 MOST_NAME = 64  # characters of what a browser calls itself
+REFUSED = 4002  # and where an invitation opens no seat: the page says why, and does not ask again
 TAKEN = 4001  # the socket's code where another connection has taken the dream over
 CLOSING_SECONDS = 2.0  # an old connection may be one that nobody hears any more
 
@@ -70,13 +71,17 @@ class Lane:
 async def serve_dream(visits: Visits, socket: WebSocket) -> None:
     """One WebSocket, from its handshake to its end."""
     await socket.accept()
+    invitation = socket.query_params.get("join", "")[:MOST_NAME]
     try:
         visit = await visits.enter(
-            socket.query_params.get("resume"), socket, socket.query_params.get("browser", "")[:MOST_NAME]
+            socket.query_params.get("resume"),
+            socket,
+            socket.query_params.get("browser", "")[:MOST_NAME],
+            invitation,
         )
     except LucidriveError as error:
         await socket.send_text(messages.encode_json("note", text=str(error), kind="error"))
-        await socket.close(1013, "The dream could not begin.")
+        await socket.close(REFUSED if invitation else 1013, "The dream could not begin.")
         return
     stream = Stream(visit, visits.dreamer, socket)
     tasks = tuple(map(asyncio.create_task, (stream.receive(), stream.send(), stream.look())))
@@ -163,6 +168,8 @@ class Stream:
             return
         if not isinstance(message, get_args(messages.Order)):
             orders.act(self.visit, message)
+            if isinstance(message, messages.Invite):
+                self.news.append(messages.encode_json("invited", invitation=self.visit.invitation))
             self.visit.wake.set()
             return
         if self.works:
@@ -236,6 +243,7 @@ class Stream:
             "scene_world": self.dreamer.scene_world,
             "pictures": self.dreamer.begins_in_pictures,
             "camera": messages.camera_fields(self.dreamer.camera),
+            "guest": self.drive.guest,
         }
         await self.socket.send_text(messages.encode_json("hello", **hello))
         while True:

@@ -28,6 +28,10 @@ CALL_SECONDS = 600.0  # how long one that a program drives waits for its next ca
 MOST_CLIPS = 200  # of a tab's, that the page knows of; older ones stay on the disk
 
 
+GUEST_SECONDS = 20.0  # how long a guest's car drives on by itself before it is one of the traffic
+NO_INVITATION = "The dream that this link invites to is over, or the link was not copied whole; reload the page to begin a dream of your own."
+
+
 class VisitError(LucidriveError):
     """A token that names no dream."""
 
@@ -47,7 +51,8 @@ class Visit:
     """A tab and its dream, from the first connection to GRACE_SECONDS after the last, in which the dream stands still.
 
     browser: what its browser calls itself, empty for a program; left: when its tab went (monotonic), None while it is there;
-    asked: whether the tab is to say that it is there, which sets `heard`; tasks: of its connection.
+    asked: whether the tab is to say that it is there, which sets `heard`; tasks: of its connection; invitation: what opens a second seat in
+    its dream, which is no token of its own; host: in whose dream it is a guest.
     """
 
     token: str
@@ -62,6 +67,14 @@ class Visit:
     tasks: tuple[asyncio.Task[None], ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
+    invitation: str | None = None
+    host: Visit | None = None
+
+    def invite(self) -> str:
+        """The token of the link by which somebody may drive along. LucidriveError."""
+        self.drive.invite()
+        self.invitation = self.invitation or secrets.token_urlsafe(16)
+        return self.invitation
 
     def saved(self, saved: Saved, kind: str = "clip") -> Kept:
         """From now on the visit's own."""
@@ -90,9 +103,14 @@ class Visits:
         self.grace = grace
         self.by_token: dict[str, Visit] = {}
 
-    async def enter(self, token: str | None, socket: WebSocket, browser: str = "") -> Visit:
-        """The visit that `token` names; else the one that this browser left; else one with a new dream. LucidriveError if refused."""
-        visit = self.by_token.get(token or "") or self._left_by(browser)
+    async def enter(self, token: str | None, socket: WebSocket, browser: str = "", invitation: str = "") -> Visit:
+        """The visit that `token` names; else a seat in the dream that `invitation` opens; else what this browser left; else one with a
+        new dream. LucidriveError if refused.
+        """
+        visit = self.by_token.get(token or "")
+        if visit is None and invitation:
+            visit = await self.join(invitation)
+        visit = visit or self._left_by(browser)
         if visit is None:
             try:
                 visit = await self._begin()
@@ -110,12 +128,14 @@ class Visits:
 
     def _left_by(self, browser: str) -> Visit | None:
         """What this browser left last."""
-        left = [v for v in self.by_token.values() if browser and v.browser == browser and v.left is not None]
+        left = [
+            v for v in self.by_token.values() if browser and v.browser == browser and v.left is not None and not v.host
+        ]
         return max(left, key=lambda visit: visit.left or 0.0, default=None)
 
     async def _half_open(self, browser: str) -> Visit | None:
         """One of this browser's visits whose tab does not answer any more."""
-        own = [visit for visit in self.by_token.values() if browser and visit.browser == browser]
+        own = [visit for visit in self.by_token.values() if browser and visit.browser == browser and not visit.host]
         answers = await asyncio.gather(*map(self._answers, own))
         return next((visit for visit, answer in zip(own, answers, strict=True) if not answer), None)
 
@@ -135,33 +155,46 @@ class Visits:
             self._wait(visit, CALL_SECONDS)
         return visit
 
+    async def join(self, invitation: str) -> Visit:
+        """A visit with a second car in the dream of whoever invited. VisitError, LucidriveError."""
+        host = next(
+            (v for v in self.by_token.values() if v.invitation and secrets.compare_digest(v.invitation, invitation)),
+            None,
+        )
+        if host is None:
+            raise VisitError(NO_INVITATION)
+        return await self._begin(host)
+
     def of(self, token: str) -> Visit:
         visit = self.by_token.get(token)
         if visit is None:
             raise VisitError("There is no such dream, or it is over; open another.")
         return visit
 
-    async def _begin(self) -> Visit:
+    async def _begin(self, host: Visit | None = None) -> Visit:
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
 
         def changed() -> None:
             with contextlib.suppress(RuntimeError):  # the server has stopped: nobody is left to tell
                 loop.call_soon_threadsafe(wake.set)
 
-        begin = await self._admitted()
+        begin = await self._admitted(host)
         drive = await asyncio.to_thread(begin, changed)
-        visit = Visit(secrets.token_urlsafe(16), drive, wake)
+        visit = Visit(secrets.token_urlsafe(16), drive, wake, host=host)
         self.by_token[visit.token] = visit
         return visit
 
-    async def _admitted(self) -> Callable[[Callable[[], None]], Drive]:
+    async def _admitted(self, host: Visit | None) -> Callable[[Callable[[], None]], Drive]:
         """A place for a dream. Where there is none, those that were left longest ago make room. LucidriveError."""
         while True:
             try:
-                return self.dreamer.admit()  # here and not in a thread: who is refused waits for nobody
+                return self.dreamer.admit(
+                    host and host.drive
+                )  # here and not in a thread: who is refused waits for nobody
             except LucidriveError:
                 before = time.monotonic() - OWN_SECONDS
-                left = [v for v in self.by_token.values() if v.left is not None and v.left <= before]
+                hosts = {v.host for v in self.by_token.values()} | {host}  # whose dreams go on for somebody else
+                left = [v for v in self.by_token.values() if v.left is not None and v.left <= before and v not in hosts]
                 if not left:
                     raise
                 oldest = min(left, key=lambda visit: visit.left or 0.0)
@@ -176,7 +209,7 @@ class Visits:
         visit.tasks, visit.socket, visit.left = (), None, time.monotonic()
         visit.drive.press(frozenset())
         visit.drive.watch(False)
-        self._wait(visit, self.grace)
+        self._wait(visit, self.grace if visit.host is None else min(self.grace, GUEST_SECONDS))
 
     def end(self, token: str) -> None:
         self._wait(self.of(token), None)
@@ -192,7 +225,16 @@ class Visits:
 
     def _end(self, visit: Visit) -> None:
         if self.by_token.pop(visit.token, None) is not None:
-            asyncio.get_running_loop().run_in_executor(None, visit.drive.close)
+            guests = [one for one in self.by_token.values() if one.host is visit]
+            for guest in guests:
+                self._wait(guest, None)
+                self.by_token.pop(guest.token)
+
+            def close() -> None:
+                for one in (visit, *guests):  # a guest is told by its host's end
+                    one.drive.close()
+
+            asyncio.get_running_loop().run_in_executor(None, close)
 
     def clip(self, token: str, name: str) -> Path | None:
         """The file of a clip that this visit saved; its names are kept here and never become paths."""

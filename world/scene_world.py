@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from world.controls import Control
+from world.controls import Command, Control, Event
 from world.driver import Action
 from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark, weights_of
 from world.dynamics.driver import DRIVER, drive
@@ -27,6 +27,8 @@ from world.dynamics.driver import By as DrivenBy
 from world.dynamics.extend import grown_place
 from world.dynamics.growth import asked_from
 from world.dynamics.horizon import Horizon
+from world.dynamics.renumber import moved
+from world.dynamics.seats import Seat, driven_on, given_up, seated, seen_from, swapped, take_seat, touched
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.traffic import FOLDER as TRAFFIC
@@ -51,6 +53,7 @@ from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, sta
 
 By = Literal["usual", "rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
 MOST_TILES, BREATH = 400, 0.001  # made before such a picture is drawn; s between two of them, for whoever waits to draw
+CRUISE = 30 / 3.6  # m/s, of a car that nobody tells anything
 AT_MOST = 0.07  # s for pictures, where two are drawn a tenth of a second
 VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
@@ -211,6 +214,9 @@ class SceneDream:
         self._scene: SceneState | None = None
         self._place, self._horizon = "", Horizon()
         self.traffic = model.traffic
+        self.seat: Seat | None = None  # of another person who drives along
+        self._told: Control | None = None  # what the car in it is told for the next step
+        self._swapped = False  # whether the step under way is taken from there
 
     @property
     def index(self) -> int:
@@ -242,6 +248,7 @@ class SceneDream:
         to begin in, in the street most like it and (default) under its conditions. DataError for what is no picture,
         WeightsError where there is no network that reads it.
         """
+        self.seat = None
         if frames is not None:
             begun = scene_from(frames, self.model.towns, self.seed, speed, control, self.model.rig)
             self._scene = replace(begun, reckless=np.array([self.model.others.reckless]))
@@ -267,14 +274,36 @@ class SceneDream:
 
     def step(self, control: Control) -> Frame:
         """One frame on under `control`."""
-        return self.went(step(self.before(control), [control], self.traffic), control)
+        state, told = self.before(control)
+        return self.went(step(state, [told], self.traffic), control)
 
-    def before(self, control: Control) -> SceneState:
-        """What the next step goes from: the scene as it stands, in streets that may have grown."""
-        return self._horizon.step(self.state_now, control.command)
+    def before(self, control: Control) -> tuple[SceneState, Control]:
+        """What the next step goes from: the scene as it stands, in streets that may have grown; and what it is told.
+
+        Where another person drives along, that car has gone already. An event is played before whoever asked for it: the step
+        is then taken from that seat.
+        """
+        if self.seat is None:
+            return self._horizon.step(self.state_now, control.command), control
+        seat, told, self._told = self.seat, self._told or self._by_itself(self.seat), None
+        seen = seen_from(self.state_now, seat)
+        state = self._horizon.step(self.state_now, control.command, (seen, told.command))
+        if state.places != self.state_now.places:
+            seat = replace(seat, ego=moved(seen, state.places[0]).ego)
+            state = seated(state, seat)
+        self._swapped = control.event <= Event.NONE < told.event
+        if self._swapped:
+            state, seat = swapped(state, seat)
+            control, told = told.with_(weather=control.weather, time=control.time), control
+        self.seat = driven_on(state, seat, told)
+        return seated(state, self.seat), control
 
     def went(self, after: SceneState, control: Control) -> Frame:
         """The frame after a step that was taken elsewhere, as in a batch, from what `before` gave."""
+        if self.seat is not None:
+            after, self.seat = touched(after, self.seat)
+            if self._swapped:
+                after, self.seat = swapped(after, self.seat)
         before, self._scene = self.state_now, after
         both = self.smooth and self._seconds * (1 + self._share) < AT_MOST
         return self._publish(control, self.index + 1, before if both else None)
@@ -282,6 +311,36 @@ class SceneDream:
     def drive(self, command: int, target_speed: float) -> Action:
         """What the driver would do now, given a command and a target speed in m/s."""
         return Action(*drive(self.state_now, command, target_speed, by=self.model.driver))
+
+    # -- a second person ----------------------------------------------------------------------------------------------
+
+    def beside(self) -> SceneDream:
+        """The same drive from a second car, which from now on goes along; it is to be shown every step by `show`. DataError where there is no place for it."""
+        if self.seat is not None:
+            raise DataError("Somebody drives along here already, and there is one seat; begin a dream of your own.")
+        frame, (self._scene, self.seat) = self.frame, take_seat(self.state_now)
+        assert frame is not None
+        other = SceneDream(self.model, self.seed, self.steps, self.smooth)
+        other._place, other._scene = self._place, seen_from(self._scene, self.seat)
+        other._publish(frame.control, frame.index)
+        return other
+
+    def tell(self, control: Control) -> None:
+        """What the car beside ours is told for the next step; without, it drives by itself."""
+        self._told = control
+
+    def show(self, other: SceneDream, control: Control) -> Frame:
+        """The newest step from the car beside ours, as the next frame of the dream that `beside` gave."""
+        assert self.seat is not None
+        return other.went(seen_from(self.state_now, self.seat), control)
+
+    def alone(self) -> None:
+        """From here on the car beside ours is one of the traffic."""
+        self._scene, self.seat = given_up(self.state_now), None
+
+    def _by_itself(self, seat: Seat) -> Control:
+        steer, accel = drive(seen_from(self.state_now, seat), int(Command.FOLLOW), CRUISE, by=self.model.driver)
+        return Control(steer=steer, accel=accel)
 
     @property
     def remark(self) -> str:
@@ -322,6 +381,7 @@ class SceneDream:
         """From here on as `fork` stands."""
         self.frame, self._scene, self._place, self._known = fork.frame, fork._scene, fork._place, fork._known
         self._horizon, self.traffic = fork._horizon.fork(), fork.traffic
+        self.seat, self._told, self._swapped = fork.seat, fork._told, fork._swapped
 
     def reseed(self, seed: int) -> None:
         """From here on another of the futures that this past may have."""
@@ -330,8 +390,8 @@ class SceneDream:
             self._scene = replace(self._scene, seed=np.array([seed], np.uint64))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that the next frames depend on: the record's fields as bytes, and plain values for JSON."""
-        scene, frame = self.state_now, self.frame
+        """All that the next frames depend on: the record's fields as bytes, and plain values for JSON. A car beside ours is one of the traffic there."""
+        scene, frame = given_up(self.state_now), self.frame
         assert frame is not None
         tensors = {name: torch.frombuffer(bytearray(part), dtype=torch.uint8) for name, part in to_bytes(scene).items()}
         values = {
@@ -404,7 +464,8 @@ def step_scenes(dreams: Sequence[SceneDream], controls: Sequence[Control]) -> li
     learnt = [n for n, dream in enumerate(dreams) if dream.traffic is not None]
     for traffic in {id(dreams[n].traffic): dreams[n].traffic for n in learnt}.values():
         rows = [n for n in learnt if dreams[n].traffic is traffic]
-        after = step(stack([dreams[n].before(controls[n]) for n in rows]), [controls[n] for n in rows], traffic)
+        states, told = zip(*(dreams[n].before(controls[n]) for n in rows), strict=True)
+        after = step(stack(states), told, traffic)
         frames |= {n: dreams[n].went(after.row(row), controls[n]) for row, n in enumerate(rows)}
     return [
         frames[n] if n in frames else dream.step(control)

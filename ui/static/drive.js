@@ -5,6 +5,7 @@ import { Camera } from "./camera.js";
 import { Futures } from "./futures.js";
 import "./gradio.js";
 import { onLanguage, refresh, relabel, t } from "./i18n.js";
+import { invite } from "./invite.js";
 import { Keep } from "./keep.js";
 import { Keys, typing } from "./keys.js";
 import { RoadMap } from "./map.js";
@@ -87,6 +88,8 @@ function mount(root) {
       keep.all(message.kept);
       if (message.known) pads.offer(new Set(message.known));
       root.classList.toggle("keyed", !message.driving);
+      root.classList.toggle("guest", message.guest);
+      find("invite").hidden = !message.scene_world;
       if (!message.scene_world) latent();
       find("upload").hidden = !message.pictures;
       find("map").hidden = find("where-form").hidden = !message.scene_world;
@@ -126,6 +129,7 @@ function mount(root) {
       if (message.order.startsWith("Save") || message.order === "Keep") if (find("clip").textContent === t("Saving …")) find("clip").textContent = "";
     },
     kept: (message) => keep.add(message),
+    invited: (message) => invite(message.invitation, note),
     around: (message) => map.around(message),
     measures(message) {
       measures = message;
@@ -161,6 +165,7 @@ function mount(root) {
     pause: () => send({ type: "pause", on: futures.open ? !futures.paused : !state?.paused }),
     step: () => send({ type: "step" }),
     again: () => begin.again(),
+    invite: () => send({ type: "invite" }),
     map: () => map.toggle(),
     branch: fork,
     fork,

@@ -109,7 +109,7 @@ export class RoadMap {
     const pen = this.canvas.getContext("2d");
     const style = getComputedStyle(this.canvas);
     const colour = (name) => style.getPropertyValue(`--${name}`);
-    const [x, y, heading] = this.now.car;
+    const [x, y] = this.now.car;
     const scale = size / ACROSS;
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, size, size);
@@ -129,12 +129,19 @@ export class RoadMap {
     this.dots(pen, this.now.vehicles, 31, "map-vehicle");
     this.dots(pen, this.now.people, 21, "map-person");
     if (this.camera) this.cone(pen, colour("lamp"));
-    pen.translate(x, y);
-    pen.rotate(heading / 100);
     const arrow = new Path2D("M92 0 L-62 60 L-30 0 L-62 -60 Z");
-    line(arrow, 26, "map-ground");
-    pen.fillStyle = colour("ink");
-    pen.fill(arrow);
+    const car = ([ofX, ofY, turned], name) => {
+      pen.save();
+      pen.translate(ofX, ofY);
+      pen.rotate(turned / 100);
+      line(arrow, 26, "map-ground");
+      pen.fillStyle = colour(name);
+      pen.fill(arrow);
+      pen.restore();
+    };
+    if (this.now.other.length) car(this.now.other, "map-other");
+    this.canvas.dataset.other = this.now.other.join();
+    car(this.now.car, "ink");
   }
 
   cone(pen, colour) {

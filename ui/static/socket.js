@@ -6,6 +6,7 @@ const HEADER_BYTES = 44;
 const TOKEN = "lucidrive-dream";
 const BROWSER = "lucidrive-browser";
 const TAKEN = 4001; // the server's code: another tab has this dream now
+const REFUSED = 4002; // and: the invitation opens no seat; a sentence came before it
 const MOST_WAITING = 20; // sentences
 
 /** This tab's dream, if it had one: taken out, so that a copy of the tab has none, and put back when the tab goes. */
@@ -13,6 +14,13 @@ function takeToken() {
   const token = sessionStorage.getItem(TOKEN);
   sessionStorage.removeItem(TOKEN);
   return token;
+}
+
+/** What a link to somebody's dream says, #join=…: taken out, so that a reload begins a dream of one's own. */
+function takeInvitation() {
+  const invitation = new URLSearchParams(location.hash.slice(1)).get("join") ?? "";
+  if (invitation) history.replaceState(null, "", location.pathname);
+  return invitation;
 }
 
 /** What this browser calls itself, to be given the dream that it left; empty where it may keep nothing. */
@@ -63,6 +71,10 @@ export class DreamSocket {
     this.ready = false; // the dream has greeted this connection
     this.waiting = []; // sentences for when it has
     this.token = takeToken();
+    this.invitation = takeInvitation();
+    if (this.invitation) this.token = null; // a dream that this tab had stays where it is for a while
+    this.over = ""; // the sentence after which nothing is asked any more
+    window.addEventListener("hashchange", () => location.hash.startsWith("#join=") && location.reload());
     window.addEventListener("pagehide", () => this.token && sessionStorage.setItem(TOKEN, this.token));
     window.addEventListener("pageshow", (event) => event.persisted && takeToken());
     this.connect();
@@ -71,6 +83,7 @@ export class DreamSocket {
   attach(on) {
     this.on = on;
     for (const message of this.missed.splice(0)) this.tell(message);
+    if (this.over) on.lost(t(this.over));
   }
 
   connect() {
@@ -79,6 +92,7 @@ export class DreamSocket {
     url.hash = "";
     url.search = "";
     if (this.token) url.searchParams.set("resume", this.token);
+    if (this.invitation) url.searchParams.set("join", this.invitation);
     url.searchParams.set("browser", browserName());
     this.socket = new WebSocket(url);
     this.socket.binaryType = "arraybuffer";
@@ -102,6 +116,7 @@ export class DreamSocket {
       this.ready = true;
       for (const sentence of this.waiting.splice(0)) this.send(sentence);
     }
+    if (message.type === "note") this.said = message.text;
     if (message.type === "there") this.send({ type: "here" });
     if (message.type === "state") this.state = message;
     this.tell(message);
@@ -124,6 +139,11 @@ export class DreamSocket {
 
   lose(event) {
     this.ready = false;
+    if (event.code === REFUSED) {
+      this.over = this.said;
+      this.on?.lost(t(this.over));
+      return;
+    }
     this.on?.lost(event.reason ? t(event.reason) : t("The connection to the dream is lost; trying again …"));
     if (event.code === TAKEN) this.token = null;
     if (event.code === 1008 || event.code === TAKEN) return; // asking again will not help

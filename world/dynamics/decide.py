@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -18,7 +16,7 @@ from world.dynamics.people_arrive import RETIRED as GONE
 from world.dynamics.people_arrive import WAY
 from world.dynamics.people_arrive import arrivals as people_arrive
 from world.dynamics.right_of_way import heeds_signals
-from world.dynamics.spawn import RETIRED, edge, is_vehicle
+from world.dynamics.spawn import RETIRED, beyond, edge, is_vehicle, other_car
 from world.dynamics.traffic_net import sample
 from world.dynamics.vehicles import arrivals, moved_by_role, near_map, wait
 from world.scene.motion_tokens import (
@@ -74,10 +72,10 @@ def apply_vehicles(t, seed, clock, seen, out, row, logits, wanted, guarded, dark
     x, y, heading = car.x, car.y, car.heading
     seconds, here = clock * DT, near_map(t, x, y)
     path, allowed, every = np.empty((POINTS, 3)), np.empty(ACROSS, np.bool_), np.full(STOP + 1, True)
-    count = 0
+    count, other = 0, other_car(out)
     for i in range(len(out)):
         me = seen[i]
-        if not is_vehicle(me.kind):
+        if not is_vehicle(me.kind) or i == other:
             continue
         first = uniform(seed, clock, me.id, _FIRST)
         if moved_by_role(me):
@@ -91,7 +89,7 @@ def apply_vehicles(t, seed, clock, seen, out, row, logits, wanted, guarded, dark
             continue
         if me.lane < 0:
             continue
-        if here and me.role == 0 and math.hypot(me.x - x, me.y - y) > RETIRED:
+        if here and me.role == 0 and beyond(me.x, me.y, x, y, seen, other, RETIRED):
             out[i].kind, out[i].id, out[i].mode = 0, 0, 0
             continue
         count += 1
@@ -135,7 +133,7 @@ def apply_people(t, seed, clock, seen, out, row, logits, wanted, guarded, densit
     before, car = seen[: len(seen) - 1], seen[len(seen) - 1]
     x, y, heading, seconds = car.x, car.y, car.heading, clock * DT
     paces, allowed = np.full(len(PACES), True), np.empty(WAYS, np.bool_)
-    count = 0
+    count, other = 0, other_car(before)
     for i in range(len(out)):
         me = before[i]
         first = uniform(seed, clock, me.id, _FIRST)
@@ -144,7 +142,7 @@ def apply_people(t, seed, clock, seen, out, row, logits, wanted, guarded, densit
             continue
         if not is_person(me):
             continue
-        if me.role == 0 and math.hypot(me.x - x, me.y - y) > GONE:
+        if me.role == 0 and beyond(me.x, me.y, x, y, before, other, GONE):
             out[i].kind, out[i].id, out[i].mode = 0, 0, 0
             continue
         count += 1

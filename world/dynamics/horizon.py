@@ -37,13 +37,22 @@ class Horizon:
         """The same question, for another drive with the same past."""
         return Horizon(self.pending)
 
-    def step(self, state: SceneState, command: int = int(Command.FOLLOW)) -> SceneState:
-        """The state of one drive, in the place that it has by now. command: in force, which the streets ahead are to allow."""
+    def step(
+        self, state: SceneState, command: int = int(Command.FOLLOW), other: tuple[SceneState, int] | None = None
+    ) -> SceneState:
+        """The state of one drive, in the place that it has by now. command: in force, which the streets ahead are to allow.
+
+        other: the same state as another person sees it who drives along, and that person's command; the two ask in turn.
+        """
         place, clock = state.places[0], int(state.clock[0])
         if not isinstance(place, GrowingPlace):
             return state
         if clock % PERIOD == 0:
-            self.pending, self._answer = _question(state, place, command), None
+            asking = [(state, command)] if other is None else [(state, command), other]
+            if clock // PERIOD % 2:
+                asking.reverse()
+            questions = (_question(seen, place, told) for seen, told in asking)
+            self.pending, self._answer = next((one for one in questions if one is not None), None), None
         if self.pending is None:
             return state
         asked = (*place.asked, self.pending)

@@ -206,7 +206,7 @@ def _users(seen, ego, way, users, gaps):
         row[24] = ego.speed / 10
         needed = max(gap if gap < SEEN else k * SPACING - front, 0.5)
         row[25] = min(2.0, ego.speed * ego.speed / (2 * needed) / 4)
-        row[26] = 1.0 if a.role != 0 else 0.0
+        row[26] = 1.0 if a.role > 0 else 0.0
         insert(users, costs, row, cost)
         count = min(USERS, count + 1)
     return count

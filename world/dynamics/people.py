@@ -13,6 +13,7 @@ from numba import njit
 
 from world.controls import DT
 from world.dynamics.people_arrive import BACKWARDS, PLACE_ACROSS, RETIRED, SLIDE, WAY, arrivals, fill
+from world.dynamics.spawn import beyond, other_car
 from world.dynamics.tables import Tables
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
 from world.scene.hd_map import CROSSING_WALK
@@ -288,11 +289,11 @@ def _onto_next(t, a):
 def _step(t, seed, clock, x, y, heading, speed, out, density):
     before = out.copy()
     seconds = clock * DT
-    count = 0
+    count, other = 0, other_car(before)
     for i in range(len(out)):
         if not is_person(out[i]):
             continue
-        if out[i].role == 0 and math.hypot(out[i].x - x, out[i].y - y) > RETIRED:
+        if out[i].role == 0 and beyond(out[i].x, out[i].y, x, y, before, other, RETIRED):
             out[i].kind, out[i].id = 0, 0
             continue
         count += 1

@@ -6,6 +6,7 @@ import math
 
 from numba import njit
 
+from world.dynamics.spawn import other_car
 from world.scene.hd_map import PAVEMENT
 from world.scene.objects import SIZES, Kind
 from world.scene.query import pose, wrap
@@ -43,6 +44,13 @@ def candidate(t, draw_seed, clock, who, x, y):
 
 
 @njit(cache=True)
+def in_sight(px, py, x, y, heading):
+    """Whether somebody who appears at (px, py) might be seen to from a car."""
+    in_front = abs(wrap(math.atan2(py - y, px - x) - heading)) < 0.75
+    return math.hypot(px - x, py - y) < (AHEAD if in_front else BEHIND)
+
+
+@njit(cache=True)
 def put(t, seed, clock, who, agents, slot, walk, x, y, heading, at_start):
     """Somebody new on a walk, unless that place is in sight or taken."""
     s = uniform(seed, clock, who, _S) * t.walks[walk].length
@@ -51,9 +59,7 @@ def put(t, seed, clock, who, agents, slot, walk, x, y, heading, at_start):
     left = -way * across * max(0.0, 0.5 * t.walks[walk].width - 0.35)
     px, py, along = pose(t.walks, t.walk_points, walk, s, left)
     away = math.hypot(px - x, py - y)
-    in_front = abs(wrap(math.atan2(py - y, px - x) - heading)) < 0.75
-    nearest = 6.0 if at_start else (AHEAD if in_front else BEHIND)
-    if away < nearest or away > FURTHEST:
+    if away > FURTHEST or (away < 6.0 if at_start else in_sight(px, py, x, y, heading)):
         return False
     for k in range(len(agents)):
         if agents[k].kind != 0 and math.hypot(agents[k].x - px, agents[k].y - py) < 0.8 + 0.5 * agents[k].length:
@@ -99,14 +105,41 @@ def fill(t, seed, x, y, heading, agents, density):
 
 @njit(cache=True)
 def arrivals(t, seed, clock, x, y, heading, out, count, density):
-    """New people, where there are fewer (`count`) than there should be."""
+    """New people, where there are fewer (`count`) than there should be; where another person drives along, round each of the two cars."""
+    other = other_car(out)
+    if other >= 0:
+        car = out[other]
+        _arrive(t, seed, clock, car.x, car.y, car.heading, x, y, heading, out, _around(out, car.x, car.y), density, 1)
+        count = _around(out, x, y)
+        _arrive(t, seed, clock, x, y, heading, car.x, car.y, car.heading, out, count, density, 0)
+        return
+    _arrive(t, seed, clock, x, y, heading, x, y, heading, out, count, density, 0)
+
+
+@njit(cache=True)
+def _around(agents, x, y):
+    """How many people are within RETIRED m of a place."""
+    found = 0
+    for k in range(len(agents)):
+        a = agents[k]
+        found += (a.kind == _PERSON or a.kind == _CHILD) and math.hypot(a.x - x, a.y - y) <= RETIRED
+    return found
+
+
+@njit(cache=True)
+def _arrive(t, seed, clock, x, y, heading, their_x, their_y, their_heading, out, count, density, which):
+    """Round one car, out of sight of both; `which`: 0 our own, 1 the other person's."""
     if density <= 0.0 or count >= int(density * PER_DENSITY + 0.5):
         return
-    for attempt in range(TRIES):
+    for attempt in range(TRIES * which, TRIES * which + TRIES):
         who = (clock + 8) * AGENTS + attempt  # beyond those of `fill`
         walk, metres = candidate(t, seed, clock + 1, who, x, y)
         if walk < 0 or count >= int(density * min(PER_DENSITY, metres / METRES_EACH) + 0.5):
             return
         slot = free_slot(out)
-        if slot >= 0 and put(t, seed, clock + 1, who, out, slot, walk, x, y, heading, False):
-            count += 1
+        if slot < 0 or not put(t, seed, clock + 1, who, out, slot, walk, x, y, heading, False):
+            continue
+        if in_sight(out[slot].x, out[slot].y, their_x, their_y, their_heading):
+            out[slot].kind, out[slot].id = 0, 0
+            continue
+        count += 1

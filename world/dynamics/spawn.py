@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from world.scene.objects import SIZES, Kind
+from world.scene.objects import DRIVEN, SIZES, Kind
 from world.scene.query import nearest_lane, pose, wrap
 from world.scene.random import uniform
 
@@ -147,9 +147,47 @@ def put(t, seed, agents, count, slot, who, draw, lane, s, seconds):
 
 
 @njit(cache=True)
-def spawn(t, seed, clock, x, y, heading, agents, count, slots, missing, seconds):
-    """Let vehicles come into a state: a few places in the ring are looked at in every step."""
-    for attempt in range(TRIES):
+def other_car(agents):
+    """The slot of the car that another person drives; -1: none."""
+    for k in range(len(agents)):
+        if agents[k].role == DRIVEN and agents[k].kind != 0:
+            return k
+    return -1
+
+
+@njit(cache=True)
+def beyond(px, py, x, y, agents, other, reach):
+    """Whether a place is further than `reach` m from our car at (x, y), and from the other person's, in slot `other`, if there is one."""
+    if math.hypot(px - x, py - y) <= reach:
+        return False
+    return other < 0 or math.hypot(px - agents[other].x, py - agents[other].y) > reach
+
+
+@njit(cache=True)
+def around(agents, x, y):
+    """How many vehicles of the traffic are within RETIRED m of a place."""
+    found = 0
+    for k in range(len(agents)):
+        a = agents[k]
+        found += is_vehicle(a.kind) and a.role != DRIVEN and math.hypot(a.x - x, a.y - y) <= RETIRED
+    return found
+
+
+@njit(cache=True)
+def in_sight(px, py, x, y, heading):
+    """Whether a vehicle that appears at (px, py) might be seen to from a car."""
+    in_front = abs(wrap(math.atan2(py - y, px - x) - heading)) < 0.7
+    return math.hypot(px - x, py - y) < (AHEAD if in_front else NEAREST)
+
+
+@njit(cache=True)
+def spawn(t, seed, clock, x, y, heading, agents, count, slots, missing, seconds, which):
+    """Let vehicles come into a state: a few places in the ring are looked at in every step.
+
+    which: of two cars in the drive, the one round which they come: 0 our own, 1 the other person's.
+    """
+    other = other_car(agents)
+    for attempt in range(TRIES * which, TRIES * which + TRIES):
         if missing <= 0:
             return
         slot = -1
@@ -169,10 +207,12 @@ def spawn(t, seed, clock, x, y, heading, agents, count, slots, missing, seconds)
         if lane < 0 or t.lanes[lane].junction >= 0 or t.lanes[lane].outs == 0:
             continue
         px, py, _ = pose(t.lanes, t.points, lane, s, 0.0)
-        away = math.hypot(px - x, py - y)
-        in_front = abs(wrap(math.atan2(py - y, px - x) - heading)) < 0.7
-        if away < (AHEAD if in_front else NEAREST) or away > RETIRED - 12.0:
+        if in_sight(px, py, x, y, heading) or math.hypot(px - x, py - y) > RETIRED - 12.0:
             continue
+        if other >= 0:
+            they = agents[count - 1 if which else other]
+            if in_sight(px, py, they.x, they.y, they.heading):
+                continue
         who = (clock + 1) * slots + slot + 1
         if put(t, seed, agents, count, slot, who, clock, lane, s, seconds):
             missing -= 1

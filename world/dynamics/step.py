@@ -37,7 +37,7 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
     amounts = np.stack([_towards(state.amounts[row], control) for row, control in enumerate(controls)])
     drives = []
     for row, control in enumerate(controls):
-        ego[row] = _moved(state, row, control)
+        ego[row] = moved_car(state, row, control)
         dark = bool(amounts[row].max() > 0.25)
         ego["lights"][row] |= int(Lights.HEAD) if dark else 0
         side, level = signed(control.side), float(min(3, max(1, control.level)))
@@ -58,7 +58,7 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
         event[row : row + 1], agents[row] = roles(
             drive.place, drive.seed, drive.clock, before, asked, drive.ego, others, told
         )
-        _touch(ego, row, agents[row])
+        touch(ego, row, agents[row])
     for array in (ego, agents, event, amounts):
         array.flags.writeable = False
     return replace(state, clock=state.clock + 1, ego=ego, agents=agents, event=event, amounts=amounts)
@@ -81,7 +81,7 @@ def _towards(amounts: np.ndarray, control: Control) -> np.ndarray:
     return amounts + np.clip(want - amounts, -most, most)
 
 
-def _moved(state: SceneState, row: int, control: Control) -> np.void:
+def moved_car(state: SceneState, row: int, control: Control) -> np.void:
     """Our car a step on: the bicycle model, then its place on the map."""
     place, egos = tables(state.places[row].map), state.ego[row : row + 1].copy()
     ego = egos[0]
@@ -107,7 +107,7 @@ def _moved(state: SceneState, row: int, control: Control) -> np.void:
     return ego
 
 
-def _touch(ego: np.ndarray, row: int, agents: np.ndarray) -> None:
+def touch(ego: np.ndarray, row: int, agents: np.ndarray) -> None:
     """Notes whom the car touches; a car that begins to touch somebody ahead stands."""
     x, y, heading = (float(ego[row][name]) for name in ("x", "y", "heading"))
     cos, sin = math.cos(heading), math.sin(heading)

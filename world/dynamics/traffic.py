@@ -26,7 +26,7 @@ from world.dynamics.tables import Tables
 from world.dynamics.traffic_net import PERSON, VEHICLE, Network, forward, read_networks
 from world.dynamics.vehicles import moved_by_role, see
 from world.scene.motion_tokens import EVERY
-from world.scene.objects import AGENT, Kind
+from world.scene.objects import AGENT, DRIVEN, Kind
 from world.scene.random import uniform
 from world.scene.state import AGENTS
 
@@ -176,7 +176,7 @@ def _due(seed, clock, seen, everybody, due, styles):
     """Who decides now: 1 a vehicle, 2 a person; and everybody's style."""
     for i in range(len(due)):
         a = seen[i]
-        if a.kind == 0 or a.kind >= _CONE:
+        if a.kind == 0 or a.kind >= _CONE or a.role == DRIVEN:
             continue
         if styles[i] != styles[i]:
             styles[i] = style_of(seed, a.id)

@@ -17,10 +17,10 @@ from world.dynamics.lane_change import choose
 from world.dynamics.motion import POINTS, REST, SPACING, WAIT, lights_of, move, trace
 from world.dynamics.passing import BICYCLES_UNTIL, STAND_OFF, aside, stays
 from world.dynamics.right_of_way import FREE, OTHERS, RED_LIGHT, STOPS, UNDER_WAY, heeds_signals, limits
-from world.dynamics.spawn import RETIRED, edge, fill, is_vehicle, spawn, wanted
+from world.dynamics.spawn import RETIRED, around, beyond, edge, fill, is_vehicle, other_car, spawn, wanted
 from world.dynamics.tables import Tables
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
-from world.scene.objects import AGENT, Kind
+from world.scene.objects import AGENT, DRIVEN, Kind
 from world.scene.query import wrap
 from world.scene.state import AGENTS
 
@@ -61,8 +61,12 @@ def populate(place: Tables, seed: np.uint64, ego: np.ndarray, agents: np.ndarray
 
 def see(ego: np.ndarray, seen: np.ndarray) -> None:
     """Our car as one more agent, the last."""
-    own, car = seen[AGENTS:], ego[0]
-    own[0] = np.zeros((), AGENT)
+    seen[AGENTS:] = car_of(ego)
+
+
+def car_of(ego: np.ndarray) -> np.ndarray:
+    """An EGO [1] as everybody else sees it: AGENT [1]."""
+    own, car = np.zeros(1, AGENT), ego[0]
     ahead = REAR_AXLE_TO_FRONT - 0.5 * EGO_LENGTH
     own["kind"], own["id"] = _CAR, -2
     own["x"] = car["x"] + ahead * math.cos(car["heading"])
@@ -72,6 +76,7 @@ def see(ego: np.ndarray, seen: np.ndarray) -> None:
     own["s"] = car["s"] + ahead
     own["length"], own["width"], own["height"], own["wish"] = EGO_LENGTH, EGO_WIDTH, 1.5, 1.0
     own["memory"][:, WAIT] = -1.0
+    return own
 
 
 @njit(cache=True)
@@ -196,7 +201,7 @@ def all_ruled(t, seen, seconds, accels, aims, goals):
     changing = np.full(len(seen), -1, np.int32)
     accels[:], aims[:], goals[:] = np.nan, np.nan, -1
     for i in range(len(accels)):
-        if is_vehicle(seen[i].kind) and seen[i].lane >= 0 and not moved_by_role(seen[i]):
+        if is_vehicle(seen[i].kind) and seen[i].lane >= 0 and not moved_by_role(seen[i]) and seen[i].role != DRIVEN:
             accels[i], aims[i], goals[i], _ = ruled(t, seen, changing, i, seconds, path)
 
 
@@ -216,12 +221,12 @@ def _step(t, seed, clock, x, y, heading, seen, out, dark, density, reckless):
     here = near_map(t, x, y)
     path = np.empty((POINTS, 3))
     changing = np.full(len(seen), -1, np.int32)
-    count = 0
+    count, other = 0, other_car(out)
     for i in range(len(out)):
         agent = seen[i]
-        if not is_vehicle(agent.kind) or agent.lane < 0 or moved_by_role(agent):
+        if not is_vehicle(agent.kind) or agent.lane < 0 or moved_by_role(agent) or i == other:
             continue
-        if here and agent.role == 0 and math.hypot(agent.x - x, agent.y - y) > RETIRED:
+        if here and agent.role == 0 and beyond(agent.x, agent.y, x, y, seen, other, RETIRED):
             out[i].kind, out[i].id = 0, 0
             continue
         count += 1
@@ -243,7 +248,22 @@ def near_map(t, x, y):
 
 @njit(cache=True)
 def arrivals(t, seed, clock, x, y, heading, seen, out, count, density, seconds):
-    """New vehicles, where there are fewer (`count`) than there should be; into `seen` too, which holds our car as well."""
+    """New vehicles, where there are fewer (`count`) than there should be; into `seen` too, which holds our car as well.
+
+    Where another person drives along, round each of the two cars as many as round one.
+    """
+    other = other_car(out)
+    if other >= 0:
+        car = out[other]
+        near = around(out, car.x, car.y)
+        _arrive(t, seed, clock, car.x, car.y, car.heading, seen, out, near, density, seconds, 1)
+        count = around(out, x, y)
+    _arrive(t, seed, clock, x, y, heading, seen, out, count, density, seconds, 0)
+
+
+@njit(cache=True)
+def _arrive(t, seed, clock, x, y, heading, seen, out, count, density, seconds, which):
+    """Round one car; `which`: 0 our own, 1 the other person's."""
     if not near_map(t, x, y) or density <= 0.0:
         return
     missing = int(density * 24.0 + 0.5) - count
@@ -254,6 +274,6 @@ def arrivals(t, seed, clock, x, y, heading, seen, out, count, density, seconds):
     slots = len(out)
     for k in range(slots):
         seen[k] = out[k]
-    spawn(t, seed, clock, x, y, heading, seen, slots + 1, slots, missing, seconds)
+    spawn(t, seed, clock, x, y, heading, seen, slots + 1, slots, missing, seconds, which)
     for k in range(slots):
         out[k] = seen[k]

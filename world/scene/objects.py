@@ -78,6 +78,8 @@ class Lights(IntFlag):
     BEACON = 16
 
 
+DRIVEN = -1  # AGENT.role of a car that another person drives (world/dynamics/seats.py)
+
 # One road user or movable thing. (x, y): the centre of the box on the ground; heading: rad, 0 is east, left positive.
 AGENT = np.dtype(
     [
@@ -101,7 +103,7 @@ AGENT = np.dtype(
         ("next", "<i4"),  # the connection (or walk) it takes at the end; -1: not chosen
         ("goal", "<i4"),  # the lane that it changes to; -1: none
         ("wish", "<f8"),  # factor on the speed limit; for people, m/s
-        ("role", "<i4"),  # the Event that it plays; 0: none
+        ("role", "<i4"),  # the Event that it plays; 0: none; DRIVEN
         ("mode", "<i4"),  # a behaviour's own state
         ("timer", "<f8"),  # s, a behaviour's own clock
         ("memory", "<f8", (4,)),  # a behaviour's own numbers

@@ -1,0 +1,138 @@
+"""A second seat: a car in the same drive that another person drives, and the drive as it is seen from there.
+
+For everybody else that car is one of the agents (role DRIVEN): traffic brakes for it, people wait for it, nobody moves it. A `Seat` holds
+what a driver must know of it besides. `swapped` changes the two cars over, so that whatever is made of a drive for its own
+car (the driver, facts, the way ahead, the map, the picture) is made for the other one alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from world.controls import Control
+from world.dynamics.path import at, choose_out
+from world.dynamics.roles.moves import release
+from world.dynamics.spawn import has_room
+from world.dynamics.step import blank_ego, moved_car, touch
+from world.dynamics.tables import tables
+from world.dynamics.vehicles import car_of, see
+from world.errors import DataError
+from world.kinematics import EGO_LENGTH
+from world.scene.objects import AGENT, DRIVEN, Lights
+from world.scene.state import AGENTS, SceneState
+
+RED, YELLOW = 4, 12  # AGENT.look: of our car as the other person sees it, and of the other person's
+FIRST_ID = 1 << 28  # ids of such cars; those of vehicles are below, those of people above
+NEAREST, FURTHEST = 9.0, 80.0  # m from our car, where a second one may begin
+AHEAD, ELSEWHERE = 20.0, 40.0  # m that a place counts as further away where it is before our car, or in another street
+TRIED = 400  # places
+
+
+@dataclass(frozen=True, eq=False)
+class Seat:
+    """The car in `slot` of a drive's agents. ego: EGO [1], all that its driver knows of it; look: of it, ours: of the car that the drive calls its own."""
+
+    slot: int
+    id: int
+    ego: np.ndarray
+    look: int = YELLOW
+    ours: int = RED
+
+
+def take_seat(state: SceneState) -> tuple[SceneState, Seat]:
+    """A second car on a free place of a street near ours, behind it where there is room. One drive. DataError where there is none."""
+    free = np.flatnonzero(state.agents[0]["kind"] == 0)
+    ego = _begin(state) if len(free) else None
+    if ego is None:
+        raise DataError("There is no free place for another car in this street; try again further on.")
+    seat = Seat(int(free[len(free) // 2]), FIRST_ID + int(state.clock[0]), ego)
+    return seated(state, seat), seat
+
+
+def seated(state: SceneState, seat: Seat) -> SceneState:
+    """The drive with that car among its agents as it is now."""
+    agents = state.agents.copy()
+    car = car_of(seat.ego)
+    car["id"], car["role"], car["look"] = seat.id, DRIVEN, seat.look
+    car["lights"], car["phase"] = seat.ego["lights"], seat.ego["driven"]
+    agents[0, seat.slot] = car[0]
+    agents.flags.writeable = False
+    return replace(state, agents=agents)
+
+
+def swapped(state: SceneState, seat: Seat) -> tuple[SceneState, Seat]:
+    """The same moment with the two cars changed over: the other person's is the drive's own, and ours is in the seat."""
+    ours = Seat(seat.slot, seat.id, state.ego, seat.ours, seat.look)
+    return seated(replace(state, ego=seat.ego), ours), ours
+
+
+def seen_from(state: SceneState, seat: Seat) -> SceneState:
+    """The drive as it is from that seat."""
+    return swapped(state, seat)[0]
+
+
+def driven_on(state: SceneState, seat: Seat, control: Control) -> Seat:
+    """The second car a step on under a control, as our own goes in `step`, which is to be taken with it in its new place."""
+    ego = state.ego.copy()
+    ego[0] = moved_car(seen_from(state, seat), 0, control)
+    ego["lights"] |= int(Lights.HEAD) if state.amounts[0].max() > 0.25 else 0
+    return replace(seat, ego=_frozen(ego))
+
+
+def touched(state: SceneState, seat: Seat) -> tuple[SceneState, Seat]:
+    """After a step: the second car knows whom it touches, and stands where that is somebody ahead."""
+    ego = seat.ego.copy()
+    touch(ego, 0, seen_from(state, seat).agents[0])
+    seat = replace(seat, ego=_frozen(ego))
+    return seated(state, seat), seat
+
+
+def given_up(state: SceneState) -> SceneState:
+    """The drive in which nobody drives along any more: the second car is one of the traffic, or where it is on no lane gone."""
+    if not (state.agents["role"] == DRIVEN).any():
+        return state
+    agents = state.agents.copy()
+    for row, slot in zip(*np.nonzero(agents["role"] == DRIVEN), strict=True):
+        if not release(tables(state.places[row].map), state.seed[row], agents[row][slot : slot + 1][0]):
+            agents[row, slot] = np.zeros((), AGENT)
+            for name in ("lane", "next", "goal"):
+                agents[name][row, slot] = -1
+    agents.flags.writeable = False
+    return replace(state, agents=agents)
+
+
+def _begin(state: SceneState) -> np.ndarray | None:
+    """EGO [1] of a car on a free place near ours; None: there is none."""
+    there, ego = tables(state.places[0].map), state.ego[0]
+    lanes, points, lane = there.lanes, there.points, there.point_lane
+    seen = np.empty(AGENTS + 1, AGENT)
+    seen[:AGENTS] = state.agents[0]
+    see(state.ego, seen)
+    dx, dy = points["x"] - ego["x"], points["y"] - ego["y"]
+    away = np.hypot(dx, dy)
+    here = lanes["street"][int(ego["lane"])] if ego["lane"] >= 0 else -1
+    onward = np.cos(points["heading"] - ego["heading"]) > 0.5
+    cost = away + ELSEWHERE * ((lanes["street"][lane] != here) | ~onward)
+    cost += AHEAD * (dx * np.cos(ego["heading"]) + dy * np.sin(ego["heading"]) > 0)
+    fits = (away > NEAREST) & (away < FURTHEST) & (lanes["street"][lane] >= 0) & (lanes["outs"][lane] > 0)
+    fits &= (points["s"] > EGO_LENGTH + 4.0) & (lanes["length"][lane] - points["s"] > EGO_LENGTH + 10.0)
+    order = np.argsort(np.where(fits, cost, np.inf), kind="stable")
+    for k in order[: min(TRIED, int(fits.sum()))]:
+        on, s = int(lane[k]), float(points["s"][k])
+        x, y, heading = at(lanes, points, on, s)
+        to_line = max(0.0, float(there.stop_line[on]) - s - EGO_LENGTH)
+        speed = min(float(ego["speed"]), 0.85 * float(lanes["limit"][on]), float(np.sqrt(3.0 * to_line)))
+        if has_room(seen, AGENTS + 1, x, y, heading, speed, EGO_LENGTH):
+            made = blank_ego()
+            made["x"], made["y"], made["heading"], made["speed"] = x, y, heading, speed
+            made["lane"], made["s"] = on, s
+            made["next"] = choose_out(lanes, there.successors, on, 0, state.seed[0])
+            return _frozen(made)
+    return None
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
