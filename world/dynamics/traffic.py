@@ -24,9 +24,9 @@ from world.dynamics.right_of_way import heeds_signals
 from world.dynamics.spawn import is_vehicle
 from world.dynamics.tables import Tables
 from world.dynamics.traffic_net import PERSON, VEHICLE, Network, forward, read_networks
-from world.dynamics.vehicles import moved_by_role, see
+from world.dynamics.vehicles import everybody, moved_by_role
 from world.scene.motion_tokens import EVERY
-from world.scene.objects import AGENT, Kind
+from world.scene.objects import Kind
 from world.scene.random import uniform
 from world.scene.state import AGENTS
 
@@ -68,10 +68,7 @@ class Drive:
 
     def seen(self) -> np.ndarray:
         """AGENT [AGENTS + 1], our car as the last."""
-        seen = np.empty(AGENTS + 1, AGENT)
-        seen[:AGENTS] = self.agents
-        see(self.ego, seen)
-        return seen
+        return everybody(self.ego, self.agents)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
