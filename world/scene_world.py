@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -21,7 +22,7 @@ from torch import Tensor
 from world.controls import Control
 from world.driver import Action
 from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark
-from world.dynamics.driver import DRIVER, drive
+from world.dynamics.driver import DRIVER, drive, watch
 from world.dynamics.driver import By as DrivenBy
 from world.dynamics.extend import grown_place
 from world.dynamics.growth import asked_from
@@ -252,6 +253,11 @@ class SceneDream:
         """What the driver would do now, given a command and a target speed in m/s."""
         return Action(*drive(self.state_now, command, target_speed, by=self.model.driver))
 
+    def watch(self, command: int, target_speed: float) -> tuple[np.ndarray, Action]:
+        """What a driver must know now, float32 [VECTOR] of world.dynamics.vector, and what ours would do."""
+        told, *action = watch(self.state_now, command, target_speed, by=self.model.driver)
+        return told, Action(*action)
+
     @property
     def remark(self) -> str:
         """What somebody who drives here should know of the place; mostly nothing."""
@@ -354,17 +360,16 @@ class SceneDream:
 
 
 def step_scenes(dreams: Sequence[SceneDream], controls: Sequence[Control]) -> list[Frame]:
-    """`step` for many dreams, each as alone; the road users of those whose traffic is learnt go through its networks together."""
+    """`step` for many dreams, each as alone: as one batch those whose others are moved alike, by rules or by the same networks."""
     frames: dict[int, Frame] = {}
-    learnt = [n for n, dream in enumerate(dreams) if dream.model.traffic is not None]
-    for model in {id(dreams[n].model): dreams[n].model for n in learnt}.values():
-        rows = [n for n in learnt if dreams[n].model is model]
-        after = step(stack([dreams[n].before(controls[n]) for n in rows]), [controls[n] for n in rows], model.traffic)
-        frames |= {n: dreams[n].went(after.row(row), controls[n]) for row, n in enumerate(rows)}
-    return [
-        frames[n] if n in frames else dream.step(control)
-        for n, (dream, control) in enumerate(zip(dreams, controls, strict=True))
-    ]
+    alike = defaultdict[int, list[int]](list)
+    for number, dream in enumerate(dreams):
+        alike[id(dream.model.traffic)].append(number)
+    for rows in alike.values():
+        before = [dreams[n].before(controls[n]) for n in rows]
+        after = step(stack(before), [controls[n] for n in rows], dreams[rows[0]].model.traffic)
+        frames |= {n: dreams[n].went(after.alone(row), controls[n]) for row, n in enumerate(rows)}
+    return [frames[n] for n in range(len(dreams))]
 
 
 def readout_of(true: Facts) -> Readout:

@@ -23,6 +23,7 @@ from world.scene.hd_map import HDMap
 from world.scene.state import SceneState
 
 MANY = 4  # drives from which on they are handed over together
+TOGETHER = 2  # that a thread takes at a time
 _NONE = int(Event.NONE)
 
 
@@ -45,7 +46,7 @@ def move_all(
             _row(tables(place), row, *told)
     else:
         there = _listed(maps)
-        in_threads(lambda first, last: _rows(there, first, last, *told), rows)
+        in_threads(lambda first, last: _rows(there, first, last, *told), rows, TOGETHER)
     return staged
 
 

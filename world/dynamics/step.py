@@ -12,12 +12,10 @@ from world import weather
 from world.controls import DT, NULL, TRANSITION_SECONDS, Command, Control
 from world.dynamics.by_rules import move_all
 from world.dynamics.car import move_car, touch
-from world.dynamics.people import people
 from world.dynamics.roles import roles
 from world.dynamics.roles.stage import BY_RULE
 from world.dynamics.tables import tables
 from world.dynamics.traffic import Drive, Traffic, signed
-from world.dynamics.vehicles import vehicles
 from world.errors import DataError
 from world.scene.facts import conditions
 from world.scene.state import EGO, SceneState, copied
@@ -35,7 +33,8 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
     ego, agents, event = copied(state.ego), copied(state.agents), copied(state.event)
     amounts = _towards(state.amounts, controls)
     dark = amounts.max(1) > 0.25
-    wheel = np.nan_to_num(np.array([(one.steer, one.accel) for one in controls], np.float64), nan=0.0, posinf=None)
+    wheel = np.array([(one.steer, one.accel) for one in controls], np.float64)
+    wheel[np.isnan(wheel)] = 0.0
     words = np.array([_words(one) for one in controls], np.int64)
     told: Sequence[np.ndarray]
     if traffic is None:
@@ -53,13 +52,6 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
     for array in (ego, agents, event, amounts):
         array.flags.writeable = False
     return replace(state, clock=state.clock + 1, ego=ego, agents=agents, event=event, amounts=amounts)
-
-
-def by_rules(drive: Drive) -> np.ndarray:
-    """The others [AGENTS] a step on."""
-    place, seed, clock, ego = drive.place, drive.seed, drive.clock, drive.ego
-    moved = vehicles(place, seed, clock, ego, drive.agents, drive.dark, drive.density, drive.reckless)
-    return people(place, seed, clock, ego, moved, drive.density)
 
 
 def _by_networks(

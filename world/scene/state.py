@@ -86,6 +86,13 @@ class SceneState:
         cut = slice(index, index + 1)
         return replace(self, places=self.places[cut], **{name: getattr(self, name)[cut] for name in ARRAYS})
 
+    def alone(self, index: int) -> SceneState:
+        """The same, holding on to nothing of the others."""
+        own: dict[str, np.ndarray] = {name: copied(getattr(self, name)[index : index + 1]) for name in ARRAYS}
+        for array in own.values():
+            array.flags.writeable = False
+        return SceneState(self.places[index : index + 1], **own)
+
     def hash(self, index: int = 0) -> str:
         """sha256 of one drive's moving part and its place's name: equal exactly where the states are."""
         digest = hashlib.sha256(self.places[index].name.encode())
@@ -132,7 +139,7 @@ def stack(states: Sequence[SceneState]) -> SceneState:
 
 def copied(array: np.ndarray) -> np.ndarray:
     """A copy that may be written to. Records go as bytes: numpy copies them field by field, which takes ten times as long."""
-    return _as_bytes(array).copy().view(array.dtype)
+    return array.copy() if array.dtype.names is None else _as_bytes(array).copy().view(array.dtype)
 
 
 def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
