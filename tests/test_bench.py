@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bridge import bench
-from bridge.bench import dream, long
+from bridge.bench import dream, env, long
 from bridge.bench.brain import bench_brain
 from bridge.bench.page import BenchError, Page, gaps
 from tests.fakes import FakeDirector
@@ -81,7 +81,17 @@ def test_the_bench_measures_dreams_of_both_families(tmp_path: Path, latent: bool
             "step",
             *(f"{part} 108x192" for part in ("G-buffer", "shading", "painting", "air")),
         }
-        assert dream.bench_vector(2, repeats=2) > 0
+
+
+def test_environments_without_pictures_are_measured_in_dreamt_places() -> None:
+    found = env.bench_traffic("rules", 2, steps=3, warm=1)
+    assert found["dreams"] == 2 and found["agents"] > 5
+    assert found["longest_ms"] / 1000 >= 2 / found["steps_a_second"] > 0 and found["cpu_ms"] > 0
+    rows = env.table({"rules": found | {"agents": 41.4, "steps_a_second": 2100.4, "cores": 2}})
+    assert rows[0] == (
+        "2 Dream-v0 as one, no pictures, traffic by rules",
+        "2,100 steps/s with 41 agents in a dream, 2 cores",
+    )
 
 
 def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +113,6 @@ RESULT = {
     "dream_fps_by_dial": {"1": 30.0, "2": 20.0, "4": 12.0, "8": 7.0},
     "parts_ms": {"step": 0.3, "shading 144x256": 4.0},
     "tick_ms_by_sessions": {"1": {"alone": 40.0, "batched": 41.0}, "8": {"alone": 330.0, "batched": 200.0}},
-    "vector_steps_a_second": 2100.4,
     "loop": {"first_frame": 4.0, "idle": None, "thinking": None, "peak_rss": 2**30},
     "brain_seconds": {"one_step": 0.1, "three_steps": 0.3},
 }
@@ -113,8 +122,6 @@ def test_measurements_become_a_table_and_a_picture(tmp_path: Path) -> None:
     rows = dict(bench.table(RESULT))
     assert rows["a tick of 8 dreams"] == "200 ms as one batch, 330 ms one after another"
     assert rows["dream alone, 144x256"] == "20.0 frames/s"
-    assert rows["16 Dream-v0 as one, without pictures"] == "2,100 steps/s"
-    assert "16 Dream-v0 as one, without pictures" not in dict(bench.table(RESULT | {"vector_steps_a_second": None}))
     assert rows["memory of the page's process, at most"] == "1,024 MiB"
     pytest.importorskip("matplotlib")
     from bridge.bench.picture import check, draw

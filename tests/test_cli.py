@@ -47,7 +47,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(
     "command",
     ["", "ui", "dream", "clips", "plan", "collect", "train", "train tokenizer", "train all", "train release", "finetune",
-     "train streets", "train roadside", "evaluate streets", "evaluate roadside", "evaluate", "evaluate world", "evaluate brain", "bench", "bench faults", "doctor"],
+     "train streets", "train roadside", "evaluate streets", "evaluate roadside", "evaluate", "evaluate world", "evaluate brain", "bench", "bench env", "bench faults", "doctor"],
 )  # fmt: skip
 def test_every_command_explains_itself(command: str) -> None:
     result = run(*command.split(), "--help")

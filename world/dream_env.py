@@ -25,7 +25,7 @@ from gymnasium.spaces import Box
 
 from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
 from world.dream import AnyDream, AnyWorld, goes_on, is_scene, load_world, open_dream, restore
-from world.dynamics.vector import VECTOR, vector
+from world.dynamics.vector import VECTOR
 from world.errors import DataError, WeightsError
 from world.frame import Frame, Readout
 from world.kinematics import Motion
@@ -151,6 +151,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         self._line = ""
         self._trail: list[tuple[float, ...]] = []  # motion and readout of every frame that the script was shown
         self._ahead: Frame | None = None  # the next frame, where a batch has drawn it already
+        self._told = np.zeros(0, np.float32)  # of the last frame, where vectors are observed
         self._touching = False  # somebody, in a scene
 
     def reset(
@@ -216,7 +217,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         wish = np.asarray(action, np.float64)
         if wish.shape != (2,) or not np.isfinite(wish).all():
             raise DataError(f"An action is two finite numbers, steer and accel in [-1, 1], not {action!r}.")
-        steer, accel = (float(value) for value in np.clip(wish, -1, 1))
+        steer, accel = (min(1.0, max(-1.0, value)) for value in wish.tolist())
         assert self.dream.frame is not None
         return self._cue.control.with_(steer=steer, accel=accel)
 
@@ -270,7 +271,11 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         self._trail.append((*motion, *readout))
         self._touching = isinstance(self._dream, SceneDream) and frame.readout.collision >= 0.5
         self._cue = self._script.next(frame)
-        driver = self.dream.drive(self._cue.control.command, self._cue.target_speed)
+        command, target = self._cue.control.command, self._cue.target_speed
+        if self._vector and isinstance(self._dream, SceneDream):
+            self._told, driver = self._dream.watch(command, target)
+        else:
+            driver = self.dream.drive(command, target)
         return {
             **dict(zip(_KEYS, (*readout, *motion, *control), strict=True)),
             "driver.steer": driver.steer,
@@ -280,9 +285,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         }
 
     def _seen(self, frame: Frame) -> np.ndarray:
-        if self._vector and isinstance(self._dream, SceneDream):
-            return vector(self._dream.state_now, self._cue.control.command, self._cue.target_speed)
-        return frame.image.copy()
+        return self._told if self._vector else frame.image.copy()
 
     def _shown(self) -> Frame:
         frame = self.dream.frame

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from numba.extending import register_jitable
+
 from world.controls import DT
 
 WHEELBASE = 2.7  # m
@@ -26,6 +28,7 @@ class Motion:
     yaw_rate: float = 0.0
 
 
+@register_jitable
 def yaw_rate(steer: float, speed: float) -> float:
     """Yaw rate (rad/s) of a bicycle with `steer` in [-1, 1] at `speed` m/s, limited by the tyres' grip."""
     rate = speed / WHEELBASE * math.tan(max(-1.0, min(1.0, steer)) * MAX_WHEEL_ANGLE)
@@ -40,9 +43,15 @@ def steer_for(rate: float, speed: float) -> float:
     return max(-1.0, min(1.0, math.atan(rate * WHEELBASE / speed) / MAX_WHEEL_ANGLE))
 
 
-def step(motion: Motion, steer: float, accel: float, dt: float = DT) -> Motion:
-    """One step of `dt` seconds under `steer` and `accel` in [-1, 1]."""
+@register_jitable
+def advanced(speed: float, steer: float, accel: float, dt: float) -> tuple[float, float]:
+    """The speed (m/s) and the yaw rate (rad/s) that a speed becomes in `dt` seconds under `steer` and `accel` in [-1, 1]."""
     accel = max(-1.0, min(1.0, accel))
     force = accel * (MAX_ACCELERATION if accel >= 0 else MAX_BRAKING)
-    speed = max(0.0, min(MAX_SPEED, motion.speed + force * dt))
-    return Motion(speed, yaw_rate(steer, 0.5 * (motion.speed + speed)))
+    after = max(0.0, min(MAX_SPEED, speed + force * dt))
+    return after, yaw_rate(steer, 0.5 * (speed + after))
+
+
+def step(motion: Motion, steer: float, accel: float, dt: float = DT) -> Motion:
+    """One step of `dt` seconds under `steer` and `accel` in [-1, 1]."""
+    return Motion(*advanced(motion.speed, steer, accel, dt))

@@ -9,6 +9,7 @@ import hashlib
 import math
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -22,7 +23,7 @@ from torch import Tensor
 from world.controls import Command, Control, Event
 from world.driver import Action
 from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark, weights_of
-from world.dynamics.driver import DRIVER, drive
+from world.dynamics.driver import DRIVER, drive, watch
 from world.dynamics.driver import By as DrivenBy
 from world.dynamics.extend import grown_place
 from world.dynamics.growth import asked_from
@@ -312,6 +313,11 @@ class SceneDream:
         """What the driver would do now, given a command and a target speed in m/s."""
         return Action(*drive(self.state_now, command, target_speed, by=self.model.driver))
 
+    def watch(self, command: int, target_speed: float) -> tuple[np.ndarray, Action]:
+        """What a driver must know now, float32 [VECTOR] of world.dynamics.vector, and what ours would do."""
+        told, *action = watch(self.state_now, command, target_speed, by=self.model.driver)
+        return told, Action(*action)
+
     # -- a second person ----------------------------------------------------------------------------------------------
 
     def beside(self) -> SceneDream:
@@ -459,18 +465,16 @@ class SceneDream:
 
 
 def step_scenes(dreams: Sequence[SceneDream], controls: Sequence[Control]) -> list[Frame]:
-    """`step` for many dreams, each as alone; the road users of those whose traffic is learnt go through its networks together."""
+    """`step` for many dreams, each as alone: as one batch those whose others are moved alike, by rules or by the same networks."""
     frames: dict[int, Frame] = {}
-    learnt = [n for n, dream in enumerate(dreams) if dream.traffic is not None]
-    for traffic in {id(dreams[n].traffic): dreams[n].traffic for n in learnt}.values():
-        rows = [n for n in learnt if dreams[n].traffic is traffic]
+    alike = defaultdict[int, list[int]](list)
+    for number, dream in enumerate(dreams):
+        alike[id(dream.traffic)].append(number)
+    for rows in alike.values():
         states, told = zip(*(dreams[n].before(controls[n]) for n in rows), strict=True)
-        after = step(stack(states), told, traffic)
-        frames |= {n: dreams[n].went(after.row(row), controls[n]) for row, n in enumerate(rows)}
-    return [
-        frames[n] if n in frames else dream.step(control)
-        for n, (dream, control) in enumerate(zip(dreams, controls, strict=True))
-    ]
+        after = step(stack(states), told, dreams[rows[0]].traffic)
+        frames |= {n: dreams[n].went(after.alone(row), controls[n]) for row, n in enumerate(rows)}
+    return [frames[n] for n in range(len(dreams))]
 
 
 def readout_of(true: Facts) -> Readout:

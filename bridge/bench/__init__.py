@@ -1,6 +1,7 @@
 """Measures lucidrive on this machine: dreams and what a picture is made of, the live loop as a page sees it, the brain.
 
-page.py watches `lucidrive ui` from outside; dream.py and brain.py measure within this process; picture.py draws it.
+page.py watches `lucidrive ui` from outside; dream.py and brain.py measure within this process; picture.py draws it. env.py, long.py,
+clips.py and faults/ are measurements of their own.
 """
 
 from __future__ import annotations
@@ -40,7 +41,6 @@ def run(
     parts = dream.bench_scene(model) if isinstance(model, SceneWorld) else {}
     note(0.6, "a tick by the number of dreams")
     sessions = dream.bench_sessions(model, steps)
-    vector = dream.bench_vector() if isinstance(model, SceneWorld) else None
     peak = memory.peak()
     note(0.8, "the brain's latency")
     brain = bench_brain()
@@ -53,7 +53,6 @@ def run(
         "dream_fps_by_dial": by_dial,
         "parts_ms": parts,
         "tick_ms_by_sessions": sessions,
-        "vector_steps_a_second": vector,
         "loop": asdict(loop),
         "brain_seconds": brain,
         "peak_rss_dreams": peak,
@@ -82,8 +81,6 @@ def table(result: dict[str, Any]) -> Rows:
     for number, ms in result["tick_ms_by_sessions"].items():
         text = f"{ms['batched']:.0f} ms as one batch, {ms['alone']:.0f} ms one after another"
         rows.append((f"a tick of {number} dreams" if number != "1" else "a tick of one dream", text))
-    if (vector := result["vector_steps_a_second"]) is not None:
-        rows.append(("16 Dream-v0 as one, without pictures", f"{vector:,.0f} steps/s"))
     rows.append(("first picture after the start", f"{loop['first_frame']:.1f} s"))
     for name, doing in (("idle", "idle"), ("thinking", "while the brain reads")):
         if (seen := loop[name]) is None:

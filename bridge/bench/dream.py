@@ -1,4 +1,4 @@
-"""Dreams alone: by picture size or K, by what a scene's picture is made of, how a tick grows with the number of dreams; and as environments."""
+"""Dreams alone: by picture size or K, by what a scene's picture is made of, how a tick grows with the number of dreams."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import gymnasium
-import numpy as np
-
 from world.controls import DT, Control
 from world.dream import AnyDream, AnyWorld, open_dream, step_all
 from world.driver import Action
 from world.dynamics.driver import drive
 from world.dynamics.start import start
 from world.dynamics.step import step
-from world.envs import DREAM_ID
 from world.render.air import develop
 from world.render.painter import repaint
 from world.render.shading import shade
@@ -27,7 +23,6 @@ from world.scene_world import SIZES, SceneWorld
 DIAL = (1, 2, 4, 8)  # picture sizes of a scene, K of a latent world
 SESSIONS = (1, 2, 4, 8)
 WARM, FRAMES, REPEATS = 5, 40, 30
-TOGETHER = 16  # dreams of a vector environment
 TARGET = 8.0  # m/s
 
 
@@ -76,17 +71,6 @@ def bench_sessions(
             spent["batched"].append(seconds(partial(as_one, together)))
         found[str(number)] = {name: 1000 * statistics.median(times[WARM:]) for name, times in spent.items()}
     return found
-
-
-def bench_vector(number: int = TOGETHER, repeats: int = 10 * REPEATS) -> float:
-    """Steps a second of `number` Dream-v0 without pictures that `gymnasium.make_vec` steps as one, with all that an agent is told."""
-    envs = gymnasium.make_vec(f"world.envs:{DREAM_ID}", num_envs=number, observation="vector", seconds=600.0)
-    envs.reset(seed=0)
-    actions = np.tile(np.array([0.0, 0.1], np.float32), (number, 1))
-    try:
-        return number / median_seconds(lambda: envs.step(actions), repeats)
-    finally:
-        envs.close()
 
 
 def started(model: AnyWorld, number: int, steps: int) -> list[AnyDream]:

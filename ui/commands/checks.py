@@ -226,6 +226,27 @@ def speed(
         print_table("This machine", table(result))
 
 
+@bench.command(name="env", epilog="Example: lucidrive bench env --json > env.json")
+def environments(
+    number: Annotated[int, typer.Option(min=1, help="Environments that are stepped as one.")] = 16,
+    steps: Annotated[int, typer.Option(min=10, help="Steps of each that are measured.")] = 2000,
+    traffic: Annotated[list[str] | None, typer.Option(help="rules or model; default: one after the other.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure Dream-v0 without pictures in dreamt places: steps a second, agents that are there, the longest step."""
+    from bridge.bench.env import BY, bench_traffic, table
+
+    with progress("bench env") as report:
+        found = {}
+        for done, by in enumerate(chosen := traffic or BY):
+            report(done / len(chosen), f"traffic by {by}")
+            found[by] = bench_traffic(by, number, steps)
+    if as_json:
+        print_json(found)
+    else:
+        print_table("Environments without pictures", table(found))
+
+
 @bench.command(name="ui", epilog="Example: lucidrive bench ui --minutes 30 --json > ui.json")
 def page(
     minutes: Annotated[float, typer.Option(min=0.2, help="How long the drive is whose growth is measured.")] = 5.0,

@@ -16,6 +16,7 @@ from world.dynamics import expert
 from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS, observe
 from world.dynamics.policy import Policy, load_policy, residual
 from world.dynamics.situation import situation
+from world.dynamics.vector import VECTOR, vector
 from world.scene.state import SceneState
 
 By = Literal["learnt", "expert"]
@@ -30,17 +31,33 @@ def drive(state: SceneState, command: int, target: float, row: int = 0, by: By =
     return act(load_policy(), state, command, target, row)
 
 
+def watch(
+    state: SceneState, command: int, target: float, row: int = 0, by: By = DRIVER
+) -> tuple[np.ndarray, float, float]:
+    """`vector` and `drive` of one moment, from one look at it: float32 [VECTOR], steer, accel."""
+    if by == "expert":
+        return vector(state, command, target, row), *expert.drive(state, command, target, row)
+    return _watch(load_policy(), state, command, target, row)
+
+
 def act(policy: Policy, state: SceneState, command: int, target: float, row: int = 0) -> tuple[float, float]:
     """What a policy does in one drive."""
+    return _watch(policy, state, command, target, row)[1:]
+
+
+def _watch(policy: Policy, state: SceneState, command: int, target: float, row: int) -> tuple[np.ndarray, float, float]:
+    told = np.zeros(VECTOR, np.float32)
     if state.ego["lane"][row] < 0:
-        return 0.0, -0.5
-    return _act(policy, *situation(state, command, target, row))
+        return told, 0.0, -0.5
+    return told, *_act(policy, *situation(state, command, target, row), told)
 
 
-@njit(cache=True)
-def _act(policy, t, seen, egos, command, target, seed, seconds):
-    own, out = np.empty(OWN, np.float32), np.empty(2, np.float32)
-    users, crossers = np.zeros((USERS, USER), np.float32), np.zeros((CROSSERS, CROSSER), np.float32)
+@njit(cache=True, nogil=True)
+def _act(policy, t, seen, egos, command, target, seed, seconds, told):
+    """(steer, accel); fills told float32 [VECTOR], zeros."""
+    first, out = OWN + USERS * USER, np.empty(2, np.float32)
+    own = told[:OWN]
+    users, crossers = told[OWN:first].reshape((USERS, USER)), told[first:].reshape((CROSSERS, CROSSER))
     count, crossing, steer, accel = observe(t, seen, egos, command, target, seed, seconds, own, users, crossers)
     residual(policy, own, users, count, crossers, crossing, out)
     return min(1.0, max(-1.0, steer + out[0])), min(1.0, max(-1.0, accel + out[1]))

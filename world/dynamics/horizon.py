@@ -5,6 +5,7 @@ Which step a place has grown at follows from the drive alone, however quick the 
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 
@@ -22,7 +23,8 @@ SLOWEST = 6.0  # m/s: what a car drives on its way there at least
 
 
 @lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Of a process: threads stay behind at a fork."""
     return ThreadPoolExecutor(1, "horizon")
 
 
@@ -57,7 +59,7 @@ class Horizon:
             return state
         asked = (*place.asked, self.pending)
         if self._answer is None:
-            self._answer = _pool().submit(grown_place, place.name, asked, *place.weights)
+            self._answer = _pool(os.getpid()).submit(grown_place, place.name, asked, *place.weights)
         if clock % PERIOD != LATE:
             return state
         grown = self._answer.result()

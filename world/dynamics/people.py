@@ -35,9 +35,7 @@ def people(
 ) -> np.ndarray:
     """One drive's agents [AGENTS] with their people a step on. ego: EGO [1]; density: 0: nobody comes."""
     out = agents.copy()
-    if len(place.walks):
-        x, y, heading, speed = _pose(ego)
-        _step(place, np.uint64(seed), int(clock), x, y, heading, speed, out, float(density))
+    people_step(place, np.uint64(seed), int(clock), ego[0], out, float(density))
     return out
 
 
@@ -45,16 +43,15 @@ def populate_people(place: Tables, seed: np.uint64, ego: np.ndarray, agents: np.
     """Agents [AGENTS] with people round our car added, as a drive begins. ego: EGO [1]."""
     out = agents.copy()
     if len(place.walks) and density > 0:
-        x, y, heading, _ = _pose(ego)
+        x, y, heading = _pose(ego[0])
         fill(place, np.uint64(seed), x, y, heading, out, float(density))
     return out
 
 
-def _pose(ego: np.ndarray) -> tuple[float, float, float, float]:
-    car = ego[0]
-    heading = float(car["heading"])
-    x, y = float(car["x"]) + _CENTRE * math.cos(heading), float(car["y"]) + _CENTRE * math.sin(heading)
-    return x, y, heading, float(car["speed"])
+@njit(cache=True)
+def _pose(car):
+    """The middle of our car, an EGO record, and its heading."""
+    return car.x + _CENTRE * math.cos(car.heading), car.y + _CENTRE * math.sin(car.heading), car.heading
 
 
 @njit(cache=True)
@@ -286,8 +283,11 @@ def _onto_next(t, a):
 
 
 @njit(cache=True)
-def _step(t, seed, clock, x, y, heading, speed, out, density):
-    before = out.copy()
+def people_step(t, seed, clock, car, out, density):
+    """The agents [AGENTS] with their people a step on, in place. car: an EGO record."""
+    if len(t.walks) == 0:
+        return
+    before, (x, y, heading) = out.copy(), _pose(car)
     seconds = clock * DT
     count, other = 0, other_car(before)
     for i in range(len(out)):
@@ -297,5 +297,5 @@ def _step(t, seed, clock, x, y, heading, speed, out, density):
             out[i].kind, out[i].id = 0, 0
             continue
         count += 1
-        _walk(t, seed, before, i, out[i], seconds, x, y, heading, speed)
+        _walk(t, seed, before, i, out[i], seconds, x, y, heading, car.speed)
     arrivals(t, seed, clock, x, y, heading, out, count, density)

@@ -7,20 +7,22 @@ car (the driver, facts, the way ahead, the map, the picture) is made for the oth
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from world.controls import Control
+from world.controls import Command, Control
+from world.dynamics.car import move_car, touch
 from world.dynamics.path import at, choose_out
 from world.dynamics.roles.moves import release
 from world.dynamics.spawn import has_room
-from world.dynamics.step import blank_ego, moved_car, touch
+from world.dynamics.step import blank_ego
 from world.dynamics.tables import tables
-from world.dynamics.vehicles import car_of, see
+from world.dynamics.vehicles import everybody
 from world.errors import DataError
 from world.kinematics import EGO_LENGTH
-from world.scene.objects import AGENT, DRIVEN, Lights
+from world.scene.objects import AGENT, DRIVEN
 from world.scene.state import AGENTS, SceneState
 
 RED, YELLOW = 4, 12  # AGENT.look: of our car as the other person sees it, and of the other person's
@@ -54,7 +56,7 @@ def take_seat(state: SceneState) -> tuple[SceneState, Seat]:
 def seated(state: SceneState, seat: Seat) -> SceneState:
     """The drive with that car among its agents as it is now."""
     agents = state.agents.copy()
-    car = car_of(seat.ego)
+    car = everybody(seat.ego, agents[0])[AGENTS:]
     car["id"], car["role"], car["look"] = seat.id, DRIVEN, seat.look
     car["lights"], car["phase"] = seat.ego["lights"], seat.ego["driven"]
     agents[0, seat.slot] = car[0]
@@ -75,16 +77,17 @@ def seen_from(state: SceneState, seat: Seat) -> SceneState:
 
 def driven_on(state: SceneState, seat: Seat, control: Control) -> Seat:
     """The second car a step on under a control, as our own goes in `step`, which is to be taken with it in its new place."""
-    ego = state.ego.copy()
-    ego[0] = moved_car(seen_from(state, seat), 0, control)
-    ego["lights"] |= int(Lights.HEAD) if state.amounts[0].max() > 0.25 else 0
+    ego, dark = seat.ego.copy(), bool(state.amounts[0].max() > 0.25)
+    steer, accel = (0.0 if math.isnan(one) else one for one in (control.steer, control.accel))
+    command = max(int(Command.FOLLOW), control.command)
+    move_car(tables(state.places[0].map), state.seed[0], seat.ego[0], ego[0], steer, accel, command, dark)
     return replace(seat, ego=_frozen(ego))
 
 
 def touched(state: SceneState, seat: Seat) -> tuple[SceneState, Seat]:
     """After a step: the second car knows whom it touches, and stands where that is somebody ahead."""
     ego = seat.ego.copy()
-    touch(ego, 0, seen_from(state, seat).agents[0])
+    touch(ego[0], seen_from(state, seat).agents[0])
     seat = replace(seat, ego=_frozen(ego))
     return seated(state, seat), seat
 
@@ -107,9 +110,7 @@ def _begin(state: SceneState) -> np.ndarray | None:
     """EGO [1] of a car on a free place near ours; None: there is none."""
     there, ego = tables(state.places[0].map), state.ego[0]
     lanes, points, lane = there.lanes, there.points, there.point_lane
-    seen = np.empty(AGENTS + 1, AGENT)
-    seen[:AGENTS] = state.agents[0]
-    see(state.ego, seen)
+    seen = everybody(state.ego, state.agents[0])
     dx, dy = points["x"] - ego["x"], points["y"] - ego["y"]
     away = np.hypot(dx, dy)
     here = lanes["street"][int(ego["lane"])] if ego["lane"] >= 0 else -1

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
-from world import kinematics, weather
-from world.controls import DT, NO_LEVEL, NULL, TRANSITION_SECONDS, Command, Control, Event, Side
-from world.dynamics.path import follow, navigate
-from world.dynamics.people import people
+from world import weather
+from world.controls import DT, NULL, TRANSITION_SECONDS, Command, Control
+from world.dynamics.by_rules import move_all
+from world.dynamics.car import move_car, touch
 from world.dynamics.roles import roles
 from world.dynamics.roles.stage import BY_RULE
 from world.dynamics.tables import tables
 from world.dynamics.traffic import Drive, Traffic, signed
-from world.dynamics.vehicles import vehicles
 from world.errors import DataError
-from world.kinematics import EGO_LENGTH, EGO_WIDTH, Motion
-from world.scene.facts import CENTRE, conditions, touching
-from world.scene.objects import Lights
-from world.scene.state import EGO, WAITED, SceneState
+from world.scene.facts import conditions
+from world.scene.state import EGO, SceneState, copied
 
-BRAKING = -0.06  # accel below which the brake lights shine
+_CALM = Control()
 
 
 def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None = None) -> SceneState:
@@ -33,91 +30,79 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
     """
     if len(controls) != len(state):
         raise DataError(f"{len(state)} drives cannot be stepped by {len(controls)} controls; give one to each.")
-    ego, agents, event = state.ego.copy(), state.agents.copy(), state.event.copy()
-    amounts = np.stack([_towards(state.amounts[row], control) for row, control in enumerate(controls)])
-    drives = []
-    for row, control in enumerate(controls):
-        ego[row] = moved_car(state, row, control)
-        dark = bool(amounts[row].max() > 0.25)
-        ego["lights"][row] |= int(Lights.HEAD) if dark else 0
-        side, level = signed(control.side), float(min(3, max(1, control.level)))
-        drives.append(
-            Drive(
-                tables(state.places[row].map), state.seed[row], int(state.clock[row]), ego[row : row + 1],
-                agents[row], dark, float(state.density[row]), side, level, float(state.reckless[row]),
-            )
-        )  # fmt: skip
-    moved = [by_rules(drive) for drive in drives] if traffic is None else traffic.moved(drives)
-    for row, (control, drive, (others, told)) in enumerate(zip(controls, drives, moved, strict=True)):
-        asked = (
-            max(int(Event.NONE), control.event),
-            max(int(Side.NONE), control.side),
-            max(NO_LEVEL, control.level),
-        )
-        before = event[row : row + 1].copy()
+    ego, agents, event = copied(state.ego), copied(state.agents), copied(state.event)
+    amounts = _towards(state.amounts, controls)
+    dark = amounts.max(1) > 0.25
+    wheel = np.array([(one.steer, one.accel) for one in controls], np.float64)
+    wheel[np.isnan(wheel)] = 0.0
+    words = np.array([_words(one) for one in controls], np.int64)
+    told: Sequence[np.ndarray]
+    if traffic is None:
+        staged, told = move_all(state, wheel, words, dark, ego, agents), [BY_RULE] * len(state)
+    else:
+        staged, told = np.ones(len(state), np.bool_), _by_networks(traffic, state, controls, wheel, dark, ego, agents)
+    for row in np.flatnonzero(staged).tolist():
+        place, before = tables(state.places[row].map), event[row : row + 1].copy()
+        wanted, side, level = words[row, 1:].tolist()
         event[row : row + 1], agents[row] = roles(
-            drive.place, drive.seed, drive.clock, before, asked, drive.ego, others, told
-        )
-        touch(ego, row, agents[row])
+            place, state.seed[row], int(state.clock[row]), before, (wanted, side, level), ego[row : row + 1],
+            agents[row], told[row],
+        )  # fmt: skip
+        touch(ego[row], agents[row])
     for array in (ego, agents, event, amounts):
         array.flags.writeable = False
     return replace(state, clock=state.clock + 1, ego=ego, agents=agents, event=event, amounts=amounts)
 
 
-def by_rules(drive: Drive) -> tuple[np.ndarray, np.ndarray]:
-    """The others a step on, and that those who play an event go by rules too."""
-    place, seed, clock, ego = drive.place, drive.seed, drive.clock, drive.ego
-    moved = vehicles(place, seed, clock, ego, drive.agents, drive.dark, drive.density, drive.reckless)
-    return people(place, seed, clock, ego, moved, drive.density), BY_RULE
+def _by_networks(
+    traffic: Traffic, state: SceneState, controls: Sequence[Control], wheel: np.ndarray, dark: np.ndarray,
+    ego: np.ndarray, agents: np.ndarray,
+) -> list[np.ndarray]:  # fmt: skip
+    """Moves our cars and everybody else a step on, in place; what those who play an event are told to do, a row each."""
+    drives = []
+    for row, control in enumerate(controls):
+        place, command = tables(state.places[row].map), max(int(Command.FOLLOW), control.command)
+        move_car(place, state.seed[row], state.ego[row], ego[row], *wheel[row].tolist(), command, bool(dark[row]))
+        side, level = signed(control.side), float(min(3, max(1, control.level)))
+        drives.append(
+            Drive(
+                place, state.seed[row], int(state.clock[row]), ego[row : row + 1], agents[row], bool(dark[row]),
+                float(state.density[row]), side, level, float(state.reckless[row]),
+            )
+        )  # fmt: skip
+    moved = traffic.moved(drives)
+    for row, (others, _) in enumerate(moved):
+        agents[row] = others
+    return [told for _, told in moved]
 
 
-def _towards(amounts: np.ndarray, control: Control) -> np.ndarray:
-    """A step of weather and light towards what is asked for."""
-    had = conditions(amounts)
-    kind = control.weather if control.weather != NULL else had[0]
-    time = control.time if control.time != NULL else had[1]
-    want = np.array(list(weather.goal(kind, time).values()))
+def _words(control: Control) -> tuple[int, int, int, int]:
+    """Command, event, side and level; what is not said is none."""
+    return (
+        max(int(_CALM.command), control.command),
+        max(int(_CALM.event), control.event),
+        max(int(_CALM.side), control.side),
+        max(_CALM.level, control.level),
+    )
+
+
+def _towards(amounts: np.ndarray, controls: Sequence[Control]) -> np.ndarray:
+    """A step of weather and light [B, 6] towards what is asked for."""
+    want = []
+    for row, control in enumerate(controls):
+        kind, time = control.weather, control.time
+        if NULL in (kind, time):
+            had = conditions(amounts[row])
+            kind, time = (had[0] if kind == NULL else kind), (had[1] if time == NULL else time)
+        want.append(_goal(kind, time))
     most = DT / TRANSITION_SECONDS
-    return amounts + np.clip(want - amounts, -most, most)
+    moved: np.ndarray = amounts + np.clip(np.array(want) - amounts, -most, most)
+    return moved
 
 
-def moved_car(state: SceneState, row: int, control: Control) -> np.void:
-    """Our car a step on: the bicycle model, then its place on the map."""
-    place, egos = tables(state.places[row].map), state.ego[row : row + 1].copy()
-    ego = egos[0]
-    steer = 0.0 if math.isnan(control.steer) else control.steer
-    accel = 0.0 if math.isnan(control.accel) else control.accel
-    command = max(int(Command.FOLLOW), control.command)
-    before = float(ego["speed"])
-    motion = kinematics.step(Motion(before, float(ego["yaw_rate"])), steer, accel)
-    way = 0.5 * (before + motion.speed) * DT
-    turned = motion.yaw_rate * DT
-    along = float(ego["heading"]) + 0.5 * turned
-    ego["x"] += way * math.cos(along)
-    ego["y"] += way * math.sin(along)
-    ego["heading"] = (float(ego["heading"]) + turned + math.pi) % (2 * math.pi) - math.pi
-    ego["speed"], ego["yaw_rate"], ego["driven"] = motion.speed, motion.yaw_rate, ego["driven"] + way
-    ego["steer"], ego["accel"] = steer, accel
-    chosen = navigate(place.lanes, place.points, place.successors, state.ego[row], command, state.seed[row])
-    ego["next"], ego["goal"], ego["memory"][0] = chosen
-    ego["command"] = command
-    ego["memory"][WAITED] = ego["memory"][WAITED] + DT if motion.speed < 0.3 else 0.0
-    follow(place.lanes, place.points, place.successors, place.point_lane, ego, state.seed[row])
-    ego["lights"] = int(Lights.BRAKE) if accel < BRAKING or motion.speed < 0.05 else 0
-    return ego
-
-
-def touch(ego: np.ndarray, row: int, agents: np.ndarray) -> None:
-    """Notes whom the car touches; a car that begins to touch somebody ahead stands."""
-    x, y, heading = (float(ego[row][name]) for name in ("x", "y", "heading"))
-    cos, sin = math.cos(heading), math.sin(heading)
-    slot = touching(agents, x + CENTRE * cos, y + CENTRE * sin, heading, EGO_LENGTH, EGO_WIDTH)
-    contact = int(agents["id"][slot]) if slot >= 0 else -1
-    if slot >= 0 and contact != int(ego["contact"][row]):
-        ahead = (agents["x"][slot] - x - CENTRE * cos) * cos + (agents["y"][slot] - y - CENTRE * sin) * sin
-        if ahead > 0:
-            ego["speed"][row] = 0.0
-    ego["contact"][row] = contact
+@lru_cache(maxsize=256)
+def _goal(kind: int, time: int) -> tuple[float, ...]:
+    return tuple(weather.goal(kind, time).values())
 
 
 def blank_ego() -> np.ndarray:

@@ -23,14 +23,16 @@ from world.dynamics.people import is_person
 from world.dynamics.right_of_way import heeds_signals
 from world.dynamics.spawn import is_vehicle
 from world.dynamics.tables import Tables
+from world.dynamics.threads import in_threads
 from world.dynamics.traffic_net import PERSON, VEHICLE, Network, forward, read_networks
-from world.dynamics.vehicles import moved_by_role, see
+from world.dynamics.vehicles import everybody, moved_by_role
 from world.scene.motion_tokens import EVERY
-from world.scene.objects import AGENT, DRIVEN, Kind
+from world.scene.objects import DRIVEN, Kind
 from world.scene.random import uniform
 from world.scene.state import AGENTS
 
 FOLDER = Path(__file__).parent.parent / "weights" / "traffic"
+TOGETHER = 16  # road users that a thread takes at a time
 STYLE = 340  # purpose of random numbers
 _PERSON, _DEER, _CONE = int(Kind.PERSON), int(Kind.DEER), int(Kind.CONE)
 
@@ -68,10 +70,7 @@ class Drive:
 
     def seen(self) -> np.ndarray:
         """AGENT [AGENTS + 1], our car as the last."""
-        seen = np.empty(AGENTS + 1, AGENT)
-        seen[:AGENTS] = self.agents
-        see(self.ego, seen)
-        return seen
+        return everybody(self.ego, self.agents)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,8 +160,14 @@ def _at_once(network: Network, groups: Sequence[Group]) -> list[np.ndarray]:
     if not sum(len(group.own) for group in groups):
         return [np.zeros((0, len(network.tokens_bias)), np.float32) for _ in groups]
     own, near, count = (np.concatenate([getattr(group, name) for group in groups]) for name in ("own", "near", "count"))
+    logits = np.empty((len(own), len(network.tokens_bias)), np.float32)
+
+    def some(first: int, last: int) -> None:
+        logits[first:last] = forward(network, own[first:last], near[first:last], count[first:last])
+
+    in_threads(some, len(own), TOGETHER)
     ends = np.cumsum([len(group.own) for group in groups])
-    return np.split(forward(network, own, near, count), ends[:-1])
+    return np.split(logits, ends[:-1])
 
 
 @njit(cache=True)

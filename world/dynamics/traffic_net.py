@@ -197,7 +197,7 @@ def _attend(query, keys, values, counts, most, out):
                     out[r, j] += share * values[row, j]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def forward(w, own, near, counts):
     """Logits float32 [N, first + second tokens]. own [N, OWN], near [N, most, NEAR], counts [N]: how many are near."""
     rows, most = near.shape[0], near.shape[1]

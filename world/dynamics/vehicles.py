@@ -40,43 +40,42 @@ def vehicles(
 ) -> np.ndarray:  # fmt: skip
     """One drive's agents [AGENTS] a step on. ego: EGO [1]; dark: headlights on; density: of traffic, 0: nobody comes; reckless: share
     of the drivers who take no notice of signals."""
-    seen = np.empty(AGENTS + 1, AGENT)
-    seen[:AGENTS] = agents
-    see(ego, seen)
-    out = seen[:AGENTS].copy()
-    x, y, heading = (float(ego[0][name]) for name in ("x", "y", "heading"))
-    _step(place, np.uint64(seed), int(clock), x, y, heading, seen, out, dark, float(density), float(reckless))
+    out = agents.copy()
+    vehicles_step(place, np.uint64(seed), int(clock), ego[0], out, dark, float(density), float(reckless))
     return out
 
 
 def populate(place: Tables, seed: np.uint64, ego: np.ndarray, agents: np.ndarray, density: float) -> np.ndarray:
     """Agents [AGENTS] with vehicles round our car added, as a drive begins. ego: EGO [1]."""
-    seen = np.empty(AGENTS + 1, AGENT)
-    seen[:AGENTS] = agents
-    see(ego, seen)
+    seen = everybody(ego, agents)
     x, y = float(ego[0]["x"]), float(ego[0]["y"])
     fill(place, np.uint64(seed), x, y, seen, AGENTS, wanted(place, x, y, float(density)))
     return seen[:AGENTS].copy()
 
 
-def see(ego: np.ndarray, seen: np.ndarray) -> None:
-    """Our car as one more agent, the last."""
-    seen[AGENTS:] = car_of(ego)
+def everybody(ego: np.ndarray, agents: np.ndarray) -> np.ndarray:
+    """AGENT [AGENTS + 1]: the agents [AGENTS], and our car as the last. ego: EGO [1]."""
+    made: np.ndarray = with_us(ego[0], agents)
+    return made
 
 
-def car_of(ego: np.ndarray) -> np.ndarray:
-    """An EGO [1] as everybody else sees it: AGENT [1]."""
-    own, car = np.zeros(1, AGENT), ego[0]
-    ahead = REAR_AXLE_TO_FRONT - 0.5 * EGO_LENGTH
-    own["kind"], own["id"] = _CAR, -2
-    own["x"] = car["x"] + ahead * math.cos(car["heading"])
-    own["y"] = car["y"] + ahead * math.sin(car["heading"])
-    for name in ("heading", "speed", "accel", "yaw_rate", "lane", "left", "next", "goal"):
-        own[name] = car[name]
-    own["s"] = car["s"] + ahead
-    own["length"], own["width"], own["height"], own["wish"] = EGO_LENGTH, EGO_WIDTH, 1.5, 1.0
-    own["memory"][:, WAIT] = -1.0
-    return own
+@njit(cache=True)
+def with_us(car, agents):
+    """The agents, and our car, an EGO record, as one more, the last."""
+    seen = np.empty(len(agents) + 1, AGENT)
+    for k in range(len(agents)):
+        seen[k] = agents[k]
+    own, ahead = seen[len(agents)], REAR_AXLE_TO_FRONT - 0.5 * EGO_LENGTH
+    own.kind, own.id = _CAR, -2
+    own.x = car.x + ahead * math.cos(car.heading)
+    own.y = car.y + ahead * math.sin(car.heading)
+    own.heading, own.speed, own.accel, own.yaw_rate = car.heading, car.speed, car.accel, car.yaw_rate
+    own.lane, own.s, own.left, own.next, own.goal = car.lane, car.s + ahead, car.left, car.next, car.goal
+    own.length, own.width, own.height, own.wish = EGO_LENGTH, EGO_WIDTH, 1.5, 1.0
+    own.look, own.lights, own.phase, own.role, own.mode, own.timer = 0, 0, 0.0, 0, 0, 0.0
+    for k in range(4):
+        own.memory[k] = -1.0 if k == WAIT else 0.0
+    return seen
 
 
 @njit(cache=True)
@@ -215,8 +214,10 @@ def wait(agent, out, waits):
 
 
 @njit(cache=True)
-def _step(t, seed, clock, x, y, heading, seen, out, dark, density, reckless):
-    lanes = t.lanes
+def vehicles_step(t, seed, clock, car, out, dark, density, reckless):
+    """The agents [AGENTS] a step on, in place. car: an EGO record."""
+    lanes, seen = t.lanes, with_us(car, out)
+    x, y, heading = car.x, car.y, car.heading
     seconds = clock * DT
     here = near_map(t, x, y)
     path = np.empty((POINTS, 3))

@@ -9,10 +9,12 @@ import numpy as np
 
 from world.controls import Command, Control
 from world.dynamics import expert
+from world.dynamics.people import people
 from world.dynamics.start import start
-from world.dynamics.step import by_rules, step
+from world.dynamics.step import step
 from world.dynamics.tables import tables
 from world.dynamics.traffic import Drive, Traffic
+from world.dynamics.vehicles import vehicles
 from world.scene.places import load_place
 from world.scene.state import SceneState
 
@@ -61,3 +63,10 @@ def _with_nearest(state: SceneState, agents: int) -> Drive:
     return Drive(
         tables(state.places[0].map), state.seed[0], int(state.clock[0]), ego, kept, False, float(state.density[0])
     )
+
+
+def by_rules(drive: Drive) -> np.ndarray:
+    """The others [AGENTS] a step on."""
+    place, seed, clock, ego = drive.place, drive.seed, drive.clock, drive.ego
+    moved = vehicles(place, seed, clock, ego, drive.agents, drive.dark, drive.density, drive.reckless)
+    return people(place, seed, clock, ego, moved, drive.density)

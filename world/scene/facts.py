@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numba import njit
@@ -14,10 +15,10 @@ from world.kinematics import EGO_LENGTH, REAR_AXLE_TO_FRONT
 from world.scene.hd_map import HDMap
 from world.scene.query import overlap
 from world.scene.state import SceneState
-from world.weather import AMOUNTS
 
 NO_JUNCTION = 60.0  # m: further away than this none is told of
 CENTRE = REAR_AXLE_TO_FRONT - EGO_LENGTH / 2  # m from the rear axle to the middle of our car
+NEAR = 12.0  # m: no lane is wider
 SHOULDER = 0.35  # m beyond a lane's border that still are road
 
 
@@ -55,32 +56,48 @@ def touching(agents, x: float, y: float, heading: float, length: float, width: f
 
 
 @njit(cache=True)
-def _beside_road(lanes, points, point_lane, x: float, y: float) -> float:
+def _beside_road(lanes, points, grid, cell_first, cell_count, cell_items, point_lane, x: float, y: float) -> float:
     """How far (m) a point lies beyond the border of the lane nearest to it; negative on the road."""
+    low_x, low_y, size = grid
+    rows, columns = cell_first.shape
+    first_row, last_row = math.floor((y - NEAR - low_y) / size), math.floor((y + NEAR - low_y) / size)
+    first_column, last_column = math.floor((x - NEAR - low_x) / size), math.floor((x + NEAR - low_x) / size)
     best = 1e9
-    for k in range(len(points)):
-        dx, dy = points[k].x - x, points[k].y - y
-        if abs(dx) > 12.0 or abs(dy) > 12.0:
-            continue
-        cos, sin = math.cos(points[k].heading), math.sin(points[k].heading)
-        if abs(dx * cos + dy * sin) > 1.6:
-            continue
-        best = min(best, abs(dy * cos - dx * sin) - 0.5 * lanes[point_lane[k]].width)
+    for row in range(max(0, first_row), min(rows, last_row + 1)):
+        for column in range(max(0, first_column), min(columns, last_column + 1)):
+            first = cell_first[row, column]
+            for k in cell_items[first : first + cell_count[row, column]]:
+                dx, dy = points[k].x - x, points[k].y - y
+                if abs(dx) > NEAR or abs(dy) > NEAR:
+                    continue
+                cos, sin = math.cos(points[k].heading), math.sin(points[k].heading)
+                if abs(dx * cos + dy * sin) > 1.6:
+                    continue
+                best = min(best, abs(dy * cos - dx * sin) - 0.5 * lanes[point_lane[k]].width)
     return best
 
 
 def off_road(place: HDMap, x: float, y: float) -> bool:
     """Whether a point of our car's middle is on no lane and in no junction."""
-    if _beside_road(place.lanes, place.points, place.point_lane, x, y) <= SHOULDER:
+    index = (place.grid, place.cell_first, place.cell_count, place.cell_items, place.point_lane)
+    if _beside_road(place.lanes, place.points, *index, x, y) <= SHOULDER:
         return False
     low, high = _bounds(place)
     near = np.flatnonzero(((low <= (x, y)) & (high >= (x, y))).all(1))
     return not any(_inside(place.junctions[k].outline, x, y) for k in near)
 
 
-@lru_cache(maxsize=16)
+_BOUNDS: WeakKeyDictionary[HDMap, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
+
+
 def _bounds(place: HDMap) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest x and y of every junction, [N, 2] each; nothing lies within one that has no outline."""
+    """The lowest and the highest x and y of every junction, [N, 2] each; nothing lies within one that has no outline. Once for a map."""
+    if place not in _BOUNDS:
+        _BOUNDS[place] = _bounds_of(place)
+    return _BOUNDS[place]
+
+
+def _bounds_of(place: HDMap) -> tuple[np.ndarray, np.ndarray]:
     outlines = [one.outline if len(one.outline) > 2 else np.array([[np.inf, np.inf]]) for one in place.junctions]
     low, high = [outline.min(0) for outline in outlines], [outline.max(0) for outline in outlines]
     return np.array(low).reshape(-1, 2), np.array(high).reshape(-1, 2)
@@ -108,7 +125,12 @@ def junction_distance(state: SceneState, row: int = 0) -> float:
 
 def conditions(amounts: np.ndarray) -> tuple[int, int]:
     """The Weather and TimeOfDay that amounts [6] come nearest to."""
-    rain, snow, fog, night, dawn, dusk = (float(amounts[AMOUNTS.index(name)]) for name in AMOUNTS)
+    return _conditions(*amounts.tolist())
+
+
+@lru_cache(maxsize=1024)
+def _conditions(rain: float, snow: float, fog: float, night: float, dawn: float, dusk: float) -> tuple[int, int]:
+    """In the order of world.weather.AMOUNTS."""
     most = max((rain, int(Weather.RAIN_1)), (snow, int(Weather.SNOW_1)), (fog, int(Weather.FOG_1)))
     weather = int(Weather.CLEAR) if most[0] < 1 / 6 else most[1] + min(2, round(3 * most[0]) - 1)
     light = max((night, int(TimeOfDay.NIGHT)), (dawn, int(TimeOfDay.DAWN)), (dusk, int(TimeOfDay.DUSK)))

@@ -86,6 +86,13 @@ class SceneState:
         cut = slice(index, index + 1)
         return replace(self, places=self.places[cut], **{name: getattr(self, name)[cut] for name in ARRAYS})
 
+    def alone(self, index: int) -> SceneState:
+        """The same, holding on to nothing of the others."""
+        own: dict[str, np.ndarray] = {name: copied(getattr(self, name)[index : index + 1]) for name in ARRAYS}
+        for array in own.values():
+            array.flags.writeable = False
+        return SceneState(self.places[index : index + 1], **own)
+
     def hash(self, index: int = 0) -> str:
         """sha256 of one drive's moving part and its place's name: equal exactly where the states are."""
         digest = hashlib.sha256(self.places[index].name.encode())
@@ -126,5 +133,21 @@ def from_bytes(place: Place, parts: dict[str, bytes]) -> SceneState:
 
 def stack(states: Sequence[SceneState]) -> SceneState:
     """Many batches as one."""
-    arrays: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in states]) for name in ARRAYS}
+    arrays: dict[str, Any] = {name: _joined([getattr(one, name) for one in states]) for name in ARRAYS}
     return SceneState(tuple(place for one in states for place in one.places), **arrays)
+
+
+def copied(array: np.ndarray) -> np.ndarray:
+    """A copy that may be written to. Records go as bytes: numpy copies them field by field, which takes ten times as long."""
+    return array.copy() if array.dtype.names is None else _as_bytes(array).copy().view(array.dtype)
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Along their first axis."""
+    if arrays[0].dtype.names is None:
+        return np.concatenate(arrays)
+    return np.concatenate([_as_bytes(one) for one in arrays]).view(arrays[0].dtype)
+
+
+def _as_bytes(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array).view(np.uint8)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.world.grid import town
 from world.controls import NULL, Command, Control, Event, Side, TimeOfDay, Weather
+from world.dynamics import threads
 from world.dynamics.driver import drive
 from world.dynamics.start import start
 from world.dynamics.step import step
@@ -18,6 +19,7 @@ from world.scene.between import between
 from world.scene.facts import facts, junction_distance, off_road, touching
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.objects import AGENT, Kind
+from world.scene.places import load_place
 from world.scene.state import SceneState, stack
 
 
@@ -40,6 +42,37 @@ def test_a_drive_is_the_same_alone_and_in_a_batch() -> None:
     batch = driven(stack(begins), 30)
     assert [batch.hash(row) for row in range(3)] == [driven(one, 30).hash() for one in begins]
     assert batch.row(1).hash() == batch.hash(1)
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_a_large_batch_goes_on_several_threads_and_every_drive_as_alone(
+    monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    monkeypatch.setattr(threads, "cores", lambda: cores)
+    begins = [start((town(), load_place("town-21"))[seed % 2], seed) for seed in range(9)]
+    told = [
+        Control(event=Event.DEBRIS, level=2, weather=Weather.RAIN_1) if seed % 3 else Control() for seed in range(9)
+    ]
+    batch = stack(begins)
+    for _ in range(12):
+        batch = step(batch, told)
+    for row, control in enumerate(told):
+        alone = begins[row]
+        for _ in range(12):
+            alone = step(alone, [control])
+        assert batch.hash(row) == alone.hash() == batch.alone(row).hash()
+
+
+def test_rows_are_worked_on_once_and_what_fails_is_raised() -> None:
+    done: list[int] = []
+    threads.in_threads(lambda first, last: done.extend(range(first, last)), 7, 2)
+    assert sorted(done) == list(range(7))
+
+    def broken(first: int, last: int) -> None:
+        raise ValueError(f"row {first}")
+
+    with pytest.raises(ValueError, match="row"):
+        threads.in_threads(broken, 7, 2)
 
 
 def test_a_step_changes_nothing_of_the_state_before() -> None:

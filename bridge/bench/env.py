@@ -1,0 +1,88 @@
+"""Dream-v0 as agents train in it: many at once, without pictures, in the dreamt places that drives begin in; by rules and with learnt traffic."""
+
+from __future__ import annotations
+
+import time
+
+import gymnasium
+import numpy as np
+
+from world.dream_vector_env import DreamVectorEnv
+from world.dynamics.threads import cores
+from world.envs import DREAM_ID
+from world.scene_world import SceneDream
+
+TOGETHER = 16  # dreams of a vector environment
+WARM, STEPS = (
+    100,
+    2000,
+)  # of all of them; in the first ones loops are compiled, and places grow round where drives begin
+COUNTED = 50  # steps from one look at who is there to the next
+BY = ("rules", "model")  # who moves the others
+
+
+def bench_traffic(by: str, number: int = TOGETHER, steps: int = STEPS, warm: int = WARM) -> dict[str, float]:
+    """Steps a second of `number` environments that are stepped as one, with all that an agent is told; our driver drives.
+
+    agents: in a dream, our car aside, on average; steps_a_second: by the median step; all_steps_a_second: by the wall clock, waiting for
+    streets to grow included; longest_ms: the longest step; cpu_ms: of all threads, for a step of one environment; begin_s: until the first
+    step that counts, places dreamt and `warm` steps done.
+    """
+    opened = time.perf_counter()
+    envs = gymnasium.make_vec(
+        f"world.envs:{DREAM_ID}", num_envs=number, observation="vector", seconds=600.0, traffic=by
+    )
+    assert isinstance(envs, DreamVectorEnv)
+    _, info = envs.reset(seed=0)
+    spent, present = [], []
+    worked, begin = 0.0, 0.0
+    try:
+        for step in range(warm + steps):
+            actions = np.stack([info["driver.steer"], info["driver.accel"]], 1).astype(np.float32)
+            began, before = time.perf_counter(), time.process_time()
+            if step == warm:
+                begin = began - opened
+            _, _, _, _, info = envs.step(actions)
+            if step >= warm:
+                spent.append(time.perf_counter() - began)
+                worked += time.process_time() - before
+                if step % COUNTED == 0:
+                    present.append(_agents(envs))
+    finally:
+        envs.close()
+    taken = np.array(spent)
+    return {
+        "dreams": number,
+        "cores": cores(),
+        "agents": float(np.mean(present)),
+        "steps_a_second": number / float(np.median(taken)),
+        "all_steps_a_second": number * steps / float(taken.sum()),
+        "begin_s": begin,
+        "longest_ms": 1000 * float(taken.max()),
+        "cpu_ms": 1000 * worked / (number * steps),
+    }
+
+
+def _agents(envs: DreamVectorEnv) -> float:
+    """Road users and things on the road in a dream, on average."""
+    dreams = [env.unwrapped.dream for env in envs.envs]  # type: ignore[attr-defined]
+    return float(
+        np.mean([np.count_nonzero(one.state_now.agents["kind"]) for one in dreams if isinstance(one, SceneDream)])
+    )
+
+
+def table(found: dict[str, dict[str, float]]) -> list[tuple[str, str]]:
+    """The result as rows of text, for people."""
+    rows = []
+    for by, one in found.items():
+        name = f"{one['dreams']:.0f} Dream-v0 as one, no pictures, traffic by {by}"
+        text = (
+            f"{one['steps_a_second']:,.0f} steps/s with {one['agents']:.0f} agents in a dream, {one['cores']:.0f} cores"
+        )
+        whole = f"{one['all_steps_a_second']:,.0f} steps/s, a step at most {one['longest_ms']:,.0f} ms"
+        rows += [
+            (name, text),
+            ("the same, waiting for streets to grow included", f"{whole}; {one['cpu_ms']:.2f} ms of a core each"),
+            ("until the first of them", f"{one['begin_s']:.0f} s"),
+        ]
+    return rows

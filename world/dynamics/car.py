@@ -1,0 +1,52 @@
+"""Our car's step in compiled loops: the bicycle model, its place on the map, and whom it touches."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from world.controls import DT
+from world.dynamics.path import follow, navigate
+from world.kinematics import EGO_LENGTH, EGO_WIDTH, advanced
+from world.scene.facts import CENTRE, touching
+from world.scene.objects import Lights
+from world.scene.state import WAITED
+
+BRAKING = -0.06  # accel below which the brake lights shine
+_BRAKE, _HEAD = int(Lights.BRAKE), int(Lights.HEAD)
+
+
+@njit(cache=True)
+def move_car(t, seed, before, ego, steer, accel, command, dark):
+    """Our car a step on, in place. before, ego: EGO records, the first as the car was; dark: headlights on."""
+    had = before.speed
+    speed, rate = advanced(had, steer, accel, DT)
+    way = 0.5 * (had + speed) * DT
+    turned = rate * DT
+    along = before.heading + 0.5 * turned
+    ego.x += way * math.cos(along)
+    ego.y += way * math.sin(along)
+    ego.heading = (before.heading + turned + math.pi) % (2 * math.pi) - math.pi
+    ego.speed, ego.yaw_rate, ego.driven = speed, rate, before.driven + way
+    ego.steer, ego.accel = steer, accel
+    onward, goal, stage = navigate(t.lanes, t.points, t.successors, before, command, seed)
+    ego.next, ego.goal, ego.memory[0] = onward, goal, stage
+    ego.command = command
+    ego.memory[WAITED] = before.memory[WAITED] + DT if speed < 0.3 else 0.0
+    follow(t.lanes, t.points, t.successors, t.point_lane, ego, seed)
+    ego.lights = (_BRAKE if accel < BRAKING or speed < 0.05 else 0) | (_HEAD if dark else 0)
+
+
+@njit(cache=True)
+def touch(ego, agents):
+    """Notes whom the car touches, in its EGO record; a car that begins to touch somebody ahead stands."""
+    cos, sin = math.cos(ego.heading), math.sin(ego.heading)
+    x, y = ego.x + CENTRE * cos, ego.y + CENTRE * sin
+    slot = touching(agents, x, y, ego.heading, EGO_LENGTH, EGO_WIDTH)
+    contact = agents[slot].id if slot >= 0 else -1
+    if slot >= 0 and contact != ego.contact:
+        ahead = (agents[slot].x - ego.x - CENTRE * cos) * cos + (agents[slot].y - ego.y - CENTRE * sin) * sin
+        if ahead > 0:
+            ego.speed = 0.0
+    ego.contact = contact
