@@ -104,7 +104,6 @@ def _straight_on(growth: Growth, junction: int, street: int) -> tuple[int, int] 
     return int(around.ends[onward].sum()) - junction, onward
 
 
-@lru_cache(maxsize=32)
 def grown_place(
     name: str,
     asked: tuple[Asked, ...],
@@ -112,13 +111,19 @@ def grown_place(
     lined_by: Path = roadside.FOLDER,
 ) -> GrowingPlace:
     """A dreamt place by its name and where it was extended, in order. Errors as `dreamt_place`'s."""
-    if not asked:
-        return dreamt_place(name, grown_by, lined_by)
-    before = grown_place(name, asked[:-1], grown_by, lined_by)
-    place = extended(before, asked[-1])
-    tables(place.map)  # made here, where nobody waits for them, as are the numbers that lanes then have
-    renumbered(before.map, place.map)
+    place = dreamt_place(name, grown_by, lined_by)
+    for one in asked:
+        place = grown_from(place, one)
     return place
+
+
+@lru_cache(maxsize=32)
+def grown_from(place: GrowingPlace, asked: Asked) -> GrowingPlace:
+    """As `extended`, once for drives with the same past, with what their next step wants of it."""
+    grown = extended(place, asked)
+    tables(grown.map)  # made here, where nobody waits for them, as are the numbers that lanes then have
+    renumbered(place.map, grown.map)
+    return grown
 
 
 def _open_near(growth: Growth, x: float, y: float) -> list[int]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from world.controls import Command
 from world.dynamics.dreamt import GrowingPlace
-from world.dynamics.extend import grown_place, is_due
+from world.dynamics.extend import grown_from, is_due
 from world.dynamics.growth import Asked
 from world.dynamics.renumber import moved
 from world.dynamics.way_ahead import ARMS, way_ahead
@@ -57,9 +57,8 @@ class Horizon:
             self.pending, self._answer = next((one for one in questions if one is not None), None), None
         if self.pending is None:
             return state
-        asked = (*place.asked, self.pending)
         if self._answer is None:
-            self._answer = _pool(os.getpid()).submit(grown_place, place.name, asked, *place.weights)
+            self._answer = _pool(os.getpid()).submit(grown_from, place, self.pending)
         if clock % PERIOD != LATE:
             return state
         grown = self._answer.result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -48,13 +48,19 @@ def moved(state: SceneState, place: Place, row: int = 0) -> SceneState:
     return replace(state, places=places, ego=ego, agents=agents)
 
 
-@lru_cache(maxsize=8)
+_MADE: WeakKeyDictionary[HDMap, tuple[ref[HDMap], tuple[np.ndarray, np.ndarray]]] = WeakKeyDictionary()
+
+
 def renumbered(old: HDMap, new: HDMap) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers that the lanes and the walks of a map have in the map that it grew to, as `_numbers` gives them."""
-    return (
-        _numbers(old.lanes, old.points, new.lanes, new.points, _names(old.lanes), _names(new.lanes)),
-        _numbers(old.walks, old.walk_points, new.walks, new.walk_points, _sides(old.walks), _sides(new.walks)),
-    )
+    """The numbers that the lanes and the walks of a map have in the map that it grew to, as `_numbers` gives them. Made once while both live."""
+    before, numbers = _MADE.get(new, (None, None))
+    if before is None or numbers is None or before() is not old:
+        numbers = (
+            _numbers(old.lanes, old.points, new.lanes, new.points, _names(old.lanes), _names(new.lanes)),
+            _numbers(old.walks, old.walk_points, new.walks, new.walk_points, _sides(old.walks), _sides(new.walks)),
+        )
+        _MADE[new] = ref(old), numbers
+    return numbers
 
 
 def _numbers(

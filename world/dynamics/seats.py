@@ -28,7 +28,11 @@ from world.scene.state import AGENTS, SceneState
 RED, YELLOW = 4, 12  # AGENT.look: of our car as the other person sees it, and of the other person's
 FIRST_ID = 1 << 28  # ids of such cars; those of vehicles are below, those of people above
 NEAREST, FURTHEST = 9.0, 80.0  # m from our car, where a second one may begin
-AHEAD, ELSEWHERE = 20.0, 40.0  # m that a place counts as further away where it is before our car, or in another street
+AHEAD, ELSEWHERE, AGAINST = (
+    20.0,
+    20.0,
+    80.0,
+)  # m that a place counts as further away: before our car, in another street, going another way
 TRIED = 400  # places
 
 
@@ -115,7 +119,7 @@ def _begin(state: SceneState) -> np.ndarray | None:
     away = np.hypot(dx, dy)
     here = lanes["street"][int(ego["lane"])] if ego["lane"] >= 0 else -1
     onward = np.cos(points["heading"] - ego["heading"]) > 0.5
-    cost = away + ELSEWHERE * ((lanes["street"][lane] != here) | ~onward)
+    cost = away + ELSEWHERE * (lanes["street"][lane] != here) + AGAINST * ~onward
     cost += AHEAD * (dx * np.cos(ego["heading"]) + dy * np.sin(ego["heading"]) > 0)
     fits = (away > NEAREST) & (away < FURTHEST) & (lanes["street"][lane] >= 0) & (lanes["outs"][lane] > 0)
     fits &= (points["s"] > EGO_LENGTH + 4.0) & (lanes["length"][lane] - points["s"] > EGO_LENGTH + 10.0)

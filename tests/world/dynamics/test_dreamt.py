@@ -10,7 +10,7 @@ import pytest
 from tests.world.dynamics.test_streets import network
 from tests.world.scene.test_hd_map import whole
 from world.controls import Control
-from world.dynamics import dreamt
+from world.dynamics import dreamt, extend
 from world.dynamics.dreamt import GrowingPlace, dreamt_of, dreamt_place, is_dreamt
 from world.dynamics.extend import extended, is_due
 from world.dynamics.growth import Asked
@@ -138,6 +138,27 @@ def test_a_place_grows_at_the_same_step_whoever_drives(place: GrowingPlace, monk
         other = step(beside.step(other), [Control(accel=0.2)])
     assert state.places[0].asked == other.places[0].asked != place.asked
     assert state.places[0] is other.places[0] and state.hash() == other.hash()
+
+
+def test_a_question_grows_the_place_as_it_stands_however_many_drives_there_are(
+    place: GrowingPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("world.dynamics.extend.MOST", 2)
+    monkeypatch.setattr("world.dynamics.horizon.PERIOD", 4)
+    monkeypatch.setattr("world.dynamics.horizon.LATE", 3)
+    grown = list[int]()
+    real = extend.extended
+
+    def watched(standing: GrowingPlace, asked: Asked) -> GrowingPlace:
+        grown.append(len(standing.asked))
+        return real(standing, asked)
+
+    monkeypatch.setattr(extend, "extended", watched)
+    state, horizon = start(place, 6, density=0.0), Horizon()
+    for _ in range(8):
+        state = step(horizon.step(state), [Control(accel=0.2)])
+        extend.grown_from.cache_clear()  # as where other drives' places have filled it
+    assert grown == [0, 1] == list(range(len(state.places[0].asked)))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
