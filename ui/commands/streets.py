@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -40,22 +41,9 @@ def train_streets(
     step_seconds: StepSeconds = None,
 ) -> None:
     """The network that dreams which streets come next: from networks that netgenerate makes (extra `sim`), and training towns."""
-    from world.train.compute import Compute
     from world.train.streets import train_streets as train
 
-    with progress("train streets") as report:
-        made = train(
-            out,
-            minutes,
-            count=networks,
-            held=held,
-            data=data,
-            compute=Compute(device, step_seconds=step_seconds),
-            seed=seed,
-            workers=workers,
-            report=report,
-        )
-    say(f"The network is in {made}; `lucidrive evaluate streets --weights {made}` measures it.")
+    _train("streets", train, out, minutes, networks, held, data, workers, device, seed, step_seconds)
 
 
 def train_roadside(
@@ -70,22 +58,40 @@ def train_roadside(
     step_seconds: StepSeconds = None,
 ) -> None:
     """The network that dreams what lines streets: from what the rules put there, made richer (extra `sim`)."""
-    from world.train.compute import Compute
     from world.train.roadside import train_roadside as train
 
-    with progress("train roadside") as report:
+    _train("roadside", train, out, minutes, networks, held, data, workers, device, seed, step_seconds)
+
+
+def _train(
+    name: str,
+    train: Callable[..., Path],
+    out: Path,
+    minutes: float,
+    networks: int,
+    held: int,
+    data: Path | None,
+    workers: int,
+    device: str,
+    seed: int,
+    step_seconds: float | None,
+) -> None:
+    from world.train.compute import Compute
+
+    compute = Compute(device, step_seconds=step_seconds)
+    with progress(f"train {name}") as report:
         made = train(
             out,
             minutes,
             count=networks,
             held=held,
             data=data,
-            compute=Compute(device, step_seconds=step_seconds),
+            compute=compute,
             seed=seed,
             workers=workers,
             report=report,
         )
-    say(f"The network is in {made}; `lucidrive evaluate roadside --weights {made}` measures it.")
+    say(f"The network is in {made}; `lucidrive evaluate {name} --weights {made}` measures it.")
 
 
 def evaluate_streets(

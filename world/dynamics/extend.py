@@ -27,8 +27,8 @@ from world.scene.frontage import Box, Ground, sides
 from world.scene.hd_map import HDMap
 from world.scene.objects import PROP, Kind
 from world.scene.plots import Prop
+from world.scene.roadside_tokens import BARRIERS
 from world.scene.state import Place
-from world.scene.tokens import BARRIERS
 
 REACH = 420.0  # m from our car within which no junction is left open
 MOST = 24  # junctions at once

@@ -6,9 +6,10 @@ from the map and are the rules'.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,18 +26,26 @@ from world.scene.objects import Kind
 from world.scene.plots import Prop
 from world.scene.random import uniform
 from world.scene.roadside import apart, table
-from world.scene.stretches import Stretch, props_of, stretches
-from world.scene.tokens import (
+from world.scene.roadside_tokens import (
     BARRIERS,
     KINDS,
     MOST_OBJECTS,
     ROADSIDE,
     ROADSIDE_TOKENS,
     SHAPE_FIELDS,
+    STEP,
     STRETCH,
+    WIDEST,
+    Reach,
+    Standing,
+    behind_of,
     decode_standing,
     kind_of,
+    row_of,
+    tokens_of,
+    told_s,
 )
+from world.scene.stretches import Stretch, props_of, stretches
 
 FOLDER = Path(__file__).parent.parent / "weights" / "roadside"
 USES = ("housing", "shops", "park", "square", "car park", "building site", "school")
@@ -49,16 +58,24 @@ HEAT = 0.9  # temperature
 TOGETHER = 64  # stretches at once
 ON_PAVEMENT = frozenset({Kind.LAMP, Kind.BENCH, Kind.BIN, Kind.SHELTER, Kind.BOLLARD})
 MARGINS = {Kind.TREE: 0.4}  # m from roads and pavements, else 0.5
+# m along the kerb and away from it that a thing may stand aside of where it was dreamt, the nearest first
+ASIDE = (
+    (0, 0),
+    (0, 0.3),
+    (0.3, 0),
+    (-0.3, 0),
+    (0, 0.6),
+    (0.6, 0),
+    (-0.6, 0),
+    (0.6, 0.6),
+    (-0.6, 0.6),
+    (1.2, 0),
+    (-1.2, 0),
+    (0, 1.2),
+)
 LIKE = PrefixConfig(FEATURES, ROADSIDE.size, ROADSIDE_TOKENS, CONDITIONS, width=96, heads=4, layers=3)
 _EVERY = np.arange(ROADSIDE.size)
 _FIRST = ROADSIDE.first("kind")
-_BEGIN = {  # what an object, or the end, begins with: whether there may be more objects, and more on the pavement
-    (more, pavement): np.array(
-        [_FIRST + k for k, kind in enumerate(KINDS) if more and (pavement or kind not in ON_PAVEMENT)] + [ROADSIDE.end]
-    )
-    for more in (False, True)
-    for pavement in (False, True)
-}
 _DRAW = 901  # purpose of random numbers
 
 
@@ -128,49 +145,66 @@ def rows_of(stretch: Stretch, place: HDMap, ground: Ground, things: Sequence[Pro
 
 @dataclass
 class _Written:
-    """One stretch while it is written."""
+    """One stretch while it is written. reach: where its rows have got to."""
 
     stretch: Stretch
+    reach: Reach
     tokens: list[int] = field(default_factory=list)  # of the object that is not whole
+    row: int = 0  # that it is at
     count: int = 0
-    last: int = 0  # bin of s of the last object
     done: bool = False
-
-    def __post_init__(self) -> None:
-        (low, high), length = self.stretch.bounds, self.stretch.length
-        field = ROADSIDE.field("s")
-        self._anywhere = field.bin(low), field.bin(high)  # the first and the last bin of s where things stand
-        self._on_pavement = field.bin(1.0), field.bin(max(1.0, length - 1.0))  # and where those of the pavement do
 
     def allowed(self) -> np.ndarray:
         """int [N]: which tokens may come next."""
         if not self.tokens:
-            return _BEGIN[self.count < MOST_OBJECTS, self.last <= self._on_pavement[1]]
-        kind = kind_of(self.tokens[0])
-        if len(self.tokens) == 1:
-            low, high = self._on_pavement if kind in ON_PAVEMENT else self._anywhere
-            begin, first = ROADSIDE.first("s"), max(low, self.last)
-            return _EVERY[begin + first : begin + max(high, first) + 1]
-        if len(self.tokens) == 2:
-            return _behind(kind, self.stretch.side.pavement)
-        return _EVERY[ROADSIDE.span(SHAPE_FIELDS[kind][len(self.tokens) - 3])]
+            return _begin(self.row, self.count < MOST_OBJECTS)
+        kind, count = kind_of(self.tokens[0]), len(self.tokens)
+        if count == 1:
+            return _behind(kind, self.stretch.side.pavement, self.row)
+        if count == 2:
+            return self._gaps(kind)
+        if count == 3:
+            told = told_s(self.tokens[2], self.reach.before(kind, behind_of(self.tokens[1])))
+            return _EVERY[told : told + 1]
+        return _EVERY[ROADSIDE.span(SHAPE_FIELDS[kind][count - 4])]
 
-    def take(self, token: int) -> list[int] | None:
-        """One token more; an object's tokens when it is whole."""
+    def _gaps(self, kind: Kind) -> np.ndarray:
+        """Those that keep a thing within the stretch, and after the one before it in its row."""
+        (low, high), length = self.stretch.bounds, self.stretch.length
+        if kind in ON_PAVEMENT:
+            low, high = 1.0, max(1.0, length - 1.0)
+        elif "width" in SHAPE_FIELDS.get(kind, ()):
+            low -= WIDEST / 2
+        before = self.reach.before(kind, behind_of(self.tokens[1]))
+        field, begin = ROADSIDE.field("gap"), ROADSIDE.first("gap")
+        first = min(math.ceil((max(low - before, 0.0) - field.low) / STEP - 1e-6), field.count - 1)
+        last = min(max(first, math.floor((high - before - field.low) / STEP + 1e-6)), field.count - 1)
+        return _EVERY[begin + first : begin + last + 1]
+
+    def take(self, token: int) -> Standing | None:
+        """One token more; the object when it is whole."""
         if token == ROADSIDE.end:
             self.done = True
             return None
         self.tokens.append(token)
-        if len(self.tokens) < 3 + len(SHAPE_FIELDS.get(kind_of(self.tokens[0]), ())):
+        if len(self.tokens) < tokens_of(kind_of(self.tokens[0])):
             return None
-        whole, self.tokens = self.tokens, []
-        self.last, self.count = whole[1] - ROADSIDE.first("s"), self.count + 1
-        return whole
+        made, self.tokens = decode_standing(self.tokens, self.reach), []
+        self.row, self.count = row_of(made.kind, made.behind), self.count + 1
+        return made
 
 
-@lru_cache(maxsize=256)
-def _behind(kind: Kind, pavement: float) -> np.ndarray:
-    """int [N]: tokens of how far behind the kerb a kind may stand. pavement: its width, m."""
+@lru_cache
+def _begin(row: int, more: bool) -> np.ndarray:
+    """int [N]: what an object, or the end, begins with. row: that is being told; more: whether there may be more objects."""
+    furthest = {kind: row_of(kind, 0.0 if kind in ON_PAVEMENT or kind == Kind.TREE else DEPTH) for kind in KINDS}
+    kinds = [_FIRST + k for k, kind in enumerate(KINDS) if more and furthest[kind] >= row]
+    return np.array([*kinds, ROADSIDE.end])
+
+
+@lru_cache(maxsize=1024)
+def _behind(kind: Kind, pavement: float, row: int) -> np.ndarray:
+    """int [N]: tokens of how far behind the kerb a kind may stand. pavement: its width, m; row: that is being told."""
     found = []
     for name in ("near", "far"):
         one = ROADSIDE.field(name)
@@ -181,6 +215,7 @@ def _behind(kind: Kind, pavement: float) -> np.ndarray:
             fits = values >= 0.6
         else:
             fits = values >= pavement + (0.6 if kind in BARRIERS else 2.5)
+        fits &= [row_of(kind, value) >= row for value in values.tolist()]
         found.append(ROADSIDE.first(name) + np.flatnonzero(fits))
     return np.concatenate(found)
 
@@ -194,23 +229,36 @@ class _Lining:
         self.posts = [*fixed]
         self.drawn = self.left_out = 0
 
-    def settle(self, stretch: Stretch, tokens: list[int]) -> None:
-        """Puts an object down, piece by piece, where there is room."""
-        one, kept = decode_standing(tokens), 0
-        at, side = stretch.first + one.s, stretch.side
-        kerb_tree = one.kind == Kind.TREE and one.behind <= side.pavement and 1.0 <= at <= side.length - 1.0
-        post = kerb_tree or one.kind in ON_PAVEMENT
-        for prop in props_of(stretch, one):
-            if not (self._stands(prop) if post else self._fits(prop)):
-                continue
-            kept += 1
-            self.things.append(prop)
-            if post:
-                self.posts.append(prop)
-            else:
-                self.ground.put(prop.box)
+    def settle(self, stretch: Stretch, one: Standing) -> Standing:
+        """Puts an object down where there is room, a little aside of where it was dreamt if need be; as it then stands. What has room in
+        part, as a hedge may, is put down in part."""
+        post = one.kind in ON_PAVEMENT or (one.kind == Kind.TREE and one.behind <= stretch.side.pavement)
         self.drawn += 1
-        self.left_out += not kept
+        for along, back in ASIDE:
+            moved = replace(one, s=one.s + along, behind=one.behind + (0.0 if post else back))
+            props = props_of(stretch, moved)
+            if len(self._with_room(stretch, moved, props, post)) == len(props):
+                self._put(props, post)
+                return moved
+        props = self._with_room(stretch, one, props_of(stretch, one), post)
+        self._put(props, post)
+        self.left_out += not props
+        return one
+
+    def _with_room(self, stretch: Stretch, one: Standing, props: Sequence[Prop], post: bool) -> list[Prop]:
+        """Those of a thing's props that have room. post: whether it stands on the pavement, which ends where the side does."""
+        if not post:
+            return [prop for prop in props if self._fits(prop)]
+        at = stretch.first + one.s
+        return [prop for prop in props if 1.0 <= at <= stretch.side.length - 1.0 and self._stands(prop)]
+
+    def _put(self, props: Sequence[Prop], post: bool) -> None:
+        self.things += props
+        if post:
+            self.posts += props
+            return
+        for prop in props:
+            self.ground.put(prop.box)
 
     def _stands(self, prop: Prop) -> bool:
         """Whether a post has room among the others on the pavement."""
@@ -245,15 +293,22 @@ def line(
     lining, waves = _Lining(place, apart(ruled), only), defaultdict[tuple[bool, int], list[Stretch]](list)
     for stretch in stretches(place, only):
         waves[stretch.corner, stretch.wave].append(stretch)
+    reached: dict[int, Reach] = {}
     for key in sorted(waves):
         for first in range(0, len(waves[key]), TOGETHER):
-            _write(model, lining, waves[key][first : first + TOGETHER], seed, uses or {}, looks or {})
+            _write(model, lining, waves[key][first : first + TOGETHER], seed, uses or {}, looks or {}, reached)
     fixed = [prop for prop in lining.posts if prop.kind in (Kind.SIGNAL, Kind.SIGN)]
     return Lined(table([*fixed, *lining.things]), lining.drawn, lining.left_out)
 
 
 def _write(
-    model: PrefixLM, lining: _Lining, group: list[Stretch], seed: int, uses: Mapping[int, str], looks: Mapping[int, str]
+    model: PrefixLM,
+    lining: _Lining,
+    group: list[Stretch],
+    seed: int,
+    uses: Mapping[int, str],
+    looks: Mapping[int, str],
+    reached: dict[int, Reach],
 ) -> None:
     """Stretches side by side, a token of each at a time."""
     rows = [rows_of(stretch, lining.place, lining.ground, lining.things) for stretch in group]
@@ -262,7 +317,7 @@ def _write(
         for street in (stretch.side.street for stretch in group)
     ]
     writing = Writing(model, np.stack([one for one, _ in rows]), np.stack([there for _, there in rows]), np.array(told))
-    written, left = [_Written(stretch) for stretch in group], np.ones(len(group), bool)
+    written, left = [_Written(stretch, begun(stretch, reached)) for stretch in group], np.ones(len(group), bool)
     tokens = np.full(len(group), ROADSIDE.begin)
     for step in range(ROADSIDE_TOKENS - 1):
         logits = writing.next(tokens, left)
@@ -271,10 +326,18 @@ def _write(
             tokens[k] = drawn(logits[k], one.allowed(), HEAT, _share(one.stretch, seed, step))
             whole = one.take(int(tokens[k]))
             if whole:
-                lining.settle(one.stretch, whole)
+                one.reach.take(lining.settle(one.stretch, whole))
             left[k] = not one.done
         if not left.any():
             break
+    reached |= {id(one.stretch.side): one.reach for one in written}
+
+
+def begun(stretch: Stretch, reached: Mapping[int, Reach]) -> Reach:
+    """Where the rows of a stretch go on from. reached: of the stretch before, by the `id` of its side."""
+    if stretch.wave == 0:
+        return Reach.at(stretch.bounds[0])
+    return reached[id(stretch.side)].from_next(stretch.length)
 
 
 def _share(stretch: Stretch, seed: int, step: int) -> float:

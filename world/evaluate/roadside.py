@@ -20,8 +20,8 @@ from world.scene.frontage import Ground
 from world.scene.hd_map import HDMap
 from world.scene.objects import Kind
 from world.scene.query import overlap
+from world.scene.roadside_tokens import BARRIERS, KINDS, Standing, decode_stretch, encode_stretch
 from world.scene.stretches import props_of, standings, stretches
-from world.scene.tokens import BARRIERS, KINDS, Standing, decode_stretch, encode_stretch
 from world.town.plans import made
 from world.train.loop import Report
 from world.train.roadside_lessons import RADIUS, middle

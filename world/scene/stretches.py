@@ -13,7 +13,7 @@ from world.scene.frontage import Side, corners, sides
 from world.scene.hd_map import HDMap
 from world.scene.objects import SIZES, Kind
 from world.scene.plots import GROUND, STOREY, Prop, pieces
-from world.scene.tokens import BARRIERS, KINDS, OVER, ROADSIDE, STRETCH, Standing
+from world.scene.roadside_tokens import BARRIERS, KINDS, OVER, ROADSIDE, STRETCH, Standing
 
 SIZES_BESIDE = {  # along the heading, across it, height in m
     Kind.BENCH: (0.6, 1.7, 0.85),

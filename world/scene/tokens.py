@@ -1,7 +1,7 @@
-"""The tokenizer of what stands still: the arms of a junction and what stands along a street, as tokens and back.
+"""The tokenizer of streets: numbers in bins, and the arms of a junction as tokens and back.
 
-`STREETS` and `ROADSIDE` are the tables of all fields, their bins and their tokens. A value comes back from its token within half a bin;
-what lies outside a field's bounds comes back at the bound. The tokens of moving road users are `motion_tokens`.
+`STREETS` is the table of all fields, their bins and their tokens. A value comes back from its token within half a bin; what lies outside
+a field's bounds comes back at the bound. What stands along a street has `roadside_tokens`, moving road users have `motion_tokens`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from itertools import accumulate
 
 from world.errors import DataError
 from world.scene.graph import Point
-from world.scene.objects import Kind
-from world.scene.plots import HOUSE_LOOKS
 
 EVEN, LOGARITHMIC, ROUND = range(3)  # Field.spacing: equal steps, equal ratios, equal steps of a full turn
 MOST_LANES = 4  # of a street, each way
@@ -197,111 +195,3 @@ def bends(start: Point, end: Point, bend: float) -> tuple[Point, ...]:
 
 def _lanes(count: int) -> int:
     return min(max(count, 0), MOST_LANES)
-
-
-STRETCH, OVER = (
-    64.0,
-    16.0,
-)  # m of a street's side that one sequence tells of, and how far beyond a side's ends things stand
-KINDS = (
-    Kind.HOUSE, Kind.TREE, Kind.HEDGE, Kind.FENCE, Kind.WALL, Kind.CAR,
-    Kind.LAMP, Kind.BENCH, Kind.BIN, Kind.SHELTER, Kind.BOLLARD,
-)  # fmt: skip
-BARRIERS = frozenset({Kind.HEDGE, Kind.FENCE, Kind.WALL})
-
-# s: m along the stretch, of the middle; behind: m from the kerb, near (on a pavement) and far; width along the kerb, depth away from it.
-ROADSIDE = Vocabulary(
-    (
-        Field("kind", len(KINDS), 0, len(KINDS) - 1),
-        Field("s", 193, -OVER, STRETCH + OVER),
-        Field("near", 32, 0.0, 3.1),
-        Field("far", 70, 3.2, 37.7),
-        Field("width", 64, 1.0, 22.0),
-        Field("depth", 10, 4.0, 22.0),
-        Field("floors", 8, 1, 8),
-        Field("look", HOUSE_LOOKS, 0, HOUSE_LOOKS - 1),
-        Field("crown", 26, 1.5, 7.75),
-        Field("height", 36, 2.0, 12.5),
-        Field("nose", 2, 0, 1),
-    )
-)
-SHAPE_FIELDS: dict[Kind, tuple[str, ...]] = {  # after kind, s and near or far
-    Kind.HOUSE: ("width", "depth", "floors", "look"),
-    Kind.TREE: ("crown", "height"),
-    Kind.CAR: ("nose",),
-    **dict.fromkeys(BARRIERS, ("width",)),
-}
-MOST_OBJECTS = 40  # of a stretch
-ROADSIDE_TOKENS = 2 + MOST_OBJECTS * 5
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Something beside a street, in the coordinates of a stretch of one side. s: m along the kerb, of its middle; behind: m from the
-    kerb; width along the kerb, depth away from it and height in m, where the kind leaves them open; nose: 1 where a car looks at the
-    street."""
-
-    kind: Kind
-    s: float
-    behind: float
-    width: float = 0.0
-    depth: float = 0.0
-    floors: int = 0
-    look: int = 0
-    crown: float = 0.0
-    height: float = 0.0
-    nose: int = 0
-
-
-def encode_standing(one: Standing) -> list[int]:
-    """One object as tokens. DataError for a kind that has none."""
-    if one.kind not in KINDS:
-        raise DataError(f"A {one.kind.name.lower()} beside a street has no tokens; there are: {_names()}.")
-    near = "near" if one.behind < ROADSIDE.field("far").low - 0.05 else "far"
-    tokens = [
-        ROADSIDE.token("kind", KINDS.index(one.kind)),
-        ROADSIDE.token("s", one.s),
-        ROADSIDE.token(near, one.behind),
-    ]
-    return tokens + [ROADSIDE.token(name, float(getattr(one, name))) for name in SHAPE_FIELDS.get(one.kind, ())]
-
-
-def encode_stretch(objects: Sequence[Standing]) -> list[int]:
-    """A stretch as tokens without BEGIN: what stands along it in order of s, END; what is over MOST_OBJECTS is left out."""
-    ordered = sorted((encode_standing(one) for one in objects), key=lambda tokens: (tokens[1], tokens[2], tokens))
-    return [token for tokens in ordered[:MOST_OBJECTS] for token in tokens] + [ROADSIDE.end]
-
-
-def decode_stretch(tokens: Sequence[int]) -> list[Standing]:
-    """What `encode_stretch` was given. DataError where the tokens are no stretch."""
-    if not tokens or tokens[-1] != ROADSIDE.end:
-        raise DataError("These tokens are no stretch of a street; take tokens of this version's tokenizer.")
-    found, at = [], 0
-    while at < len(tokens) - 1:
-        count = 3 + len(SHAPE_FIELDS.get(kind_of(tokens[at]), ()))
-        found.append(decode_standing(tokens[at : at + count]))
-        at += count
-    return found
-
-
-def decode_standing(tokens: Sequence[int]) -> Standing:
-    """One object of its tokens. DataError where they are none."""
-    kind = kind_of(tokens[0])
-    shape = SHAPE_FIELDS.get(kind, ())
-    if len(tokens) != 3 + len(shape):
-        raise DataError(f"{len(tokens)} tokens are no {kind.name.lower()}; take tokens of this version's tokenizer.")
-    near = "near" if tokens[2] < ROADSIDE.first("far") else "far"
-    s, behind = ROADSIDE.value("s", tokens[1]), ROADSIDE.value(near, tokens[2])
-    found = {name: ROADSIDE.value(name, token) for name, token in zip(shape, tokens[3:], strict=True)}
-    width, depth, crown, height = (found.get(name, 0.0) for name in ("width", "depth", "crown", "height"))
-    floors, look, nose = (round(found.get(name, 0.0)) for name in ("floors", "look", "nose"))
-    return Standing(kind, s, behind, width, depth, floors, look, crown, height, nose)
-
-
-def kind_of(token: int) -> Kind:
-    """The kind that an object's first token says."""
-    return KINDS[round(ROADSIDE.value("kind", token))]
-
-
-def _names() -> str:
-    return ", ".join(kind.name.lower() for kind in KINDS)

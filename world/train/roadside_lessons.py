@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from world.dynamics.roadside import USES, conditions, rows_of
+from world.dynamics.roadside import USES, begun, conditions, rows_of
 from world.errors import DataError
 from world.processes import each, in_turn
 from world.scene import roadside
@@ -19,13 +19,13 @@ from world.scene.graph import RoadGraph, without_traps
 from world.scene.hd_map import HDMap
 from world.scene.places import ENDING, FOLDER, load
 from world.scene.plots import Prop
+from world.scene.roadside_tokens import ROADSIDE, ROADSIDE_TOKENS, Reach, encode_stretch
 from world.scene.stretches import props_of, standings, stretches
-from world.scene.tokens import ROADSIDE, ROADSIDE_TOKENS, encode_stretch
 from world.town.network import SPLITS
 from world.town.plans import FIRST, made
 from world.train.uses import lined_as
 
-VERSION = 2
+VERSION = 3
 ABOUT = "roadsides.json"
 OTHERWISE = 0.3  # share of streets that are lined otherwise than by the rules
 RADIUS = 260.0  # m of a network around its middle
@@ -52,7 +52,7 @@ def lessons_of(place: HDMap, props: np.ndarray, random: np.random.Generator) -> 
         shape.street: str(random.choice(USES[1:])) if random.random() < OTHERWISE else USES[0]
         for shape in place.streets
     }
-    things: list[Prop] = []
+    things, reached = list[Prop](), dict[int, Reach]()
     found: list[tuple[np.ndarray, np.ndarray, tuple[int, int], list[int]]] = []
     for wave in sorted({(one.corner, one.wave) for one in every}):
         after: list[Prop] = []
@@ -62,7 +62,8 @@ def lessons_of(place: HDMap, props: np.ndarray, random: np.random.Generator) -> 
             use = uses[stretch.side.street]
             standing = lined_as(use, stretch, own, random)
             told = conditions(place.graph.look, use)
-            found.append((*rows_of(stretch, place, ground, things), told, encode_stretch(standing)))
+            reach = reached[id(stretch.side)] = begun(stretch, reached)
+            found.append((*rows_of(stretch, place, ground, things), told, encode_stretch(standing, reach)))
             after += [prop for one in standing for prop in props_of(stretch, one)]
         things += after
     tokens = np.full((len(found), ROADSIDE_TOKENS), -1, np.int16)
@@ -130,10 +131,10 @@ def lessons_in(folder: Path) -> Lessons:
 
 
 def batch(lessons: Lessons, numbers: Sequence[int] | np.ndarray) -> tuple[np.ndarray, ...]:
-    """rows [B, ROWS, FEATURES], there, conditions, tokens [B, L] (BEGIN first), what comes after each [B, L] (-100: nothing)."""
+    """rows [B, ROWS, FEATURES], there, conditions, tokens [B, L] (BEGIN first), what comes after each [B, L] (-100: nothing, or what is told)."""
     own = lessons.tokens[numbers].astype(np.int64)
-    longest = int((own >= 0).sum(1).max())
-    after = np.where(own >= 0, own, -100)[:, :longest]
+    longest, told = int((own >= 0).sum(1).max()), ROADSIDE.span("s")
+    after = np.where((own >= 0) & ((own < told.start) | (own >= told.stop)), own, -100)[:, :longest]
     tokens = np.concatenate([np.full((len(own), 1), ROADSIDE.begin), np.maximum(own, 0)], 1)[:, :longest]
     rows = lessons.rows[numbers].astype(np.float32)
     return rows, lessons.there[numbers], lessons.conditions[numbers], tokens, after

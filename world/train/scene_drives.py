@@ -1,4 +1,6 @@
-"""Drives that the learnt driver learns from: training towns under the true step, every state labelled by the expert.
+"""Drives that the learnt driver learns from: training towns and dreamt places under the true step, every state labelled by the expert.
+
+In every other drive learnt traffic moves the others.
 
 DAgger (Ross, Gordon, Bagnell 2011, arXiv 1011.0686): from the second round on the learner itself is at the wheel, so that it
 learns what to do where its own mistakes lead; now and then the controls are disturbed.
@@ -21,14 +23,18 @@ from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS
 from world.dynamics.policy import Policy
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.traffic import load_traffic
 from world.dynamics.vector import observed
 from world.errors import DataError
-from world.scene.places import load_place, towns
+from world.places import find_place
+from world.scene.places import towns
 
 QUIET = 0.35  # share of states kept where the expert does what the base does
 COMMANDS = (Command.STRAIGHT, Command.LEFT, Command.RIGHT, Command.LANE_LEFT, Command.LANE_RIGHT, Command.STOP)
 COMMAND_SHARES = (0.14, 0.14, 0.14, 0.06, 0.06, 0.05)  # else FOLLOW
 EVENTFUL = 0.4  # share of drives with events
+DREAMT = tuple(f"dreamt:{seed}" for seed in range(2000, 2012))  # that a drive may begin in; evaluation's are others
+IN_DREAMT, BY_MODEL = 0.5, 0.5  # shares of drives in dreamt places, and amid learnt traffic
 CRUISE = 9.0  # m/s
 
 
@@ -128,10 +134,11 @@ class Wishes:
 def _drive(job: tuple[int, float, Policy | None]) -> Samples:
     seed, seconds, policy = job
     rng = np.random.default_rng(seed)
-    names = towns()["train"]
+    names = DREAMT if rng.random() < IN_DREAMT else towns()["train"]
+    traffic = load_traffic() if rng.random() < BY_MODEL else None
     wishes = Wishes(rng)
     state = start(
-        load_place(names[int(rng.integers(len(names)))]),
+        find_place(names[int(rng.integers(len(names)))]),
         seed,
         speed=float(rng.choice([0.0, 7.0, 10.0])),
         density=float(rng.choice([0.5, 1.0, 1.0, 1.5])),
@@ -149,7 +156,7 @@ def _drive(job: tuple[int, float, Policy | None]) -> Samples:
             rows.append((*seen, np.array(label, np.float32)))
         steer, accel = label if policy is None else act(policy, state, control.command, wishes.target)
         steer, accel = wishes.disturb(now, steer, accel)
-        state = step(state, [control.with_(steer=steer, accel=accel)])
+        state = step(state, [control.with_(steer=steer, accel=accel)], traffic)
     if not rows:
         return Samples(
             np.zeros((0, OWN), np.float16), np.zeros((0, USERS, USER), np.float16),

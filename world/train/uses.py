@@ -8,8 +8,8 @@ import numpy as np
 
 from world.scene.objects import SIZES, Kind
 from world.scene.plots import BAY, BAY_DEPTH, HOUSE_LOOKS, WITH_SHOPS
+from world.scene.roadside_tokens import BARRIERS, ROADSIDE, Standing
 from world.scene.stretches import Stretch
-from world.scene.tokens import BARRIERS, ROADSIDE, Standing
 
 LINE = 1.3  # m from the pavement to a hedge or fence
 BAYS = 2.7  # m between cars that are parked side by side

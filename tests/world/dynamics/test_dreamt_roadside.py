@@ -19,8 +19,8 @@ from world.scene.frontage import Ground
 from world.scene.graph import Junction, RoadGraph, Street
 from world.scene.hd_map import HDMap
 from world.scene.objects import Kind
+from world.scene.roadside_tokens import KINDS, OVER
 from world.scene.stretches import props_of, standings, stretches
-from world.scene.tokens import KINDS, OVER
 from world.train.roadside_lessons import batch, lessons_of
 
 TINY = PrefixConfig(FEATURES, LIKE.vocabulary, LIKE.length, CONDITIONS, width=16, heads=2, layers=1)

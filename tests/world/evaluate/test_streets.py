@@ -18,7 +18,7 @@ from world.evaluate.street_figures import EDGES, blocks, divergence, faults, val
 from world.scene.arms import centre_line
 from world.scene.build import build
 from world.scene.graph import Junction, RoadGraph, Street
-from world.scene.tokens import KINDS, Standing
+from world.scene.roadside_tokens import KINDS, Standing
 from world.town.convert import plain, warnings_of
 
 

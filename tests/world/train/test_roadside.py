@@ -14,8 +14,8 @@ from world.dynamics.roadside import USES, load_roadside
 from world.errors import DataError
 from world.scene import roadside
 from world.scene.objects import Kind
+from world.scene.roadside_tokens import decode_stretch, encode_stretch, told_order
 from world.scene.stretches import standings, stretches
-from world.scene.tokens import decode_stretch, encode_stretch
 from world.train import roadside_lessons
 from world.train.compute import Compute
 from world.train.roadside import train_roadside
@@ -74,7 +74,12 @@ def test_streets_are_lined_otherwise() -> None:
     kinds = {}
     for use in USES:
         lined = [lined_as(use, stretch, own, random) for stretch, own in zip(every, found, strict=True)]
-        assert all(encode_stretch(decode_stretch(encode_stretch(own))) == encode_stretch(own) for own in lined)
+        for own in lined:
+            back = decode_stretch(encode_stretch(own))
+            ordered = sorted(own, key=told_order)
+            assert all(abs(a.s - b.s) < 0.5 and a.kind == b.kind for a, b in zip(ordered, back, strict=False)) and len(
+                back
+            ) >= min(len(own), 30)
         kinds[use] = [one.kind for stretch, own in zip(every, lined, strict=True) if not stretch.corner for one in own]
     assert kinds["housing"].count(Kind.HOUSE) > 2 * kinds["park"].count(Kind.HOUSE)
     assert kinds["park"].count(Kind.HEDGE) and kinds["car park"].count(Kind.CAR) > 10
