@@ -189,7 +189,7 @@ class Visits:
         while True:
             try:
                 return self.dreamer.admit(
-                    host and host.drive
+                    host.drive if host is not None else None
                 )  # here and not in a thread: who is refused waits for nobody
             except LucidriveError:
                 before = time.monotonic() - OWN_SECONDS

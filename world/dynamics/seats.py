@@ -27,13 +27,12 @@ from world.scene.state import AGENTS, SceneState
 
 RED, YELLOW = 4, 12  # AGENT.look: of our car as the other person sees it, and of the other person's
 FIRST_ID = 1 << 28  # ids of such cars; those of vehicles are below, those of people above
-NEAREST, FURTHEST = 9.0, 80.0  # m from our car, where a second one may begin
+NEAREST, FURTHEST = 9.0, 140.0  # m from our car, where a second one may begin
 AHEAD, ELSEWHERE, AGAINST = (
     20.0,
     20.0,
     80.0,
 )  # m that a place counts as further away: before our car, in another street, going another way
-TRIED = 400  # places
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +123,7 @@ def _begin(state: SceneState) -> np.ndarray | None:
     fits = (away > NEAREST) & (away < FURTHEST) & (lanes["street"][lane] >= 0) & (lanes["outs"][lane] > 0)
     fits &= (points["s"] > EGO_LENGTH + 4.0) & (lanes["length"][lane] - points["s"] > EGO_LENGTH + 10.0)
     order = np.argsort(np.where(fits, cost, np.inf), kind="stable")
-    for k in order[: min(TRIED, int(fits.sum()))]:
+    for k in order[: int(fits.sum())]:
         on, s = int(lane[k]), float(points["s"][k])
         x, y, heading = at(lanes, points, on, s)
         to_line = max(0.0, float(there.stop_line[on]) - s - EGO_LENGTH)
