@@ -253,12 +253,14 @@ class _Lining:
         return [prop for prop in props if 1.0 <= at <= stretch.side.length - 1.0 and self._stands(prop)]
 
     def _put(self, props: Sequence[Prop], post: bool) -> None:
-        self.things += props
         if post:
+            self.things += props
             self.posts += props
             return
         for prop in props:
-            self.ground.put(prop.box)
+            if not self.ground.taken(prop.box):  # by the piece of a hedge before it, in a bend
+                self.things.append(prop)
+                self.ground.put(prop.box)
 
     def _stands(self, prop: Prop) -> bool:
         """Whether a post has room among the others on the pavement."""
