@@ -23,9 +23,11 @@ from world.driver import Action
 from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark
 from world.dynamics.driver import DRIVER, drive
 from world.dynamics.driver import By as DrivenBy
-from world.dynamics.extend import grown_place
+from world.dynamics.extend import KEPT
 from world.dynamics.growth import asked_from
+from world.dynamics.grown import grown_place, whole
 from world.dynamics.horizon import Horizon
+from world.dynamics.renumber import moved
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.traffic import FOLDER as TRAFFIC
@@ -242,6 +244,10 @@ class SceneDream:
         """What the next step goes from: the scene as it stands, in streets that may have grown."""
         return self._horizon.step(self.state_now, control.command)
 
+    def settle(self) -> None:
+        """Waits for streets that are being dreamt, so that no step has to."""
+        self._horizon.settle()
+
     def went(self, after: SceneState, control: Control) -> Frame:
         """The frame after a step that was taken elsewhere, as in a batch, from what `before` gave."""
         before, self._scene = self.state_now, after
@@ -300,6 +306,7 @@ class SceneDream:
             "place": self._place,
             "asked": getattr(scene.places[0], "asked", ()),
             "pending": self._horizon.pending,
+            "kept": KEPT,
             # A drive goes on alike whoever paints it.
             "weights": {name: self.model.hashes[name] for name in ("scene", "traffic") if name in self.model.hashes},
         }
@@ -317,7 +324,10 @@ class SceneDream:
             place = grown_place(place.name, asked, *place.weights)
         if values.get("pending"):
             dream._horizon = Horizon(asked_from(values["pending"]))
-        dream._scene = from_bytes(place, parts)
+        if isinstance(place, GrowingPlace) and "kept" not in values:  # saved when maps were those of all of a place
+            dream._scene = moved(from_bytes(whole(place), parts), place)
+        else:
+            dream._scene = from_bytes(place, parts)
         check(dream._scene)
         control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})
         dream._publish(control, int(values["index"]))

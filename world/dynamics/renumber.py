@@ -48,7 +48,7 @@ def moved(state: SceneState, place: Place, row: int = 0) -> SceneState:
     return replace(state, places=places, ego=ego, agents=agents)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def renumbered(old: HDMap, new: HDMap) -> tuple[np.ndarray, np.ndarray]:
     """The numbers that the lanes and the walks of a map have in the map that it grew to, as `_numbers` gives them."""
     return (

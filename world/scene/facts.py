@@ -19,6 +19,7 @@ from world.weather import AMOUNTS
 NO_JUNCTION = 60.0  # m: further away than this none is told of
 CENTRE = REAR_AXLE_TO_FRONT - EGO_LENGTH / 2  # m from the rear axle to the middle of our car
 SHOULDER = 0.35  # m beyond a lane's border that still are road
+BESIDE = 12.0  # m from a point at most where a lane is looked for: no more than a cell of the map
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +56,34 @@ def touching(agents, x: float, y: float, heading: float, length: float, width: f
 
 
 @njit(cache=True)
-def _beside_road(lanes, points, point_lane, x: float, y: float) -> float:
+def _beside_road(lanes, points, point_lane, grid, cell_first, cell_count, cell_items, x: float, y: float) -> float:
     """How far (m) a point lies beyond the border of the lane nearest to it; negative on the road."""
-    best = 1e9
-    for k in range(len(points)):
-        dx, dy = points[k].x - x, points[k].y - y
-        if abs(dx) > 12.0 or abs(dy) > 12.0:
-            continue
-        cos, sin = math.cos(points[k].heading), math.sin(points[k].heading)
-        if abs(dx * cos + dy * sin) > 1.6:
-            continue
-        best = min(best, abs(dy * cos - dx * sin) - 0.5 * lanes[point_lane[k]].width)
+    best, rows, columns = 1e9, cell_first.shape[0], cell_first.shape[1]
+    row, column = math.floor((y - grid[1]) / grid[2]), math.floor((x - grid[0]) / grid[2])
+    for r in range(max(0, row - 1), min(rows, row + 2)):
+        for c in range(max(0, column - 1), min(columns, column + 2)):
+            for k in cell_items[cell_first[r, c] : cell_first[r, c] + cell_count[r, c]]:
+                dx, dy = points[k].x - x, points[k].y - y
+                if abs(dx) > BESIDE or abs(dy) > BESIDE:
+                    continue
+                cos, sin = math.cos(points[k].heading), math.sin(points[k].heading)
+                if abs(dx * cos + dy * sin) > 1.6:
+                    continue
+                best = min(best, abs(dy * cos - dx * sin) - 0.5 * lanes[point_lane[k]].width)
     return best
 
 
 def off_road(place: HDMap, x: float, y: float) -> bool:
     """Whether a point of our car's middle is on no lane and in no junction."""
-    if _beside_road(place.lanes, place.points, place.point_lane, x, y) <= SHOULDER:
+    there = (place.lanes, place.points, place.point_lane, place.grid, place.cell_first, place.cell_count)
+    if _beside_road(*there, place.cell_items, x, y) <= SHOULDER:
         return False
     low, high = _bounds(place)
     near = np.flatnonzero(((low <= (x, y)) & (high >= (x, y))).all(1))
     return not any(_inside(place.junctions[k].outline, x, y) for k in near)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def _bounds(place: HDMap) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and the highest x and y of every junction, [N, 2] each; nothing lies within one that has no outline."""
     outlines = [one.outline if len(one.outline) > 2 else np.array([[np.inf, np.inf]]) for one in place.junctions]
