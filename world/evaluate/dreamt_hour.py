@@ -23,6 +23,7 @@ from world.controls import FPS, Command, Control
 from world.dynamics.dreamt import GrowingPlace
 from world.dynamics.growth import Asked, Growth
 from world.dynamics.grown import grown_place
+from world.dynamics.horizon import LATE
 from world.dynamics.stock import Stock
 from world.render.painter import Painter
 from world.scene.objects import Kind
@@ -32,7 +33,8 @@ from world.scene_world import SceneDream, SceneWorld
 SPEED = 13.0  # m/s, the target
 DENSITY = 0.5  # of traffic
 STEPS = 1  # on the quality dial, of the pictures
-EVERY = 50  # frames of the hour between them
+LOOK, MADE, LOOKS = 600, 6, 16  # frames between looks, each at so many pictures in a row; of these, as many first ones make what came near
+FAST = 25_000 / 3600  # m/s on average, until which the hour goes on, for twice as long at most
 PART = 300.0  # s of its beginning (after as much again, in which all is made that is made once) and of its end
 TURNS = (Command.LEFT, Command.RIGHT, Command.FOLLOW, Command.FOLLOW)
 BLOCK = 30.0  # s for which one of them is in force
@@ -55,26 +57,29 @@ def dreamt_hour(world: SceneWorld, seed: int = 0, seconds: float = 3600.0, tell:
     dream, random = SceneDream(world, seed, STEPS), np.random.default_rng(seed)
     dream.start(scene=world.scenes[0], density=DENSITY)
     frames, command, memory = int(seconds * FPS), Command.FOLLOW, rss()
-    rows = np.zeros((frames, 5))  # s of a step, of a step with a picture, of other threads; MiB; questions
-    for frame in range(frames):
+    found, metres = list[tuple[float, ...]](), 0.0  # s of a step, of a step with a picture, of other threads; MiB; questions
+    while len(found) < frames or (metres < FAST * seconds and len(found) < 2 * frames):
+        frame = len(found)
         if frame % int(BLOCK * FPS) == 0:
             command = TURNS[random.integers(len(TURNS))]
-        drawn = frame % EVERY == 0
+        look = (frame - LATE + LOOKS // 2) % LOOK  # a place may grow in the midst of it
+        drawn, made = look < LOOKS, look < MADE
         dream.steps = STEPS if drawn else 0
         others = time.process_time() - time.thread_time()
         dream.settle()
         action = dream.drive(command, SPEED)
         began = time.thread_time()
         dream.step(Control(command=command, steer=action.steer, accel=action.accel))
-        rows[frame, int(drawn)] = time.thread_time() - began
-        rows[frame, 2] = time.process_time() - time.thread_time() - others
+        spent = time.thread_time() - began
+        others = time.process_time() - time.thread_time() - others
         memory = rss() if drawn else memory
-        rows[frame, 3:] = memory, len(getattr(dream.state_now.places[0], "asked", ()))
+        place, metres = dream.state_now.places[0], float(dream.state_now.ego["driven"][0])
+        asked = len(getattr(place, "asked", ()))
+        found.append((0.0 if drawn else spent, spent if drawn and not made else 0.0, others, memory, asked))
         if tell is not None and frame % (60 * FPS) == 0:
-            tell(frame / frames, f"{frame / FPS / 60:.0f} of {seconds / 60:.0f} minutes on the road")
-    place, metres = dream.state_now.places[0], float(dream.state_now.ego["driven"][0])
+            tell(min(1.0, frame / frames), f"{frame / FPS / 60:.0f} minutes, {metres / 1000:.1f} km on the road")
     size = _size(place) if isinstance(place, GrowingPlace) else {}
-    return {"minutes": seconds / 60, "metres": metres} | _ratios(rows) | size
+    return {"minutes": len(found) / FPS / 60, "metres": metres} | _ratios(np.array(found)) | size
 
 
 def _ratios(rows: np.ndarray) -> dict[str, float]:
