@@ -24,7 +24,8 @@ Flat = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Streets:
-    """The centre lines of a place's lanes, through its junctions too. version: another one in another place, and when a place grows."""
+    """The centre lines of a place's lanes, through its junctions too. version: another one in another place, and when a place grows or its map
+    comes to reach elsewhere."""
 
     version: int
     lanes: tuple[Flat, ...]
@@ -47,7 +48,7 @@ class Around:
 
 
 def version_of(place: Place) -> int:
-    return zlib.crc32(f"{place.name} {len(place.map.lanes)}".encode())
+    return zlib.crc32(f"{place.name} {len(place.map.lanes)} {place.map.bounds}".encode())
 
 
 def streets_of(place: Place) -> Streets:

@@ -25,7 +25,8 @@ from world.driver import Action
 from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark, weights_of
 from world.dynamics.driver import DRIVER, drive, watch
 from world.dynamics.driver import By as DrivenBy
-from world.dynamics.extend import grown_place
+from world.dynamics.extend import KEPT
+from world.dynamics.grown import grown_place, whole
 from world.dynamics.growth import asked_from
 from world.dynamics.horizon import Horizon
 from world.dynamics.renumber import moved
@@ -299,6 +300,10 @@ class SceneDream:
         self.seat = driven_on(state, seat, told)
         return seated(state, self.seat), control
 
+    def settle(self) -> None:
+        """Waits for streets that are being dreamt, so that no step has to."""
+        self._horizon.settle()
+
     def went(self, after: SceneState, control: Control) -> Frame:
         """The frame after a step that was taken elsewhere, as in a batch, from what `before` gave."""
         if self.seat is not None:
@@ -408,6 +413,7 @@ class SceneDream:
             "place": self._place,
             "asked": getattr(scene.places[0], "asked", ()),
             "pending": self._horizon.pending,
+            "kept": KEPT,
             # A drive goes on alike whoever paints it.
             "weights": {"scene": self.model.hashes["scene"]}
             | ({"traffic": self.traffic.sha256} if self.traffic else {}),
@@ -428,7 +434,10 @@ class SceneDream:
             place = grown_place(place.name, asked, *place.weights)
         if values.get("pending"):
             dream._horizon = Horizon(asked_from(values["pending"]))
-        dream._scene = from_bytes(place, parts)
+        if isinstance(place, GrowingPlace) and "kept" not in values:  # saved when maps were those of all of a place
+            dream._scene = moved(from_bytes(whole(place), parts), place)
+        else:
+            dream._scene = from_bytes(place, parts)
         check(dream._scene)
         control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})
         dream._publish(control, int(values["index"]))

@@ -12,11 +12,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from world.dynamics import roadside, streets
 from world.dynamics.growth import Asked, Growth
+from world.dynamics.stock import Stock
 from world.errors import DataError
 from world.scene import roadside as rules
 from world.scene.build import build
@@ -45,23 +47,36 @@ class Dreamt:
         later = "".join("+" + ":".join([str(far), *own.words]) for far, own in self.regions.later)
         return ":".join([DREAMT, str(self.seed), *self.regions.first.words]) + later
 
-    def looks(self, graph: RoadGraph) -> dict[int, str]:
-        """How each street of a graph is lined where that is not the same everywhere."""
+    def looks(self, graph: RoadGraph, only: Collection[int] | None = None) -> dict[int, str]:
+        """How each street of a graph is lined where that is not the same everywhere. only: these streets."""
         if not self.regions.later:
             return {}
-        ends = [(graph.junctions[street.start], graph.junctions[street.end]) for street in graph.streets]
-        middles = [((a.x + b.x) / 2, (a.y + b.y) / 2) for a, b in ends]
-        return {k: self.regions.at(*middle).look or graph.look for k, middle in enumerate(middles)}
+        found = {}
+        for k in range(len(graph.streets)) if only is None else only:
+            a, b = graph.junctions[graph.streets[k].start], graph.junctions[graph.streets[k].end]
+            found[k] = self.regions.at((a.x + b.x) / 2, (a.y + b.y) / 2).look or graph.look
+        return found
 
 
 @dataclass(frozen=True, eq=False)
 class GrowingPlace(Place):
-    """A dreamt place that can go on. weights: whose networks grow and line it; asked: where it was extended so far, in order (`extend`)."""
+    """A dreamt place that can go on. Its map and props are those near by; growth and stock hold all of it. weights: whose networks grow
+    and line it; near bool [J]: which junctions the map has; rows: its props' numbers among all that stands; asked: where it was extended
+    so far, in order (`extend`)."""
 
     growth: Growth
+    stock: Stock
     told: Dreamt
     weights: tuple[Path, Path]
+    near: np.ndarray
+    rows: np.ndarray
     asked: tuple[Asked, ...] = ()
+
+    endless: ClassVar[bool] = True
+
+    @property
+    def numbers(self) -> np.ndarray:
+        return self.rows
 
 
 def is_dreamt(name: str) -> bool:
@@ -122,7 +137,8 @@ def _begun(told: Dreamt, grown_by: Path, lined_by: Path) -> GrowingPlace:
         f"{told.name}{MARK}{mark_of(growth.graph)}",
         lined(place, told.seed, lined_by, told.looks(growth.graph)),
     )
-    return GrowingPlace(name, place, props, growth, told, (grown_by, lined_by))
+    near, rows = np.ones(len(growth.graph.junctions), bool), np.arange(len(props))
+    return GrowingPlace(name, place, props, growth, Stock.of(props), told, (grown_by, lined_by), near, rows)
 
 
 def lined(

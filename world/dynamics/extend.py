@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numba import njit
 
-from world.dynamics import roadside, streets
-from world.dynamics.dreamt import Dreamt, GrowingPlace, dreamt_place, lined
+from world.dynamics import streets
+from world.dynamics.dreamt import Dreamt, GrowingPlace, lined
 from world.dynamics.growth import Asked, Growth, Surroundings, Wish
 from world.dynamics.prefix_lm import PrefixLM
-from world.dynamics.renumber import renumbered
-from world.dynamics.tables import tables
+from world.dynamics.stock import signalled
 from world.scene import furniture
 from world.scene import roadside as rules
 from world.scene.areas import covers, paved_area
@@ -26,11 +24,14 @@ from world.scene.build import build
 from world.scene.frontage import Box, Ground, sides
 from world.scene.hd_map import HDMap
 from world.scene.objects import PROP, Kind
+from world.scene.pieces import Pieces, pieces_of
 from world.scene.plots import Prop
 from world.scene.roadside_tokens import BARRIERS
 from world.scene.state import Place
 
 REACH = 420.0  # m from our car within which no junction is left open
+KEPT = 1500.0  # m from where a place was extended last that its map reaches; what decides how it grows lies well within
+BEFORE = 1000.0  # m from our car within which the map lacks no junction
 MOST = 24  # junctions at once
 WISHED = 3  # junctions one after the other that are tried for what a plan asks
 NEXT = 60.0  # m to the next junction at least
@@ -42,44 +43,99 @@ _BEHIND = (int(Kind.HOUSE), int(Kind.CAR), *map(int, BARRIERS))
 
 
 def is_due(place: Place, x: float, y: float) -> bool:
-    """Whether a place ought to grow before a car at (x, y) drives on."""
-    return isinstance(place, GrowingPlace) and bool(_open_near(place.growth, x, y))
+    """Whether a place ought to grow, or its map to reach elsewhere, before a car at (x, y) drives on."""
+    return isinstance(place, GrowingPlace) and (bool(place.growth.open_near(x, y, REACH)) or is_left(place, x, y))
 
 
 def extended(place: GrowingPlace, asked: Asked) -> GrowingPlace:
-    """The place with what a plan wished for, and every junction within REACH grown, MOST at once; itself where none is open there.
+    """The place with what a plan wished for, and every junction within REACH grown, MOST at once; its map is what lies within KEPT.
+    Itself where none is open there, and nothing that is not on the map comes near.
 
-    Streets and junctions keep their numbers; props keep their rows, but what a new street takes the place of becomes Kind.NONE.
+    Streets and junctions keep their numbers, as do props; what a new street takes the place of becomes Kind.NONE.
     """
-    model, lined_by = streets.load_streets(place.weights[0]), place.weights[1]
-    growth = _as_wished(model, replace(place.growth, standing=_standing(place.props)), place, asked)
+    middles = _middles(place.growth, asked)
+    near, old = _near(place.growth, middles), place.stock.near(middles, KEPT)
+    part = replace(place.growth.part(near), standing=_standing(old[1]))
+    grown = _grown(part, place, asked)
+    if grown is part:
+        return shown(place, (*place.asked, asked)) if is_left(place, asked.x, asked.y) else place
+    growth = place.growth.joined(grown)
+    was = pieces_of(place.growth.graph, place.map.pieces, near)
+    near = _near(growth, middles)
+    made = build(growth.graph, was, near)
+    new = set(range(len(place.growth.graph.streets), len(growth.graph.streets)))
+    lining = _lined(made, new, place.told, place.weights[1]) if new else place.props[:0]
+    props = _with_new(old[1], was, made, lining)
+    rows = np.concatenate([old[0], place.stock.count + np.arange(len(props) - len(old[1]))])
+    return replace(
+        place,
+        map=made,
+        props=props,
+        growth=growth,
+        stock=place.stock.changed(old, props),
+        near=near,
+        rows=rows,
+        asked=(*place.asked, asked),
+    )
+
+
+def _grown(part: Growth, place: GrowingPlace, asked: Asked) -> Growth:
+    """What a part of a place grows into; itself where nothing is open."""
+    model, told = streets.load_streets(place.weights[0]), place.told
+    growth = _as_wished(model, part, told, asked)
     for _ in range(MOST):
-        open = _open_near(growth, asked.x, asked.y)
+        open = growth.open_near(asked.x, asked.y, REACH)
         if not open:
             break
         at = growth.graph.junctions[open[0]]
-        growth, _ = streets.expand(model, growth, open[0], place.told.seed, place.told.regions.at(at.x, at.y))
-    if growth.grown == place.growth.grown:
-        return place
-    made = build(growth.graph, place.map)
-    new = set(range(len(place.growth.graph.streets), len(growth.graph.streets)))
-    lining = _lined(made, new, place.told, lined_by) if new else place.props[:0]
-    props = _with_new(place.props, place.map, made, lining)
-    return replace(place, map=made, props=props, growth=growth, asked=(*place.asked, asked))
+        growth, _ = streets.expand(model, growth, open[0], told.seed, told.regions.at(at.x, at.y))
+    return growth
 
 
-def _as_wished(model: PrefixLM, growth: Growth, place: GrowingPlace, asked: Asked) -> Growth:
+def _middles(growth: Growth, asked: Asked) -> np.ndarray:
+    """What the map lies round, [N, 2]: where it was asked, and the junction that a plan wished something of."""
+    wished = asked.arm and 0 <= asked.junction < len(growth.xy)
+    return np.array([(asked.x, asked.y), *([growth.xy[asked.junction]] if wished else [])])
+
+
+def _near(growth: Growth, middles: np.ndarray) -> np.ndarray:
+    """bool [J]: which junctions lie within KEPT of one of some points."""
+    near = np.zeros(len(growth.xy), bool)
+    for middle in middles:
+        near |= np.hypot(*(growth.xy - middle).T) < KEPT
+    return near
+
+
+def is_left(place: GrowingPlace, x: float, y: float) -> bool:
+    """Whether a junction near a car is not on the map."""
+    return bool((np.hypot(*(place.growth.xy - (x, y)).T)[~place.near] < BEFORE).any())
+
+
+def shown(place: GrowingPlace, asked: tuple[Asked, ...], everywhere: bool = False) -> GrowingPlace:
+    """The place as it is after some extensions, whose growth and stock it has: its map and props follow from these and from the last
+    one alone. everywhere: they are those of all of it."""
+    middles = _middles(place.growth, asked[-1])
+    near = np.ones(len(place.growth.xy), bool) if everywhere else _near(place.growth, middles)
+    made = build(place.growth.graph, place.map.pieces, near)
+    rows, props = place.stock.all() if everywhere else place.stock.near(middles, KEPT)
+    return replace(place, map=made, props=signalled(props, made), near=near, rows=rows, asked=asked)
+
+
+def _as_wished(model: PrefixLM, growth: Growth, told: Dreamt, asked: Asked) -> Growth:
     """With the arm that a plan asks for at the open junction that our way ends at; where it has no room, at the one after."""
-    junction, street, metres = asked.junction, asked.street, asked.metres
-    for _ in range(WISHED if asked.arm else 0):
-        if not (0 <= junction < len(growth.graph.junctions)) or junction in growth.grown:
+    if not asked.arm or asked.junction not in growth.numbers or asked.street not in growth.streets:
+        return growth
+    junction = int(np.searchsorted(growth.numbers, asked.junction))
+    street, metres = int(np.searchsorted(growth.streets, asked.street)), asked.metres
+    for _ in range(WISHED):
+        if junction in growth.grown:
             break
         at = growth.graph.junctions[junction]
-        told = (place.told.seed, place.told.regions.at(at.x, at.y))
-        made, granted = streets.expand(model, growth, junction, *told, Wish(asked.arm), street)
+        how = (told.seed, told.regions.at(at.x, at.y))
+        made, granted = streets.expand(model, growth, junction, *how, Wish(asked.arm), street)
         if granted:
             return made
-        growth, _ = streets.expand(model, growth, junction, *told, Wish(within=max(NEXT, metres)), street)
+        growth, _ = streets.expand(model, growth, junction, *how, Wish(within=max(NEXT, metres)), street)
         onward = _straight_on(growth, junction, street)
         if onward is None:
             break
@@ -104,35 +160,6 @@ def _straight_on(growth: Growth, junction: int, street: int) -> tuple[int, int] 
     return int(around.ends[onward].sum()) - junction, onward
 
 
-def grown_place(
-    name: str,
-    asked: tuple[Asked, ...],
-    grown_by: Path = streets.FOLDER,
-    lined_by: Path = roadside.FOLDER,
-) -> GrowingPlace:
-    """A dreamt place by its name and where it was extended, in order. Errors as `dreamt_place`'s."""
-    place = dreamt_place(name, grown_by, lined_by)
-    for one in asked:
-        place = grown_from(place, one)
-    return place
-
-
-@lru_cache(maxsize=32)
-def grown_from(place: GrowingPlace, asked: Asked) -> GrowingPlace:
-    """As `extended`, once for drives with the same past, with what their next step wants of it."""
-    grown = extended(place, asked)
-    tables(grown.map)  # made here, where nobody waits for them, as are the numbers that lanes then have
-    renumbered(place.map, grown.map)
-    return grown
-
-
-def _open_near(growth: Growth, x: float, y: float) -> list[int]:
-    """Open junctions within REACH, the nearest first."""
-    there = growth.graph.junctions
-    away = [(np.hypot(there[k].x - x, there[k].y - y), k) for k in growth.open]
-    return [k for far, k in sorted(away) if far < REACH]
-
-
 def _standing(props: np.ndarray) -> np.ndarray:
     """x, y and radius of what keeps new streets away."""
     own = props[props["kind"] != int(Kind.NONE)]
@@ -141,16 +168,15 @@ def _standing(props: np.ndarray) -> np.ndarray:
 
 def _lined(made: HDMap, new: set[int], told: Dreamt, lined_by: Path) -> np.ndarray:
     """PROP [N] along new streets but for signals and signs."""
-    props = lined(made, told.seed, lined_by, told.looks(made.graph), new)
+    props = lined(made, told.seed, lined_by, told.looks(made.graph, new), new)
     return props[np.isin(props["street"], sorted(new)) & ~np.isin(props["kind"], _RULED)]
 
 
-def _with_new(old: np.ndarray, before: HDMap, made: HDMap, new: np.ndarray) -> np.ndarray:
+def _with_new(old: np.ndarray, before: Pieces, made: HDMap, new: np.ndarray) -> np.ndarray:
     """Old rows where they were, new ones after them; signals and signs as the new map has them."""
     changes, ground = _Changes(before, made), Ground(0.0, 0.0, 1.0, np.zeros((1, 1), bool))
     out, touched = old.copy(), changes.near(old["x"], old["y"])
     ruled = np.isin(old["kind"], _RULED)
-    out["signal"] = np.where(old["signal"] >= 0, changes.signals[old["signal"]], -1)
     posts = {_post(row): row for row in rules.table(rules.apart(changes.posts()))}
     gone = np.zeros(len(old), bool)
     gone[touched] = covers(changes.driven(), np.stack([old["x"], old["y"]], 1)[touched]) > 0
@@ -166,23 +192,20 @@ def _with_new(old: np.ndarray, before: HDMap, made: HDMap, new: np.ndarray) -> n
         ground.put(_box(old[k]))
     out["kind"][gone] = int(Kind.NONE)
     kept = np.array([not ground.taken(_box(row)) for row in new], bool)
-    return np.concatenate([out, new[kept], np.array(list(posts.values()), PROP)])
+    return signalled(np.concatenate([out, new[kept], np.array(list(posts.values()), PROP)]), made)
 
 
 class _Changes:
     """What of a map is not as it was in the map that it grew out of. streets: whose lanes or junctions have changed."""
 
-    def __init__(self, before: HDMap, made: HDMap) -> None:
+    def __init__(self, before: Pieces, made: HDMap) -> None:
         self.made = made
-        parts, was = made.pieces, before.pieces
-        new = [k for k, one in enumerate(parts.streets) if k >= len(was.streets) or was.streets[k] is not one]
-        self._junctions = [
-            k for k, one in enumerate(parts.junctions) if k >= len(was.junctions) or was.junctions[k] is not one
-        ]
-        self._shapes = [made.streets[k] for k in new]
-        self.streets = {*new, *(street for k in self._junctions for street, _ in parts.ends[k])}
-        self.signals = _renumbered(before.signals, made.signals)
-        outlines = [made.junctions[k].outline for k in self._junctions]
+        parts = made.pieces
+        new = {k: one.shape for k, one in parts.streets.items() if before.streets.get(k) is not one}
+        changed = {k: one.shape for k, one in parts.junctions.items() if before.junctions.get(k) is not one}
+        self._shapes, self._junctions = list(new.values()), list(changed.values())
+        self.streets = {*new, *(street for k in changed for street, _ in parts.ends[k])}
+        outlines = [one.outline for one in self._junctions]
         points = np.concatenate([np.zeros((0, 2)), *(shape.centre for shape in self._shapes), *outlines])
         cells = np.floor(points / NEARBY).astype(np.int64)
         around = np.array([(i, k) for i in (-1, 0, 1) for k in (-1, 0, 1)])
@@ -201,20 +224,12 @@ class _Changes:
     def driven(self) -> list[np.ndarray]:
         """Polygons of the driving areas."""
         areas = [np.concatenate([shape.left, shape.right[::-1]]) for shape in self._shapes]
-        return areas + [o for k in self._junctions if len(o := self.made.junctions[k].outline) > 2]
+        return areas + [one.outline for one in self._junctions if len(one.outline) > 2]
 
     def paved(self) -> list[np.ndarray]:
         """Polygons of driving areas and pavements."""
         areas = [paved_area(shape) for shape in self._shapes]
-        junctions = [self.made.junctions[k] for k in self._junctions]
-        return areas + [area for one in junctions for area in (one.outline, *one.pavements) if len(area) > 2]
-
-
-def _renumbered(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """int32 [old + 1]: the number that each signal has now, by where it stands; -1 for those that are no more and at the end."""
-    there = {(x, y): k for k, (x, y) in enumerate(zip(new["x"].tolist(), new["y"].tolist(), strict=True))}
-    found = [there.get(at, -1) for at in zip(old["x"].tolist(), old["y"].tolist(), strict=True)]
-    return np.array([*found, -1], np.int32)
+        return areas + [area for one in self._junctions for area in (one.outline, *one.pavements) if len(area) > 2]
 
 
 @njit(cache=True)

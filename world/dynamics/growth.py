@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,17 +72,86 @@ def asked_from(values: Sequence[Any]) -> Asked:
 @dataclass(frozen=True, eq=False)
 class Growth:
     """A road graph that is not finished. grown: junctions that have all their arms; lines: the streets' centre lines;
-    standing [N, 3]: x, y and radius of what stands already and keeps new streets away."""
+    standing [N, 3]: x, y and radius of what stands already and keeps new streets away. Of a part of a larger one, `numbers` and
+    `streets` int [N]: which junctions and streets of the whole it began with; beyond: how many junctions the whole has besides, and
+    open_beyond: whether one of them is open."""
 
     graph: RoadGraph
     grown: frozenset[int]
     lines: tuple[np.ndarray, ...]
     standing: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    numbers: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    streets: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    beyond: int = 0
+    open_beyond: bool = False
 
-    @property
+    @cached_property
     def open(self) -> list[int]:
         """Junctions where it can go on."""
         return [k for k in range(len(self.graph.junctions)) if k not in self.grown]
+
+    @cached_property
+    def xy(self) -> np.ndarray:
+        """Where the junctions are, [J, 2]."""
+        return np.array([(j.x, j.y) for j in self.graph.junctions]).reshape(-1, 2)
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """The junctions of the streets, int [S, 2]."""
+        return np.array([(s.start, s.end) for s in self.graph.streets], np.int64).reshape(-1, 2)
+
+    def open_near(self, x: float, y: float, reach: float) -> list[int]:
+        """Open junctions within `reach` m, the nearest first."""
+        open = np.array(self.open, np.int64)
+        away = np.hypot(*(self.xy[open] - (x, y)).T)
+        return [int(k) for k in open[np.argsort(away, kind="stable")] if np.hypot(*(self.xy[k] - (x, y))) < reach]
+
+    def number(self, junction: int) -> int:
+        """The number in the whole of a junction of this part."""
+        return int(self.numbers[junction]) if junction < len(self.numbers) else junction + self.beyond
+
+    def part(self, near: np.ndarray) -> Growth:
+        """The streets that begin or end at one of some junctions (bool [J]), with all that decides how those grow on."""
+        streets = np.flatnonzero(near[self.ends].any(1))
+        numbers = np.unique(self.ends[streets])
+        ends = np.searchsorted(numbers, self.ends[streets]).tolist()
+        graph = RoadGraph(
+            tuple(self.graph.junctions[k] for k in numbers),
+            tuple(
+                replace(self.graph.streets[k], start=start, end=end)
+                for k, (start, end) in zip(streets.tolist(), ends, strict=True)
+            ),
+            self.graph.look,
+        )
+        grown = frozenset(n for n, k in enumerate(numbers.tolist()) if k in self.grown)
+        return Growth(
+            graph,
+            grown,
+            tuple(self.lines[k] for k in streets),
+            self.standing,
+            numbers,
+            streets,
+            len(self.graph.junctions) - len(numbers),
+            len(self.open) > len(numbers) - len(grown),
+        )
+
+    def joined(self, part: Growth) -> Growth:
+        """The whole with what a part of it has grown into."""
+        known, first = len(part.numbers), len(part.streets)
+        junctions = list(self.graph.junctions)
+        for number, junction in zip(part.numbers.tolist(), part.graph.junctions[:known], strict=True):
+            junctions[number] = junction
+        streets = [
+            replace(street, start=part.number(street.start), end=part.number(street.end))
+            for street in part.graph.streets[first:]
+        ]
+        graph = replace(
+            self.graph,
+            junctions=(*junctions, *part.graph.junctions[known:]),
+            streets=(*self.graph.streets, *streets),
+        )
+        grown = self.grown | {part.number(k) for k in part.grown}
+        return Growth(graph, grown, (*self.lines, *part.lines[first:]))
 
 
 @dataclass(frozen=True, eq=False)

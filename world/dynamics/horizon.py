@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from world.controls import Command
 from world.dynamics.dreamt import GrowingPlace
-from world.dynamics.extend import grown_from, is_due
+from world.dynamics.extend import is_due
+from world.dynamics.grown import grown_from
 from world.dynamics.growth import Asked
 from world.dynamics.renumber import moved
 from world.dynamics.way_ahead import ARMS, way_ahead
@@ -38,6 +39,11 @@ class Horizon:
     def fork(self) -> Horizon:
         """The same question, for another drive with the same past."""
         return Horizon(self.pending)
+
+    def settle(self) -> None:
+        """Waits until what was asked for is there, as somebody does who drives faster than time passes."""
+        if self._answer is not None:
+            self._answer.result()
 
     def step(
         self, state: SceneState, command: int = int(Command.FOLLOW), other: tuple[SceneState, int] | None = None

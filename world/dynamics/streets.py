@@ -100,7 +100,7 @@ class _Expansion:
         attempt: int,
     ) -> None:
         self.growth, self.junction, self.wish = growth, junction, wish
-        self.dice = np.random.default_rng([seed, junction, attempt])
+        self.dice = np.random.default_rng([seed, growth.number(junction), attempt])
         self.failed = PATIENCE if attempt else 0  # arms without room
         self.character = character
         here = Surroundings.of(growth.graph, growth.grown, growth.lines)
@@ -206,7 +206,8 @@ class _Expansion:
             free[:] = False
         allowed[SPANS["direction"]] = free
         must = reachable or self.wish.arms is not None or len(self.standing) < self.least
-        must = must or (len(self.growth.open) == 1 and len(self.standing) == len(self.incident))
+        last = len(self.growth.open) == 1 and not self.growth.open_beyond
+        must = must or (last and len(self.standing) == len(self.incident))
         allowed[STREETS.end] = not (must and free.any())
         return allowed
 

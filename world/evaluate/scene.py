@@ -16,7 +16,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from world.controls import Command, Event, Side
+from world.dynamics.dreamt import DREAMT
 from world.errors import DataError
+from world.evaluate.dreamt_hour import AWAY, dreamt_again, dreamt_hour, dreamt_world
 from world.evaluate.painter import Sources, fidelity
 from world.evaluate.painter_judge import look
 from world.evaluate.painter_rows import PAINTER_ROWS
@@ -158,6 +160,16 @@ def _endurance(bench: Bench) -> dict[str, float]:
     return hour(bench.seed, 60 * bench.sizes.minutes) | {"minutes": bench.sizes.minutes}
 
 
+def _dreamt_hour(bench: Bench) -> dict[str, float]:
+    world = dreamt_world(f"{DREAMT}:{bench.seed}", bench.sources.painter)
+    return dreamt_hour(world, bench.seed, 60 * bench.sizes.minutes, bench.tell)
+
+
+def _dreamt_again(bench: Bench) -> dict[str, float]:
+    away = AWAY if bench.sizes.minutes > 5 else AWAY[:1]
+    return dreamt_again(dreamt_world(f"{DREAMT}:{bench.seed}", bench.sources.painter), bench.seed, away)
+
+
 def _fidelity(bench: Bench) -> dict[str, Any]:
     here = replace(bench, workers=None)  # one picture keeps all cores busy
     return fidelity(bench.sources.references, bench.sources.painter, here.each, bench.sizes.references)
@@ -183,6 +195,8 @@ MEASUREMENTS: dict[str, tuple[float, Callable[[Bench], Any]]] = {  # share of th
     "picture_milliseconds": (0.03, lambda bench: picture_milliseconds(bench.seed)),
     "seen_again": (0.03, lambda bench: seen_again(bench.seed)),
     "endurance": (0.22, _endurance),
+    "dreamt_hour": (0.4, _dreamt_hour),
+    "dreamt_again": (0.05, _dreamt_again),
     "painter": (0.05, _fidelity),
     "steadiness": (0.5, _steadiness),
     "frames_a_second": (0.02, lambda bench: frames_a_second(bench.seed, bench.sources.painter)),
@@ -290,6 +304,40 @@ def _endurance_rows(found: dict[str, float]) -> list[tuple[str, str, str]]:
     return [(f"{what}: {name}", f"{found[name]:.3f}", "within 5%") for name in names]
 
 
+def _dreamt_rows(found: dict[str, float]) -> list[tuple[str, str, str]]:
+    what = f"{found['minutes']:g} minutes, {found['metres'] / 1000:.1f} km in dreamt streets"
+    rows = [
+        (
+            f"{what}, end over beginning: {text}",
+            f"{found[name]:.3f} ({found[f'first_{name}_{unit}']:.3g} {unit.replace('mib', 'MiB')} at first)",
+            aim,
+        )
+        for name, text, unit, aim in (
+            ("picture", "picture and step", "ms", "within 5%"),
+            ("step", "step", "ms", "within 5%"),
+            ("memory", "memory", "mib", "within 5%"),
+            ("growing", "growing it, a question", "ms", ""),
+        )
+    ]
+    longest = max(found["longest_step_ms"], found["longest_picture_ms"])
+    rows.append(
+        (f"{what}: the longest step of one core, with a picture or without", f"{longest:.0f} ms", "at most 120 ms")
+    )
+    if "streets" in found:
+        rows.append((f"{what}: places that come twice, of {found['junctions']:,.0f}", f"{found['repeated']:.0f}", "0"))
+        held = f"{found['kib_a_street']:.1f} KiB ({found['streets']:,.0f} streets, {found['streets_on_the_map']:.0f} on the map)"
+        rows.append((f"{what}: what a street takes", held, ""))
+    return rows
+
+
+def _again_rows(found: dict[str, float]) -> list[tuple[str, str, str]]:
+    rows = []
+    for name, decibels in found.items():
+        how = "saved and loaded" if name == "loaded" else f"after {name.removesuffix('_s')} s elsewhere"
+        rows.append((f"the same place seen again in dreamt streets, {how}", f"{decibels:.0f} dB", "40 dB"))
+    return rows
+
+
 ROWS: dict[str, Callable[[Any], list[tuple[str, str, str]]]] = {
     "manoeuvres": _manoeuvre_rows,
     "events": _event_rows,
@@ -301,4 +349,6 @@ ROWS: dict[str, Callable[[Any], list[tuple[str, str, str]]]] = {
     "picture_milliseconds": _picture_rows,
     "seen_again": lambda decibels: [("the same place seen again", f"{decibels:.0f} dB", "40 dB")],
     "endurance": _endurance_rows,
+    "dreamt_hour": _dreamt_rows,
+    "dreamt_again": _again_rows,
 } | PAINTER_ROWS

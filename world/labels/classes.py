@@ -7,9 +7,10 @@ from enum import IntEnum
 import numpy as np
 
 from world.render.materials import Surface
-from world.scene.objects import AGENT, PROP, Kind
+from world.scene.objects import AGENT, Kind
+from world.scene.state import Place
 
-PROP_BASE, AGENT_BASE = 1, -1  # a G-buffer's instance is PROP_BASE + index, or AGENT_BASE - id
+PROP_BASE, AGENT_BASE = 1, -1  # a G-buffer's instance is PROP_BASE + number, or AGENT_BASE - id
 
 
 class Label(IntEnum):
@@ -84,19 +85,19 @@ BODY = (Surface.CLOTH, Surface.SKIN)  # of a bicycle it is who rides it
 
 
 def semantic(
-    surface: np.ndarray, instance: np.ndarray, height: np.ndarray, agents: np.ndarray, props: np.ndarray
+    surface: np.ndarray, instance: np.ndarray, height: np.ndarray, agents: np.ndarray, place: Place
 ) -> np.ndarray:
     """Label of every pixel, uint8 [H, W].
 
-    surface uint8 and instance int32 [H, W] are a G-buffer's, height float [H, W] is m above the ground; agents AGENT [A] and props PROP [P]
-    are the scene's. The head of a signal and the face of a sign are told from their posts by where they are.
+    surface uint8 and instance int32 [H, W] are a G-buffer's, height float [H, W] is m above the ground; agents AGENT [A] and
+    the place are the scene's. The head of a signal and the face of a sign are told from their posts by where they are.
     """
-    assert agents.dtype == AGENT and props.dtype == PROP
+    assert agents.dtype == AGENT
     table = np.full(256, int(Label.STATIC), np.uint8)
     for material, label in OF_SURFACE.items():
         table[int(material)] = int(label)
     out = table[surface]
-    kind = _kinds(instance, agents, props)
+    kind = _kinds(instance, agents, place)
     by_kind = np.zeros(64, np.uint8)
     for one, label in OF_KIND.items():
         by_kind[int(one)] = int(label)
@@ -107,17 +108,19 @@ def semantic(
     return np.asarray(out, np.uint8)
 
 
-def _kinds(instance: np.ndarray, agents: np.ndarray, props: np.ndarray) -> np.ndarray:
+def _kinds(instance: np.ndarray, agents: np.ndarray, place: Place) -> np.ndarray:
     """Kind of every pixel's instance, int64 [H, W]; 0 for none."""
     kind = np.zeros(instance.shape, np.int64)
-    if len(props):
-        standing = (instance >= PROP_BASE) & (instance < PROP_BASE + len(props))
-        kind[standing] = props["kind"][instance[standing] - PROP_BASE]
+    numbers = place.numbers
+    if len(numbers):
+        row = np.clip(np.searchsorted(numbers, instance - PROP_BASE), 0, len(numbers) - 1)
+        standing = numbers[row] == instance - PROP_BASE
+        kind[standing] = place.props["kind"][row[standing]]
     there = agents[agents["kind"] != int(Kind.NONE)]
     if len(there):
         there = there[np.argsort(there["id"])]
         mine = AGENT_BASE - instance
-        place = np.clip(np.searchsorted(there["id"], mine), 0, len(there) - 1)
-        moves = (instance < 0) & (there["id"][place] == mine)
-        kind[moves] = there["kind"][place[moves]]
+        slot = np.clip(np.searchsorted(there["id"], mine), 0, len(there) - 1)
+        moves = (instance < 0) & (there["id"][slot] == mine)
+        kind[moves] = there["kind"][slot[moves]]
     return kind

@@ -12,7 +12,7 @@ from world.render.mesh import Mesh
 from world.scene.objects import SIZES, VEHICLES, Kind
 from world.scene.state import SceneState
 
-PARKED = 1 << 28  # a parked vehicle's number is that and its index among what stands
+PARKED = 1 << 28  # a parked vehicle's number is that and its own among what stands
 EDGES = tuple((i, j) for i in range(8) for j in range(i + 1, 8) if (i ^ j).bit_count() == 1)  # of a box, by its corners
 
 
@@ -47,6 +47,7 @@ class Track:
 def tracks_of(state: SceneState, row: int = 0, reach: float = math.inf) -> tuple[Track, ...]:
     """Whoever is on the road, and parked vehicles, within `reach` m of our car; nearest first."""
     agents, props, ego = state.agents[row], state.places[row].props, state.ego[row]
+    numbers = state.places[row].numbers
     out = []
     for index in np.flatnonzero(agents["kind"] != int(Kind.NONE)):
         one = agents[index]
@@ -69,9 +70,8 @@ def tracks_of(state: SceneState, row: int = 0, reach: float = math.inf) -> tuple
     for index in np.flatnonzero(near & np.isin(props["kind"], [int(kind) for kind in VEHICLES])):
         one, kind = props[index], Kind(int(props["kind"][index]))
         centre = float(one["x"]), float(one["y"]), float(one["z"]) + SIZES[kind][2] / 2
-        out.append(
-            Track(PARKED + int(index), kind, centre, SIZES[kind], float(one["heading"]), (0.0, 0.0), prop=int(index))
-        )
+        number = PARKED + int(numbers[index])
+        out.append(Track(number, kind, centre, SIZES[kind], float(one["heading"]), (0.0, 0.0), prop=int(index)))
 
     def away(track: Track) -> float:
         return math.hypot(track.centre[0] - ego["x"], track.centre[1] - ego["y"])

@@ -74,12 +74,12 @@ def layers(
     depth = np.where(g.inverse_depth > 0, 1.0 / np.maximum(g.inverse_depth, 1e-9), np.inf).astype(np.float32)
     instance = np.zeros(g.instance.shape, np.int32)
     moving = g.instance < 0
-    standing = np.isin(g.instance, [PROP_BASE + track.prop for track in tracks if track.prop >= 0])
+    standing = np.isin(g.instance, [PROP_BASE + track.number - PARKED for track in tracks if track.prop >= 0])
     instance[moving] = AGENT_BASE - g.instance[moving] + 1
     instance[standing] = g.instance[standing] - PROP_BASE + PARKED + 1
     points = points_of(shot.view, depth)
     moved = _scene_flow(points, instance, agents, before.agents[row] if before is not None else None)
-    return depth, semantic(g.surface, g.instance, points[..., 2], agents, place.props), instance, moved
+    return depth, semantic(g.surface, g.instance, points[..., 2], agents, place), instance, moved
 
 
 def bounds(mask: np.ndarray) -> tuple[tuple[int, int, int, int], int]:

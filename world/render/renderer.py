@@ -170,7 +170,9 @@ class Renderer:
             back = self._tiles(place).near(x, y, look + math.pi)
             pieces = list({id(piece.mesh): piece for piece in pieces + back}.values())
         seen = eye.sees(np.array([piece.sphere for piece in pieces]))
-        parts = [Part(one.mesh, one.whose, hidden=not there) for one, there in zip(pieces, seen, strict=True)]
+        parts = [
+            Part(one.mesh, one.whose, one.moves, hidden=not there) for one, there in zip(pieces, seen, strict=True)
+        ]
         mesh, whose = agents_mesh(agents, x, y, seconds, look)
         parts.append(Part(mesh, whose, moves=True))
         parts += [
@@ -239,7 +241,7 @@ def _signal(colour: int, x: float, y: float, z: float, heading: float) -> Mesh:
 
 
 def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -> list[tuple[int, Mesh]]:
-    """Posts near the car and before it, each with the colour that it shows; their places among what stands."""
+    """Posts near the car and before it, each with the colour that it shows; their numbers among what stands."""
     props = place.props
     ahead = (props["x"] - x) * math.cos(heading) + (props["y"] - y) * math.sin(heading)
     near = (np.hypot(props["x"] - x, props["y"] - y) < REACH) & (ahead > -15.0)
@@ -248,7 +250,7 @@ def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -
         post = props[index]
         colour = 2 - int(signal_colour(place.map.signals, int(post["signal"]), seconds))
         mesh = _signal(colour, float(post["x"]), float(post["y"]), float(post["z"]), float(post["heading"]))
-        out.append((int(index), mesh))
+        out.append((int(place.numbers[index]), mesh))
     return out
 
 

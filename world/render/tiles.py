@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from typing import NamedTuple
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +14,8 @@ from world.render.assets.ground import ground_mesh, skyline_mesh
 from world.render.assets.props import prop_mesh
 from world.render.assets.streets import junction_mesh, markings_mesh, street_mesh
 from world.render.mesh import Mesh, join
-from world.scene.hd_map import HDMap
+from world.scene.hd_map import HDMap, JunctionShape, Marking, StreetShape
+from world.scene.pieces import JunctionPiece, StreetPiece
 from world.scene.state import Place
 
 SIZE = 48.0  # m of a tile's side
@@ -21,6 +24,11 @@ PAVED = 8.0  # m that pavements reach beyond the kerbs, at most
 KEPT = 160  # tiles and levels
 SOON = 20.0  # m before it is wanted a tile may be made, one a picture, so that no picture has to wait for many
 BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still throw shadows
+SEEN, STEP = (
+    420.0,
+    240.0,
+)  # m round a car that streets of a place without an edge reach; by which the ground under it moves on
+_NOBODY = np.zeros(1, np.int32)
 
 
 class Piece(NamedTuple):
@@ -29,6 +37,14 @@ class Piece(NamedTuple):
     mesh: Mesh
     whose: np.ndarray
     sphere: tuple[float, float, float, float]
+    moves: bool = False  # with the car
+
+
+class _Item(NamedTuple):
+    """A street, a junction or paint in a tile. order: in which a tile's items are drawn."""
+
+    order: tuple[int, ...]
+    shape: StreetShape | JunctionShape | Marking
 
 
 def _bounded(mesh: Mesh, whose: np.ndarray) -> Piece:
@@ -44,31 +60,34 @@ class Tiles:
         self.place = place
         self._kept: OrderedDict[tuple[int, int, int], Piece | None] = OrderedDict()
         self._paved: OrderedDict[tuple[int, int], Piece] = OrderedDict()
-        nobody = np.zeros(1, np.int32)
-        self._far = [_bounded(mesh, nobody) for mesh in (ground_mesh(place.map), skyline_mesh(place.map))]
-        self._roads: dict[tuple[int, int], list[tuple[str, int]]] = {}
-        for index, street in enumerate(place.map.streets):
-            self._roads.setdefault(_cell(street.centre.mean(0)), []).append(("street", index))
-        for index, junction in enumerate(place.map.junctions):
-            if len(junction.outline):
-                self._roads.setdefault(_cell(junction.outline.mean(0)), []).append(("junction", index))
-        for index, marking in enumerate(place.map.markings):
-            self._roads.setdefault(_cell(marking.points.mean(0)), []).append(("marking", index))
-        self._props: dict[tuple[int, int], list[int]] = {}
-        for index, prop in enumerate(place.props):
-            self._props.setdefault(_cell((prop["x"], prop["y"])), []).append(index)
+        self._backdrop: tuple[tuple[float, float], list[Piece]] = ((math.inf, math.inf), [])
+        if not place.endless:
+            self._backdrop = (
+                (0.0, 0.0),
+                [_bounded(mesh, _NOBODY) for mesh in (ground_mesh(place.map.bounds), skyline_mesh(place.map.bounds))],
+            )
+        self._parted = {} if before is None else before._parted
+        self._parted = {piece: self._parted.get(piece) or _items(piece) for piece in _pieces(place.map)}
+        self._roads: dict[tuple[int, int], tuple[list[_Item], ...]] = {}
+        for cells in self._parted.values():
+            for cell, items in cells.items():
+                self._roads[cell] = (*self._roads.get(cell, ()), items)
+        self._props = _by_cell(place.props)
         self._cells = sorted(self._props.keys())
         self._middles = (np.array(self._cells, np.float64).reshape(-1, 2) + 0.5) * SIZE
         self._ways = sorted(self._roads.keys())
-        spheres = [self._extent(cell) for cell in self._ways]
-        self._extents = np.array(spheres, np.float64).reshape(-1, 3)
+        self._spheres = {
+            cell: before._spheres[cell] if before is not None and self._is_same(cell, before) else self._extent(cell)
+            for cell in self._ways
+        }
+        self._extents = np.array([self._spheres[cell] for cell in self._ways], np.float64).reshape(-1, 3)
         if before is not None:
             self._keep(before)
 
     def near(self, x: float, y: float, heading: float) -> list[Piece]:
         """All that may be seen, or throws shadows on what is seen, from a pose."""
         cos, sin = math.cos(heading), math.sin(heading)
-        out = self._far + [self._road(cell) for cell in self._roads_near(x, y, heading)]
+        out = self._round(x, y) + [self._road(cell) for cell in self._roads_near(x, y, heading)]
         dx, dy = self._middles[:, 0] - x, self._middles[:, 1] - y
         away, ahead = np.hypot(dx, dy), dx * cos + dy * sin
         soon: tuple[int, int, int] | None = None
@@ -108,25 +127,27 @@ class Tiles:
         near = (np.hypot(*ways.T) <= REACHES[2] + reach) & (ahead >= -BEHIND - reach)
         return [self._ways[k] for k in np.flatnonzero(near)]
 
+    def _round(self, x: float, y: float) -> list[Piece]:
+        """The ground, and what is seen where nothing stands: round the place, or, where it has no edge, round the car."""
+        if self.place.endless and self._backdrop[0] != (x, y):
+            self._backdrop = ((x, y), [_ground(round(x / STEP), round(y / STEP)), _skyline(x, y)])
+        return list(self._backdrop[1])
+
     def _keep(self, before: Tiles) -> None:
-        cells = {key[:2] for key in before._kept} | set(before._paved)
+        cells = {key[:2] for key in before._kept}
         same = {cell for cell in cells if self._holds(cell) == before._holds(cell)}
         self._kept.update((key, piece) for key, piece in before._kept.items() if key[:2] in same)
-        self._paved.update((cell, road) for cell, road in before._paved.items() if cell in same)
+        self._paved.update((cell, road) for cell, road in before._paved.items() if self._is_same(cell, before))
 
-    def _holds(self, cell: tuple[int, int]) -> list[bytes | tuple[int, int]]:
-        """All that a tile's triangles follow from."""
-        place, found = self.place.map, list[bytes | tuple[int, int]]()
-        for kind, index in self._roads.get(cell, ()):
-            if kind == "street":
-                street = place.streets[index]
-                found += [street.left.tobytes(), street.right.tobytes()]
-            elif kind == "junction":
-                junction = place.junctions[index]
-                found += [junction.outline.tobytes(), *(pavement.tobytes() for pavement in junction.pavements)]
-            else:
-                found.append(place.markings[index].points.tobytes())
-        return found + [(index, int(self.place.props["kind"][index])) for index in self._props.get(cell, ())]
+    def _is_same(self, cell: tuple[int, int], before: Tiles) -> bool:
+        """Whether the same streets, junctions and paint lie in a tile."""
+        own, other = self._roads.get(cell, ()), before._roads.get(cell, ())
+        return len(own) == len(other) and all(a is b for a, b in zip(own, other, strict=True))
+
+    def _holds(self, cell: tuple[int, int]) -> tuple[bytes, bytes]:
+        """What stands in a tile: numbers and kinds."""
+        rows = self._props.get(cell, _NOBODY[:0])
+        return self.place.numbers[rows].tobytes(), self.place.props["kind"][rows].tobytes()
 
     def _piece(self, key: tuple[int, int, int]) -> Piece | None:
         if key in self._kept:
@@ -134,11 +155,12 @@ class Tiles:
             return self._kept[key]
         cell, detail = key[:2], key[2]
         meshes, whose = list[Mesh](), list[np.ndarray]()
-        for index in self._props.get(cell, ()):
+        rows = self._props.get(cell, _NOBODY[:0])
+        for index, number in zip(rows, self.place.numbers[rows], strict=True):
             mesh = prop_mesh(self.place.props[index], detail)
             if len(mesh):
                 meshes.append(mesh)
-                whose.append(np.full(len(mesh), index + 1, np.int32))
+                whose.append(np.full(len(mesh), number + 1, np.int32))
         piece = _bounded(join(meshes), np.concatenate(whose)) if meshes else None
         self._kept[key] = piece
         while len(self._kept) > KEPT:
@@ -147,7 +169,7 @@ class Tiles:
 
     def _extent(self, cell: tuple[int, int]) -> tuple[float, float, float]:
         """A circle round the streets, junctions and paint of a tile: x, y, radius."""
-        all_of = np.concatenate([_points(self.place.map, kind, index) for kind, index in self._roads[cell]])
+        all_of = np.concatenate([_points(item.shape) for items in self._roads[cell] for item in items])
         low, high = all_of.min(0), all_of.max(0)
         x, y = ((low + high) / 2).tolist()
         return x, y, float(np.linalg.norm(high - low)) / 2 + PAVED
@@ -159,13 +181,13 @@ class Tiles:
             return self._paved[cell]
         meshes = list[Mesh]()
         paint = []
-        for kind, index in self._roads[cell]:
-            if kind == "street":
-                meshes.append(street_mesh(self.place.map, index))
-            elif kind == "junction":
-                meshes.append(junction_mesh(self.place.map, index))
+        for item in sorted((item for items in self._roads[cell] for item in items), key=lambda item: item.order):
+            if isinstance(item.shape, StreetShape):
+                meshes.append(street_mesh(item.shape))
+            elif isinstance(item.shape, JunctionShape):
+                meshes.append(junction_mesh(item.shape))
             else:
-                paint.append(self.place.map.markings[index])
+                paint.append(item.shape)
         if paint:
             meshes.append(markings_mesh(paint))
         mesh = join(meshes)
@@ -175,11 +197,72 @@ class Tiles:
         return road
 
 
-def _points(place: HDMap, kind: str, index: int) -> np.ndarray:
+def _pieces(place: HDMap) -> list[StreetPiece | JunctionPiece]:
+    return [*place.pieces.streets.values(), *place.pieces.junctions.values()]
+
+
+def _items(piece: StreetPiece | JunctionPiece) -> dict[tuple[int, int], list[_Item]]:
+    """What a piece of the map puts into which tiles: streets first, then junctions, their paint after that as the map has it."""
+    out: dict[tuple[int, int], list[_Item]] = {}
+
+    def put(points: np.ndarray, *item: Any) -> None:
+        out.setdefault(_cell(points.mean(0)), []).append(_Item(*item))
+
+    shape = piece.shape
+    if isinstance(shape, StreetShape):
+        put(shape.centre, (0, shape.street), shape)
+        for k, marking in enumerate(piece.markings):
+            put(marking.points, (2, shape.street, k), marking)
+        return out
+    if len(shape.outline):
+        put(shape.outline, (1, shape.junction), shape)
+    for lane, marked in zip(piece.leading[:, 0], piece.marked, strict=True):
+        for k, marking in enumerate(marked):
+            put(marking.points, (3, *piece.lane_of[lane].tolist(), k), marking)
+    for k, marking in enumerate(piece.zebras):
+        put(marking.points, (4, shape.junction, k), marking)
+    return out
+
+
+def _by_cell(props: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
+    """Rows of what stands in each tile, ascending."""
+    if not len(props):
+        return {}
+    cells = np.floor(np.stack([props["x"], props["y"]], 1) / SIZE).astype(np.int64)
+    order = np.lexsort((cells[:, 1], cells[:, 0]))
+    ends = np.flatnonzero((np.diff(cells[order], axis=0) != 0).any(1)) + 1
+    parts = np.split(order, ends)
+    return {(int(i), int(k)): rows for (i, k), rows in zip((cells[rows[0]] for rows in parts), parts, strict=True)}
+
+
+@lru_cache(maxsize=2)
+def _ground(column: int, row: int) -> Piece:
+    """Of land without an edge."""
+    return _bounded(ground_mesh(_box((STEP * column, STEP * row), SEEN + STEP)), _NOBODY)
+
+
+@lru_cache(maxsize=1)
+def _far_off() -> Mesh:
+    """A skyline round (0, 0)."""
+    return skyline_mesh(_box((0.0, 0.0), SEEN))
+
+
+def _skyline(x: float, y: float) -> Piece:
+    mesh = _far_off()
+    moved = replace(mesh, position=mesh.position + np.array([x, y, 0.0], np.float32))
+    return _bounded(moved, _NOBODY)._replace(moves=True)
+
+
+def _box(middle: tuple[float, float], half: float) -> tuple[float, float, float, float]:
+    x, y = middle
+    return x - half, y - half, x + half, y + half
+
+
+def _points(shape: StreetShape | JunctionShape | Marking) -> np.ndarray:
     """Of a street's kerbs, a junction's outline or a marking, float64 [N, 2]."""
-    if kind == "street":
-        return np.concatenate([place.streets[index].left, place.streets[index].right])
-    return place.junctions[index].outline if kind == "junction" else place.markings[index].points
+    if isinstance(shape, StreetShape):
+        return np.concatenate([shape.left, shape.right])
+    return shape.outline if isinstance(shape, JunctionShape) else shape.points
 
 
 def _detail(away: float) -> int:

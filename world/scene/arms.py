@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ TAPER = 6.0  # m along for every metre that lanes shift aside where their number
 
 ACUTE = math.radians(75)  # between two arms
 HALF_BULB = 8.5  # m from the middle of a turning place to its kerb
+Lines = Mapping[int, np.ndarray] | Sequence[np.ndarray]  # of streets, by number
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def centre_line(graph: RoadGraph, street: Street) -> np.ndarray:
     return rounded(np.array(points, np.float64))
 
 
-def arms_at(graph: RoadGraph, lines: Sequence[np.ndarray], ends: Sequence[tuple[int, bool]]) -> list[Arm]:
+def arms_at(graph: RoadGraph, lines: Lines, ends: Sequence[tuple[int, bool]]) -> list[Arm]:
     """A junction's arms, counter-clockwise. lines: of the whole streets; ends: (street, whether it begins here)."""
     arms = []
     for index, at_start in ends:
@@ -118,7 +119,7 @@ def mouth_point(line: np.ndarray, arm: Arm, left: float) -> np.ndarray:
     return way[0] + left * np.array([-step[1], step[0]])
 
 
-def corners(arms: list[Arm], lines: list[np.ndarray]) -> list[Corner]:
+def corners(arms: list[Arm], lines: Lines) -> list[Corner]:
     """Between every arm and the next one; of a dead end the one round its back."""
     out = []
     for k, arm in enumerate(arms):

@@ -15,14 +15,15 @@ from world.scene.walks import links, within
 CELL = 12.0  # m of the spatial index
 
 
-def build(graph: RoadGraph, before: HDMap | None = None) -> HDMap:
-    """The map of a graph. before: a map of a part of it, whose pieces are kept where nothing has changed; the result is the same.
+def build(graph: RoadGraph, before: Pieces | None = None, near: np.ndarray | None = None) -> HDMap:
+    """The map of a graph. before: pieces of a part of it, which are kept where nothing has changed; the result is the same.
+    near bool [J]: a map of these junctions alone and of the streets that lead to them, which keep their numbers.
 
     Raises DataError for a graph without a street to drive on.
     """
-    _check(graph)
-    pieces = pieces_of(graph, before.pieces if before else None)
-    streets, junctions = pieces.streets, pieces.junctions
+    _check(graph, before)
+    pieces = pieces_of(graph, before, near)
+    streets, junctions = list(pieces.streets.values()), list(pieces.junctions.values())
     lanes, lane_at, own = _lanes(pieces)
     every: tuple[StreetPiece | JunctionPiece, ...] = (*streets, *junctions)
     points = _joined([one.points for one in every], POINT)
@@ -59,13 +60,16 @@ def build(graph: RoadGraph, before: HDMap | None = None) -> HDMap:
     )
 
 
-def _check(graph: RoadGraph) -> None:
+def _check(graph: RoadGraph, before: Pieces | None) -> None:
+    """Of what was looked at before only what is new."""
     if not graph.streets:
         raise DataError("This map has no street for cars; take one that has.")
-    places = [(one.x, one.y) for one in graph.junctions] + [p for street in graph.streets for p in street.bends]
+    known = (0, 0) if before is None else (len(before.graph.junctions), len(before.graph.streets))
+    new = graph.streets[known[1] :]
+    places = [(one.x, one.y) for one in graph.junctions[known[0] :]] + [p for street in new for p in street.bends]
     if not np.isfinite(places).all():
         raise DataError("A junction or bend of this map lies nowhere (its x or y is no number); mend the map.")
-    for index, street in enumerate(graph.streets):
+    for index, street in enumerate(new, known[1]):
         if not (0 <= street.start < len(graph.junctions) and 0 <= street.end < len(graph.junctions)):
             raise DataError(f"Street {index} of this map begins or ends at no junction; mend the map.")
         a, b = graph.junctions[street.start], graph.junctions[street.end]
@@ -81,13 +85,14 @@ class _Own:
     """From junctions' own lanes to the map's. Called with an index array of each junction, it gives int32 of all, one after another."""
 
     def __init__(self, pieces: Pieces, street_first: np.ndarray, connection_first: np.ndarray) -> None:
-        junctions = pieces.junctions
+        junctions = list(pieces.junctions.values())
+        numbers = np.array(list(pieces.streets), np.int64)
         known = np.array([len(one.lane_of) for one in junctions], np.int64)
         new = np.array([len(one.connections) for one in junctions], np.int64)
         self.base = np.cumsum(known + new) - known - new
         self.lane = np.zeros(int((known + new).sum()), np.int32)
         street, number = np.concatenate([one.lane_of for one in junctions]).T
-        self.lane[np.repeat(self.base, known) + within(known)] = street_first[street] + number
+        self.lane[np.repeat(self.base, known) + within(known)] = street_first[np.searchsorted(numbers, street)] + number
         self.lane[np.repeat(self.base + known, new) + within(new)] = np.repeat(connection_first, new) + within(new)
 
     def __call__(self, indices: Sequence[np.ndarray]) -> np.ndarray:
@@ -98,7 +103,7 @@ class _Own:
 
 def _lanes(pieces: Pieces) -> tuple[np.ndarray, list[np.ndarray], _Own]:
     """LANE of all but `first`; the lanes that lead into each junction; from junctions' own lanes to these."""
-    streets, junctions = pieces.streets, pieces.junctions
+    streets, junctions = list(pieces.streets.values()), list(pieces.junctions.values())
     street_first, many = _first([one.lanes for one in streets])
     connection_first, new = _first([one.connections for one in junctions], int(many.sum()))
     own = _Own(pieces, street_first, connection_first)
@@ -122,7 +127,7 @@ def _lanes(pieces: Pieces) -> tuple[np.ndarray, list[np.ndarray], _Own]:
 
 def _walks(pieces: Pieces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(walks, links, crossings) as the map's tables."""
-    streets, junctions = pieces.streets, pieces.junctions
+    streets, junctions = list(pieces.streets.values()), list(pieces.junctions.values())
     every: tuple[StreetPiece | JunctionPiece, ...] = (*streets, *junctions)
     walks = _joined([one.walks for one in every], WALK)
     walks["first"] = np.cumsum(walks["count"]) - walks["count"]
@@ -146,14 +151,14 @@ def _walks(pieces: Pieces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _markings(pieces: Pieces, leading: list[np.ndarray]) -> tuple[Marking, ...]:
     """Of all streets, of all lanes in their order, of all crossings."""
-    out = [marking for one in pieces.streets for marking in one.markings]
+    out = [marking for one in pieces.streets.values() for marking in one.markings]
     at = {
         lane: marked
-        for lanes, one in zip(leading, pieces.junctions, strict=True)
+        for lanes, one in zip(leading, pieces.junctions.values(), strict=True)
         for lane, marked in zip(lanes.tolist(), one.marked, strict=True)
     }
     out += [marking for lane in sorted(at) for marking in at[lane]]
-    return (*out, *(bar for one in pieces.junctions for bar in one.zebras))
+    return (*out, *(bar for one in pieces.junctions.values() for bar in one.zebras))
 
 
 def _first(parts: Sequence[np.ndarray], begin: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ def lines(place: HDMap, only: Collection[int] | None = None) -> np.ndarray:
     for shape in place.streets:
         street = graph.streets[shape.street]
         for junction, line in ((street.start, shape.centre), (street.end, shape.centre[::-1])):
-            if at is not None and junction not in at:
+            if junction not in number or (at is not None and junction not in at):
                 continue
             way = line[1] - line[0]
             ends[number[junction]].append((line[0], line[0] + BEYOND * way / max(float(np.hypot(*way)), 1e-9)))

@@ -62,7 +62,7 @@ class Side:
 def sides(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
     """Both sides of every street that is long enough to be lined. only: of these streets."""
     found = []
-    for shape in place.streets if only is None else [place.streets[k] for k in sorted(only)]:
+    for shape in place.streets if only is None else [place.pieces.streets[k].shape for k in sorted(only)]:
         for kerb, out in ((shape.left, 1), (shape.right, -1)):
             side = _side(shape.street, _key(shape.centre), kerb, out, shape.pavement)
             found += [side] if side is not None and side.length > 4.0 else []
@@ -71,17 +71,14 @@ def sides(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
 
 def corners(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
     """The kerbs of junctions between their arms, as sides that belong to one of the arms' streets. only: to one of these streets."""
-    arms: dict[int, list[int]] = defaultdict(list)
-    for number, street in enumerate(place.graph.streets):
-        for end in (street.start, street.end):
-            arms[end].append(number)
     found = []
     for shape in place.junctions:
-        if not arms[shape.junction] or (only is not None and arms[shape.junction][0] not in only):
+        arms = [number for number, _ in place.pieces.ends[shape.junction]]
+        if not arms or (only is not None and arms[0] not in only):
             continue
-        wide = max(place.graph.streets[number].pavement for number in arms[shape.junction])
+        wide = max(place.graph.streets[number].pavement for number in arms)
         for kerb in shape.kerbs:
-            side = _side(arms[shape.junction][0], _key(kerb), kerb, -1, wide)
+            side = _side(arms[0], _key(kerb), kerb, -1, wide)
             found += [side] if side is not None and side.length > 6.0 else []
     return found
 
@@ -116,7 +113,7 @@ class Ground:
         """only: of the land round these streets."""
         west, south, east, north = place.bounds
         if only:
-            lines = np.concatenate([place.streets[k].centre for k in only])
+            lines = np.concatenate([place.pieces.streets[k].shape.centre for k in only])
             (west, south), (east, north) = lines.min(0) - MARGIN, lines.max(0) + MARGIN
         cell = CELL if max(east - west, north - south) < 3000 else 4 * CELL
         west, south = (8 * math.floor((low - MARGIN) / 8) for low in (west, south))

@@ -166,7 +166,7 @@ class HDMap:
         np.ndarray
     )  # int32: indices into `points` near the cell (of lanes), sorted; the lane of a point is `point_lane`
     point_lane: np.ndarray  # int32 [points]
-    streets: tuple[StreetShape, ...]
+    streets: tuple[StreetShape, ...]  # by number; of a part of a graph those alone that it has
     junctions: tuple[JunctionShape, ...]
     markings: tuple[Marking, ...]
     bounds: tuple[float, float, float, float]  # west, south, east, north

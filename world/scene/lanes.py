@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from world.scene.arms import Arm, mouth_point
+from world.scene.arms import Arm, Lines, mouth_point
 from world.scene.geometry import curve, headings, lengths, offset, resampled
 from world.scene.graph import RoadGraph, Street
 from world.scene.hd_map import AROUND, LANE, LEFT, POINT, RIGHT, STRAIGHT
@@ -55,7 +55,7 @@ def street_lanes(index: int, street: Street, centre: np.ndarray, tables: Tables)
             tables.lanes[lane]["opposite"] = other[-1] if other else -1
 
 
-def junction_signals(graph: RoadGraph, junction: int, arms: list[Arm], lines: list[np.ndarray], tables: Tables) -> None:
+def junction_signals(graph: RoadGraph, junction: int, arms: list[Arm], lines: Lines, tables: Tables) -> None:
     """One signal an arm that leads in; two arms at most share a phase, and only where their ways straight on do not meet."""
     if not graph.junctions[junction].signals or len(arms) < 3:
         return

@@ -4,11 +4,12 @@ the pieces of that part. Indices count from a piece's own first rows; `assemble`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from world.scene.arms import Arm, Corner, arms_at, centre_line, corners, fitted, mouth_point, mouths
+from world.scene.arms import Arm, Corner, Lines, arms_at, centre_line, corners, fitted, mouth_point, mouths
 from world.scene.geometry import offset, resampled, trimmed
 from world.scene.graph import Junction, RoadGraph
 from world.scene.hd_map import CONFLICT, SIGNAL, JunctionShape, Marking, StreetShape
@@ -60,84 +61,98 @@ class JunctionPiece:
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """Of a graph. whole: centre lines between junctions, lines: between mouths; far: m from a junction to each arm's mouth."""
+    """Of a graph, or of the part round some junctions; by number, in order. whole: centre lines between junctions, lines: between
+    mouths; far: m from a junction to each arm's mouth."""
 
     graph: RoadGraph
-    whole: tuple[np.ndarray, ...]
-    ends: tuple[tuple[tuple[int, bool], ...], ...]
-    arms: tuple[list[Arm], ...]
-    far: tuple[list[float], ...]
-    fitted: tuple[tuple[float, float], ...]
-    lines: tuple[np.ndarray, ...]
-    streets: tuple[StreetPiece, ...]
-    junctions: tuple[JunctionPiece, ...]
+    whole: dict[int, np.ndarray]
+    ends: dict[int, tuple[tuple[int, bool], ...]]
+    arms: dict[int, list[Arm]]
+    far: dict[int, list[float]]
+    fitted: dict[int, tuple[float, float]]
+    lines: dict[int, np.ndarray]
+    streets: dict[int, StreetPiece]
+    junctions: dict[int, JunctionPiece]
 
 
-def pieces_of(graph: RoadGraph, before: Pieces | None = None) -> Pieces:
-    """All pieces of a graph; those of `before` whose neighbourhood is the same are kept."""
-    same = _same_streets(graph, before)
-    whole = [before.whole[k] if before and same[k] else centre_line(graph, s) for k, s in enumerate(graph.streets)]
-    around: list[list[tuple[int, bool]]] = [[] for _ in graph.junctions]
-    for k, street in enumerate(graph.streets):
-        around[street.start].append((k, True))
-        around[street.end].append((k, False))
-    ends = tuple(map(tuple, around))
-    arms: list[list[Arm]] = []
-    far: list[list[float]] = []
-    for k, own in enumerate(ends):
-        if before and k < len(before.ends) and before.ends[k] == own and all(same[street] for street, _ in own):
-            arms.append(before.arms[k])
-            far.append(before.far[k])
-        else:
-            arms.append(arms_at(graph, whole, own))
-            far.append(mouths(arms[-1]))
-    mouth = {
-        (arm.street, arm.at_start): out
-        for at, own in zip(arms, far, strict=True)
-        for arm, out in zip(at, own, strict=True)
+def pieces_of(graph: RoadGraph, before: Pieces | None = None, near: np.ndarray | None = None) -> Pieces:
+    """The pieces of a graph; those of `before` whose neighbourhood is the same are kept. near bool [J]: only these junctions and the
+    streets that lead to them, each as in the whole."""
+    there, beside, streets, around = _parts(graph, near)
+    whole = {
+        k: before.whole[k] if before and _is_same(graph, before, k) else centre_line(graph, graph.streets[k])
+        for k in around
     }
-    cut, lines, streets = list[tuple[float, float]](), list[np.ndarray](), list[StreetPiece]()
-    for k, line in enumerate(whole):
-        both = fitted((mouth[k, True], mouth[k, False]), line)
-        keep = before if before and same[k] and before.fitted[k] == both else None
-        cut.append(both)
-        lines.append(keep.lines[k] if keep else trimmed(line, *both))
-        streets.append(keep.streets[k] if keep else _street(graph, k, lines))
-    junctions = []
-    for k, here in enumerate(graph.junctions):
+    same = {k for k in around if before and before.whole.get(k) is whole[k]}
+    ends = _ends(graph, beside, around)
+    arms, far = dict[int, list[Arm]](), dict[int, list[float]]()
+    for k, own in ends.items():
+        if before and before.ends.get(k) == own and all(street in same for street, _ in own):
+            arms[k], far[k] = before.arms[k], before.far[k]
+        else:
+            arms[k] = arms_at(graph, whole, own)
+            far[k] = mouths(arms[k])
+    mouth = {(arm.street, arm.at_start): out for k, own in arms.items() for arm, out in zip(own, far[k], strict=True)}
+    cut, lines, made = dict[int, tuple[float, float]](), dict[int, np.ndarray](), dict[int, StreetPiece]()
+    for k in streets:
+        both = cut[k] = fitted((mouth[k, True], mouth[k, False]), whole[k])
+        if before and k in same and before.fitted.get(k) == both:
+            lines[k], made[k] = before.lines[k], before.streets[k]
+        else:
+            lines[k] = trimmed(whole[k], *both)
+            made[k] = _street(graph, k, lines)
+    junctions = dict[int, JunctionPiece]()
+    for k in there:
         kept = (
             before
-            and k < len(before.junctions)
-            and before.graph.junctions[k] == here
+            and k in before.junctions
+            and before.graph.junctions[k] == graph.junctions[k]
             and before.arms[k] is arms[k]
-            and all(before.streets[street] is streets[street] for street, _ in ends[k])
+            and all(before.streets.get(street) is made[street] for street, _ in ends[k])
         )
-        junctions.append(before.junctions[k] if before and kept else _junction(graph, k, arms[k], lines, streets))
-    return Pieces(
-        graph, tuple(whole), ends, tuple(arms), tuple(far), tuple(cut), tuple(lines), tuple(streets), tuple(junctions)
+        junctions[k] = before.junctions[k] if before and kept else _junction(graph, k, arms[k], lines, made)
+    return Pieces(graph, whole, ends, arms, far, cut, lines, made, junctions)
+
+
+def _parts(graph: RoadGraph, near: np.ndarray | None) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Numbers of the junctions that are wanted, of those at the other ends of their streets too; of their streets, of all of those' streets."""
+    if near is None:
+        every, streets = list(range(len(graph.junctions))), list(range(len(graph.streets)))
+        return every, every, streets, streets
+    ends = np.array([(street.start, street.end) for street in graph.streets], np.int64).reshape(-1, 2)
+    own = near[ends].any(1)
+    beside = near.copy()
+    beside[ends[own]] = True
+    around = beside[ends].any(1)
+    parts = [np.flatnonzero(one).tolist() for one in (near, beside, own, around)]
+    return parts[0], parts[1], parts[2], parts[3]
+
+
+def _ends(graph: RoadGraph, junctions: list[int], streets: list[int]) -> dict[int, tuple[tuple[int, bool], ...]]:
+    """Which streets meet at each junction, and whether with their starts."""
+    meeting: dict[int, list[tuple[int, bool]]] = {k: [] for k in junctions}
+    for k in streets:
+        for end, at_start in ((graph.streets[k].start, True), (graph.streets[k].end, False)):
+            if end in meeting:
+                meeting[end].append((k, at_start))
+    return {k: tuple(own) for k, own in meeting.items()}
+
+
+def _is_same(graph: RoadGraph, before: Pieces, k: int) -> bool:
+    """Whether a street is what it was, between junctions that are where they were."""
+    street, old = graph.streets[k], before.graph
+    return (
+        k in before.whole
+        and old.streets[k] == street
+        and all(_at(old.junctions[end]) == _at(graph.junctions[end]) for end in (street.start, street.end))
     )
-
-
-def _same_streets(graph: RoadGraph, before: Pieces | None) -> list[bool]:
-    """Which streets are what they were, between junctions that are where they were."""
-    if before is None:
-        return [False] * len(graph.streets)
-    old = before.graph
-
-    def lies(k: int) -> bool:
-        return k < len(old.junctions) and _at(old.junctions[k]) == _at(graph.junctions[k])
-
-    return [
-        k < len(old.streets) and old.streets[k] == street and lies(street.start) and lies(street.end)
-        for k, street in enumerate(graph.streets)
-    ]
 
 
 def _at(junction: Junction) -> tuple[float, float]:
     return junction.x, junction.y
 
 
-def _street(graph: RoadGraph, index: int, lines: list[np.ndarray]) -> StreetPiece:
+def _street(graph: RoadGraph, index: int, lines: Lines) -> StreetPiece:
     street, tables = graph.streets[index], Tables()
     street_lanes(index, street, lines[index], tables)
     walks = Walks(graph, lines, tables)
@@ -150,7 +165,11 @@ def _street(graph: RoadGraph, index: int, lines: list[np.ndarray]) -> StreetPiec
 
 
 def _junction(
-    graph: RoadGraph, junction: int, arms: list[Arm], lines: list[np.ndarray], streets: list[StreetPiece]
+    graph: RoadGraph,
+    junction: int,
+    arms: list[Arm],
+    lines: Lines,
+    streets: Mapping[int, StreetPiece],
 ) -> JunctionPiece:
     tables, lane_of = Tables(), list[tuple[int, int]]()
     for street in sorted({arm.street for arm in arms}):
@@ -189,7 +208,7 @@ def _junction(
     )
 
 
-def _shape(junction: int, arms: list[Arm], between: list[Corner], lines: list[np.ndarray]) -> JunctionShape:
+def _shape(junction: int, arms: list[Arm], between: list[Corner], lines: Lines) -> JunctionShape:
     outline: list[np.ndarray] = []
     for arm, corner in zip(arms, between, strict=True):
         outline += [mouth_point(lines[arm.street], arm, -arm.right)[None], corner.kerb]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -62,6 +62,13 @@ class Place:
     name: str
     map: HDMap
     props: np.ndarray  # PROP
+
+    endless: ClassVar[bool] = False  # whether it has no edge
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """int64 [N], ascending: of what stands, by which labels and pictures know it."""
+        return np.arange(len(self.props))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from tests.world.dynamics.test_streets import network
 from tests.world.scene.test_hd_map import whole
 from world.controls import Control
 from world.dynamics import dreamt, extend
+from world.dynamics import grown as grown_module
 from world.dynamics.dreamt import GrowingPlace, dreamt_of, dreamt_place, is_dreamt
 from world.dynamics.extend import extended, is_due
 from world.dynamics.growth import Asked
@@ -153,11 +154,12 @@ def test_a_question_grows_the_place_as_it_stands_however_many_drives_there_are(
         grown.append(len(standing.asked))
         return real(standing, asked)
 
-    monkeypatch.setattr(extend, "extended", watched)
+    monkeypatch.setattr(grown_module, "extended", watched)
     state, horizon = start(place, 6, density=0.0), Horizon()
     for _ in range(8):
         state = step(horizon.step(state), [Control(accel=0.2)])
-        extend.grown_from.cache_clear()  # as where other drives' places have filled it
+        for name in ("_places", "_growths"):  # as where other drives fill them
+            monkeypatch.setattr(grown_module, name, grown_module._Newest(1))
     assert grown == [0, 1] == list(range(len(state.places[0].asked)))  # type: ignore[attr-defined]
 
 

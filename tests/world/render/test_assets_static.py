@@ -134,7 +134,7 @@ def test_sheets_show_their_texture_once_from_below_to_above() -> None:
 
 def test_a_street_is_as_wide_as_its_lanes_and_its_pavements_lie_higher(town: HDMap) -> None:
     for index, street in enumerate(town.graph.streets):
-        mesh, shape = street_mesh(town, index), town.streets[index]
+        mesh, shape = street_mesh(town.streets[index]), town.streets[index]
         assert is_sound(mesh)
         length = float(np.hypot(*np.diff(shape.centre, axis=0).T).sum())
         wide = (street.forward + street.backward) * street.lane_width
@@ -149,7 +149,7 @@ def test_a_street_is_as_wide_as_its_lanes_and_its_pavements_lie_higher(town: HDM
 def test_junctions_are_covered(town: HDMap) -> None:
     for index, shape in enumerate(town.junctions):
         if len(shape.outline):
-            mesh = junction_mesh(town, index)
+            mesh = junction_mesh(town.junctions[index])
             x, y = shape.outline.T
             whole = abs(float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum())) / 2
             assert is_sound(mesh)
@@ -181,7 +181,7 @@ def test_lane_lines_are_dashed_and_the_centre_is_yellow() -> None:
 
 
 def test_the_ground_lies_under_everything_and_the_skyline_beyond_it(town: HDMap) -> None:
-    ground, far = ground_mesh(town), skyline_mesh(town)
+    ground, far = ground_mesh(town.bounds), skyline_mesh(town.bounds)
     west, south, east, north = town.bounds
     assert is_sound(ground) and is_sound(far)
     assert ground.position[..., 2].max() < 0
@@ -197,7 +197,7 @@ def test_tiles_name_their_props_and_stay_bounded(place: Place) -> None:
     for x in np.linspace(0, 230, 24):
         pieces = tiles.near(float(x), 0.0, 0.0)
         triangles = max(triangles, sum(len(piece.mesh) for piece in pieces))
-        for mesh, whose, sphere in pieces[2:]:
+        for mesh, whose, sphere, _ in pieces[2:]:
             away = np.linalg.norm(mesh.position - np.array(sphere[:3]), axis=-1)
             assert away.max() <= sphere[3] + 1e-3
             assert len(whose) == len(mesh)
@@ -212,7 +212,7 @@ def test_tiles_do_not_depend_on_what_was_seen_before(place: Place) -> None:
         moved.near(x, 5.0, 2.0)
     one, other = moved.near(110.0, 0.0, 0.5), fresh.near(110.0, 0.0, 0.5)
     assert len(one) == len(other)
-    for (mesh, whose, _), (twin, same, _) in zip(one, other, strict=True):
+    for (mesh, whose, *_), (twin, same, *_) in zip(one, other, strict=True):
         np.testing.assert_array_equal(mesh.position, twin.position)
         np.testing.assert_array_equal(whose, same)
 
@@ -224,7 +224,7 @@ def test_what_is_near_shows_more_than_what_is_far(place: Place) -> None:
     x, y = float(place.props[index]["x"]), float(place.props[index]["y"])
 
     def count(far: float) -> int:
-        return sum(int((whose == index + 1).sum()) for _, whose, _ in tiles.near(x - far, y, 0.0))
+        return sum(int((whose == index + 1).sum()) for _, whose, *_ in tiles.near(x - far, y, 0.0))
 
     assert count(10.0) > count(80.0) > count(200.0) > 0
     assert count(REACHES[2] + 80.0) == 0

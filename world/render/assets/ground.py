@@ -8,15 +8,15 @@ import numpy as np
 
 from world.render.assets.faces import Faces
 from world.render.mesh import Mesh
-from world.scene.hd_map import HDMap
 
+Bounds = tuple[float, float, float, float]
 BELOW, AROUND, CELL = -0.06, 420.0, 60.0  # m: under the road, beyond the map, of a quad
 RING = (150.0, 190.0)  # m beyond the map's edge: trees, then blocks
 
 
-def ground_mesh(place: HDMap) -> Mesh:
-    """Grass under everything."""
-    west, south, east, north = place.bounds
+def ground_mesh(bounds: Bounds) -> Mesh:
+    """Grass under everything. bounds: west, south, east, north, m."""
+    west, south, east, north = bounds
     xs = np.arange(west - AROUND, east + AROUND + CELL, CELL)
     ys = np.arange(south - AROUND, north + AROUND + CELL, CELL)
     x, y = (axis.ravel() for axis in np.meshgrid(xs[:-1], ys[:-1]))
@@ -27,9 +27,9 @@ def ground_mesh(place: HDMap) -> Mesh:
     return faces.parts().mesh
 
 
-def skyline_mesh(place: HDMap) -> Mesh:
-    """Blocks and trees on a ring round the map, the same for the same map."""
-    west, south, east, north = place.bounds
+def skyline_mesh(bounds: Bounds) -> Mesh:
+    """Blocks and trees on a ring round the land within some bounds, the same for the same ones."""
+    west, south, east, north = bounds
     middle, half = ((west + east) / 2, (south + north) / 2), ((east - west) / 2, (north - south) / 2)
     random, faces = np.random.default_rng(round(1000 * (abs(west) + abs(north)))), Faces()
     count = 150

@@ -10,7 +10,7 @@ from world.render.library import material
 from world.render.mesh import Mesh, join
 from world.render.textures import TILE
 from world.scene.geometry import along, lengths, offset
-from world.scene.hd_map import HDMap, Marking
+from world.scene.hd_map import JunctionShape, Marking, StreetShape
 
 KERB, STONE, PAINT = 0.12, 0.22, 0.012  # m: height of pavements, width of kerb stones, height of paint over the road
 DASH, GAP = 3.0, 4.5  # m of a lane line
@@ -19,15 +19,14 @@ WHITE, YELLOW = (0.85, 0.85, 0.83), (0.80, 0.55, 0.09)
 Colour = tuple[float, float, float]
 
 
-def street_mesh(place: HDMap, index: int) -> Mesh:
+def street_mesh(shape: StreetShape) -> Mesh:
     """One street between its junctions' mouths; wheel tracks follow its lanes."""
-    shape = place.streets[index]
     rows = _needed(shape.centre)
     s = lengths(shape.centre)[rows] / TILE["lane"][1]
     out = []
     for k in range(len(shape.lane_borders) - 1):
         left, right = shape.lane_borders[k][rows], shape.lane_borders[k + 1][rows]
-        v = s + 0.381966 * k + 0.618034 * index  # so that patches and manholes do not lie side by side
+        v = s + 0.381966 * k + 0.618034 * shape.street  # so that patches and manholes do not lie side by side
         out.append(
             _strip(
                 left,
@@ -59,9 +58,8 @@ def _needed(line: np.ndarray) -> np.ndarray:
     return np.array([*rows, len(line) - 1])
 
 
-def junction_mesh(place: HDMap, index: int) -> Mesh:
+def junction_mesh(shape: JunctionShape) -> Mesh:
     """One junction with its corners."""
-    shape = place.junctions[index]
     out = [_fan(shape.outline, 0.0, "asphalt_junction", (1, 1, 1))]
     for polygon in shape.pavements:
         half = len(polygon) // 2
