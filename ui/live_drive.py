@@ -221,7 +221,7 @@ class LiveDrive:
                 model.place(name)
             if start.where:
                 return name, model.begins.with_(**told)
-        return scene, Control(**told) if told else None
+        return scene, Control().with_(**told) if told else None
 
     def fork(self, index: int | None, count: int) -> None:
         if self.session.companion is not None:

@@ -145,7 +145,7 @@ def begin(
 
 def asked_at_once(scenario: Scenario) -> Control:
     """The conditions that the first frame is under: those that the plan asks for now, else a clear day."""
-    return Control(**{"weather": int(Weather.CLEAR), "time": int(TimeOfDay.DAY)} | at_once(scenario.plan))
+    return Control(weather=Weather.CLEAR, time=TimeOfDay.DAY).with_(**at_once(scenario.plan))
 
 
 def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> tuple[int | None, float | None]:

@@ -116,6 +116,32 @@ def every_beginning(tab: Page, fake_dreamer: FakeDreamer, tmp_path: Path) -> Non
     tab.wait_for_selector("#lr-note.error:has-text('none of these')", timeout=5_000)
 
 
+def test_a_sentence_says_where_and_its_link_and_r_begin_there_again(
+    browser: Browser, page: str, fake_dreamer: FakeDreamer
+) -> None:
+    fake_dreamer.scene_world = True
+    with open_page(browser, f"{page}/#seed=5&where=a+suburb+at+dusk") as tab:
+        drive = fake_dreamer.drives[-1]
+        wait_until(lambda: drive.view().where == "a suburb at dusk" and drive.seed == 5)
+        tab.click("#lr-tab-begin")
+        wait_until(lambda: tab.input_value("#lr-where") == "a suburb at dusk")
+        tab.fill("#lr-where", "dense old town, narrow streets, grid, in the rain, at night")
+        keep(tab, "where")
+        tab.press("#lr-where", "Enter")
+        wait_until(lambda: drive.view().where.startswith("dense old town"))
+        tab.locator("#lr-where").blur()
+        begun = drive.calls.count(("reset", 5, None))
+        tab.keyboard.press("r")
+        wait_until(lambda: drive.calls.count(("reset", 5, None)) > begun and drive.view().where.startswith("dense"))
+        tab.fill("#lr-where", "a suburb with flamingos")
+        tab.click("#lr-where-form button")
+        tab.wait_for_selector("#lr-note.error:has-text('flamingos')", timeout=5_000)
+        tab.click("[data-language]")
+        tab.wait_for_selector("#lr-where[placeholder^='郊區']", timeout=5_000)
+        keep(tab, "where-zh")
+        assert drive.view().where.startswith("dense")
+
+
 def test_a_link_gives_the_same_beginning(browser: Browser, page: str, fake_dreamer: FakeDreamer) -> None:
     with open_page(browser, f"{page}/#seed=77&scene=avenue") as tab:
         wait_until(lambda: ("reset", 77, "avenue") in fake_dreamer.drives[-1].calls)
