@@ -396,11 +396,17 @@ def headless(
     with ExitStack() as leases:
 
         @cache
-        def director() -> Director:
+        def lease() -> None:
             leases.enter_context(lease_brain(ledger))
+
+        @cache
+        def director() -> Director:
+            lease()
             tell(0.0, "waking the brain (half a minute the first time)")
             return Director.load()
 
+        if speaks:
+            lease()  # before anything is loaded
         if scene is not None and is_scene(world):
             begins, scene = where(scene, seed, reader(lambda text: director().answer(text).utterance)), None
         tell(0.0, "waking the world")

@@ -127,7 +127,7 @@ def test_a_counterfactual_set(clips: Any, tmp_path: Path) -> None:
         (["rain(9)"], "one level"),
         (["no.yaml"], "cannot be read"),
         (["follow", "--seconds", "99"], "lasts 1.5 to 60"),
-        (["follow", "--scene", "moon"], "There is no place 'moon'"),
+        (["follow", "--scene", "moon"], "Not understood: 'moon'"),
         (["follow", "--size", "8x8"], "no picture size '8x8'; there are: 144x256"),
         (["follow", "--format", "gif"], "no format 'gif'"),
         (["follow", "--branches", "stop;left"], "needs both"),

@@ -249,7 +249,7 @@ def test_several_in_processes_of_their_own(world: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"wether": "rain_1"}, "no option 'wether'; there are: scene, prompt, weather"),
+        ({"wether": "rain_1"}, "no option 'wether'; there are: place, scene, prompt, weather"),
         ({"scene": "moon"}, "no start scene 'moon'; there are: street"),
         ({"weather": "hail"}, "no weather 'hail'; there are: clear"),
         ({"time": 9}, "no time '9'"),
@@ -269,7 +269,7 @@ def test_misuse_is_refused_in_a_sentence(env: DreamEnv, world: Path, tmp_path: P
     for early in (lambda: fresh.step(ACTION), fresh.get_state):
         with pytest.raises(DataError, match="Reset Dream-v0"):
             early()
-    with pytest.raises(DataError, match="reads no prompts"):
+    with pytest.raises(DataError, match="reads no sentences"):
         fresh.reset(options={"prompt": "left"})
     env.reset(seed=1)
     for action in ([0.0], [0.0, float("nan")], [0.0, 0.0, 0.0]):

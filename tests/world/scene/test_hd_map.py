@@ -121,7 +121,7 @@ def test_a_map_that_grew_is_the_map_of_the_whole(name: str) -> None:
         part = RoadGraph(whole_graph.junctions, whole_graph.streets[:count], whole_graph.look)
         if not all(leads_on(part)):
             continue
-        before, grown = grown, build(part, grown.pieces)
+        before, grown = grown, build(part, grown.pieces if grown else None)
         at_once = build(part)
         for field in fields(HDMap):
             one, other = getattr(grown, field.name), getattr(at_once, field.name)
