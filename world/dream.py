@@ -34,7 +34,9 @@ def load_world(
     if path is None or is_scene(path):
         names = usual_places() if where.place is None else (where.place,)
         painter = None if str(path) == PLAIN else SHIPPED
-        return SceneWorld(names, device=device, painter=painter, others=others, begins=Control().with_(**where.conditions))
+        return SceneWorld(
+            names, device=device, painter=painter, others=others, begins=Control().with_(**where.conditions)
+        )
     if where != ANYWHERE:
         raise DataError(f"The world in {path} is pictures alone and has no places; leave out --place.")
     if others != USUAL:

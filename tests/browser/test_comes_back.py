@@ -19,9 +19,9 @@ DREAMING = '#lucidrive[data-state="dreaming"]'
 class Slow(FakeDreamer):
     """Its dreams take three seconds to begin."""
 
-    def _begin(self, changed: Callable[[], None]) -> FakeDrive:
+    def _begin(self, host: FakeDrive | None, changed: Callable[[], None]) -> FakeDrive:
         time.sleep(3)
-        return super()._begin(changed)
+        return super()._begin(host, changed)
 
 
 @pytest.fixture

@@ -62,7 +62,8 @@ def _by_networks(
     drives = []
     for row, control in enumerate(controls):
         place, command = tables(state.places[row].map), max(int(Command.FOLLOW), control.command)
-        move_car(place, state.seed[row], state.ego[row], ego[row], *wheel[row].tolist(), command, bool(dark[row]))
+        steer, accel = wheel[row].tolist()
+        move_car(place, state.seed[row], state.ego[row], ego[row], steer, accel, command, bool(dark[row]))
         side, level = signed(control.side), float(min(3, max(1, control.level)))
         drives.append(
             Drive(

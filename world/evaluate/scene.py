@@ -351,4 +351,5 @@ ROWS: dict[str, Callable[[Any], list[tuple[str, str, str]]]] = {
     "endurance": _endurance_rows,
     "dreamt_hour": _dreamt_rows,
     "dreamt_again": _again_rows,
-} | PAINTER_ROWS
+    **PAINTER_ROWS,
+}

@@ -47,6 +47,11 @@ class _Item(NamedTuple):
     shape: StreetShape | JunctionShape | Marking
 
 
+_Parted = dict[
+    StreetPiece | JunctionPiece, dict[tuple[int, int], list[_Item]]
+]  # what each piece of a map puts into which tiles
+
+
 def _bounded(mesh: Mesh, whose: np.ndarray) -> Piece:
     low, high = mesh.position.min((0, 1)), mesh.position.max((0, 1))
     x, y, z = ((low + high) / 2).tolist()
@@ -66,8 +71,8 @@ class Tiles:
                 (0.0, 0.0),
                 [_bounded(mesh, _NOBODY) for mesh in (ground_mesh(place.map.bounds), skyline_mesh(place.map.bounds))],
             )
-        self._parted = {} if before is None else before._parted
-        self._parted = {piece: self._parted.get(piece) or _items(piece) for piece in _pieces(place.map)}
+        parted: _Parted = {} if before is None else before._parted
+        self._parted: _Parted = {piece: parted.get(piece) or _items(piece) for piece in _pieces(place.map)}
         self._roads: dict[tuple[int, int], tuple[list[_Item], ...]] = {}
         for cells in self._parted.values():
             for cell, items in cells.items():
@@ -76,7 +81,7 @@ class Tiles:
         self._cells = sorted(self._props.keys())
         self._middles = (np.array(self._cells, np.float64).reshape(-1, 2) + 0.5) * SIZE
         self._ways = sorted(self._roads.keys())
-        self._spheres = {
+        self._spheres: dict[tuple[int, int], tuple[float, float, float]] = {
             cell: before._spheres[cell] if before is not None and self._is_same(cell, before) else self._extent(cell)
             for cell in self._ways
         }
@@ -208,12 +213,13 @@ def _items(piece: StreetPiece | JunctionPiece) -> dict[tuple[int, int], list[_It
     def put(points: np.ndarray, *item: Any) -> None:
         out.setdefault(_cell(points.mean(0)), []).append(_Item(*item))
 
-    shape = piece.shape
-    if isinstance(shape, StreetShape):
-        put(shape.centre, (0, shape.street), shape)
+    if isinstance(piece, StreetPiece):
+        street = piece.shape
+        put(street.centre, (0, street.street), street)
         for k, marking in enumerate(piece.markings):
-            put(marking.points, (2, shape.street, k), marking)
+            put(marking.points, (2, street.street, k), marking)
         return out
+    shape = piece.shape
     if len(shape.outline):
         put(shape.outline, (1, shape.junction), shape)
     for lane, marked in zip(piece.leading[:, 0], piece.marked, strict=True):
