@@ -46,7 +46,7 @@ def bench_traffic(by: str, number: int = TOGETHER, steps: int = STEPS, warm: int
             if step >= warm:
                 spent.append(time.perf_counter() - began)
                 worked += time.process_time() - before
-                if step % COUNTED == 0:
+                if (step - warm) % COUNTED == 0:
                     present.append(_agents(envs))
     finally:
         envs.close()
