@@ -38,7 +38,9 @@ def clips(
     scene: Annotated[
         str | None,
         typer.Option(
-            "--scene", "--place", help="The place to drive in, a map file, or dreamt; default: one by each clip's seed."
+            "--scene",
+            "--place",
+            help="Where: 'a suburb at dusk', town:7, a map file, dreamt:7:dense; default: a dreamt place by each clip's seed.",
         ),
     ] = None,
     begin: Annotated[

@@ -69,7 +69,9 @@ def ui(
     reckless: Reckless = 0.0,
     place: Annotated[
         str | None,
-        typer.Option(help="Where drives begin: town:7, osm:map.osm, dreamt or dreamt:SEED:dense:grid:2."),
+        typer.Option(
+            help="Where drives begin: 'a suburb at dusk, two lanes', town:7, osm:map.osm, dreamt or dreamt:SEED:dense:grid:2."
+        ),
     ] = None,
     mcp: Annotated[
         bool, typer.Option("--mcp", help="Also be an MCP server, so that agents can drive (extra `mcp`).")
@@ -137,7 +139,7 @@ def dream(
         typer.Option(
             "--scene",
             "--place",
-            help="Where to begin: town:7, osm:map.osm, dreamt, dreamt:SEED:dense:grid:2, or a latent world's scene; a wrong one lists them.",
+            help="Where to begin: 'a suburb at dusk, two lanes', town:7, osm:map.osm, dreamt:SEED:dense:grid:2, or a latent world's scene.",
         ),
     ] = None,
     film: Annotated[
@@ -178,14 +180,16 @@ def dream(
     from bridge.loop import headless
     from bridge.snapshot import Beginning
     from world.data.footage import first_frames
-    from world.dynamics.dreamt import remark
+    from world.dream import is_scene
+    from world.dynamics.dreamt import DREAMT, remark
+    from world.places import is_name
     from world.scene_world import Others
 
     others = Others.of(traffic, reckless)
     if film:
         check_clip(film)
     tell_of_compiling(world)
-    if scene is not None and (text := remark(scene)):
+    if scene is not None and is_scene(world) and (text := remark(scene if is_name(scene) else DREAMT)):
         say(text)
     beginning = Beginning(first_frames(film, at), speed / 3.6) if film else None
     with progress("dream") as report:
