@@ -15,6 +15,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from bridge import memory
+from world.processes import cores
 
 GIB = 1024**3
 FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
@@ -101,11 +102,6 @@ def look_at_machine() -> Machine:
         torch=_version("torch"),
         gpus=gpus(),
     )
-
-
-def cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpus() -> tuple[Gpu, ...]:

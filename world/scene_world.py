@@ -97,11 +97,6 @@ class Others:
             return None
         return TRAFFIC if self.traffic == "model" else Path(self.traffic)
 
-    @property
-    def resolved(self) -> Others:
-        """The same with "usual" as what it is here."""
-        return self if self.traffic != "usual" else replace(self, traffic="model" if self.folder else "rules")
-
 
 USUAL, RULES = Others(), Others("rules")
 

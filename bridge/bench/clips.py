@@ -29,10 +29,10 @@ from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
 from bridge.factory.dreaming import again
 from bridge.factory.jobs import Request
-from bridge.factory.pool import default_count
 from bridge.factory.run import Progress, make
 from bridge.factory.scenario import EVENTS, SIDED, TIMES, WEATHER, of_line, of_words
 from bridge.factory.store import LOCK, Store
+from world.processes import cores
 from world.scene_world import SceneWorld
 
 NAMES = ("speed", "workers", "resume", "events", "memory", "export")
@@ -98,7 +98,7 @@ def _made(asked: Request, out: Path, workers: int, tell: Report) -> Progress:
 
 
 def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
-    load, workers = os.getloadavg()[0], default_count()
+    load, workers = os.getloadavg()[0], cores()
     made = _made(_several(amounts.speed, amounts.seconds), folder / "out", workers, tell)
     rate = made.seconds / made.wall
     return [
@@ -241,7 +241,7 @@ def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     few = 16
     asked = request(["follow"], amounts.export, amounts.seconds)
     first = Request(asked.wanted[:few], amounts.seconds, asked.world, retries=0)
-    made = _made(first, folder / "few", default_count(), tell)
+    made = _made(first, folder / "few", cores(), tell)
     dreaming = made.wall / made.takes * amounts.export
     with Store(folder / "many", asked) as store:
         products = sorted((folder / "few" / "clips").glob("*.json"))

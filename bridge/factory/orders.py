@@ -19,13 +19,14 @@ from bridge.factory.dreaming import dream
 from bridge.factory.find import TRIALS, Find
 from bridge.factory.jobs import SIZE, Batch, Request, varied
 from bridge.factory.matrix import Matrix, Reader, Recipe, coverage, expand, load
-from bridge.factory.pool import Workers, default_count
+from bridge.factory.pool import Workers
 from bridge.factory.run import Note, Progress, make
 from bridge.factory.scenario import Scenario, ScenarioError, of_line, under
 from bridge.factory.start import Start, by_seed, check, from_file
 from bridge.factory.store import Store, check_room, open_request
 from bridge.factory.worker import THREADS
 from world.places import where
+from world.processes import cores
 from world.scene_world import Others, SceneWorld
 
 SECONDS, RETRIES = 8.0, 2
@@ -82,7 +83,7 @@ class Order:
 
     def cost(self) -> dict[str, Any]:
         """What the clips cover, and what they would take here: time by a short trial, disk, memory is leased as it is used."""
-        request, workers = self.request, default_count()
+        request, workers = self.request, cores()
         scenarios = [job.scenario for job in request.jobs]
         clips = len(request.jobs) * max(1, len(request.branches))
         speed = self._trial() * workers
@@ -109,7 +110,7 @@ class Order:
         address: str | None = None,
         note: Note | None = None,
     ) -> Progress:
-        count = default_count() if workers is None else workers
+        count = cores() if workers is None else workers
         return make(self.request, self.out, workers=count, cluster=self._cluster(cluster, address), note=note)
 
     def covered(self) -> list[Cell]:

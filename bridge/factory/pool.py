@@ -216,10 +216,3 @@ def _how(code: int | None) -> str:
     if code is not None and code < 0:
         return f"signal {signal.Signals(-code).name}; the system may have been out of memory"
     return f"exit code {code}"
-
-
-def default_count() -> int:
-    """As many as there are cores for this process."""
-    with suppress(AttributeError):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1

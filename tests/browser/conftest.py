@@ -11,6 +11,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bridge.loop import Loop
+from tests.conftest import serving
+from tests.fakes import FakeDirector
+from ui.live import LiveDreamer
+from world.scene_world import SceneWorld
+
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 QUIET = [
     "--no-sandbox",
@@ -37,6 +43,18 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a page that dreams plainly shaded towns."""
+    dreamer = LiveDreamer(
+        SceneWorld(painter=None), Loop(FakeDirector()), clips=tmp_path_factory.mktemp("clips"), steps=1
+    )
+    dreamer.check()
+    with serving(dreamer) as address:
+        yield address
+    dreamer.close()
 
 
 @contextmanager

@@ -7,12 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from bridge.loop import Loop
 from tests.browser.conftest import keep, open_page
-from tests.conftest import serving, wait_until
-from tests.fakes import FakeDirector
-from ui.live import LiveDreamer
-from world.scene_world import SceneWorld
+from tests.conftest import wait_until
 
 pytestmark = pytest.mark.browser
 COLOURS = """() => {
@@ -23,17 +19,6 @@ COLOURS = """() => {
   return [...found];
 }"""
 ROAD = {"dark": "74,81,93", "light": "255,255,255"}
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    dreamer = LiveDreamer(
-        SceneWorld(painter=None), Loop(FakeDirector()), clips=tmp_path_factory.mktemp("clips"), steps=1
-    )
-    dreamer.check()
-    with serving(dreamer) as address:
-        yield address
-    dreamer.close()
 
 
 @pytest.fixture

@@ -60,20 +60,26 @@ def grown_place(
         count -= found is None
     place = found or first
     for one in asked[count:]:
-        place = grown_from(place, one)
+        place = _grown(place, one)
     return place
 
 
 def grown_from(place: GrowingPlace, asked: Asked) -> GrowingPlace:
-    """As `extended`, once for drives with the same past, with what their next step wants of it."""
+    """The place extended once more, with what the next step of its drives wants of it, made here, where nobody waits for it."""
+    grown = _grown(place, asked)
+    tables(grown.map)
+    renumbered(place.map, grown.map)
+    return grown
+
+
+def _grown(place: GrowingPlace, asked: Asked) -> GrowingPlace:
+    """As `extended`, once for drives with the same past."""
     key = (place.name, (*place.asked, asked), *place.weights)
     grown = _places.get(key)
     if grown is None:
         grown = extended(place, asked)
         _places.put(key, grown)
         _growths.put(key, (grown.growth, grown.stock))
-    tables(grown.map)  # made here, where nobody waits for them, as are the numbers that lanes then have
-    renumbered(place.map, grown.map)
     return grown
 
 

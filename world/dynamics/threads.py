@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
+from world.processes import cores
+
 
 def in_threads(work: Callable[[int, int], None], rows: int, together: int) -> None:
     """Calls `work(first, last)`, `together` rows at a time, until every row was in one; what one comes to must not depend on the others.
@@ -27,11 +29,6 @@ def in_threads(work: Callable[[int, int], None], rows: int, together: int) -> No
         left = [one for one in others if not one.cancel()]
         for one in left:
             one.result()
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @lru_cache(maxsize=1)

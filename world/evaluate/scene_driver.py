@@ -54,9 +54,7 @@ def evaluate_driver(
 ) -> dict[str, Any]:
     """`routes` of `seconds` without events and as many full of them, `cases` of each command, `events` of each event; for both drivers.
 
-    traffic: who moves the others; None: rules. only: of "learnt" and "rules"; empty: both.
-
-    place: "dreamt" for some of dreamt places, which grow as they are driven through, or one by name; empty: the test towns.
+    traffic: who moves the others; None: rules. only: of "learnt" and "rules"; empty: both. place: "dreamt" for some dreamt places, which grow as they are driven through, or one by name; empty: the test towns.
     Raises WeightsError where `weights` holds no driver or no network dreams streets, DataError for a place that is none.
     """
     note = report or (lambda share, text: None)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.world.dynamics.test_streets import network
 from tests.world.scene.test_hd_map import whole
 from world.controls import Control
 from world.dynamics import dreamt, extend
@@ -16,7 +15,6 @@ from world.dynamics.dreamt import GrowingPlace, dreamt_of, dreamt_place, is_drea
 from world.dynamics.extend import extended, is_due
 from world.dynamics.growth import Asked
 from world.dynamics.horizon import Horizon
-from world.dynamics.prefix_lm import save
 from world.dynamics.renumber import moved
 from world.dynamics.start import start
 from world.dynamics.step import step
@@ -27,13 +25,6 @@ from world.render.tiles import Tiles
 from world.scene.character import Character
 from world.scene.check import check
 from world.scene.objects import Kind
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("streets")
-    save(folder, "streets", network(0), {})
-    return folder
 
 
 @pytest.fixture(scope="module")

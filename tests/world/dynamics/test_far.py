@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.world.dynamics.test_streets import network
 from world.dynamics import dreamt, extend, grown
 from world.dynamics.dreamt import GrowingPlace, dreamt_place
 from world.dynamics.extend import extended, is_due
 from world.dynamics.grown import grown_place, whole
 from world.dynamics.growth import Asked
-from world.dynamics.prefix_lm import save
 from world.dynamics.renumber import moved
 from world.dynamics.start import start
 from world.dynamics.stock import CELL, Stock
@@ -25,13 +23,6 @@ from world.scene.objects import PROP, Kind
 
 FAR = 1700.0  # m of the way out and back
 NAME = "dreamt:3:suburban:1"
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("streets")
-    save(folder, "streets", network(0), {})
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.session import Session
-from tests.world.dynamics.test_streets import network
 from world.controls import Command, Control
 from world.dynamics import dreamt
 from world.dynamics.dreamt import GrowingPlace, dreamt_place, remark
@@ -18,7 +17,6 @@ from world.dynamics.driver import By, drive
 from world.dynamics.extend import extended
 from world.dynamics.growth import Asked, Wish, asked_from
 from world.dynamics.horizon import Horizon
-from world.dynamics.prefix_lm import save
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.way_ahead import way_ahead
@@ -73,13 +71,6 @@ def test_where_the_street_ends_without_it_the_end_is_told() -> None:
     lane = int(np.flatnonzero((place.map.lanes["street"] == 2) & (place.map.lanes["forward"] == 1))[0])
     way = way_ahead(start(place, 1, density=0.0, lane=lane, s=10.0), LEFT)
     assert way is not None and not way.found and way.end == 3 and way.street == 2
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("streets")
-    save(folder, "streets", network(0), {})
-    return folder
 
 
 @pytest.fixture(scope="module")
