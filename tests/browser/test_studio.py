@@ -130,6 +130,9 @@ def test_a_sentence_says_where_and_its_link_and_r_begin_there_again(
         tab.press("#lr-where", "Enter")
         wait_until(lambda: drive.view().where.startswith("dense old town"))
         tab.locator("#lr-where").blur()
+        tab.wait_for_selector(
+            "#lr-where-form[data-begun^=dense]", state="attached", timeout=5_000
+        )  # R is of what the page knows
         begun = drive.calls.count(("reset", 5, None))
         tab.keyboard.press("r")
         wait_until(lambda: drive.calls.count(("reset", 5, None)) > begun and drive.view().where.startswith("dense"))

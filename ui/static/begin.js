@@ -89,6 +89,7 @@ export class Begin {
     this.state = { seed: state.seed, scene: state.scene, where: state.where };
     if (!other) return;
     this.find("seed").value = state.seed;
+    this.find("where-form").dataset.begun = state.where ?? "";
     if (state.where) this.find("where").value = state.where;
     for (const button of this.find("gallery").children) button.classList.toggle("on", button.dataset.scene === state.scene);
   }
