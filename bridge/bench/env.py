@@ -21,8 +21,11 @@ COUNTED = 50  # steps from one look at who is there to the next
 BY = ("rules", "model")  # who moves the others
 
 
-def bench_traffic(by: str, number: int = TOGETHER, steps: int = STEPS, warm: int = WARM) -> dict[str, float]:
-    """Steps a second of `number` environments that are stepped as one, with all that an agent is told; our driver drives.
+def bench_traffic(
+    by: str, number: int = TOGETHER, steps: int = STEPS, warm: int = WARM, scene: str | None = None
+) -> dict[str, float]:
+    """Steps a second of `number` environments that are stepped as one, with all that an agent is told; our driver drives. scene: the place of
+    all of them, where they are not to begin in dreamt ones.
 
     agents: in a dream, our car aside, on average; steps_a_second: by the median step; all_steps_a_second: by the wall clock, waiting for
     streets to grow included; longest_ms: the longest step; cpu_ms: of all threads, for a step of one environment; begin_s: until the first
@@ -33,7 +36,7 @@ def bench_traffic(by: str, number: int = TOGETHER, steps: int = STEPS, warm: int
         f"world.envs:{DREAM_ID}", num_envs=number, observation="vector", seconds=600.0, traffic=by
     )
     assert isinstance(envs, DreamVectorEnv)
-    _, info = envs.reset(seed=0)
+    _, info = envs.reset(seed=0, options=None if scene is None else {"scene": scene})
     spent, present = [], []
     worked, begin = 0.0, 0.0
     try:

@@ -231,16 +231,19 @@ def environments(
     number: Annotated[int, typer.Option(min=1, help="Environments that are stepped as one.")] = 16,
     steps: Annotated[int, typer.Option(min=10, help="Steps of each that are measured.")] = 2000,
     traffic: Annotated[list[str] | None, typer.Option(help="rules or model; default: one after the other.")] = None,
+    scene: Annotated[
+        str | None, typer.Option(help="A place for all, as town-21, which does not grow; default: dreamt places.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure Dream-v0 without pictures in dreamt places: steps a second, agents that are there, the longest step."""
+    """Measure Dream-v0 without pictures: steps a second, agents that are there, the longest step."""
     from bridge.bench.env import BY, bench_traffic, table
 
     with progress("bench env") as report:
         found = {}
         for done, by in enumerate(chosen := traffic or BY):
             report(done / len(chosen), f"traffic by {by}")
-            found[by] = bench_traffic(by, number, steps)
+            found[by] = bench_traffic(by, number, steps, scene=scene)
     if as_json:
         print_json(found)
     else:

@@ -23,7 +23,7 @@ from world.scene.hd_map import HDMap
 from world.scene.state import SceneState
 
 MANY = 4  # drives from which on they are handed over together
-TOGETHER = 2  # that a thread takes at a time
+TOGETHER = 4  # that a thread takes at a time
 _NONE = int(Event.NONE)
 
 

@@ -52,7 +52,7 @@ def _watch(policy: Policy, state: SceneState, command: int, target: float, row: 
     return told, *_act(policy, *situation(state, command, target, row), told)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _act(policy, t, seen, egos, command, target, seed, seconds, told):
     """(steer, accel); fills told float32 [VECTOR], zeros."""
     first, out = OWN + USERS * USER, np.empty(2, np.float32)

@@ -133,13 +133,21 @@ def read_networks(folder: Path) -> tuple[dict[str, Network], str]:
 def _affine(x, weights, bias, rectify, out):
     """out [N, O] = x [N, I] @ weights + bias, every sum from its first input to its last whatever N is."""
     rows, inputs = x.shape
-    outputs = len(bias)
+    outputs, whole = len(bias), inputs - inputs % 4
     for first in range(0, rows, _ROWS):
         last = min(rows, first + _ROWS)
         for r in range(first, last):
             for j in range(outputs):
                 out[r, j] = bias[j]
-        for i in range(inputs):
+        for i in range(0, whole, 4):  # four at a time, added one after the other
+            for r in range(first, last):
+                a, b, c, d = x[r, i], x[r, i + 1], x[r, i + 2], x[r, i + 3]
+                for j in range(outputs):
+                    so_far = out[r, j] + a * weights[i, j]
+                    so_far = so_far + b * weights[i + 1, j]
+                    so_far = so_far + c * weights[i + 2, j]
+                    out[r, j] = so_far + d * weights[i + 3, j]
+        for i in range(whole, inputs):
             for r in range(first, last):
                 value = x[r, i]
                 for j in range(outputs):
@@ -167,9 +175,9 @@ def _normed(x, scale, shift, out):
 
 
 @njit(cache=True)
-def _attend(query, keys, values, counts, most, out):
-    """Every row looks at its items; keys and values [N * most + 1, WIDTH], the last being nobody."""
-    weights = np.empty(most + 1, np.float32)
+def _attend(query, keys, values, counts, out):
+    """Every row looks at its items; keys and values [sum of counts + 1, WIDTH], row by row, the last being nobody."""
+    weights, first = np.empty(counts.max() + 1, np.float32), 0
     nobody = len(keys) - 1
     scale = np.float32(1.0 / math.sqrt(_HEAD))
     for r in range(len(query)):
@@ -178,7 +186,7 @@ def _attend(query, keys, values, counts, most, out):
             low = head * _HEAD
             largest = np.float32(-1e30)
             for n in range(count + 1):
-                row = r * most + n if n < count else nobody
+                row = first + n if n < count else nobody
                 score = np.float32(0.0)
                 for j in range(low, low + _HEAD):
                     score += query[r, j] * keys[row, j]
@@ -191,24 +199,36 @@ def _attend(query, keys, values, counts, most, out):
             for j in range(low, low + _HEAD):
                 out[r, j] = np.float32(0.0)
             for n in range(count + 1):
-                row = r * most + n if n < count else nobody
+                row = first + n if n < count else nobody
                 share = weights[n] / total
                 for j in range(low, low + _HEAD):
                     out[r, j] += share * values[row, j]
+        first += count
+
+
+@njit(cache=True)
+def _packed(near, counts, there):
+    """Those who are near, one after the other [sum of counts, NEAR]."""
+    out, k = np.empty((there, near.shape[2]), np.float32), 0
+    for r in range(len(near)):
+        for n in range(counts[r]):
+            out[k] = near[r, n]
+            k += 1
+    return out
 
 
 @njit(cache=True, nogil=True)
 def forward(w, own, near, counts):
     """Logits float32 [N, first + second tokens]. own [N, OWN], near [N, most, NEAR], counts [N]: how many are near."""
-    rows, most = near.shape[0], near.shape[1]
+    rows, there = len(near), int(counts.sum())
     x, y = np.empty((rows, WIDTH), np.float32), np.empty((rows, WIDTH), np.float32)
     z = np.empty((rows, WIDTH), np.float32)
     _affine(own, w.own_1, w.own_1_bias, True, y)
     _affine(y, w.own_2, w.own_2_bias, False, x)
-    hidden, items = np.empty((rows * most, ITEM), np.float32), np.empty((rows * most + 1, ITEM), np.float32)
-    _affine(near.reshape(rows * most, near.shape[2]), w.near_1, w.near_1_bias, True, hidden)
-    _affine(hidden, w.near_2, w.near_2_bias, False, items[: rows * most])
-    items[rows * most] = w.nobody
+    hidden, items = np.empty((there, ITEM), np.float32), np.empty((there + 1, ITEM), np.float32)
+    _affine(_packed(near, counts, there), w.near_1, w.near_1_bias, True, hidden)
+    _affine(hidden, w.near_2, w.near_2_bias, False, items[:there])
+    items[there] = w.nobody
     keys, values = np.empty((len(items), WIDTH), np.float32), np.empty((len(items), WIDTH), np.float32)
     feed = np.empty((rows, FEED), np.float32)
     for layer in range(LAYERS):
@@ -216,7 +236,7 @@ def forward(w, own, near, counts):
         _affine(y, w.query[layer], w.query_bias[layer], False, z)
         _affine(items, w.key[layer], w.key_bias[layer], False, keys)
         _affine(items, w.value[layer], w.value_bias[layer], False, values)
-        _attend(z, keys, values, counts, most, y)
+        _attend(z, keys, values, counts, y)
         _affine(y, w.out[layer], w.out_bias[layer], False, z)
         x += z
         _normed(x, w.norm_2[layer, 0], w.norm_2[layer, 1], y)
