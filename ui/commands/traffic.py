@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,12 +23,16 @@ def train(
     seconds: Annotated[float, typer.Option(min=5.0, help="How long each of them is.")] = 90.0,
     sumo: Annotated[
         int, typer.Option(min=0, help="SUMO's drives in each training town (extra `sim`); 0: without SUMO.")
-    ] = 1,
+    ] = 2,
     sumo_seconds: Annotated[float, typer.Option(min=5.0, help="How long each of those is.")] = 400.0,
     rounds: Annotated[int, typer.Option(min=0, help="Rounds of its own drives, in which things befall it.")] = 4,
     own_drives: Annotated[int, typer.Option(min=1, help="Of its own drives a round.")] = 40,
     held: Annotated[int, typer.Option(min=1, help="Drives in validation towns, to measure the loss on.")] = 9,
     batch: Annotated[int, typer.Option(min=4, help="Decisions a step.")] = 768,
+    begin: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Weights to go on from; people then stay as they are."),
+    ] = None,
     workers: Workers = 2,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...: where the networks are trained.")] = "cpu",
     seed: Seed = 0,
@@ -37,6 +42,8 @@ def train(
     from world.train.traffic import Recipe, train_traffic
 
     recipe = Recipe(drives, seconds, sumo, sumo_seconds, rounds, own_drives, held, batch)
+    if begin is not None:
+        recipe = replace(recipe, shares=(0.6, 0.0), begin=begin)
     with progress("train traffic") as report:
         made = train_traffic(
             out, minutes, recipe=recipe, compute=Compute(device), seed=seed, workers=workers, report=report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,7 @@ from world.dynamics.injected import Injected
 from world.dynamics.people import people
 from world.dynamics.start import start
 from world.dynamics.step import blank_ego, step
-from world.dynamics.tables import tables
+from world.dynamics.tables import Tables, tables
 from world.dynamics.traffic import FOLDER, Drive, Tally, Traffic, load_traffic
 from world.dynamics.vehicles import vehicles
 from world.errors import DataError
@@ -44,11 +44,15 @@ BEFALLS = {
 }
 FIRST_SEED = 500  # of drives that tokens are tried on
 FUTURES, AHEAD = 6, 30  # drawn of each moment, steps
+WINDOW = 60.0  # s on from a moment of SUMO's
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """minutes of driving a drive (there are `drives` a seed), seeds; drives of each thing that befalls; cases of each event; forks; futures' moments."""
+    """minutes of driving a drive (there are `drives` a seed), seeds; drives of each thing that befalls; cases of each event; forks; futures' moments.
+
+    windows: whether it also drives on from SUMO's moments.
+    """
 
     drives: int = 10
     seconds: float = 120.0
@@ -57,6 +61,7 @@ class Sizes:
     events: int = 20
     forks: int = 20
     moments: int = 60
+    windows: bool = True
 
 
 def evaluate_traffic(
@@ -112,6 +117,9 @@ def evaluate_traffic(
                 mine["futures"] = counterfactual(seed, sizes.forks, traffic=mind, split=split)
             if recordings and sizes.moments:
                 mine["ade"] = min_ade(recordings, mind, sizes.moments)
+            if recordings and sizes.windows:
+                note(begin + 0.22, f"{who}: on from SUMO's moments")
+                mine["windows"] = windows(zip(names, recordings, strict=False), mind)
             if who != "without guard":
                 note(begin + 0.25, f"{who}: what a tick costs")
                 cost = {n: tick_milliseconds(names[0], n, mind, seed) for n in AGENTS_TIMED}
@@ -202,6 +210,27 @@ def figures(parts: Sequence[Counts], true: Counts | None = None) -> dict[str, An
     return made
 
 
+def windows(recordings: Iterable[tuple[str, Recording]], mind: Traffic | None) -> dict[str, Any]:
+    """The figures of WINDOW on from moments of SUMO's, with its vehicles, signals and people, beside what SUMO did then."""
+    counts, true = list[Counts](), list[Counts]()
+    for name, recording in recordings:
+        place, steps = load_place(name).map, int(WINDOW * FPS)
+        for number, first in enumerate(range(0, len(recording.agents) - steps, steps)):
+            at = partial(_tables_of, recording, first)
+            for made, agents in (
+                (counts, _future(recording, first, mind, number, steps)),
+                (true, recording.agents[first + 1 : first + steps + 1]),
+            ):
+                made.append(counted(place, agents, at, recording.first_clock + first + 1))
+    if not counts:
+        raise DataError(f"Drives on from SUMO's moments need more than {WINDOW:g} s of them; ask for longer drives.")
+    return figures(counts, Counts.joined(true))
+
+
+def _tables_of(recording: Recording, first: int, k: int) -> Tables:
+    return recording.places[first + 1 + k]
+
+
 def min_ade(recordings: Sequence[Recording], mind: Traffic | str | None, moments: int) -> float:
     """m between where SUMO's vehicles were in the next 3 s and the nearest of FUTURES; mind: "constant" velocity, None: rules."""
     errors = []
@@ -214,18 +243,19 @@ def min_ade(recordings: Sequence[Recording], mind: Traffic | str | None, moments
             continue
         true = recording.agents[first + 1 : first + AHEAD + 1][:, same]
         draws = FUTURES if isinstance(mind, Traffic) else 1
-        paths = np.stack([_future(recording, first, mind, seed) for seed in range(draws)])[:, :, same]
+        paths = np.stack([_future(recording, first, mind, seed, AHEAD) for seed in range(draws)])[:, :, same]
         away = np.hypot(paths["x"] - true["x"], paths["y"] - true["y"]).mean(1)
         errors.append(away.min(0))
     return float(np.concatenate(errors).mean()) if errors else float("nan")
 
 
-def _future(recording: Recording, first: int, mind: Traffic | str | None, seed: int) -> np.ndarray:
-    """AGENT [AHEAD, AGENTS] from a moment of a recording on; nobody comes."""
+def _future(recording: Recording, first: int, mind: Traffic | str | None, seed: int, steps: int) -> np.ndarray:
+    """AGENT [steps, AGENTS] from a moment of a recording on: people go where they went, no vehicle comes."""
     agents, made = recording.agents[first].copy(), []
     ego = blank_ego()
     ego["x"], ego["y"] = 1e6, 1e6
-    for k in range(first, first + AHEAD):
+    person = int(Kind.PERSON)
+    for k in range(first, first + steps):
         if mind == "constant":
             agents = agents.copy()
             agents["x"] += agents["speed"] * DT * np.cos(agents["heading"])
@@ -237,8 +267,10 @@ def _future(recording: Recording, first: int, mind: Traffic | str | None, seed: 
             else:
                 moved = vehicles(drive.place, drive.seed, drive.clock, ego, agents, False, 0.0)
                 agents = people(drive.place, drive.seed, drive.clock, ego, moved, 0.0)
-        walking = recording.agents[k + 1]["kind"] == int(Kind.PERSON)  # people go where they went
-        agents[walking] = recording.agents[k + 1][walking]
+        then = recording.agents[k + 1]
+        agents["kind"][agents["kind"] == person] = 0
+        walking = (then["kind"] == person) & (agents["kind"] == 0)
+        agents[walking] = then[walking]
         made.append(agents)
     return np.stack(made)
 
@@ -277,6 +309,8 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
         rows.append(row(name, partial(_rate, name=name, percent=True)))
     for name in BINS:
         rows.append(row(f"divergence of {name}", lambda one, name=name: f"{one['divergence'][name]:.4f}", name))  # type: ignore[misc]
+        on = f"divergence of {name} on from SUMO's moments"
+        rows.append(row(on, lambda one, name=name: f"{one['windows']['divergence'][name]:.4f}", name))  # type: ignore[misc]
     for name in BEFALLS:
         rows.append(row(name, lambda one, name=name: f"{100 * one['befalls'][name]['contacts']:.0f}%"))  # type: ignore[misc]
     for name in next(iter(result[who]["events"] for who in WHO if who in result), {}):

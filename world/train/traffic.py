@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from world.dynamics.traffic import Traffic
-from world.dynamics.traffic_net import SIZES
+from world.dynamics.traffic_net import SIZES, Size, read_networks
 from world.errors import DataError
 from world.scene.places import towns
 from world.train.compute import Compute
@@ -29,8 +29,10 @@ from world.train.traffic_samples import Both, Samples, load, save
 
 FIRST_SEED = 2 * 10**6  # of drives by rules; those of its own drives and of SUMO's follow, evaluation's are below
 OWN_SEED, HELD_SEED, SUMO_SEED = 10**6, 2 * 10**6, 3 * 10**6  # beyond FIRST_SEED
-OWN_SHARE = 0.4  # of a batch, in the rounds after its own drives
+SUMO_SHARE = 0.6  # of what a batch holds of recorded drives, where there are SUMO's
+OWN_SHARE = 0.3  # of a batch, in the rounds after its own drives
 HELD = 8192  # samples of a validation, at most
+Part = tuple[Samples, float]  # and its share of a batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,12 @@ class Recipe:
 
     drives by rules of `seconds`; `sumo` drives a training town of `sumo_seconds`, 0: none; then `rounds`: in each `own_drives`
     of `seconds` and training on them beside what came before. shares: of the minutes, for vehicles' and people's imitation; the
-    rest is the rounds'.
+    rest is the rounds'. begin: a folder of weights to go on from.
     """
 
     drives: int = 240
     seconds: float = 90.0
-    sumo: int = 1
+    sumo: int = 2
     sumo_seconds: float = 400.0
     rounds: int = 4
     own_drives: int = 40
@@ -52,6 +54,7 @@ class Recipe:
     batch: int = 768
     rate: float = 1e-3
     shares: tuple[float, float] = (0.45, 0.2)
+    begin: Path | None = None
 
 
 def train_traffic(
@@ -80,14 +83,16 @@ def train_traffic(
         data = drives(jobs, out / "data" / "rules", workers, partial(_tell, note, "drives by rules"))
         held_jobs = [Job(first + HELD_SEED + n, recipe.seconds, "validation") for n in range(recipe.held)]
         held = drives(held_jobs, out / "data" / "held-out", workers, partial(_tell, note, "drives to validate on"))
-        data += sumo(recipe, first + SUMO_SEED, out / "data" / "sumo", partial(_tell, note, "SUMO's drives"))
+        from_sumo = sumo(recipe, first + SUMO_SEED, out / "data" / "sumo", partial(_tell, note, "SUMO's drives"))
     nets: dict[str, Net] = {}
     for (name, size), share in zip(SIZES.items(), recipe.shares, strict=True):
-        train, check = (Samples.joined((both[name] for both in part), size) for part in (data, held))
+        train, true, check = (Samples.joined((both[name] for both in part), size) for part in (data, from_sumo, held))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            nets[name] = Net(size).to(compute.device)
-        _fit(nets[name], name, out, minutes * share, (train, None), check, recipe, compute, seed, report)
+            nets[name] = begun_net(size, name, recipe.begin).to(compute.device)
+        if share:
+            parts = shared((train, 1.0 - SUMO_SHARE), (true, SUMO_SHARE))
+            _fit(nets[name], name, out, minutes * share, parts, check, recipe, compute, seed, report)
     own: list[Both] = []
     for number in range(recipe.rounds):
         traffic = Traffic(nets["vehicles"].network(), nets["people"].network(), guard=number % 2 == 0)
@@ -97,15 +102,44 @@ def train_traffic(
             tell = partial(_tell, note, f"its own drives, round {number + 1} of {recipe.rounds}")
             own += drives(jobs, out / "data" / f"own-{number:02d}", workers, tell)
         size = SIZES["vehicles"]
-        sets = [Samples.joined((both["vehicles"] for both in part), size) for part in (data, own, held)]
+        sets = [Samples.joined((both["vehicles"] for both in part), size) for part in (data, from_sumo, own, held)]
+        rest = 1.0 - OWN_SHARE
+        parts = shared((sets[0], rest * (1.0 - SUMO_SHARE)), (sets[1], rest * SUMO_SHARE), (sets[2], OWN_SHARE))
         share = minutes * (1.0 - sum(recipe.shares)) / recipe.rounds
         gentle = replace(recipe, rate=0.4 * recipe.rate)
         name = f"vehicles-round-{number + 1}"
-        _fit(nets["vehicles"], name, out, share, (sets[0], sets[1]), sets[2], gentle, compute, seed, report)
+        _fit(nets["vehicles"], name, out, share, parts, sets[3], gentle, compute, seed, report)
     if compute.main:
-        said = {"seed": seed, "minutes": minutes, "drives": len(data), "own drives": len(own), "recipe": asdict(recipe)}
+        told = asdict(recipe) | {
+            "begin": "random weights" if recipe.begin is None else read_networks(recipe.begin)[1][:12]
+        }
+        said = {
+            "seed": seed,
+            "minutes": minutes,
+            "drives": len(data) + len(from_sumo),
+            "own drives": len(own),
+            "recipe": told,
+        }
         ship(nets, out, said)
     return out / "traffic"
+
+
+def begun_net(size: Size, name: str, folder: Path | None) -> Net:
+    """A network to train, from random weights or from those in a folder. WeightsError: the folder holds none."""
+    net = Net(size)
+    if folder is not None:
+        network = read_networks(folder)[0][name]
+        with torch.no_grad():
+            for key, value in net.named_parameters():
+                value.copy_(torch.from_numpy(np.array(getattr(network, key))))
+    return net
+
+
+def shared(*parts: Part) -> list[Part]:
+    """The parts that hold anything, their shares of a batch brought to 1."""
+    there = [part for part in parts if len(part[0])]
+    whole = sum(share for _, share in there)
+    return [(samples, share / whole) for samples, share in there]
 
 
 def _tell(note: Report, what: str, share: float) -> None:
@@ -153,25 +187,25 @@ def _fit(
     name: str,
     out: Path,
     minutes: float,
-    sets: tuple[Samples, Samples | None],
+    parts: Sequence[Part],
     held: Samples,
     recipe: Recipe,
     compute: Compute,
     seed: int,
     report: Report | None,
 ) -> None:
-    """Trains on the first set, with OWN_SHARE of each batch from the second if there is one; the average of the weights stays."""
-    if not len(sets[0]) or not len(held):
+    """Trains on batches that hold so much of each part; the average of the weights stays."""
+    if not parts or not len(held):
         raise DataError("Nobody was on the road in these drives; ask for more of them, or longer ones.")
     schedule = Schedule(minutes, recipe.rate, warmup=100, fall=0.3, ema=0.998, validate_minutes=max(0.5, minutes / 6))
     loop = TrainingLoop(name, out, net, schedule, compute)
     random, device = np.random.default_rng([seed, loop.step]), compute.device
-    own = sets[1] if sets[1] is not None and len(sets[1]) else None
+    counts = [round(share * recipe.batch) for _, share in parts[1:]]
+    counts = [recipe.batch - sum(counts), *counts]
 
     def losses_of(step: int) -> Iterator[dict[str, Tensor]]:
-        of_own = int(OWN_SHARE * recipe.batch) if own is not None else 0
-        parts = [_drawn(sets[0], random, recipe.batch - of_own)] + ([_drawn(own, random, of_own)] if own else [])
-        columns = [torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True)]
+        drawn = [_drawn(samples, random, count) for (samples, _), count in zip(parts, counts, strict=True)]
+        columns = [torch.from_numpy(np.concatenate(column)) for column in zip(*drawn, strict=True)]
         for rows in compute.shares(recipe.batch):
             with compute.autocast():
                 batch = [column[rows].to(device) for column in columns]

@@ -21,11 +21,14 @@ from world.scene.motion_tokens import ACCELERATIONS, STANDS, STOP, across_token,
 from world.scene.places import load_place, towns
 from world.scene.state import AGENTS, SceneState
 from world.train.scene_drives import Wishes
-from world.train.traffic_samples import BETWEEN, Both, Recording, Samples, picked, samples_of
+from world.train.traffic_samples import BETWEEN, Both, Recording, Samples, calm, picked, samples_of
 
 STYLE = 0.5  # of drivers by rules, who all keep the same headway
 SECONDS_AHEAD = (1.6, 3.6)  # of what is put before vehicles
 EVENTFUL = 4.0  # how much more a decision counts with something ahead
+CALM = (
+    0.1  # how much one counts where nothing is near and the guard is content: how to drive then, SUMO's drivers teach
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def recorded(job: Job) -> Recording:
     ego, agents, aims, sides, levels = (np.stack(column) for column in zip(*frames, strict=True))
     place = tables(state.places[0].map)
     styles = np.full(AGENTS, STYLE)
-    return Recording([place], job.seed, ego, agents, aims, styles, sides, levels)
+    return Recording([place], job.seed, ego, agents, aims, styles, sides, levels, calm=CALM)
 
 
 def rolled(job: Job, traffic: Traffic) -> Both:
@@ -94,7 +97,7 @@ def _corrected(drive: Drive, targets: set[int]) -> Samples:
     most = np.full(AGENTS, 9.0)
     caps(drive.place, told.seen, aims, drive.clock * DT, most)
     group, lanes = told.vehicles, drive.place.lanes
-    tokens, weight = np.full((len(group.own), 2), -1), np.ones(len(group.own))
+    tokens, weight, alone = np.full((len(group.own), 2), -1), np.ones(len(group.own)), calm(drive.agents)
     for slot in np.flatnonzero((group.row >= 0) & ~np.isnan(accels)).tolist():
         me, row = drive.agents[slot], group.row[slot]
         accel, speed = min(float(accels[slot]), float(most[slot])), float(me["speed"])
@@ -105,7 +108,8 @@ def _corrected(drive: Drive, targets: set[int]) -> Samples:
             change = 1 if goals[slot] == lanes["left"][me["lane"]] else -1
         across = -1 if me["goal"] >= 0 else across_token(change, float(aims[slot]), kept)
         tokens[row] = (STOP if stands else int(nearest(ACCELERATIONS, accel)), across)
-        weight[row] = EVENTFUL if int(me["id"]) in targets else 1.0
+        held = most[slot] < float(accels[slot])
+        weight[row] = EVENTFUL if int(me["id"]) in targets else CALM if alone[slot] and not held else 1.0
     return picked(group.own, group.near, group.count, tokens, weight, tokens[:, 0] >= 0)
 
 

@@ -29,8 +29,10 @@ from world.scene.motion_tokens import (
     across_token,
     nearest,
 )
+from world.scene.objects import Kind
 
 HORIZON, LONGER, BETWEEN = 5, 10, 5  # steps: a token's, that of a role's aim, from one sample to the next
+NEAR_A_PART = 45.0  # m from one who plays a part, within which its doings are others' business
 UNTOLD = -1  # a token that is not known, and not learnt
 _ASIDE = 0.45  # m/s from which a person steps aside
 _SLIDE = 1  # of AGENT.memory of those with a role: m/s to the left
@@ -42,6 +44,7 @@ class Recording:
 
     places: the tables, one or T (signals of their own); styles [AGENTS] or [T, AGENTS]; sides, levels [T]: of the event in force.
     changes_in: steps within which a lane change that is to come counts as decided. people: whether they teach, too.
+    calm: how much a decision counts of vehicles that play no part and have no part near; bicycles count whole.
     """
 
     places: Sequence[Tables]
@@ -55,6 +58,7 @@ class Recording:
     first_clock: int = 0
     changes_in: int = 3
     people: bool = True
+    calm: float = 1.0
 
     def drive(self, k: int) -> Drive:
         """The moment k, as the traffic's step is told of it."""
@@ -140,7 +144,17 @@ def _labelled(recording: Recording, k: int, told: Observed, name: str, size: Siz
         label = (_vehicle if name == "vehicles" else _person)(recording, k, slot)
         if label is not None:
             tokens[group.row[slot]] = label
-    return picked(group.own, group.near, group.count, tokens, np.ones(len(tokens)), tokens[:, 0] != UNTOLD)
+    weight = np.ones(len(tokens))
+    if name == "vehicles" and recording.calm < 1.0:
+        weight[group.row[calm(recording.agents[k]) & (group.row >= 0)]] = recording.calm
+    return picked(group.own, group.near, group.count, tokens, weight, tokens[:, 0] != UNTOLD)
+
+
+def calm(agents: np.ndarray) -> np.ndarray:
+    """bool [AGENTS]: vehicles, bicycles aside, without a part and with none within NEAR_A_PART."""
+    parts = agents[(agents["mode"] >= 100) & (agents["kind"] != 0)]
+    away = np.hypot(agents["x"][:, None] - parts["x"], agents["y"][:, None] - parts["y"])
+    return (agents["kind"] < int(Kind.BICYCLE)) & (away.min(1, initial=np.inf) > NEAR_A_PART)
 
 
 def picked(

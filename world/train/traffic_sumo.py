@@ -1,14 +1,13 @@
 """SUMO's traffic in a shipped town as a recording on our own map, with headways and tempers that vary by driver (extra `sim`).
 
-Vehicles are found on our lanes; their way through a junction is known in hindsight. Signals show what SUMO's show. People are seen
-and teach nothing: those of our rules do. One simulation a process.
+Vehicles are put on our lanes (`sumo_ways`). Signals show what SUMO's show. People are seen where SUMO has them and teach nothing:
+those of our rules do. One simulation a process.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,8 +18,9 @@ from world.dynamics.tables import Tables, tables
 from world.scene.hd_map import HDMap
 from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.places import load_place
-from world.scene.query import AMBER, GREEN, RED, locate, project
+from world.scene.query import AMBER, GREEN, RED, locate
 from world.scene.state import AGENTS
+from world.train.sumo_ways import Track, connection, lanes_of, lines_beyond, put_on
 from world.train.traffic_samples import Both, Recording, samples_of
 
 WARM_UP = 200  # steps that are not recorded
@@ -29,16 +29,6 @@ LONG = 1e6  # s, a signal's cycle: one table says one colour
 AHEAD = 10  # steps within which a lane change that SUMO is about to make counts as decided
 BADLY = 0.06  # of drivers brake hard for nothing now and then
 _KINDS = {"car": Kind.CAR, "van": Kind.VAN, "lorry": Kind.LORRY, "bus": Kind.BUS}
-
-
-@dataclass(slots=True)
-class _Track:
-    """One vehicle over time: its slot, temper, factor on the limit, and (step, lane) for each step."""
-
-    slot: int
-    style: float
-    wish: float
-    rows: list[tuple[int, int]] = field(default_factory=list)
 
 
 def sumo_samples(name: str, seconds: float, seed: int) -> Both:
@@ -53,10 +43,10 @@ def record(name: str, seconds: float, seed: int) -> Recording:
 
     import libsumo  # isort: skip
 
-    place = load_place(name)
-    traffic, rng = Traffic(load(int(name.rpartition("-")[2])), seed), random.Random(seed)
-    there, known, tracks = tables(place.map), dict[str, _Track](), dict[int, _Track]()
-    links = _links(libsumo, place.map)
+    place, network = load_place(name), load(int(name.rpartition("-")[2]))
+    traffic, rng = Traffic(network, seed), random.Random(seed)
+    there, known, tracks = tables(place.map), dict[str, Track](), dict[int, Track]()
+    links, ours = _links(libsumo, place.map), lanes_of(network, place.map)
     frames: list[np.ndarray] = []
     places: list[Tables] = []
     styles: list[np.ndarray] = []
@@ -73,7 +63,7 @@ def record(name: str, seconds: float, seed: int) -> Recording:
                 if one not in known:
                     known[one] = _met(libsumo, one, known, rng)
             tracks |= {id(track): track for track in known.values()}
-            frames.append(_frame(libsumo, place.map, names, known, len(frames)))
+            frames.append(_frame(libsumo, ours, names, known, len(frames)))
             places.append(there._replace(signals=_signals(libsumo, there, links, (len(frames) - 1) * DT)))
             style = np.full(AGENTS, 0.5)
             for one in names:
@@ -83,8 +73,9 @@ def record(name: str, seconds: float, seed: int) -> Recording:
     finally:
         traffic.close()
     agents = np.stack(frames)
+    beyond = lines_beyond(network, place.map, there, ours)
     for track in tracks.values():
-        _in_hindsight(place.map, agents, track)
+        put_on(place.map, beyond, agents, track)
     ego = blank_ego()
     ego["x"], ego["y"] = FAR, FAR
     steps = len(agents)
@@ -94,7 +85,7 @@ def record(name: str, seconds: float, seed: int) -> Recording:
     )  # fmt: skip
 
 
-def _met(sumo: object, name: str, known: dict[str, _Track], rng: random.Random) -> _Track:
+def _met(sumo: object, name: str, known: dict[str, Track], rng: random.Random) -> Track:
     """A vehicle that is new: a slot of its own and a temper, which SUMO is told."""
     vehicle = sumo.vehicle  # type: ignore[attr-defined]
     taken = {track.slot for track in known.values()}
@@ -104,10 +95,10 @@ def _met(sumo: object, name: str, known: dict[str, _Track], rng: random.Random) 
     vehicle.setTau(name, 2.0 - 1.3 * style)
     vehicle.setMinGap(name, 3.2 - 1.7 * style)
     vehicle.setAccel(name, (2.4 if vehicle.getTypeID(name) == "car" else 1.6) * (0.75 + 0.5 * style))
-    return _Track(slot, style, wish)
+    return Track(slot, style, wish)
 
 
-def _brake_for_nothing(sumo: object, names: list[str], known: dict[str, _Track], rng: random.Random) -> None:
+def _brake_for_nothing(sumo: object, names: list[str], known: dict[str, Track], rng: random.Random) -> None:
     """Some drivers now and then brake hard, so that those behind them show what they then do."""
     vehicle = sumo.vehicle  # type: ignore[attr-defined]
     for name in names:
@@ -115,8 +106,8 @@ def _brake_for_nothing(sumo: object, names: list[str], known: dict[str, _Track],
             vehicle.slowDown(name, rng.uniform(0.0, 3.0), rng.uniform(0.8, 2.0))
 
 
-def _frame(sumo: object, place: HDMap, names: list[str], known: dict[str, _Track], k: int) -> np.ndarray:
-    """Everybody at a moment, AGENT [AGENTS]; vehicles with their lane as it seems, 30 people at most."""
+def _frame(sumo: object, ours: dict[str, int], names: list[str], known: dict[str, Track], k: int) -> np.ndarray:
+    """Everybody at a moment, AGENT [AGENTS]; vehicles where SUMO has them, 30 people at most."""
     agents = np.zeros(AGENTS, AGENT)
     for name in ("lane", "next", "goal"):
         agents[name] = -1
@@ -134,9 +125,7 @@ def _frame(sumo: object, place: HDMap, names: list[str], known: dict[str, _Track
         a["heading"], a["speed"], a["accel"] = heading, vehicle.getSpeed(name), vehicle.getAcceleration(name)
         a["length"], a["width"], a["height"] = length, vehicle.getWidth(name), SIZES[kind][2]
         a["wish"] = track.wish
-        lane, s, left = locate(place, float(a["x"][0]), float(a["y"][0]), heading)
-        a["lane"], a["s"], a["left"] = lane, s, left
-        track.rows.append((k, lane))
+        track.rows.append((k, float(a["x"][0]), float(a["y"][0]), ours.get(vehicle.getLaneID(name), -1)))
     slots = (slot for slot in range(AGENTS - 1, -1, -1) if agents["kind"][slot] == 0)
     for name, slot in zip(person.getIDList(), slots, strict=False):
         a = agents[slot : slot + 1]
@@ -145,52 +134,6 @@ def _frame(sumo: object, place: HDMap, names: list[str], known: dict[str, _Track
         a["heading"], a["speed"] = math.radians(90.0 - person.getAngle(name)), person.getSpeed(name)
         a["length"], a["width"], a["height"] = SIZES[Kind.PERSON]
     return agents
-
-
-def _in_hindsight(place: HDMap, agents: np.ndarray, track: _Track) -> None:
-    """Fills in which connection a vehicle takes at each junction, from the lanes that it came from and comes out on."""
-    lanes = place.lanes
-    count, last = len(track.rows), -1
-    before, after = np.full(count, -1), np.full(count, -1)
-    for n, (_, lane) in enumerate(track.rows):
-        last = lane if lane >= 0 and lanes["junction"][lane] < 0 else last
-        before[n] = last
-    ahead = -1  # the lane that it comes out on, for as long as it is on the street before
-    for n in range(count - 1, -1, -1):
-        after[n] = ahead
-        lane = track.rows[n][1]
-        if lane < 0 or lanes["junction"][lane] >= 0:
-            after[n] = ahead = before[n + 1] if n + 1 < count and track.rows[n + 1][1] == before[n + 1] else ahead
-        elif ahead >= 0 and _way(lanes, lane) == _way(lanes, ahead):
-            after[n] = -1
-    for n, (k, lane) in enumerate(track.rows):
-        a = agents[k, track.slot : track.slot + 1]
-        through = _connection(place, int(before[n]), int(after[n])) if before[n] >= 0 and after[n] >= 0 else -1
-        if lane >= 0 and lanes["junction"][lane] < 0:
-            a["next"] = through
-            continue
-        a["lane"] = through
-        if through >= 0:
-            s, left, _ = project(lanes, place.points, through, float(a["x"][0]), float(a["y"][0]))
-            a["s"], a["left"] = s, left
-
-
-def _way(lanes: np.ndarray, lane: int) -> tuple[int, int]:
-    """A street and which way along it."""
-    return int(lanes["street"][lane]), int(lanes["forward"][lane])
-
-
-def _connection(place: HDMap, lane: int, coming: int) -> int:
-    """The connection from a lane to one behind the junction, or at least between their streets; -1: none."""
-    lanes = place.lanes
-    inside = np.flatnonzero(lanes["junction"] == lanes["end_junction"][lane])
-    best, found = 9, -1
-    for c in inside.tolist():
-        source, target = int(lanes["source"][c]), int(lanes["target"][c])
-        cost = 2 * (source != lane) + (target != coming)
-        if cost < best and _way(lanes, source) == _way(lanes, lane) and _way(lanes, target) == _way(lanes, coming):
-            best, found = cost, c
-    return found
 
 
 def _aims(place: HDMap, agents: np.ndarray) -> np.ndarray:
@@ -218,9 +161,9 @@ def _links(sumo: object, place: HDMap) -> dict[tuple[str, int], int]:
                     ends.append(locate(place, x + back * math.cos(heading), y + back * math.sin(heading), heading)[0])
                 if min(ends) < 0 or any(place.lanes["junction"][end] >= 0 for end in ends):
                     continue
-                connection = _connection(place, *ends)
-                if connection >= 0 and place.lanes["signal"][connection] >= 0:
-                    found[light, number] = int(place.lanes["signal"][connection])
+                between = connection(place, *ends)
+                if between >= 0 and place.lanes["signal"][between] >= 0:
+                    found[light, number] = int(place.lanes["signal"][between])
     return found
 
 
