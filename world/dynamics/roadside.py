@@ -95,8 +95,10 @@ def conditions(look: str | None, use: str | None) -> tuple[int, int]:
     return LOOKS.index(look) + 1 if look else 0, USES.index(use) + 1 if use else 0
 
 
-def rows_of(stretch: Stretch, place: HDMap, ground: Ground, things: Sequence[Prop]) -> tuple[np.ndarray, np.ndarray]:
-    """(float32 [ROWS, FEATURES], bool [ROWS]): a stretch, how deep its ground is free, and the nearest of what stands."""
+def rows_of(
+    stretch: Stretch, place: HDMap, ground: Ground, things: Sequence[Prop], boxes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(float32 [ROWS, FEATURES], bool [ROWS]): a stretch, how deep its ground is free, and the nearest of what stands. boxes: of the things."""
     out, there = np.zeros((ROWS, FEATURES), np.float32), np.zeros(ROWS, bool)
     side, (low, high) = stretch.side, stretch.bounds
     street = place.graph.streets[side.street]
@@ -123,7 +125,6 @@ def rows_of(stretch: Stretch, place: HDMap, ground: Ground, things: Sequence[Pro
     way = np.array([x1 - x0, y1 - y0]) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
     if not things:
         return out, there
-    boxes = np.array([thing.box for thing in things])
     step = boxes[:, :2] - (x0, y0)
     s, behind = step @ way, side.out * (way[0] * step[:, 1] - way[1] * step[:, 0])
     away = np.maximum(np.maximum(-s, s - stretch.length), 0.0) + np.maximum(np.abs(behind - 6.0) - 6.0, 0.0)
@@ -141,6 +142,11 @@ def rows_of(stretch: Stretch, place: HDMap, ground: Ground, things: Sequence[Pro
         out[k, 9 + KINDS.index(thing.kind)] = 1.0
         there[k] = True
     return out, there
+
+
+def boxes_of(things: Sequence[Prop]) -> np.ndarray:
+    """float64 [N, 5]: x, y, heading, length, width."""
+    return np.array([thing.box for thing in things], np.float64).reshape(-1, 5)
 
 
 @dataclass
@@ -237,13 +243,19 @@ class _Lining:
         for along, back in ASIDE:
             moved = replace(one, s=one.s + along, behind=one.behind + (0.0 if post else back))
             props = props_of(stretch, moved)
-            if len(self._with_room(stretch, moved, props, post)) == len(props):
+            if self._all_with_room(stretch, moved, props, post):
                 self._put(props, post)
                 return moved
         props = self._with_room(stretch, one, props_of(stretch, one), post)
         self._put(props, post)
         self.left_out += not props
         return one
+
+    def _all_with_room(self, stretch: Stretch, one: Standing, props: Sequence[Prop], post: bool) -> bool:
+        """Whether all of a thing's props have room, as below."""
+        if not post:
+            return all(self._fits(prop) for prop in props)
+        return len(self._with_room(stretch, one, props, post)) == len(props)
 
     def _with_room(self, stretch: Stretch, one: Standing, props: Sequence[Prop], post: bool) -> list[Prop]:
         """Those of a thing's props that have room. post: whether it stands on the pavement, which ends where the side does."""
@@ -313,23 +325,26 @@ def _write(
     reached: dict[int, Reach],
 ) -> None:
     """Stretches side by side, a token of each at a time."""
-    rows = [rows_of(stretch, lining.place, lining.ground, lining.things) for stretch in group]
+    boxes = boxes_of(lining.things)
+    rows = [rows_of(stretch, lining.place, lining.ground, lining.things, boxes) for stretch in group]
     told = [
         conditions(looks.get(street, lining.place.graph.look), uses.get(street))
         for street in (stretch.side.street for stretch in group)
     ]
     writing = Writing(model, np.stack([one for one, _ in rows]), np.stack([there for _, there in rows]), np.array(told))
     written, left = [_Written(stretch, begun(stretch, reached)) for stretch in group], np.ones(len(group), bool)
-    tokens = np.full(len(group), ROADSIDE.begin)
+    tokens, among = np.full(len(group), ROADSIDE.begin), [one.allowed() for one in written]
     for step in range(ROADSIDE_TOKENS - 1):
-        logits = writing.next(tokens, left)
+        logits = writing.next(tokens, left, among)
         for k in np.flatnonzero(left).tolist():
             one = written[k]
-            tokens[k] = drawn(logits[k], one.allowed(), HEAT, _share(one.stretch, seed, step))
+            tokens[k] = drawn(logits[k], among[k], HEAT, _share(one.stretch, seed, step))
             whole = one.take(int(tokens[k]))
             if whole:
                 one.reach.take(lining.settle(one.stretch, whole))
             left[k] = not one.done
+            if left[k]:
+                among[k] = one.allowed()
         if not left.any():
             break
     reached |= {id(one.stretch.side): one.reach for one in written}

@@ -7,6 +7,7 @@ that what one of them says does not depend on which others are written beside it
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from world.dynamics.prefix_lm import PrefixLM
 
+ROOM = 48  # tokens that there is room for at first, and more of each time
 EPS = float(np.finfo(np.float32).eps)  # of RMS norms, as torch's
 
 
@@ -74,18 +76,32 @@ class Writing:
         with torch.inference_mode():
             past, known = model.begin(*(torch.from_numpy(one) for one in (rows, there, conditions)))
         batch, heads, self._prefix, width = past[0][0].shape
-        size = (len(past), batch, heads, width, self._prefix + model.config.length)
+        size = (len(past), batch, heads, width, self._prefix + ROOM)
         self._known = known.numpy()
-        self._keys, self._values = np.zeros(size, np.float32), np.zeros((*size[:3], size[4], width), np.float32)
+        self._keys, self._values = np.empty(size, np.float32), np.empty((*size[:3], size[4], width), np.float32)
         for layer, (keys, values) in enumerate(past):
             self._keys[layer, ..., : self._prefix] = keys.transpose(2, 3).numpy()
             self._values[layer, ..., : self._prefix, :] = values.numpy()
 
-    def next(self, tokens: np.ndarray, written: np.ndarray | None = None) -> np.ndarray:
-        """Logits float32 [B, V] after one more token int64 [B] of each. written: bool [B], which of them still want one (default: all)."""
+    def next(
+        self, tokens: np.ndarray, written: np.ndarray | None = None, among: Sequence[np.ndarray] | None = None
+    ) -> np.ndarray:
+        """Logits float32 [B, V] after one more token int64 [B] of each.
+
+        written: bool [B], which of them still want one (default: all); among: int [N] for each, ascending, of which tokens the logits are
+        wanted (default: all): none where there is one alone, which is what is next; many others are 0.
+        """
         written = np.ones(len(tokens), bool) if written is None else written
+        spans, end = np.zeros((len(tokens), 2), np.int64), len(self._weights.bias) - 1
+        spans[:, 1] = end
+        if among is not None:
+            spans[:] = [(one[0], one[-1 if one[-1] < end else -2] + 1) if len(one) > 1 else (0, 0) for one in among]
+        if self._prefix + self.count == self._keys.shape[-1]:
+            more = [(0, 0)] * 3
+            self._keys = np.pad(self._keys, [*more, (0, 0), (0, ROOM)])
+            self._values = np.pad(self._values, [*more, (0, ROOM), (0, 0)])
         logits: np.ndarray = _next(
-            self._weights, self._keys, self._values, self._known, self._prefix, self.count, tokens, written
+            self._weights, self._keys, self._values, self._known, self._prefix, self.count, tokens, written, spans
         )
         self.count += 1
         return logits
@@ -109,16 +125,16 @@ def _drawn(logits, among, heat, share):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _next(weights, keys, values, known, prefix, count, tokens, written):
+def _next(weights, keys, values, known, prefix, count, tokens, written, spans):
     layers, batch, heads, width, _ = keys.shape
-    full, hidden = heads * width, weights.down.shape[1]
+    full, hidden, end = heads * width, weights.down.shape[1], len(weights.bias) - 1
     logits = np.zeros((batch, len(weights.bias)), np.float32)
-    which = np.flatnonzero(written)
+    which, wanted = np.flatnonzero(written), np.flatnonzero(written & (spans[:, 1] > spans[:, 0]))
     x, y, some = np.empty(full, np.float32), np.empty(full, np.float32), np.empty(prefix + count + 1, np.float32)
     xs, ys = np.empty((batch, full), np.float32), np.empty((batch, full), np.float32)
     more = np.empty((batch, full), np.float32)
     qkv, both = np.empty((batch, 3 * full), np.float32), np.empty((batch, 2 * hidden), np.float32)
-    gated = np.empty((batch, hidden), np.float32)
+    gated, powers = np.empty((batch, hidden), np.float32), np.empty(max(hidden, len(some)), np.int32)
     for b in which:
         xs[b] = weights.tokens[tokens[b]] + weights.places[count]
     for layer in range(layers):
@@ -128,11 +144,16 @@ def _next(weights, keys, values, known, prefix, count, tokens, written):
         for b in which:
             for h in range(heads):
                 first = h * width
-                _normed(qkv[b, first : first + width], weights.q_norm[layer], x[:width])
                 key = qkv[b, full + first : full + first + width]
                 _normed(key, weights.k_norm[layer], y[:width])
                 keys[layer, b, h, :, prefix + count] = y[:width]
                 values[layer, b, h, prefix + count] = qkv[b, 2 * full + first : 2 * full + first + width]
+        if layer == layers - 1:
+            which = wanted  # the others' next token is known; their keys and values are all that is needed
+        for b in which:
+            for h in range(heads):
+                first = h * width
+                _normed(qkv[b, first : first + width], weights.q_norm[layer], x[:width])
                 _attended(
                     x[:width],
                     keys[layer, b, h],
@@ -140,6 +161,7 @@ def _next(weights, keys, values, known, prefix, count, tokens, written):
                     known[b],
                     prefix,
                     some,
+                    powers,
                     ys[b, first : first + width],
                 )
         _times(ys, weights.out[layer], more, which)
@@ -150,23 +172,25 @@ def _next(weights, keys, values, known, prefix, count, tokens, written):
         _times(ys, weights.up[layer], both, which)
         for b in which:
             for k in range(hidden):
-                gate = both[b, k]
-                gated[b, k] = gate / (np.float32(1) + math.exp(-gate)) * both[b, hidden + k]
+                gated[b, k] = -both[b, k]
+            _exp(gated[b], powers)
+            for k in range(hidden):
+                gated[b, k] = both[b, k] / (np.float32(1) + gated[b, k]) * both[b, hidden + k]
         _times(gated, weights.down[layer], more, which)
         for b in which:
             for k in range(full):
                 xs[b, k] += more[b, k]
     for b in which:
         _normed(xs[b], weights.norm, ys[b])
-    _times(ys, weights.logits, logits, which)
-    for b in which:
-        for k in range(len(weights.bias)):
-            logits[b, k] += weights.bias[k]
+        for first, last in ((spans[b, 0], spans[b, 1]), (end, end + 1)):  # the last token ends a sequence
+            _times(ys, weights.logits[:, first:last], logits[:, first:last], which[which == b])
+            for k in range(first, last):
+                logits[b, k] += weights.bias[k]
     return logits
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _attended(query, keys, values, known, prefix, scores, out):
+def _attended(query, keys, values, known, prefix, scores, powers, out):
     """What a query [width] sees of keys [width, N] and values [N, width]: the first len(scores) of them, those of the prefix that are known."""
     width, count = len(query), len(scores)
     scale = np.float32(1.0 / math.sqrt(width))
@@ -181,19 +205,50 @@ def _attended(query, keys, values, known, prefix, scores, out):
     for n in range(count):
         if n >= prefix or known[n]:
             most = max(most, scores[n])
+    for n in range(count):
+        scores[n] -= most
+    _exp(scores, powers)
     whole = np.float32(0)
     for d in range(width):
         out[d] = 0.0
     for n in range(count):
         if n < prefix and not known[n]:
             continue
-        share = np.float32(math.exp(scores[n] - most))
+        share = scores[n]
         whole += share
         row = values[n]
         for d in range(width):
             out[d] += share * row[d]
     for d in range(width):
         out[d] /= whole
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _exp(x, powers):
+    """e to the power of each x float32 [N], in its place, to 5e-6 of it; powers int32 [N at least] is overwritten. A power of two, and a polynomial."""
+    count = len(x)
+    for k in range(count):
+        t = min(np.float32(126), max(np.float32(-126), x[k] * np.float32(1.4426950408889634)))
+        whole = np.floor(t)
+        t = (t - whole) * np.float32(0.6931471805599453)
+        powers[k] = (np.int32(whole) + np.int32(127)) << np.int32(23)
+        high = (
+            t
+            * t
+            * t
+            * (
+                np.float32(1 / 6)
+                + t
+                * (
+                    np.float32(1 / 24)
+                    + t * (np.float32(1 / 120) + t * (np.float32(1 / 720) + t * np.float32(1 / 5040)))
+                )
+            )
+        )
+        x[k] = np.float32(1) + t + np.float32(0.5) * t * t + high
+    twos = powers[:count].view(np.float32)
+    for k in range(count):
+        x[k] *= twos[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -209,23 +264,31 @@ def _normed(x, scale, out):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _times(x, matrix, out, which):
-    """out [B, M] = x [B, N] @ matrix [N, M], in the rows `which`: four of the matrix's rows at a time, which all of those use."""
+    """out [B, M] = x [B, N] @ matrix [N, M], in the rows `which`: four rows of the matrix for four of those at a time; N is a multiple of 4."""
     n, m = matrix.shape
     for b in which:
         row = out[b]
         for k in range(m):
             row[k] = 0.0
-    whole = n - n % 4
-    for i in range(0, whole, 4):
+    fours = len(which) - len(which) % 4
+    for i in range(0, n, 4):
         w0, w1, w2, w3 = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
-        for b in which:
-            x0, x1, x2, x3 = x[b, i], x[b, i + 1], x[b, i + 2], x[b, i + 3]
-            row = out[b]
+        for j in range(0, fours, 4):
+            a, b, c, d = which[j], which[j + 1], which[j + 2], which[j + 3]
+            a0, a1, a2, a3 = x[a, i], x[a, i + 1], x[a, i + 2], x[a, i + 3]
+            b0, b1, b2, b3 = x[b, i], x[b, i + 1], x[b, i + 2], x[b, i + 3]
+            c0, c1, c2, c3 = x[c, i], x[c, i + 1], x[c, i + 2], x[c, i + 3]
+            d0, d1, d2, d3 = x[d, i], x[d, i + 1], x[d, i + 2], x[d, i + 3]
+            out_a, out_b, out_c, out_d = out[a], out[b], out[c], out[d]
             for k in range(m):
-                row[k] += (x0 * w0[k] + x1 * w1[k]) + (x2 * w2[k] + x3 * w3[k])
-    for i in range(whole, n):
-        w0 = matrix[i]
-        for b in which:
-            x0, row = x[b, i], out[b]
+                e0, e1, e2, e3 = w0[k], w1[k], w2[k], w3[k]
+                out_a[k] += (a0 * e0 + a1 * e1) + (a2 * e2 + a3 * e3)
+                out_b[k] += (b0 * e0 + b1 * e1) + (b2 * e2 + b3 * e3)
+                out_c[k] += (c0 * e0 + c1 * e1) + (c2 * e2 + c3 * e3)
+                out_d[k] += (d0 * e0 + d1 * e1) + (d2 * e2 + d3 * e3)
+        for j in range(fours, len(which)):
+            a = which[j]
+            a0, a1, a2, a3 = x[a, i], x[a, i + 1], x[a, i + 2], x[a, i + 3]
+            out_a = out[a]
             for k in range(m):
-                row[k] += x0 * w0[k]
+                out_a[k] += (a0 * w0[k] + a1 * w1[k]) + (a2 * w2[k] + a3 * w3[k])

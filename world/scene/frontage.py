@@ -174,7 +174,7 @@ class Ground:
 
     def free(self, box: Box, margin: float = 0.5) -> bool:
         """Whether something may stand there."""
-        return not self.taken(box) and not self.on_road(box, margin)
+        return not self.on_road(box, margin) and not self.taken(box)
 
     def put(self, box: Box) -> None:
         for bucket in self._buckets(box):

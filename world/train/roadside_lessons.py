@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from world.dynamics.roadside import USES, begun, conditions, rows_of
+from world.dynamics.roadside import USES, begun, boxes_of, conditions, rows_of
 from world.errors import DataError
 from world.processes import each, in_turn
 from world.scene import roadside
@@ -63,7 +63,9 @@ def lessons_of(place: HDMap, props: np.ndarray, random: np.random.Generator) -> 
             standing = lined_as(use, stretch, own, random)
             told = conditions(place.graph.look, use)
             reach = reached[id(stretch.side)] = begun(stretch, reached)
-            found.append((*rows_of(stretch, place, ground, things), told, encode_stretch(standing, reach)))
+            found.append(
+                (*rows_of(stretch, place, ground, things, boxes_of(things)), told, encode_stretch(standing, reach))
+            )
             after += [prop for one in standing for prop in props_of(stretch, one)]
         things += after
     tokens = np.full((len(found), ROADSIDE_TOKENS), -1, np.int16)

@@ -10,7 +10,7 @@ import torch
 
 from tests.world.grid import graph
 from world.dynamics.prefix_lm import PrefixConfig, PrefixLM
-from world.dynamics.roadside import CONDITIONS, FEATURES, LIKE, ROWS, USES, Lined, conditions, line, rows_of
+from world.dynamics.roadside import CONDITIONS, FEATURES, LIKE, ROWS, USES, Lined, boxes_of, conditions, line, rows_of
 from world.errors import DataError
 from world.evaluate.roadside import lost, wrong_with
 from world.scene import corner_sight, roadside
@@ -112,7 +112,7 @@ def test_a_stretch_sees_how_deep_its_ground_is_free() -> None:
     place = corner()
     ground = Ground.of(place)
     for stretch in stretches(place):
-        rows, there = rows_of(stretch, place, ground, [])
+        rows, there = rows_of(stretch, place, ground, [], boxes_of([]))
         depths = rows[(rows[:, 1] == 1) & there, 4]
         assert ((depths >= 0) & (depths <= 1)).all() and len(depths) > 5
 
