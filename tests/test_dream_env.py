@@ -26,6 +26,7 @@ from world.dynamics.traffic_net import SIZES
 from world.dynamics.vector import VECTOR
 from world.envs import DREAM_ID
 from world.errors import DataError, LucidriveError, WeightsError
+from world.scene_world import SceneDream
 from world.train.traffic_card import ship
 from world.train.traffic_network import Net
 
@@ -246,6 +247,19 @@ def test_several_in_processes_of_their_own(world: Path) -> None:
         many.close()
 
 
+def test_there_are_as_many_others_as_asked() -> None:
+    made = DreamEnv(seconds=3.0, observation="vector", traffic="rules")
+    found = []
+    for density in (0.0, 0.5, 1.5):
+        made.reset(seed=4, options={"scene": "town-21", "density": density})
+        assert isinstance(made.dream, SceneDream)
+        found.append(np.count_nonzero(made.dream.state_now.agents["kind"]))
+    assert found[0] == 0 < found[1] < found[2]
+    for odd in (-1.0, 2.5, "many"):
+        with pytest.raises(DataError, match="density of traffic is 0 to 2"):
+            made.reset(options={"scene": "town-21", "density": odd})
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -255,6 +269,7 @@ def test_several_in_processes_of_their_own(world: Path) -> None:
         ({"time": 9}, "no time '9'"),
         ({"command": [1]}, "no command"),
         ({"event": "animal", "level": 7}, "level 1, 2 or 3"),
+        ({"density": 0.5}, "latent world"),
     ],
 )
 def test_what_there_is_not_is_refused_in_a_sentence(env: DreamEnv, options: dict[str, Any], said: str) -> None:

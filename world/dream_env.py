@@ -39,7 +39,7 @@ WORDS: dict[str, type[IntEnum]] = {
     "event": Event,
     "side": Side,
 }
-OPTIONS = ("place", "scene", "prompt", *WORDS, "level", "speed")
+OPTIONS = ("place", "scene", "prompt", *WORDS, "level", "speed", "density")
 CRUISE = 30 / 3.6  # m/s that the driver in `info` aims at where nobody says otherwise
 OFF_ROAD_COST, CONTACT_COST = 0.5, 5.0
 OBSERVATIONS = ("picture", "vector")
@@ -159,7 +159,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """`options`: place (as the environment's, for this episode), or scene (a place's or a start scene's name; None for conditions alone; left
         out: drawn by the seed), prompt (a sentence; wants a director), weather, time, command, event, side (names or values of
-        world.controls; left out: the scene's own), level (1 to 3), speed (m/s). DataError for what there is not.
+        world.controls; left out: the scene's own), level (1 to 3), speed (m/s), density (of traffic, 0 to 2, 1 is usual; not in latent worlds). DataError for what there is not.
         """
         self._check_fork()
         super().reset(seed=seed)
@@ -186,7 +186,13 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
             line = self._reader().plan(prompt, control)
             script = self._reader().script(line, control)
         dream = open_dream(model, number, self._steps)
-        frame = dream.start(control, scene=scene, speed=chosen.get("speed"))
+        speed = chosen.get("speed")
+        if isinstance(dream, SceneDream):
+            frame = dream.start(control, scene=scene, speed=speed, density=_density(chosen.get("density", 1.0)))
+        elif "density" in chosen:
+            raise DataError("The traffic of a latent world is what it was in its pictures; leave `density` out.")
+        else:
+            frame = dream.start(control, scene=scene, speed=speed)
         self._dream, self._script, self._line, self._begin = dream, script, line, control
         self._trail, self._ahead = [], None
         info = self._look(frame)
@@ -335,6 +341,12 @@ def told(chosen: dict[str, Any]) -> dict[str, int]:
             raise DataError(f"An event has level 1, 2 or 3, not {level!r}.")
         found["level"] = int(level)
     return found
+
+
+def _density(value: Any) -> float:
+    if not isinstance(value, (int, float)) or not 0.0 <= value <= 2.0:
+        raise DataError(f"The density of traffic is 0 to 2, not {value!r}.")
+    return float(value)
 
 
 def _named(option: str, kind: type[IntEnum], value: Any) -> int:

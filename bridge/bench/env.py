@@ -13,10 +13,9 @@ from world.processes import cores
 from world.scene_world import SceneDream
 
 TOGETHER = 16  # dreams of a vector environment
-WARM, STEPS = (
-    100,
-    2000,
-)  # of all of them; in the first ones loops are compiled, and places grow round where drives begin
+DENSITY = 0.5  # of traffic, with which there are about twenty agents in a dream
+# of all of them; in the first ones loops are compiled, and places grow round where drives begin
+WARM, STEPS = 100, 2000
 COUNTED = 50  # steps from one look at who is there to the next
 BY = ("rules", "model")  # who moves the others
 
@@ -36,7 +35,7 @@ def bench_traffic(
         f"world.envs:{DREAM_ID}", num_envs=number, observation="vector", seconds=600.0, traffic=by
     )
     assert isinstance(envs, DreamVectorEnv)
-    _, info = envs.reset(seed=0, options=None if scene is None else {"scene": scene})
+    _, info = envs.reset(seed=0, options={"density": DENSITY} | ({} if scene is None else {"scene": scene}))
     spent, present = [], []
     worked, begin = 0.0, 0.0
     try:

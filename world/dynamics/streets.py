@@ -44,8 +44,11 @@ TOO_NEAR = 13  # bins of direction from an arm within which there is no other
 PATIENCE = 4  # of them until all the places of a wanted arm are gone through
 ATTEMPTS = 4  # at a junction that lacks what was wished for; after the first, the wanted arm comes before others
 LENGTHS = (90.0, 70.0, 120.0, 60.0, 160.0, 200.0)  # m that a wanted arm is then tried with
-HEAT = 0.85  # temperature
-FIRST_LENGTH = 80.0  # m of the street that everything begins with
+HEAT = 0.93  # temperature
+# m of the street that everything begins with, at least and at most: how far apart junctions are in the networks that it learnt from, which
+# differs from one to the other. What grows from it keeps to its scale.
+FIRST_LENGTHS = {"dense": (68.0, 112.0), "mixed": (76.0, 132.0), "suburban": (80.0, 150.0)}
+WIDER = 9.0  # m more for each lane beyond the first
 LIKE = PrefixConfig(FEATURES, STREETS.size, STREET_TOKENS, CONDITIONS)
 ANYTHING, NO_WISH = Character(), Wish()
 SPANS = {
@@ -55,11 +58,13 @@ CharacterAt = Callable[[float, float], Character]
 
 
 def begun(character: Character = ANYTHING, seed: int = 0) -> Growth:
-    """One street in a direction that the seed decides, both of its ends open."""
-    heading = math.tau * np.random.default_rng([seed, 1]).random()
-    end = Junction(FIRST_LENGTH * math.cos(heading), FIRST_LENGTH * math.sin(heading))
+    """One street in a direction and of a length that the seed decides, both of its ends open."""
+    random, look = np.random.default_rng([seed, 1]), character.look or "mixed"
+    heading = math.tau * random.random()
+    length = random.uniform(*FIRST_LENGTHS[look]) + WIDER * ((character.lanes or 1) - 1)
+    end = Junction(length * math.cos(heading), length * math.sin(heading))
     lanes = min(character.lanes or 1, 2)
-    graph = RoadGraph((Junction(0.0, 0.0), end), (Street(0, 1, (), lanes, lanes),), character.look or "mixed")
+    graph = RoadGraph((Junction(0.0, 0.0), end), (Street(0, 1, (), lanes, lanes),), look)
     return Growth(graph, frozenset(), (centre_line(graph, graph.streets[0]),))
 
 

@@ -28,7 +28,7 @@ from world.dynamics.stock import Stock
 from world.render.painter import Painter
 from world.scene.objects import Kind
 from world.scene.state import SceneState
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_world import USUAL, SceneDream, SceneWorld
 
 SPEED = 13.0  # m/s, the target
 DENSITY = 0.5  # of traffic
@@ -49,8 +49,8 @@ Tell = Callable[[float, str], None]
 
 
 def dreamt_world(name: str, painter: Painter | None) -> SceneWorld:
-    """The door with one dreamt place."""
-    world = SceneWorld((name,), painter=None)
+    """The door with one dreamt place, and the traffic that dreams have by default."""
+    world = SceneWorld((name,), painter=None, others=USUAL)
     world.renderer.painter = painter
     return world
 
