@@ -22,10 +22,9 @@ from world.dynamics.tables import tables
 from world.dynamics.vehicles import everybody
 from world.errors import DataError
 from world.kinematics import EGO_LENGTH
-from world.scene.objects import AGENT, DRIVEN
+from world.scene.objects import AGENT, DRIVEN, GUEST_LOOK, OUR_LOOK
 from world.scene.state import AGENTS, SceneState
 
-RED, YELLOW = 4, 12  # AGENT.look: of our car as the other person sees it, and of the other person's
 FIRST_ID = 1 << 28  # ids of such cars; those of vehicles are below, those of people above
 NEAREST, FURTHEST = 9.0, 140.0  # m from our car, where a second one may begin
 AHEAD, ELSEWHERE, AGAINST = (
@@ -42,8 +41,8 @@ class Seat:
     slot: int
     id: int
     ego: np.ndarray
-    look: int = YELLOW
-    ours: int = RED
+    look: int = GUEST_LOOK
+    ours: int = OUR_LOOK
 
 
 def take_seat(state: SceneState) -> tuple[SceneState, Seat]:

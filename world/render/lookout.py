@@ -10,10 +10,9 @@ import numpy as np
 from world.kinematics import EGO_LENGTH, EGO_WIDTH
 from world.render.camera import Pose
 from world.scene.facts import CENTRE
-from world.scene.objects import AGENT, SIZES, Kind, Lights
+from world.scene.objects import AGENT, OUR_LOOK, SIZES, Kind, Lights
 from world.scene.state import SceneState
 
-OURS = 12  # the appearance code of our car: yellow
 DARK = 0.25  # amount of weather or night from which cars have their lights on
 NEAR = 0.4  # m beside our car's body
 TRAINED, PLAIN = (
@@ -51,7 +50,7 @@ def our_car(state: SceneState, row: int = 0) -> np.ndarray:
     """As others see it, AGENT [1]."""
     ego, car = state.ego[row], np.zeros(1, AGENT)
     cos, sin = math.cos(ego["heading"]), math.sin(ego["heading"])
-    car["kind"], car["look"], car["id"] = Kind.CAR, OURS, np.iinfo(np.int32).max - 1
+    car["kind"], car["look"], car["id"] = Kind.CAR, OUR_LOOK, np.iinfo(np.int32).max - 1
     car["x"], car["y"], car["heading"] = ego["x"] + CENTRE * cos, ego["y"] + CENTRE * sin, ego["heading"]
     car["length"], car["width"], car["height"] = EGO_LENGTH, EGO_WIDTH, SIZES[Kind.CAR][2]
     car["speed"], car["phase"] = ego["speed"], ego["driven"]

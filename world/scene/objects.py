@@ -48,6 +48,8 @@ VEHICLES = frozenset(
 )
 PEOPLE = frozenset({Kind.PERSON, Kind.CHILD})
 
+OUR_LOOK, GUEST_LOOK = 4, 12  # AGENT.look of our car as others see it, red, and of another person's, yellow
+
 SIZES: dict[Kind, tuple[float, float, float]] = {  # length, width, height in m
     Kind.CAR: (4.5, 1.8, 1.5),
     Kind.VAN: (5.6, 2.0, 2.3),

@@ -26,9 +26,8 @@ from world.train.traffic_samples import BETWEEN, Both, Recording, Samples, calm,
 STYLE = 0.5  # of drivers by rules, who all keep the same headway
 SECONDS_AHEAD = (1.6, 3.6)  # of what is put before vehicles
 EVENTFUL = 4.0  # how much more a decision counts with something ahead
-CALM = (
-    0.1  # how much one counts where nothing is near and the guard is content: how to drive then, SUMO's drivers teach
-)
+# how much one counts where nothing is near, the guard is content and nobody stands for nothing: how to drive then, SUMO's drivers teach
+CALM = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def _corrected(drive: Drive, targets: set[int]) -> Samples:
             change = 1 if goals[slot] == lanes["left"][me["lane"]] else -1
         across = -1 if me["goal"] >= 0 else across_token(change, float(aims[slot]), kept)
         tokens[row] = (STOP if stands else int(nearest(ACCELERATIONS, accel)), across)
-        held = most[slot] < float(accels[slot])
+        held = most[slot] < float(accels[slot]) or (speed < STANDS and accel > 0.2)  # or stands where nothing holds it
         weight[row] = EVENTFUL if int(me["id"]) in targets else CALM if alone[slot] and not held else 1.0
     return picked(group.own, group.near, group.count, tokens, weight, tokens[:, 0] >= 0)
 
