@@ -1,6 +1,6 @@
 """How far drawn pictures are from the path tracer's, by what the judge makes of them.
 
-Fréchet's distance of Gaussians (Heusel et al. 2017, arXiv 1706.08500, equation 6) over the judge's features.
+Fréchet's distance of Gaussians over the judge's features.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from world.errors import DataError
 from world.judge import Judge
+from world.metrics import frechet_distance
 from world.scene.state import SceneState
 from world.town.films import read_film
 
@@ -37,21 +38,6 @@ def frechet(judge: Judge, draw: Callable[[SceneState], np.ndarray], films: Path,
     features, own = judge.watch(drawn).features, judge.watch(told).features
     order = np.random.default_rng(seed).permutation(len(paths))
     first, second = order[: len(order) // 2], order[len(order) // 2 :]
-    apart = distance(own[first], own[second])
-    crossed = 0.5 * (distance(features[first], own[second]) + distance(features[second], own[first]))
+    apart = frechet_distance(own[first], own[second])
+    crossed = 0.5 * (frechet_distance(features[first], own[second]) + frechet_distance(features[second], own[first]))
     return {"ratio": crossed / max(apart, 1e-12), "drawn": crossed, "traced": apart, "films": len(paths)}
-
-
-def distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Fréchet's distance of the Gaussians that two sets of features float [N, D] have."""
-    means = [one.astype(np.float64).mean(0) for one in (first, second)]
-    spreads = [np.cov(one.astype(np.float64), rowvar=False) for one in (first, second)]
-    root = _root(spreads[0])
-    shared = np.trace(_root(root @ spreads[1] @ root))
-    return float(((means[0] - means[1]) ** 2).sum() + np.trace(spreads[0]) + np.trace(spreads[1]) - 2 * shared)
-
-
-def _root(matrix: np.ndarray) -> np.ndarray:
-    """The square root of a symmetric matrix that has no negative eigenvalues but by rounding."""
-    values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
-    return np.asarray((vectors * np.sqrt(values.clip(0))) @ vectors.T)

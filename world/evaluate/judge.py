@@ -18,11 +18,12 @@ from world.controls import FPS, SIDED_EVENTS, Command, Control, Event, Side, Tim
 from world.evaluate.frechet import frechet
 from world.evaluate.scene_drives import CRUISE, on, places
 from world.judge import AGES, GAP, KINDS, MANOEUVRES, SIDES, Judge, Sight
+from world.metrics import correlation
 from world.render.camera import Rig
 from world.render.renderer import Renderer
 from world.scene.state import SceneState
 from world.town.moments import UNKNOWN, WINDOW, begin, manoeuvre, truth_of
-from world.train.judge import Films, accuracy, correlation
+from world.train.judge import Films, accuracy
 
 Draw = Callable[[SceneState], np.ndarray]  # the picture uint8 [H, W, 3] of one drive
 Note = Callable[[float, str], None]

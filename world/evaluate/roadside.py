@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from world.dynamics.roadside import FOLDER, line, load_roadside
-from world.evaluate.street_figures import divergence
+from world.metrics import jensen_shannon
 from world.scene import corner_sight, roadside
 from world.scene.areas import driving_areas
 from world.scene.build import build
@@ -62,8 +62,8 @@ def evaluate_roadside(
         ]
     result["divergence"] = {
         name: (
-            divergence(_all(ours, name), _all(theirs, name), edges),
-            divergence(_all(theirs[::2], name), _all(theirs[1::2], name), edges),
+            jensen_shannon(_all(ours, name), _all(theirs, name), edges),
+            jensen_shannon(_all(theirs[::2], name), _all(theirs[1::2], name), edges),
         )
         for name, edges in EDGES.items()
     }

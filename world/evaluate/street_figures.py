@@ -76,21 +76,6 @@ def blocks(graph: RoadGraph, lines: Sequence[np.ndarray]) -> list[float]:
     return found
 
 
-def divergence(one: Sequence[float], other: Sequence[float], edges: np.ndarray) -> float:
-    """Jensen-Shannon, in bits: 0 equal, 1 apart; nan where one has no number."""
-    p, q = (
-        np.histogram(np.clip(values, edges[0], edges[-1] - 1e-9), edges)[0].astype(float) for values in (one, other)
-    )
-    if not p.sum() or not q.sum():
-        return math.nan
-    p, q = p / p.sum(), q / q.sum()
-    return _entropy(0.5 * (p + q)) - 0.5 * (_entropy(p) + _entropy(q))
-
-
-def _entropy(p: np.ndarray) -> float:
-    return float(-(p[p > 0] * np.log2(p[p > 0])).sum())
-
-
 @dataclass(frozen=True, slots=True)
 class Faults:
     """Of one map: lanes that lead nowhere; seams where lanes that lead into one another lie apart; points of lanes that lie in two driving areas."""

@@ -15,7 +15,8 @@ from world.dynamics.growth import SECTORS, Asked, Growth, Wish
 from world.dynamics.prefix_lm import PrefixLM
 from world.dynamics.roadside import FOLDER as LINED_BY
 from world.dynamics.streets import FOLDER, begun, expand, grow, load_streets
-from world.evaluate.street_figures import EDGES, divergence, faults, values_of
+from world.evaluate.street_figures import EDGES, faults, values_of
+from world.metrics import jensen_shannon
 from world.scene.build import build
 from world.scene.character import Character
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT, HDMap
@@ -106,8 +107,8 @@ def divergences(dreamt: Sequence[Growth], true: Sequence[tuple[Character, Any]])
 
     return {
         name: (
-            divergence(joined(ours, name), joined(own, name), edges),
-            divergence(joined(own[::2], name), joined(own[1::2], name), edges),
+            jensen_shannon(joined(ours, name), joined(own, name), edges),
+            jensen_shannon(joined(own[::2], name), joined(own[1::2], name), edges),
         )
         for name, edges in EDGES.items()
     }

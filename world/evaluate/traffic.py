@@ -26,8 +26,9 @@ from world.evaluate import sumo
 from world.evaluate.scene_drives import event_case
 from world.evaluate.scene_states import counterfactual
 from world.evaluate.token_loss import round_trip
-from world.evaluate.traffic_counts import BINS, Counts, counted, divergence, interval
+from world.evaluate.traffic_counts import BINS, Counts, counted, interval
 from world.evaluate.traffic_speed import AGENTS_TIMED, tick_milliseconds
+from world.metrics import jensen_shannon
 from world.scene.objects import Kind
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
@@ -205,7 +206,7 @@ def figures(parts: Sequence[Counts], true: Counts | None = None) -> dict[str, An
         made[name] = {"rate": rate(whole), "interval": interval(parts, rate)}
     if true is not None:
         made["divergence"] = {
-            name: divergence(getattr(whole, name), getattr(true, name), *bins) for name, bins in BINS.items()
+            name: jensen_shannon(getattr(whole, name), getattr(true, name), edges) for name, edges in BINS.items()
         }
     return made
 

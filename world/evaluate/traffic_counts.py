@@ -19,11 +19,11 @@ OFF_LANE, STILL, STUCK, EVERY = (
     5,
 )  # m, m/s, s, steps between looks at what need not be looked at in each
 REACH, BROAD = 60.0, 1.5  # m ahead and aside that the gap is looked for in
-BINS = {
-    "speeds": (0.0, 16.0, 32),
-    "accelerations": (-6.0, 3.0, 36),
-    "gaps": (0.0, 59.0, 30),
-}  # lowest, highest, how many
+BINS = {  # edges
+    "speeds": np.linspace(0.0, 16.0, 33),
+    "accelerations": np.linspace(-6.0, 3.0, 37),
+    "gaps": np.linspace(0.0, 59.0, 31),
+}
 
 
 @dataclass
@@ -129,16 +129,6 @@ def _look(made: Counts, place: HDMap, vehicles: np.ndarray) -> None:
         gap = ahead[before] - 0.5 * (vehicles["length"][before] + a["length"])
         made.gaps.append(float(np.clip(gap.min(initial=REACH), 0.0, REACH)))
         made.speeds.append(float(a["speed"]))
-
-
-def divergence(a: Sequence[float], b: Sequence[float], low: float, high: float, bins: int) -> float:
-    """Jensen-Shannon divergence in bits of two samples, counted in so many bins; NaN where one is empty."""
-    if not len(a) or not len(b):
-        return float("nan")
-    p, q = (np.histogram(np.clip(one, low, high), bins, (low, high))[0] + 1e-9 for one in (a, b))
-    p, q = p / p.sum(), q / q.sum()
-    middle = 0.5 * (p + q)
-    return float(0.5 * (p * np.log2(p / middle)).sum() + 0.5 * (q * np.log2(q / middle)).sum())
 
 
 def interval(parts: Sequence[Counts], rate: Callable[[Counts], float], seed: int = 0) -> tuple[float, float]:

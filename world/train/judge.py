@@ -19,6 +19,7 @@ from world.data.video import fit
 from world.errors import DataError
 from world.files import seeded
 from world.judge import AGES, CLASSES, KINDS, MANOEUVRES, PART, SCALES, Judge, JudgeConfig, as_input, card, save
+from world.metrics import correlation
 from world.town.films import read_pictures
 from world.town.moments import UNKNOWN, Truth
 from world.train.compute import Compute
@@ -253,13 +254,6 @@ def summary(said: dict[str, Any]) -> dict[str, float]:
     """The same in a few numbers: the mean over the classes of each."""
     result = {name: float(np.mean(list(said[name].values()))) for name in NAMES}
     return result | {name: said[name] for name in ("kind", "side", "speed_correlation", "yaw_rate_correlation")}
-
-
-def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Pearson's; 0 where one of the two never changes, for then it says nothing of the other."""
-    if len(first) < 2 or first.std() < 1e-9 or second.std() < 1e-9:
-        return 0.0
-    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _share(flags: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from world.controls import SIDED_EVENTS, Command, Event, TimeOfDay, Weather
 from world.dynamics.path import at
 from world.dynamics.tables import tables
 from world.errors import DataError
-from world.evaluate.frechet import distance, frechet
+from world.evaluate.frechet import frechet
 from world.evaluate.judge import FOUND, Sizes, events, hours, judged, manoeuvres, motion, own_accuracy, weathers
 from world.judge import AGES, CLASSES, GAP, MANOEUVRES, Judge, Sight
 from world.scene.facts import conditions
@@ -142,16 +142,6 @@ def test_the_same_seed_measures_the_same() -> None:
     assert first == second
     assert said == list(first)
     assert [one.hash() for one in its.states] == [one.hash() for one in other.states]
-
-
-def test_the_distance_is_that_of_gaussians() -> None:
-    random = np.random.default_rng(0)
-    one = random.normal(size=(4000, 3))
-    assert distance(one, one) == pytest.approx(0, abs=1e-9)
-    assert distance(one, one + np.array([2.0, 0.0, 0.0])) == pytest.approx(4.0)
-    assert distance(one, 3 * one) == pytest.approx(4 * one.var(0, ddof=1).sum() + 4 * (one.mean(0) ** 2).sum())
-    other = random.normal(size=(4000, 3)) @ random.normal(size=(3, 3))
-    assert distance(one, other) == pytest.approx(distance(other, one))
 
 
 def test_own_accuracy_and_distance_need_films(tmp_path: Path) -> None:

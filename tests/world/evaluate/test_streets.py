@@ -14,7 +14,7 @@ from tests.world.grid import BLOCK, SIDE, graph, town
 from world.dynamics.growth import Wish
 from world.dynamics.prefix_lm import save
 from world.evaluate import roadside, streets
-from world.evaluate.street_figures import EDGES, blocks, divergence, faults, values_of
+from world.evaluate.street_figures import blocks, faults, values_of
 from world.scene.arms import centre_line
 from world.scene.build import build
 from world.scene.graph import Junction, RoadGraph, Street
@@ -40,14 +40,6 @@ def test_a_bent_street_encloses_more() -> None:
     assert areas[0] == pytest.approx([1e4]) and areas[1][0] > 1.02e4
     tree = replace(straight, streets=straight.streets[:3])
     assert blocks(tree, [centre_line(tree, street) for street in tree.streets]) == []
-
-
-def test_divergence_is_between_equal_and_apart() -> None:
-    edges = EDGES["degree"]
-    assert divergence([1, 2, 3], [1, 2, 3], edges) == pytest.approx(0.0)
-    assert divergence([1, 1], [4, 4], edges) == pytest.approx(1.0)
-    assert 0 < divergence([1, 1, 4], [1, 4, 4], edges) < 1
-    assert math.isnan(divergence([], [1], edges))
 
 
 def test_a_whole_map_has_no_faults_and_streets_that_lie_on_each_other_have() -> None:

@@ -12,7 +12,7 @@ from world.dynamics.tables import tables
 from world.evaluate import scene_states
 from world.evaluate.token_loss import round_trip
 from world.evaluate.traffic import figures, table
-from world.evaluate.traffic_counts import Counts, counted, divergence, interval
+from world.evaluate.traffic_counts import Counts, counted, interval
 from world.scene.motion_tokens import LOSS
 from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.places import towns
@@ -71,10 +71,7 @@ def test_a_signal_that_is_run_at_red() -> None:
     assert counts([before, inside], other).crossings == 1
 
 
-def test_divergence_and_interval() -> None:
-    assert divergence([1.0, 2.0], [1.0, 2.0], 0.0, 4.0, 8) == pytest.approx(0.0, abs=1e-6)
-    assert divergence([0.0], [4.0], 0.0, 4.0, 8) == pytest.approx(1.0, abs=1e-3)
-    assert np.isnan(divergence([], [1.0], 0.0, 4.0, 8))
+def test_an_interval_holds_the_rate() -> None:
     parts = [Counts(minutes=10.0, contacts=n % 3) for n in range(12)]
     low, high = interval(parts, lambda one: one.contacts / one.minutes)
     assert 0.0 <= low < 0.1 < high < 0.2
