@@ -184,6 +184,7 @@ def gguf_file() -> Path:
 
 
 def cache_folder() -> Path:
+    """Where converted and merged models are kept: `lucidrive/brain` in $XDG_CACHE_HOME or ~/.cache. It may not be there yet."""
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucidrive" / "brain"
 
 

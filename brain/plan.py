@@ -84,16 +84,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """What is to be driven: one to MAX_STEPS steps, in the order written."""
+
     steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
+    """The answer to a sentence that cannot be driven; `reason` is one of REASONS."""
+
     reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
+    """The answer to a sentence that leaves something open; `slot`, one of SLOTS, is what to ask for."""
+
     slot: Slot
 
 

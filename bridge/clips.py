@@ -81,6 +81,7 @@ def sidecar(clip: Clip, size: tuple[int, int]) -> dict[str, Any]:
 
 
 def versions(parts: Iterable[str] = PARTS) -> dict[str, str]:
+    """Package -> version, of Python and of those `parts` that are installed."""
     found = {"python": platform.python_version()}
     for part in parts:
         try:

@@ -167,6 +167,7 @@ def refusing(out: Path) -> Iterator[None]:
 
 
 def reason(error: OSError | ValueError) -> str:
+    """Why the system refused and what to do about it, to follow a colon."""
     code, text = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
     return REASONS.get(code or 0) or f"the system refused ({(text or str(error)).lower()}): try another folder"
 

@@ -25,6 +25,8 @@ CORES_NEEDED = 2
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
+    """A GPU as nvidia-smi lists it. memory: with its unit, such as "143771 MiB"."""
+
     name: str
     memory: str
     usable: bool  # by the torch that is installed
@@ -68,6 +70,8 @@ class Ability:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
+    """What `examine` found."""
+
     machine: Machine
     checks: tuple[Check, ...]
     abilities: tuple[Ability, ...]
@@ -88,6 +92,7 @@ def examine() -> Diagnosis:
 
 
 def look_at_machine() -> Machine:
+    """Processor, memory, disk, GPUs, and the versions of Python and torch; what a measurement was made on."""
     cpuinfo = _cpuinfo()
     flags = cpuinfo.get("flags", cpuinfo.get("Features", "")).split()
     return Machine(
@@ -181,6 +186,7 @@ def check_packages() -> tuple[Check, ...]:
 
 
 def check_package(name: str, packages: tuple[str, ...], remedy: str, needed: bool = False) -> Check:
+    """Whether all of `packages` are installed: their versions, or which are missing. remedy: the command that installs them."""
     versions = {package: _version(package) for package in packages}
     missing = [package for package, found in versions.items() if found is None]
     present = ", ".join(f"{package} {found}" for package, found in versions.items() if found)
@@ -270,6 +276,7 @@ def abilities(checks: tuple[Check, ...]) -> tuple[Ability, ...]:
 
 
 def as_dict(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The diagnosis as plain values, for JSON."""
     return asdict(diagnosis)
 
 
@@ -298,6 +305,7 @@ def render(diagnosis: Diagnosis) -> RenderableType:
 
 
 def cache_folder() -> Path:
+    """The user's own: $XDG_CACHE_HOME, or ~/.cache. It may not be there yet."""
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 
 

@@ -27,6 +27,8 @@ from world.frame import Frame
 
 
 class Answer(Protocol):
+    """What is used of `brain.director.Reply`."""
+
     @property
     def utterance(self) -> Utterance: ...
 
@@ -83,16 +85,19 @@ def timeline(control: Control) -> Timeline:
 
 @lru_cache(maxsize=1)
 def load_brain() -> Brain:
+    """The shipped brain, loaded once a process, for all its environments."""
     from brain.director import Director
 
     return Director.load()
 
 
 def dream_env(**kwargs: Any) -> DreamEnv:
+    """The entry point of Dream-v0: a `DreamEnv` whose prompts the brain reads. kwargs: as `DreamEnv` takes them."""
     return DreamEnv(**{"director": Prompted(load_brain)} | kwargs)
 
 
 def dream_vector_env(**kwargs: Any) -> DreamVectorEnv:
+    """The entry point of many Dream-v0 stepped as one. kwargs: as `DreamVectorEnv` takes them."""
     return DreamVectorEnv(**{"director": Prompted(load_brain)} | kwargs)
 
 

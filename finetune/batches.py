@@ -58,6 +58,7 @@ class Batch:
 
 
 def example(tokenizer: Any, case: Case) -> Example:
+    """Tokens of a case: its prompt as the brain is given it, its plan, and the end of sequence."""
     prompt = prompt_tokens(tokenizer, case.text, case.context)
     plan = list(tokenizer(case.plan, add_special_tokens=False).input_ids)
     return Example([*prompt, *plan, tokenizer.eos_token_id], len(prompt))

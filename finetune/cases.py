@@ -45,6 +45,7 @@ def template(text: str) -> str:
 
 
 def language_of(text: str) -> str:
+    """Chinese ("zh") where a character is beyond U+2E80, else English ("en")."""
     return "zh" if any(c > "⺀" for c in text) else "en"
 
 

@@ -37,6 +37,7 @@ def measured_threshold(director: Director, cases: int = 200, note: Note | None =
 
 
 def write_threshold(adapter: Path, found: dict[str, Any]) -> None:
+    """Beside the adapter, where `Director.load` looks for it. found: as `measured_threshold` gives it."""
     (adapter / CONFIDENCE).write_text(json.dumps(found, indent=2) + "\n")
 
 

@@ -49,6 +49,7 @@ def fuzzed(count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
 
 
 def pieces(rng: random.Random, options: Iterable[str], joint: str, size: int) -> str:
+    """Options picked by chance, `joint` between them, until they are at least `size` characters."""
     chosen, options = [rng.choice(known := list(options))], known
     while len(joint.join(chosen)) < size:
         chosen.append(rng.choice(options))

@@ -201,6 +201,7 @@ class Pieces:
 
 @cache
 def parsed(line: str) -> Utterance:
+    """`parse_line`, remembered: the phrase book has few lines, and the generator asks for them over and over. PlanError."""
     return parse_line(line)
 
 

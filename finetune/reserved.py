@@ -18,6 +18,7 @@ FILE = Path(__file__).with_name("reserved.txt")
 
 
 def fingerprint(text: str) -> str:
+    """Ten hexadecimal digits of the SHA-256 of a text's template, the same for texts that differ in their slots alone."""
     return hashlib.sha256(template(text).encode()).hexdigest()[:10]
 
 
@@ -33,6 +34,7 @@ def is_reserved(text: str) -> bool:
 
 
 def main(paths: Iterable[str]) -> None:
+    """Writes reserved.txt anew from the texts of these TSV files. DataError where one has a bad line."""
     texts = {fingerprint(case.text) for path in paths for case in read_tsv(Path(path))}
     FILE.write_text("".join(f"{line}\n" for line in sorted(texts)), encoding="utf-8")
 

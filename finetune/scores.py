@@ -106,6 +106,7 @@ def whole_sets(cases: Sequence[Case], lines: Sequence[str], name: Callable[[Case
 
 
 def parsed(line: str) -> Utterance | None:
+    """What a line says; None where it is none of the plan language."""
     try:
         return parse_line(line)
     except PlanError:
@@ -119,4 +120,5 @@ def is_valid(line: str) -> bool:
 
 
 def mean(values: Sequence[bool]) -> float:
+    """The share that is true; 0 of none."""
     return sum(values) / len(values) if values else 0.0

@@ -88,6 +88,7 @@ def chatty(text: str, rng: random.Random) -> str:
 
 
 def wrong_character(text: str, rng: random.Random) -> str:
+    """One of the characters in WRONG_CHARACTERS, where there is one, replaced by what it is mistaken for."""
     places = [index for index, character in enumerate(text) if character in WRONG_CHARACTERS]
     if not places:
         return text

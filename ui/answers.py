@@ -43,6 +43,10 @@ def answered(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 async def look_at(visit: Visit, lane: int = 0, picture: bool = True) -> dict:
+    """State, notes and newest frame of the drive (lane 0) or of a future, as plain values.
+
+    What was commanded stands apart from what is estimated. picture: with the frame as a JPEG in base64. ApiError where there is no such future.
+    """
     view = view_of(visit, lane)
     frame = view.frame
     found: dict[str, Any] = state_fields(view) | {"notes": [told(note) for note in visit.drive.notes()]}
@@ -66,14 +70,17 @@ async def look_at(visit: Visit, lane: int = 0, picture: bool = True) -> dict:
 
 
 async def begin_at(visit: Visit, start: Start) -> None:
+    """Begins anew in a thread, since a place may have to be built first. LucidriveError where that cannot be."""
     await asyncio.to_thread(visit.drive.begin, start)
 
 
 def told(note: Note) -> dict[str, Any]:
+    """A note as plain values; of its choices the plan lines alone."""
     return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "lane": note.lane}
 
 
 def view_of(visit: Visit, lane: int) -> View:
+    """What is shown of the drive (lane 0) or of a future. ApiError where there is no such future."""
     if lane == 0:
         return visit.drive.view()
     futures = visit.drive.futures()
@@ -88,10 +95,12 @@ def newest(visit: Visit) -> View:
 
 
 def index_of(view: View) -> int:
+    """Number of the newest frame; -1 before the first."""
     return view.frame.index if view.frame is not None else -1
 
 
 async def until(true: Callable[[], bool], otherwise: str) -> None:
+    """Waits until `true` says so; ApiError with the sentence `otherwise` after PATIENCE seconds."""
     end = time.monotonic() + PATIENCE
     while not true():
         if time.monotonic() > end:
@@ -100,12 +109,14 @@ async def until(true: Callable[[], bool], otherwise: str) -> None:
 
 
 def lane_of(lane: int) -> int:
+    """The lane, checked: 0 or a future's number. ApiError."""
     if not 0 <= lane <= messages.FUTURES[1]:
         raise ApiError(f"Lanes are 0 to {messages.FUTURES[1]}, not {lane}.")
     return lane
 
 
 def seed_of(seed: int) -> int:
+    """The seed, checked: 0 to MAX_SEED. ApiError."""
     if not 0 <= seed <= messages.MAX_SEED:
         raise ApiError(f"The seed must be a whole number from 0 to {messages.MAX_SEED}.")
     return seed
@@ -119,6 +130,7 @@ def start_of(seed: int, scene: str, place: str) -> Start:
 
 
 def member(kind: Any, name: str) -> int:
+    """An enum's value by its name, in any case; ApiError, which lists the names, where there is none."""
     try:
         return int(kind[name.upper()])
     except KeyError as error:
@@ -127,6 +139,7 @@ def member(kind: Any, name: str) -> int:
 
 
 def bytes_of(file: str) -> bytes:
+    """A file out of its base64. ApiError for what is no base64, or more than PICTURES bytes."""
     if len(file) > PICTURES * 4 // 3 + 4:
         raise ApiError("A file may have 64 MiB at most.")
     try:
@@ -144,4 +157,5 @@ def pose_by(car: tuple[int, ...], ahead: float, left: float, up: float, yaw: flo
 
 
 def number_of(value: float) -> float | None:
+    """A number for JSON, with four decimals; None where it is not finite."""
     return round(value, 4) if math.isfinite(value) else None

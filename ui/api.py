@@ -50,6 +50,8 @@ def add_api(visits: Visits) -> None:
 
 
 class Calls:
+    """The endpoints: every public method is one, and its docstring is what an MCP client is told of it."""
+
     def __init__(self, visits: Visits) -> None:
         self.visits = visits
 

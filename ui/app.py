@@ -115,6 +115,8 @@ def check_serving(host: str, port: int, auth: str | None, mcp: bool) -> None:
 
 
 class AnnouncingServer(uvicorn.Server):
+    """Calls `ready` once its sockets take connections."""
+
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self.ready = ready
@@ -147,6 +149,7 @@ def bind(host: str, port: int, others: bool = False) -> socket.socket:
 
 
 def address(listening: socket.socket) -> str:
+    """URL of a listening socket; an IPv6 host stands in brackets."""
     host, port = listening.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

@@ -77,7 +77,7 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
-def setup(
+def setup(  # noqa: D103 (its docstring would be the program's help)
     _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version and leave."),
 ) -> None:
     quiet()

@@ -55,6 +55,8 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class Future:
+    """A branch beside the drive: what steps it, all that it has driven, and the memory that is lent to it."""
+
     session: Session
     history: History
     lease: Lease

@@ -51,6 +51,8 @@ class MessageError(LucidriveError):
 
 @dataclass(frozen=True, slots=True)
 class Say:
+    """A sentence that a person typed, for the drive (lane 0) or a future."""
+
     text: str
     lane: int = 0
 
@@ -80,6 +82,8 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
+    """The keys that are held now, of KEYS; empty: the driver takes over again."""
+
     held: frozenset[str]
     lane: int = 0
 
@@ -118,12 +122,14 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class KeepFuture:
+    """That future becomes the drive; the others end. Lane 0: the drive stays, all futures end."""
+
     lane: int
 
 
 @dataclass(frozen=True, slots=True)
 class DropFutures:
-    pass
+    """All futures end; the drive goes on alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +139,14 @@ class SaveAll:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
+    """The dream is to stand still, or to go on."""
+
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class StepOnce:
-    pass
+    """A dream that stands still is to go on by one frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +158,15 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
+    """A new dream in a start scene; None: in the seed's own."""
+
     seed: int
     scene: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    pass
+    """The last minute as a clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,4 +351,5 @@ def _byte(share: float) -> int:
 
 
 def encode_json(kind: str, /, **fields: Any) -> str:
+    """A message for the page, of that type and with these fields, on one line. ValueError for a number that is not finite."""
     return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -50,15 +50,18 @@ def build_page(visits: Visits, more: Tabs = ()) -> gr.Blocks:
 
 
 def drive_tab() -> None:
+    """The studio: icons, picture and panel; its modules do the rest."""
     drive = fragment("drive").replace("<!-- panel -->", fragment("panel")).replace("MAX_TEXT", str(MAX_TEXT))
     show(fragment("icons") + drive)
 
 
 def memory_tab() -> None:
+    """What the memory is used for; a module fills it from memory.json."""
     show(fragment("memory"))
 
 
 def about_tab() -> None:
+    """What lucidrive is, the cards of its driver and brain, and the versions of its parts."""
     show(fragment("about"))
     for title, card in (("Driver", FOLDER), ("Brain", ADAPTER)):
         if (card / "README.md").exists():
@@ -76,6 +79,7 @@ TABS: Tabs = (
 
 
 def show(markup: str) -> None:
+    """HTML as it is, within none of Gradio's styles and scripts."""
     gr.HTML(markup, js_on_load=None, apply_default_css=False)
 
 
@@ -91,5 +95,6 @@ def card_text(path: Path) -> str:
 
 
 def table(title: str, rows: dict[str, str]) -> str:
+    """HTML of a heading, which the page translates, and escaped rows of a name and a text."""
     cells = "".join(f"<tr><th scope='row'>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows.items())
     return f"<article class='about'><section><h2 data-t>{title}</h2><table>{cells}</table></section></article>"

@@ -48,10 +48,12 @@ class Around:
 
 
 def version_of(place: Place) -> int:
+    """A checksum of the place's name, how many lanes its map has, and how far it reaches."""
     return zlib.crc32(f"{place.name} {len(place.map.lanes)} {place.map.bounds}".encode())
 
 
 def streets_of(place: Place) -> Streets:
+    """The lines of a place, which the page draws once for each version."""
     return Streets(version_of(place), tuple(_lines(place.map)))
 
 

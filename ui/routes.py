@@ -28,6 +28,7 @@ LATEST = 600.0  # seconds into a film
 
 
 def add_routes(app: FastAPI, visits: Visits) -> None:
+    """Adds every address to the app: those that belong to no drive, then `add_drive_routes`."""
     app.mount(ASSETS, PageFiles(directory=STATIC))
 
     @app.websocket("/dream")
@@ -63,6 +64,8 @@ def add_routes(app: FastAPI, visits: Visits) -> None:
 
 
 def add_drive_routes(app: FastAPI, visits: Visits) -> None:
+    """Adds what is below /drives/TOKEN: a drive's past, streets and frames, and uploads that a drive begins with."""
+
     @app.get("/drives/{token}/past.json")
     async def past(token: str) -> Response:
         visit = visits.by_token.get(token)

@@ -89,4 +89,5 @@ def weather_name(weather: int) -> str:
 
 
 def time_words(time: int) -> str:
+    """`TimeOfDay` as shown on the picture; nothing for an unknown one."""
     return TimeOfDay(time).name.lower() if time in set(TimeOfDay) else ""

@@ -29,6 +29,8 @@ class Command(IntEnum):
 
 
 class Weather(IntEnum):
+    """What falls or hangs in the air, with its level: 1 light, 2 ordinary, 3 heavy."""
+
     CLEAR = 0
     RAIN_1 = 1
     RAIN_2 = 2
@@ -42,6 +44,8 @@ class Weather(IntEnum):
 
 
 class TimeOfDay(IntEnum):
+    """The time of day, which decides where the sun stands and whether lamps shine."""
+
     DAWN = 0
     DAY = 1
     DUSK = 2
@@ -49,6 +53,8 @@ class TimeOfDay(IntEnum):
 
 
 class Event(IntEnum):
+    """What happens to the car beside ordinary traffic. Where it comes from is a `Side`, how hard it is a level."""
+
     NONE = 0
     PED_CROSS = 1
     CYCLIST = 2

@@ -27,12 +27,16 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class DriverConfig:
+    """Shapes of a `Driver`."""
+
     hidden: int = 256  # of the readouts' trunk
     dim: int = 128
     speed_scale: float = 15.0  # m/s
 
 
 class Driver(nn.Module):
+    """A perceptron over the readouts' hidden state, command and speeds; it learns what to add to the pedals of `cruise`."""
+
     def __init__(self, config: DriverConfig) -> None:
         super().__init__()
         self.config = config

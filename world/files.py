@@ -152,6 +152,7 @@ def go_on(folder: Path | None, name: str, module: nn.Module) -> None:
 
 
 def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tensor]:
+    """Tensors of `name`.safetensors as stored, on the CPU. raw: the folder's config.json. WeightsError where the file is missing, damaged or another one."""
     path = folder / f"{name}.safetensors"
     if not path.exists():
         raise WeightsError(f"{path} is missing; copy it anew or train it with `lucidrive train`.")
@@ -166,15 +167,18 @@ def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tens
 
 
 def sha256(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def parameters(module: nn.Module) -> int:
+    """How many numbers the parameters of a module are; buffers do not count."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def to_device(modules: dict[str, nn.Module], device: str) -> dict[str, nn.Module]:
+    """The same modules, moved. WeightsError where the device cannot be used."""
     try:
         return {name: module.to(device) for name, module in modules.items()}
     except (RuntimeError, AssertionError) as error:
@@ -182,4 +186,5 @@ def to_device(modules: dict[str, nn.Module], device: str) -> dict[str, nn.Module
 
 
 def seeded(seed: int, device: str | torch.device) -> torch.Generator:
+    """A generator of one's own, on the device that its numbers are for."""
     return torch.Generator(device=device).manual_seed(seed)

@@ -53,6 +53,12 @@ DROPOUT = 0.25
 
 @dataclass(frozen=True, slots=True)
 class JudgeConfig:
+    """Shapes of a `Judge`.
+
+    height, width: of the pictures that it looks at, pixels; channels: of its stages of convolutions, each at half the size of the one before;
+    hidden: of the layer that sees the whole picture; features: D of `Sight.features`.
+    """
+
     height: int = 72
     width: int = 128
     channels: tuple[int, ...] = (24, 48, 96, 144)

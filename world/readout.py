@@ -24,6 +24,8 @@ CLASSES = {"weather": len(Weather), "time": len(TimeOfDay)}
 
 @dataclass(frozen=True, slots=True)
 class ReadoutConfig:
+    """Shapes of `ReadoutHeads`. tokens, channels: the tokenizer's, of a frame."""
+
     tokens: int = 48
     channels: int = 32
     dim: int = 128
@@ -33,6 +35,8 @@ class ReadoutConfig:
 
 
 class ReadoutHeads(nn.Module):
+    """A transformer over the latents of FRAMES frames, then a linear head each for SCALES, FLAGS and CLASSES."""
+
     def __init__(self, config: ReadoutConfig) -> None:
         super().__init__()
         self.config = c = config

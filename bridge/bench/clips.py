@@ -80,6 +80,7 @@ def _part(report: Report | None, number: int, count: int, name: str, fraction: f
 
 
 def request(lines: Sequence[str], seeds: int, seconds: float, retries: int = 0) -> Request:
+    """A run of clips of `seconds` s: every plan line under each seed from 0 to `seeds` - 1."""
     wanted = tuple((of_line(line), seed) for seed in range(seeds) for line in lines)
     return Request(wanted, seconds, SceneWorld().hashes, retries=retries)
 

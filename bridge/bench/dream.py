@@ -74,6 +74,7 @@ def bench_sessions(
 
 
 def started(model: AnyWorld, number: int, steps: int) -> list[AnyDream]:
+    """Dreams at their first frames, seeds from 0 on, in the model's scenes by turns."""
     dreams = [open_dream(model, seed, steps) for seed in range(number)]
     for dream in dreams:
         dream.start(scene=model.scenes[dream.seed % len(model.scenes)] if model.scenes else None)
@@ -103,10 +104,12 @@ def _by_driver(state: Any) -> Control:
 
 
 def seconds(call: Callable[[], Any]) -> float:
+    """Wall time of one call, s."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
 def median_seconds(call: Callable[[], Any], repeats: int) -> float:
+    """Median wall time of a call, s, over `repeats` calls that follow WARM uncounted ones."""
     return statistics.median([seconds(call) for _ in range(WARM + repeats)][WARM:])

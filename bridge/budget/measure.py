@@ -95,6 +95,7 @@ class Peaks:
 
 
 def store() -> Path:
+    """The folder of measurements in the user's cache, a file for each fingerprint. It may not be there yet."""
     return cache_folder() / "lucidrive" / "memory"
 
 

@@ -154,6 +154,7 @@ class Batch:
 
 
 def job_id(common: dict[str, Any], line: str, seed: int) -> str:
+    """16 hexadecimal digits that stand for all that a clip depends on. common: `Request.common`."""
     return _digest(json.dumps({**common, "line": line, "seed": seed}, sort_keys=True))[:16]
 
 

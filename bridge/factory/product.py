@@ -47,6 +47,7 @@ class Product:
 
 
 def verdict(request: Request, dreamt: Dreamt, scenario: Scenario, complete: bool) -> Verdict:
+    """Whether the clip shows its scenario, and the reasons why not; one that failed or is not `complete` never does."""
     found = dreamt.findings(request, scenario)
     why = reasons(found)
     if dreamt.failure or not complete:

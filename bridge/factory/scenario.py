@@ -131,6 +131,7 @@ def vary(scenario: Scenario, draw: float, other: float) -> Scenario:
 
 
 def parse_step(text: str) -> Step:
+    """The first step of a line that is known to be a plan."""
     plan = parse_line(text)
     assert isinstance(plan, Plan)
     return plan.steps[0]

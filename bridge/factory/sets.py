@@ -16,6 +16,8 @@ APART = 2.0  # m/s, or m aside: from then on two futures are told apart
 
 
 class Branch(Protocol):
+    """One future of a counterfactual set: what it is called, and its clip."""
+
     @property
     def branch(self) -> str: ...
     @property

@@ -12,6 +12,8 @@ from ui.console import print_table, progress, say
 
 
 class Shape(StrEnum):
+    """The shapes of `world.render.painter.PAINTERS`."""
+
     small = "small"
     embedded = "embedded"
     wide = "wide"

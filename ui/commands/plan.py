@@ -19,6 +19,8 @@ NO_PLAN = "refuse(offtopic)"  # the line of a row that could not be read
 
 
 class Where(StrEnum):
+    """Where the language model runs: in this process, or behind a vLLM server."""
+
     local = "local"
     vllm = "vllm"
 
@@ -95,6 +97,7 @@ def read_rows(path: Path) -> list[tuple[str, str]]:
 
 
 def as_fields(text: str, context: str, reply: Reply) -> dict[str, Any]:
+    """A reply with what was asked, as plain values for JSON."""
     from brain.plan import sentence
 
     return {

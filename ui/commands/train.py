@@ -16,18 +16,24 @@ if TYPE_CHECKING:
 
 
 class Split(StrEnum):
+    """Sets of towns that data come from; no town is in two of them."""
+
     train = "train"
     validation = "validation"
     test = "test"
 
 
 class Device(StrEnum):
+    """Where the path tracer runs; auto: on the GPU where there is one."""
+
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
 
 
 class Side(StrEnum):
+    """The side of the road that traffic keeps to; auto: as the map says."""
+
     auto = "auto"
     left = "left"
     right = "right"
@@ -165,6 +171,8 @@ def town(
 
 
 class Method(StrEnum):
+    """How the brain's LoRA is trained: on the base as it is, or on the base in 4 bits."""
+
     lora = "lora"
     qlora = "qlora"
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class Config(StrEnum):
+    """The names of `world.presets.PRESETS`."""
+
     embedded = "embedded"
     small = "small"
     wide = "wide"
@@ -25,6 +27,8 @@ class Config(StrEnum):
 
 
 class Precision(StrEnum):
+    """Numbers that a training computes in; auto: bf16 where the device is quicker with it."""
+
     auto = "auto"
     bf16 = "bf16"
     fp32 = "fp32"

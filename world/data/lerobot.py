@@ -83,6 +83,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Source:
+    """A dataset: its folder, its meta/info.json, and the features that pictures and actions are taken from."""
+
     root: Path
     info: dict[str, Any]
     camera: str

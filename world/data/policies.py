@@ -21,6 +21,8 @@ BURST_EVERY, BURST_SECONDS = 3.0, (0.5, 2.0)  # s between bursts of chance, s th
 
 
 class Policy(Protocol):
+    """Chooses the next action from what an environment shows."""
+
     def __call__(self, observation: Any) -> np.ndarray:
         """The action as the dataset has it: one number an input."""
         ...

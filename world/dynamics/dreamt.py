@@ -80,6 +80,7 @@ class GrowingPlace(Place):
 
 
 def is_dreamt(name: str) -> bool:
+    """Whether a place of that name, with or without its mark, is dreamt."""
     return name.partition(MARK)[0].split(":")[0] == DREAMT
 
 

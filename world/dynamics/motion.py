@@ -140,6 +140,7 @@ def move(t, seed, agent, accel, aim):
 
 @njit(cache=True)
 def lights_of(lanes, agent, dark):
+    """`Lights` of a vehicle: brakes, headlights where it is `dark`, its beacon as it was; an indicator to change lanes, in a turn and 35 m before."""
     lights = agent.lights & _BEACON
     if dark:
         lights |= _HEAD

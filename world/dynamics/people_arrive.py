@@ -92,6 +92,7 @@ def free_slot(agents):
 
 @njit(cache=True)
 def fill(t, seed, x, y, heading, agents, density):
+    """Puts people round our car as a drive begins, into free slots of agents [AGENTS], as many as the density and the pavements say."""
     _, metres = candidate(t, seed, 0, 0, x, y)
     missing = int(density * min(PER_DENSITY, metres / METRES_EACH) + 0.5)
     for attempt in range(8 * missing):

@@ -83,6 +83,7 @@ def _titled(picture: np.ndarray, title: str) -> np.ndarray:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Writes the sheets and prints their paths. SystemExit with a sentence where the arguments or the painter's weights are of no use."""
     if not 1 <= len(arguments) <= 2:
         raise SystemExit("Say where to: python -m world.evaluate.sheets OUT [PAINTER]")
     try:

@@ -90,6 +90,7 @@ class Faults:
 
 
 def faults(place: HDMap) -> Faults:
+    """Counts what is wrong with a map; lanes that lead into one another are no fault up to SEAM m apart."""
     lanes = place.lanes
     streets, links = np.flatnonzero(lanes["junction"] < 0), np.flatnonzero(lanes["junction"] >= 0)
     first, last = lanes["first"], lanes["first"] + lanes["count"] - 1

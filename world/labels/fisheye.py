@@ -85,6 +85,7 @@ class Sides:
 
 @lru_cache(maxsize=16)
 def sides(camera: Fisheye) -> Sides:
+    """The sides of the cube that the camera needs, as fine as it is where it is finest, at most 4,096 pixels; and where each pixel lies on them."""
     angles = np.linspace(1e-4, math.radians(LIMIT), 512)
     radii = camera.radius(angles)
     seen = angles <= camera.angle(np.array(math.hypot(camera.width, camera.height) / 2))

@@ -42,4 +42,5 @@ def band(line: np.ndarray, width: float) -> np.ndarray:
 
 
 def length(line: np.ndarray) -> float:
+    """Length of a line [N, 2], m."""
     return float(np.hypot(*np.diff(line, axis=0).T).sum())

@@ -68,6 +68,7 @@ def signals_near(state: SceneState, row: int = 0, reach: float = REACH) -> tuple
 
 
 def lane_of(place: HDMap, number: int) -> Lane:
+    """The map's lane of that number, with those that it comes from, leads to and lies beside."""
     row = place.lanes[number]
     first, count = int(row["first"]), int(row["count"])
     points = place.points[first : first + count]

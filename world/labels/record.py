@@ -97,6 +97,7 @@ def record(
 
 
 def ego_of(state: SceneState, row: int = 0) -> Ego:
+    """Our car in one drive of the batch."""
     ego = state.ego[row]
     real = {name: float(ego[name]) for name in ("x", "y", "heading", "speed", "yaw_rate", "steer", "accel")}
     return Ego(**real, command=int(ego["command"]), lights=int(ego["lights"]))

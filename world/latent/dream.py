@@ -331,6 +331,7 @@ def read(model: WorldModel, hidden_BD: Tensor) -> list[Readout]:
 
 
 def fallen_apart(part: str) -> DataError:
+    """The error for a `part` of the world that gave numbers that are not finite."""
     return DataError(
         f"The dream fell apart in its {part} (numbers that are not finite); go back to the last good frame or reset it."
     )
@@ -355,6 +356,7 @@ def told(inputs: Inputs, control: Control, motion: Motion) -> tuple[float, ...]:
 
 
 def check(frames: np.ndarray) -> np.ndarray:
+    """The last FRAMES pictures, or all where they are fewer. DataError where they are not uint8 [T, H, W, 3], T at least 1."""
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
         raise DataError(f"Start frames must be uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}.")
     return frames[-FRAMES:]

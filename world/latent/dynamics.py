@@ -34,6 +34,8 @@ LIMIT = 6.0  # 99.9% of true frames' latents lie within; a dream that leaves the
 
 @dataclass(frozen=True, slots=True)
 class DynamicsConfig:
+    """Shapes of a `Dynamics`. tokens, channels: the tokenizer's, of a frame."""
+
     tokens: int = 48
     channels: int = 32
     dim: int = 256
@@ -70,6 +72,8 @@ class Condition:
 
 
 class Dynamics(nn.Module):
+    """A transformer over the tokens of a frame, with causal attention over time in between; control and noise level come in as FiLM."""
+
     motion_scale: Tensor
     motion_middle: Tensor
 

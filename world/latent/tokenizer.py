@@ -18,6 +18,8 @@ from world.latent.blocks import Block
 
 @dataclass(frozen=True, slots=True)
 class TokenizerConfig:
+    """Shapes of a `Tokenizer`. ValueError where a picture is no whole number of patches."""
+
     height: int = 72  # pixels
     width: int = 128
     patch_height: int = 12

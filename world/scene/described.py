@@ -93,6 +93,7 @@ def describe(text: str) -> Described:
 
 
 def not_understood(phrases: list[str]) -> DataError:
+    """The error for phrases that say neither streets nor weather nor time: it names them, and what can be said."""
     said = ", ".join(f"'{phrase[:40]}'" for phrase in phrases)
     return DataError(f"Not understood: {said}; {SAYABLE}; or name one, such as town:7.")
 

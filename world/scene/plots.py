@@ -67,6 +67,7 @@ class _House:
 
 
 def between(low: float, high: float, share: float) -> float:
+    """The number that lies that share (0 to 1) of the way from `low` to `high`."""
     return low + share * (high - low)
 
 

@@ -62,6 +62,7 @@ def apart(props: list[plots.Prop]) -> list[plots.Prop]:
 
 
 def table(props: list[plots.Prop]) -> np.ndarray:
+    """PROP [N], by street, kind and box, so that it does not depend on the order given."""
     rows = [
         (p.kind, p.box[0], p.box[1], p.z, p.box[2], *p.box[3:], p.height, p.look, p.floors, p.street, p.signal)
         for p in sorted(props, key=lambda p: (p.street, p.kind, p.box))

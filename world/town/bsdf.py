@@ -71,4 +71,5 @@ def bitmap(mi: Any, pixels: np.ndarray) -> Any:
 
 
 def rgb(value: Sequence[float] | np.ndarray) -> dict[str, Any]:
+    """A linear colour as Mitsuba's dictionary."""
     return {"type": "rgb", "value": [float(one) for one in value]}

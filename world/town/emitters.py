@@ -49,6 +49,7 @@ def _look_round(out, radiance, ground):
 
 
 def sun(light: Light) -> dict[str, Any]:
+    """Parallel light from the sun, with its irradiance."""
     return {
         "type": "directional",
         "sampling_weight": 0.7,

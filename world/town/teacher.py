@@ -142,6 +142,7 @@ def teach(
 
 
 def path_of(folder: Path, number: int) -> Path:
+    """The file of the lesson with that number; it may not be there."""
     return folder / f"{number:06d}.npz"
 
 

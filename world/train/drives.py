@@ -194,6 +194,7 @@ def _cached_images(dataset: DriveDataset, size: tuple[int, int], cache: Path, no
 
 
 def save_array(path: Path, array: np.ndarray) -> None:
+    """Writes a .npy file aside and renames it, so that a killed run leaves no half one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".tmp.npy")
     np.save(aside, array)
@@ -201,6 +202,7 @@ def save_array(path: Path, array: np.ndarray) -> None:
 
 
 def fingerprint(dataset: DriveDataset, extra: str) -> str:
+    """Twelve hexadecimal digits that stand for how many frames there are, names and sizes of the videos, and `extra`."""
     videos = [
         (str(path.relative_to(dataset.root)), path.stat().st_size)
         for path in sorted(dataset.root.glob("videos/*/*/*.mp4"))

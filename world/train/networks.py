@@ -39,6 +39,7 @@ class Lesson:
 
 
 def network_of(character: Character, graph: RoadGraph) -> Network:
+    """Prepares a graph for lessons: centre lines, the streets of each junction, and which junctions are inner ones."""
     lines = [centre_line(graph, street) for street in graph.streets]
     whole = Surroundings.of(graph, frozenset(range(len(graph.junctions))), lines)
     at: list[list[int]] = [[] for _ in graph.junctions]

@@ -71,6 +71,7 @@ class Capture:
 
 
 def holds_captures(folder: Path) -> bool:
+    """Whether it is a folder of pictures with scenes, not of the path tracer's lessons."""
     return (folder / FILE).exists()
 
 

@@ -46,6 +46,8 @@ class Group:
 
 
 class Pool:
+    """Holds GROUPS groups of DREAMS dreams: a step takes the next group a frame on. The critic learns beside them."""
+
     def __init__(
         self,
         tokenizer: Tokenizer,

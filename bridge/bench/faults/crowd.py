@@ -68,6 +68,7 @@ def measure(clients: int, tabs: int, world: Path | None) -> Found:
 
 
 def found(visitors: list[Visitor], tabs: int) -> Found:
+    """A row of the table. Met where at most `tabs` were let in, the rest told that it is full (99% within REFUSED s), and nobody cut off."""
     inside = sum(visitor.inside for visitor in visitors)
     cut = sum(visitor.waited is None for visitor in visitors)
     waits = sorted(one.waited for one in visitors if not one.inside and one.waited is not None)

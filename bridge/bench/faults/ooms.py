@@ -136,6 +136,7 @@ class Drive:
 
 
 def hungry(model: SceneWorld, device: FakeDevice, seed: int) -> HungryDream:
+    """A dream without pictures whose allocations `device` counts, and refuses where it is told to."""
     dream = HungryDream(model, seed, steps=0)  # its pictures are not what is tried
     dream.device = device
     return dream

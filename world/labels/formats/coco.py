@@ -19,6 +19,8 @@ CATEGORIES = [kind for kind in Kind if kind is not Kind.NONE and kind < Kind.HOU
 
 
 class Coco(Writer):
+    """The format `coco`. Images and boxes grow in files of their own, which `close` joins to instances.json."""
+
     bytes_a_pixel = 4.0
     package, wants = "pycocotools", "COCO's masks"
 

@@ -14,10 +14,12 @@ NANOSECONDS = 10**9
 
 
 def record(**properties: Any) -> dict[str, Any]:
+    """The schema of an object with these properties."""
     return {"type": "object", "properties": properties}
 
 
 def several(items: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a list."""
     return {"type": "array", "items": items}
 
 
@@ -82,6 +84,7 @@ LINE_STRIP, LINE_LOOP = 0, 2  # of a LINE; of an OUTLINE
 
 
 def stamp(nanoseconds: int) -> dict[str, int]:
+    """Nanoseconds as TIME has them."""
     return {"sec": nanoseconds // NANOSECONDS, "nsec": nanoseconds % NANOSECONDS}
 
 
@@ -92,14 +95,17 @@ def image(nanoseconds: int, frame: str, data: bytes, kind: str) -> dict[str, Any
 
 
 def vector(values: Sequence[float]) -> dict[str, float]:
+    """Three numbers as VECTOR has them."""
     return dict(zip("xyz", map(float, values), strict=True))
 
 
 def quaternion(wxyz: Sequence[float]) -> dict[str, float]:
+    """A rotation (w, x, y, z) as QUATERNION has it."""
     return dict(zip("wxyz", map(float, wxyz), strict=True))
 
 
 def colour(red: float, green: float, blue: float, alpha: float = 1.0) -> dict[str, float]:
+    """Shares from 0 to 1 as COLOUR has them."""
     return {"r": red, "g": green, "b": blue, "a": alpha}
 
 

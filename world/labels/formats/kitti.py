@@ -36,6 +36,8 @@ OCCLUDED = (0.8, 0.4)  # shares visible from which on it is 0 and 1; 2 below
 
 
 class Kitti(Writer):
+    """The format `kitti`. Frames of all drives are numbered through."""
+
     bytes_a_pixel = 8.0
 
     @classmethod

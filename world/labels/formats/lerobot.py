@@ -42,6 +42,8 @@ def _several(names: tuple[str, ...]) -> Column:
 
 
 class LeRobot(Writer):
+    """The format `lerobot`. An episode is written as its drive ends; statistics and metadata as all are there."""
+
     bytes_a_pixel = 20.0
 
     @classmethod

@@ -38,6 +38,8 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {  # by the end of a topic
 
 
 class Mcap(Writer):
+    """The format `mcap`. Every drive is a file that is whole when the drive ends."""
+
     bytes_a_pixel = 7.0
     package, wants = "mcap", "MCAP files"
 

@@ -55,6 +55,8 @@ VISIBILITY = {"1": (0.0, "v0-40"), "2": (0.4, "v40-60"), "3": (0.6, "v60-80"), "
 
 
 class NuScenes(Writer):
+    """The format `nuscenes`. Tables grow on the disk; a drive's annotations are written as it ends, since they name the ones before and after."""
+
     @classmethod
     def check(cls, cameras: CameraSet) -> None:
         if any(isinstance(camera, Fisheye) for camera in cameras.cameras.values()):

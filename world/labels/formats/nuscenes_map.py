@@ -44,6 +44,7 @@ def origin(place: Place) -> np.ndarray:
 
 
 def extent(place: Place) -> tuple[float, float]:
+    """Width and height of the map's canvas, m: the place with EDGE on all sides."""
     west, south, east, north = place.map.bounds
     return east - west + 2 * EDGE, north - south + 2 * EDGE
 

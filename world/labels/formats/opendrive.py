@@ -26,6 +26,8 @@ LIGHT = "1000001"  # OpenDRIVE's type of a traffic light of three colours
 
 
 class OpenDrive(Writer):
+    """The format `opendrive`. A road network for each place, written when the first drive in it begins."""
+
     package, wants = "scenariogeneration", "OpenDRIVE and OpenSCENARIO"
     draws, bytes_a_pixel = False, 0.1
 
@@ -39,10 +41,12 @@ class OpenDrive(Writer):
 
 
 def file_of(place: Place) -> str:
+    """The name of a place's file: its own, with a dash for every other sign than letters, digits, - and _."""
     return "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in place.name) + ".xodr"
 
 
 def write(place: Place, path: Path) -> None:
+    """Writes the whole map of a place as one .xodr file."""
     from scenariogeneration import xodr
 
     out, map_ = xodr.OpenDrive(place.name, revMinor="7"), place.map

@@ -37,6 +37,8 @@ Path = list[tuple[float, tuple[float, float, float]]]  # seconds; x, y, heading 
 
 
 class OpenScenario(OpenDrive):
+    """The format `openscenario`. A drive's scenario is written as it ends; its road network is there from its beginning."""
+
     def begin(self, drive: Drive) -> None:
         super().begin(drive)
         self._drive = drive

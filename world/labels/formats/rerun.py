@@ -33,6 +33,8 @@ SHADES = {  # Cityscapes' palette
 
 
 class Rerun(Writer):
+    """The format `rerun`. Every drive is a recording; a fisheye's pictures come without a camera, since Rerun has no such lens."""
+
     bytes_a_pixel = 8.0
     package, wants = "rerun", "Rerun's recordings"
 

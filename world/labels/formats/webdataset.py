@@ -18,6 +18,8 @@ EACH = 512  # pictures a shard
 
 
 class WebDataset(Writer):
+    """The format `webdataset`. A tar file for every EACH pictures, whatever drives and cameras they are of."""
+
     bytes_a_pixel = 20.0
 
     def begin(self, drive: Drive) -> None:
@@ -66,6 +68,7 @@ def files(seen: Seen) -> dict[str, bytes]:
 
 
 def npy(array: np.ndarray, kind: type) -> bytes:
+    """The bytes of a .npy file of that type."""
     buffer = io.BytesIO()
     np.save(buffer, array.astype(kind), allow_pickle=False)
     return buffer.getvalue()

@@ -93,6 +93,7 @@ class Rows:
 
 
 def dumps(value: Any) -> str:
+    """JSON of one line, with NumPy's values as plain ones and numbers of arrays to four decimals. ValueError for one that is not finite."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
 
 
@@ -105,6 +106,7 @@ def _plain(value: Any) -> Any:
 
 
 def jpeg(picture: np.ndarray) -> bytes:
+    """JPEG of a picture uint8 [H, W, 3], without chroma subsampling."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
     return buffer.getvalue()
