@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from ui import messages
-from ui.drive import Note, Start, View
+from ui.drive import NO_FUTURE, Note, Start, View
 from ui.limits import PICTURES
 from ui.stream import state_fields
 from ui.visits import Visit
@@ -85,7 +85,7 @@ def view_of(visit: Visit, lane: int) -> View:
         return visit.drive.view()
     futures = visit.drive.futures()
     if not 1 <= lane <= len(futures):
-        raise ApiError("There is no such future; fork the drive first.")
+        raise ApiError(NO_FUTURE)
     return futures[lane - 1]
 
 
@@ -141,7 +141,7 @@ def member(kind: Any, name: str) -> int:
 def bytes_of(file: str) -> bytes:
     """A file out of its base64. ApiError for what is no base64, or more than PICTURES bytes."""
     if len(file) > PICTURES * 4 // 3 + 4:
-        raise ApiError("A file may have 64 MiB at most.")
+        raise ApiError(f"A file may have {PICTURES >> 20} MiB at most.")
     try:
         return base64.b64decode(file, validate=True)
     except (binascii.Error, ValueError) as error:

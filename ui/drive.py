@@ -15,6 +15,8 @@ from ui.road_map import Around, Streets
 from world.frame import Frame
 from world.render.camera import Pose, Rig
 
+NO_FUTURE = "There is no such future; fork the drive first."
+
 
 @dataclass(frozen=True, slots=True)
 class Chip:

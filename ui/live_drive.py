@@ -23,7 +23,7 @@ from bridge.recording import Recorder
 from bridge.session import ACCOMPANIED, Session, stem
 from bridge.snapshot import Beginning
 from bridge.state import SUFFIX, pack, unpack
-from ui.drive import Chip, Note, Saved, Start, View
+from ui.drive import NO_FUTURE, Chip, Note, Saved, Start, View
 from ui.places import offered
 from ui.road_map import Around, Streets, around, streets_of
 from ui.words import NAMES, line_words, step_words
@@ -38,7 +38,6 @@ READ_WAIT = 60.0  # the same for a sentence to be read
 BEGIN_WAIT = 60.0  # the same for a beginning: a place is built first
 LEFT = "The host has left; their car drives on by itself, and the dream goes on for a while."
 BACK = "The host is back."
-NO_FUTURE = "There is no such future; fork the drive first."
 
 
 @dataclass(frozen=True, slots=True)
