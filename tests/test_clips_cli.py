@@ -154,7 +154,7 @@ def test_the_same_command_again_goes_on_after_a_kill(tmp_path: Path, how: signal
     out, other = tmp_path / "out", tmp_path / "other"
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in a shell's background is born deaf to Ctrl-C
     first = subprocess.Popen(command(out), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heed)
-    while not list(out.glob("*/*.mp4")):
+    while not any(film.with_suffix(".json").exists() for film in out.glob("*/*.mp4")):  # one that is whole
         assert first.poll() is None, first.communicate()
         time.sleep(0.02)
     first.send_signal(how)
