@@ -52,7 +52,7 @@ WINDOW = 60.0  # s on from a moment of SUMO's
 class Sizes:
     """minutes of driving a drive (there are `drives` a seed), seeds; drives of each thing that befalls; cases of each event; forks; futures' moments.
 
-    windows: whether it also drives on from SUMO's moments.
+    Drives of more than WINDOW also go on from SUMO's moments.
     """
 
     drives: int = 10
@@ -62,7 +62,6 @@ class Sizes:
     events: int = 20
     forks: int = 20
     moments: int = 60
-    windows: bool = True
 
 
 def evaluate_traffic(
@@ -118,7 +117,7 @@ def evaluate_traffic(
                 mine["futures"] = counterfactual(seed, sizes.forks, traffic=mind, split=split)
             if recordings and sizes.moments:
                 mine["ade"] = min_ade(recordings, mind, sizes.moments)
-            if recordings and sizes.windows:
+            if recordings and len(recordings[0].agents) > WINDOW * FPS:
                 note(begin + 0.22, f"{who}: on from SUMO's moments")
                 mine["windows"] = windows(zip(names, recordings, strict=False), mind)
             if who != "without guard":
