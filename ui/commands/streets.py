@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,16 @@ def train_streets(
     minutes: Minutes = 60.0,
     networks: Annotated[int, typer.Option(min=1, help="Networks to learn from, made by netgenerate.")] = 3000,
     held: Held = 200,
+    maps: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--map",
+            exists=True,
+            dir_okay=False,
+            help="A file of real streets to learn from besides: .osm, .osm.pbf, .net.xml.",
+        ),
+    ] = None,
+    begin: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Weights to go on from.")] = None,
     data: Data = None,
     workers: Workers = 2,
     device: Device = "cpu",
@@ -41,8 +52,9 @@ def train_streets(
     step_seconds: StepSeconds = None,
 ) -> None:
     """The network that dreams which streets come next: from networks that netgenerate makes (extra `sim`), and training towns."""
-    from world.train.streets import train_streets as train
+    from world.train.streets import train_streets
 
+    train = partial(train_streets, maps=maps or (), begin=begin)
     _train("streets", train, out, minutes, networks, held, data, workers, device, seed, step_seconds)
 
 

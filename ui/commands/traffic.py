@@ -31,7 +31,9 @@ def train(
     batch: Annotated[int, typer.Option(min=4, help="Decisions a step.")] = 768,
     begin: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="Weights to go on from; people then stay as they are."),
+        typer.Option(
+            exists=True, file_okay=False, help="Weights to go on from; people then learn from their own drives alone."
+        ),
     ] = None,
     workers: Workers = 2,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...: where the networks are trained.")] = "cpu",
@@ -43,7 +45,7 @@ def train(
 
     recipe = Recipe(drives, seconds, sumo, sumo_seconds, rounds, own_drives, held, batch)
     if begin is not None:
-        recipe = replace(recipe, shares=(0.6, 0.0), begin=begin)
+        recipe = replace(recipe, shares=(0.4, 0.0), begin=begin)
     with progress("train traffic") as report:
         made = train_traffic(
             out, minutes, recipe=recipe, compute=Compute(device), seed=seed, workers=workers, report=report

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numba.typed import List
 
-from world.controls import Event
+from world.controls import DT, Event
 from world.dynamics.car import move_car, touch
 from world.dynamics.people import people_step
 from world.dynamics.roles.moves import BEGINS
@@ -71,7 +71,9 @@ def _rows(
 
 @njit(cache=True, nogil=True)
 def _row(t, row, seed, clock, wheel, words, dark, density, reckless, before, event, ego, agents, staged):
-    move_car(t, seed[row], before[row], ego[row], wheel[row, 0], wheel[row, 1], words[row, 0], dark[row])
+    move_car(
+        t, seed[row], before[row], ego[row], wheel[row, 0], wheel[row, 1], words[row, 0], dark[row], DT * clock[row]
+    )
     others, car = agents[row], ego[row]
     vehicles_step(t, seed[row], clock[row], car, others, dark[row], density[row], reckless[row])
     people_step(t, seed[row], clock[row], car, others, density[row])

@@ -6,20 +6,24 @@ import math
 
 from numba import njit
 
-from world.controls import DT
+from world.controls import DT, Command
 from world.dynamics.path import follow, navigate
-from world.kinematics import EGO_LENGTH, EGO_WIDTH, advanced
+from world.dynamics.right_of_way import AT_LINE, UNDER_WAY
+from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, advanced
 from world.scene.facts import CENTRE, touching
 from world.scene.objects import Lights
+from world.scene.query import GREEN, signal_colour
 from world.scene.state import WAITED
 
 BRAKING = -0.06  # accel below which the brake lights shine
+LETS_PASS = 24.0  # s of waiting after which who did not go is no longer let in, for a while
+_STOP = int(Command.STOP)
 _BRAKE, _HEAD = int(Lights.BRAKE), int(Lights.HEAD)
 
 
 @njit(cache=True)
-def move_car(t, seed, before, ego, steer, accel, command, dark):
-    """Our car a step on, in place. before, ego: EGO records, the first as the car was; dark: headlights on."""
+def move_car(t, seed, before, ego, steer, accel, command, dark, seconds):
+    """Our car a step on, in place. before, ego: EGO records, the first as the car was; dark: headlights on; seconds: since the start."""
     had = before.speed
     speed, rate = advanced(had, steer, accel, DT)
     way = 0.5 * (had + speed) * DT
@@ -33,9 +37,28 @@ def move_car(t, seed, before, ego, steer, accel, command, dark):
     onward, goal, stage = navigate(t.lanes, t.points, t.successors, before, command, seed)
     ego.next, ego.goal, ego.memory[0] = onward, goal, stage
     ego.command = command
-    ego.memory[WAITED] = before.memory[WAITED] + DT if speed < 0.3 else 0.0
+    ego.memory[WAITED] = _waited(t, before, speed, seconds)
     follow(t.lanes, t.points, t.successors, t.point_lane, ego, seed)
     ego.lights = (_BRAKE if accel < BRAKING or speed < 0.05 else 0) | (_HEAD if dark else 0)
+
+
+@njit(cache=True)
+def _waited(t, before, speed, seconds):
+    """s that our car has waited for others at its line or inside a junction, as vehicles count it; after LETS_PASS they begin anew."""
+    waited, onward = before.memory[WAITED], before.next
+    if before.lane < 0 or speed > UNDER_WAY or waited > LETS_PASS or before.command == _STOP:
+        return 0.0
+    lane = t.lanes[before.lane]
+    if lane.junction < 0:
+        if onward < 0 or t.lanes[onward].source != before.lane:
+            return 0.0
+        signal = t.lanes[onward].signal
+        if signal >= 0 and signal_colour(t.signals, signal, seconds) != GREEN:
+            return 0.0
+        first = t.stop_line[before.lane] - before.s - REAR_AXLE_TO_FRONT < AT_LINE
+    else:
+        first = True
+    return waited + DT if speed < 0.3 and (first or waited > 0.0) else waited
 
 
 @njit(cache=True)

@@ -15,6 +15,7 @@ from world.dynamics.idm import HARDEST, safe
 from world.dynamics.motion import POINTS, trace
 from world.dynamics.right_of_way import FREE, STOPS, limits
 from world.dynamics.vehicles import SAFE, leaders, reach_of
+from world.scene.query import on_lane
 
 FASTEST = 1.25  # times the limit: what is looked along is too short for more
 HARD = 7.0  # m/s2: what a line could still be kept with; beyond it the guard lets a vehicle through
@@ -53,7 +54,7 @@ def lane_is_free(lanes, agents, i, to):
     s = me.s * lanes[to].length / max(lanes[me.lane].length, 1.0)
     for k in range(len(agents)):
         a = agents[k]
-        if k == i or a.kind == 0 or (a.lane != to and a.goal != to):
+        if k == i or on_lane(a) < 0 or (a.lane != to and a.goal != to):
             continue
         along = a.s if a.lane == to else a.s * lanes[to].length / max(lanes[a.lane].length, 1.0)
         gap = abs(along - s) - 0.5 * (me.length + a.length)

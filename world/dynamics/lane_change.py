@@ -5,6 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from world.dynamics.idm import follow, free_road
+from world.scene.query import on_lane
 
 POLITENESS, THRESHOLD, KEEP_RIGHT = 0.3, 0.35, 0.15  # m/s2
 SAFE = 2.5  # m/s2: the most that a change may make the follower brake
@@ -23,12 +24,12 @@ def neighbours(lanes, agents, changing, i, lane, s):
     half = 0.5 * agents[i].length
     for k in range(len(agents)):
         a = agents[k]
-        if k == i or a.kind == 0:
+        if k == i or on_lane(a) < 0:
             continue
         there = a.s
         if a.lane != lane:
-            if a.lane < 0 or (a.goal != lane and changing[k] != lane):
-                if a.lane >= 0 and lanes[a.lane].junction >= 0 and lanes[a.lane].target == lane:
+            if a.goal != lane and changing[k] != lane:
+                if lanes[a.lane].junction >= 0 and lanes[a.lane].target == lane:
                     there = a.s - lanes[a.lane].length
                 else:
                     continue

@@ -87,7 +87,7 @@ def _own(
         own[4 + me.kind - _CAR] = 1.0
     else:
         own[9] = 1.0
-    own[10], own[11] = me.left / 3, min(2.0, me.memory[WAIT] / 10) if not played else 0.0
+    own[10], own[11] = me.left / 3, min(2.0, abs(me.memory[WAIT]) / 10) if not played else 0.0
     if not played:
         own[12] = me.memory[SPEED_LEFT]
         own[13] = (aim_of(t, me) - me.left) / 3

@@ -24,6 +24,7 @@ from world.scene.random import uniform
 QUICKER, SIDEWAYS, TURNING = 1.6, 0.7, 5.0  # m/s2, m/s, rad/s
 DECIDES = 6.0  # m before the end of a walk at which the next one is chosen
 SECONDS_FREE = 3.5  # until a vehicle may be on an unsignalled crossing
+IN_THE_WAY = 0.8  # m from the middle of a crossing within which the front of a vehicle that stands is not walked past
 ROLE_MODES = 100  # from this mode on a role moves its agent
 _NEXT = 307  # purpose of random numbers
 _PERSON, _CHILD = int(Kind.PERSON), int(Kind.CHILD)
@@ -116,7 +117,7 @@ def _threatens(x0, y0, ux, uy, long, x, y, heading, speed, length):
         if -0.5 < along < long + 0.5 and aside < 2.0 + 0.25 * speed * SECONDS_FREE / 7.0 + (
             0.5 * length if moment == 0 else 0.0
         ):
-            return moment > 0 or speed > 0.3 or aside < 2.0
+            return moment > 0 or speed > 0.3 or aside < IN_THE_WAY
     return False
 
 
@@ -217,16 +218,46 @@ def _walk(t, seed, agents, i, a, seconds, x, y, heading, speed):
     """Somebody a step on, from what the record `agents` of before says."""
     if not prepare(t, seed, a):
         return
+    want, slide, waits = _intent(t, agents, i, a, seconds, x, y, heading, speed)
+    a.timer = a.timer + DT if waits else (0.1 if want == 0.0 else 0.0)
+    go(t, a, want, slide, waits)
+
+
+@njit(cache=True)
+def _intent(t, agents, i, a, seconds, x, y, heading, speed):
+    """(m/s, m/s to the left of its walk, whether it waits at a kerb) that somebody wants."""
     want = a.wish * (1.15 if t.walks[a.lane].kind == CROSSING_WALK else 1.0)
     waits = held_at_kerb(t, agents, a, seconds, x, y, heading, speed)
-    if waits:
-        want = 0.0
-    a.timer = a.timer + DT if waits else 0.0
     slide, share = asides(agents, i, a, a.memory[WAY], x, y, heading)
-    want *= share
-    if want == 0.0 and not waits:
-        a.timer = 0.1
-    go(t, a, want, slide if slide != 0.0 else towards_place(t, a), waits)
+    return 0.0 if waits else share * want, slide if slide != 0.0 else towards_place(t, a), waits
+
+
+@njit(cache=True)
+def all_walking(t, seed, seen, seconds, wants, slides):
+    """What the rules would have everybody on foot want: m/s, m/s to the left of its walk; [AGENTS] each, NaN for others.
+
+    seen: AGENT [AGENTS + 1], our car as the last; not changed.
+    """
+    agents, car = seen[: len(seen) - 1], seen[len(seen) - 1]
+    chosen = agents.copy()
+    wants[:], slides[:] = np.nan, np.nan
+    for i in range(len(agents)):
+        if is_person(agents[i]) and len(t.walks) > 0 and prepare(t, seed, chosen[i]):
+            wants[i], slides[i], _ = _intent(
+                t, agents, i, chosen[i], seconds, car.x, car.y, car.heading, car.speed
+            )  # fmt: skip
+
+
+@njit(cache=True)
+def changed_pace(speed, want, seconds):
+    """m/s of somebody who wants another pace, so many seconds later."""
+    return max(0.0, speed + max(-2.5 * QUICKER * seconds, min(QUICKER * seconds, want - speed)))
+
+
+@njit(cache=True)
+def changed_slide(slide, want, steps):
+    """m/s to the left of somebody who wants another, so many steps later."""
+    return slide + max(-0.25 * steps, min(0.25 * steps, want - slide))
 
 
 @njit(cache=True)
@@ -235,14 +266,13 @@ def go(t, a, want, slide, waits):
     way, rest = a.memory[WAY], rest_of(t, a)
     room = max(0.0, 0.5 * t.walks[a.lane].width - 0.35)
     before = a.speed
-    a.speed += max(-2.5 * DT * QUICKER, min(DT * QUICKER, want - a.speed))
-    a.speed = max(0.0, a.speed)
+    a.speed = changed_pace(a.speed, want, DT)
     a.accel = (a.speed - before) / DT
     if waits and rest < 0.3:
         a.speed = 0.0
     if a.speed < 0.05 and waits:
         slide = 0.0
-    a.memory[SLIDE] += max(-0.25, min(0.25, slide - a.memory[SLIDE]))
+    a.memory[SLIDE] = changed_slide(a.memory[SLIDE], slide, 1)
     limit = room if abs(a.left) <= room else abs(a.left)
     a.left = max(-limit, min(limit, a.left + a.memory[SLIDE] * DT))
     a.s += way * a.speed * DT

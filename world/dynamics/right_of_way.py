@@ -11,29 +11,32 @@ from numba import njit
 
 from world.scene.hd_map import LEFT
 from world.scene.objects import Kind
-from world.scene.query import GREEN, RED, pose, signal_colour
+from world.scene.query import GREEN, RED, on_lane, pose, signal_colour
 from world.scene.random import uniform
 
 FREE = 1e9
 COMMITTED = 0.7  # m past the stop line from which a vehicle no longer stops for a signal
 MARGIN = 1.0  # s between two that cross
-PATIENCE = 4.0  # s of waiting after which the order of waiting counts, not the table
+PATIENCE = 4.0  # s of waiting after which the order of waiting counts, not the table alone
+PREFERRED = 8.0  # s of waiting that the table's preference then counts as
 COURTESY = 12.0  # s of waiting after which somebody is let in
 UNDER_WAY = 4.0  # m/s from which a vehicle has stopped waiting
 RUN_UP, TURNING = 1.6, 6.5  # m/s2, m/s: how a junction is crossed
 _PERSON, _CHILD = int(Kind.PERSON), int(Kind.CHILD)
 AT_LINE = 3.0  # m before its stop line within which a vehicle is the first in its queue
-NOBODY, OTHERS, RED_LIGHT = range(3)  # whom a vehicle waits for; RED_LIGHT: a light, or room behind the junction
+NOBODY, OTHERS, RED_LIGHT, WALKERS = range(
+    4
+)  # whom a vehicle waits for; RED_LIGHT: a light, or room behind the junction
 PEOPLE, PEOPLE_BEYOND, LINE, GIVE_WAY = range(4)  # what `limits` fills: where to stop for what
 STOPS = 4
 _RECKLESS = 341  # purpose of random numbers
-_WAIT = 1  # AGENT.memory of vehicles: s that it has waited
+_WAIT = 1  # AGENT.memory of vehicles: s that it has waited; negative while people before it keep it from going
 
 
 @njit(cache=True)
 def along(lanes, agent, connection):
     """s of an agent's centre along a connection, negative before it; -FREE: it does not go there."""
-    lane = agent.lane
+    lane = on_lane(agent)
     if lane < 0:
         return -FREE
     if lane == connection:
@@ -80,7 +83,7 @@ def leavable(lanes, agents, i, connection, length):
     rear, speed = lanes[target].length, 9.0
     promised = 0.0
     for k in range(len(agents)):
-        if k == i or agents[k].kind == 0 or agents[k].lane < 0:
+        if k == i or on_lane(agents[k]) < 0:
             continue
         if agents[k].lane == target:
             if agents[k].s - 0.5 * agents[k].length < rear:
@@ -95,7 +98,7 @@ def _queues(agents, k):
     """Whether somebody stands on the same lane before an agent."""
     for j in range(len(agents)):
         a = agents[j]
-        if a.kind != 0 and a.lane == agents[k].lane and a.s > agents[k].s and a.speed < 1.0:
+        if on_lane(a) == agents[k].lane and a.s > agents[k].s and a.speed < 1.0:
             return True
     return False
 
@@ -113,7 +116,7 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):
     most = max(2.0, min(me.wish * lanes[connection].limit, TURNING if lanes[connection].turn > 1 else 11.0))
     my_signal = lanes[connection].signal
     leaving = committed and my_signal >= 0 and signal_colour(signals, my_signal, seconds) != GREEN
-    waited = me.memory[_WAIT]
+    waited = abs(me.memory[_WAIT])
     for row in range(lanes[connection].first_conflict, lanes[connection].first_conflict + lanes[connection].conflicts):
         rule = conflicts[row]
         other = rule.other
@@ -167,9 +170,11 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):
                 yields, other_yields = True, False
             elif leaving and not entered:
                 yields, other_yields = False, True
-            its_wait = a.memory[_WAIT]
+            its_wait = max(0.0, a.memory[_WAIT])  # nobody waits for who cannot go
             if waited > PATIENCE and (a.speed < 0.3 or (its_wait > PATIENCE and a.speed < UNDER_WAY)):
-                first = its_wait > waited or (its_wait == waited and a.id < me.id)
+                mine = waited + (PREFERRED if other_yields and not yields else 0.0)
+                its = its_wait + (PREFERRED if yields and not other_yields and its_wait > 0.0 else 0.0)
+                first = its > mine or (its == mine and a.id < me.id)
                 if (entered and not committed) or (entered == committed and first):
                     stop = min(stop, away)
                 continue
@@ -273,4 +278,6 @@ def limits(t, agents, i, seconds, stops, heeds=True):
         waits = OTHERS if line < AT_LINE else NOBODY
     elif stop < FREE:
         stops[GIVE_WAY], waits = stop - 0.4, OTHERS
+    if waits != RED_LIGHT and not committed and min(stops[PEOPLE], stops[PEOPLE_BEYOND]) < AT_LINE:
+        waits = WALKERS
     return waits, merging, its_speed

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from world.controls import Command, Control
+from world.controls import DT, Command, Control
 from world.dynamics.car import move_car, touch
 from world.dynamics.path import at, choose_out
 from world.dynamics.roles.moves import release
@@ -82,7 +82,8 @@ def driven_on(state: SceneState, seat: Seat, control: Control) -> Seat:
     ego, dark = seat.ego.copy(), bool(state.amounts[0].max() > 0.25)
     steer, accel = (0.0 if math.isnan(one) else one for one in (control.steer, control.accel))
     command = max(int(Command.FOLLOW), control.command)
-    move_car(tables(state.places[0].map), state.seed[0], seat.ego[0], ego[0], steer, accel, command, dark)
+    there, seconds = tables(state.places[0].map), DT * int(state.clock[0])
+    move_car(there, state.seed[0], seat.ego[0], ego[0], steer, accel, command, dark, seconds)
     return replace(seat, ego=_frozen(ego))
 
 

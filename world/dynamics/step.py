@@ -63,7 +63,17 @@ def _by_networks(
     for row, control in enumerate(controls):
         place, command = tables(state.places[row].map), max(int(Command.FOLLOW), control.command)
         steer, accel = wheel[row].tolist()
-        move_car(place, state.seed[row], state.ego[row], ego[row], steer, accel, command, bool(dark[row]))
+        move_car(
+            place,
+            state.seed[row],
+            state.ego[row],
+            ego[row],
+            steer,
+            accel,
+            command,
+            bool(dark[row]),
+            DT * int(state.clock[row]),
+        )
         side, level = signed(control.side), float(min(3, max(1, control.level)))
         drives.append(
             Drive(

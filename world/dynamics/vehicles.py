@@ -16,13 +16,13 @@ from world.dynamics.idm import HARDEST, bend_speed, follow, free_road, safe, sto
 from world.dynamics.lane_change import choose
 from world.dynamics.motion import POINTS, REST, SPACING, WAIT, lights_of, move, trace
 from world.dynamics.passing import BICYCLES_UNTIL, STAND_OFF, aside, stays
-from world.dynamics.right_of_way import FREE, OTHERS, RED_LIGHT, STOPS, UNDER_WAY, heeds_signals, limits
+from world.dynamics.right_of_way import FREE, OTHERS, RED_LIGHT, STOPS, UNDER_WAY, WALKERS, heeds_signals, limits
 from world.dynamics.spawn import RETIRED, around, beyond, edge, fill, is_vehicle, other_car, spawn, wanted
 from world.dynamics.tables import Tables
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
 from world.scene.objects import AGENT, DRIVEN, Kind
 from world.scene.query import wrap
-from world.scene.state import AGENTS
+from world.scene.state import AGENTS, WAITED
 
 ROLE_MODES = 100
 ASIDE = 0.3  # m that a vehicle wants to its left and right
@@ -74,7 +74,7 @@ def with_us(car, agents):
     own.length, own.width, own.height, own.wish = EGO_LENGTH, EGO_WIDTH, 1.5, 1.0
     own.look, own.lights, own.phase, own.role, own.mode, own.timer = 0, 0, 0.0, 0, 0, 0.0
     for k in range(4):
-        own.memory[k] = -1.0 if k == WAIT else 0.0
+        own.memory[k] = car.memory[WAITED] if k == WAIT else 0.0
     return seen
 
 
@@ -206,11 +206,12 @@ def all_ruled(t, seen, seconds, accels, aims, goals):
 
 @njit(cache=True)
 def wait(agent, out, waits):
-    """Counts the seconds that a vehicle has waited for others."""
+    """Counts the seconds that a vehicle has waited for others, negative while it waits for people."""
     if waits == RED_LIGHT or agent.speed > UNDER_WAY:
         out.memory[WAIT] = 0.0
-    elif agent.speed < 0.3 and (waits == OTHERS or agent.memory[WAIT] > 0.0):
-        out.memory[WAIT] += DT
+    elif agent.speed < 0.3 and (waits in (OTHERS, WALKERS) or agent.memory[WAIT] != 0.0):
+        waited = abs(agent.memory[WAIT]) + DT
+        out.memory[WAIT] = -waited if waits == WALKERS else waited
 
 
 @njit(cache=True)

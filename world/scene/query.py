@@ -11,11 +11,13 @@ import numpy as np
 from numba import njit
 
 from world.scene.hd_map import HDMap
+from world.scene.objects import Kind
 
 GREEN, AMBER, RED = range(3)  # colours of a signal
 SEARCH = 12.0  # m: how far from a pose a lane is looked for
 _PER_RADIAN = 3.0  # m that a radian between headings counts as
 _RAYS = 9  # lines of sight to a box
+_PERSON, _DEER = int(Kind.PERSON), int(Kind.DEER)
 
 
 @njit(cache=True)
@@ -129,42 +131,9 @@ def signal_colour(signals, signal, seconds):
 
 
 @njit(cache=True)
-def leader(lanes, agents, lane, s, onward, reach, me):
-    """(index, gap) of the next agent on a path by lane coordinates, gap from s to its rear; index -1, gap `reach`: none. `me`: left out."""
-    found, gap = -1, reach
-    for k in range(len(agents)):
-        if k == me or agents[k].kind == 0 or agents[k].lane < 0:
-            continue
-        away, on = -s, lane
-        for _ in range(3):
-            if agents[k].lane == on:
-                rear = away + agents[k].s - 0.5 * agents[k].length
-                if away + agents[k].s > 0.0 and rear < gap:
-                    found, gap = k, rear
-                break
-            away += lanes[on].length
-            if lanes[on].junction >= 0:
-                on = lanes[on].target
-            elif onward >= 0 and lanes[onward].source == on:
-                on = onward
-            else:
-                break
-    return found, gap
-
-
-@njit(cache=True)
-def free_space(agents, lane, s, me):
-    """(ahead, behind): m from s to the nearest box before and behind it on a lane; 1e9: none; 0: s lies within a box."""
-    ahead, behind = 1e9, 1e9
-    for k in range(len(agents)):
-        if k == me or agents[k].kind == 0 or agents[k].lane != lane:
-            continue
-        away = agents[k].s - s
-        if away >= 0.0:
-            ahead = min(ahead, max(0.0, away - 0.5 * agents[k].length))
-        else:
-            behind = min(behind, max(0.0, -away - 0.5 * agents[k].length))
-    return ahead, behind
+def on_lane(agent):
+    """The lane that an agent is on, -1: none. Of those who walk `lane` is a walk."""
+    return -1 if agent.kind == 0 or _PERSON <= agent.kind <= _DEER else agent.lane
 
 
 @njit(cache=True)

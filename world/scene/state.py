@@ -37,7 +37,7 @@ EGO = np.dtype(
         ("lights", "<i4"),
         ("driven", "<f8"),  # m in all
         ("contact", "<i4"),  # id of the road user that it touches; -1: none
-        ("memory", "<f8", (4,)),  # stage of a lane change; s that it has stood (WAITED)
+        ("memory", "<f8", (4,)),  # stage of a lane change; s that it has waited for others (WAITED)
     ]
 )
 

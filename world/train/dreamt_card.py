@@ -22,7 +22,7 @@ def write_dreamt_card(folder: Path, name: str, what: str, model: PrefixLM, train
     sections = [
         f"# lucidrive, {name}",
         f"{what} A transformer of {parameters(model):,} weights ({shape.layers} layers, {shape.width} wide) over {shape.vocabulary} tokens. "
-        "Apache-2.0. Learnt from simulated networks and training towns alone.",
+        "Apache-2.0. Learnt from what this table names, and training towns, alone.",
         "## Training",
         markdown(("what", "how much"), [(key, str(value)) for key, value in trained.items()]),
         markdown(("step", "minutes", "validation loss, nats a token"), _curve(folder / f"{name}.csv")),

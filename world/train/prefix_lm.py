@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, save
+from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, load, save
 from world.errors import DataError
+from world.files import sha256
 from world.train.compute import Compute
 from world.train.dreamt_card import write_dreamt_card
 from world.train.loop import Report, Schedule, TrainingLoop
 
 RATE = 1e-3
+GENTLE = 0.5  # times the rate where a training goes on from weights
 Batch = tuple[
     np.ndarray, ...
 ]  # rows, there, conditions, tokens, what comes after each (-100: nothing), as PrefixLM takes them
@@ -53,13 +55,20 @@ def fit(
     compute: Compute,
     seed: int,
     report: Report | None,
+    begin: Path | None = None,
 ) -> Path:
     """Trains into `out`, where a killed run goes on, and gives it, with weights and card. draw: a batch of `size` lessons; held: those of a
-    validation; what, learnt_from: for the card."""
+    validation; what, learnt_from: for the card; begin: a folder of weights to go on from. WeightsError: it holds none."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = PrefixLM(config).to(compute.device)
-    schedule = Schedule(minutes, rate=RATE, warmup=100, fall=0.3, ema=0.998, validate_minutes=4.0)
+        model = PrefixLM(config)
+    if begin is not None:
+        model.load_state_dict(load(begin, name, config).state_dict())
+        learnt_from = {**learnt_from, "begun from": sha256(begin / f"{name}.safetensors")[:12]}
+    model = model.to(compute.device)
+    schedule = Schedule(
+        minutes, rate=RATE if begin is None else GENTLE * RATE, warmup=100, fall=0.3, ema=0.998, validate_minutes=4.0
+    )
     loop = TrainingLoop(name, out, model, schedule, compute)
     random = np.random.default_rng([seed, loop.step])
 

@@ -41,7 +41,7 @@ class Recipe:
 
     drives by rules of `seconds`; `sumo` drives a training town of `sumo_seconds`, 0: none; then `rounds`: in each `own_drives`
     of `seconds` and training on them beside what came before. shares: of the minutes, for vehicles' and people's imitation; the
-    rest is the rounds'. begin: a folder of weights to go on from.
+    rest is the rounds', of whose minutes people have `people_share`. begin: a folder of weights to go on from.
     """
 
     drives: int = 240
@@ -54,6 +54,7 @@ class Recipe:
     batch: int = 768
     rate: float = 1e-3
     shares: tuple[float, float] = (0.45, 0.2)
+    people_share: float = 0.25
     begin: Path | None = None
 
 
@@ -101,14 +102,15 @@ def train_traffic(
             jobs = [Job(begin + n, recipe.seconds, traffic=traffic) for n in range(recipe.own_drives)]
             tell = partial(_tell, note, f"its own drives, round {number + 1} of {recipe.rounds}")
             own += drives(jobs, out / "data" / f"own-{number:02d}", workers, tell)
-        size = SIZES["vehicles"]
-        sets = [Samples.joined((both["vehicles"] for both in part), size) for part in (data, from_sumo, own, held)]
-        rest = 1.0 - OWN_SHARE
-        parts = shared((sets[0], rest * (1.0 - SUMO_SHARE)), (sets[1], rest * SUMO_SHARE), (sets[2], OWN_SHARE))
-        share = minutes * (1.0 - sum(recipe.shares)) / recipe.rounds
-        gentle = replace(recipe, rate=0.4 * recipe.rate)
-        name = f"vehicles-round-{number + 1}"
-        _fit(nets["vehicles"], name, out, share, parts, sets[3], gentle, compute, seed, report)
+        whole = minutes * (1.0 - sum(recipe.shares)) / recipe.rounds
+        gentle, rest = replace(recipe, rate=0.4 * recipe.rate), 1.0 - OWN_SHARE
+        for name, share in (("vehicles", 1.0 - recipe.people_share), ("people", recipe.people_share)):
+            size = SIZES[name]
+            sets = [Samples.joined((both[name] for both in part), size) for part in (data, from_sumo, own, held)]
+            parts = shared((sets[0], rest * (1.0 - SUMO_SHARE)), (sets[1], rest * SUMO_SHARE), (sets[2], OWN_SHARE))
+            if share:
+                round_name = f"{name}-round-{number + 1}"
+                _fit(nets[name], round_name, out, whole * share, parts, sets[3], gentle, compute, seed, report)
     if compute.main:
         told = asdict(recipe) | {
             "begin": "random weights" if recipe.begin is None else read_networks(recipe.begin)[1][:12]

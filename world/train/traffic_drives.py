@@ -10,21 +10,36 @@ from world.controls import DT, FPS, Command, Control
 from world.dynamics import expert
 from world.dynamics.guard import caps
 from world.dynamics.injected import KINDS, Injected
+from world.dynamics.people import all_walking, changed_pace, changed_slide
+from world.dynamics.people_arrive import SLIDE, WAY
 from world.dynamics.spawn import edge
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.tables import tables
-from world.dynamics.traffic import Drive, Traffic, observed, signed
+from world.dynamics.traffic import Drive, Observed, Traffic, observed, signed
 from world.dynamics.traffic_net import PERSON, VEHICLE
 from world.dynamics.vehicles import all_ruled
-from world.scene.motion_tokens import ACCELERATIONS, STANDS, STOP, across_token, nearest
-from world.scene.places import load_place, towns
+from world.places import find_place
+from world.scene.motion_tokens import ACCELERATIONS, PACES, STANDS, STOP, across_token, nearest
+from world.scene.places import towns
 from world.scene.state import AGENTS, SceneState
-from world.train.scene_drives import Wishes
-from world.train.traffic_samples import BETWEEN, Both, Recording, Samples, calm, picked, samples_of
+from world.train.scene_drives import DREAMT, Wishes
+from world.train.traffic_samples import (
+    BETWEEN,
+    HORIZON,
+    SLID,
+    Both,
+    Recording,
+    Samples,
+    calm,
+    picked,
+    samples_of,
+    way_of,
+)
 
 STYLE = 0.5  # of drivers by rules, who all keep the same headway
 SECONDS_AHEAD = (1.6, 3.6)  # of what is put before vehicles
+IN_DREAMT = 0.5  # share of drives to train on that begin in dreamt places
 EVENTFUL = 4.0  # how much more a decision counts with something ahead
 # how much one counts where nothing is near, the guard is content and nobody stands for nothing: how to drive then, SUMO's drivers teach
 CALM = 0.1
@@ -32,7 +47,7 @@ CALM = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A drive to be driven: its seed, how long (s), in which split's towns; by rules (traffic None) or by its own weights."""
+    """A drive to be driven: its seed, how long (s), in which split; by rules (traffic None) or by its own weights."""
 
     seed: int
     seconds: float
@@ -46,10 +61,11 @@ def driven(job: Job) -> Both:
 
 
 def begun(job: Job) -> tuple[SceneState, np.random.Generator]:
-    """Somewhere in a town of the split, decided by the seed."""
+    """Somewhere in a town of the split, or of those to train on in a dreamt place; decided by the seed."""
     random = np.random.default_rng(job.seed)
-    names = towns()[job.split]
-    place = load_place(names[int(random.integers(len(names)))])
+    dreamt = job.split == "train" and random.random() < IN_DREAMT
+    names = DREAMT if dreamt else towns()[job.split]
+    place = find_place(names[int(random.integers(len(names)))])
     return start(place, job.seed, density=float(random.choice([0.5, 1.0, 1.0, 1.5]))), random
 
 
@@ -79,20 +95,22 @@ def rolled(job: Job, traffic: Traffic) -> Both:
     """A drive of its own in which things are put before vehicles; the tokens are what the rules and the guard ask for."""
     state, _ = begun(job)
     injected = Injected(KINDS, SECONDS_AHEAD, job.seed)
-    parts: list[Samples] = []
+    vehicles, people = list[Samples](), list[Samples]()
     control = Control()
     for tick in range(int(job.seconds * FPS)):
         if tick % BETWEEN == 0:
-            parts.append(_corrected(_drive(state, control), injected.targets))
+            drive = _drive(state, control)
+            told = observed(drive, True)
+            vehicles.append(_corrected(drive, told, injected.targets))
+            people.append(_corrected_people(drive, told))
         steer, accel = expert.drive(state, int(Command.FOLLOW), 9.0)
         state = injected.after(step(state, [control.with_(steer=steer, accel=accel)], traffic))
-    return {"vehicles": Samples.joined(parts, VEHICLE), "people": Samples.none(PERSON)}
+    return {"vehicles": Samples.joined(vehicles, VEHICLE), "people": Samples.joined(people, PERSON)}
 
 
-def _corrected(drive: Drive, targets: set[int]) -> Samples:
+def _corrected(drive: Drive, told: Observed, targets: set[int]) -> Samples:
     """Every vehicle of a moment with what the rules, and below them the guard, would have it do."""
     accels, aims, goals = judged(drive)
-    told = observed(drive, True)
     most = np.full(AGENTS, 9.0)
     caps(drive.place, told.seen, aims, drive.clock * DT, most)
     group, lanes = told.vehicles, drive.place.lanes
@@ -109,6 +127,22 @@ def _corrected(drive: Drive, targets: set[int]) -> Samples:
         tokens[row] = (STOP if stands else int(nearest(ACCELERATIONS, accel)), across)
         held = most[slot] < float(accels[slot]) or (speed < STANDS and accel > 0.2)  # or stands where nothing holds it
         weight[row] = EVENTFUL if int(me["id"]) in targets else CALM if alone[slot] and not held else 1.0
+    return picked(group.own, group.near, group.count, tokens, weight, tokens[:, 0] >= 0)
+
+
+def _corrected_people(drive: Drive, told: Observed) -> Samples:
+    """Everybody on foot at a moment with the pace and way that the rules would have after as long as a token speaks of."""
+    wants, slides = np.empty(AGENTS), np.empty(AGENTS)
+    all_walking(drive.place, drive.seed, told.seen, drive.clock * DT, wants, slides)
+    group = told.people
+    tokens, weight = np.full((len(group.own), 2), -1), np.ones(len(group.own))
+    for slot in np.flatnonzero((group.row >= 0) & ~np.isnan(wants)).tolist():
+        me, row = drive.agents[slot], group.row[slot]
+        pace = changed_pace(float(me["speed"]), float(wants[slot]), HORIZON * DT)
+        slide = changed_slide(float(me["memory"][SLIDE]), float(slides[slot]), SLID)
+        tokens[row] = (int(nearest(PACES, pace)), way_of(float(me["memory"][WAY]) * slide))
+        if (me["speed"] < STANDS) != (wants[slot] < STANDS):  # stands for nothing, or walks where it should wait
+            weight[row] = EVENTFUL
     return picked(group.own, group.near, group.count, tokens, weight, tokens[:, 0] >= 0)
 
 

@@ -32,6 +32,7 @@ from world.scene.motion_tokens import (
 from world.scene.objects import Kind
 
 HORIZON, LONGER, BETWEEN = 5, 10, 5  # steps: a token's, that of a role's aim, from one sample to the next
+SLID = 2  # steps after which a person is asked whether it steps aside
 NEAR_A_PART = 45.0  # m from one who plays a part, within which its doings are others' business
 UNTOLD = -1  # a token that is not known, and not learnt
 _ASIDE = 0.45  # m/s from which a person steps aside
@@ -229,7 +230,11 @@ def _person(recording: Recording, k: int, slot: int) -> tuple[int, int] | None:
     way = float(now["memory"][WAY])
     if now["lane"] == then["lane"] and then["memory"][WAY] * way < 0:
         return first, BACK
-    aside = way * float(recording.agents[k + 2, slot]["memory"][SLIDE])
+    return first, way_of(way * float(recording.agents[k + SLID, slot]["memory"][SLIDE]))
+
+
+def way_of(aside: float) -> int:
+    """The token of a person who walks on, by its m/s to the left."""
     if abs(aside) < _ASIDE:
-        return first, ON
-    return first, TO_LEFT if aside > 0 else TO_RIGHT
+        return ON
+    return TO_LEFT if aside > 0 else TO_RIGHT

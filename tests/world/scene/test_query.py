@@ -16,10 +16,9 @@ from world.scene.query import (
     AMBER,
     GREEN,
     RED,
-    free_space,
     lane_ahead,
-    leader,
     locate,
+    on_lane,
     overlap,
     place_on,
     project,
@@ -69,13 +68,13 @@ def test_the_way_ahead_leads_through_a_junction() -> None:
     assert lane_ahead(place.lanes, lane, length - 5.0, -1, 6.0)[0] == -1
     assert to_junction(place.lanes, lane, length - 5.0) == pytest.approx(5.0)
     assert to_junction(place.lanes, onward, 1.0) == 0.0
-    others = np.concatenate([box(0, 0), box(0, 0)])
-    others["lane"], others["s"] = [target, lane], [6.0, length - 30.0]
-    found, gap = leader(place.lanes, others, lane, length - 5.0, onward, 100.0, -1)
-    assert found == 0 and gap == pytest.approx(5.0 + across + 6.0 - 2.0)
-    assert leader(place.lanes, others, lane, length - 5.0, onward, 10.0, -1) == (-1, 10.0)
-    assert free_space(others, target, 0.0, -1) == (4.0, 1e9)
-    assert free_space(others, lane, length - 30.0, -1)[0] == 0.0
+
+
+def test_only_who_drives_is_on_a_lane() -> None:
+    agents = np.concatenate([box(0, 0)] * 4)
+    agents["lane"] = 7
+    agents["kind"] = [int(Kind.CAR), int(Kind.PERSON), int(Kind.NONE), int(Kind.CONE)]
+    assert [on_lane(one) for one in agents] == [7, -1, -1, 7]
 
 
 def test_colours_of_a_signal() -> None:

@@ -17,6 +17,7 @@ from world.dynamics.growth import FEATURES, ROWS
 from world.dynamics.prefix_lm import PrefixLM, load
 from world.dynamics.streets import load_streets
 from world.errors import DataError
+from world.files import sha256
 from world.scene.character import Character
 from world.scene.graph import Junction, RoadGraph, Street
 from world.scene.places import ENDING, save
@@ -26,7 +27,7 @@ from world.town.plans import ABOUT, FIRST, VERSION, collect, made, networks, pla
 from world.train.compute import Compute
 from world.train.dreamt_card import POINTS, write_dreamt_card
 from world.train.networks import batch, inner_of, lesson, network_of
-from world.train.streets import train_streets
+from world.train.streets import mapped, train_streets
 
 
 def grid(side: int = 6) -> RoadGraph:
@@ -110,6 +111,26 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
     card = (tmp_path / "out" / "README.md").read_text()
     last = (tmp_path / "out" / "streets.csv").read_text().splitlines()[-1].split(",")
     assert f"| {last[0]} | {float(last[1]) / 60:.1f} | {float(last[-1]):.3f} |" in card and "| steps | 6 |" in card
+
+
+def test_real_streets_teach_too_and_weights_are_gone_on_from(tmp_path: Path) -> None:
+    for split in ("train", "validation"):
+        folder_of(tmp_path / "networks" / split, split, 2)
+    real, alone = tmp_path / f"city{ENDING}", tmp_path / f"alone{ENDING}"
+    save(grid(), real)
+    save(RoadGraph((Junction(0, 0), Junction(120, 0)), (Street(0, 1),)), alone)
+    assert mapped(real).character == Character() and len(mapped(real).inner) == 16
+    sizes = {"count": 2, "held": 2, "data": tmp_path / "networks", "config": TINY, "size": 4}
+    compute = Compute(step_seconds=1.0, mixed_precision="fp32")
+    first = train_streets(tmp_path / "first", 0.05, **sizes, compute=compute)
+    further = train_streets(tmp_path / "further", 0.05, **sizes, compute=compute, maps=[real], begin=first)
+    trained = json.loads((further / "config.json").read_text())["trained"]
+    assert trained["maps"] == real.name and trained["begun from"] == sha256(first / "streets.safetensors")[:12]
+    before, after = (load_streets(folder).state_dict() for folder in (first, further))
+    gone = max(float((before[name] - after[name]).abs().max()) for name in before)
+    assert 0 < gone < 0.02  # three gentle steps away, not anywhere
+    with pytest.raises(DataError, match="larger part"):
+        train_streets(tmp_path / "none", 0.05, **sizes, compute=compute, maps=[alone])
 
 
 def test_a_card_keeps_what_a_person_wrote(tmp_path: Path) -> None:

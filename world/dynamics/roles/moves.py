@@ -10,9 +10,9 @@ from world.controls import DT, Event
 from world.dynamics.roles.ground import CENTRE, edge, gap_ahead, onward
 from world.dynamics.roles.sight import ahead_left, touches_view
 from world.dynamics.spawn import choose_next
-from world.kinematics import EGO_LENGTH, REAR_AXLE_TO_FRONT
+from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
 from world.scene.objects import Kind, Lights
-from world.scene.query import nearest_lane, pose, wrap
+from world.scene.query import nearest_lane, overlap, pose, wrap
 
 BEGINS, ACTS, LEAVES = 100, 101, 200  # AGENT.mode
 HEADING, SLIDE, NUMBER, PACE = range(
@@ -25,6 +25,7 @@ BRAKING = (0.0, 3.5, 5.0, 7.0)  # m/s2
 BACK_SECONDS, BACK_METRES = (0.0, 1.75, 1.5, 1.3), (0.0, 5.0, 4.0, 3.0)  # an oncoming driver swings back before us
 FASTER = (0.0, 4.0, 5.5, 7.0)  # m/s
 CLEARED_AFTER, CLEARED_WITHIN, CLEARING = 7.0, 26.0, 1.2  # s that we stand before things, m, m/s
+SOON, ROOM, HARDEST = (0.1, 0.25, 0.4), 0.4, 8.0  # s, m, m/s2: nobody who plays a part scrapes along our car
 PATIENCE = 6.0  # s that we may stand behind a broken-down vehicle
 
 _BICYCLE = int(Kind.BICYCLE)
@@ -49,17 +50,21 @@ def drive(t, ego, agents, i, want, aim, rate, pull, wanted):
         most = math.sqrt(max(0.0, its) ** 2 + 8.0 * max(0.0, gap - 1.5))
         if most < want:
             want, hardest = most, 8.0
-    change = max(-hardest * DT, min(min(pull, 3.0) * DT, want - a.speed))
+    before = a.speed
+    change = max(-hardest * DT, min(min(pull, 3.0) * DT, want - before))
     a.accel = change / DT
     a.speed = max(0.0, a.speed + change)
     slide = max(-rate, min(rate, 2.5 * (aim - a.left)))
     slide = max(-0.6 * a.speed, min(0.6 * a.speed, slide))
     a.memory[SLIDE] += max(-4.0 * rate * DT, min(4.0 * rate * DT, slide - a.memory[SLIDE]))
-    if a.speed < 0.3:
+    base = a.memory[HEADING]
+    if a.speed < 0.3 or _scrapes(ego, a, base, way, a.memory[SLIDE]):
         a.memory[SLIDE] = 0.0
+    if _scrapes(ego, a, base, way, 0.0):
+        a.speed = max(0.0, min(a.speed, before - HARDEST * DT))
+        a.accel = (a.speed - before) / DT
     a.left += a.memory[SLIDE] * DT
     a.phase += a.speed * DT
-    base = a.memory[HEADING]
     if a.lane >= 0:
         a.s += way * a.speed * DT
         _next_lane(t, ego, a, way)
@@ -73,6 +78,20 @@ def drive(t, ego, agents, i, want, aim, rate, pull, wanted):
     a.yaw_rate = wrap(heading - a.heading) / DT
     a.heading = wrap(heading)
     a.lights = (a.lights & _BEACON) | (_BRAKE if a.accel < -0.4 or a.speed < 0.05 else 0) | (ego.lights & _HEAD)
+
+
+@njit(cache=True)
+def _scrapes(ego, a, base, way, slide):
+    """Whether a vehicle that moves by its way's heading, and m/s to its left, would soon touch our car, which goes straight on, from beside."""
+    heading = base + math.atan2(way * slide, max(a.speed, 1.5))
+    for moment in SOON:
+        along, across, ahead = way * a.speed * moment, slide * moment, CENTRE + ego.speed * moment
+        x = a.x + along * math.cos(base) - across * math.sin(base)
+        y = a.y + along * math.sin(base) + across * math.cos(base)
+        ex, ey = ego.x + ahead * math.cos(ego.heading), ego.y + ahead * math.sin(ego.heading)
+        if overlap(x, y, heading, a.length, a.width + ROOM, ex, ey, ego.heading, EGO_LENGTH, EGO_WIDTH):
+            return True
+    return False
 
 
 @njit(cache=True)
@@ -135,7 +154,7 @@ def cross(ego, agents, a, i, level, wanted):
             x, y, length, width, turn = b.x, b.y, b.length, b.width, b.heading - a.heading
         else:
             x, y = ego.x + CENTRE * math.cos(ego.heading), ego.y + CENTRE * math.sin(ego.heading)
-            length, width, turn = EGO_LENGTH, 1.8, ego.heading - a.heading
+            length, width, turn = EGO_LENGTH, EGO_WIDTH, ego.heading - a.heading
         along, aside = (x - a.x) * c + (y - a.y) * s, (y - a.y) * c - (x - a.x) * s
         deep = 0.5 * (abs(math.cos(turn)) * length + abs(math.sin(turn)) * width)
         wide = 0.5 * (abs(math.sin(turn)) * length + abs(math.cos(turn)) * width)
