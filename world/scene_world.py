@@ -57,7 +57,7 @@ By = Literal["usual", "rules", "model"] | Path  # who moves the others; a folder
 MOST_TILES, BREATH = 400, 0.001  # made before such a picture is drawn; s between two of them, for whoever waits to draw
 CRUISE = 30 / 3.6  # m/s, of a car that nobody tells anything
 AT_MOST = 0.07  # s for pictures, where two are drawn a tenth of a second
-VERSION = 2  # of the step and of the state's records: raise it when a saved drive would go on differently
+VERSION = 3  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
 SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
 

@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 
 from world.controls import FPS, SIDED_EVENTS, Command, Control, Event, Side, TimeOfDay, Weather
+from world.dynamics.traffic import Traffic
 from world.evaluate.frechet import frechet
-from world.evaluate.scene_drives import CRUISE, on, places
+from world.evaluate.scene_drives import CRUISE, on
 from world.judge import AGES, GAP, KINDS, MANOEUVRES, SIDES, Judge, Sight
 from world.metrics import correlation
+from world.places import find_place
 from world.render.camera import Rig
 from world.render.renderer import Renderer
-from world.scene.state import SceneState
+from world.scene.places import towns
+from world.scene.state import Place, SceneState
 from world.town.moments import UNKNOWN, WINDOW, begin, manoeuvre, truth_of
 from world.train.judge import Films, accuracy
 
@@ -123,14 +126,30 @@ def hours(judge: Judge, draw: Draw, cases: int, seed: int) -> dict[str, Any]:
 
 def _asked(draw: Draw, before: Control, after: Control, number: int, random: np.random.Generator) -> np.ndarray:
     """The film that ends 3 s after other conditions were asked for, in some drive."""
-    states = [begin(_town(number), before, Command.FOLLOW, random)]
+    states = [begin(TOWNS.place(number), before, Command.FOLLOW, random)]
     for control, seconds in ((before, BEFORE), (after, ASKED_SECONDS)):
         for _ in range(int(seconds * FPS)):
             states.append(on(states[-1], control))
     return _films(draw, states, [len(states) - 1])[0]
 
 
-def events(judge: Judge, draw: Draw, cases: int, seed: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where drives are judged: places by name (none: the test towns), and who moves the others there (None: rules)."""
+
+    names: Sequence[str] = ()
+    traffic: Traffic | None = None
+
+    def place(self, number: int) -> Place:
+        """The places one after the other."""
+        names = self.names or towns()["test"]
+        return find_place(names[number % len(names)])
+
+
+TOWNS = Where()
+
+
+def events(judge: Judge, draw: Draw, cases: int, seed: int, where: Where = TOWNS) -> dict[str, Any]:
     """By event: the `share` that is seen within 4 s of its onset, where it has a side on that; `left` and `right` likewise; the `cases`.
 
     Onset: the scene's first moment with the actor in sight. An event that has none within 8 s was not seen; `came` is the share that has.
@@ -151,7 +170,7 @@ def events(judge: Judge, draw: Draw, cases: int, seed: int) -> dict[str, Any]:
                 side=int(side) if event in SIDED_EVENTS else int(Side.NONE),
                 level=1 + number // 2 % 3,
             )
-            states, onset = _eventful(asked, number, random)
+            states, onset = _eventful(asked, number, random, where)
             quiet += _films(draw, states, [int(BEFORE * FPS)])
             came += onset is not None
             seen[side].append(onset is not None and _sees(judge.watch(_films(draw, states, onset)), event, side))
@@ -165,15 +184,17 @@ def events(judge: Judge, draw: Draw, cases: int, seed: int) -> dict[str, Any]:
     return out | {"mean": mean, "false_alarms": float(alarms.mean())}
 
 
-def _eventful(asked: Control, number: int, random: np.random.Generator) -> tuple[list[SceneState], list[int] | None]:
+def _eventful(
+    asked: Control, number: int, random: np.random.Generator, where: Where
+) -> tuple[list[SceneState], list[int] | None]:
     """A drive with an event, and the steps at which films of it end from its onset on; None where it has none."""
     before = Control(weather=asked.weather, time=asked.time)
-    states = [begin(_town(number), before, Command.FOLLOW, random, speed=8.0)]
+    states = [begin(where.place(number), before, Command.FOLLOW, random, speed=8.0)]
     for _ in range(int(BEFORE * FPS)):
-        states.append(on(states[-1], before))
+        states.append(on(states[-1], before, traffic=where.traffic))
     onset = -1
     for _ in range(int((ONSET_SECONDS + EVENT_SECONDS) * FPS)):
-        states.append(on(states[-1], asked))
+        states.append(on(states[-1], asked, traffic=where.traffic))
         now = len(states) - 1
         if onset < 0 and int(states[-1].event["stage"][0]) == 2:
             onset = now
@@ -215,7 +236,7 @@ def _manoeuvre(command: Command, number: int, random: np.random.Generator) -> tu
     """A drive under a command, and the steps at which films of what came of it end; none where nothing did."""
     conditions = Control(weather=int(random.integers(len(Weather))), time=int(random.integers(len(TimeOfDay))))
     go, stop = command == Command.FOLLOW, command == Command.STOP
-    states = [begin(_town(number), conditions, command, random, speed=0.0 if go else 8.0)]
+    states = [begin(TOWNS.place(number), conditions, command, random, speed=0.0 if go else 8.0)]
     for _ in range(int(BEFORE * FPS)):
         states.append(on(states[-1], conditions, 0.0 if go else CRUISE))
     goal, ends = MANOEUVRES.index(command), list[int]()
@@ -248,7 +269,7 @@ def motion(judge: Judge, draw: Draw, drives: int, seconds: float, seed: int) -> 
         random = np.random.default_rng([seed, 80, number])
         conditions = Control(weather=int(random.integers(len(Weather))), time=int(random.integers(len(TimeOfDay))))
         command = MANOEUVRES[number % len(MANOEUVRES)]
-        states, target = [begin(_town(number), conditions, command, random)], float(random.uniform(5, 14))
+        states, target = [begin(TOWNS.place(number), conditions, command, random)], float(random.uniform(5, 14))
         for step in range(int(seconds * FPS)):
             stopping = command == Command.STOP and step < FPS * seconds / 2
             told = command if command != Command.STOP or stopping else Command.FOLLOW
@@ -271,9 +292,3 @@ def _films(draw: Draw, states: Sequence[SceneState], ends: Sequence[int]) -> lis
     wanted = sorted({end - age for end in ends for age in AGES})
     pictures = {step: draw(states[step]) for step in wanted}
     return [np.stack([pictures[end - age] for age in AGES]) for end in ends]
-
-
-def _town(number: int) -> Any:
-    """Test towns, one after the other."""
-    there = places()
-    return there[number % len(there)]

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from world.dynamics.traffic import load_traffic
 from world.evaluate.painter import NO_PAINTER, Sources
 from world.render.renderer import renderer
+from world.scene_world import USUAL
 
 NO_JUDGE = "no judge; train one with `lucidrive train judge` and give --judge DIR"
 GROUPS = ("weathers", "hours", "events", "manoeuvres")
@@ -42,6 +44,31 @@ def look(seed: int, sources: Sources, cases: int, tell: Callable[[float, str], N
         draw = drawing(renderer(painter))
         out[what] = judged(sources.judge, draw, sources.films, sizes, seed, partial(within, begin, what))
     return out
+
+
+def look_in_dreams(seed: int, sources: Sources, cases: int) -> dict[str, Any]:
+    """Which events the judge sees in dreamt streets amid the traffic that dreams have, painted; `missing` says why there is nothing."""
+    if sources.painter is None or sources.judge is None:
+        return {"missing": NO_PAINTER if sources.painter is None else NO_JUDGE}
+    from world.evaluate.judge import Where, drawing, events
+    from world.evaluate.scene_driver import DREAMT
+
+    traffic = None if USUAL.folder is None else load_traffic(USUAL.folder)
+    return events(sources.judge, drawing(renderer(sources.painter)), cases, seed, Where(DREAMT, traffic))
+
+
+def dreamt_judge_rows(found: dict[str, Any]) -> list[Row]:
+    """A row for each event, their mean, and how often one is seen where there is none."""
+    what = f"{WHAT['events']} in dreamt streets"
+    if "missing" in found:
+        return [(what.format("an event"), f"not measured: {found['missing']}", AIMS["events"])]
+    rows = [
+        (what.format(name), f"{100 * one['share']:.0f}% (came within 8 s {100 * one['came']:.0f}%)", AIMS["events"])
+        for name, one in found.items()
+        if isinstance(one, dict)
+    ]
+    rows.append(("events seen in dreamt streets, mean", f"{100 * found['mean']:.0f}%", "92%"))
+    return [*rows, ("events seen in dreamt streets where there is none", f"{100 * found['false_alarms']:.0f}%", "")]
 
 
 def judge_rows(found: dict[str, Any]) -> list[Row]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from world.evaluate.painter import CLEAR_DAY, CONDITIONS
-from world.evaluate.painter_judge import judge_rows
+from world.evaluate.painter_judge import dreamt_judge_rows, judge_rows
 
 Row = tuple[str, str, str]
 FIDELITY_AIMS = {"clear_day": 31, "mean": 29, "worst": 26}  # dB
@@ -62,7 +62,12 @@ def _rates(found: dict[str, Any]) -> list[Row]:
         what, aim = f"frames/s of step and picture, {size} ({has})", f"{usual}, with bf16 units {quick}"
         one = found.get(size)
         rows.append((what, f"{one['painted']:.1f} (plain {one['plain']:.1f})" if one else "", aim))
-    return _unmeasured(rows, found) if "missing" in found else rows
+    if "missing" in found:
+        return _unmeasured(rows, found)
+    one = found["dreamt"]
+    what = f"frames/s in dreamt streets amid {one['agents']:.0f} road users by learnt traffic, 144x256 ({has})"
+    rows.append((what, f"{one['painted']:.1f}", f"{RATES['144x256'][0]}, with bf16 units {RATES['144x256'][1]}"))
+    return rows
 
 
 def _unmeasured(rows: list[Row], found: dict[str, Any]) -> list[Row]:
@@ -78,6 +83,7 @@ PAINTER_ROWS: dict[str, Callable[[Any], list[Row]]] = {
     "steadiness": _steadiness,
     "frames_a_second": _rates,
     "judge": judge_rows,
+    "dreamt_judge": dreamt_judge_rows,
     "gpu_difference": lambda found: [
         ("pictures on CPU and GPU, mean difference of 255", f"{found['mean']:.2f}", "at most 2")
     ],

@@ -11,17 +11,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from world.controls import Command, Control
+from world.dynamics.dreamt import DREAMT
 from world.dynamics.start import start
+from world.evaluate.dreamt_hour import dreamt_world
 from world.evaluate.painter import NO_PAINTER
-from world.evaluate.scene_drives import on
+from world.evaluate.scene_drives import CRUISE, on
 from world.evaluate.scene_pictures import SIZES
 from world.evaluate.steadiness import DREAMS, dreamt
 from world.render.camera import Rig
 from world.render.painter import Painter
 from world.render.renderer import renderer
 from world.scene.places import load_place, towns
+from world.scene_world import SceneDream
 
 UNITS = ("avx512_bf16", "amx_bf16")  # as Linux calls what multiplies in bf16: vectors, and matrices
+STEPS = 2  # on the quality dial: 144x256
 WARM = 10  # frames of a size before the first that counts
 
 
@@ -38,7 +43,7 @@ def units(about: Path = Path("/proc/cpuinfo")) -> list[str] | None:
 def frames_a_second(
     seed: int, painter: Painter | None, frames: int = 60, warm: int = WARM, sizes: Mapping[str, Rig] = SIZES
 ) -> dict[str, Any]:
-    """By size: frames/s of a step and a picture, `painted` and `plain` in turn: in the median, and of the quickest (`_best`)."""
+    """By size: frames/s of a step and a picture, `painted` and `plain` in turn: in the median, and of the quickest (`_best`); `dreamt`: as `_dreamt`."""
     out: dict[str, Any] = {"bf16": units(), "threads": torch.get_num_threads()}
     if painter is None:
         return out | {"missing": NO_PAINTER}
@@ -55,7 +60,22 @@ def frames_a_second(
                     spent[name].append(time.perf_counter() - began)
         rates = {name: 1 / float(np.median(seconds)) for name, seconds in spent.items()}
         out[size] = rates | {f"{name}_best": 1 / min(seconds) for name, seconds in spent.items()}
-    return out
+    return out | {"dreamt": _dreamt(seed, painter, frames, warm)}
+
+
+def _dreamt(seed: int, painter: Painter, frames: int, warm: int) -> dict[str, float]:
+    """Frames/s, in the median, of a dream as people have it: our driver, learnt traffic, streets that grow in the background, painted; and
+    how many road users there were on average."""
+    dream, spent, agents = SceneDream(dreamt_world(f"{DREAMT}:{seed}", painter), seed, STEPS), list[float](), 0
+    dream.start(scene=dream.model.scenes[0])
+    for frame in range(frames + warm):
+        began = time.perf_counter()
+        action = dream.drive(Command.FOLLOW, CRUISE)
+        dream.step(Control(command=Command.FOLLOW, steer=action.steer, accel=action.accel))
+        if frame >= warm:
+            spent.append(time.perf_counter() - began)
+            agents += int((dream.state_now.agents["kind"] > 0).sum())
+    return {"painted": 1 / float(np.median(spent)), "agents": agents / max(1, frames)}
 
 
 def gpu_difference(

@@ -20,7 +20,7 @@ from world.dynamics.dreamt import DREAMT
 from world.errors import DataError
 from world.evaluate.dreamt_hour import AWAY, dreamt_again, dreamt_hour, dreamt_world
 from world.evaluate.painter import Sources, fidelity
-from world.evaluate.painter_judge import look
+from world.evaluate.painter_judge import look, look_in_dreams
 from world.evaluate.painter_rows import PAINTER_ROWS
 from world.evaluate.painter_speed import frames_a_second, gpu_difference
 from world.evaluate.scene_drives import EVENT_SECONDS, TURNS, EventCase, event_case, manoeuvre, places, route
@@ -201,6 +201,7 @@ MEASUREMENTS: dict[str, tuple[float, Callable[[Bench], Any]]] = {  # share of th
     "steadiness": (0.5, _steadiness),
     "frames_a_second": (0.02, lambda bench: frames_a_second(bench.seed, bench.sources.painter)),
     "judge": (0.3, _judge),
+    "dreamt_judge": (0.2, lambda bench: look_in_dreams(bench.seed, bench.sources, bench.sizes.judged)),
     "gpu_difference": (0.01, lambda bench: gpu_difference(bench.seed, bench.sources.painter)),
 }
 

@@ -17,11 +17,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from world.controls import Control, Weather
+from world.dynamics.traffic import load_traffic
 from world.errors import DataError, WeightsError
 from world.evaluate import painter as measured
 from world.evaluate import painter_judge, painter_speed, scene, steadiness
 from world.evaluate.painter_rows import PAINTER_ROWS
 from world.evaluate.pictures import BANDS, EQUAL, bands, psnr, seen_before, warped
+from world.evaluate.scene_driver import DREAMT
 from world.evaluate.sheets import TITLE, sheets
 from world.judge import Judge, JudgeConfig
 from world.render.camera import Rig
@@ -219,7 +221,9 @@ def test_frames_are_counted_and_the_processor_is_named(tmp_path: Path) -> None:
     found = painter_speed.frames_a_second(0, untrained(), frames=3, warm=1, sizes={"144x256": SMALL})
     assert 0 < found["144x256"]["painted"] <= found["144x256"]["painted_best"]
     assert found["144x256"]["plain"] > 0
-    assert len(PAINTER_ROWS["frames_a_second"](found)) == 2
+    rows = PAINTER_ROWS["frames_a_second"](found)
+    assert len(rows) == 3 and f"amid {found['dreamt']['agents']:.0f} road users" in rows[2][0]
+    assert found["dreamt"]["agents"] > 5 and float(rows[2][1]) > 0
     about = tmp_path / "cpuinfo"
     about.write_text("model name: one\nflags\t\t: sse avx512_bf16 amx_bf16x\n")
     assert painter_speed.units(about) == ["avx512_bf16"]
@@ -288,6 +292,25 @@ def test_the_judge_looks_at_painted_and_at_plain_pictures(monkeypatch: pytest.Mo
     assert rows["the judge names one 3 s after it was asked for"].count("%") in (2, 3)
     assert rows["judged against true: speed"] == "0.900 (plain 0.900; on traced films 0.970)"
     assert rows["Fréchet distance to traced pictures over that among them"] == "1.20 (plain 1.20)"
+
+
+def test_events_are_looked_for_in_dreamt_streets(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = painter_judge.look_in_dreams(0, measured.Sources(), 1)
+    assert painter_judge.dreamt_judge_rows(missing)[0][1].startswith("not measured")
+    asked: list[Any] = []
+
+    def events(judge: Judge, draw: Any, cases: int, seed: int, where: Any) -> dict[str, Any]:
+        asked.append((cases, where.names, where.traffic.sha256))
+        return {"cut_in": {"share": 0.5, "came": 0.75, "cases": cases}, "mean": 0.5, "false_alarms": 0.25}
+
+    monkeypatch.setattr("world.evaluate.judge.events", events)
+    found = painter_judge.look_in_dreams(0, measured.Sources(Gain([0.2]), judge=Judge(JudgeConfig())), 3)
+    assert asked == [(3, DREAMT, load_traffic().sha256)]
+    assert painter_judge.dreamt_judge_rows(found) == [
+        ("the judge sees cut_in within 4 s of its onset in dreamt streets", "50% (came within 8 s 75%)", "85%"),
+        ("events seen in dreamt streets, mean", "50%", "92%"),
+        ("events seen in dreamt streets where there is none", "25%", ""),
+    ]
 
 
 def test_sheets_hold_plain_beside_painted(tmp_path: Path) -> None:
