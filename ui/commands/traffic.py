@@ -68,6 +68,7 @@ def evaluate(
     events: Annotated[int, typer.Option(min=0, help="Cases of each event.")] = 20,
     forks: Annotated[int, typer.Option(min=0, help="Pasts that fork into two futures.")] = 20,
     moments: Annotated[int, typer.Option(min=0, help="Moments whose futures are compared with SUMO's.")] = 60,
+    dreamt: Annotated[int, typer.Option(min=0, help="Drives of a minute in dreamt streets.")] = 20,
     workers: Workers = 2,
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
@@ -76,7 +77,7 @@ def evaluate(
     from world.dynamics.traffic import FOLDER
     from world.evaluate.traffic import HEAD, Sizes, evaluate_traffic, table
 
-    sizes = Sizes(drives, seconds, seeds, befalls, events, forks, moments)
+    sizes = Sizes(drives, seconds, seeds, befalls, events, forks, moments, dreamt)
     with progress("evaluate traffic") as report:
         result = evaluate_traffic(weights or FOLDER, split, sizes, seed, workers, report)
     if as_json:

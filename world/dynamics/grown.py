@@ -15,8 +15,9 @@ from world.dynamics.growth import Asked, Growth
 from world.dynamics.renumber import renumbered
 from world.dynamics.stock import Stock
 from world.dynamics.tables import tables
+from world.memory import give_back
 
-PLACES, GROWTHS = 4, 32  # of all drives together
+PLACES, GROWTHS = 2, 32  # of all drives together
 Key = tuple[str, tuple[Asked, ...], Path, Path]
 Value = TypeVar("Value")
 
@@ -69,6 +70,7 @@ def grown_from(place: GrowingPlace, asked: Asked) -> GrowingPlace:
     grown = _grown(place, asked)
     tables(grown.map)
     renumbered(place.map, grown.map)
+    give_back()  # what it was made with, while nobody waits
     return grown
 
 

@@ -99,11 +99,16 @@ def _ratios(rows: np.ndarray) -> dict[str, float]:
         begin, end = (1000 * float(np.median(own[own[:, k] > 0, k])) for own in (first, last))
         longest = 1000 * float(rows[part:, k].max())
         out |= {name: end / begin, f"{name}_ms": end, f"first_{name}_ms": begin, f"longest_{name}_ms": longest}
-    asked = [max(1.0, own[-1, 4] - own[0, 4]) for own in (first, last)]
-    begin, end = (1000 * float(own[:, 2].sum()) / count for own, count in zip((first, last), asked, strict=True))
-    out |= {"growing": end / max(begin, 1e-9), "growing_ms": end, "first_growing_ms": begin}
+    begin, end = _growing(first), _growing(last)
+    out |= {"growing": end / begin, "growing_ms": end, "first_growing_ms": begin}
     begin, end = (float(np.median(own[:, 3])) for own in (first, last))
     return out | {"memory": end / begin, "memory_mib": end, "first_memory_mib": begin}
+
+
+def _growing(rows: np.ndarray) -> float:
+    """ms of the other threads a question; NaN where none was asked."""
+    asked = float(rows[-1, 4] - rows[0, 4])
+    return 1000 * float(rows[:, 2].sum()) / asked if asked else math.nan
 
 
 def _size(place: GrowingPlace) -> dict[str, float]:

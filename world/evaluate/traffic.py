@@ -23,12 +23,14 @@ from world.dynamics.traffic import FOLDER, Drive, Tally, Traffic, load_traffic
 from world.dynamics.vehicles import vehicles
 from world.errors import DataError
 from world.evaluate import sumo
+from world.evaluate.scene_driver import DREAMT
 from world.evaluate.scene_drives import event_case
 from world.evaluate.scene_states import counterfactual
 from world.evaluate.token_loss import round_trip
 from world.evaluate.traffic_counts import BINS, Counts, counted, interval
 from world.evaluate.traffic_speed import AGENTS_TIMED, tick_milliseconds
 from world.metrics import jensen_shannon
+from world.places import find_place
 from world.scene.objects import Kind
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
@@ -50,7 +52,8 @@ WINDOW = 60.0  # s on from a moment of SUMO's
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """minutes of driving a drive (there are `drives` a seed), seeds; drives of each thing that befalls; cases of each event; forks; futures' moments.
+    """minutes of driving a drive (there are `drives` a seed), seeds; drives of each thing that befalls; cases of each event; forks; futures' moments;
+    drives of a minute in dreamt streets.
 
     Drives of more than WINDOW also go on from SUMO's moments.
     """
@@ -62,6 +65,7 @@ class Sizes:
     events: int = 20
     forks: int = 20
     moments: int = 60
+    dreamt: int = 20
 
 
 def evaluate_traffic(
@@ -80,6 +84,7 @@ def evaluate_traffic(
     minds = {"learnt": learnt, "without guard": replace(learnt, guard=False, tally=Tally()), "rules": None}
     names, seconds = towns()[split], sizes.seconds
     places = [(names[n % len(names)], seed + n) for n in range(sizes.drives * sizes.seeds)]
+    wild = [(DREAMT[n * len(DREAMT) // sizes.dreamt % len(DREAMT)], seed + n) for n in range(sizes.dreamt)]
     result: dict[str, Any] = {"split": split, "seed": seed, "weights": learnt.sha256}
     with ProcessPoolExecutor(max(1, workers), get_context("spawn")) as pool:
         true: list[Counts] = []
@@ -100,6 +105,10 @@ def evaluate_traffic(
             counts = [one for one, _ in found]
             mine = result[who] = figures(counts, Counts.joined(true) if true else None)
             mine["changed"] = sum(t.changed for _, t in found) / max(1, sum(t.vehicles for _, t in found))
+            if sizes.dreamt:
+                note(begin + 0.07, f"{who}: dreamt streets")
+                drive = partial(driven, seconds=60.0, traffic=mind)
+                mine["dreamt"] = figures([one for one, _ in pool.map(drive, wild, chunksize=5)])
             note(begin + 0.1, f"{who}: what befalls it")
             mine["befalls"] = {
                 what: _hits(pool, places[: sizes.befalls], kind, ahead, seconds, mind)
@@ -131,7 +140,7 @@ def evaluate_traffic(
 
 def driven(job: tuple[str, int], seconds: float, traffic: Traffic | None) -> tuple[Counts, Tally]:
     """One drive with our car driven by rules; `traffic` None: rules move the others, too."""
-    state, frames = start(load_place(job[0]), job[1]), []
+    state, frames = start(find_place(job[0]), job[1]), []
     for _ in range(int(seconds * FPS)):
         frames.append(state.agents[0])
         state = _on(state, traffic)
@@ -307,6 +316,9 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
         rows.append(row(name, partial(_rate, name=name, percent=False)))
     for name in ("red", "off", "stuck"):
         rows.append(row(name, partial(_rate, name=name, percent=True)))
+    for name in ("contacts a vehicle-minute", "contacts with people", "red", "off", "stuck"):
+        rate = partial(_rate, name=name, percent="contacts" not in name)
+        rows.append(row(f"{name} in dreamt streets", lambda one, rate=rate: rate(one["dreamt"]), name))  # type: ignore[misc]
     for name in BINS:
         rows.append(row(f"divergence of {name}", lambda one, name=name: f"{one['divergence'][name]:.4f}", name))  # type: ignore[misc]
         on = f"divergence of {name} on from SUMO's moments"

@@ -5,16 +5,26 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 
 from tests.world.grid import town
 from world.controls import DT
-from world.dynamics.people import is_person, people, populate_people
-from world.dynamics.people_arrive import RETIRED
+from world.dynamics.people import (
+    all_walking,
+    changed_pace,
+    changed_slide,
+    is_person,
+    may_cross,
+    people,
+    populate_people,
+)
+from world.dynamics.people_arrive import RETIRED, SLIDE
 from world.dynamics.start import start
 from world.dynamics.tables import tables
+from world.dynamics.vehicles import everybody
 from world.kinematics import REAR_AXLE_TO_FRONT
 from world.scene.hd_map import CROSSING_WALK
-from world.scene.objects import PEOPLE
+from world.scene.objects import AGENT, PEOPLE, Kind
 from world.scene.query import RED, signal_colour
 from world.scene.state import SceneState
 
@@ -114,3 +124,38 @@ def test_whom_a_role_moves_is_left_alone() -> None:
     agents["role"][slot], agents["mode"][slot] = 1, 100
     assert not is_person(agents[slot])
     assert people(place, state.seed[0], 3, state.ego, agents, 1.0)[slot].tobytes() == agents[slot].tobytes()
+
+
+def test_who_stands_before_a_crossing_does_not_bar_it_and_who_stands_on_it_does() -> None:
+    place = town().map
+    t, crossings = tables(place), place.crossings
+    crossing = int(np.flatnonzero(crossings["signal"] < 0)[0])
+    c = crossings[crossing]
+    heading = math.atan2(c["y1"] - c["y0"], c["x1"] - c["x0"]) + math.pi / 2
+    agents = np.zeros(2, AGENT)
+    agents["kind"][0], agents["heading"][0], agents["length"][0] = int(Kind.CAR), heading, 4.4
+
+    def may(front: float, speed: float) -> bool:
+        """With a car whose bumper is so many m before the crossing's middle."""
+        back = front + 2.2
+        agents["x"][0] = 0.5 * (c["x0"] + c["x1"]) - back * math.cos(heading)
+        agents["y"][0] = 0.5 * (c["y0"] + c["y1"]) - back * math.sin(heading)
+        agents["speed"][0] = speed
+        return bool(may_cross(t, agents, crossing, 0.0, 1e4, 1e4, 0.0, 0.0))
+
+    assert may(1.2, 0.0) and not may(0.3, 0.0) and not may(1.2, 2.0)
+
+
+def test_what_the_rules_want_is_what_they_do() -> None:
+    state, t = crowd(), tables(town().map)
+    agents = state.agents[0]
+    wants, slides = np.empty(len(agents)), np.empty(len(agents))
+    all_walking(t, state.seed[0], everybody(state.ego, agents), 0.0, wants, slides)
+    after = people(t, state.seed[0], 0, state.ego, agents, 0.0)
+    there = np.isin(agents["kind"], KINDS)
+    assert there.any() and (np.isfinite(wants) == there).all() and (agents == state.agents[0]).all()
+    for k in np.flatnonzero(there):
+        if after["speed"][k] > 0:
+            assert after["speed"][k] == changed_pace(agents["speed"][k], wants[k], DT)
+            assert after["memory"][k, SLIDE] == changed_slide(agents["memory"][k, SLIDE], slides[k], 1)
+    assert changed_pace(0.0, 1.4, 0.5) == 0.8 and changed_pace(1.0, 0.0, 0.1) == pytest.approx(0.6)

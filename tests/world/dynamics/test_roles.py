@@ -11,13 +11,16 @@ from tests.world.grid import town
 from world.controls import SIDED_EVENTS, Control, Event, Side
 from world.dynamics.driver import drive
 from world.dynamics.roles import roles, visible
-from world.dynamics.roles.moves import BEGINS
+from world.dynamics.roles.moves import ACTS, BEGINS, HEADING, PACE
+from world.dynamics.roles.moves import drive as move
 from world.dynamics.roles.sight import ahead_left, in_view
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.tables import tables
-from world.scene.facts import facts
-from world.scene.objects import Kind, Lights
+from world.kinematics import EGO_LENGTH, EGO_WIDTH
+from world.scene.facts import CENTRE, facts
+from world.scene.facts import touching as touching_car
+from world.scene.objects import SIZES, Kind, Lights
 from world.scene.state import SceneState
 
 SOON = 80  # frames
@@ -170,3 +173,27 @@ def test_roles_write_to_nothing_and_decide_the_same_twice() -> None:
 def test_without_an_actor_nothing_is_visible() -> None:
     state = start(town(), 1)
     assert not visible(state.ego[0], state.agents[0], state.event[0])
+
+
+@pytest.mark.parametrize("left", [2.6, -2.6])
+def test_who_plays_a_part_does_not_scrape_along_our_car(left: float) -> None:
+    """A car beside ours that swings in at once: it keeps beside us, or stands."""
+    t, state = tables(town().map), start(town(), 3, speed=0.0, s=30.0, density=0.0)
+    ego, agents = state.ego, state.agents[0].copy()
+    a, heading = agents[0:1], float(ego["heading"][0])
+    a["kind"], a["id"], a["role"], a["mode"] = int(Kind.CAR), 7, int(Event.CUT_IN), ACTS
+    a["length"], a["width"], a["height"] = SIZES[Kind.CAR]
+    a["x"] = ego["x"] + 1.5 * math.cos(heading) - left * math.sin(heading)
+    a["y"] = ego["y"] + 1.5 * math.sin(heading) + left * math.cos(heading)
+    a["heading"], a["lane"], a["speed"], a["left"] = heading, -1, 5.0, left
+    a["memory"][0, HEADING], a["memory"][0, PACE] = heading, 5.0
+    wanted = np.full((len(agents), 2), np.nan)
+    wanted[0] = 0.0, 0.0  # on at 5 m/s, to the middle of our way
+    met = 0
+    for _ in range(15):
+        move(t, ego[0], agents, 0, 5.0, 0.0, 3.4, 3.0, wanted)
+        x, y = ego["x"][0] + CENTRE * math.cos(heading), ego["y"][0] + CENTRE * math.sin(heading)
+        met += touching_car(agents, x, y, heading, EGO_LENGTH, EGO_WIDTH) >= 0
+    assert met == 0
+    away = (a["x"][0] - ego["x"][0]) * math.cos(heading) + (a["y"][0] - ego["y"][0]) * math.sin(heading)
+    assert away > 5.0 or a["speed"][0] < 0.5

@@ -8,14 +8,22 @@ import numpy as np
 import pytest
 
 from tests.world.grid import BLOCK, SIDE, graph, town
+from world.controls import FPS, Command, Control
+from world.dynamics.car import LETS_PASS
+from world.dynamics.guard import lane_is_free
+from world.dynamics.motion import WAIT
+from world.dynamics.right_of_way import NOBODY, OTHERS, STOPS, leavable, limits
 from world.dynamics.spawn import NEAREST, RETIRED, is_vehicle
+from world.dynamics.start import start
+from world.dynamics.step import step
 from world.dynamics.tables import Tables, tables
-from world.dynamics.vehicles import populate, vehicles
+from world.dynamics.vehicles import everybody, populate, vehicles
+from world.kinematics import REAR_AXLE_TO_FRONT
 from world.scene.build import build
 from world.scene.hd_map import HDMap
 from world.scene.objects import AGENT, SIZES, Kind, Lights
 from world.scene.query import RED, place_on, signal_colour, touching
-from world.scene.state import AGENTS, EGO
+from world.scene.state import AGENTS, EGO, WAITED, Place
 
 SEED = np.uint64(5)
 MIDDLE = 0.5 * BLOCK * (SIDE - 1) + 25.0
@@ -174,6 +182,73 @@ def test_who_is_moved_by_a_role_is_left_alone_and_followed() -> None:
     after = drive(tables(place), ABSENT, agents, 100)
     assert after[1] == agents[1]
     assert after["speed"][0] < 0.1 and after["s"][0] < 46.0
+
+
+def test_who_walks_is_on_no_lane_whatever_its_walk_is_called() -> None:
+    """A person's `lane` is a walk: its number says nothing of lanes."""
+    place = town().map
+    t = tables(place)
+    onward = int(np.flatnonzero((place.lanes["junction"] >= 0) & (place.lanes["conflicts"] > 0))[0])
+    source, target = (int(place.lanes[name][onward]) for name in ("source", "target"))
+    agents = nobody()
+    put(agents, 0, place, source, float(place.lanes["length"][source]) - 8.0, 0.0)
+    agents["next"][0] = onward
+    alone = limits(t, agents, 0, 0.0, np.empty(STOPS))
+    others = {
+        int(row["other"])
+        for row in place.conflicts[place.lanes["first_conflict"][onward] :][: place.lanes["conflicts"][onward]]
+    }
+    for number, lane in enumerate([target, onward, *others]):
+        slot = 1 + number
+        agents[slot]["kind"], agents[slot]["id"], agents[slot]["lane"] = int(Kind.PERSON), 100 + slot, lane
+        agents[slot]["x"], agents[slot]["y"], agents[slot]["s"] = 1e4, 1e4, 3.0
+    assert leavable(place.lanes, agents, 0, onward, 4.5)
+    assert limits(t, agents, 0, 0.0, np.empty(STOPS)) == alone
+    beside = int(np.flatnonzero((place.lanes["street"] >= 0) & (place.lanes["left"] >= 0))[0])
+    agents = nobody()
+    put(agents, 0, place, beside, 40.0, 8.0)
+    agents[1]["kind"], agents[1]["lane"], agents[1]["s"] = int(Kind.CHILD), place.lanes["left"][beside], 40.0
+    assert lane_is_free(place.lanes, agents, 0, int(place.lanes["left"][beside]))
+
+
+def test_who_people_keep_from_going_is_not_waited_for() -> None:
+    """Of two that stand at a junction without signals the longer waits first goes first, unless it cannot."""
+    place = build(graph(False))
+    t, lanes, row = tables(place), place.lanes, None
+    for one in range(len(lanes)):
+        for k in range(lanes["first_conflict"][one], lanes["first_conflict"][one] + lanes["conflicts"][one]):
+            other = int(place.conflicts["other"][k])
+            if place.conflicts["yields"][k] and lanes["source"][other] != lanes["source"][one]:
+                row = (one, other)
+    assert row is not None
+    agents = nobody()
+    for slot, onward in enumerate(row):
+        source = int(lanes["source"][onward])
+        put(agents, slot, place, source, float(t.stop_line[source]) - 2.5, 0.0)
+        agents["next"][slot] = onward
+    stops = np.empty(STOPS)
+
+    def waits(mine: float, its: float) -> int:
+        agents["memory"][0, WAIT], agents["memory"][1, WAIT] = mine, its
+        return int(limits(t, agents, 0, 0.0, stops)[0])
+
+    assert waits(5.0, 30.0) == OTHERS and waits(30.0, 5.0) == NOBODY
+    assert waits(5.0, -30.0) == NOBODY
+
+
+def test_our_car_is_let_in_when_it_has_waited_but_not_for_ever() -> None:
+    place = Place("a grid without signals", build(graph(False)), town().props)
+    lane = int(np.flatnonzero((place.map.lanes["street"] >= 0) & (place.map.lanes["outs"] > 0))[0])
+    s = float(tables(place.map).stop_line[lane]) - REAR_AXLE_TO_FRONT - 1.0
+    state, waited = start(place, 1, speed=0.0, lane=lane, s=s, density=0.0), []
+    for _ in range(int(1.5 * LETS_PASS * FPS)):
+        state = step(state, [Control(steer=0.0, accel=-1.0)])
+        waited.append(float(state.ego["memory"][0, WAITED]))
+        assert everybody(state.ego, state.agents[0])["memory"][-1, WAIT] == waited[-1]
+    assert waited[int(20 * FPS) - 1] == pytest.approx(20.0, abs=0.2)
+    assert LETS_PASS - 0.2 < max(waited) < LETS_PASS + 0.2 and waited[-1] < 0.5 * LETS_PASS + 0.2
+    state = step(state, [Control(steer=0.0, accel=-1.0, command=Command.STOP)])
+    assert step(state, [Control(accel=-1.0)]).ego["memory"][0, WAITED] == 0.0
 
 
 def test_a_slow_leader_is_overtaken() -> None:

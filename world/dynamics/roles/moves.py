@@ -56,8 +56,10 @@ def drive(t, ego, agents, i, want, aim, rate, pull, wanted):
     a.speed = max(0.0, a.speed + change)
     slide = max(-rate, min(rate, 2.5 * (aim - a.left)))
     slide = max(-0.6 * a.speed, min(0.6 * a.speed, slide))
-    a.memory[SLIDE] += max(-4.0 * rate * DT, min(4.0 * rate * DT, slide - a.memory[SLIDE]))
     base = a.memory[HEADING]
+    if _scrapes(ego, a, base, way, slide):  # not begun where it would have to be broken off
+        slide = 0.0
+    a.memory[SLIDE] += max(-4.0 * rate * DT, min(4.0 * rate * DT, slide - a.memory[SLIDE]))
     if a.speed < 0.3 or _scrapes(ego, a, base, way, a.memory[SLIDE]):
         a.memory[SLIDE] = 0.0
     if _scrapes(ego, a, base, way, 0.0):
@@ -83,14 +85,15 @@ def drive(t, ego, agents, i, want, aim, rate, pull, wanted):
 @njit(cache=True)
 def _scrapes(ego, a, base, way, slide):
     """Whether a vehicle that moves by its way's heading, and m/s to its left, would soon touch our car, which goes straight on, from beside."""
-    heading = base + math.atan2(way * slide, max(a.speed, 1.5))
+    heading, width = base + math.atan2(way * slide, max(a.speed, 1.5)), a.width + (ROOM if slide != 0.0 else 0.0)
     for moment in SOON:
         along, across, ahead = way * a.speed * moment, slide * moment, CENTRE + ego.speed * moment
         x = a.x + along * math.cos(base) - across * math.sin(base)
         y = a.y + along * math.sin(base) + across * math.cos(base)
         ex, ey = ego.x + ahead * math.cos(ego.heading), ego.y + ahead * math.sin(ego.heading)
-        if overlap(x, y, heading, a.length, a.width + ROOM, ex, ey, ego.heading, EGO_LENGTH, EGO_WIDTH):
-            return True
+        for turned in (heading, base):  # straightened out there, too
+            if overlap(x, y, turned, a.length, width, ex, ey, ego.heading, EGO_LENGTH, EGO_WIDTH):
+                return True
     return False
 
 

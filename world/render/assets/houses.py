@@ -57,7 +57,7 @@ def style(look: int, floors: int) -> str:
     return ("shops", "block", "shops", "tenement", "block")[look // 2 % 5]
 
 
-@lru_cache(maxsize=768)
+@lru_cache(maxsize=384)
 def house(look: int, kind: str, bays: int, sides: int, floors: int, detail: int) -> Parts:
     """A house of `bays` x `sides` bays of 3.6 m. look: below VARIANTS * len(walls); detail: 2 near, 1, 0 far."""
     random = np.random.default_rng(look * 64 + floors)
