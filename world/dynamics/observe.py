@@ -12,7 +12,7 @@ from numba import njit
 
 from world.dynamics.motion import WAIT
 from world.dynamics.path import AHEAD, SPACING, ahead, navigate
-from world.dynamics.right_of_way import COMMITTED, FREE, along, seconds_to
+from world.dynamics.right_of_way import COMMITTED, FREE, along, conflict_stop, seconds_to
 from world.kinematics import (
     EGO_LENGTH,
     MAX_ACCELERATION,
@@ -21,10 +21,11 @@ from world.kinematics import (
     REAR_AXLE_TO_FRONT,
     WHEELBASE,
 )
+from world.scene.hd_map import LEFT
 from world.scene.objects import Kind
 from world.scene.query import AMBER, GREEN, RED, signal_colour, wrap
 
-OWN, USER, CROSSER = 82, 27, 22  # numbers about the own car and way, about one road user, about one that crosses
+OWN, USER, CROSSER = 88, 27, 22  # numbers about the own car and way, about one road user, about one that crosses
 USERS, CROSSERS = 16, 12  # at most so many of each, those nearest to the way and soonest there first
 SEEN, BROAD = 60.0, 1.1  # m: how far and how wide the way is looked at
 GAIN, COMFORT_GAS, COMFORT_BRAKE = 1.3, 2.8, 4.5  # 1/s, m/s2, m/s2: cruise control
@@ -86,9 +87,25 @@ def observe(t, seen, egos, command, target, seed, seconds, own, users, crossers)
     if connection >= 0:
         crossing = _crossers(t, seen, connection, u, committed, seconds, crossers)
     _own(t, ego, command, target, way, goal, connection, committed, bumper, seconds, gaps, own)
+    if connection >= 0:
+        _yields(t, seen, ego, connection, u, committed, bumper, seconds, own[OWN - 8 : OWN - 2])
     steer, accel = base_action(way, ego, target)
     own[OWN - 2], own[OWN - 1] = steer, accel
     return count, crossing, steer, accel
+
+
+@njit(cache=True)
+def _yields(t, seen, ego, connection, u, committed, bumper, seconds, out):
+    """Fills out [6], zeros: where right of way would have our car stop, and who merges before it."""
+    most, merging, its_speed = conflict_stop(t, seen, len(seen) - 1, connection, u, committed, seconds)
+    if most < FREE:
+        inside = committed or (t.lanes[connection].signal >= 0 and t.lanes[connection].turn == LEFT)
+        stop = most if inside else bumper - 0.4
+        out[0], out[1] = 1.0, short(max(-3.0, min(SEEN, stop)), 4.0)
+        out[2] = min(2.0, ego.speed * ego.speed / (2 * max(stop, 0.5)) / 4)
+    if merging < FREE:
+        out[3], out[4] = 1.0, short(max(-3.0, min(SEEN, merging)), 4.0)
+        out[5] = max(-2.0, min(2.0, (ego.speed - its_speed) / 5))
 
 
 @njit(cache=True)
@@ -99,7 +116,7 @@ def _own(t, ego, command, target, way, goal, connection, committed, bumper, seco
     own[:] = 0.0
     own[0], own[1], own[2], own[3] = speed / 10, ego.yaw_rate, ego.steer, ego.accel
     own[4], own[5], own[6] = target / 10, lane.limit / 10, (target - speed) / 5
-    own[7] = min(1.0, ego.memory[1] / 10)
+    own[7] = min(2.4, ego.memory[1] / 10)
     for k in range(len(COMMANDS)):
         own[8 + k] = 1.0 if COMMANDS[k] == command else 0.0
     own[15], own[16] = ego.left / 2, math.sin(wrap(ego.heading - way[0, 2]))

@@ -21,7 +21,7 @@ from world.dynamics.observe import CROSSER, OWN, USER
 from world.errors import WeightsError
 
 FOLDER = Path(__file__).parent.parent / "weights" / "driver"
-FORMAT = 1
+FORMAT = 2
 ITEM, HIDDEN = 40, 128  # widths of the sets' layers and of the trunk's
 SHAPES = {
     "user_1": (USER, ITEM),

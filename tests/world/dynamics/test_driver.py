@@ -12,17 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.world.grid import town
+from tests.world.grid import graph, town
 from world.controls import Command, Control
 from world.dynamics.driver import act, drive
+from world.dynamics.observe import OWN, short
 from world.dynamics.policy import FOLDER, SHAPES, load_policy, policy_of
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.tables import tables
+from world.dynamics.vector import observed
 from world.errors import WeightsError
 from world.kinematics import REAR_AXLE_TO_FRONT
+from world.scene.build import build
 from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.query import GREEN, place_on, signal_colour
-from world.scene.state import SceneState, stack
+from world.scene.state import Place, SceneState, stack
 from world.scene_world import SceneDream, SceneWorld
 
 
@@ -166,3 +170,27 @@ def test_nothing_learnt_is_the_base_alone() -> None:
     steer, accel = act(policy_of(zero), state, Command.FOLLOW, 9.0)
     assert abs(steer) < 0.05 and accel > 0.3  # it would go on whatever the light says
     assert (FOLDER / "driver.safetensors").stat().st_size < 2**20
+
+
+def test_it_is_told_where_right_of_way_would_have_it_stop() -> None:
+    place = Place("a grid without signals", build(graph(False)), town().props)
+    lanes, conflicts, t = place.map.lanes, place.map.conflicts, tables(place.map)
+    for lane in np.flatnonzero((lanes["street"] >= 0) & (lanes["outs"] > 0)).tolist():
+        s = float(t.stop_line[lane]) - REAR_AXLE_TO_FRONT - 0.5
+        state = start(place, 3, speed=0.0, lane=lane, s=s, density=0.0)
+        onward = int(step(state, [Control(accel=-1.0)]).ego["next"][0])
+        first = int(lanes["first_conflict"][onward])
+        rows = conflicts[first : first + int(lanes["conflicts"][onward])]
+        rows = rows[(rows["yields"] == 1) & (lanes["source"][rows["other"]] != lane)]
+        if len(rows):
+            break
+    other = int(rows["other"][np.argmin(rows["begin"])])
+    source = int(lanes["source"][other])
+    free = observed(state, Command.FOLLOW, 9.0)[0]
+    comes = with_agent(state, Kind.CAR, *place_on(place.map, source, float(lanes["length"][source]) - 12.0), speed=8.0)
+    agents = comes.agents.copy()
+    agents["lane"][0, 0], agents["next"][0, 0], agents["s"][0, 0] = source, other, lanes["length"][source] - 12.0
+    agents["wish"][0, 0] = 1.0
+    barred = observed(replace(comes, agents=agents), Command.FOLLOW, 9.0)[0]
+    assert not free[OWN - 8 : OWN - 2].any()
+    assert barred[OWN - 8] == 1.0 and barred[OWN - 7] < short(0.6, 4.0)
