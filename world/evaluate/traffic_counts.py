@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from world.controls import DT
+from world.dynamics.right_of_way import COMMITTED
 from world.dynamics.tables import Tables
 from world.scene.hd_map import HDMap
 from world.scene.query import RED, locate, signal_colour, touching
@@ -60,6 +61,7 @@ def counted(place: HDMap, frames: np.ndarray, tables_at: Callable[[int], Tables]
     touched: set[tuple[int, int]] = set()
     still: dict[int, int] = {}
     was: dict[int, int] = {}
+    over: dict[int, int] = {}  # since which step each is over its line
     past: dict[int, float] = {}
     seen: set[int] = set()
     for k, agents in enumerate(frames):
@@ -82,8 +84,12 @@ def counted(place: HDMap, frames: np.ndarray, tables_at: Callable[[int], Tables]
                 signal = int(lanes["signal"][lane])
                 if signal >= 0:
                     made.crossings += 1
-                    passed = max(0, k - _since_line(tables_at(k), before, a))
+                    passed = over.get(who, k)
                     made.red += signal_colour(tables_at(passed).signals, signal, (first_clock + passed) * DT) == RED
+            if lane < 0 or lanes["junction"][lane] >= 0 or not _over_line(tables_at(k), lane, a):
+                over.pop(who, None)
+            else:
+                over.setdefault(who, k)
             lane_of[who], speeds[who] = lane, speed
         if k % EVERY == 0:
             _look(made, place, vehicles)
@@ -94,10 +100,9 @@ def counted(place: HDMap, frames: np.ndarray, tables_at: Callable[[int], Tables]
     return made
 
 
-def _since_line(there: Tables, lane: int, a: np.void) -> int:
-    """Steps since the bumper of a vehicle passed the line of a lane whose end its middle has just passed."""
-    beyond = 0.5 * float(a["length"]) + float(there.lanes["length"][lane] - there.stop_line[lane])
-    return min(30, round(beyond / max(float(a["speed"]), 1.0) / DT))
+def _over_line(there: Tables, lane: int, a: np.void) -> bool:
+    """Whether the bumper of a vehicle is so far over its lane's line that it goes, and does not only stand badly."""
+    return float(a["s"]) + 0.5 * float(a["length"]) - float(there.stop_line[lane]) > COMMITTED
 
 
 def _touching(users: np.ndarray) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:

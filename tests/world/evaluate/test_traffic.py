@@ -62,13 +62,18 @@ def test_off_the_lane_and_standing_for_long() -> None:
 
 def test_a_signal_that_is_run_at_red() -> None:
     connection = int(np.flatnonzero((LANES["junction"] >= 0) & (LANES["signal"] >= 0))[0])
-    before, inside = still(int(LANES["source"][connection]), 40.0), still(connection, 1.0)
-    inside["speed"][0] = 500.0  # so that its bumper passed the line just now
+    source = int(LANES["source"][connection])
+    before, inside = still(source, 40.0), still(connection, 1.0)
     signal, signals = int(LANES["signal"][connection]), tables(PLACE).signals
     colours = [signal_colour(signals, signal, clock / 10 + 0.1) for clock in range(600)]
     red, other = colours.index(RED), next(n for n, colour in enumerate(colours) if colour != RED)
     assert (counts([before, inside], red).red, counts([before, inside], other).red) == (1, 0)
     assert counts([before, inside], other).crossings == 1
+    line = float(tables(PLACE).stop_line[source]) - 0.5 * SIZES[Kind.CAR][0]
+    over, badly = still(source, line + 1.0), still(source, line + 0.5)
+    turns = next(n for n in range(599) if colours[n] != RED and colours[n + 1] == RED)
+    assert counts([over, before, over, inside], turns - 1).red == 0  # over the line while it was not red yet
+    assert counts([before, badly, badly, inside], turns - 1).red == 1  # it stood badly, and then went
 
 
 def test_an_interval_holds_the_rate() -> None:
