@@ -8,7 +8,7 @@ from numba import njit
 
 from world.controls import DT, Command
 from world.dynamics.path import follow, navigate
-from world.dynamics.right_of_way import AT_LINE, UNDER_WAY
+from world.dynamics.right_of_way import AT_LINE, LETS_PASS, UNDER_WAY
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, advanced
 from world.scene.facts import CENTRE, touching
 from world.scene.objects import Lights
@@ -16,7 +16,6 @@ from world.scene.query import GREEN, signal_colour
 from world.scene.state import WAITED
 
 BRAKING = -0.06  # accel below which the brake lights shine
-LETS_PASS = 24.0  # s of waiting after which who did not go is no longer let in, for a while
 _STOP = int(Command.STOP)
 _BRAKE, _HEAD = int(Lights.BRAKE), int(Lights.HEAD)
 

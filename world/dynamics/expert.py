@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from world.dynamics.path import AHEAD, SPACING, ahead, navigate
-from world.dynamics.right_of_way import COMMITTED, conflict_stop
+from world.dynamics.right_of_way import COMMITTED, conflict_stop, stops_inside
 from world.dynamics.situation import situation
 from world.kinematics import (
     EGO_LENGTH,
@@ -21,7 +21,6 @@ from world.kinematics import (
     REAR_AXLE_TO_FRONT,
     WHEELBASE,
 )
-from world.scene.hd_map import LEFT
 from world.scene.objects import Kind
 from world.scene.query import wrap
 from world.scene.state import SceneState
@@ -146,8 +145,7 @@ def _advise(t, seen, egos, command, target, seed, seconds):
             committed = bumper < -COMMITTED
             most, merging, merging_speed = conflict_stop(t, seen, len(seen) - 1, onward, u, committed, seconds)
             if most < SEEN:
-                inside = committed or (signal >= 0 and lanes[onward].turn == LEFT)  # waits where the ways cross
-                block = min(block, most if inside else stop)
+                block = min(block, most if stops_inside(lanes, onward, committed) else stop)
             if merging < lead_gap:
                 lead_gap, lead_speed = merging, merging_speed
     elif lanes[ego.lane].junction >= 0:

@@ -12,7 +12,7 @@ from numba import njit
 
 from world.dynamics.motion import WAIT
 from world.dynamics.path import AHEAD, SPACING, ahead, navigate
-from world.dynamics.right_of_way import COMMITTED, FREE, along, conflict_stop, seconds_to
+from world.dynamics.right_of_way import COMMITTED, FREE, LETS_PASS, along, conflict_stop, seconds_to, stops_inside
 from world.kinematics import (
     EGO_LENGTH,
     MAX_ACCELERATION,
@@ -21,9 +21,9 @@ from world.kinematics import (
     REAR_AXLE_TO_FRONT,
     WHEELBASE,
 )
-from world.scene.hd_map import LEFT
 from world.scene.objects import Kind
 from world.scene.query import AMBER, GREEN, RED, signal_colour, wrap
+from world.scene.state import WAITED
 
 OWN, USER, CROSSER = 88, 27, 22  # numbers about the own car and way, about one road user, about one that crosses
 USERS, CROSSERS = 16, 12  # at most so many of each, those nearest to the way and soonest there first
@@ -99,8 +99,7 @@ def _yields(t, seen, ego, connection, u, committed, bumper, seconds, out):
     """Fills out [6], zeros: where right of way would have our car stop, and who merges before it."""
     most, merging, its_speed = conflict_stop(t, seen, len(seen) - 1, connection, u, committed, seconds)
     if most < FREE:
-        inside = committed or (t.lanes[connection].signal >= 0 and t.lanes[connection].turn == LEFT)
-        stop = most if inside else bumper - 0.4
+        stop = most if stops_inside(t.lanes, connection, committed) else bumper - 0.4
         out[0], out[1] = 1.0, short(max(-3.0, min(SEEN, stop)), 4.0)
         out[2] = min(2.0, ego.speed * ego.speed / (2 * max(stop, 0.5)) / 4)
     if merging < FREE:
@@ -116,7 +115,7 @@ def _own(t, ego, command, target, way, goal, connection, committed, bumper, seco
     own[:] = 0.0
     own[0], own[1], own[2], own[3] = speed / 10, ego.yaw_rate, ego.steer, ego.accel
     own[4], own[5], own[6] = target / 10, lane.limit / 10, (target - speed) / 5
-    own[7] = min(2.4, ego.memory[1] / 10)
+    own[7] = min(LETS_PASS, ego.memory[WAITED]) / 10
     for k in range(len(COMMANDS)):
         own[8 + k] = 1.0 if COMMANDS[k] == command else 0.0
     own[15], own[16] = ego.left / 2, math.sin(wrap(ego.heading - way[0, 2]))

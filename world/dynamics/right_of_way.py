@@ -20,14 +20,13 @@ MARGIN = 1.0  # s between two that cross
 PATIENCE = 4.0  # s of waiting after which the order of waiting counts, not the table alone
 PREFERRED = 8.0  # s of waiting that the table's preference then counts as
 COURTESY = 12.0  # s of waiting after which somebody is let in
+LETS_PASS = 24.0  # s of waiting after which who did not go is no longer let in, for a while
 UNDER_WAY = 4.0  # m/s from which a vehicle has stopped waiting
 RUN_UP, TURNING = 1.6, 6.5  # m/s2, m/s: how a junction is crossed
 _PERSON, _CHILD = int(Kind.PERSON), int(Kind.CHILD)
 AT_LINE = 3.0  # m before its stop line within which a vehicle is the first in its queue
-NOBODY, OTHERS, RED_LIGHT, WALKERS = range(
-    4
-)  # whom a vehicle waits for; RED_LIGHT: a light, or room behind the junction
-PEOPLE, PEOPLE_BEYOND, LINE, GIVE_WAY = range(4)  # what `limits` fills: where to stop for what
+NOBODY, OTHERS, RED_LIGHT, WALKERS = 0, 1, 2, 3  # whom a vehicle waits for; RED_LIGHT: or room behind the junction
+PEOPLE, PEOPLE_BEYOND, LINE, GIVE_WAY = 0, 1, 2, 3  # what `limits` fills: where to stop for what
 STOPS = 4
 _RECKLESS = 341  # purpose of random numbers
 _WAIT = 1  # AGENT.memory of vehicles: s that it has waited; negative while people before it keep it from going
@@ -202,6 +201,12 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):
 
 
 @njit(cache=True)
+def stops_inside(lanes, connection, committed):
+    """Whether who gives way stops where the ways cross and not at the line: past it, and turning left at a light."""
+    return committed or (lanes[connection].signal >= 0 and lanes[connection].turn == LEFT)
+
+
+@njit(cache=True)
 def people_stop(t, agents, lane, s):
     """m along a lane from s to the first crossing that somebody uses; FREE: none."""
     stop = FREE
@@ -273,8 +278,7 @@ def limits(t, agents, i, seconds, stops, heeds=True):
     if not committed and not leavable(lanes, agents, i, onward, me.length):
         stops[LINE], waits = line, RED_LIGHT
     elif not committed and stop < FREE:
-        inside = lanes[onward].signal >= 0 and lanes[onward].turn == LEFT  # waits where the ways cross
-        stops[GIVE_WAY] = max(line, stop - 0.4) if inside else line
+        stops[GIVE_WAY] = max(line, stop - 0.4) if stops_inside(lanes, onward, False) else line
         waits = OTHERS if line < AT_LINE else NOBODY
     elif stop < FREE:
         stops[GIVE_WAY], waits = stop - 0.4, OTHERS

@@ -23,7 +23,18 @@ from world.evaluate.painter import Sources, fidelity
 from world.evaluate.painter_judge import look, look_in_dreams
 from world.evaluate.painter_rows import PAINTER_ROWS
 from world.evaluate.painter_speed import frames_a_second, gpu_difference
-from world.evaluate.scene_drives import EVENT_SECONDS, TURNS, EventCase, event_case, manoeuvre, places, route
+from world.evaluate.scene_drives import (
+    EVENT_SECONDS,
+    LATEST,
+    TURNS,
+    EventCase,
+    done_after,
+    event_case,
+    places,
+    route,
+    shares,
+    tried,
+)
 from world.evaluate.scene_pictures import hour, picture_milliseconds, seen_again
 from world.evaluate.scene_states import counterfactual, hashes, step_milliseconds
 from world.evaluate.steadiness import DREAMS, SAMPLES, SECONDS, steadiness
@@ -92,16 +103,14 @@ def _manoeuvres(bench: Bench) -> dict[str, Any]:
     """Shares of the cases that could be tried: the first `cases` that have somewhere to do it."""
     names, out = _names(), {}
     for name, command in MANOEUVRES.items():
-        tried: list[bool] = []
-        for first in range(0, 4 * bench.sizes.cases, bench.sizes.cases):
-            seeds = range(bench.seed + first, bench.seed + first + bench.sizes.cases)
-            rows = [(names[(seed - bench.seed) % len(names)], command, seed) for seed in seeds]
-            tried += [done for done in bench.each(manoeuvre, rows, name) if done is not None]
-            if len(tried) >= bench.sizes.cases:
-                break
-        tried = tried[: bench.sizes.cases]
-        out[name] = {"share": sum(tried) / max(1, len(tried)), "cases": len(tried)}
+        done = tried(partial(_cases, bench, command, name), bench.sizes.cases, bench.seed, names)
+        in_time, late = shares(done)
+        out[name] = {"share": in_time, "late": late, "cases": len(done)}
     return out
+
+
+def _cases(bench: Bench, command: Command, name: str, jobs: Sequence[tuple[str, int]]) -> list[float | None]:
+    return bench.each(done_after, [(place, command, seed) for place, seed in jobs], name)
 
 
 def _events(bench: Bench) -> dict[str, Any]:
@@ -251,7 +260,12 @@ def table(result: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _manoeuvre_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    return [(f"{name} ({one['cases']} cases)", f"{100 * one['share']:.0f}%", "98%") for name, one in found.items()]
+    rows = []
+    for name, one in found.items():
+        rows.append((f"{name} ({one['cases']} cases)", f"{100 * one['share']:.0f}%", "98%"))
+        if MANOEUVRES[name] in TURNS:
+            rows.append((f"{name} within {LATEST:.0f} s", f"{100 * one['late']:.0f}%", ""))
+    return rows
 
 
 def _event_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -20,7 +20,7 @@ from world.dynamics.policy import FOLDER, load_policy
 from world.dynamics.start import start
 from world.dynamics.traffic import Traffic
 from world.errors import DataError
-from world.evaluate.scene_drives import CRUISE, TURNS, Route, event_case, manoeuvre, on, route
+from world.evaluate.scene_drives import CRUISE, LATEST, TURNS, Route, done_after, event_case, on, route, shares, tried
 from world.places import find_place
 from world.scene.places import towns
 
@@ -68,12 +68,12 @@ def evaluate_driver(
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         for number, (name, by) in enumerate(drivers.items()):
             tell = partial(_tell, note, number / len(drivers), 1 / len(drivers), name)
-            found: dict[str, Any] = {"commands": {}, "events": {}}
+            found: dict[str, Any] = {"commands": {}, "late": {}, "events": {}}
             for index, (word, command) in enumerate(COMMANDS.items()):
                 tell(0.05 * index, word)
-                found["commands"][word] = _share(
-                    pool, names, cases, seed, partial(case_of, command=command, by=by, traffic=traffic)
-                )
+                case = partial(case_of, command=command, by=by, traffic=traffic)
+                done = tried(lambda jobs, case=case: list(pool.map(case, jobs, chunksize=5)), cases, seed, names)  # type: ignore[misc]
+                found["commands"][word], found["late"][word] = shares(done)
             for word, event in EVENTS.items() if events else ():
                 tell(0.35, f"{word} within 8 s")
                 found["events"][word] = _seen(
@@ -111,32 +111,15 @@ def route_of(job: tuple[str, int], seconds: float, by: Driver, eventful: bool, t
     return route(job[0], seconds, job[1], by, eventful, traffic)
 
 
-def case_of(job: tuple[str, int], command: Command, by: Driver, traffic: Traffic | None) -> bool | None:
+def case_of(job: tuple[str, int], command: Command, by: Driver, traffic: Traffic | None) -> float | None:
     """One case of a command, in another process."""
-    return manoeuvre(job[0], command, job[1], by=by, traffic=traffic)
+    return done_after(job[0], command, job[1], by=by, traffic=traffic)
 
 
 def seen_of(job: tuple[str, Side, int, int], event: Event, by: Driver, traffic: Traffic | None) -> bool:
     """One case of an event, in another process."""
     name, side, level, seed = job
     return event_case(name, event, side, level, seed, traffic, by).sided
-
-
-def _share(
-    pool: ProcessPoolExecutor,
-    names: Sequence[str],
-    cases: int,
-    seed: int,
-    case: Callable[[tuple[str, int]], bool | None],
-) -> float:
-    """Of the first `cases` cases that a place has somewhere for; NaN: there is none."""
-    tried: list[bool] = []
-    for first in range(0, 4 * cases, max(1, cases)):
-        jobs = [(names[n % len(names)], seed + n) for n in range(first, first + cases)]
-        tried += [one for one in pool.map(case, jobs, chunksize=5) if one is not None]
-        if len(tried) >= cases:
-            break
-    return float(np.mean(tried[:cases])) if tried else math.nan
 
 
 def _seen(
@@ -186,6 +169,8 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     ]
     for word in COMMANDS:
         rows.append(row(word, lambda one, word=word: _percent(one["commands"][word]), "98%"))  # type: ignore[misc]
+        if COMMANDS[word] in TURNS:
+            rows.append(row(f"{word} within {LATEST:.0f} s", lambda one, word=word: _percent(one["late"][word])))  # type: ignore[misc]
     for word in next(iter(result.values()))["events"]:
         rows.append(row(f"{word} within 8 s", lambda one, word=word: f"{100 * one['events'][word]:.0f}%"))  # type: ignore[misc]
     return [*rows, row("ms a decision", lambda one: f"{one['milliseconds']:.3f}", "0.15")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,7 +27,7 @@ from world.scene.state import Place, SceneState
 
 CRUISE = 9.0  # m/s, the target speed of all drives here
 TURNS = {Command.LEFT: LEFT, Command.RIGHT: RIGHT, Command.STRAIGHT: STRAIGHT}
-MANOEUVRE_SECONDS, EVENT_SECONDS = 45.0, 8.0
+TURN_SECONDS, LATEST, EVENT_SECONDS = 45.0, 150.0, 8.0  # a turn after 45 s is late, after 150 s none
 
 
 def places(split: str = "test") -> list[Place]:
@@ -69,15 +69,15 @@ def _begin_before(place: Place, turn: int, seed: int, density: float) -> SceneSt
     return None
 
 
-def manoeuvre(
+def done_after(
     where: str | Place,
     command: Command,
     seed: int,
     density: float = 1.0,
     by: Driver = drive,
     traffic: Traffic | None = None,
-) -> bool | None:
-    """Whether a command is done within 45 s by the scene; None where the place has nowhere to do it. traffic: as `step` takes it.
+) -> float | None:
+    """Seconds after which a command is done by the scene; NaN: it never is; None where the place has nowhere to do it. traffic: as `step` takes it.
 
     In a dreamt place a turn is asked for anywhere, and may be grown or come after some junctions; a junction that has it counts.
     """
@@ -91,35 +91,59 @@ def manoeuvre(
     if command == Command.FOLLOW:  # go: from standing
         state = start(place, seed, speed=0.0, density=density)
     horizon = Horizon()
-    for _ in range(int(15 * FPS)):
+    for tick in range(int(15 * FPS)):
         state = go(state, Control(command=command), target, horizon=horizon)
         speed = float(state.ego["speed"][0])
         if (command == Command.STOP and speed < 0.3) or (command == Command.FOLLOW and speed > 2.0):
-            return True
-    return False
+            return (tick + 1) * DT
+    return math.nan
 
 
-def _turn(place: Place, command: Command, seed: int, density: float, go: Callable[..., SceneState]) -> bool | None:
+def _turn(place: Place, command: Command, seed: int, density: float, go: Callable[..., SceneState]) -> float | None:
     grows, turn = isinstance(place, GrowingPlace), TURNS[command]
     state = start(place, seed, density=density) if grows else _begin_before(place, turn, seed, density)
     if state is None:
         return None
     horizon, made, goal = Horizon(), False, tuple[int, ...]()
-    for _ in range(int(MANOEUVRE_SECONDS * FPS)):
+    for tick in range(int(LATEST * FPS)):
         state = go(state, Control(command=command), horizon=horizon)
         there, lane = tables(state.places[0].map), int(state.ego["lane"][0])
         if lane < 0:
-            return False
+            return math.nan
         if there.lanes["street"][lane] < 0:
             made, goal = bool(there.lanes["turn"][lane] == turn), _name(there.lanes, int(there.lanes["target"][lane]))
             offered = out_with(there.lanes, there.successors, int(there.lanes["source"][lane]), turn) >= 0
             if not made and (offered or not grows):
-                return False
+                return math.nan
         elif made:
             arrived = abs(float(state.ego["left"][0])) < 1.2 and _name(there.lanes, lane) == goal
             if arrived or float(state.ego["s"][0]) > 8.0:
-                return arrived
-    return False
+                return (tick + 1) * DT if arrived else math.nan
+    return math.nan
+
+
+def tried(
+    case: Callable[[Sequence[tuple[str, int]]], list[float | None]], cases: int, seed: int, names: Sequence[str]
+) -> list[float]:
+    """What came of the first `cases` of a command that a place has somewhere for; at most four times as many are tried.
+
+    case: [(place, seed)] -> what `done_after` says of each.
+    """
+    found: list[float] = []
+    for first in range(0, 4 * cases, max(1, cases)):
+        jobs = [(names[n % len(names)], seed + n) for n in range(first, first + cases)]
+        found += [one for one in case(jobs) if one is not None]
+        if len(found) >= cases:
+            break
+    return found[:cases]
+
+
+def shares(found: Sequence[float]) -> tuple[float, float]:
+    """(share that was done in time, share that was done at all) of what `tried` found; NaN: nothing was tried."""
+    if not found:
+        return math.nan, math.nan
+    done = np.array(found)
+    return float((done <= TURN_SECONDS).mean()), float((done <= LATEST).mean())
 
 
 def _name(lanes: np.ndarray, lane: int) -> tuple[int, ...]:
@@ -129,7 +153,7 @@ def _name(lanes: np.ndarray, lane: int) -> tuple[int, ...]:
 
 def _lane_change(
     place: Place, command: Command, seed: int, density: float, go: Callable[..., SceneState]
-) -> bool | None:
+) -> float | None:
     lanes, rng = place.map.lanes, np.random.default_rng(seed)
     side = "left" if command == Command.LANE_LEFT else "right"
     there = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > 60) & (lanes[side] >= 0))
@@ -137,12 +161,12 @@ def _lane_change(
         return None
     lane, horizon = int(rng.choice(there)), Horizon()
     goal, state = _name(lanes, int(lanes[side][lane])), start(place, seed, lane=lane, s=8.0, density=density)
-    for _ in range(int(12 * FPS)):
+    for tick in range(int(12 * FPS)):
         state = go(state, Control(command=command), horizon=horizon)
         now = int(state.ego["lane"][0])
         if now >= 0 and _name(state.places[0].map.lanes, now) == goal and abs(float(state.ego["left"][0])) < 0.6:
-            return True
-    return False
+            return (tick + 1) * DT
+    return math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import pytest
 from tests.world.grid import town
 from world.controls import Command, Event, Side
 from world.errors import DataError
-from world.evaluate import scene, scene_drives, scene_states
+from world.evaluate import scene, scene_drives
+from world.evaluate.scene_drives import TURNS, scene_states
 from world.evaluate.scene_pictures import hour, seen_again
 from world.scene.objects import AGENT, Kind
 from world.scene.places import load_place, towns
@@ -20,10 +21,10 @@ TINY = scene.Sizes(cases=1, events=1, routes=2, forks=2, minutes=0.5, sumo_minut
 
 def test_a_manoeuvre_is_done_or_there_is_nowhere_to_do_it() -> None:
     place = town()
-    assert scene_drives.manoeuvre(place, Command.LEFT, 1, density=0.0) is True
-    assert scene_drives.manoeuvre(place, Command.STOP, 1, density=0.0) is True
+    assert scene_drives.done_after(place, Command.LEFT, 1, density=0.0) < scene_drives.TURN_SECONDS
+    assert scene_drives.done_after(place, Command.STOP, 1, density=0.0) < 15
     street = load_place(towns()["test"][0])  # one lane each way
-    assert scene_drives.manoeuvre(street, Command.LANE_LEFT, 0) is None
+    assert scene_drives.done_after(street, Command.LANE_LEFT, 0) is None
 
 
 def test_an_event_is_counted_on_its_side_only() -> None:
@@ -50,11 +51,11 @@ def test_what_is_asked_for_is_measured_and_told() -> None:
     found = scene.evaluate_scene(TINY, 0, only, workers=0, report=lambda share, text: told.append(share))
     assert set(found) == set(only)
     assert told == sorted(told) and told[-1] == pytest.approx(1.0)
-    assert found["manoeuvres"]["go"] == {"share": 1.0, "cases": 1}
+    assert found["manoeuvres"]["go"] == {"share": 1.0, "late": 1.0, "cases": 1}
     assert 0 < found["routes"]["mean_speed"] < 12
     assert found["routes"]["vehicle_minutes"] > 0
     rows = scene.table(found)
-    assert len(rows) == len(scene.MANOEUVRES) + len(Event) - 1 + 4
+    assert len(rows) == len(scene.MANOEUVRES) + len(TURNS) + len(Event) - 1 + 4
     assert all(len(row) == 3 for row in rows)
     with pytest.raises(DataError, match=r"'smell'.*routes"):
         scene.evaluate_scene(only=("smell",))
