@@ -10,8 +10,8 @@ import pytest
 from tests.world.grid import town
 from world.controls import Command, Event, Side
 from world.errors import DataError
-from world.evaluate import scene, scene_drives
-from world.evaluate.scene_drives import TURNS, scene_states
+from world.evaluate import scene, scene_drives, scene_states
+from world.evaluate.scene_drives import TURNS
 from world.evaluate.scene_pictures import hour, seen_again
 from world.scene.objects import AGENT, Kind
 from world.scene.places import load_place, towns
