@@ -305,9 +305,7 @@ def faults(
 def the_clips(
     only: Annotated[
         list[str] | None,
-        typer.Option(
-            help="speed, workers, resume, events, memory, export or judge; may be repeated. Default: all but judge."
-        ),
+        typer.Option(help="speed, workers, resume, events, memory or export; may be repeated. Default: all."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer clips of everything.")] = False,
     as_json: AsJson = False,
