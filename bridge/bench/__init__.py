@@ -7,7 +7,6 @@ clips.py and faults/ are measurements of their own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from bridge import memory
 from bridge.bench.brain import bench_brain
 from bridge.bench.page import bench_loop
 from bridge.doctor import look_at_machine
+from world.telling import Report
 
-Report = Callable[[float, str], None]
 Rows = list[tuple[str, str]]
 
 

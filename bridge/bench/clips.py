@@ -33,11 +33,11 @@ from bridge.factory.scenario import EVENTS, SIDED, TIMES, WEATHER, Scenario, of_
 from bridge.factory.store import LOCK, Store, Taken
 from world.processes import cores
 from world.scene_world import SceneWorld
+from world.telling import Report
 
 NAMES = ("speed", "workers", "resume", "events", "memory", "export")
 SPEED, WORKERS, EXPORT, FLAT, ACCEPTED, SEEN, STEPS = 3.0, 1.6, 0.1, 0.05, 0.95, 0.9, 2000  # what is aimed at
 SETTLED = 5  # batches after which a worker has all that it will ever have
-Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)

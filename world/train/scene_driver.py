@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from world.dynamics.policy import FORMAT, HIDDEN, ITEM, SHAPES, Policy, policy_of
+from world.telling import Report
 from world.train.checkpoint import load_checkpoint, save_checkpoint
 from world.train.scene_drives import Samples, drives
 
-Report = Callable[[float, str], None]
 FIRST_SEED = 10**6  # of the drives; evaluation's are below
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,8 @@ from world.labels.formats.formats import FORMATS
 from world.labels.formats.writer import Drive, Writer
 from world.packages import need
 from world.render.painter import SHIPPED
+from world.telling import Report
 
-Note = Callable[[float, str], None]
 EXTRA = "labels"  # of pyproject.toml: what formats are written with
 
 
@@ -92,7 +92,7 @@ def export(
     painter: Path | None = SHIPPED,
     workers: int = 0,
     ledger: Ledger | None = None,
-    note: Note | None = None,
+    note: Report | None = None,
 ) -> dict[str, Any]:
     """Writes it: a folder a format, and README.md. All of it or nothing, and the same by any number of processes (0: this one).
 
@@ -112,7 +112,9 @@ def export(
     return found
 
 
-def _write(order: Wanted, painter: Path | None, workers: int, ledger: Ledger, room: Path, tell: Note) -> dict[str, Any]:
+def _write(
+    order: Wanted, painter: Path | None, workers: int, ledger: Ledger, room: Path, tell: Report
+) -> dict[str, Any]:
     total = sum(moments(clip, order.cameras) for clip in order.clips)
     done = boxes = 0
     with ExitStack() as stack:
