@@ -23,7 +23,6 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from bridge import memory
 from bridge.bench.faults.result import Found
 from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
@@ -31,7 +30,8 @@ from bridge.factory.jobs import Request
 from bridge.factory.run import Progress, make
 from bridge.factory.scenario import EVENTS, SIDED, TIMES, WEATHER, Scenario, of_line, of_words
 from bridge.factory.store import LOCK, Store, Taken
-from world.processes import cores
+from world import machine
+from world.machine import cores
 from world.scene_world import SceneWorld
 from world.telling import Report
 
@@ -246,7 +246,7 @@ def _memory(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     return [
         Found(
             f"a worker's memory over {made.takes} clips",
-            f"{first / memory.MIB:,.0f} MiB after {SETTLED} batches, {last / memory.MIB:,.0f} MiB at the end ({grown:+.1%})",
+            f"{first / machine.MIB:,.0f} MiB after {SETTLED} batches, {last / machine.MIB:,.0f} MiB at the end ({grown:+.1%})",
             f"grows by at most {FLAT:.0%}",
             grown <= FLAT,
             {"first": first, "last": last, "grown": grown},

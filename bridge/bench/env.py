@@ -9,7 +9,7 @@ import numpy as np
 
 from world.dream_vector_env import DreamVectorEnv
 from world.envs import DREAM_ID
-from world.processes import cores
+from world.machine import cores
 from world.scene_world import SceneDream
 
 TOGETHER = 16  # dreams of a vector environment

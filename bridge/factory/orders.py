@@ -25,8 +25,8 @@ from bridge.factory.scenario import Scenario, ScenarioError, of_line, under
 from bridge.factory.start import Start, by_seed, check, from_file
 from bridge.factory.store import Store, check_room, open_request
 from bridge.factory.worker import THREADS
+from world.machine import cores
 from world.places import where
-from world.processes import cores
 from world.scene_world import Others, SceneWorld
 
 SECONDS, RETRIES = 8.0, 2

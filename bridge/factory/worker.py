@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from bridge import memory
 from bridge.errors import WeightsError
 from bridge.factory.dreaming import dream
 from bridge.factory.jobs import Batch, Request
 from bridge.factory.look import judge
 from bridge.factory.product import Product, products
+from world import machine
 from world.scene_world import SceneWorld
 
 THREADS = 1  # a worker: several of them make more of the cores than one with several threads
@@ -42,4 +42,4 @@ class Worker:
     def do(self, batch: Batch) -> Done:
         made = products(self.request, batch, dream(self.world, self.request, batch, self.judge))
         gc.collect()  # sessions and their dreams refer to each other: a batch of them would wait for the next ones
-        return Done(batch, tuple(made), memory.resident())
+        return Done(batch, tuple(made), machine.resident())

@@ -41,7 +41,7 @@ def clip(
     """Drive each accepted clip again as it was and write what any cameras see of it, with all labels."""
     from bridge.factory.export.labelled import export, wanted
     from world.labels.cameras import camera_set
-    from world.processes import cores
+    from world.machine import cores
     from world.render.painter import SHIPPED
 
     order = wanted(source.expanduser(), to or [], camera_set(cameras), out.expanduser())
