@@ -34,7 +34,8 @@ from bridge.state import save_state
 from tests.tiny_factory import sums, tiny_request
 from world.controls import TimeOfDay, Weather
 from world.data.video import read_video
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,8 @@ from world.perceive import scene
 from world.perceive.network import PerceiveConfig, Perceiver, load
 from world.render.camera import Pose
 from world.scene.places import ENDING, FOLDER, towns
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 
 @pytest.fixture(scope="module")

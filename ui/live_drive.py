@@ -31,7 +31,8 @@ from world.controls import Control
 from world.dynamics.dreamt import is_dreamt
 from world.places import where
 from world.render.camera import Pose
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 FORK_WAIT = 30.0  # seconds a fork may wait for the loop
 READ_WAIT = 60.0  # the same for a sentence to be read

@@ -23,7 +23,8 @@ from world.dream import step_all
 from world.dynamics.danger import HORIZON
 from world.judge import Judge
 from world.scene.state import SceneState
-from world.scene_world import SIZES, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SIZES, SceneWorld
 
 TRIALS = 16  # beginnings of a take that are driven at most, without a picture, to find one that fits
 

@@ -26,7 +26,8 @@ from world.places import usual_places
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.places import towns
 from world.scene.state import Place
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 FILE = "start.dream"  # as a run keeps it
 UNDRAWN = 0  # of the quality dial

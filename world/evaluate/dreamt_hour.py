@@ -27,7 +27,8 @@ from world.dynamics.stock import Stock
 from world.render.painter import Painter
 from world.scene.objects import Kind
 from world.scene.state import SceneState
-from world.scene_world import USUAL, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import USUAL, SceneWorld
 from world.telling import Report
 
 SPEED = 13.0  # m/s, the target

@@ -15,7 +15,8 @@ from world.dynamics.traffic import load_traffic
 from world.dynamics.traffic_net import PERSON, SIZES, VEHICLE, Size, forward
 from world.errors import DataError
 from world.scene.motion_tokens import ACCELERATIONS, STEP_OUT, STOP
-from world.scene_world import Others, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import Others, SceneWorld
 from world.train.compute import Compute
 from world.train.traffic import Recipe, train_traffic
 from world.train.traffic_drives import Job, ruled
