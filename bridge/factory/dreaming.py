@@ -11,7 +11,7 @@ from functools import partial
 from bridge.clips import Clip
 from bridge.errors import LucidriveError, explain
 from bridge.factory.check import Finding, check, reasons
-from bridge.factory.find import Beginning, search, worst
+from bridge.factory.find import Candidate, search, worst
 from bridge.factory.jobs import Batch, Request, Take
 from bridge.factory.labels import Label, label
 from bridge.factory.look import Look, look
@@ -47,7 +47,7 @@ class Dreamt:
     seconds: float = 0.0
     painted: bool = False
     looks: tuple[Look, ...] = ()
-    drawn: Beginning | None = None
+    drawn: Candidate | None = None
 
     def fits(self, request: Request) -> bool:
         """Whether the scene is what the take was to show, to its end."""
@@ -147,7 +147,7 @@ def _found(world: SceneWorld, request: Request, take: Take) -> Dreamt:
     assert find is not None
     best: tuple[float, Dreamt] | None = None
 
-    def judge(drawn: Beginning) -> tuple[float, bool]:
+    def judge(drawn: Candidate) -> tuple[float, bool]:
         nonlocal best, steps, trials
         trials += 1
         [drive] = _driven(world, request, take, 0, False, drawn)
@@ -167,7 +167,7 @@ def _found(world: SceneWorld, request: Request, take: Take) -> Dreamt:
 
 
 def _driven(
-    world: SceneWorld, request: Request, take: Take, trial: int, hopeful: bool, drawn: Beginning | None = None
+    world: SceneWorld, request: Request, take: Take, trial: int, hopeful: bool, drawn: Candidate | None = None
 ) -> list[_Drive]:
     """One beginning, driven to its end, branches side by side. hopeful: one that can no longer fit is left, since there are others."""
     drives = [_begin(world, request, take, UNDRAWN, trial, drawn)]
@@ -186,7 +186,7 @@ def _dreamt(request: Request, drive: _Drive, trials: int) -> Dreamt:
 
 
 def _begin(
-    world: SceneWorld, request: Request, take: Take, quality: int, trial: int, drawn: Beginning | None = None
+    world: SceneWorld, request: Request, take: Take, quality: int, trial: int, drawn: Candidate | None = None
 ) -> _Drive:
     scenario = drawn.told(take.job.scenario) if drawn else take.job.scenario
     drive = _Drive(take, begin(world, request.start, scenario, take.seed, quality, trial, drawn))

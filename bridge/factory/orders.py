@@ -18,7 +18,7 @@ from bridge.factory.deliver import deliver
 from bridge.factory.dreaming import dream
 from bridge.factory.find import TRIALS, Find
 from bridge.factory.jobs import SIZE, Batch, Request, varied
-from bridge.factory.matrix import Matrix, Reader, Recipe, coverage, expand, load
+from bridge.factory.matrix import Matrix, MatrixRecipe, Reader, coverage, expand, load
 from bridge.factory.pool import Workers
 from bridge.factory.run import Note, Progress, make
 from bridge.factory.scenario import Scenario, ScenarioError, of_line, under
@@ -152,7 +152,7 @@ class Order:
 
 def request_of(wish: Wish, read: Reader) -> Request:
     """What a wish comes to. ScenarioError, PlanError, DataError, WeightsError: before anything is driven."""
-    book = load(wish.file, wish.cap) if wish.file is not None else Recipe(wish.matrix or _one(wish), {})
+    book = load(wish.file, wish.cap) if wish.file is not None else MatrixRecipe(wish.matrix or _one(wish), {})
     said = book.settings
 
     def chosen(name: str, default: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from world.controls import DT, FPS
 from world.labels.cameras import Camera, CameraSet
 from world.labels.fisheye import Fisheye
-from world.labels.near import Lane, Signal, drivable_near, lanes_near, signals_near
+from world.labels.near import NearLane, Signal, drivable_near, lanes_near, signals_near
 from world.labels.tracks import Track, tracks_of
 from world.labels.truth import Truth, truth_of
 from world.labels.wide import wide
@@ -55,7 +55,7 @@ class Record:
     facts: Facts
     tracks: tuple[Track, ...]
     signals: tuple[Signal, ...]
-    lanes: tuple[Lane, ...]
+    lanes: tuple[NearLane, ...]
     drivable: tuple[np.ndarray, ...]
     seen: Mapping[str, Seen]
 

@@ -41,7 +41,7 @@ class Drawing:
     painter: Path | None
 
 
-class Drives:
+class Labeller:
     """Clips driven again, each take once. WeightsError where they were made by another version of the world."""
 
     def __init__(self, drawing: Drawing) -> None:
@@ -74,7 +74,7 @@ class Drives:
         return list(records(dreamt.states, drawing.cameras, self.world.renderer, draw=drawing.draw, chosen=chosen))
 
 
-def drawn(drives: Drives, workers: int, ledger: Ledger) -> Iterator[tuple[Kept, Dreamt, Iterator[Record]]]:
+def drawn(drives: Labeller, workers: int, ledger: Ledger) -> Iterator[tuple[Kept, Dreamt, Iterator[Record]]]:
     """Each clip with its drive and its records, which must be gone through before the next. workers: processes, each under a lease of
     `ledger`; 0: this one draws. Records are the same for any number.
     """
@@ -122,14 +122,14 @@ def _result(piece: Future[list[Record]]) -> Sequence[Record]:
         raise SessionError("A process died, perhaps for want of memory; try fewer (--workers 1).") from error
 
 
-_drives: Drives | None = None  # of a worker
+_drives: Labeller | None = None  # of a worker
 
 
 def _wake(drawing: Drawing) -> None:
     global _drives
     alone()
     torch.set_num_threads(1)
-    _drives = Drives(drawing)
+    _drives = Labeller(drawing)
 
 
 def _piece(number: int, first: int) -> list[Record]:

@@ -15,7 +15,7 @@ from bridge.budget.opening import ram
 from bridge.disk import reason
 from bridge.errors import DataError, ExportError, SessionError
 from bridge.factory.export.clips import Kept, kept
-from bridge.factory.export.drawn import Drawing, Drives, drawn, moments
+from bridge.factory.export.drawn import Drawing, Labeller, drawn, moments
 from bridge.factory.jobs import Request
 from bridge.factory.store import CLIPS, RUN, SPARE, open_request
 from world.controls import FPS
@@ -120,7 +120,7 @@ def _write(
     with ExitStack() as stack:
         writers: list[Writer] = [FORMATS[name](room / name, order.cameras) for name in order.formats]
         drawing = Drawing(order.request, order.clips, order.cameras, any(one.draws for one in writers), painter)
-        drives = Drives(drawing)
+        drives = Labeller(drawing)
         for writer in writers:
             stack.enter_context(writer)
         for number, (clip, dreamt, records) in enumerate(drawn(drives, workers, ledger)):
