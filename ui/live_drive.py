@@ -159,7 +159,7 @@ class LiveDrive:
 
     def quality(self, steps: int) -> None:
         for session in self._sessions():
-            session.sharpen(steps)
+            session.set_quality(steps)
 
     @property
     def guest(self) -> bool:
@@ -372,7 +372,7 @@ def _view(session: Session, history: History) -> View:
         now.thinking,
         now.weather,
         now.time,
-        quality=now.steps_per_frame,
+        quality=now.quality,
         target=now.target,
         reading=now.reading,
         waiting=now.waiting,
