@@ -27,7 +27,7 @@ from bridge.bench.faults.result import Found
 from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
 from bridge.factory.jobs import Request
-from bridge.factory.run import Progress, make
+from bridge.factory.run import RunProgress, make
 from bridge.factory.scenario import EVENTS, SIDED, TIMES, WEATHER, Scenario, of_line, of_words
 from bridge.factory.store import LOCK, Store, Taken
 from world import machine
@@ -93,7 +93,7 @@ def mixed() -> list[str]:
     ]
 
 
-def _made(asked: Request, out: Path, workers: int, tell: Report) -> Progress:
+def _made(asked: Request, out: Path, workers: int, tell: Report) -> RunProgress:
     return make(asked, out, workers=workers, note=lambda made: tell(made.done / made.jobs, made.line()))
 
 

@@ -20,7 +20,7 @@ from bridge.factory.find import TRIALS, Find
 from bridge.factory.jobs import SIZE, Batch, Request, varied
 from bridge.factory.matrix import Matrix, MatrixRecipe, Reader, coverage, expand, load
 from bridge.factory.pool import Workers
-from bridge.factory.run import Note, Progress, make
+from bridge.factory.run import Note, RunProgress, make
 from bridge.factory.scenario import Scenario, ScenarioError, of_line, under
 from bridge.factory.start import Start, by_seed, check, from_file
 from bridge.factory.store import Store, check_room, open_request
@@ -109,7 +109,7 @@ class Order:
         cluster: str | None = None,
         address: str | None = None,
         note: Note | None = None,
-    ) -> Progress:
+    ) -> RunProgress:
         count = cores() if workers is None else workers
         return make(self.request, self.out, workers=count, cluster=self._cluster(cluster, address), note=note)
 
