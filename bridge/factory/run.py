@@ -20,7 +20,7 @@ from bridge.factory.pool import Here, Processes, Workers
 from bridge.factory.store import Store, Taken, check_room
 from bridge.factory.worker import Done
 
-Note = Callable[["Progress"], None]
+Note = Callable[["RunProgress"], None]
 
 
 @dataclass
