@@ -3,6 +3,7 @@
 speed     s of clips made per second, by all cores       workers   two processes over one
 resume    40 clips, killed and gone on with, file by file             events    of each of the ten events: what the scene accepts, what the judge sees
 memory    a worker's memory over 500 clips                            export    delivering 1,000 clips over making them
+labelled  s of clips made and exported with boxes, depth, masks and flow per second
 """
 
 from __future__ import annotations
@@ -26,16 +27,21 @@ from typing import Any
 from bridge.bench.faults.result import Found
 from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
+from bridge.factory.export.labelled import export, wanted
 from bridge.factory.jobs import Request
 from bridge.factory.run import RunProgress, make
 from bridge.factory.scenario import EVENTS, SIDED, TIMES, WEATHER, Scenario, of_line, of_words
 from bridge.factory.store import LOCK, Store, Taken
 from world import machine
+from world.controls import FPS
+from world.labels.cameras import CameraSet
 from world.machine import cores
+from world.render.camera import Rig
+from world.render.painter import SHIPPED
 from world.scene_world import SceneWorld
 from world.telling import Report
 
-NAMES = ("speed", "workers", "resume", "events", "memory", "export")
+NAMES = ("speed", "labelled", "workers", "resume", "events", "memory", "export")
 SPEED, WORKERS, EXPORT, FLAT, ACCEPTED, SEEN, STEPS = 3.0, 1.6, 0.1, 0.05, 0.95, 0.9, 2000  # what is aimed at
 SETTLED = 5  # batches after which a worker has all that it will ever have
 
@@ -47,6 +53,7 @@ class Amounts:
     """
 
     speed: int = 64
+    labelled: int = 32
     workers: int = 64
     resume: int = 40
     each: int = 16
@@ -57,7 +64,7 @@ class Amounts:
 
 
 FULL = Amounts()
-QUICK = Amounts(speed=16, workers=32, resume=16, each=4, memory=96, export=100)
+QUICK = Amounts(speed=16, labelled=8, workers=32, resume=16, each=4, memory=96, export=100)
 
 
 def run(only: Sequence[str] = (), amounts: Amounts = FULL, report: Report | None = None) -> list[Found]:
@@ -108,6 +115,27 @@ def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
             f"at least {SPEED:g}",
             rate >= SPEED,
             {"rate": rate, "wall": made.wall, "workers": workers, "load_before": load},
+        )
+    ]
+
+
+def _labelled(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    """Both commands, one after the other: the clips that are accepted, and their labelled pictures of 144x256."""
+    load, workers = os.getloadavg()[0], cores()
+    asked = _several(amounts.labelled, amounts.seconds)
+    made = _made(asked, folder / "out", workers, lambda share, text="": tell(share / 2, text))
+    rig = CameraSet("front", {"front": Rig()})
+    began = time.perf_counter()
+    found = export(wanted(folder / "out", ["webdataset"], rig, folder / "labelled"), SHIPPED, workers)
+    seconds, wall = found["moments"] / FPS, time.perf_counter() - began
+    rate = seconds / (made.wall + wall)
+    return [
+        Found(
+            f"{found['clips']} clips of {amounts.seconds:g} s made and then exported with all labels, {workers} workers (load {load:.1f} before)",
+            f"{rate:.2f} s of clips a second, workers' start included ({seconds / made.wall:.2f} to make them, {seconds / wall:.2f} to label them)",
+            f"at least {SPEED:g}",
+            rate >= SPEED,
+            {"rate": rate, "making": made.wall, "labelling": wall, "workers": workers, "load_before": load},
         )
     ]
 
@@ -306,6 +334,7 @@ def _sums(out: Path) -> dict[str, str]:
 
 _MEASURES: dict[str, Callable[[Amounts, Path, Any], list[Found]]] = {
     "speed": _speed,
+    "labelled": _labelled,
     "workers": _workers,
     "resume": _resume,
     "events": _events,
