@@ -123,7 +123,7 @@ def _labelled(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     """Both commands, one after the other: the clips that are accepted, and their labelled pictures of 144x256."""
     load, workers = os.getloadavg()[0], cores()
     asked = _several(amounts.labelled, amounts.seconds)
-    made = _made(asked, folder / "out", workers, lambda share, text="": tell(share / 2, text))
+    made = _made(asked, folder / "out", workers, lambda share, text: tell(share / 2, text))
     rig = CameraSet("front", {"front": Rig()})
     began = time.perf_counter()
     found = export(wanted(folder / "out", ["webdataset"], rig, folder / "labelled"), SHIPPED, workers)
