@@ -197,7 +197,7 @@ Order = Reset | Begin | BeginIn | Fork | KeepFuture | DropFutures | Save | SaveA
 Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Quality | Invite | Seen | Here | Order
 
 
-def parse_message(text: str) -> Message:
+def parse_message(text: str) -> Message:  # noqa: C901 (a case a message)
     """One message of the page. MessageError, in one sentence, for anything that is not exactly one."""
     try:
         fields = json.loads(text)

@@ -133,7 +133,7 @@ def _text(path: Path, note: Say) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror or error}); check the file.") from error
-    if data.startswith(b"PK") or data.startswith(b"\xd0\xcf\x11\xe0") or data.startswith(b"PAR1"):
+    if data.startswith((b"PK", b"\xd0\xcf\x11\xe0", b"PAR1")):
         raise DataError(f"{path.name} is a spreadsheet or another binary file; save it as CSV.")
     code = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
