@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from world.controls import TimeOfDay, Weather
 from world.errors import DataError
 from world.kinematics import MAX_WHEEL_ANGLE
 from world.labels.cameras import CameraSet, extrinsics, intrinsics
@@ -116,7 +117,7 @@ class NuScenes(Writer):
             first_sample_token=samples[0],
             last_sample_token=samples[-1],
             name=name,
-            description=self._drive.task,
+            description=self._description(),
         )
         for k, (record, _) in enumerate(keys):
             near = _links(samples, k)
@@ -164,6 +165,13 @@ class NuScenes(Writer):
         name = token(*parts)
         self._tables[table].add({"token": name, **fields})
         return name
+
+    def _description(self) -> str:
+        """What it shows, and under which conditions it begins, unless on a clear day."""
+        facts = self._records[0][0].facts
+        names = (Weather(facts.weather).name, TimeOfDay(facts.time).name)
+        told = [name.lower() for name in names if name not in (Weather.CLEAR.name, TimeOfDay.DAY.name)]
+        return ", ".join([self._drive.task, *told])
 
     def _time(self, record: Record) -> int:
         """Microseconds; every scene of its own, one after the other."""
