@@ -167,9 +167,11 @@ def nuscenes(
     from bridge.begun import Begun
     from bridge.state import SUFFIX
     from world.nuscenes.bring import first_moment, maps_of, save_places
-    from world.nuscenes.captures import write
+    from world.nuscenes.captures import check_new, write
     from world.nuscenes.tables import Dataset
 
+    if captures is not None:
+        check_new(captures)
     with progress(f"import {dataset.name}") as report:
         report(0.0, "reading the tables")
         found = Dataset(dataset, version)

@@ -28,8 +28,7 @@ def write(
     dataset: Dataset, scenes: Iterable[tuple[str, Map]], folder: Path, note: Note = lambda done, many: None
 ) -> int:
     """Captures of every camera's key frames in a new folder, with the maps; how many. DataError where it is not empty or cannot be written."""
-    if folder.exists() and any(folder.iterdir()):
-        raise DataError(f"{folder} holds something already; choose a new folder for the captures.")
+    check_new(folder)
     scenes, rows = list(scenes), list[dict[str, Any]]()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,6 +49,12 @@ def write(
     except OSError as error:
         raise DataError(f"{folder} cannot be written ({error}); choose another folder.") from error
     return len(rows)
+
+
+def check_new(folder: Path) -> None:
+    """DataError where captures would lie beside something else."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} holds something already; choose a new folder for the captures.")
 
 
 def _conditions(description: str) -> dict[str, dict[str, float]]:

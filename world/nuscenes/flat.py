@@ -98,8 +98,17 @@ def seen_by(picture: Picture, size: tuple[int, int], mirrored: bool) -> tuple[Ri
     focal, x, y = picture.matrix[0, 0], picture.matrix[0, 2], picture.matrix[1, 2]
     x = width - x if mirrored else x
     half, high = min(x, width - x), min(y, height - y)
-    box = tuple(round(float(value)) for value in (x - half, y - high, x + half, y + high))
-    angles = (math.degrees(angle) for angle in (2 * math.atan(half / focal), yaw, pitch, roll))
-    fov, yaw, pitch, roll = (round(angle, 4) for angle in angles)
-    place = (round(float(value), 4) for value in (ahead, left, up))
-    return Rig(box[2] - box[0], box[3] - box[1], fov, *place, yaw, pitch, roll), box
+    left_edge, upper, right_edge, lower = (round(float(value)) for value in (x - half, y - high, x + half, y + high))
+    fov = 2 * math.atan(half / focal)
+    rig = Rig(
+        width=right_edge - left_edge,
+        height=lower - upper,
+        fov=round(math.degrees(fov), 4),
+        ahead=round(float(ahead), 4),
+        left=round(float(left), 4),
+        up=round(float(up), 4),
+        yaw=round(math.degrees(yaw), 4),
+        pitch=round(math.degrees(pitch), 4),
+        roll=round(math.degrees(roll), 4),
+    )
+    return rig, (left_edge, upper, right_edge, lower)

@@ -151,11 +151,13 @@ def _keeps_left(lanes: Iterable[Lane]) -> bool:
 
 def _mirrored(found: Lanes) -> Lanes:
     over = np.array([-1.0, 1.0])
+
+    def turned(areas: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        return tuple(area * over for area in areas)
+
     lanes = {token: replace(lane, line=lane.line * over) for token, lane in found.lanes.items()}
-    polygons = (
-        tuple(area * over for area in several) for several in (found.intersections, found.crossings, found.walkways)
-    )
-    return Lanes(lanes, *polygons, found.lights * over, mirrored=True)
+    areas = turned(found.intersections), turned(found.crossings), turned(found.walkways)
+    return Lanes(lanes, *areas, found.lights * over, mirrored=True)
 
 
 def _area(ring: np.ndarray) -> float:

@@ -25,7 +25,7 @@ from world.render.light import light
 from world.render.renderer import Renderer
 from world.render.undevelop import undevelop
 from world.scene.objects import AGENT, VEHICLES, Kind, Lights
-from world.scene.places import load_place, towns
+from world.scene.places import ENDING, load_place, towns
 from world.scene.state import AGENTS, EVENT, Place, SceneState, from_bytes, to_bytes
 from world.town.teacher import Lesson
 from world.train.fields import Fields
@@ -255,5 +255,5 @@ def _image(path: Path) -> np.ndarray:
 @lru_cache(maxsize=32)
 def _place(name: str) -> Place:
     """Named by the file alone: a place's name decides where its sun stands, wherever the folder lies."""
-    place = load_place(name)
-    return place if name == Path(name).name else replace(place, name=Path(name).name)
+    place, own = load_place(name), Path(name).name.removesuffix(ENDING)
+    return place if name == own else replace(place, name=own)

@@ -72,6 +72,7 @@ class NuScenes(Writer):
             self._start()
         self._drive, self._number = drive, FIRST + len(self._scenes)
         self._scenes.append(drive.name)
+        self._calibrate()
         self._base = origin(drive.place)
         self._town = re.sub(r"[^A-Za-z0-9]+", "-", drive.place.name).strip("-")
         if self._town not in self._towns:
@@ -136,6 +137,7 @@ class NuScenes(Writer):
     def _start(self) -> None:
         self._scenes: list[str] = []
         self._towns: list[str] = []
+        self._mounts: set[tuple[Any, ...]] = set()
         (self.folder / "maps" / "expansion").mkdir(parents=True)
         (self.folder / "can_bus").mkdir()
         self._tables = {name: Rows(self.folder / VERSION / f"{name}.json") for name in TABLES}
@@ -149,12 +151,19 @@ class NuScenes(Writer):
             self._tables["visibility"].add(
                 {"token": number, "level": level, "description": "share of its pixels in sight"}
             )
-        for name, camera in self.cameras.cameras.items():
-            pose = extrinsics(camera)
+        for name in self.cameras.cameras:
             self._add("sensor", ("sensor", name), channel=name, modality="camera")
+
+    def _calibrate(self) -> None:
+        """The cameras as they are mounted now, unless they were so before: a drive may have others of the same names."""
+        for name, camera in self.cameras.cameras.items():
+            if (mount := ("calibrated", name, camera)) in self._mounts:
+                continue
+            self._mounts.add(mount)
+            pose = extrinsics(camera)
             self._add(
                 "calibrated_sensor",
-                ("calibrated", name),
+                mount,
                 sensor_token=token("sensor", name),
                 translation=pose[:3, 3].tolist(),
                 rotation=of_matrix(pose[:3, :3]),
@@ -194,7 +203,7 @@ class NuScenes(Writer):
                     "token": data[k],
                     "sample_token": sample,
                     "ego_pose_token": pose,
-                    "calibrated_sensor_token": token("calibrated", camera),
+                    "calibrated_sensor_token": token("calibrated", camera, rig),
                     "timestamp": time,
                     "fileformat": "jpg",
                     "is_key_frame": key,
