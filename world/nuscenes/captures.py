@@ -43,7 +43,11 @@ def write(
                     file = f"{len(rows):06d}.png"
                     mount = _picture(picture, its.mirrored, folder / file)
                     row = _described(moment, picture, its.mirrored)
-                    rows.append({"picture": file, "map": its.file, "camera": mount, "seconds": seconds} | about | row)
+                    rows.append(
+                        {"picture": file, "map": its.file, "camera": mount, "seconds": seconds, "roadside": False}
+                        | about
+                        | row
+                    )
             note(done + 1, len(scenes))
         (folder / FILE).write_text(json.dumps({"format": FORMAT, "frames": rows}) + "\n")
     except OSError as error:
