@@ -11,13 +11,14 @@ from world.dynamics.streets import FOLDER
 from world.errors import DataError
 from world.scene.character import Regions
 from world.scene.described import SAYABLE, describe, not_understood
-from world.scene.places import ENDING, ENDINGS, load_place, towns
+from world.scene.places import ENDING, ENDINGS, OPENDRIVE, load_place, towns
 from world.scene.state import Place
 
 # What weather and time a phrase tells, as fields of a Control; None: it tells something else. The brain has one (brain/conditions.py).
 ReadConditions = Callable[[str], Mapping[str, int] | None]
 NAME = re.compile(
-    rf"(town[:-]|osm:)\S.*|.*({'|'.join(map(re.escape, (*ENDINGS, ENDING, '.net.xml')))})(@\S*)?", re.IGNORECASE
+    rf"(town[:-]|osm:)\S.*|.*({'|'.join(map(re.escape, (*ENDINGS, ENDING, OPENDRIVE, '.net.xml')))})(@\S*)?",
+    re.IGNORECASE,
 )
 TOWN = re.compile(r"^town:")
 LONGEST = 500  # characters of a sentence

@@ -1,4 +1,4 @@
-"""Data of others as datasets of ours: import gym, import video, import lerobot."""
+"""Data of others as datasets, places and drives of ours: import gym, video, lerobot, opendrive, nuscenes."""
 
 from __future__ import annotations
 
@@ -132,6 +132,66 @@ def lerobot(
             note=say,
         )
     _done(out, held_out, counts)
+
+
+@app.command(epilog="Example: lucidrive import opendrive crossing.xodr --out crossing.net.xml")
+def opendrive(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An OpenDRIVE road network (.xodr).")],
+    out: Annotated[Path, typer.Option(help="The network file to write, .net.xml.")] = Path("town.net.xml"),
+) -> None:
+    """Make a place of an OpenDRIVE road network: streets and lanes as they are, crossings guessed (extra `sim`)."""
+    from world.town.opendrive import from_opendrive
+
+    if not out.name.endswith(".net.xml"):
+        raise DataError(f"{out} should end in .net.xml, by which a place is known as a network.")
+    made = from_opendrive(file, out)
+    lanes = sum(len(names) for names in made.edge_lanes.values())
+    say(f"{out}: {len(made.edge_lanes)} streets (each way counts), {lanes} lanes, {len(made.junctions)} junctions.")
+    say(f"Drive there: lucidrive dream --place {out}")
+
+
+@app.command(epilog="Example: lucidrive import nuscenes data/nuscenes --scene scene-0061 --out imported")
+def nuscenes(
+    dataset: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="A nuScenes dataset, with its map expansion in maps/.")
+    ],
+    scene: Annotated[list[str] | None, typer.Option(help="A scene by name; may be repeated. Default: all.")] = None,
+    out: Annotated[Path, typer.Option(help="The folder for places and drives.")] = Path("imported"),
+    captures: Annotated[
+        Path | None,
+        typer.Option(help="A new folder for the pictures with their scenes, for `train painter --lessons`."),
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="v1.0-mini or the like, where there are several.")] = None,
+) -> None:
+    """Make places of a nuScenes dataset's maps, and of each scene a drive (.dream) that begins as it does; or lessons of its pictures."""
+    from bridge.begun import Begun
+    from bridge.state import SUFFIX
+    from world.nuscenes.bring import first_moment, maps_of, save_places
+    from world.nuscenes.captures import check_new, write
+    from world.nuscenes.tables import Dataset
+
+    if captures is not None:
+        check_new(captures)
+    with progress(f"import {dataset.name}") as report:
+        report(0.0, "reading the tables")
+        found = Dataset(dataset, version)
+        names = scene or sorted(found.scenes)
+        maps = maps_of(found, names)
+        places, begun = save_places(maps, out), Begun()
+        for number, name in enumerate(names):
+            begun.save(first_moment(found, name, maps[name], places[name]), out / f"{name}{SUFFIX}")
+            report((number + 1) / len(names) * (0.5 if captures else 1.0), f"{number + 1} of {len(names)} scenes")
+        if captures is not None:
+            pairs = [(name, maps[name]) for name in names]
+            count = write(
+                found, pairs, captures, lambda done, many: report(0.5 + 0.5 * done / many, f"pictures of {done} scenes")
+            )
+    for path in dict.fromkeys(places.values()):
+        mirrored = any(maps[name].mirrored for name in names if places[name] == path)
+        say(f"{path}: a place" + (", mirrored, for traffic keeps left there and ours right." if mirrored else "."))
+    say(f"{len(names)} drives in {out}. Go on with one: lucidrive dream --load-state {out / names[0]}{SUFFIX}")
+    if captures is not None:
+        say(f"{count} pictures in {captures}. Next: lucidrive train painter --lessons {captures} --held-out ... --sky")
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

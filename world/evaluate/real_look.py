@@ -5,14 +5,19 @@
 makes pictures of that look, as captures from elsewhere would come (docs/real-look.md), of training towns and of test towns; trains on
 the first; and measures PSNR of 8-bit pictures on the others: plain shading, the painter that it began with, and what was learnt. The
 look is laid over light, before fog and tone curve: over the path tracer's where there are lessons, else over plain shading.
+
+`--by nuscenes` takes the pictures that are learnt from on the way that real ones come: written as a nuScenes dataset and imported again, so that maps,
+poses, boxes and weather are what such a dataset tells of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +25,13 @@ from PIL import Image
 
 from world.errors import DataError, LucidriveError
 from world.evaluate.pictures import psnr
+from world.labels.cameras import CameraSet
+from world.labels.formats.nuscenes import KEYS, NuScenes
+from world.labels.formats.writer import Drive
+from world.labels.record import record, see
+from world.nuscenes.bring import maps_of
+from world.nuscenes.captures import write as import_captures
+from world.nuscenes.tables import Dataset
 from world.render.camera import Rig
 from world.render.materials import Surface
 from world.render.painter import PAINTERS, Painter, PainterConfig, load_painter
@@ -46,6 +58,7 @@ for _surface, _tint in {
     TINTS[_surface] = _tint
 SUNLIT, SHADED = np.array([[1.35, 1.05, 0.70], [0.80, 0.92, 1.15]], np.float32)  # light in full sun and without any
 EXPOSURE, CONTRAST, MIDDLE = 1.25, 1.15, 0.35  # the last: exposed radiance that contrast leaves alone
+CAMERA = "CAM_FRONT"  # of the nuScenes dataset
 SHOWN = 4  # rows of the picture to look at
 
 
@@ -59,9 +72,15 @@ def other_look(radiance: np.ndarray, shot: Shot) -> np.ndarray:
 
 
 def make_captures(
-    out: Path, frames: int, split: str, lessons: Path | None = None, report: Report | None = None
+    out: Path,
+    frames: int,
+    split: str,
+    lessons: Path | None = None,
+    report: Report | None = None,
+    by_nuscenes: bool = False,
 ) -> None:
-    """Captures of that look: of `lessons`, or of plain shading in a split's towns. DataError for too few lessons, or of another split."""
+    """Captures of that look: of `lessons`, or of plain shading in a split's towns; by_nuscenes: imported from a nuScenes dataset beside `out`, which is
+    made of them. DataError for too few lessons, or of another split."""
 
     def pictures() -> Iterator[tuple[SceneState, Rig, np.ndarray]]:
         plainly = renderer(None)
@@ -72,7 +91,28 @@ def make_captures(
             if report:
                 report((number + 1) / frames, f"pictures of the {split} split: {number + 1} of {frames}")
 
-    write_captures(out, pictures())
+    if not by_nuscenes:
+        write_captures(out, pictures())
+        return
+    between = out.with_name(f"{out.name}-nuscenes")
+    shutil.rmtree(between, ignore_errors=True)
+    _write_nuscenes(between, pictures())
+    dataset = Dataset(between)
+    names = sorted(dataset.scenes)
+    maps = maps_of(dataset, names)
+    import_captures(dataset, [(name, maps[name]) for name in names], out)
+
+
+def _write_nuscenes(folder: Path, frames: Iterator[tuple[SceneState, Rig, np.ndarray]]) -> None:
+    """A dataset with a scene of one key frame for each."""
+    plainly = renderer(None)
+    with NuScenes(folder, CameraSet("captures", {CAMERA: Rig()}, KEYS)) as writer:
+        for number, (state, rig, picture) in enumerate(frames):
+            writer.cameras = CameraSet("captures", {CAMERA: rig}, KEYS)
+            seen = replace(see(rig, state, plainly), picture=picture)
+            writer.begin(Drive(f"{number:06d}", state.places[0], "a moment"))
+            writer.add(replace(record(0, state, None, plainly), seen={CAMERA: seen}))
+            writer.end()
 
 
 def _moments(frames: int, split: str, lessons: Path | None) -> Iterator[tuple[SceneState, Rig, np.ndarray | None]]:
@@ -128,6 +168,7 @@ def learn_look(
     config: PainterConfig | None = None,
     compute: Compute | None = None,
     report: Report | None = None,
+    by_nuscenes: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Pictures, training and what `measure` says of plain shading, of the painter begun with and of the one in out/painter.
 
@@ -135,7 +176,7 @@ def learn_look(
     """
     for name, count, split, source in (("train", frames, "train", lessons), ("held-out", held, "test", held_lessons)):
         if not (out / name / "captures.json").exists():
-            make_captures(out / name, count, split, source, report)
+            make_captures(out / name, count, split, source, report, by_nuscenes and name == "train")
     train_painter(
         out / "train",
         out / "held-out",
@@ -165,6 +206,9 @@ def main(arguments: Sequence[str]) -> int:
         "--lessons", type=Path, help="Lessons of training towns under the look; default: plain shading."
     )
     parser.add_argument("--held-out", type=Path, help="Lessons of test towns.")
+    parser.add_argument(
+        "--by", choices=("captures", "nuscenes"), default="captures", help="How pictures to learn from come."
+    )
     parser.add_argument("--config", choices=PAINTERS, default="embedded")
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args(arguments)
@@ -179,6 +223,7 @@ def main(arguments: Sequence[str]) -> int:
             held_lessons=given.held_out,
             config=PAINTERS[given.config],
             compute=Compute(given.device),
+            by_nuscenes=given.by == "nuscenes",
             report=lambda fraction, text: print(f"{100 * fraction:3.0f} %  {text}", file=sys.stderr, flush=True),
         )
     except LucidriveError as error:

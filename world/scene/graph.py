@@ -44,11 +44,13 @@ class Street:
 
 @dataclass(frozen=True, slots=True)
 class RoadGraph:
-    """A planar graph. `look`: how streets are lined, one of LOOKS. Junction and street are known by their index, for ever."""
+    """A planar graph. `look`: how streets are lined, one of LOOKS; `parked`: with cars that stand beside them. Junction and street are known by
+    their index, for ever."""
 
     junctions: tuple[Junction, ...]
     streets: tuple[Street, ...]
     look: str = "mixed"
+    parked: bool = True
 
 
 LOOKS = ("dense", "mixed", "suburban")
@@ -80,4 +82,5 @@ def without_traps(graph: RoadGraph) -> RoadGraph:
         tuple(graph.junctions[junction] for junction in used),
         tuple(replace(street, start=number[street.start], end=number[street.end]) for street in streets),
         graph.look,
+        graph.parked,
     )

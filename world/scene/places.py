@@ -20,6 +20,7 @@ from world.scene.sumo import graph_of
 FOLDER = Path(__file__).parent / "towns"
 ENDING = ".json.gz"
 ENDINGS = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf", ".osm.xml")  # OpenStreetMap's
+OPENDRIVE = ".xodr"
 VERSION = 1
 _LENGTHS = ("lane_width", "pavement", "limit")  # kept as hundredths
 
@@ -39,6 +40,8 @@ def save(graph: RoadGraph, path: Path) -> None:
         streets.append(row)
     junctions = [[_hundredths(j.x), _hundredths(j.y), int(j.signals)] for j in graph.junctions]
     text = {"version": VERSION, "look": graph.look, "junctions": junctions, "streets": streets}
+    if not graph.parked:
+        text["parked"] = False
     path.write_bytes(gzip.compress(json.dumps(text, separators=(",", ":")).encode(), mtime=0))
 
 
@@ -56,6 +59,7 @@ def load(path: Path) -> RoadGraph:
             tuple(Junction(x / 100, y / 100, bool(signals)) for x, y, signals in text["junctions"]),
             tuple(_street(row) for row in text["streets"]),
             text["look"],
+            bool(text.get("parked", True)),
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} cannot be read as a place ({error}); install lucidrive again.") from error
@@ -82,8 +86,8 @@ def towns() -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=32)
 def load_place(name_or_path: str) -> Place:
-    """A shipped town by name, or the place of a SUMO network (.net.xml) or of an OpenStreetMap file: .osm, plain or packed by gzip
-    or bzip2, or .osm.pbf; `map.osm.pbf@WEST,SOUTH,EAST,NORTH` is a box of it.
+    """A shipped town by name, or the place of a SUMO network (.net.xml), of an OpenDRIVE one (.xodr), of what an import made (.json.gz) or of an
+    OpenStreetMap file: .osm, plain or packed by gzip or bzip2, or .osm.pbf; `map.osm.pbf@WEST,SOUTH,EAST,NORTH` is a box of it.
 
     Raises DataError: there is no such place, or the file holds no streets.
     """
@@ -100,13 +104,27 @@ def _graph(name: str) -> RoadGraph:
         return without_traps(graph_of(Path(name)))
     if name.endswith(ENDING):
         return load(Path(name))
+    if name.lower().endswith(OPENDRIVE):
+        return _from_opendrive(Path(name))
     file, _, box = name.rpartition("@") if "@" in name and not Path(name).exists() else (name, "", "")
     if file.lower().endswith(ENDINGS):
         return _from_osm(Path(file), box)
     known.sort(key=lambda town: int(town.rpartition("-")[2]))
     raise DataError(
-        f"There is no place '{name}'; there are {', '.join(known)}, and files .net.xml, .osm, .osm.gz, .osm.bz2 and .osm.pbf."
+        f"There is no place '{name}'; there are {', '.join(known)}, and files .net.xml, .xodr, .osm, .osm.gz, .osm.bz2, .osm.pbf and .json.gz."
     )
+
+
+def _from_opendrive(path: Path) -> RoadGraph:
+    from world.town.opendrive import from_opendrive
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "map.net.xml"
+        try:
+            from_opendrive(path, target)
+        except SimulatorError as error:
+            raise DataError(str(error)) from error
+        return without_traps(graph_of(target))
 
 
 def _from_osm(path: Path, box: str = "") -> RoadGraph:

@@ -13,7 +13,7 @@ import numpy as np
 from world.scene import furniture, plots
 from world.scene.frontage import Ground, corners, sides
 from world.scene.hd_map import HDMap
-from world.scene.objects import PROP, Kind
+from world.scene.objects import PROP, VEHICLES, Kind
 
 _CLEAR = {Kind.TREE: 0.4, Kind.SHELTER: 3.8}  # m that posts on the pavement stay away from one another, else 0.2
 
@@ -41,7 +41,7 @@ def line(place: HDMap, looks: Mapping[int, str] | None = None, only: Collection[
         found += plots.around(corner, ground, plots.LOOKS[names[corner.street]])
     for name, own in alike.items():
         found += plots.second_row(own, ground, plots.LOOKS[name])
-    return table(found)
+    return table([prop for prop in found if place.graph.parked or prop.kind not in VEHICLES])
 
 
 def apart(props: list[plots.Prop]) -> list[plots.Prop]:

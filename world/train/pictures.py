@@ -23,9 +23,9 @@ from world.errors import DataError
 from world.render.camera import Rig
 from world.render.light import light
 from world.render.renderer import Renderer
-from world.render.undevelop import undevelop
+from world.render.undevelop import UNKNOWN, undevelop
 from world.scene.objects import AGENT, VEHICLES, Kind, Lights
-from world.scene.places import load_place, towns
+from world.scene.places import ENDING, load_place, towns
 from world.scene.state import AGENTS, EVENT, Place, SceneState, from_bytes, to_bytes
 from world.town.teacher import Lesson
 from world.train.fields import Fields
@@ -42,13 +42,15 @@ LOOK = 403  # purpose of random numbers
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """A picture and the scene that it shows. map: a town's name or a file; parts: the scene's moving part (`to_bytes`)."""
+    """A picture and the scene that it shows. map: a town's name or a file; parts: the scene's moving part (`to_bytes`); roadside: whether what stands
+    beside the scene's streets is what the picture shows there."""
 
     number: int
     picture: Path
     rig: Rig
     map: str
     parts: dict[str, bytes]
+    roadside: bool = True
 
     @property
     def stem(self) -> str:
@@ -63,10 +65,13 @@ class Capture:
         return _image(self.picture)
 
     def lesson(self, renderer: Renderer) -> Lesson:
-        """The scene with one layer: the picture's exposed radiance before air, UNKNOWN where fog hides it."""
+        """The scene with one layer: the picture's exposed radiance before air, UNKNOWN where fog hides it, or something else may
+        stand."""
         state = self.state
         shot = renderer.shot(state, self.rig)
         found = undevelop(self.image(), shot.gbuffer, shot.view, shot.light, state.amounts[0])
+        if not self.roadside:
+            found = np.where(shot.gbuffer.instance[..., None] > 0, np.float32(UNKNOWN), found)
         return Lesson(state, self.rig, {"picture": found.astype(np.float16)})
 
 
@@ -143,7 +148,7 @@ def _described(state: SceneState, rig: Rig) -> dict[str, Any]:
     }
 
 
-_FRAME = ("picture", "map", "camera", "car", "seconds", "weather", "time_of_day", "objects")
+_FRAME = ("picture", "map", "camera", "car", "seconds", "weather", "time_of_day", "objects", "roadside")
 _OBJECT = ("class", "id", "x", "y", "heading", "length", "width", "height", "speed", "phase", "look", "lights")
 
 
@@ -184,7 +189,10 @@ def _capture(folder: Path, number: int, row: Any, path: Path) -> Capture:
         np.ones(1),
         np.zeros(1),
     )
-    return Capture(number, picture, rig, name, to_bytes(state))
+    roadside = frame.row.get("roadside", True)
+    if not isinstance(roadside, bool):
+        frame.wrong("roadside", "it must be true or false")
+    return Capture(number, picture, rig, name, to_bytes(state), roadside)
 
 
 def _amounts(frame: Fields, where: str) -> np.ndarray:
@@ -255,5 +263,5 @@ def _image(path: Path) -> np.ndarray:
 @lru_cache(maxsize=32)
 def _place(name: str) -> Place:
     """Named by the file alone: a place's name decides where its sun stands, wherever the folder lies."""
-    place = load_place(name)
-    return place if name == Path(name).name else replace(place, name=Path(name).name)
+    place, own = load_place(name), Path(name).name.removesuffix(ENDING)
+    return place if name == own else replace(place, name=own)

@@ -1,5 +1,7 @@
 """Another look is learnt from a few pictures, and measured beside plain shading and what was before."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from world.dynamics.start import start
 from world.errors import DataError
 from world.evaluate import real_look
 from world.evaluate.real_look import learn_look, main, make_captures, other_look
+from world.labels.formats.nuscenes_map import origin
 from world.render.camera import Rig
 from world.render.materials import Surface
 from world.render.painter import Painter, PainterConfig
@@ -16,6 +19,12 @@ from world.scene.places import load_place, towns
 from world.scene.state import SceneState
 from world.town.teacher import VERSION, claim, fingerprint
 from world.train.compute import Compute
+from world.train.pictures import captures
+
+
+def vars_of(rig: Rig) -> list[float]:
+    return [float(value) for value in astuple(rig)]
+
 
 CONFIG = PainterConfig(4, (8, 16), 8, 8)
 RIG = Rig(width=64, height=32)
@@ -51,6 +60,21 @@ def test_it_is_learnt_and_measured(monkeypatch, tmp_path) -> None:
     assert found["before"] == pytest.approx(found["plain shading"], abs=0.2)
     assert found["learnt"]["psnr"] > found["plain shading"]["psnr"] + 1.5
     assert (tmp_path / "look" / "look.png").exists()
+
+
+def test_pictures_come_by_way_of_a_nuscenes_dataset(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(real_look, "moment", _state)
+    for name, by_nuscenes in (("plain", False), ("brought", True)):
+        make_captures(tmp_path / name, 2, "train", by_nuscenes=by_nuscenes)
+    for plain, brought in zip(captures(tmp_path / "plain"), captures(tmp_path / "brought"), strict=True):
+        assert vars_of(brought.rig) == pytest.approx(vars_of(plain.rig), abs=1e-3)
+        assert np.abs(brought.image().astype(int) - plain.image()).mean() < 6  # JPEG
+        one, other = plain.state, brought.state
+        base = origin(load_place(towns()["train"][0]))
+        assert (other.ego["x"][0] + base[0], other.ego["y"][0] + base[1]) == pytest.approx(
+            (one.ego["x"][0], one.ego["y"][0]), abs=1e-3
+        )
+        assert one.places[0].name == other.places[0].name  # and so the sun is where it was
 
 
 def test_too_few_lessons_are_refused(tmp_path, capsys) -> None:

@@ -114,7 +114,19 @@ def test_a_map_of_ones_own_lies_beside_the_pictures(written, tmp_path) -> None:
     town = Path(__file__).parents[3] / "world" / "scene" / "towns" / "town-20.json.gz"
     (tmp_path / "mine.json.gz").write_bytes(town.read_bytes())
     written["frames"][0]["map"] = "mine.json.gz"
-    assert _read(tmp_path, written)[0].state.places[0].name == "mine.json.gz"
+    assert _read(tmp_path, written)[0].state.places[0].name == "mine"
+
+
+def test_what_may_not_be_the_pictures_own_counts_nothing(written, tmp_path) -> None:
+    written["frames"][0]["roadside"] = False
+    found = _read(tmp_path, written)[0]
+    shot, light = RENDERER.shot(found.state, found.rig), found.lesson(RENDERER).layers["picture"]
+    stands = shot.gbuffer.instance > 0
+    assert stands.any() and not stands.all()
+    assert (light[stands] == UNKNOWN).all() and (light[~stands] != UNKNOWN).any()
+    written["frames"][0]["roadside"] = "no"
+    with pytest.raises(DataError, match='roadside is "no"; it must be true or false'):
+        _read(tmp_path, written)
 
 
 def _put(*path: str | int, value: object = None) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from world.controls import TimeOfDay, Weather
 from world.errors import DataError
 from world.kinematics import MAX_WHEEL_ANGLE
 from world.labels.cameras import CameraSet, extrinsics, intrinsics
@@ -71,6 +72,7 @@ class NuScenes(Writer):
             self._start()
         self._drive, self._number = drive, FIRST + len(self._scenes)
         self._scenes.append(drive.name)
+        self._calibrate()
         self._base = origin(drive.place)
         self._town = re.sub(r"[^A-Za-z0-9]+", "-", drive.place.name).strip("-")
         if self._town not in self._towns:
@@ -116,7 +118,7 @@ class NuScenes(Writer):
             first_sample_token=samples[0],
             last_sample_token=samples[-1],
             name=name,
-            description=self._drive.task,
+            description=self._description(),
         )
         for k, (record, _) in enumerate(keys):
             near = _links(samples, k)
@@ -135,6 +137,7 @@ class NuScenes(Writer):
     def _start(self) -> None:
         self._scenes: list[str] = []
         self._towns: list[str] = []
+        self._mounts: set[tuple[Any, ...]] = set()
         (self.folder / "maps" / "expansion").mkdir(parents=True)
         (self.folder / "can_bus").mkdir()
         self._tables = {name: Rows(self.folder / VERSION / f"{name}.json") for name in TABLES}
@@ -148,12 +151,19 @@ class NuScenes(Writer):
             self._tables["visibility"].add(
                 {"token": number, "level": level, "description": "share of its pixels in sight"}
             )
-        for name, camera in self.cameras.cameras.items():
-            pose = extrinsics(camera)
+        for name in self.cameras.cameras:
             self._add("sensor", ("sensor", name), channel=name, modality="camera")
+
+    def _calibrate(self) -> None:
+        """The cameras as they are mounted now, unless they were so before: a drive may have others of the same names."""
+        for name, camera in self.cameras.cameras.items():
+            if (mount := ("calibrated", name, camera)) in self._mounts:
+                continue
+            self._mounts.add(mount)
+            pose = extrinsics(camera)
             self._add(
                 "calibrated_sensor",
-                ("calibrated", name),
+                mount,
                 sensor_token=token("sensor", name),
                 translation=pose[:3, 3].tolist(),
                 rotation=of_matrix(pose[:3, :3]),
@@ -164,6 +174,13 @@ class NuScenes(Writer):
         name = token(*parts)
         self._tables[table].add({"token": name, **fields})
         return name
+
+    def _description(self) -> str:
+        """What it shows, and under which conditions it begins, unless on a clear day."""
+        facts = self._records[0][0].facts
+        names = (Weather(facts.weather).name, TimeOfDay(facts.time).name)
+        told = [name.lower() for name in names if name not in (Weather.CLEAR.name, TimeOfDay.DAY.name)]
+        return ", ".join([self._drive.task, *told])
 
     def _time(self, record: Record) -> int:
         """Microseconds; every scene of its own, one after the other."""
@@ -186,7 +203,7 @@ class NuScenes(Writer):
                     "token": data[k],
                     "sample_token": sample,
                     "ego_pose_token": pose,
-                    "calibrated_sensor_token": token("calibrated", camera),
+                    "calibrated_sensor_token": token("calibrated", camera, rig),
                     "timestamp": time,
                     "fileformat": "jpg",
                     "is_key_frame": key,

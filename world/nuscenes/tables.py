@@ -1,0 +1,257 @@
+"""nuScenes' tables (Caesar et al. 2020, v1.0), plainly read: scenes, moments, poses, cameras and boxes.
+
+DATASET/v1.0-mini/scene.json, sample.json, sample_data.json ...     the tables
+DATASET/samples/CAM_FRONT/*.jpg                                      pictures of key frames
+DATASET/maps/expansion/boston-seaport.json                           the map expansion
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from world.errors import DataError
+
+TABLES = (
+    *("scene", "log", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor"),
+    *("sample_annotation", "instance", "category", "attribute"),
+)
+SLOW = 1.5  # s between two annotations or poses beyond which they say no speed
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """x, y, z in m; turn float64 [3, 3]: from its own axes to the world's; seconds since 1970."""
+
+    x: float
+    y: float
+    z: float
+    turn: np.ndarray
+    seconds: float
+
+    @property
+    def heading(self) -> float:
+        """rad, of its x axis."""
+        return math.atan2(self.turn[1, 0], self.turn[0, 0])
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Somebody at a key frame. number: the same from frame to frame of a scene; pose: of the middle; size: length, width, height in m;
+    velocity (x, y) in m/s; points: of lidar and radar that met it."""
+
+    number: int
+    category: str
+    attributes: frozenset[str]
+    pose: Pose
+    size: tuple[float, float, float]
+    velocity: tuple[float, float]
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a camera saw. eye float64 [3] and axes float64 [3, 3] (right, down, forward as columns): of the camera in our car's axes; matrix [3, 3]; ego: our car
+    as the picture was taken."""
+
+    camera: str
+    file: Path
+    eye: np.ndarray
+    axes: np.ndarray
+    matrix: np.ndarray
+    ego: Pose
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A key frame. ego: our car's rear axle; speed m/s, yaw_rate rad/s."""
+
+    seconds: float
+    ego: Pose
+    speed: float
+    yaw_rate: float
+    boxes: tuple[Box, ...]
+    pictures: tuple[Picture, ...]
+
+
+class Dataset:
+    """One version of a dataset. DataError, in one sentence, for what is not there or no such thing."""
+
+    def __init__(self, folder: Path, version: str | None = None) -> None:
+        self.folder, self.version = _found(folder, version)
+        self._rows = {name: self._read(name) for name in TABLES}
+        self.scenes = {str(row["name"]): row for row in self._rows["scene"].values()}
+        self._marks: dict[str, list[Row]] = defaultdict(list)
+        for row in self._rows["sample_annotation"].values():
+            self._marks[row["sample_token"]].append(row)
+        self._shots: dict[str, list[Row]] = defaultdict(list)
+        for row in self._rows["sample_data"].values():
+            if row["is_key_frame"]:
+                self._shots[row["sample_token"]].append(row)
+
+    def location(self, scene: str) -> str:
+        """The name of the map that a scene is on."""
+        return str(self._row("log", self._scene(scene)["log_token"])["location"])
+
+    def description(self, scene: str) -> str:
+        """What a person wrote of it."""
+        return str(self._scene(scene).get("description", ""))
+
+    def expansion(self, location: str) -> Path:
+        """The file of a map. DataError where it is not there."""
+        path = self.folder / "maps" / "expansion" / f"{location}.json"
+        if not path.is_file():
+            raise DataError(
+                f"{path} is missing: unpack nuScenes' map expansion (v1.3) into {self.folder / 'maps'}, a download of its own."
+            )
+        return path
+
+    def moments(self, scene: str) -> list[Moment]:
+        """The key frames of a scene in their order."""
+        row, out = self._scene(scene), []
+        numbers: dict[str, int] = {}
+        token = row["first_sample_token"]
+        while token:
+            sample = self._row("sample", token)
+            out.append(self._moment(sample, numbers))
+            token = sample["next"]
+        return out
+
+    def _scene(self, name: str) -> Row:
+        if name not in self.scenes:
+            known = sorted(self.scenes)
+            some = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+            raise DataError(f"There is no scene '{name}' in {self.folder / self.version}; there are {some}.")
+        return self.scenes[name]
+
+    def _read(self, name: str) -> dict[str, Row]:
+        path = self.folder / self.version / f"{name}.json"
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))
+            return {str(row["token"]): row for row in rows}
+        except FileNotFoundError as error:
+            raise DataError(f"{path} is missing; a nuScenes dataset has it, so unpack its metadata again.") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path} is no table of nuScenes ({error}); unpack its metadata again.") from error
+
+    def _row(self, table: str, token: str) -> Row:
+        try:
+            return self._rows[table][token]
+        except KeyError as error:
+            raise DataError(
+                f"{self.folder / self.version / table}.json has no row '{token}' that another table names; unpack the metadata again."
+            ) from error
+
+    def _moment(self, sample: Row, numbers: dict[str, int]) -> Moment:
+        shots = self._shots[sample["token"]]
+        if not shots:
+            raise DataError(
+                f"A key frame of {self.folder / self.version} has no pose: sample_data.json names none for it."
+            )
+        seconds = 1e-6 * sample["timestamp"]
+        nearest = min(shots, key=lambda shot: abs(1e-6 * shot["timestamp"] - seconds))
+        speed, yaw_rate = self._motion(nearest)
+        boxes = tuple(self._box(mark, seconds, numbers) for mark in self._marks[sample["token"]])
+        cameras = [shot for shot in shots if self._sensor(shot)["modality"] == "camera"]
+        return Moment(
+            seconds, self._ego(nearest), speed, yaw_rate, boxes, tuple(self._picture(shot) for shot in cameras)
+        )
+
+    def _ego(self, shot: Row) -> Pose:
+        row = self._row("ego_pose", shot["ego_pose_token"])
+        return _pose(row, 1e-6 * row["timestamp"])
+
+    def _motion(self, shot: Row) -> tuple[float, float]:
+        """m/s and rad/s from the poses before and after."""
+        near = [self._ego(self._row("sample_data", shot[way])) for way in ("prev", "next") if shot[way]]
+        first, last = min([self._ego(shot), *near], key=_when), max([self._ego(shot), *near], key=_when)
+        time = last.seconds - first.seconds
+        if not 0.0 < time <= 2 * SLOW:
+            return 0.0, 0.0
+        turned = (last.heading - first.heading + math.pi) % (2 * math.pi) - math.pi
+        return math.hypot(last.x - first.x, last.y - first.y) / time, turned / time
+
+    def _sensor(self, shot: Row) -> Row:
+        return self._row("sensor", self._row("calibrated_sensor", shot["calibrated_sensor_token"])["sensor_token"])
+
+    def _picture(self, shot: Row) -> Picture:
+        mount = self._row("calibrated_sensor", shot["calibrated_sensor_token"])
+        return Picture(
+            str(self._sensor(shot)["channel"]),
+            self.folder / shot["filename"],
+            np.array(mount["translation"], np.float64),
+            turn_of(mount["rotation"]),
+            np.array(mount["camera_intrinsic"], np.float64),
+            self._ego(shot),
+            self._motion(shot)[0],
+        )
+
+    def _box(self, mark: Row, seconds: float, numbers: dict[str, int]) -> Box:
+        instance = self._row("instance", mark["instance_token"])
+        width, length, height = mark["size"]
+        return Box(
+            numbers.setdefault(mark["instance_token"], len(numbers) + 1),
+            str(self._row("category", instance["category_token"])["name"]),
+            frozenset(str(self._row("attribute", one)["name"]) for one in mark["attribute_tokens"]),
+            _pose(mark, seconds),
+            (length, width, height),
+            self._velocity(mark, seconds),
+            mark.get("num_lidar_pts", 0) + mark.get("num_radar_pts", 0),
+        )
+
+    def _velocity(self, mark: Row, seconds: float) -> tuple[float, float]:
+        """m/s between the annotations before and after; 0 where there is none within reach."""
+        around = [(mark, seconds)]
+        for way in ("prev", "next"):
+            if mark[way]:
+                other = self._row("sample_annotation", mark[way])
+                around.append((other, 1e-6 * self._row("sample", other["sample_token"])["timestamp"]))
+        (first, begin), (last, end) = min(around, key=lambda one: one[1]), max(around, key=lambda one: one[1])
+        if not 0.0 < end - begin <= SLOW:
+            return 0.0, 0.0
+        x, y = ((b - a) / (end - begin) for a, b in zip(first["translation"][:2], last["translation"][:2], strict=True))
+        return x, y
+
+
+def turn_of(quaternion: list[float]) -> np.ndarray:
+    """The rotation matrix [3, 3] of (w, x, y, z)."""
+    w, x, y, z = np.array(quaternion, np.float64) / np.linalg.norm(quaternion)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def _pose(row: Row, seconds: float) -> Pose:
+    x, y, z = (float(value) for value in row["translation"])
+    return Pose(x, y, z, turn_of(row["rotation"]), seconds)
+
+
+def _when(pose: Pose) -> float:
+    return pose.seconds
+
+
+def _found(folder: Path, version: str | None) -> tuple[Path, str]:
+    """The folder that holds the tables, which may be the one below that `lucidrive export clip` makes, and their version."""
+    for root in (folder, folder / "nuscenes"):
+        versions = sorted(path.parent.name for path in root.glob("v1.0-*/scene.json"))
+        if version is not None and version not in versions and versions:
+            raise DataError(f"{root} has no {version}; there is {', '.join(versions)}.")
+        if len(versions) > 1 and version is None:
+            raise DataError(f"{root} holds {', '.join(versions)}; say which with --version.")
+        if versions:
+            return root, version or versions[0]
+    raise DataError(
+        f"{folder} is no nuScenes dataset: it has no folder v1.0-mini, v1.0-trainval or the like with scene.json in it."
+    )
