@@ -14,7 +14,8 @@ from bridge.timeline import Timeline
 from world.controls import Control, TimeOfDay, Weather
 from world.scene.facts import conditions
 from world.scene.state import SceneState, to_bytes
-from world.scene_world import USUAL, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import USUAL, SceneWorld
 
 UNDRAWN, USUALLY = 0, 2  # of the quality dial: while it is made, and when it goes on
 
