@@ -33,7 +33,8 @@ from world.nuscenes.tables import Box, Dataset, Picture, Pose, turn_of
 from world.render.camera import Rig, view
 from world.render.renderer import plain_renderer
 from world.scene.objects import VEHICLES, Kind
-from world.scene_world import USUAL, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import USUAL, SceneWorld
 from world.train.pictures import captures
 
 COUNT = 11
