@@ -398,8 +398,8 @@ class SceneDream:
         return self.model.seen_from(self.state_now, SIZES[self.steps], pose)
 
     def surround(self) -> np.ndarray:
-        """The scene as it stands as six cameras round our car see it, uint8 [2, 3, H, W, 3], of the dial's second size; nothing of the drive changes."""
-        return self.model.surround(self.state_now, SIZES[2])
+        """The scene as it stands as six cameras round our car see it, uint8 [2, 3, H, W, 3], of the dial's first size; nothing of the drive changes."""
+        return self.model.surround(self.state_now, SIZES[1])
 
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""

@@ -40,21 +40,25 @@ export class Film {
     Object.assign(this, { base, card, layer: "", boxed: false });
     this.abort = new AbortController();
     this.map = el("canvas", { className: "course", role: "img", ariaLabel: t("Map, north up: the drive of this clip, and who plays the event") });
+    this.wait = el("p", { className: "wait", role: "status" });
     this.note = el("span", { className: "making", role: "status" });
     this.legend = el("p", { className: "legend-of", hidden: true });
-    this.element = el("figure", { className: "lr-clip" }, el("div", { className: "pair" }, card.film ? this.picture() : this.unpainted(), this.map), this.under());
+    this.element = el("figure", { className: "lr-clip" }, el("div", { className: "pair" }, card.film ? this.picture() : this.unpainted(), this.map, this.wait), this.controls(), this.under());
     Object.assign(this.element.dataset, { stem: card.stem, event: card.event, weather: card.weather, time: card.time, outcome: card.accepted ? "accepted" : "rejected" });
     this.element.film = this;
     seen.observe(this.element);
   }
 
-  /** The film, under a canvas for boxes. */
+  /** The film, under a canvas for boxes. It stands where what was asked for begins, and is played from its beginning. */
   picture() {
-    const track = el("track", { kind: "captions", src: `${this.base}.vtt`, srclang: "en", label: "labels" });
-    this.video = el("video", { src: `${this.base}.mp4`, controls: true, loop: true, muted: true, playsInline: true, preload: "metadata" }, track);
+    const track = el("track", { kind: "captions", src: `${this.base}.vtt`, srclang: "en", label: "labels", default: true });
+    this.video = el("video", { src: `${this.base}.mp4`, loop: true, muted: true, playsInline: true, preload: "metadata" }, track);
     this.boxes = el("canvas", { className: "boxes" });
     const listen = (type, handler) => this.video.addEventListener(type, handler, { signal: this.abort.signal });
     for (const type of ["seeked", "loadeddata", "timeupdate"]) listen(type, () => this.draw(this.video.currentTime));
+    for (const type of ["play", "pause"]) listen(type, () => (this.play.ariaPressed = String(!this.video.paused)));
+    listen("click", () => this.toggle());
+    this.video.addEventListener("loadedmetadata", () => (this.video.currentTime = this.still), { once: true });
     const each = (now, { mediaTime }) => {
       this.draw(mediaTime);
       if (!this.abort.signal.aborted) this.video.requestVideoFrameCallback(each);
@@ -65,9 +69,44 @@ export class Film {
 
   /** Of a drive that was not painted there is its map alone. */
   unpainted() {
-    this.slider = el("input", { type: "range", min: 0, max: this.card.seconds, step: 0.1, value: 0, ariaLabel: t("Moment of the drive") });
-    this.slider.addEventListener("input", () => this.draw(Number(this.slider.value)));
-    return el("div", { className: "film unpainted" }, el("p", {}, "Not painted: the scene was not what was asked for. The map shows the drive."), this.slider);
+    return el("div", { className: "film unpainted" }, el("p", {}, "Not painted: the scene was not what was asked for. The map shows the drive."));
+  }
+
+  /** s into the film at which its picture tells most. */
+  get still() {
+    const { seen, seconds } = this.card;
+    return Math.min(seconds - 0.1, seen.length ? seen.at(-1).at + 0.8 : 0);
+  }
+
+  /** Which moment is shown, and whether it goes on. */
+  controls() {
+    this.slider = el("input", { type: "range", min: 0, max: this.card.seconds - 0.1, step: 0.1, value: 0, ariaLabel: t("Moment of the drive") });
+    this.slider.addEventListener("input", () => this.go(Number(this.slider.value)));
+    this.time = el("span", { className: "time" });
+    this.play = el("button", { type: "button", className: "play", ariaLabel: t("Play"), ariaPressed: "false" });
+    this.play.addEventListener("click", () => this.toggle());
+    return el("div", { className: "controls" }, this.play, this.slider, this.time);
+  }
+
+  toggle() {
+    if (!this.video) return this.run();
+    if (!this.video.paused) return this.video.pause();
+    if (!this.begun) this.video.currentTime = 0;
+    this.begun = true;
+    this.video.play();
+  }
+
+  /** The same without a film, by a clock. */
+  run() {
+    clearInterval(this.clock);
+    this.clock = this.clock ? null : setInterval(() => this.go((this.moment + 0.1) % this.card.seconds), 100);
+    this.play.ariaPressed = String(this.clock !== null);
+  }
+
+  go(seconds) {
+    this.begun = true;
+    if (this.video) this.video.currentTime = seconds;
+    else this.draw(seconds);
   }
 
   under() {
@@ -123,7 +162,7 @@ export class Film {
     if (labels?.state === "ready" && (this.layer || this.boxed) && !this.labels) this.labels = await (await fetch(`${this.base}.boxes.json`)).json();
     this.say(map, labels);
     if (this.buttons) this.press();
-    this.draw(this.moment);
+    if (!this.video || this.video.readyState) this.draw(this.moment);
   }
 
   /** Whether something is still to come that is waited for. */
@@ -136,8 +175,7 @@ export class Film {
     const wished = (this.layer || this.boxed) && !this.labels;
     this.note.className = labels?.state === "failed" ? "making bad" : "making";
     this.note.textContent = !wished || !labels ? "" : labels.state === "failed" ? labels.told : labels.state === "waiting" ? "The labels wait for their turn …" : `Labels are being made … ${labels.told}`;
-    this.element.classList.toggle("mapless", !this.course);
-    this.element.dataset.map = map?.state === "failed" ? map.told : t("The map is being drawn …");
+    this.wait.textContent = this.course ? "" : map?.state === "failed" ? map.told : "The map is being drawn …";
   }
 
   press() {
@@ -172,6 +210,8 @@ export class Film {
     const fps = this.labels?.fps ?? 10;
     const frame = Math.max(0, Math.floor(seconds * fps + 0.01));
     this.element.dataset.frame = frame;
+    this.slider.value = frame / fps;
+    this.time.textContent = `${(frame / fps).toFixed(1)} / ${this.card.seconds.toFixed(1)} s`;
     this.course?.draw(frame);
     if (this.boxes) this.outline(this.boxed && this.labels ? this.labels.frames[Math.min(frame, this.labels.frames.length - 1)] : []);
   }
@@ -203,5 +243,6 @@ export class Film {
 
   close() {
     this.abort.abort();
+    clearInterval(this.clock);
   }
 }

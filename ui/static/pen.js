@@ -1,6 +1,7 @@
 // Draws on a map: streets, ways, dots and cars, in decimetres with north up, in the colours of the page.
 
 const LANE = 34; // dm
+const ACROSS = 2400; // dm across a map on which an arrow is as it is drawn
 const ARROW = new Path2D("M92 0 L-62 60 L-30 0 L-62 -60 Z");
 
 /** A path, or more of one, along a flat list x, y, x, y, ... */
@@ -68,6 +69,7 @@ export class Pen {
     this.pen.save();
     this.pen.translate(x, y);
     this.pen.rotate(turned / 100);
+    this.pen.scale(this.across / ACROSS, this.across / ACROSS);
     this.line(ARROW, 26, "map-ground");
     this.pen.fillStyle = this.colour(name);
     this.pen.fill(ARROW);
