@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.disk import refusing
-from bridge.errors import LucidriveError
+from bridge.errors import DataError
 from bridge.factory.export.labelled import EXTRA, export, wanted
 from bridge.factory.pool import memory_of
 from bridge.factory.store import open_request
@@ -19,7 +19,7 @@ from ui.tasks import Tell
 from world.labels.cameras import PRESETS
 from world.labels.formats.formats import FORMATS
 from world.labels.formats.writer import Writer
-from world.packages import need
+from world.packages import MissingPackageError, need
 from world.render.painter import SHIPPED
 from world.scene_world import SceneWorld
 
@@ -97,21 +97,27 @@ def packed(paths: Iterable[Path], base: Path, out: Path) -> None:
 
 def choices() -> tuple[Choice, ...]:
     """Every format, and what speaks against it."""
-    return tuple(Choice(name, TITLES[name], _missing(kind), {rig: _unfit(kind, rig) for rig in RIGS}) for name, kind in FORMATS.items())
+    return tuple(Choice(name, TITLES[name], _missing(kind), _rigs(kind)) for name, kind in FORMATS.items())
 
 
 def _missing(kind: type[Writer]) -> str:
     try:
         if kind.package:
             need(kind.package, EXTRA, kind.wants)
-    except LucidriveError as error:
+    except MissingPackageError as error:
         return str(error)
     return ""
 
 
-def _unfit(kind: type[Writer], rig: str) -> str:
+def _rigs(kind: type[Writer]) -> dict[str, str]:
+    fit = [rig for rig in RIGS if _fits(kind, rig)]
+    others = f"This format takes other cameras: choose {' or '.join(RIGS[rig] for rig in fit)}."
+    return {rig: "" if rig in fit else others for rig in RIGS}
+
+
+def _fits(kind: type[Writer], rig: str) -> bool:
     try:
         kind.check(PRESETS[rig])
-    except LucidriveError as error:
-        return str(error)
-    return ""
+    except DataError:
+        return False
+    return True

@@ -153,7 +153,7 @@ class Clips {
 
   datasets(exports) {
     const format = el("select", { ariaLabel: "Format" }, ...this.formats.map(({ name, title }) => el("option", { value: name }, title)));
-    format.value = this.formats.find((one) => !one.missing)?.name ?? this.formats[0].name;
+    format.value = this.formats.find((one) => !one.missing && !one.rigs.front)?.name ?? this.formats[0].name;
     const rig = el("select", { ariaLabel: "Cameras" }, ...Object.entries({ front: "one camera ahead", surround: "six cameras around", stereo: "a level pair" }).map(([value, words]) => el("option", { value }, words)));
     format.dataset.rig = rig.dataset.rig = "";
     const make = el("button", { type: "button", id: "lr-export" }, "Make a dataset");

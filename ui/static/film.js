@@ -6,6 +6,7 @@ import { Pen, trace } from "./pen.js";
 
 const ACROSS = 1300; // dm that the map shows from side to side
 const LAYERS = { instance: "Instances", semantic: "Classes", depth: "Depth" };
+const HALF = 0.05; // s of a frame, in whose middle a film stands still
 const NARROWEST = 26; // px of a box from which on its kind is written
 
 /** A drive as of above, at any of its frames. */
@@ -51,14 +52,14 @@ export class Film {
 
   /** The film, under a canvas for boxes. It stands where what was asked for begins, and is played from its beginning. */
   picture() {
-    const track = el("track", { kind: "captions", src: `${this.base}.vtt`, srclang: "en", label: "labels", default: true });
-    this.video = el("video", { src: `${this.base}.mp4`, loop: true, muted: true, playsInline: true, preload: "metadata" }, track);
+    this.track = el("track", { kind: "captions", src: `${this.base}.vtt`, srclang: "en", label: "labels", default: true });
+    this.video = el("video", { src: `${this.base}.mp4`, loop: true, muted: true, playsInline: true, preload: "metadata" }, this.track);
     this.boxes = el("canvas", { className: "boxes" });
     const listen = (type, handler) => this.video.addEventListener(type, handler, { signal: this.abort.signal });
     for (const type of ["seeked", "loadeddata", "timeupdate"]) listen(type, () => this.draw(this.video.currentTime));
     for (const type of ["play", "pause"]) listen(type, () => (this.play.ariaPressed = String(!this.video.paused)));
     listen("click", () => this.toggle());
-    this.video.addEventListener("loadedmetadata", () => (this.video.currentTime = this.still), { once: true });
+    this.video.addEventListener("loadedmetadata", () => (this.video.currentTime = this.still + HALF), { once: true });
     const each = (now, { mediaTime }) => {
       this.draw(mediaTime);
       if (!this.abort.signal.aborted) this.video.requestVideoFrameCallback(each);
@@ -105,7 +106,7 @@ export class Film {
 
   go(seconds) {
     this.begun = true;
-    if (this.video) this.video.currentTime = seconds;
+    if (this.video) this.video.currentTime = seconds + HALF;
     else this.draw(seconds);
   }
 
@@ -118,7 +119,12 @@ export class Film {
     if (!card.film) return caption;
     this.buttons = { boxes: this.button("Boxes", () => this.show(this.layer, !this.boxed)) };
     for (const [layer, words] of Object.entries(LAYERS)) this.buttons[layer] = this.button(words, () => this.show(this.layer === layer ? "" : layer, this.boxed));
-    const bar = el("div", { className: "layers", role: "group", ariaLabel: t("Labels over the film") }, ...Object.values(this.buttons), this.note);
+    const captions = this.button("Captions", () => {
+      captions.ariaPressed = String(this.track.track.mode !== "showing");
+      this.track.track.mode = captions.ariaPressed === "true" ? "showing" : "hidden";
+    });
+    captions.ariaPressed = "true";
+    const bar = el("div", { className: "layers", role: "group", ariaLabel: t("Labels over the film") }, ...Object.values(this.buttons), captions, this.note);
     return el("div", {}, bar, this.legend, caption);
   }
 
