@@ -135,7 +135,9 @@ def test_datasets_are_asked_for_by_format_and_cameras(client: TestClient, galler
     ):
         answer = client.post(f"/factory/1/export?to={form}&cameras={rig}").json()
         assert answer["error"].startswith(said)
-    assert client.post("/factory/9/export?to=webdataset&cameras=front").json()["error"].startswith("That order has made")
+    assert (
+        client.post("/factory/9/export?to=webdataset&cameras=front").json()["error"].startswith("That order has made")
+    )
 
 
 def test_what_a_format_needs_is_said(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,9 @@ from world.controls import FPS
 
 SHOWN = 120  # clips of an order, accepted ones first
 STEM = r"[0-9a-f]{16}-[0-9]{1,2}(?:\.[0-9]-[a-z0-9-]{1,40})?"
-NAME = re.compile(rf"{STEM}\.(?:map\.json|boxes\.json|(?:instance|semantic|depth)\.mp4)|[a-z]{{3,16}}-[a-z]{{3,10}}\.zip")
+NAME = re.compile(
+    rf"{STEM}\.(?:map\.json|boxes\.json|(?:instance|semantic|depth)\.mp4)|[a-z]{{3,16}}-[a-z]{{3,10}}\.zip"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def card(clip: Kept) -> dict[str, Any]:
         "film": clip.video.is_file(),
         "title": line_words(clip.line) + (f", then {line_words(branch)}" if branch else ""),
         "line": clip.line,
+        "branch": branch,
         "seed": fields["seed"],
         "reasons": fields["check"]["reasons"],
         "event": NAMES[event] if event != NONE else "no event",

@@ -144,7 +144,9 @@ class LiveDrive:
         """SessionError where there is no scene."""
         dream = self.session.dream
         if not isinstance(dream, SceneDream):
-            raise SessionError("This world's pictures have one camera, the car's; a scene is what can be seen all around.")
+            raise SessionError(
+                "This world's pictures have one camera, the car's; a scene is what can be seen all around."
+            )
         return jpeg(np.concatenate([np.concatenate(list(row), axis=1) for row in dream.surround()]))
 
     # -- what is to be done -------------------------------------------------------------------------------------------

@@ -199,7 +199,9 @@ class Here:
 
 
 Order = Reset | Begin | BeginIn | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
-Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Surround | Quality | Invite | Seen | Here | Order
+Message = (
+    Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Surround | Quality | Invite | Seen | Here | Order
+)
 
 
 def parse_message(text: str) -> Message:

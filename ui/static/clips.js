@@ -2,7 +2,7 @@
 
 import { ask, el } from "./dom.js";
 import { Film } from "./film.js";
-import { onLanguage, translate } from "./i18n.js";
+import { onLanguage } from "./i18n.js";
 
 const EACH = 2000; // ms between looks at the orders
 const BUSY = 700; // the same while something is being made that somebody waits for
@@ -19,7 +19,7 @@ class Clips {
     this.abort = new AbortController();
     document.addEventListener("click", (event) => this.clicked(event), { signal: this.abort.signal });
     document.addEventListener("change", ({ target }) => target.dataset?.rig !== undefined && this.fits(), { signal: this.abort.signal });
-    this.ended = onLanguage(() => translate(root));
+    this.ended = onLanguage(() => this.films.forEach((film) => film.words()));
     fetch("factory/formats.json").then(async (answer) => {
       this.formats = await answer.json();
       this.poll();

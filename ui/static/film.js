@@ -3,6 +3,7 @@
 import { el, ask } from "./dom.js";
 import { t } from "./i18n.js";
 import { Pen, trace } from "./pen.js";
+import { planWords } from "./words.js";
 
 const ACROSS = 1300; // dm that the map shows from side to side
 const LAYERS = { instance: "Instances", semantic: "Classes", depth: "Depth" };
@@ -115,7 +116,9 @@ export class Film {
     const seen = card.seen.map(({ what, at }) => `${what} ${at.toFixed(1)} s`).join(" · ");
     const badge = el("b", { className: card.accepted ? "good" : "bad" }, card.accepted ? "accepted" : "rejected");
     const reasons = card.reasons.map((reason) => el("p", { className: "why" }, reason));
-    const caption = el("figcaption", {}, el("p", {}, badge, " ", el("span", { className: "title" }, card.title)), el("p", { className: "facts" }, el("code", {}, card.line), ` seed ${card.seed} · `, seen), ...reasons);
+    this.title = el("span", { className: "title" });
+    this.words();
+    const caption = el("figcaption", {}, el("p", {}, badge, " ", this.title), el("p", { className: "facts" }, el("code", {}, card.line), ` seed ${card.seed} · `, seen), ...reasons);
     if (!card.film) return caption;
     this.buttons = { boxes: this.button("Boxes", () => this.show(this.layer, !this.boxed)) };
     for (const [layer, words] of Object.entries(LAYERS)) this.buttons[layer] = this.button(words, () => this.show(this.layer === layer ? "" : layer, this.boxed));
@@ -126,6 +129,12 @@ export class Film {
     captions.ariaPressed = "true";
     const bar = el("div", { className: "layers", role: "group", ariaLabel: t("Labels over the film") }, ...Object.values(this.buttons), captions, this.note);
     return el("div", {}, bar, this.legend, caption);
+  }
+
+  /** What depends on the language and is not a text of its own. */
+  words() {
+    const { line, branch, title } = this.card;
+    this.title.textContent = planWords(branch ? `${line};${branch}` : line, title);
   }
 
   button(words, press) {
@@ -237,7 +246,7 @@ export class Film {
       pen.lineWidth = actor ? 3 : 1.6;
       pen.strokeRect(left, top, right - left, bottom - top);
       if (right - left > NARROWEST || actor) {
-        const words = `${kind.replaceAll("_", " ")} ${Math.round(away)} m`;
+        const words = `${t(kind.replaceAll("_", " "))} ${Math.round(away)} m`;
         const wide = pen.measureText(words).width + 6;
         const at = Math.min(left, canvas.width - wide);
         pen.fillRect(at, Math.max(0, top - 15), wide, 15);
