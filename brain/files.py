@@ -10,7 +10,6 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import torch
 
+from world import machine
 from world.errors import WeightsError
 from world.files import sha256
 
@@ -185,7 +185,7 @@ def gguf_file() -> Path:
 
 def cache_folder() -> Path:
     """Where converted and merged models are kept: `lucidrive/brain` in $XDG_CACHE_HOME or ~/.cache. It may not be there yet."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucidrive" / "brain"
+    return machine.cache_folder() / "lucidrive" / "brain"
 
 
 def _cached(name: str, make: Any, verify: bool = True) -> Path:

@@ -7,15 +7,14 @@ import os
 import platform
 import shutil
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from bridge import memory
-from world.processes import cores
+from world import machine
+from world.machine import cache_folder, cores
 
 GIB = 1024**3
 FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
@@ -100,8 +99,8 @@ def look_at_machine() -> Machine:
         cpu=cpuinfo.get("model name", platform.processor() or "unknown"),
         flags=tuple(flag for flag in FLAGS if flag in flags),
         cores=cores(),
-        ram=memory.total(),
-        ram_free=memory.available(),
+        ram=machine.total(),
+        ram_free=machine.available(),
         disk_free=shutil.disk_usage(_existing(cache_folder())).free,
         python=platform.python_version(),
         torch=_version("torch"),
@@ -113,7 +112,7 @@ def gpus() -> tuple[Gpu, ...]:
     """NVIDIA GPUs that the driver knows; `usable` says whether torch sees one."""
     if shutil.which("nvidia-smi") is None:
         return ()
-    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    query = ["nvidia-smi", "--query-gpu=name,machine.total", "--format=csv,noheader"]
     try:
         told = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -275,11 +274,6 @@ def abilities(checks: tuple[Check, ...]) -> tuple[Ability, ...]:
     )
 
 
-def as_dict(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The diagnosis as plain values, for JSON."""
-    return asdict(diagnosis)
-
-
 def render(diagnosis: Diagnosis) -> RenderableType:
     """The diagnosis as tables for a terminal."""
     machine = diagnosis.machine
@@ -302,11 +296,6 @@ def render(diagnosis: Diagnosis) -> RenderableType:
             "[green]yes[/]" if ability.works else "[red]no[/]", _plain(ability.name), ", ".join(ability.lacks)
         )
     return Group(head, parts, works)
-
-
-def cache_folder() -> Path:
-    """The user's own: $XDG_CACHE_HOME, or ~/.cache. It may not be there yet."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 
 
 def _plain(text: str) -> str:

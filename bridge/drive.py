@@ -14,7 +14,7 @@ from world.controls import Control
 from world.dream import AnyDream
 from world.driver import Action
 from world.frame import Frame
-from world.scene_world import SceneDream
+from world.scene_dream import SceneDream
 
 OpenDream = Callable[[int], AnyDream]
 

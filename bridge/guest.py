@@ -19,7 +19,7 @@ from bridge.timeline import Timeline
 from world.controls import FPS
 from world.dream import AnyDream
 from world.frame import Frame
-from world.scene_world import SceneDream
+from world.scene_dream import SceneDream
 
 NOT_YOURS = "You are a guest in this dream, and only its host can do that; open the page in another tab for a dream of your own."
 OVER = "The host's dream is over; reload the page to begin one of your own."

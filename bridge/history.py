@@ -14,7 +14,6 @@ import os
 import tempfile
 import threading
 from array import array
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +28,7 @@ from bridge.export import encode_pictures, enlarge, enlarged, write_described
 from bridge.session import Session
 from bridge.state import pack, unpack
 from world.controls import FPS, Control
+from world.telling import Say
 
 SPACING = 5 * FPS  # frames from key to key, doubled whenever there are more than MOST_KEYS
 MOST_KEYS = 96
@@ -36,7 +36,6 @@ HEAD = 8  # bytes before a record: how long its parts are
 TOGETHER = (
     "A guest drove along there, and nobody can drive that again alone; branch before they came or after they left."
 )
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Past:
 class History:
     """Of one drive after another: a reset begins anew. `see` belongs after every tick, in the thread that ticks."""
 
-    def __init__(self, session: Session, folder: Path, tell: Tell, spacing: int = SPACING) -> None:
+    def __init__(self, session: Session, folder: Path, tell: Say, spacing: int = SPACING) -> None:
         self.session, self._folder, self._tell, self._spacing = session, folder, tell, spacing
         self._file: IO[bytes] | None = None
         self._failed, self._lock = False, threading.Lock()  # over the keys

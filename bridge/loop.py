@@ -38,6 +38,7 @@ from world.controls import DT, FPS
 from world.dream import is_scene, open_dream
 from world.places import ANYWHERE, where
 from world.scene_world import USUAL, Others
+from world.telling import Report
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,6 @@ SMOOTHING = 0.3  # of a new duration in the estimate for the next
 WINDOW = 600  # frame gaps that the measurements look back on
 
 Thought = Generator[Any, None, Heard]
-Report = Callable[[float, str], None]
 Given = TypeVar("Given")
 
 

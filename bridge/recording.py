@@ -18,7 +18,6 @@ import os
 import queue
 import shutil
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from bridge.errors import ExportError
 from bridge.export import encode_pictures, write_described
 from bridge.session import Session
 from world.files import sha256
+from world.telling import Say
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +39,11 @@ KEPT = 3  # whole drives; older ones make room
 CRF = 10  # near lossless: a segment is encoded once more when it becomes a clip
 WAITING = 60  # segments; a disk that is so far behind has failed
 
-Tell = Callable[[str], None]
-
 
 class Recording:
     """One drive's. `add` never waits; `tell` gets the sentence of a disk that refuses, once."""
 
-    def __init__(self, clips: Path, told: Clip, tell: Tell, disk: Disk = DISK) -> None:
+    def __init__(self, clips: Path, told: Clip, tell: Say, disk: Disk = DISK) -> None:
         """told: what there is to say of the drive, its moments left out. The folder is made with the first segment."""
         self._clips, self._told, self._tell, self._disk = clips, replace(told, moments=()), tell, disk
         self.folder: Path | None = None

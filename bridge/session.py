@@ -132,7 +132,7 @@ class Session:
         """One frame on while paused."""
         self._mailbox.step_once()
 
-    def sharpen(self, steps: int) -> None:
+    def set_quality(self, steps: int) -> None:
         """The dial for the next frames, 1, 2, 4 or 8: a scene's picture size, a latent world's K. DataError, at once, for another number."""
         if steps not in QUALITIES:
             raise DataError(f"The dial has 1, 2, 4 and 8, not {steps}.")

@@ -45,7 +45,7 @@ class Snapshot:
     time: int
     seed: int
     scene: str | None
-    steps_per_frame: int = 2  # K
+    quality: int = 2  # the dial: a picture size of SIZES, or a latent world's K
     target: float = 0.0  # m/s
     reading: str = ""  # the sentence that the brain is at, and those that wait
     waiting: int = 0

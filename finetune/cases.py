@@ -45,8 +45,8 @@ def template(text: str) -> str:
 
 
 def language_of(text: str) -> str:
-    """Chinese ("zh") where a character is beyond U+2E80, else English ("en")."""
-    return "zh" if any(c > "⺀" for c in text) else "en"
+    """Chinese ("zh") where a character is a Han one, else English ("en")."""
+    return "zh" if any("\u2e80" < c < "\ua000" or "\uf900" <= c < "\ufb00" or c >= "\U00020000" for c in text) else "en"
 
 
 def read_tsv(path: Path) -> list[Case]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from brain.director import CONFIDENCE, Director, Reply
 from finetune.cases import Case
 from finetune.corpus import corpus
+from world.telling import Report
 
-Note = Callable[[float, str], None]
 VALIDATION_SEED = 3  # not that of the cases by which training chooses
 ANNOYING = 0.1  # of right plans, the share that may be asked about
 FEWEST = 20  # right plans
 
 
-def measured_threshold(director: Director, cases: int = 200, note: Note | None = None) -> dict[str, Any] | None:
+def measured_threshold(director: Director, cases: int = 200, note: Report | None = None) -> dict[str, Any] | None:
     """The threshold that asks about `ANNOYING` of the right plans of the validation templates, and what it is made from.
 
     None where there are too few right plans to tell how sure a right one is.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ from finetune.fuzz import endured, fuzzed, injections
 from finetune.rules import by_rules
 from finetune.scores import Answers, compare, mean, whole_sets
 from finetune.train import FinetuneConfig
+from world.telling import Report
 
 HELD_OUT_SEED = 2  # not the one that training validates on
 HAND_WRITTEN = BENCHMARK / "brain_cases.tsv"
 PARTS = ("brain", "rules", "int8", "injections", "fuzz", "base")
 PARAPHRASES, PAIRS = "brain_paraphrases.tsv", "brain_pairs.tsv"
-Note = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def evaluate_brain(
     seed: int = 0,
     attempts: int = 300,
     hand_written: Path | None = HAND_WRITTEN,
-    report: Note | None = None,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """The parts of `only`: the brain and its baselines on held-out templates and on the cases of `hand_written`.
 
@@ -88,7 +88,7 @@ def _of_brain(
     tests: Suite,
     strange: tuple[Iterable[tuple[str, str]], int],
     attempts: int,
-    note: Note,
+    note: Report,
 ) -> dict[str, Any]:
     if part == "brain":
         found, replies = heard(director, tests, note)
@@ -101,7 +101,7 @@ def _of_brain(
     return {"injections": endured(director, texts, attempts, note)}
 
 
-def against_fp32(director: Director, adapter: Path, cases: Sequence[Case], note: Note) -> dict[str, Any]:
+def against_fp32(director: Director, adapter: Path, cases: Sequence[Case], note: Report) -> dict[str, Any]:
     """Exact plans of the brain as it is, int8, and of the same in fp32, on the same cases."""
     brains = {"int8": Director(director.model), "fp32": Director(LocalModel.load(adapter, quant="none"))}
     lines: dict[str, list[str]] = {"int8": [], "fp32": []}
@@ -131,12 +131,12 @@ def gathered(cases: int, hand_written: Path | None) -> Suite:
     return Suite(held_out, read_tsv(hand_written), sets[PARAPHRASES], sets[PAIRS])
 
 
-def measured(answers: Answers, tests: Suite, note: Note) -> dict[str, Any]:
+def measured(answers: Answers, tests: Suite, note: Report) -> dict[str, Any]:
     """Every score of one answerer, with what it got wrong, for people to read, and how long it took."""
     return heard(answers, tests, note)[0]
 
 
-def heard(answers: Answers, tests: Suite, note: Note) -> tuple[dict[str, Any], dict[str, list[Reply]]]:
+def heard(answers: Answers, tests: Suite, note: Report) -> tuple[dict[str, Any], dict[str, list[Reply]]]:
     """The scores, and the replies that they were made from, by part of the tests."""
     parts = {"held_out": tests.held_out, "hand_written": tests.hand_written}
     parts |= {"paraphrases": tests.paraphrases, "pairs": tests.pairs}

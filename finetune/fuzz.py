@@ -16,8 +16,8 @@ from brain.prompt import MAX_TEXT
 from finetune.book import read_book
 from finetune.corpus import Writer
 from finetune.scores import Answers, is_valid
+from world.telling import Report
 
-Note = Callable[[float, str], None]
 MARKUP = ("<b>", "</div>", "<script>", "[x](y)", "**", "```", "&lt;", "{{", "}}", "<!--", "<|im_start|>", "<|im_end|>", "\\n", "\\u202e", '"', "'", "--", "${")  # fmt: skip
 FRAGMENTS = (*STEPS, "@next", "@junction", "@+", "~", "(", ")", ";", ",", "left", "right", "refuse(", "ask(", "2", "61", "99", "-1")  # fmt: skip
 LONG_SHARE = 0.005  # of texts as long as the brain reads: each takes as much work as fifty others
@@ -94,7 +94,7 @@ def injections(count: int, seed: int = 0) -> list[str]:
     return list(found)
 
 
-def endured(answers: Answers, texts: Iterable[tuple[str, str]], count: int, note: Note) -> dict[str, Any]:
+def endured(answers: Answers, texts: Iterable[tuple[str, str]], count: int, note: Report) -> dict[str, Any]:
     """What became of the texts: lines that are none of the language, faults that are no clear sentence, the rest."""
     began = time.perf_counter()
     lines: Counter[str] = Counter()

@@ -98,7 +98,7 @@ def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(long, "SETTLED", 4)
     monkeypatch.setattr(long, "WINDOW", 3)
     sizes = iter([100, 150])
-    monkeypatch.setattr(long.memory, "resident", lambda: next(sizes))
+    monkeypatch.setattr(long.machine, "resident", lambda: next(sizes))
     found = long.long_run(load_world(write_tiny_world(tmp_path)), 9, 1)
     assert (found["frames"], found["rss_growth"]) == (9, 50)
     assert found["p99_ratio"] == pytest.approx(found["p99_last_ms"] / found["p99_first_ms"])

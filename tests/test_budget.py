@@ -29,7 +29,8 @@ from world.latent.dream import LatentDream
 from world.model import WorldModel
 from world.presets import preset
 from world.scene.state import ARRAYS
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 EMBEDDED = SETUPS["embedded"]
 TIGHT = ("--profile", "rtx5090", "--world", "embedded", "--sessions", "2", "--capacity", "6GiB")

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from bridge import doctor, memory
+from bridge import doctor
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.cli import app
 from ui.commands import plan as plan_command
+from world import machine
 from world.errors import DataError, WeightsError
 from world.train.compute import Compute
 
@@ -262,14 +263,14 @@ def test_doctor_sees_what_is_missing_or_damaged(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_is_resident_is_known() -> None:
-    assert memory.peak() >= 10 * memory.MIB
-    assert 0 < memory.resident() <= memory.total()
+    assert machine.peak() >= 10 * machine.MIB
+    assert 0 < machine.resident() <= machine.total()
 
 
 def test_a_drive_without_room_for_the_brain_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = write_tiny_world(tmp_path / "world")
-    monkeypatch.setattr(memory, "available", lambda: 200 * memory.MIB)
-    monkeypatch.setattr(memory, "resident", lambda: 100 * memory.MIB)
+    monkeypatch.setattr(machine, "available", lambda: 200 * machine.MIB)
+    monkeypatch.setattr(machine, "resident", lambda: 100 * machine.MIB)
     result = run("dream", "--prompt", "left", "--world", str(world), "--out", str(tmp_path / "x.mp4"))
     assert result.exit_code == 1
     assert "no room for the language model" in result.stderr

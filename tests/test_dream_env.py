@@ -26,7 +26,7 @@ from world.dynamics.traffic_net import SIZES
 from world.dynamics.vector import VECTOR
 from world.envs import DREAM_ID
 from world.errors import DataError, LucidriveError, WeightsError
-from world.scene_world import SceneDream
+from world.scene_dream import SceneDream
 from world.train.traffic_card import ship
 from world.train.traffic_network import Net
 

@@ -14,7 +14,7 @@ if missing := [name for name in ("sumo", "libsumo", "panda3d") if find_spec(name
 
 from world.controls import SIDED_EVENTS, Event, Side, TimeOfDay, Weather
 from world.town.camera import Camera
-from world.town.events import HAPPENINGS
+from world.town.events import SCENARIO_EVENTS
 from world.town.events.base import beside, relative, unseen
 from world.town.network import SPLITS, load
 from world.town.town import Options, Town
@@ -96,7 +96,7 @@ def happened(town: Town, event: Event, wanted: Side | None = None) -> Course:
     pytest.fail(f"{event.name} never came about")
 
 
-@pytest.mark.parametrize("event", sorted(HAPPENINGS))
+@pytest.mark.parametrize("event", sorted(SCENARIO_EVENTS))
 def test_it_comes_about_is_labelled_to_its_end_and_seen(wide: Town, event: Event) -> None:
     course = happened(wide, event)
     assert course.level in (1, 2, 3)
@@ -120,7 +120,7 @@ def test_it_comes_from_the_side_that_was_said(wide: Town, event: Event, side: Si
 
 
 def test_every_event_of_the_vocabulary_is_there() -> None:
-    assert set(HAPPENINGS) == set(Event) - {Event.NONE}
+    assert set(SCENARIO_EVENTS) == set(Event) - {Event.NONE}
 
 
 def test_nobody_cuts_in_where_there_is_no_lane_for_it(wide: Town) -> None:

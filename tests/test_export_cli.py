@@ -51,7 +51,7 @@ def test_a_run_becomes_a_labelled_dataset(run: Path, export: Any, tmp_path: Path
     rigs, before = tmp_path / "rigs.yaml", sums(run)
     rigs.write_text(RIGS)
     asked = (run, "--to", "webdataset", "--cameras", rigs, "--plain", "--json")
-    done = export(*asked, "--out", tmp_path / "one")
+    done = export(*asked, "--workers", 0, "--out", tmp_path / "one")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     clips = list(kept(run))
@@ -69,8 +69,11 @@ def test_a_run_becomes_a_labelled_dataset(run: Path, export: Any, tmp_path: Path
         for index, row in enumerate(clip.fields["per_frame"][::5]):
             assert speeds[clip.stem, index] == pytest.approx(row["motion"]["speed"], abs=1e-5)
     assert "Drives: 1;" in (tmp_path / "one" / "README.md").read_text()
-    assert export(*asked, "--out", tmp_path / "two").exit_code == 0
+    assert export(*asked, "--workers", 0, "--out", tmp_path / "two").exit_code == 0
     assert sums(tmp_path / "one") == sums(tmp_path / "two")
+    shared = (*asked, "--workers", 2, "--out", tmp_path / "three")  # by processes
+    assert export(*shared).exit_code == 0
+    assert sums(tmp_path / "one") == sums(tmp_path / "three")
     assert sums(run) == before
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from bridge.clips import Clip, Moment
 from bridge.factory.check import Finding, check, reasons
 from bridge.factory.jobs import Request, of_plain, varied
 from bridge.factory.labels import Label
+from bridge.factory.look import Look, look, seen
 from bridge.factory.matrix import MOST, Matrix, coverage, expand, load, recipe
 from bridge.factory.orders import branches_of
 from bridge.factory.scenario import EVENTS, Scenario, ScenarioError, of_line, of_words, under
@@ -25,6 +27,7 @@ from bridge.timeline import Timeline
 from world import kinematics
 from world.controls import Control, Event, Side, TimeOfDay, Weather
 from world.frame import UNREAD, Frame
+from world.judge import CLASSES, SIDES, Judge, Sight
 from world.kinematics import Motion
 from world.places import usual_places
 from world.scene.facts import Facts
@@ -117,7 +120,7 @@ def test_a_cap_takes_one_of_each_before_a_second_of_any() -> None:
 def test_a_matrix_of_millions_asks_for_a_cap_and_is_not_gone_through() -> None:
     axes = {
         "event": EVENTS, "side": ("left", "right"), "level": (1, 2, 3), "weather": ("clear", "rain(1)", "fog(3)"),
-        "time": ("dawn", "day", "dusk", "night"), "speed": tuple(range(0, 60)), "at": tuple(range(1, 40)),
+        "time": ("dawn", "day", "dusk", "night"), "speed": tuple(range(60)), "at": tuple(range(1, 40)),
     }  # fmt: skip
     assert Matrix(axes).product > 1_000_000
     with pytest.raises(ScenarioError, match=rf"1,\d\d\d,\d\d\d clips, more than {MOST:,}.*--cap"):
@@ -242,6 +245,55 @@ def test_attempts_have_seeds_of_their_own() -> None:
 def test_settings_that_cannot_be(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ScenarioError, match=said):
         request(**changes)
+
+
+# -- what the judge sees -----------------------------------------------------------------------------------------------
+
+
+class Honest:
+    """Sees what a picture's first pixel says: event, side, weather."""
+
+    def watch(self, films: list[np.ndarray]) -> Sight:
+        told = np.array([film[-1][0, 0] for film in films], int).reshape(-1, 3)
+        likely = {name: np.zeros((len(films), size)) for name, size in CLASSES.items()}
+        for name, column in (("event", 0), ("side", 1), ("weather", 2)):
+            likely[name][np.arange(len(films)), told[:, column]] = 1.0
+        likely["time"][:, TimeOfDay.DAY] = 1.0
+        none = np.zeros(len(films))
+        return Sight(**likely, speed=none, yaw_rate=none, features=none[:, None])
+
+
+def judged(line: str, shown: Callable[[int], tuple[int, int, int]]) -> dict[str, Look]:
+    """By what was asked for; shown: what the picture of a frame shows."""
+    clip = played(line)
+    moments = [
+        replace(one, frame=replace(one.frame, image=np.full((1, 1, 3), shown(one.frame.index), np.uint8)))
+        for one in clip.moments
+    ]
+    found = check(clip, truth(clip), of_line(line))
+    return {one.asked: one for one in look(cast(Judge, Honest()), replace(clip, moments=tuple(moments)), found)}
+
+
+def test_the_judge_sees_what_the_pictures_show() -> None:
+    line, crossing, right = "rain(2);ped_cross(right)@+1", int(Event.PED_CROSS), SIDES.index(Side.RIGHT)
+    looks = judged(line, lambda frame: (crossing * (20 <= frame < 30), right, Weather.RAIN_3 * (frame >= 30)))
+    assert set(looks) == {"ped_cross(right)", "rain(2)", "day"}
+    assert looks["ped_cross(right)"].seen and 0 < looks["ped_cross(right)"].share < 0.5  # in some pictures is enough
+    assert looks["rain(2)"].seen and looks["rain(2)"].share == 1.0  # its kind, from 3 s on
+    assert looks["day"].seen
+
+
+def test_the_judge_does_not_see_what_they_do_not() -> None:
+    line, crossing, left = "rain(2);ped_cross(right)@+1", int(Event.PED_CROSS), SIDES.index(Side.LEFT)
+    assert not judged(line, lambda frame: (crossing, left, Weather.FOG_1))["ped_cross(right)"].seen
+    assert not judged(line, lambda frame: (crossing * (frame > 60), 1 - left, 0))["ped_cross(right)"].seen  # too late
+    assert not judged(line, lambda frame: (0, 0, Weather.FOG_1))["rain(2)"].seen
+    assert not judged("night", lambda frame: (0, 0, 0))["night"].seen
+
+
+def test_what_is_seen_is_told_by_kind() -> None:
+    assert seen([("event", True), ("weather", True), ("event", False)]) == {"event": False, "weather": True}
+    assert seen([]) == {}
 
 
 # -- checks -----------------------------------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ def test_pictures_report_manifest_and_card(out: Path) -> None:
         with Image.open(out / name) as picture:
             assert picture.size[0] > width
     found = json.loads((out / "report.json").read_text())
+    assert set(found["all"].pop("judge")) == {"weather", "time"}
     assert found["all"] == {
         "jobs": 6, "accepted": 3, "takes": 9, "yield": 0.3333, "reasons": {"rain(2)": 6},
         "first": 0.5, "trials": 3 + 6 * TRIALS,

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.bench.clips import wilson
 from bridge.factory.dreaming import again
-from bridge.factory.find import GENERATION, NAMES, Beginning, Find, search
+from bridge.factory.find import GENERATION, NAMES, Candidate, Find, search
 from bridge.factory.jobs import of_plain
 from bridge.factory.scenario import ScenarioError, of_line
 from tests.tiny_factory import tiny_request
@@ -46,7 +46,7 @@ def tried(by: str, seed: int) -> list[float]:
     """Distances of what is drawn from a corner that chance seldom comes near to."""
     distances: list[float] = []
 
-    def judge(drawn: Beginning) -> tuple[float, bool]:
+    def judge(drawn: Candidate) -> tuple[float, bool]:
         distances.append(math.hypot(drawn.speed - 13.5, 10 * (drawn.reckless - 0.48), 10 * (drawn.where - 0.95)))
         return distances[-1], False
 
@@ -64,7 +64,7 @@ def test_cem_comes_nearer_generation_by_generation_and_chance_does_not() -> None
 
 
 def test_a_beginning_says_when_and_whence_events_come() -> None:
-    drawn = Beginning.of(np.array([0.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 1.0]))
+    drawn = Candidate.of(np.array([0.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 1.0]))
     assert len(NAMES) == 8
     assert drawn.told(of_line("night;ped_cross(left)@+1")).line == "night;ped_cross(right,3)@+4"
     assert drawn.told(of_line("debris")).line == "debris(3)@+4"

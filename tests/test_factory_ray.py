@@ -12,7 +12,7 @@ import pytest
 from bridge.errors import SessionError, WeightsError
 from bridge.factory import cluster
 from bridge.factory.cluster import RayWorkers
-from bridge.factory.run import Progress, make
+from bridge.factory.run import RunProgress, make
 from tests.tiny_factory import sums, tiny_request
 
 ray = pytest.importorskip("ray")
@@ -39,7 +39,7 @@ def test_a_node_is_killed_and_nothing_is_lost_and_nothing_twice(two_nodes: Any, 
     make(request, alone, workers=0)
     seen: list[int] = []
 
-    def note(made: Progress) -> None:
+    def note(made: RunProgress) -> None:
         seen.append(made.takes)
         if len(seen) == 2:
             assert len(ray.nodes()) == 2

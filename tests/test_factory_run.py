@@ -21,6 +21,7 @@ from bridge.budget.ledger import Ledger, NoRoomError
 from bridge.errors import DataError, ExportError, SessionError
 from bridge.factory import run, store
 from bridge.factory.dreaming import TRIALS, _begin, _step
+from bridge.factory.export.report import report
 from bridge.factory.jobs import Request, Take, of_plain
 from bridge.factory.pool import LIVES, Processes
 from bridge.factory.run import make
@@ -33,7 +34,8 @@ from bridge.state import save_state
 from tests.tiny_factory import sums, tiny_request
 from world.controls import TimeOfDay, Weather
 from world.data.video import read_video
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,12 @@ def test_accepted_and_rejected_clips_are_kept_apart_with_reasons(whole: Path) ->
     assert not list((whole / "rejected").glob("*.mp4"))  # only what fits is painted
     assert {one["job"]["trials"] for one in rejected} == {TRIALS}
     assert {one["frames"] for one in rejected} == {15}
+    assert all({look["kind"] for look in one["judge"]} == {"weather", "time"} for one in accepted)
+    assert not any("judge" in one for one in rejected)  # there is no picture to look at
+    with Store(whole, tiny_request()) as kept:
+        found = report(kept)
+    looks = [look["seen"] for one in accepted for look in one["judge"] if look["kind"] == "weather"]
+    assert found["scenarios"]["follow"]["judge"]["weather"] == pytest.approx(sum(looks) / len(looks), abs=1e-4)
 
 
 def test_labels_are_facts_of_every_frame_beside_what_was_commanded(whole: Path) -> None:

@@ -18,7 +18,8 @@ from bridge.stepper import step
 from tests.sessions import lines, reset, session
 from world.dream import open_dream, step_all
 from world.scene.objects import DRIVEN
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 
 @pytest.fixture(scope="module")

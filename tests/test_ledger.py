@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge import memory
 from bridge.budget.device import Cuda, Device, Ram, out_of_memory
 from bridge.budget.fake import FakeDevice
 from bridge.budget.ledger import Instead, Lease, Ledger, NoRoomError
 from bridge.budget.sizes import GIB, MIB
 from bridge.budget.worlds import world_size
+from world import machine
 from world.controls import Control, Weather
 from world.dream import step_all
 from world.files import to_device
@@ -183,7 +183,7 @@ print(np.ones(64 * 2**17).nbytes)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux" or memory.mapped() == 0, reason="needs Linux's RLIMIT_DATA")
+@pytest.mark.skipif(sys.platform != "linux" or machine.mapped() == 0, reason="needs Linux's RLIMIT_DATA")
 def test_a_real_cap_on_ram_is_met_and_survived() -> None:
     done = subprocess.run([sys.executable, "-c", CAPPED], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

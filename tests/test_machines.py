@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from bridge import memory
 from bridge.errors import ExportError, SessionError
 from bridge.factory import store
 from bridge.factory.cluster import RAY_PATH, SOCKET_PATH, short_folder
 from ui import console
+from world import machine
 
 ROOT = Path(__file__).parents[1]
 NAME = "下雨的夜晚.tsv"
@@ -58,16 +58,16 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", limited)
-    for module in (memory, store):
+    for module in (machine, store):
         importlib.reload(module)
     yield
     monkeypatch.undo()
-    for module in (memory, store):
+    for module in (machine, store):
         importlib.reload(module)
 
 
 def test_without_its_modules_a_system_is_told_in_a_sentence(elsewhere: None, tmp_path: Path) -> None:
-    assert memory.peak() == 0
+    assert machine.peak() == 0
     with pytest.raises(ExportError, match="needs file locks"):
         store.Store(tmp_path, None)  # type: ignore[arg-type]
     assert "WSL" in console._cause(ModuleNotFoundError("No module named 'resource'", name="resource"))
@@ -75,8 +75,8 @@ def test_without_its_modules_a_system_is_told_in_a_sentence(elsewhere: None, tmp
 
 def test_a_system_that_does_not_tell_its_memory_is_told_how_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sysconf")
-    with pytest.raises(memory.MemoryUnknownError, match="--memory"):
-        memory.total()
+    with pytest.raises(machine.MemoryUnknownError, match="--memory"):
+        machine.total()
 
 
 def test_rays_sockets_get_a_path_that_they_can_have(tmp_path: Path) -> None:

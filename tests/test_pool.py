@@ -17,7 +17,7 @@ from world.train import pool as pooling
 from world.train.compute import Compute
 from world.train.critic import Critic, hinge
 from world.train.drives import Drives, encode_all
-from world.train.pool import Pool, ahead
+from world.train.pool import RolloutBuffer, ahead
 from world.train.recipe import Recipe
 
 
@@ -55,7 +55,7 @@ def test_dreams_of_a_group_go_on_together_and_begin_anew(tmp_path: Path, monkeyp
     dynamics = model.dynamics.requires_grad_(True)
     latents = encode_all(drives, model.tokenizer, "cpu", tmp_path, model.hashes)
     weights = (drives.age >= 1).double()
-    pool = Pool(
+    pool = RolloutBuffer(
         model.tokenizer, dynamics, drives, latents, weights, torch.ones(32), Compute(), seeded(0, "cpu"), Recipe()
     )
     seen, lengths = [], []

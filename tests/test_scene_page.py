@@ -28,7 +28,8 @@ from world.perceive import scene
 from world.perceive.network import PerceiveConfig, Perceiver, load
 from world.render.camera import Pose
 from world.scene.places import ENDING, FOLDER, towns
-from world.scene_world import SIZES, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SIZES, SceneWorld
 
 
 @pytest.fixture(scope="module")

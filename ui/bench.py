@@ -8,7 +8,6 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.bench.page import BenchError, page_server
 from bridge.doctor import look_at_machine
+from world.telling import Report
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-Report = Callable[[float, str], None]
 MIB = 2**20
 TABS, PRESSES, WARM = 4, 15, 75.0  # s: longer than the minute of pictures that a drive keeps
 AIMS = {  # of scene worlds, at the dial's second step

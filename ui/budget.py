@@ -8,8 +8,8 @@ from bridge.budget.ladder import RUNGS, describe
 from bridge.budget.ledger import Ledger
 from bridge.budget.plan import budget
 from bridge.budget.setup import SETUPS, Setup
-from bridge.memory import resident
 from ui.drive import Memory, Rung, Share
+from world.machine import resident
 
 
 def memory_of(ledger: Ledger, sessions: int, brain: Setup | None, began: Setup | None) -> Memory:

@@ -20,8 +20,6 @@ from world.labels.cameras import PRESETS
 from world.labels.formats.formats import FORMATS
 from world.labels.formats.writer import Writer
 from world.packages import MissingPackageError, need
-from world.render.painter import SHIPPED
-from world.scene_world import SceneWorld
 
 TITLES = {
     "coco": "COCO: boxes and masks",
@@ -75,9 +73,7 @@ class Export:
         try:
             out = room / f"{self.format}-{self.rig}"
             order = wanted(self.folder, [self.format], PRESETS[self.rig], out)
-            request = order.request
-            world = SceneWorld(request.start.places, painter=SHIPPED, others=request.others)
-            export(order, world, lambda share, text: tell(f"{share:.0%}, {text}"))
+            export(order, note=lambda share, text: tell(f"{share:.0%}, {text}"))
             tell("packing")
             with refusing(self.file):
                 packed(out.rglob("*"), room, room / "packed.zip")

@@ -15,18 +15,18 @@ from typing import Any, Literal
 import numpy as np
 
 from bridge.disk import write_files
-from bridge.errors import DataError, WeightsError
+from bridge.errors import DataError
 from bridge.export import encode_pictures
-from bridge.factory.dreaming import Dreamt, again
+from bridge.factory.dreaming import Dreamt
 from bridge.factory.export.clips import Kept
-from bridge.factory.jobs import Request
-from bridge.factory.labels import plain
+from bridge.factory.export.drawn import Drawing, Labeller
 from bridge.factory.pool import memory_of
 from bridge.factory.store import CLIPS, REJECTED, open_request
 from ui.road_map import course
 from ui.tasks import Tell
 from world.controls import FPS
 from world.data.video import read_video
+from world.labels.cameras import PRESETS
 from world.labels.classes import Label
 from world.labels.formats.rerun import SHADES
 from world.labels.record import see
@@ -72,42 +72,20 @@ class View:
     def make(self, tell: Tell) -> None:
         """Drives the clip again and writes its files. DataError, WeightsError, ExportError."""
         tell("driving it again")
-        run = _run(self.folder)
-        clip = clip_of(self.folder, self.stem)
-        dreamt = run.again(clip)
+        labeller, clip = _labeller(self.folder), clip_of(self.folder, self.stem)
+        dreamt = labeller.again(clip)
         if self.what == "map":
             made = [_json(asdict(course(dreamt.states)) | {"fps": FPS})]
         else:
-            made = list(labels_of(run, clip, dreamt, tell))
+            made = list(labels_of(labeller.world, clip, dreamt, tell))
         (self.folder / FOLDER).mkdir(exist_ok=True)
         write_files(dict(zip(self.files, made, strict=True)))
 
 
-class Run:
-    """A run's clips, driven again and plainly shaded."""
-
-    def __init__(self, folder: Path) -> None:
-        self.request: Request = open_request(folder, None, True)
-        self.world = SceneWorld(self.request.start.places, painter=None, others=self.request.others)
-        if self.world.hashes["scene"] != self.request.world["scene"]:
-            raise WeightsError(
-                "These clips were driven by another version of lucidrive, which this one cannot repeat: order them again."
-            )
-        self._jobs = {job.id: job for job in self.request.jobs}
-
-    def again(self, clip: Kept) -> Dreamt:
-        """WeightsError where it came out otherwise than it did."""
-        job = clip.fields["job"]
-        made = again(self.world, self.request, self._jobs[job["id"]].take(job["attempt"]))
-        dreamt = next(one for one in made if one.branch == job["branch"])
-        if plain(dreamt.labels) != clip.fields["facts"]:
-            raise WeightsError(f"{clip.stem} came out otherwise than it did when it was made; order it again.")
-        return dreamt
-
-
 @lru_cache(maxsize=1)
-def _run(folder: Path) -> Run:
-    return Run(folder)
+def _labeller(folder: Path) -> Labeller:
+    """Of a run's clips, plainly shaded."""
+    return Labeller(Drawing(open_request(folder, None, True), (), PRESETS["front"], True, None))
 
 
 def clip_of(folder: Path, stem: str) -> Kept:
@@ -119,17 +97,17 @@ def clip_of(folder: Path, stem: str) -> Kept:
     raise DataError("There is no such clip any more; choose another one.")
 
 
-def labels_of(run: Run, clip: Kept, dreamt: Dreamt, tell: Tell) -> Iterator[bytes]:
+def labels_of(world: SceneWorld, clip: Kept, dreamt: Dreamt, tell: Tell) -> Iterator[bytes]:
     """Contents of FILES["labels"], in their order. DataError for a clip without a film."""
     if not clip.video.is_file():
         raise DataError("This clip was rejected before it was painted; there is no picture to label.")
     height, width, _ = clip.shape
-    rig = replace(run.world.rig, height=height, width=width)
+    rig = replace(world.rig, height=height, width=width)
     boxes: list[list[dict[str, Any]]] = []
     films: dict[str, list[np.ndarray]] = {layer: [] for layer in LAYERS}
     classes: set[int] = set()
     for number, (state, picture) in enumerate(zip(dreamt.states, read_video(clip.video), strict=True)):
-        truth = see(rig, state, run.world.renderer).truth
+        truth = see(rig, state, world.renderer).truth
         actor = int(state.event[0]["actor"])
         boxes.append([_box(box, actor, (state.ego[0]["x"], state.ego[0]["y"])) for box in truth.boxes])
         classes.update(np.unique(truth.semantic).tolist())

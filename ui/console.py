@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,8 +18,8 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from world.errors import LucidriveError
+from world.telling import Report
 
-Report = Callable[[float, str], None]  # fraction done, what is being done
 TRACEBACK = "LUCIDRIVE_TRACEBACK"
 INTERRUPTED = 130
 POSIX_ONLY = ("resource", "fcntl", "termios", "pwd")

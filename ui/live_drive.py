@@ -33,7 +33,8 @@ from world.controls import Control
 from world.dynamics.dreamt import is_dreamt
 from world.places import where
 from world.render.camera import Pose
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 FORK_WAIT = 30.0  # seconds a fork may wait for the loop
 READ_WAIT = 60.0  # the same for a sentence to be read
@@ -169,7 +170,7 @@ class LiveDrive:
 
     def quality(self, steps: int) -> None:
         for session in self._sessions():
-            session.sharpen(steps)
+            session.set_quality(steps)
 
     @property
     def guest(self) -> bool:
@@ -382,7 +383,7 @@ def _view(session: Session, history: History) -> View:
         now.thinking,
         now.weather,
         now.time,
-        quality=now.steps_per_frame,
+        quality=now.quality,
         target=now.target,
         reading=now.reading,
         waiting=now.waiting,

@@ -204,7 +204,7 @@ Message = (
 )
 
 
-def parse_message(text: str) -> Message:
+def parse_message(text: str) -> Message:  # noqa: C901 (a case a message)
     """One message of the page. MessageError, in one sentence, for anything that is not exactly one."""
     try:
         fields = json.loads(text)

@@ -63,7 +63,7 @@ def add_routes(app: FastAPI, visits: Visits) -> None:
     add_drive_routes(app, visits)
 
 
-def add_drive_routes(app: FastAPI, visits: Visits) -> None:
+def add_drive_routes(app: FastAPI, visits: Visits) -> None:  # noqa: C901 (a route after another)
     """Adds what is below /drives/TOKEN: a drive's past, streets and frames, and uploads that a drive begins with."""
 
     @app.get("/drives/{token}/past.json")

@@ -23,7 +23,7 @@ from bridge.factory.export.clips import Kept, kept
 from bridge.factory.matrix import Reader
 from bridge.factory.orders import Order, Reading, Wish, is_line
 from bridge.factory.pool import Processes, Stopped, Workers
-from bridge.factory.run import Progress, make
+from bridge.factory.run import RunProgress, make
 from bridge.factory.scenario import Scenario
 from bridge.factory.store import CLIPS, REJECTED
 from ui.clip_exports import packed
@@ -172,7 +172,7 @@ class Shop:
         order = Order.of(wish, out, read=self._read)
         self._set(number, out=out, told="waking a worker")
 
-        def note(made: Progress) -> None:
+        def note(made: RunProgress) -> None:
             self._set(number, told=made.line())
 
         made = make(order.request, out, cluster=lambda: self._workers(order, stop), note=note)

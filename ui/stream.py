@@ -44,7 +44,7 @@ CLOSING_SECONDS = 2.0  # an old connection may be one that nobody hears any more
 
 
 @dataclass
-class Lane:
+class Branch:
     """The pictures of the drive, or of one of its futures, on their way to the page."""
 
     picture: Any = None  # the frame sent last
@@ -116,7 +116,7 @@ class Stream:
         self.allowance, self.counted = BURST, time.monotonic()
         self.warned = 0.0
         self.keys_until: float | None = None
-        self.lanes = [Lane() for _ in range(messages.FUTURES[1] + 1)]
+        self.lanes = [Branch() for _ in range(messages.FUTURES[1] + 1)]
         self.state: str | None = None
         self.measured_at, self.overrun = 0.0, False
         self.around: Around | None = None  # on the map, as sent last

@@ -24,6 +24,7 @@ from world.data.reader import DriveDataset
 from world.data.writer import EpisodeWriter, is_done
 from world.errors import DataError, SimulatorError
 from world.processes import follow_parent
+from world.telling import Count
 
 VERSION = 7  # raise it when the same seed gives other drives than before
 SHARD_FRAMES = 2000
@@ -31,7 +32,6 @@ ATTEMPTS = 4  # at a shard over which SUMO crashes
 SHORTEST = 40
 EPISODE_SECONDS = (18.0, 30.0)
 SPLITS = ("train", "validation", "test")
-Progress = Callable[[int, int], None]  # frames done, frames wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def collect(
     seed: int = 0,
     workers: int = 2,
     split: str = "train",
-    progress: Progress | None = None,
+    progress: Count | None = None,
     town: Path | None = None,
 ) -> Path:
     """Collect at least `frames` frames into a LeRobotDataset v3 at `out`; returns `out`.

@@ -15,7 +15,8 @@ from world.latent.dream import LatentDream, step_latent
 from world.model import WorldModel
 from world.places import ANYWHERE, Where, usual_places
 from world.render.painter import SHIPPED
-from world.scene_world import USUAL, Others, SceneDream, SceneWorld, step_scenes
+from world.scene_dream import SceneDream, step_scenes
+from world.scene_world import USUAL, Others, SceneWorld
 
 SCENE, PLAIN = "scene", "plain"  # the scene world, painted and plainly shaded, where else a folder of weights is named
 

@@ -30,7 +30,8 @@ from world.errors import DataError, WeightsError
 from world.frame import Frame, Readout
 from world.kinematics import Motion
 from world.places import SEEDS, where
-from world.scene_world import SIZES, Others, SceneDream
+from world.scene_dream import SceneDream
+from world.scene_world import SIZES, Others
 
 WORDS: dict[str, type[IntEnum]] = {
     "weather": Weather,

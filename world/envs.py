@@ -69,14 +69,14 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
         if unknown := sorted(set(chosen) - set(OPTIONS)):
             raise SimulatorError(f"Town-v0 has no option '{unknown[0]}'; there are: {', '.join(OPTIONS)}.")
         try:
-            from world.town.events import HAPPENINGS
+            from world.town.events import SCENARIO_EVENTS
             from world.town.town import Options
         except ModuleNotFoundError as error:
             raise SimulatorError(f"The town needs {error.name}: run `pip install 'lucidrive[sim]'`.") from error
         drive = Options(
             weather=_named("weather", Weather, chosen.get("weather")),
             time=_named("time", TimeOfDay, chosen.get("time")),
-            event=_named("event", Event, chosen.get("event"), (Event.NONE, *HAPPENINGS)),
+            event=_named("event", Event, chosen.get("event"), (Event.NONE, *SCENARIO_EVENTS)),
             events=_rate(chosen.get("events", 1.0)),
             changes=bool(chosen.get("changes", True)),
             turns=_turns(chosen.get("route")),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from world.errors import DataError
 from world.model import WorldModel
+from world.telling import Report
 from world.train.drives import Drives, encode_all
 from world.train.dynamics import HORIZONS, horizons
 from world.train.tokenizer import reconstruction
-
-Note = Callable[[float, str], None]
 
 
 def evaluate_future(
@@ -24,7 +22,7 @@ def evaluate_future(
     seed: int = 0,
     clips: int = 48,
     device: str = "cpu",
-    report: Note | None = None,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """PSNR (dB) of the tokenizer and of dreams under the true actions, beside the last frame repeated, on a held-out dataset.
 

@@ -24,6 +24,7 @@ from world.errors import WeightsError
 from world.files import load_part, save_alone, strict
 
 PART = "judge"
+JUDGE = Path(__file__).parent / "weights" / "judge"  # who judges unless told otherwise
 BATCH = 64  # films at a time
 AGES = (8, 4, 0)  # steps of 0.1 s before now of a film's pictures, oldest first
 GAP = 4  # steps from one picture to the next

@@ -15,11 +15,6 @@ from typing import Any
 from world.errors import DataError, SimulatorError
 
 
-def cores() -> int:
-    """That this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def follow_parent() -> None:
     """In a worker: die with the parent, however it dies, and at Ctrl+C without a word."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

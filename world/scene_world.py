@@ -1,4 +1,4 @@
-"""Scene worlds behind the door: a `SceneWorld` knows places, a `SceneDream` drives through one, and both look like a latent world's.
+"""Scene worlds behind the door: what all drives share, its places, networks and renderer. A drive is a `SceneDream` (world/scene_dream.py).
 
 Streets are a place's, traffic goes by rules or by what learnt from drives, the driver is learnt by imitation of rules; the picture is plainly shaded, and painted where there are weights for it.
 """
@@ -9,62 +9,42 @@ import hashlib
 import math
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from world.controls import Command, Control, Event
-from world.driver import Action
-from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark, weights_of
-from world.dynamics.driver import DRIVER, drive, watch
+from world.controls import Control
+from world.dynamics.dreamt import is_dreamt, weights_of
+from world.dynamics.driver import DRIVER
 from world.dynamics.driver import By as DrivenBy
-from world.dynamics.extend import KEPT
-from world.dynamics.grown import grown_place, whole
-from world.dynamics.growth import asked_from
-from world.dynamics.horizon import Horizon
-from world.dynamics.renumber import moved
-from world.dynamics.seats import Seat, driven_on, given_up, seated, seen_from, swapped, take_seat, touched
 from world.dynamics.start import start
-from world.dynamics.step import step
 from world.dynamics.traffic import FOLDER as TRAFFIC
 from world.dynamics.traffic import load_traffic
-from world.dynamics.way_ahead import ARMS, way_ahead
 from world.errors import DataError
-from world.frame import Frame, Readout
 from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
 from world.labels.cameras import PRESETS
-from world.perceive.scene import scene_from, seen_conditions
 from world.places import find_place
 from world.render.camera import FARTHEST, Pose, Rig
 from world.render.painter import SHIPPED, load_painter
 from world.render.raster import check_cache
 from world.render.renderer import Renderer, Shot
-from world.scene.between import between
-from world.scene.check import check
-from world.scene.facts import Facts, facts
-from world.scene.hd_map import AROUND
 from world.scene.places import towns
-from world.scene.state import AGENTS, ARRAYS, Place, SceneState, from_bytes, stack, to_bytes
+from world.scene.state import AGENTS, Place, SceneState
 
 By = Literal["usual", "rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
 MOST_TILES, BREATH = 400, 0.001  # made before such a picture is drawn; s between two of them, for whoever waits to draw
-CRUISE = 30 / 3.6  # m/s, of a car that nobody tells anything
-AT_MOST = 0.07  # s for pictures, where two are drawn a tenth of a second
 VERSION = 3  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
 SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
 AROUND_US = ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT"), ("CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT")
 
-_NOTHING = np.zeros((0, 0, 3), np.uint8)
+NOTHING = np.zeros((0, 0, 3), np.uint8)  # the picture of size 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +141,7 @@ class SceneWorld:
 
     def draw(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
         """The picture of one drive, uint8 [H, W, 3]; nothing where it has no size."""
-        return self.shot(state, size).picture if size[0] else _NOTHING
+        return self.shot(state, size).picture if size[0] else NOTHING
 
     def shot(
         self,
@@ -212,311 +192,3 @@ class SceneWorld:
 @lru_cache(maxsize=64)
 def _shown(world: SceneWorld, name: str) -> np.ndarray:
     return world.draw(start(world.place(name), 0, world.begins), SIZES[2])
-
-
-class SceneDream:
-    """One drive. `steps` is the quality dial: a key of SIZES.
-
-    smooth: a picture halfway from the frame before is drawn too, where the machine is quick enough for both.
-    """
-
-    def __init__(self, model: SceneWorld, seed: int = 0, steps: int = 2, smooth: bool = False) -> None:
-        if steps not in SIZES:
-            raise DataError(f"The picture size is {', '.join(map(str, SIZES))} on the dial, not {steps}.")
-        self.model, self.steps, self.seed = model, steps, seed
-        self.smooth = smooth
-        self._seconds, self._share = 0.0, 1.0  # that the last picture took; of them, what one halfway took
-        self._known: np.ndarray | None = None  # what the painter said of the last picture
-        self.frame: Frame | None = None
-        self._scene: SceneState | None = None
-        self._place, self._horizon = "", Horizon()
-        self.traffic = model.traffic
-        self.seat: Seat | None = None  # of another person who drives along
-        self._told: Control | None = None  # what the car in it is told for the next step
-        self._swapped = False  # whether the step under way is taken from there
-
-    @property
-    def index(self) -> int:
-        return self.frame.index if self.frame else -1
-
-    @property
-    def state_now(self) -> SceneState:
-        """The scene as it stands. DataError before the start."""
-        if self._scene is None:
-            raise DataError("Start the dream before stepping it.")
-        return self._scene
-
-    def start(
-        self,
-        control: Control | None = None,
-        *,
-        scene: str | None = None,
-        frames: np.ndarray | None = None,
-        speed: float | None = None,
-        lane: int | None = None,
-        s: float | None = None,
-        density: float = 1.0,
-        reckless: float | None = None,
-    ) -> Frame:
-        """The first frame, in a place by name, or in one that the seed decides. speed in m/s; lane, s: where, density: of traffic, reckless: share
-        of the others (default: the world's), as `start` takes them.
-
-        `control` says under which conditions (default: the world's). frames: a picture uint8 [H, W, 3] or a film [T, H, W, 3]
-        to begin in, in the street most like it and (default) under its conditions. DataError for what is no picture,
-        WeightsError where there is no network that reads it.
-        """
-        self.seat = None
-        if frames is not None:
-            begun = scene_from(frames, self.model.towns, self.seed, speed, control, self.model.rig)
-            self._scene = replace(begun, reckless=np.array([self.model.others.reckless]))
-            self._place = self._scene.places[0].name
-            return self._publish(control or Control().with_(**seen_conditions(self._scene)), 0)
-        self._place = scene or self.model.scenes[self.seed % len(self.model.scenes)]
-        control = control or self.model.begins
-        place = self.model.place(self._place)
-        reckless = self.model.others.reckless if reckless is None else reckless
-        if is_dreamt(self._place):
-            self._place = place.name  # with the mark of its streets
-        self._scene = start(
-            place,
-            self.seed,
-            control,
-            7.0 if speed is None else speed,
-            lane=lane,
-            s=s,
-            density=density,
-            reckless=reckless,
-        )
-        return self._publish(control, 0)
-
-    def step(self, control: Control) -> Frame:
-        """One frame on under `control`."""
-        state, told = self.before(control)
-        return self.went(step(state, [told], self.traffic), control)
-
-    def before(self, control: Control) -> tuple[SceneState, Control]:
-        """What the next step goes from: the scene as it stands, in streets that may have grown; and what it is told.
-
-        Where another person drives along, that car has gone already. An event is played before whoever asked for it: the step
-        is then taken from that seat.
-        """
-        if self.seat is None:
-            return self._horizon.step(self.state_now, control.command), control
-        seat, told, self._told = self.seat, self._told or self._by_itself(self.seat), None
-        seen = seen_from(self.state_now, seat)
-        state = self._horizon.step(self.state_now, control.command, (seen, told.command))
-        if state.places != self.state_now.places:
-            seat = replace(seat, ego=moved(seen, state.places[0]).ego)
-            state = seated(state, seat)
-        self._swapped = control.event <= Event.NONE < told.event
-        if self._swapped:
-            state, seat = swapped(state, seat)
-            control, told = told.with_(weather=control.weather, time=control.time), control
-        self.seat = driven_on(state, seat, told)
-        return seated(state, self.seat), control
-
-    def settle(self) -> None:
-        """Waits for streets that are being dreamt, so that no step has to."""
-        self._horizon.settle()
-
-    def went(self, after: SceneState, control: Control) -> Frame:
-        """The frame after a step that was taken elsewhere, as in a batch, from what `before` gave."""
-        if self.seat is not None:
-            after, self.seat = touched(after, self.seat)
-            if self._swapped:
-                after, self.seat = swapped(after, self.seat)
-        before, self._scene = self.state_now, after
-        both = self.smooth and self._seconds * (1 + self._share) < AT_MOST
-        return self._publish(control, self.index + 1, before if both else None)
-
-    def drive(self, command: int, target_speed: float) -> Action:
-        """What the driver would do now, given a command and a target speed in m/s."""
-        return Action(*drive(self.state_now, command, target_speed, by=self.model.driver))
-
-    def watch(self, command: int, target_speed: float) -> tuple[np.ndarray, Action]:
-        """What a driver must know now, float32 [VECTOR] of world.dynamics.vector, and what ours would do."""
-        told, *action = watch(self.state_now, command, target_speed, by=self.model.driver)
-        return told, Action(*action)
-
-    # -- a second person ----------------------------------------------------------------------------------------------
-
-    def beside(self) -> SceneDream:
-        """The same drive from a second car, which from now on goes along; it is to be shown every step by `show`. DataError where there is no place for it."""
-        if self.seat is not None:
-            raise DataError("Somebody drives along here already, and there is one seat; begin a dream of your own.")
-        frame, (self._scene, self.seat) = self.frame, take_seat(self.state_now)
-        assert frame is not None
-        other = SceneDream(self.model, self.seed, self.steps, self.smooth)
-        other._place, other._scene = self._place, seen_from(self._scene, self.seat)
-        other._publish(frame.control, frame.index)
-        return other
-
-    def tell(self, control: Control) -> None:
-        """What the car beside ours is told for the next step; without, it drives by itself."""
-        self._told = control
-
-    def show(self, other: SceneDream, control: Control) -> Frame:
-        """The newest step from the car beside ours, as the next frame of the dream that `beside` gave."""
-        assert self.seat is not None
-        return other.went(seen_from(self.state_now, self.seat), control)
-
-    def alone(self) -> None:
-        """From here on the car beside ours is one of the traffic."""
-        self._scene, self.seat = given_up(self.state_now), None
-
-    def _by_itself(self, seat: Seat) -> Control:
-        steer, accel = drive(seen_from(self.state_now, seat), int(Command.FOLLOW), CRUISE, by=self.model.driver)
-        return Control(steer=steer, accel=accel)
-
-    @property
-    def remark(self) -> str:
-        """What somebody who drives here should know of the place; mostly nothing."""
-        return remark(self._place)
-
-    def turn_ahead(self, command: int) -> str:
-        """A sentence where the turn that a command asks for cannot be made at the next junction; else nothing."""
-        way = way_ahead(self.state_now, command)
-        if way is None or (way.found and not way.passed):
-            return ""
-        arm = f"{'straight on' if ARMS[command] == 'straight' else f'to the {ARMS[command]}'}"
-        if way.found:
-            later = "the one after has" if way.passed == 1 else f"the one {way.passed} junctions later has"
-            return f"The next junction has no street {arm}; {later}."
-        if isinstance(place := self.state_now.places[0], GrowingPlace) and way.end in place.growth.open:
-            return f"No junction ahead has a street {arm} yet; one is being dreamt."
-        return f"No junction on this way has a street {arm}; say another turn, or drive on."
-
-    @property
-    def turning_round(self) -> int | None:
-        """The junction at the end of a street where our car turns round, while it does."""
-        ego, lanes = self.state_now.ego[0], self.state_now.places[0].map.lanes
-        lane = int(ego["lane"])
-        return int(lanes["junction"][lane]) if lane >= 0 and lanes["turn"][lane] == AROUND else None
-
-    def seen_from(self, pose: Pose) -> np.ndarray:
-        """The scene as it stands as a camera sees it that is not on our car, in the dial's size; nothing of the drive changes. DataError as of the world's."""
-        return self.model.seen_from(self.state_now, SIZES[self.steps], pose)
-
-    def surround(self) -> np.ndarray:
-        """The scene as it stands as six cameras round our car see it, uint8 [2, 3, H, W, 3], of the dial's first size; nothing of the drive changes."""
-        return self.model.surround(self.state_now, SIZES[1])
-
-    def fork(self) -> SceneDream:
-        """A second drive with the same past; neither feels what the other does."""
-        other = SceneDream(self.model, self.seed, self.steps, self.smooth)
-        other.go_back_to(self)
-        return other
-
-    def go_back_to(self, fork: SceneDream) -> None:
-        """From here on as `fork` stands."""
-        self.frame, self._scene, self._place, self._known = fork.frame, fork._scene, fork._place, fork._known
-        self._horizon, self.traffic = fork._horizon.fork(), fork.traffic
-        self.seat, self._told, self._swapped = fork.seat, fork._told, fork._swapped
-
-    def reseed(self, seed: int) -> None:
-        """From here on another of the futures that this past may have."""
-        self.seed = seed
-        if self._scene is not None:
-            self._scene = replace(self._scene, seed=np.array([seed], np.uint64))
-
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that the next frames depend on: the record's fields as bytes, and plain values for JSON. A car beside ours is one of the traffic there."""
-        scene, frame = given_up(self.state_now), self.frame
-        assert frame is not None
-        tensors = {name: torch.frombuffer(bytearray(part), dtype=torch.uint8) for name, part in to_bytes(scene).items()}
-        values = {
-            "index": frame.index,
-            "control": asdict(frame.control),
-            "seed": self.seed,
-            "steps": self.steps,
-            "place": self._place,
-            "asked": getattr(scene.places[0], "asked", ()),
-            "pending": self._horizon.pending,
-            "kept": KEPT,
-            # A drive goes on alike whoever paints it.
-            "weights": {"scene": self.model.hashes["scene"]}
-            | ({"traffic": self.traffic.sha256} if self.traffic else {}),
-        }
-        return tensors, values
-
-    @classmethod
-    def from_state(cls, model: SceneWorld, tensors: dict[str, Tensor], values: dict[str, Any]) -> SceneDream:
-        """A drive that goes on exactly where the other was. ValueError for bytes that are no state."""
-        dream = cls(model, values["seed"], values["steps"])
-        dream._place = values["place"]
-        if "traffic" not in values.get("weights", {}):
-            dream.traffic = None  # rules moved the others, and go on to
-        parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
-        place = model.place(dream._place)
-        if isinstance(place, GrowingPlace):
-            asked = tuple(asked_from(one) for one in values["asked"])
-            place = grown_place(place.name, asked, *place.weights)
-        if values.get("pending"):
-            dream._horizon = Horizon(asked_from(values["pending"]))
-        if isinstance(place, GrowingPlace) and "kept" not in values:  # saved when maps were those of all of a place
-            dream._scene = moved(from_bytes(whole(place), parts), place)
-        else:
-            dream._scene = from_bytes(place, parts)
-        check(dream._scene)
-        control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})
-        dream._publish(control, int(values["index"]))
-        return dream
-
-    def fits(self, other: Any) -> None:
-        """ValueError where the other's state is not one of such a drive, or holds numbers that are none."""
-        check(other.state_now)
-
-    @property
-    def most_bytes(self) -> int:
-        """More than the file of such a drive takes."""
-        return 2 * sum(getattr(self.state_now, name).nbytes for name in ARRAYS) + 2**20
-
-    def _publish(self, control: Control, index: int, before: SceneState | None = None) -> Frame:
-        """The frame of the scene as it stands; with one halfway from `before`, the scene of the last frame, where that is given."""
-        scene, size = self.state_now, SIZES[self.steps]
-        true, ego = facts(scene), scene.ego[0]
-        halfway, began = None, time.perf_counter()
-        if before is not None and size[0]:
-            known = self._known if self.frame is not None and self.frame.image.shape[:2] == size else None
-            halfway = self.model.shot(between(before, scene, 0.5), size, before, known).picture
-        first = time.perf_counter() - began
-        image, self._known = _NOTHING, None
-        if size[0]:
-            shot = self.model.shot(scene, size)
-            image, self._known = shot.picture, shot.gains
-        self._seconds = time.perf_counter() - began - first
-        if halfway is not None:
-            self._share = first / self._seconds
-        motion = Motion(float(ego["speed"]), float(ego["yaw_rate"]))
-        self.frame = Frame(image, index, control, motion, readout_of(true), halfway)
-        return self.frame
-
-
-def step_scenes(dreams: Sequence[SceneDream], controls: Sequence[Control]) -> list[Frame]:
-    """`step` for many dreams, each as alone: as one batch those whose others are moved alike, by rules or by the same networks."""
-    frames: dict[int, Frame] = {}
-    alike = defaultdict[int, list[int]](list)
-    for number, dream in enumerate(dreams):
-        alike[id(dream.traffic)].append(number)
-    for rows in alike.values():
-        states, told = zip(*(dreams[n].before(controls[n]) for n in rows), strict=True)
-        after = step(stack(states), told, dreams[rows[0]].traffic)
-        frames |= {n: dreams[n].went(after.alone(row), controls[n]) for row, n in enumerate(rows)}
-    return [frames[n] for n in range(len(dreams))]
-
-
-def readout_of(true: Facts) -> Readout:
-    """The scene's facts in the record that pictures' readouts use: exact, with certainty."""
-    return Readout(
-        true.speed,
-        true.yaw_rate,
-        true.junction_distance,
-        true.lane_offset,
-        float(true.collision),
-        float(true.off_road),
-        float(true.event_visible),
-        true.weather,
-        1.0,
-        true.time,
-        1.0,
-    )

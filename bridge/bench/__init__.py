@@ -7,17 +7,16 @@ clips.py and faults/ are measurements of their own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bridge import memory
 from bridge.bench.brain import bench_brain
 from bridge.bench.page import bench_loop
 from bridge.doctor import look_at_machine
+from world.machine import MIB, peak
+from world.telling import Report
 
-Report = Callable[[float, str], None]
 Rows = list[tuple[str, str]]
 
 
@@ -41,7 +40,7 @@ def run(
     parts = dream.bench_scene(model) if isinstance(model, SceneWorld) else {}
     note(0.6, "a tick by the number of dreams")
     sessions = dream.bench_sessions(model, steps)
-    peak = memory.peak()
+    most = peak()
     note(0.8, "the brain's latency")
     brain = bench_brain()
     note(1.0, "done")
@@ -55,8 +54,8 @@ def run(
         "tick_ms_by_sessions": sessions,
         "loop": asdict(loop),
         "brain_seconds": brain,
-        "peak_rss_dreams": peak,
-        "peak_rss_bench": memory.peak(),
+        "peak_rss_dreams": most,
+        "peak_rss_bench": peak(),
     }
 
 
@@ -89,5 +88,5 @@ def table(result: dict[str, Any]) -> Rows:
         text = f"{seen['fps_median']:.1f} frames/s, gap p50 {seen['gap_p50']:.0f} ms, p99 {seen['gap_p99']:.0f} ms"
         rows.append((f"page, {words(result, str(result['steps']))}, {doing}", text))
     rows += [(f"brain, {name.replace('_', ' ')}", f"{brain[name]:.2f} s") for name in ("one_step", "three_steps")]
-    rows.append(("memory of the page's process, at most", f"{loop['peak_rss'] / memory.MIB:,.0f} MiB"))
+    rows.append(("memory of the page's process, at most", f"{loop['peak_rss'] / MIB:,.0f} MiB"))
     return rows

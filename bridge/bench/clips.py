@@ -1,8 +1,9 @@
 """`lucidrive bench clips`: what is promised of the clip factory, measured.
 
 speed     s of clips made per second, by all cores       workers   two processes over one
-resume    40 clips, killed and gone on with, file by file             events    the yield of each of the ten events
+resume    40 clips, killed and gone on with, file by file             events    of each of the ten events: what the scene accepts, what the judge sees
 memory    a worker's memory over 500 clips                            export    delivering 1,000 clips over making them
+labelled  s of clips made and exported with boxes, depth, masks and flow per second
 """
 
 from __future__ import annotations
@@ -17,28 +18,32 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from bridge import memory
 from bridge.bench.faults.result import Found
 from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
-from bridge.factory.dreaming import again
+from bridge.factory.export.labelled import export, wanted
 from bridge.factory.jobs import Request
-from bridge.factory.run import Progress, make
-from bridge.factory.scenario import EVENTS, SIDED, TIMES, WEATHER, of_line, of_words
-from bridge.factory.store import LOCK, Store
-from world.processes import cores
+from bridge.factory.run import RunProgress, make
+from bridge.factory.scenario import EVENTS, SIDED, TIMES, WEATHER, Scenario, of_line, of_words
+from bridge.factory.store import LOCK, Store, Taken
+from world import machine
+from world.controls import FPS
+from world.labels.cameras import CameraSet
+from world.machine import cores
+from world.render.camera import Rig
+from world.render.painter import SHIPPED
 from world.scene_world import SceneWorld
+from world.telling import Report
 
-NAMES = ("speed", "workers", "resume", "events", "memory", "export")
-SPEED, WORKERS, EXPORT, FLAT, ACCEPTED = 2.0, 1.6, 0.1, 0.05, 0.95  # what is aimed at
+NAMES = ("speed", "labelled", "workers", "resume", "events", "memory", "export")
+SPEED, WORKERS, EXPORT, FLAT, ACCEPTED, SEEN, STEPS = 3.0, 1.6, 0.1, 0.05, 0.95, 0.9, 2000  # what is aimed at
 SETTLED = 5  # batches after which a worker has all that it will ever have
-Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Amounts:
     """
 
     speed: int = 64
+    labelled: int = 32
     workers: int = 64
     resume: int = 40
     each: int = 16
@@ -58,7 +64,7 @@ class Amounts:
 
 
 FULL = Amounts()
-QUICK = Amounts(speed=16, workers=32, resume=16, each=4, memory=96, export=100)
+QUICK = Amounts(speed=16, labelled=8, workers=32, resume=16, each=4, memory=96, export=100)
 
 
 def run(only: Sequence[str] = (), amounts: Amounts = FULL, report: Report | None = None) -> list[Found]:
@@ -94,7 +100,7 @@ def mixed() -> list[str]:
     ]
 
 
-def _made(asked: Request, out: Path, workers: int, tell: Report) -> Progress:
+def _made(asked: Request, out: Path, workers: int, tell: Report) -> RunProgress:
     return make(asked, out, workers=workers, note=lambda made: tell(made.done / made.jobs, made.line()))
 
 
@@ -109,6 +115,27 @@ def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
             f"at least {SPEED:g}",
             rate >= SPEED,
             {"rate": rate, "wall": made.wall, "workers": workers, "load_before": load},
+        )
+    ]
+
+
+def _labelled(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    """Both commands, one after the other: the clips that are accepted, and their labelled pictures of 144x256."""
+    load, workers = os.getloadavg()[0], cores()
+    asked = _several(amounts.labelled, amounts.seconds)
+    made = _made(asked, folder / "out", workers, lambda share, text: tell(share / 2, text))
+    rig = CameraSet("front", {"front": Rig()})
+    began = time.perf_counter()
+    found = export(wanted(folder / "out", ["webdataset"], rig, folder / "labelled"), SHIPPED, workers)
+    seconds, wall = found["moments"] / FPS, time.perf_counter() - began
+    rate = seconds / (made.wall + wall)
+    return [
+        Found(
+            f"{found['clips']} clips of {amounts.seconds:g} s made and then exported with all labels, {workers} workers (load {load:.1f} before)",
+            f"{rate:.2f} s of clips a second, workers' start included ({seconds / made.wall:.2f} to make them, {seconds / wall:.2f} to label them)",
+            f"at least {SPEED:g}",
+            rate >= SPEED,
+            {"rate": rate, "making": made.wall, "labelling": wall, "workers": workers, "load_before": load},
         )
     ]
 
@@ -183,35 +210,53 @@ def _resume(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
 
 
 def _events(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
-    """By scenes alone, every side, each take under the next weather and time: what one take is worth, and its very first scene."""
-    world, found = SceneWorld(painter=None), []
+    """Every event from every side, each take under the next weather and time: whether its scene is what was asked for, and whether the
+    judge sees the event in the picture of those that are. And how fast scenes are tried.
+    """
     conditions = [(weather, time) for time in TIMES for weather in WEATHER]
+    wanted: dict[str, list[Scenario]] = {}
     for number, event in enumerate(EVENTS):
-        sides = ("left", "right") if event in SIDED else (None,)
-        words = [
-            {"event": event, "weather": weather, "time": time} | ({"side": side} if side else {})
-            for side in sides
-            for weather, time in islice(cycle(conditions), number, number + amounts.each)
-        ]
-        wanted = tuple((of_words(one), seed) for seed, one in enumerate(words))
-        asked = Request(wanted, 6.0, world.hashes, retries=0)
-        made = [again(world, asked, job.take(0))[0] for job in asked.jobs]
-        good = [one.fits(asked) for one in made]
-        first = [fits and one.trials == 1 for fits, one in zip(good, made, strict=True)]
-        low, high = wilson(sum(good), len(good))
-        steps = sum(one.steps for one in made) / sum(one.seconds for one in made)
-        found.append(
-            Found(
-                f"{event}: takes accepted by the scene, any weather and time; of them by their very first scene ({len(good)} takes)",
-                f"{sum(good) / len(good):.0%} ({low:.0%} to {high:.0%}, 95% interval); {sum(first) / len(first):.0%}; {steps:,.0f} scene steps/s",
-                f"at least {ACCEPTED:.0%}",
-                sum(good) / len(good) >= ACCEPTED,
-                {"accepted": sum(good) / len(good), "first": sum(first) / len(first), "low": low, "high": high}
-                | {"takes": len(good), "steps_a_second": steps},
-            )
-        )
-        tell((number + 1) / len(EVENTS), event)
-    return found
+        for side in ("left", "right") if event in SIDED else (None,):
+            for weather, time_ in islice(cycle(conditions), number, number + amounts.each):
+                words = {"event": event, "weather": weather, "time": time_} | ({"side": side} if side else {})
+                wanted.setdefault(event, []).append(of_words(words))
+    every = [(scenario, seed) for scenarios in wanted.values() for seed, scenario in enumerate(scenarios)]
+    asked, load = Request(tuple(every), 6.0, SceneWorld().hashes, retries=0), os.getloadavg()[0]
+    made = _made(asked, folder / "out", cores(), tell)
+    with Store(folder / "out", asked) as store:
+        takes = [store.result(job)[0] for job in asked.jobs]
+    found = []
+    for event in EVENTS:
+        of = [one for one, job in zip(takes, asked.jobs, strict=True) if job.scenario.words()["event"] == event]
+        found += _yields(event, of)
+    rate = made.steps_a_second * cores()
+    return [
+        *found,
+        Found(
+            f"scenes tried without a picture, by {cores()} workers ({made.trials} of them; load {load:.1f} before)",
+            f"{rate:,.0f} scene steps a second",
+            f"at least {STEPS:,.0f}",
+            rate >= STEPS,
+            {"steps_a_second": rate, "trials": made.trials, "load_before": load},
+        ),
+    ]
+
+
+def _yields(event: str, takes: Sequence[Taken]) -> list[Found]:
+    good = [one for one in takes if one.accepted]
+    first = sum(one.trials == 1 for one in good) / len(takes)
+    seen = [one.seen["event"] for one in good if "event" in one.seen]
+    rows = []
+    for what, share, of, aim in (
+        ("takes accepted by the scene, any weather and time", len(good), len(takes), ACCEPTED),
+        ("the judge sees it in accepted clips within 4 s of its onset", sum(seen), len(seen), SEEN),
+    ):
+        low, high = wilson(share, of) if of else (0.0, 1.0)
+        measured = f"{share / of:.0%} ({low:.0%} to {high:.0%}, 95% interval; {of})" if of else "nothing to look at"
+        figures = {"share": share / of if of else math.nan, "low": low, "high": high, "of": float(of)}
+        rows.append(Found(f"{event}: {what}", measured, f"at least {aim:.0%}", bool(of) and share / of >= aim, figures))
+    rows[0] = replace(rows[0], measured=f"{rows[0].measured}; {first:.0%} by their very first scene")
+    return rows
 
 
 def wilson(good: int, count: int, z: float = 1.96) -> tuple[float, float]:
@@ -229,7 +274,7 @@ def _memory(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     return [
         Found(
             f"a worker's memory over {made.takes} clips",
-            f"{first / memory.MIB:,.0f} MiB after {SETTLED} batches, {last / memory.MIB:,.0f} MiB at the end ({grown:+.1%})",
+            f"{first / machine.MIB:,.0f} MiB after {SETTLED} batches, {last / machine.MIB:,.0f} MiB at the end ({grown:+.1%})",
             f"grows by at most {FLAT:.0%}",
             grown <= FLAT,
             {"first": first, "last": last, "grown": grown},
@@ -289,6 +334,7 @@ def _sums(out: Path) -> dict[str, str]:
 
 _MEASURES: dict[str, Callable[[Amounts, Path, Any], list[Found]]] = {
     "speed": _speed,
+    "labelled": _labelled,
     "workers": _workers,
     "resume": _resume,
     "events": _events,

@@ -9,8 +9,8 @@ import numpy as np
 
 from world.dream_vector_env import DreamVectorEnv
 from world.envs import DREAM_ID
-from world.processes import cores
-from world.scene_world import SceneDream
+from world.machine import cores
+from world.scene_dream import SceneDream
 
 TOGETHER = 16  # dreams of a vector environment
 DENSITY = 0.5  # of traffic, with which there are about twenty agents in a dream

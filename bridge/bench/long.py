@@ -6,9 +6,9 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from bridge import memory
 from bridge.bench.dream import one_by_one, seconds, started
 from bridge.loop import percentile
+from world import machine
 from world.dream import AnyWorld
 
 SETTLED, WINDOW = 500, 1000  # frames
@@ -23,11 +23,11 @@ def long_run(
     dream, times, before = started(model, 1, steps), array("d"), 0
     for number in range(frames):
         if number == min(SETTLED, frames - 1):
-            before = memory.resident()
+            before = machine.resident()
         times.append(seconds(lambda: one_by_one(dream)))
         if report is not None and number % 100 == 0:
             report(number / frames, f"{number:,} frames")
-    after, kept = memory.resident(), times[min(SETTLED, frames - 1) :]
+    after, kept = machine.resident(), times[min(SETTLED, frames - 1) :]
     first, last = (1000 * percentile(sorted(part), 0.99) for part in (kept[:WINDOW], kept[-WINDOW:]))
     return {
         "frames": frames,
@@ -43,7 +43,7 @@ def table(found: dict[str, Any]) -> list[tuple[str, str]]:
     """The result as rows of text, for people."""
     return [
         ("frames of one dream", f"{found['frames']:,}"),
-        (f"memory grown after {SETTLED} frames", f"{found['rss_growth'] / memory.MIB:.1f} MiB"),
+        (f"memory grown after {SETTLED} frames", f"{found['rss_growth'] / machine.MIB:.1f} MiB"),
         (
             f"p99 of {WINDOW:,} frames, the first; the last",
             f"{found['p99_first_ms']:.0f} ms; {found['p99_last_ms']:.0f} ms",

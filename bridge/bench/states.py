@@ -10,7 +10,8 @@ from world.controls import DT
 from world.dream import open_dream, step_all
 from world.dynamics.step import step
 from world.scene.state import SceneState
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 LINES = ("rain(2)", "cut_in(left)")  # what the drives are told at once
 

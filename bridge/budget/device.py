@@ -6,7 +6,7 @@ import contextlib
 import gc
 from typing import Protocol
 
-from bridge import memory
+from world import machine
 
 try:
     import resource
@@ -42,14 +42,14 @@ class Ram:
     """RAM by the resident set."""
 
     def total(self) -> int:
-        return memory.total()
+        return machine.total()
 
     def used(self) -> int:
-        return memory.resident()
+        return machine.resident()
 
     def foreign(self) -> int:
         """0 where the system does not say what is free."""
-        free = memory.available()
+        free = machine.available()
         return 0 if free is None else max(0, self.total() - free - self.used())
 
     def cap(self, size: int) -> None:
@@ -62,7 +62,7 @@ class Ram:
             return
         room = max(0, size - self.used())
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        resource.setrlimit(resource.RLIMIT_DATA, (memory.mapped() + room, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (machine.mapped() + room, hard))
 
     def free(self) -> None:
         gc.collect()

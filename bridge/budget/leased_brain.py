@@ -15,11 +15,12 @@ from bridge.budget.device import out_of_memory
 from bridge.budget.ladder import describe, one_down
 from bridge.budget.ledger import Lease, Ledger, NoRoomError
 from bridge.budget.plan import brain_bytes
-from bridge.budget.rescue import Tell, told
+from bridge.budget.rescue import told
 from bridge.budget.setup import Setup
 from bridge.budget.sleeper import SLEEPS, OtherBrainError, Sleeper, close, golden
 from bridge.errors import LucidriveError, SessionError
 from bridge.loop import Brain, Thought
+from world.telling import Say
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class LeasedBrain:
         setup: Setup,
         ledger: Ledger,
         load: Load,
-        tell: Tell,
+        tell: Say,
         wait: float = FIRST_WAIT,
         lower: Callable[[Setup], Setup | None] = one_down,
     ) -> None:

@@ -20,10 +20,9 @@ import torch
 
 from bridge.budget.setup import SETUPS, Setup
 from bridge.budget.sizes import BudgetError
-from bridge.doctor import cache_folder
 from world.dream import SCENE
+from world.machine import cache_folder, cores
 from world.presets import preset
-from world.processes import cores
 from world.scene_world import SIZES
 
 FEW, MORE = 1, 3  # dreams

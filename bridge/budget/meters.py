@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from bridge import memory
+from world import machine
 
 CLEAR, RESET_PEAK = Path("/proc/self/clear_refs"), "5"
 Stages = dict[str, tuple[int, int]]
@@ -36,10 +36,10 @@ class RamMeter:
         CLEAR.write_text(RESET_PEAK)
 
     def resident(self) -> int:
-        return memory.resident()
+        return machine.resident()
 
     def most(self) -> int:
-        return memory.high_water()
+        return machine.high_water()
 
 
 class CudaMeter:

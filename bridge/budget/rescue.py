@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bridge.budget.device import Device, out_of_memory
+from world.telling import Say
 
 Given = TypeVar("Given")
-Tell = Callable[[str], None]
 
 
 class Rescue:
@@ -20,7 +20,7 @@ class Rescue:
         self._down = down
         self._lock = threading.Lock()
 
-    def run(self, call: Callable[[], Given], tell: Tell) -> Given:
+    def run(self, call: Callable[[], Given], tell: Say) -> Given:
         """`call`, and where memory ran out, once more after `relieve`. What fails then, fails."""
         try:
             return call()
@@ -30,7 +30,7 @@ class Rescue:
         self.relieve(tell)  # outside of the handler: the error holds the frames of the call, and they their tensors
         return call()
 
-    def relieve(self, tell: Tell) -> None:
+    def relieve(self, tell: Say) -> None:
         with self._lock:
             self.device.free()
             lower = self._down()

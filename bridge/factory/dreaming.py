@@ -11,17 +11,20 @@ from functools import partial
 from bridge.clips import Clip
 from bridge.errors import LucidriveError, explain
 from bridge.factory.check import Finding, check, reasons
-from bridge.factory.find import Beginning, search, worst
+from bridge.factory.find import Candidate, search, worst
 from bridge.factory.jobs import Batch, Request, Take
 from bridge.factory.labels import Label, label
+from bridge.factory.look import Look, look
 from bridge.factory.scenario import Scenario
 from bridge.factory.start import UNDRAWN, begin
 from bridge.session import Session
 from bridge.stepper import step
 from world.dream import step_all
 from world.dynamics.danger import HORIZON
+from world.judge import Judge
 from world.scene.state import SceneState
-from world.scene_world import SIZES, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SIZES, SceneWorld
 
 TRIALS = 16  # beginnings of a take that are driven at most, without a picture, to find one that fits
 
@@ -30,7 +33,7 @@ TRIALS = 16  # beginnings of a take that are driven at most, without a picture, 
 class Dreamt:
     """One clip of a take. branch: the plan line that it forked into, or ""; labels, states: of its frames; failure: why it ended
     early, or "". trials: beginnings that were driven to find it, in so many steps and seconds; painted: whether its frames have pictures;
-    drawn: what a search has drawn.
+    looks: what the judge sees in the pictures; drawn: what a search has drawn.
     """
 
     take: Take
@@ -43,7 +46,8 @@ class Dreamt:
     steps: int = 0
     seconds: float = 0.0
     painted: bool = False
-    drawn: Beginning | None = None
+    looks: tuple[Look, ...] = ()
+    drawn: Candidate | None = None
 
     def fits(self, request: Request) -> bool:
         """Whether the scene is what the take was to show, to its end."""
@@ -99,30 +103,35 @@ class _Drive:
         return other
 
 
-def dream(world: SceneWorld, request: Request, batch: Batch) -> list[Dreamt]:
+def dream(world: SceneWorld, request: Request, batch: Batch, judge: Judge | None = None) -> list[Dreamt]:
     """All clips of the batch, in the order of its takes. The same take gives the same clip to the bit on one machine.
 
-    What does not fit is not painted; of a counterfactual set every branch is, since its pictures are compared.
+    What does not fit is not painted; of a counterfactual set every branch is, since its pictures are compared. judge: looks at what was painted.
     """
     made = [one for take in batch.takes for one in again(world, request, take)]
-    return [painted(world, request, one) if request.branches or one.fits(request) else one for one in made]
+    return [painted(world, request, one, judge) if request.branches or one.fits(request) else one for one in made]
 
 
-def painted(world: SceneWorld, request: Request, dreamt: Dreamt) -> Dreamt:
-    """The same with a picture in every frame."""
+def painted(world: SceneWorld, request: Request, dreamt: Dreamt, judge: Judge | None = None) -> Dreamt:
+    """The same with a picture in every frame, and with what the judge sees in them."""
     size, moments = SIZES[request.quality], []
     for moment, state in zip(dreamt.clip.moments, dreamt.states, strict=True):
         moments.append(replace(moment, frame=replace(moment.frame, image=world.draw(state, size))))
-    return replace(dreamt, clip=replace(dreamt.clip, moments=tuple(moments)), painted=True)
+    clip = replace(dreamt.clip, moments=tuple(moments))
+    looks = look(judge, clip, dreamt.findings(request)) if judge is not None else ()
+    return replace(dreamt, clip=clip, painted=True, looks=looks)
 
 
-def again(world: SceneWorld, request: Request, take: Take) -> list[Dreamt]:
-    """The clips of one take without pictures: of the first beginning that fits, or of the last one that was tried; a clip a branch."""
+def again(world: SceneWorld, request: Request, take: Take, first: int = 0) -> list[Dreamt]:
+    """The clips of one take without pictures: of the first beginning that fits, or of the last one that was tried; a clip a branch.
+
+    first: beginnings that are known not to fit.
+    """
     if request.find is not None:
         return [_found(world, request, take)]
     began, steps = time.perf_counter(), 0
     trials = 1 if request.branches or request.start.state is not None else TRIALS
-    for trial in range(trials):
+    for trial in range(min(first, trials - 1), trials):
         drives = _driven(world, request, take, trial, hopeful=trial < trials - 1)
         steps += sum(len(drive.states) - 1 for drive in drives)
         made = [_dreamt(request, drive, trial + 1) for drive in drives]
@@ -138,7 +147,7 @@ def _found(world: SceneWorld, request: Request, take: Take) -> Dreamt:
     assert find is not None
     best: tuple[float, Dreamt] | None = None
 
-    def judge(drawn: Beginning) -> tuple[float, bool]:
+    def judge(drawn: Candidate) -> tuple[float, bool]:
         nonlocal best, steps, trials
         trials += 1
         [drive] = _driven(world, request, take, 0, False, drawn)
@@ -158,7 +167,7 @@ def _found(world: SceneWorld, request: Request, take: Take) -> Dreamt:
 
 
 def _driven(
-    world: SceneWorld, request: Request, take: Take, trial: int, hopeful: bool, drawn: Beginning | None = None
+    world: SceneWorld, request: Request, take: Take, trial: int, hopeful: bool, drawn: Candidate | None = None
 ) -> list[_Drive]:
     """One beginning, driven to its end, branches side by side. hopeful: one that can no longer fit is left, since there are others."""
     drives = [_begin(world, request, take, UNDRAWN, trial, drawn)]
@@ -177,7 +186,7 @@ def _dreamt(request: Request, drive: _Drive, trials: int) -> Dreamt:
 
 
 def _begin(
-    world: SceneWorld, request: Request, take: Take, quality: int, trial: int, drawn: Beginning | None = None
+    world: SceneWorld, request: Request, take: Take, quality: int, trial: int, drawn: Candidate | None = None
 ) -> _Drive:
     scenario = drawn.told(take.job.scenario) if drawn else take.job.scenario
     drive = _Drive(take, begin(world, request.start, scenario, take.seed, quality, trial, drawn))

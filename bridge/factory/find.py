@@ -71,7 +71,7 @@ class Find:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class Candidate:
     """Values of the free parameters. lane, where: shares of the lanes and of the way along one; speed m/s; gaps: density of traffic;
     reckless: share of the others; onset s, side, level: of the event, where the scenario has one.
     """
@@ -86,7 +86,7 @@ class Beginning:
     level: int
 
     @classmethod
-    def of(cls, drawn: np.ndarray) -> Beginning:
+    def of(cls, drawn: np.ndarray) -> Candidate:
         """Of numbers in [0, 1], one for each of NAMES."""
         given = dict(zip(NAMES, (float(value) for value in drawn), strict=True))
         spread = {name: round(LOW[name] + (HIGH[name] - LOW[name]) * given[name], 3) for name in LOW}
@@ -108,7 +108,7 @@ class Beginning:
         return replace(scenario, line=print_line(Plan(tuple(steps))))
 
 
-def search(find: Find, seed: int, judge: Callable[[Beginning], tuple[float, bool]]) -> None:
+def search(find: Find, seed: int, judge: Callable[[Candidate], tuple[float, bool]]) -> None:
     """Draws beginnings until `judge`, which gives a score and whether it is found, has found one, or the trials are spent."""
     chance = np.random.default_rng((seed, 21))
     mean, deviation = np.full(len(NAMES), 0.5), np.full(len(NAMES), 0.35)
@@ -118,7 +118,7 @@ def search(find: Find, seed: int, judge: Callable[[Beginning], tuple[float, bool
             drawn = chance.random(len(NAMES))
         else:
             drawn = np.clip(chance.normal(mean, deviation), 0.0, 1.0)
-        score, found = judge(Beginning.of(drawn))
+        score, found = judge(Candidate.of(drawn))
         if found:
             return
         scored.append((score, trial, drawn))

@@ -53,7 +53,7 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class MatrixRecipe:
     """A YAML file: its matrix, and settings of the run that it gives by the names of `SETTINGS`."""
 
     matrix: Matrix
@@ -74,7 +74,7 @@ SETTINGS = {
 ALONE = ("plan", "say")  # of an included scenario: the whole of it
 
 
-def load(path: Path, cap: int | None = None) -> Recipe:
+def load(path: Path, cap: int | None = None) -> MatrixRecipe:
     """ScenarioError for a file that is no matrix, with the word that is wrong."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def load(path: Path, cap: int | None = None) -> Recipe:
     return recipe(raw, str(path), cap)
 
 
-def recipe(raw: Any, where: str, cap: int | None = None) -> Recipe:
+def recipe(raw: Any, where: str, cap: int | None = None) -> MatrixRecipe:
     """Out of plain values, checked word by word."""
     known = (*NAMES, *(item.name for item in fields(Matrix) if item.name != "axes"), *SETTINGS)
     if not isinstance(raw, dict):
@@ -98,7 +98,7 @@ def recipe(raw: Any, where: str, cap: int | None = None) -> Recipe:
     limit = cap if cap is not None else raw.get("cap")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ScenarioError(f"{where}: cap is the most clips there may be, a whole number from 1 on, not '{limit}'.")
-    return Recipe(Matrix(axes, _seeds(raw.get("seeds", 1), where), cap=limit, **lists), settings)
+    return MatrixRecipe(Matrix(axes, _seeds(raw.get("seeds", 1), where), cap=limit, **lists), settings)
 
 
 def expand(matrix: Matrix, read: Reader | None = None, first_seed: int = 0) -> list[tuple[Scenario, int]]:

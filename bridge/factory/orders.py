@@ -18,15 +18,15 @@ from bridge.factory.deliver import deliver
 from bridge.factory.dreaming import dream
 from bridge.factory.find import TRIALS, Find
 from bridge.factory.jobs import SIZE, Batch, Request, varied
-from bridge.factory.matrix import Matrix, Reader, Recipe, coverage, expand, load
+from bridge.factory.matrix import Matrix, MatrixRecipe, Reader, coverage, expand, load
 from bridge.factory.pool import Workers
-from bridge.factory.run import Note, Progress, make
+from bridge.factory.run import Note, RunProgress, make
 from bridge.factory.scenario import Scenario, ScenarioError, of_line, under
 from bridge.factory.start import Start, by_seed, check, from_file
 from bridge.factory.store import Store, check_room, open_request
 from bridge.factory.worker import THREADS
+from world.machine import cores
 from world.places import where
-from world.processes import cores
 from world.scene_world import Others, SceneWorld
 
 SECONDS, RETRIES = 8.0, 2
@@ -109,7 +109,7 @@ class Order:
         cluster: str | None = None,
         address: str | None = None,
         note: Note | None = None,
-    ) -> Progress:
+    ) -> RunProgress:
         count = cores() if workers is None else workers
         return make(self.request, self.out, workers=count, cluster=self._cluster(cluster, address), note=note)
 
@@ -152,7 +152,7 @@ class Order:
 
 def request_of(wish: Wish, read: Reader) -> Request:
     """What a wish comes to. ScenarioError, PlanError, DataError, WeightsError: before anything is driven."""
-    book = load(wish.file, wish.cap) if wish.file is not None else Recipe(wish.matrix or _one(wish), {})
+    book = load(wish.file, wish.cap) if wish.file is not None else MatrixRecipe(wish.matrix or _one(wish), {})
     said = book.settings
 
     def chosen(name: str, default: Any) -> Any:

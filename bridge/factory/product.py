@@ -1,6 +1,7 @@
 """A checked take as files: a JSON sidecar a clip, an mp4 where it was painted, and for a counterfactual set what its branches differ in.
 
-Of the sidecar, `control` and `asked` are commanded; `motion`, `readout`, `facts` and `check` are facts of the scene. None share a key.
+Of the sidecar, `control` and `asked` are commanded; `motion`, `readout`, `facts` and `check` are facts of the scene; `judge` is what a
+network sees in the pictures, an estimate. None share a key.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bridge.factory.check import Verdict, reasons
 from bridge.factory.dreaming import Dreamt
 from bridge.factory.jobs import Batch, Request
 from bridge.factory.labels import plain
+from bridge.factory.look import Look
 from bridge.factory.scenario import Scenario, of_line
 from bridge.factory.sets import differences
 from world.scene_world import SIZES
@@ -44,6 +46,7 @@ class Product:
     trials: int = 1
     steps: int = 0
     scene_seconds: float = 0.0
+    looks: tuple[Look, ...] = ()
 
 
 def verdict(request: Request, dreamt: Dreamt, scenario: Scenario, complete: bool) -> Verdict:
@@ -77,7 +80,8 @@ def products(request: Request, batch: Batch, dreamt: Sequence[Dreamt]) -> list[P
         if request.branches:
             files[f"{take.stem}{SET}"] = _set(request, take.stem, own)
         seconds, first = sum(one.clip.seconds for one in own if one.painted), own[0]
-        stage = first.trials, first.steps, first.seconds
+        looks = tuple(seen for one in own for seen in one.looks)
+        stage = first.trials, first.steps, first.seconds, looks
         made.append(
             Product(batch.lot, take.job.id, take.attempt, take.stem, not why, tuple(why), files, seconds, *stage)
         )
@@ -110,9 +114,9 @@ def _fields(
         "reasons": list(found.reasons),
         "findings": [asdict(one) | {"score": round(one.score, 4)} for one in found.findings],
     }
-    return {**fields, "job": job, "asked": scenario.words(), "check": checked, "facts": plain(dreamt.labels)} | _search(
-        request, dreamt
-    )
+    seen = {"judge": [one.plain() for one in dreamt.looks]} if dreamt.looks else {}
+    facts = {"job": job, "asked": scenario.words(), "check": checked, "facts": plain(dreamt.labels)}
+    return {**fields, **facts, **seen, **_search(request, dreamt)}
 
 
 def _search(request: Request, dreamt: Dreamt) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from bridge.factory.pool import Here, Processes, Workers
 from bridge.factory.store import Store, Taken, check_room
 from bridge.factory.worker import Done
 
-Note = Callable[["Progress"], None]
+Note = Callable[["RunProgress"], None]
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """How far a run is. seconds: of pictures drawn by this process, in `wall` seconds; settled: jobs that came to
     their end in them; steps, scene_seconds: of the scenes that were tried, and what they took all workers together;
     resident: bytes of the worker that did each batch.
@@ -78,7 +78,7 @@ def make(
     ledger: Ledger | None = None,
     cluster: Callable[[], Workers] | None = None,
     note: Note | None = None,
-) -> Progress:
+) -> RunProgress:
     """Makes what the folder lacks, by so many processes (0: within this one), or by a cluster's workers.
 
     ExportError: the folder or the disk; NoRoomError: the memory. What was committed stays.
@@ -95,9 +95,9 @@ def make(
         return progress
 
 
-def look(store: Store) -> Progress:
+def look(store: Store) -> RunProgress:
     """What there is on the disk already."""
-    progress = Progress(len(store.request.jobs))
+    progress = RunProgress(len(store.request.jobs))
     for job in store.request.jobs:
         takes = store.result(job)
         _settle(progress, store, takes)
@@ -118,7 +118,7 @@ def _workers(
     return Processes(request, min(count, lots), ledger or ram())
 
 
-def _go(store: Store, left: deque[int], workers: Workers, progress: Progress, note: Note) -> None:
+def _go(store: Store, left: deque[int], workers: Workers, progress: RunProgress, note: Note) -> None:
     lots, under_way, began = store.request.lots(), 0, time.monotonic()
     while left or under_way:
         while left and workers.free:
@@ -137,7 +137,7 @@ def _go(store: Store, left: deque[int], workers: Workers, progress: Progress, no
             note(progress)
 
 
-def _commit(store: Store, done: Done, progress: Progress) -> None:
+def _commit(store: Store, done: Done, progress: RunProgress) -> None:
     for product, take in zip(done.products, done.batch.takes, strict=True):
         known = store.taken(take) is not None
         store.commit(product)
@@ -154,7 +154,7 @@ def _commit(store: Store, done: Done, progress: Progress) -> None:
     progress.resident.append(done.resident)
 
 
-def _settle(progress: Progress, store: Store, takes: Sequence[Taken]) -> None:
+def _settle(progress: RunProgress, store: Store, takes: Sequence[Taken]) -> None:
     """Counts a job that is at its end."""
     if takes and takes[-1].accepted:
         progress.accepted += 1

@@ -14,7 +14,7 @@ import numpy as np
 from brain.conditions import at_once
 from brain.plan import Step
 from bridge.errors import DataError
-from bridge.factory.find import Beginning
+from bridge.factory.find import Candidate
 from bridge.factory.scenario import Scenario
 from bridge.session import Session
 from bridge.state import SUFFIX, unpack
@@ -26,7 +26,8 @@ from world.places import usual_places
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.places import towns
 from world.scene.state import Place
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 FILE = "start.dream"  # as a run keeps it
 UNDRAWN = 0  # of the quality dial
@@ -109,7 +110,7 @@ def begin(
     seed: int,
     quality: int,
     trial: int = 0,
-    drawn: Beginning | None = None,
+    drawn: Candidate | None = None,
 ) -> Session:
     """A session at its first frame, whose whole drive will be kept. quality: 0 draws nothing; trial: which of many beginnings;
     drawn: one that a search has drawn.
@@ -174,7 +175,7 @@ def whereabouts(place: Place, scenario: Scenario, seed: int, trial: int = 0) -> 
     return (int(chance.choice(good)), ROOM / 6) if good else (None, None)
 
 
-def _drawn(place: Place, drawn: Beginning) -> tuple[int | None, float | None]:
+def _drawn(place: Place, drawn: Candidate) -> tuple[int | None, float | None]:
     """The lane and the m along it that shares of them say."""
     lanes = place.map.lanes
     good = np.flatnonzero((lanes["street"] >= 0) & (lanes["length"] > ROOM) & (lanes["outs"] > 0))

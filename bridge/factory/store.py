@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bridge.disk import DISK, Disk, mend, write_files, write_whole
 from bridge.errors import DataError, ExportError
 from bridge.export import check_clip, check_labels
 from bridge.factory.jobs import Batch, Job, Request, Take, of_plain
+from bridge.factory.look import seen
 from bridge.factory.product import SET, Product
 from bridge.factory.start import unpacked
 
@@ -36,12 +37,13 @@ SPARE = 64 * 2**20  # bytes that are left to others
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A take that is on the disk. trials: scenes that were tried for it."""
+    """A take that is on the disk. trials: scenes that were tried for it; seen: whether the judge sees, of each kind of what it looked for, all."""
 
     stem: str
     accepted: bool
     reasons: tuple[str, ...]
     trials: int = 1
+    seen: Mapping[str, bool] = field(default_factory=dict)
 
 
 class Store:
@@ -90,7 +92,13 @@ class Store:
             return
         folder = self.out / (CLIPS if product.accepted else REJECTED)
         _write_all(folder, product.files, self._disk)
-        self._taken[product.stem] = Taken(product.stem, product.accepted, product.reasons, product.trials)
+        self._taken[product.stem] = Taken(
+            product.stem,
+            product.accepted,
+            product.reasons,
+            product.trials,
+            seen((one.kind, one.seen) for one in product.looks),
+        )
 
     def adopt(self, take: Take) -> None:
         """Counts a take as accepted whose files were put here by somebody else."""
@@ -185,6 +193,7 @@ def _whole(stem: str, paths: Sequence[Path], branches: int, accepted: bool) -> T
     if branches and not (paths[0].parent / f"{stem}{SET}").exists():
         return None
     why: list[str] = []
+    looks: list[tuple[str, bool]] = []
     trials = 1
     for path in beside:
         try:
@@ -192,9 +201,10 @@ def _whole(stem: str, paths: Sequence[Path], branches: int, accepted: bool) -> T
             fields: dict[str, Any] = json.loads(path.read_bytes())
             why += fields["check"]["reasons"]
             trials = int(fields["job"]["trials"])
+            looks += [(one["kind"], bool(one["seen"])) for one in fields.get("judge", [])]
         except (DataError, OSError, ValueError, KeyError):
             return None
-    return Taken(stem, accepted, tuple(why), trials) if accepted == (not why) else None
+    return Taken(stem, accepted, tuple(why), trials, seen(looks)) if accepted == (not why) else None
 
 
 def _take_of(name: str) -> str:

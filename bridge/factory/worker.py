@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from bridge import memory
 from bridge.errors import WeightsError
 from bridge.factory.dreaming import dream
 from bridge.factory.jobs import Batch, Request
+from bridge.factory.look import judge
 from bridge.factory.product import Product, products
+from world import machine
 from world.scene_world import SceneWorld
 
 THREADS = 1  # a worker: several of them make more of the cores than one with several threads
@@ -32,12 +33,13 @@ class Worker:
     def __init__(self, request: Request) -> None:
         torch.set_num_threads(THREADS)
         self.request, self.world = request, SceneWorld(request.start.places, others=request.others)
+        self.judge = judge()
         if self.world.hashes != request.world:
             raise WeightsError(
                 "This version of lucidrive drives on otherwise than the one that this run began with; use a new folder."
             )
 
     def do(self, batch: Batch) -> Done:
-        made = products(self.request, batch, dream(self.world, self.request, batch))
+        made = products(self.request, batch, dream(self.world, self.request, batch, self.judge))
         gc.collect()  # sessions and their dreams refer to each other: a batch of them would wait for the next ones
-        return Done(batch, tuple(made), memory.resident())
+        return Done(batch, tuple(made), machine.resident())

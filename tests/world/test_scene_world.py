@@ -10,7 +10,8 @@ from world.dream import load_world, open_dream, restore, step_all
 from world.errors import DataError
 from world.render.camera import Pose
 from world.scene.state import SceneState
-from world.scene_world import RULES, SIZES, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import RULES, SIZES, SceneWorld
 
 
 @pytest.fixture(scope="module")

@@ -305,9 +305,7 @@ def faults(
 def the_clips(
     only: Annotated[
         list[str] | None,
-        typer.Option(
-            help="speed, workers, resume, events, memory, export or judge; may be repeated. Default: all but judge."
-        ),
+        typer.Option(help="speed, labelled, workers, resume, events, memory or export; may be repeated. Default: all."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer clips of everything.")] = False,
     as_json: AsJson = False,
@@ -329,10 +327,12 @@ def the_clips(
 
 def doctor(as_json: AsJson = False) -> None:
     """Say what this machine has, what will run on it, and how to get what is missing."""
-    from bridge.doctor import as_dict, examine, render
+    from dataclasses import asdict
+
+    from bridge.doctor import examine, render
 
     report = examine()
     if as_json:
-        print_json(as_dict(report))
+        print_json(asdict(report))
     else:
         Console().print(render(report))

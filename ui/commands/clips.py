@@ -16,7 +16,7 @@ from ui.console import print_json, print_table, say
 
 if TYPE_CHECKING:
     from bridge.factory.orders import Order
-    from bridge.factory.run import Progress as Made
+    from bridge.factory.run import RunProgress as Made
 
 
 def clips(

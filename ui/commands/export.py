@@ -32,20 +32,21 @@ def clip(
         str, typer.Option(help="front, surround, stereo, or a YAML file with a set of yours.")
     ] = "front",
     out: Annotated[Path, typer.Option(help="A new folder.")] = Path("labelled"),
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that draw; default: one a core. 0: this process alone.")
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain shading instead of the painter.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Drive each accepted clip again as it was and write what any cameras see of it, with all labels."""
     from bridge.factory.export.labelled import export, wanted
     from world.labels.cameras import camera_set
+    from world.machine import cores
     from world.render.painter import SHIPPED
-    from world.scene_world import SceneWorld
 
     order = wanted(source.expanduser(), to or [], camera_set(cameras), out.expanduser())
-    request, painter = order.request, None if plain else SHIPPED
-    world = SceneWorld(request.start.places, painter=painter, others=request.others)
     with progress("labelling") as report:
-        found = export(order, world, report)
+        found = export(order, None if plain else SHIPPED, cores() if workers is None else workers, note=report)
     if as_json:
         print_json({**found, "out": str(order.out)})
         return

@@ -41,9 +41,9 @@ def train(
 ) -> None:
     """Vehicles and people, by imitation of rules and of SUMO's drivers, then on drives of their own."""
     from world.train.compute import Compute
-    from world.train.traffic import Recipe, train_traffic
+    from world.train.traffic import TrafficRecipe, train_traffic
 
-    recipe = Recipe(drives, seconds, sumo, sumo_seconds, rounds, own_drives, held, batch)
+    recipe = TrafficRecipe(drives, seconds, sumo, sumo_seconds, rounds, own_drives, held, batch)
     if begin is not None:
         recipe = replace(recipe, shares=(0.4, 0.0), begin=begin)
     with progress("train traffic") as report:

@@ -79,7 +79,7 @@ def ui(
 ) -> None:
     """Open the dream as a page in your browser: say what should happen, or drive with the arrow keys."""
     say("Waking the dream ...")
-    from bridge.memory import few_arenas
+    from world.machine import few_arenas
 
     few_arenas()  # before there are threads
     from bridge.budget.sizes import parse_size

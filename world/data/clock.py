@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from world.data.imports import Note
 from world.data.tables import Source, Table
 from world.errors import DataError
+from world.telling import Say
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 DAY = 86_400.0
@@ -49,7 +49,7 @@ def time_column(names: tuple[str, ...]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def moments(table: Table, source: Source, end: float, note: Note) -> Moments:
+def moments(table: Table, source: Source, end: float, note: Say) -> Moments:
     """The rows' times. `end`: seconds that the video lasts. An offset in `source` is taken at its word; without one, a clock
     that does not begin with the video is set by its first row.
 
@@ -108,7 +108,7 @@ def _unit(values: np.ndarray, column: str, end: float) -> float:
     return 1.0
 
 
-def _sorted(seconds: np.ndarray, table: Table, note: Note) -> tuple[np.ndarray, np.ndarray]:
+def _sorted(seconds: np.ndarray, table: Table, note: Say) -> tuple[np.ndarray, np.ndarray]:
     back = np.flatnonzero(np.diff(seconds) < 0) + 1
     order = np.argsort(seconds, kind="stable")
     if len(back) == 1 and seconds[-1] > seconds[0]:

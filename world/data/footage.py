@@ -11,7 +11,7 @@ import numpy as np
 
 from world.controls import FPS
 from world.data.clock import moments, time_column
-from world.data.imports import Note, Progress, check_actions, quiet, write_dataset
+from world.data.imports import check_actions, quiet, write_dataset
 from world.data.picture import Picture
 from world.data.sampling import PATIENCE, between, check_rate, check_times, pieces, resampled
 from world.data.schema import Episode
@@ -20,6 +20,7 @@ from world.data.video import fit, read_pictures, video_streams
 from world.errors import DataError
 from world.inputs import DRIVING, Inputs
 from world.readout import FRAMES
+from world.telling import Count, Say
 
 SIZE = (144, 256)  # as the town's pictures
 EPISODE_FRAMES = 300
@@ -39,8 +40,8 @@ def import_video(
     size: tuple[int, int] = SIZE,
     stream: int | None = None,
     held_out: Path | None = None,
-    progress: Progress | None = None,
-    note: Note = quiet,
+    progress: Count | None = None,
+    note: Say = quiet,
 ) -> tuple[int, int]:
     """One video as a dataset at `fps`, cropped to the shape of `size` (H, W); counts of frames there and held out.
 
@@ -115,7 +116,7 @@ def _rate(times: np.ndarray, fps: float, name: str) -> float:
     return rate
 
 
-def _takes(times: np.ndarray, fps: float, name: str, note: Note) -> list[Take]:
+def _takes(times: np.ndarray, fps: float, name: str, note: Say) -> list[Take]:
     parts = pieces(times, fps)
     for before, after in pairwise(parts):
         last, next_ = times[before.stop - 1], times[after.start]
@@ -137,7 +138,7 @@ def _takes(times: np.ndarray, fps: float, name: str, note: Note) -> list[Take]:
 
 
 def _read_table(
-    path: Path, columns: Columns, times: np.ndarray, takes: list[Take], video: str, note: Note
+    path: Path, columns: Columns, times: np.ndarray, takes: list[Take], video: str, note: Say
 ) -> dict[str, np.ndarray]:
     """Our columns out of a table of a video with frames at `times` (seconds): name -> a value for each frame of the takes,
     the mean of the rows from its time to the next.
@@ -168,7 +169,7 @@ def _read_table(
     return dict(zip(sources, np.concatenate(joined).T, strict=True))
 
 
-def _unmapped(table: Table, note: Note) -> dict[str, str]:
+def _unmapped(table: Table, note: Say) -> dict[str, str]:
     """Every named column under its own name, but for one of times; of a car's log those that are a car's."""
     names = [name for name in table.names if name]
     mapped = {}
@@ -188,7 +189,7 @@ def _unmapped(table: Table, note: Note) -> dict[str, str]:
     return mapped | {name: name for name in names}
 
 
-def _inputs(names: tuple[str, ...], bounds: str, note: Note) -> Inputs:
+def _inputs(names: tuple[str, ...], bounds: str, note: Say) -> Inputs:
     """A car's, where the names are a car's; else those of the table."""
     if set(names) <= {*ACTION, *STATE}:
         for pair in (ACTION, STATE):
@@ -234,7 +235,7 @@ def _episodes(
     values: dict[str, np.ndarray],
     fps: float,
     size: tuple[int, int],
-    progress: Progress | None,
+    progress: Count | None,
 ) -> Iterator[Episode]:
     done, total, at = 0, sum(map(len, takes)), 0
     pictures = read_pictures(video, stream)

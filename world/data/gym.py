@@ -10,12 +10,13 @@ import gymnasium
 import numpy as np
 
 from world.controls import FPS
-from world.data.imports import Note, Progress, even_size, quiet, write_dataset
+from world.data.imports import even_size, quiet, write_dataset
 from world.data.policies import Policy, find_policy
 from world.data.schema import Episode
 from world.data.spaces import Actions, Pixels
 from world.data.video import fit
 from world.errors import DataError
+from world.telling import Count, Say
 
 EPISODE_SECONDS = 60
 SHORTEST = 12  # frames: fewer teach nothing about what follows
@@ -37,8 +38,8 @@ def import_gym(
     pixels: str = "auto",
     size: tuple[int, int] | None = None,
     options: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
-    note: Note = quiet,
+    progress: Count | None = None,
+    note: Say = quiet,
 ) -> tuple[int, int]:
     """Records at least `frames` frames of `environment` into `out`; counts of frames there and held out.
 
@@ -67,7 +68,7 @@ def import_gym(
         env.close()
 
 
-def _steps(env: gymnasium.Env[Any, Any], environment: str, note: Note) -> int:
+def _steps(env: gymnasium.Env[Any, Any], environment: str, note: Say) -> int:
     """Steps that make a tenth of a second; one where the environment does not say how long a step takes."""
     rate = env.metadata.get("render_fps")
     if isinstance(rate, int | float) and rate > 0:
@@ -102,7 +103,7 @@ def _record(
     seed: int,
     pixels: Pixels,
     size: tuple[int, int] | None,
-    progress: Progress | None,
+    progress: Count | None,
 ) -> Iterator[Episode]:
     done, number, short = 0, 0, 0
     while done < frames:

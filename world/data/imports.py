@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,6 @@ SHARD_FRAMES = 2000  # a shard's video is encoded in memory
 HOLD_OUT = 10  # every so many-th episode is held out
 TOLERANCE = 1e-3  # of an action's range: rounding is not a fault
 LARGEST_HEIGHT = 144  # pixels; larger pictures are scaled down unless a size is asked for
-Progress = Callable[[int, int], None]  # done, of how many
-Note = Callable[[str], None]  # a sentence on what was taken otherwise than it stands there
 
 
 def quiet(text: str) -> None:

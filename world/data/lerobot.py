@@ -22,12 +22,13 @@ import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
 from world.controls import FPS
-from world.data.imports import Note, Progress, even_size, quiet, write_dataset
+from world.data.imports import even_size, quiet, write_dataset
 from world.data.sampling import between, check_rate, nearest, resampled
 from world.data.schema import COLUMNS, Episode
 from world.data.video import fit, read_pictures
 from world.errors import DataError
 from world.inputs import DRIVING, Inputs
+from world.telling import Count, Say
 
 MAJORS = ("v2", "v3")
 NEAR = 2.0  # seconds that are read on rather than sought
@@ -44,8 +45,8 @@ def import_lerobot(
     fps: float = FPS,
     size: tuple[int, int] | None = None,
     held_out: Path | None = None,
-    progress: Progress | None = None,
-    note: Note = quiet,
+    progress: Count | None = None,
+    note: Say = quiet,
 ) -> tuple[int, int]:
     """The dataset at `root` as one of ours at `fps`; counts of frames there and held out.
 
@@ -183,7 +184,7 @@ class Source:
 
 
 def _episodes(
-    source: Source, inputs: Inputs, fps: float, size: tuple[int, int] | None, progress: Progress | None, note: Note
+    source: Source, inputs: Inputs, fps: float, size: tuple[int, int] | None, progress: Count | None, note: Say
 ) -> Iterator[Episode]:
     videos, empty = _Videos(), 0
     with _whole(source.root):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from world.data.imports import Note
 from world.errors import DataError
+from world.telling import Say
 
 DELIMITERS = (";", "\t", "|", ",", " ")
 COMMENTS = ("#", "%", "//")
@@ -63,7 +63,7 @@ class Table:
     lines: tuple[int, ...]
 
     @classmethod
-    def read(cls, path: Path, note: Note) -> Table:
+    def read(cls, path: Path, note: Say) -> Table:
         """DataError, with the line, for what is no table. `note` is told what was taken otherwise than it stands there."""
         lines = list(enumerate(io.StringIO(_text(path, note), newline=None), 1))
         lines = [(number, line.rstrip("\n")) for number, line in lines if line.strip(" \n\t;,|\x00")]
@@ -127,13 +127,13 @@ class Table:
         return np.array(values, np.float64) * source.factor + (source.offset or 0.0)
 
 
-def _text(path: Path, note: Note) -> str:
+def _text(path: Path, note: Say) -> str:
     """What a file says, by its byte-order mark, as UTF-8, or as the code page that spreadsheets fall back to."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror or error}); check the file.") from error
-    if data.startswith(b"PK") or data.startswith(b"\xd0\xcf\x11\xe0") or data.startswith(b"PAR1"):
+    if data.startswith((b"PK", b"\xd0\xcf\x11\xe0", b"PAR1")):
         raise DataError(f"{path.name} is a spreadsheet or another binary file; save it as CSV.")
     code = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:

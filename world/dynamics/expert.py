@@ -55,7 +55,7 @@ def _nearest_on(way, x: float, y: float):
 
 
 @njit(cache=True)
-def _advise(t, seen, egos, command, target, seed, seconds):
+def _advise(t, seen, egos, command, target, seed, seconds):  # noqa: C901 (a compiled loop)
     lanes, points, successors, signals, stop_line = t.lanes, t.points, t.successors, t.signals, t.stop_line
     ego, agents = egos[0], seen[: len(seen) - 1]
     speed = ego.speed

@@ -15,7 +15,7 @@ from world.dynamics.growth import Asked, Growth
 from world.dynamics.renumber import renumbered
 from world.dynamics.stock import Stock
 from world.dynamics.tables import tables
-from world.memory import give_back
+from world.machine import give_back
 
 PLACES, GROWTHS = 2, 32  # of all drives together
 Key = tuple[str, tuple[Asked, ...], Path, Path]

@@ -76,7 +76,7 @@ def observe_vehicle(t, agents, i, style, side, level, seconds, path, own, near, 
 
 
 @njit(cache=True)
-def _own(
+def _own(  # noqa: C901 (a compiled loop)
     t, agents, i, style, side, level, seconds, path, traced, connection, stops, merging, its_speed, near, own, heeds
 ):
     lanes, me = t.lanes, agents[i]

@@ -103,7 +103,7 @@ def _queues(agents, k):
 
 
 @njit(cache=True)
-def conflict_stop(t, agents, i, connection, u, committed, seconds):
+def conflict_stop(t, agents, i, connection, u, committed, seconds):  # noqa: C901 (a compiled loop)
     """(m to stop at, m to a vehicle that merges ahead, its speed) on a connection; u: s of the centre along it.
 
     Who yields, waits for a gap; who does not, waits only for those already where the two connections meet. Those who have

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from world.processes import cores
+from world.machine import cores
 
 
 def in_threads(work: Callable[[int, int], None], rows: int, together: int) -> None:

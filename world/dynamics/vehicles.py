@@ -123,7 +123,7 @@ def leaders(lanes, agents, i, path, count, passes, strongest, law):
 def bends(path, count, speed):
     """(speed to wish for, braking that bends ahead ask for)."""
     wish, brake = 99.0, 9.0
-    for n in range(0, count - 3):
+    for n in range(count - 3):
         turned = abs(wrap(path[n + 3, 2] - path[n, 2]))
         most = bend_speed(turned / (3.0 * SPACING))
         ahead = max(0.1, SPACING * n)

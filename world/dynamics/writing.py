@@ -125,7 +125,7 @@ def _drawn(logits, among, heat, share):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _next(weights, keys, values, known, prefix, count, tokens, written, spans):
+def _next(weights, keys, values, known, prefix, count, tokens, written, spans):  # noqa: C901 (a compiled loop)
     layers, batch, heads, width, _ = keys.shape
     full, hidden, end = heads * width, weights.down.shape[1], len(weights.bias) - 1
     logits = np.zeros((batch, len(weights.bias)), np.float32)

@@ -12,7 +12,6 @@ import os
 import pickle
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,9 @@ from world.dynamics.stock import Stock
 from world.render.painter import Painter
 from world.scene.objects import Kind
 from world.scene.state import SceneState
-from world.scene_world import USUAL, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import USUAL, SceneWorld
+from world.telling import Report
 
 SPEED = 13.0  # m/s, the target
 DENSITY = 0.5  # of traffic
@@ -45,7 +46,6 @@ BLOCK = 30.0  # s for which one of them is in force
 BESIDE = 60.0  # m from a junction within which what stands tells it from another
 LOOKED, AWAY = 15.0, (60.0, 300.0)  # s after which a place is looked at, and for which one drives on until one is back
 PAGE = os.sysconf("SC_PAGE_SIZE")
-Tell = Callable[[float, str], None]
 
 
 def dreamt_world(name: str, painter: Painter | None) -> SceneWorld:
@@ -56,7 +56,7 @@ def dreamt_world(name: str, painter: Painter | None) -> SceneWorld:
 
 
 def dreamt_hour(
-    world: SceneWorld, seed: int = 0, seconds: float = 3600.0, tell: Tell | None = None
+    world: SceneWorld, seed: int = 0, seconds: float = 3600.0, tell: Report | None = None
 ) -> dict[str, float]:
     """A drive's end over its beginning: ms of a step without a picture, of one with, and of growing a place for a question that was asked,
     and memory; how far it came, what the place holds, how many of its junctions look like another."""

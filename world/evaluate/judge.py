@@ -25,11 +25,11 @@ from world.render.camera import Rig
 from world.render.renderer import Renderer
 from world.scene.places import towns
 from world.scene.state import Place, SceneState
+from world.telling import Report
 from world.town.moments import UNKNOWN, WINDOW, begin, manoeuvre, truth_of
 from world.train.judge import Films, accuracy
 
 Draw = Callable[[SceneState], np.ndarray]  # the picture uint8 [H, W, 3] of one drive
-Note = Callable[[float, str], None]
 ASKED_SECONDS = 3.0  # from asking for weather or an hour to the picture that is judged
 ONSET_SECONDS, EVENT_SECONDS = 8.0, 4.0  # within which an event comes; within which it is to be seen from then on
 MANOEUVRE_SECONDS = 40.0
@@ -64,7 +64,7 @@ def judged(
     films: Path | None = None,
     sizes: Sizes | None = None,
     seed: int = 0,
-    tell: Note | None = None,
+    tell: Report | None = None,
 ) -> dict[str, Any]:
     """All measurements of one way to draw; `films`: the path tracer's, of test towns, for `own` and `frechet`, which else are missing."""
     sizes, say = sizes or Sizes(), tell or (lambda fraction, text: None)

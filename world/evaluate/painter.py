@@ -17,7 +17,7 @@ import numpy as np
 from world.controls import Control, TimeOfDay, Weather
 from world.errors import DataError, SimulatorError
 from world.evaluate.pictures import psnr
-from world.judge import Judge
+from world.judge import JUDGE, Judge
 from world.render.camera import Rig
 from world.render.painter import PAINTER, Painter, load_painter
 from world.render.renderer import developed, plain_renderer, renderer, under_our_sky
@@ -25,7 +25,6 @@ from world.scene.state import SceneState
 from world.town.pathtracer import choose, mitsuba, trace_state
 from world.town.teacher import condition, of_these_assets, read
 
-JUDGE = PAINTER.parent / "judge"  # who judges unless told otherwise
 SAMPLES = 256  # paths a pixel that a reference should have
 CONDITIONS = 16  # kinds of weather times hours, that `condition` goes round
 COMMAND = f"lucidrive collect --teacher --split test --samples {SAMPLES} --frames 48 --out DIR"

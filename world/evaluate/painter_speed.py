@@ -23,7 +23,7 @@ from world.render.camera import Rig
 from world.render.painter import Painter
 from world.render.renderer import renderer
 from world.scene.places import load_place, towns
-from world.scene_world import SceneDream
+from world.scene_dream import SceneDream
 
 UNITS = ("avx512_bf16", "amx_bf16")  # as Linux calls what multiplies in bf16: vectors, and matrices
 STEPS = 2  # on the quality dial: 144x256

@@ -39,8 +39,8 @@ from world.evaluate.scene_pictures import hour, picture_milliseconds, seen_again
 from world.evaluate.scene_states import counterfactual, hashes, step_milliseconds
 from world.evaluate.steadiness import DREAMS, SAMPLES, SECONDS, steadiness
 from world.evaluate.sumo import installed, sumo_contacts
+from world.telling import Report
 
-Note = Callable[[float, str], None]
 Elsewhere = Callable[[int], dict[str, bool]]  # by seed, whether states are the same there
 Given = TypeVar("Given")
 HEAD = ("what", "measured", "aimed at")
@@ -82,7 +82,7 @@ class Bench:
     seed: int
     workers: Executor | None
     elsewhere: Elsewhere | None
-    tell: Note
+    tell: Report
     sources: Sources
 
     def each(self, call: Callable[..., Given], rows: Sequence[tuple[Any, ...]], what: str) -> list[Given]:
@@ -221,7 +221,7 @@ def evaluate_scene(
     only: Sequence[str] = (),
     workers: int | None = None,
     elsewhere: Elsewhere | None = None,
-    report: Note | None = None,
+    report: Report | None = None,
     sources: Sources | None = None,
 ) -> dict[str, Any]:
     """Every measurement, or `only` some, by name. `workers`: processes that drive (default: one a core, two at most; 0: this one).
@@ -240,7 +240,7 @@ def evaluate_scene(
     return result
 
 
-def _within(report: Note | None, begin: float, share: float, fraction: float, text: str) -> None:
+def _within(report: Report | None, begin: float, share: float, fraction: float, text: str) -> None:
     if report is not None:
         report(begin + share * fraction, text)
 

@@ -23,8 +23,8 @@ from world.errors import DataError
 from world.evaluate.scene_drives import CRUISE, LATEST, TURNS, Route, done_after, event_case, on, route, shares, tried
 from world.places import find_place
 from world.scene.places import towns
+from world.telling import Report
 
-Note = Callable[[float, str], None]
 COMMANDS = {
     "left": Command.LEFT,
     "right": Command.RIGHT,
@@ -50,7 +50,7 @@ def evaluate_driver(
     seconds: float = 60.0,
     traffic: Traffic | None = None,
     only: Sequence[str] = (),
-    report: Note | None = None,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """`routes` of `seconds` without events and as many full of them, `cases` of each command, `events` of each event; for both drivers.
 
@@ -102,7 +102,7 @@ def names_of(place: str) -> Sequence[str]:
     return DREAMT if place == "dreamt" else (place,)
 
 
-def _tell(note: Note, first: float, all_of: float, name: str, share: float, what: str) -> None:
+def _tell(note: Report, first: float, all_of: float, name: str, share: float, what: str) -> None:
     note(first + all_of * share, f"{name}: {what}")
 
 

@@ -34,10 +34,10 @@ from world.places import find_place
 from world.scene.objects import Kind
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
+from world.telling import Report
 from world.train.traffic_drives import Job, recorded
 from world.train.traffic_samples import Recording
 
-Note = Callable[[float, str], None]
 WHO = ("learnt", "without guard", "rules")
 HEAD = ("what", *WHO, "SUMO", "aim")
 BEFALLS = {
@@ -74,7 +74,7 @@ def evaluate_traffic(
     sizes: Sizes | None = None,
     seed: int = 0,
     workers: int = 2,
-    report: Note | None = None,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """The figures of learnt traffic and of rules; SUMO's where it is installed. WeightsError: no weights; DataError: no such split."""
     sizes, note = sizes or Sizes(), report or (lambda share, text: None)

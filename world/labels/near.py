@@ -31,7 +31,7 @@ class Signal:
 
 
 @dataclass(frozen=True, eq=False)
-class Lane:
+class NearLane:
     """A lane of a street or (junction >= 0) a way through a junction. number: its index on the map; line float64 [N, 2] and headings [N]: of its middle, m and rad;
     width m, limit m/s; turn: one of TURNS; before, after, left, right, opposite: numbers of other lanes, () and -1 for none."""
 
@@ -67,7 +67,7 @@ def signals_near(state: SceneState, row: int = 0, reach: float = REACH) -> tuple
     return tuple(out)
 
 
-def lane_of(place: HDMap, number: int) -> Lane:
+def lane_of(place: HDMap, number: int) -> NearLane:
     """The map's lane of that number, with those that it comes from, leads to and lies beside."""
     row = place.lanes[number]
     first, count = int(row["first"]), int(row["count"])
@@ -84,12 +84,12 @@ def lane_of(place: HDMap, number: int) -> Lane:
         before = tuple(np.flatnonzero(into).tolist())
     numbers = {name: int(row[name]) for name in ("left", "right", "opposite", "signal")}
     width, limit = float(row["width"]), float(row["limit"])
-    return Lane(
+    return NearLane(
         number, int(row["junction"]), line, turned, width, limit, TURNS[int(row["turn"])], before, after, **numbers
     )
 
 
-def lanes_near(state: SceneState, row: int = 0, reach: float = REACH) -> tuple[Lane, ...]:
+def lanes_near(state: SceneState, row: int = 0, reach: float = REACH) -> tuple[NearLane, ...]:
     """Whole lanes of which a point lies within `reach` m, by number."""
     place, ego = state.places[row].map, state.ego[row]
     close = np.hypot(place.points["x"] - ego["x"], place.points["y"] - ego["y"]) <= reach

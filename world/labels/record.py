@@ -10,7 +10,7 @@ import numpy as np
 from world.controls import DT, FPS
 from world.labels.cameras import Camera, CameraSet
 from world.labels.fisheye import Fisheye
-from world.labels.near import Lane, Signal, drivable_near, lanes_near, signals_near
+from world.labels.near import NearLane, Signal, drivable_near, lanes_near, signals_near
 from world.labels.tracks import Track, tracks_of
 from world.labels.truth import Truth, truth_of
 from world.labels.wide import wide
@@ -55,19 +55,26 @@ class Record:
     facts: Facts
     tracks: tuple[Track, ...]
     signals: tuple[Signal, ...]
-    lanes: tuple[Lane, ...]
+    lanes: tuple[NearLane, ...]
     drivable: tuple[np.ndarray, ...]
     seen: Mapping[str, Seen]
 
 
 def records(
-    states: Sequence[SceneState], cameras: CameraSet, renderer: Renderer, row: int = 0, draw: bool = True
+    states: Sequence[SceneState],
+    cameras: CameraSet,
+    renderer: Renderer,
+    row: int = 0,
+    draw: bool = True,
+    chosen: range | None = None,
 ) -> Iterator[Record]:
-    """Of the drive whose steps these are, at the cameras' rate; flow is since the record before. draw: whether cameras see anything."""
-    before = None
-    for index, state in enumerate(states[:: FPS // cameras.rate]):
-        yield record(index, state, cameras if draw else None, renderer, row, before, states[0])
-        before = state
+    """Of the drive whose steps these are, at the cameras' rate; flow is since the record before. draw: whether cameras see anything; chosen:
+    numbers of the records that are wanted (default: all).
+    """
+    at = states[:: FPS // cameras.rate]
+    for index in range(len(at)) if chosen is None else range(len(at))[chosen.start : chosen.stop]:
+        before = at[index - 1] if index else None
+        yield record(index, at[index], cameras if draw else None, renderer, row, before, states[0])
 
 
 def record(

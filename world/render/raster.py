@@ -93,7 +93,7 @@ class Records:
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def set_up(
+def set_up(  # noqa: C901 (a compiled loop)
     position, normal, uv, tint, material, instance, moving, table, textures, axes, eye, numbers, floats, ints, counts, first
 ):  # fmt: skip
     """Writes the records of visible triangles, chunk by chunk; counts[first + chunk] is how many of it are visible."""
@@ -199,7 +199,7 @@ def level_of(textures, texture, level):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def draw_bands(floats, ints, counts, chunks, depth, ids, clear, empty, table, textures, texels):
+def draw_bands(floats, ints, counts, chunks, depth, ids, clear, empty, table, textures, texels):  # noqa: C901 (a compiled loop)
     """Depth tests of all records, a band of rows at a time; within a band in the records' order, whatever the threads."""
     height = depth.shape[0]
     bands = (height + BAND - 1) // BAND

@@ -17,7 +17,7 @@ GROUND = int(Surface.GROUND)
 
 
 @njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
-def resolve(
+def resolve(  # noqa: C901 (a compiled loop)
     albedos, normals, depths, coverage, surface, rough, wet, snow, emitted, sun, occlusion, lamplit, beamlit, noises, motion, instance,
     ids, floats, ints, camera, moves, table, roughness, textures, texels, linear, emission, shadow, shadow_matrix, lamps, beams, boxes,
     cells, rains, moved,

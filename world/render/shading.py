@@ -130,7 +130,7 @@ def _highlight(nx, ny, nz, hx, hy, hz, rough):
 
 
 @njit(cache=True, parallel=True, fastmath=True)
-def _shade(
+def _shade(  # noqa: C901 (a compiled loop)
     out,
     axes,
     eye,

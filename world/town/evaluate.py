@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from world.controls import DT, Event
+from world.telling import Report
 from world.town.camera import Camera
 from world.town.expert import Advice
 from world.town.network import SPLITS
 from world.town.pilots import ExpertPilot, Pilot, Situation
 from world.town.town import Town
 
-Note = Callable[[float, str], None]
 DRIVE_SECONDS = 60.0
 STUCK, STRAYED = 15.0, 6.0  # s of standing, or off the road, that end a drive
 
@@ -53,7 +53,7 @@ class Tally:
 
 
 def evaluate_town(
-    minutes: float = 3.0, seed: int = 0, split: str = "test", report: Note | None = None
+    minutes: float = 3.0, seed: int = 0, split: str = "test", report: Report | None = None
 ) -> dict[str, dict[str, float]]:
     """Drives `minutes` in every town of a split: as the expert says, and as it drives in the data (with bursts of noise).
 

@@ -36,7 +36,7 @@ class Advice:
     for_light: bool
 
 
-def advise(
+def advise(  # noqa: C901
     route: Route,
     x: float,
     y: float,

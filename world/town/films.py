@@ -23,9 +23,10 @@ from world.render.camera import Rig
 from world.render.renderer import Shot, developed, plain_renderer, under_our_sky
 from world.scene.places import load_place
 from world.scene.state import SceneState, from_bytes, to_bytes
+from world.telling import Count
 from world.town.moments import VERSION, Truth, scenes, truth_of
 from world.town.pathtracer import mitsuba, trace_state
-from world.town.teacher import SPLITS, Lesson, Progress, claim, files_in, fingerprint, header, path_of, read
+from world.town.teacher import SPLITS, Lesson, claim, files_in, fingerprint, header, path_of, read
 
 SIZE, DRAWN = (72, 128), (144, 256)  # of a film's pictures; of what air is drawn at before it is made as small
 SAMPLES = 12  # paths a pixel of SIZE; 0: plain shading
@@ -107,7 +108,7 @@ def collect_films(
     seed: int = 0,
     split: str = "train",
     workers: int = 1,
-    progress: Progress | None = None,
+    progress: Count | None = None,
     samples: int = SAMPLES,
     moments: int = 1,
 ) -> Path:
@@ -134,7 +135,7 @@ def collect_films(
     return out
 
 
-def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Progress | None = None) -> Path:
+def collect_stills(lessons: Path, out: Path, workers: int = 1, progress: Count | None = None) -> Path:
     """A film of one picture out of every lesson in a folder, town by town; those that are there are kept. DataError for no lessons."""
     paths = files_in(lessons)
     split = json.loads((lessons / "lessons.json").read_text())["split"] if (lessons / "lessons.json").exists() else ""

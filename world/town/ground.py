@@ -56,7 +56,7 @@ def _solid(tiles: Tiles, shape: np.ndarray, offset: float, colour: tuple[int, in
         strip(tiles[tile_of(piece[0])], piece, offset + 0.11, offset - 0.11, colour, Surface.MARKING)
 
 
-def build(network: Network) -> dict[str, Tiles]:
+def build(network: Network) -> dict[str, Tiles]:  # noqa: C901
     """Meshes by layer and tile."""
     layers: dict[str, Tiles] = {name: defaultdict(Mesh) for name in LAYERS}
     road, marking, pavement = layers["road"], layers["marking"], layers["pavement"]

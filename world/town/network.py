@@ -198,7 +198,7 @@ def _drivable(lane: ET.Element) -> bool:
     return (allow is None or "passenger" in allow.split()) and "passenger" not in disallow.split() and disallow != "all"
 
 
-def read(path: Path, look: str = "mixed") -> Network:
+def read(path: Path, look: str = "mixed") -> Network:  # noqa: C901
     """Parse a SUMO network file."""
     root = ET.parse(path).getroot()
     lanes: dict[str, Lane] = {}

@@ -11,7 +11,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from world.render.renderer import library, plain_renderer
 from world.render.tiles import Tiles
 from world.scene.places import load_place, towns
 from world.scene.state import Place, SceneState, from_bytes, to_bytes
+from world.telling import Count
 from world.town.pathtracer import choose, mitsuba, trace_state
 
 VERSION = 2  # of what a number gives
@@ -49,7 +50,6 @@ KINDS = (
     Weather.SNOW_1,
     Weather.FOG_1,
 )  # a level of each: what tests go round, at all times of day
-Progress = Callable[[int, int], None]  # lessons done, lessons wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ def teach(
     seed: int = 0,
     split: str = "train",
     workers: int = 2,
-    progress: Progress | None = None,
+    progress: Count | None = None,
     samples: int = SAMPLES,
     device: str = "auto",
 ) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 from world.files import parameters, read_config
 from world.future import table
 from world.presets import PRESETS
-from world.train.stages import Stage, read_stages
+from world.train.stages import PipelineStage, read_stages
 
 BY_HAND = "<!-- Below this line a person writes; `lucidrive train release` keeps it. -->"
 EVALUATION = "evaluation.json"  # what `lucidrive evaluate future --json` printed, laid beside the trained parts
@@ -85,7 +85,7 @@ def _training(trained: Path, part: str, said: dict[str, Any]) -> tuple[str, ...]
     return part, f"{said['minutes']:g}", f"{said['frames']:,}", f"{steps:,}"
 
 
-def _stages(stages: dict[str, Stage]) -> str:
+def _stages(stages: dict[str, PipelineStage]) -> str:
     done = [(name, f"{stage.seconds / 60:.1f}") for name, stage in stages.items() if stage.finished]
     return markdown(("stage of `lucidrive train all`", "minutes by the clock"), done)
 

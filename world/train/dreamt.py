@@ -11,8 +11,9 @@ from torch import Tensor
 from world.files import seeded
 from world.latent.dynamics import Dynamics
 from world.latent.rollout import rollout
+from world.telling import Say
 from world.train.compute import precision
-from world.train.drives import Drives, Latents, Note, fingerprint, save_array
+from world.train.drives import Drives, Latents, fingerprint, save_array
 
 CLIP, EVERY = 32, 40  # frames of a dream, and from one's first frame to the next one's at least
 MOST = 300  # dreams; spread over all drives
@@ -27,7 +28,7 @@ def dream_clips(
     cache: Path,
     key: str,
     seed: int = 0,
-    note: Note | None = None,
+    note: Say | None = None,
 ) -> tuple[Tensor, Tensor]:
     """All latents float16 [T, N, C] with some of them dreamt, and the numbers of the dreamt frames [M].
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from world.inputs import Inputs
 from world.latent.dynamics import FIELDS, Condition
 from world.latent.rollout import Past
 from world.latent.tokenizer import Tokenizer, to_float
+from world.telling import Say
 from world.train.compute import precision
 
-Note = Callable[[str], None]
 MOVING = 2.0  # m/s
 ROUNDING = 1e-3  # of an action's range: that far out of bounds is no fault
 ENCODED = 32  # frames at a time; more would thrash a CPU's caches
@@ -58,7 +58,7 @@ class Drives:
     fields: Tensor
 
     @classmethod
-    def load(cls, root: Path, size: tuple[int, int], cache: Path, note: Note | None = None) -> Drives:
+    def load(cls, root: Path, size: tuple[int, int], cache: Path, note: Say | None = None) -> Drives:
         """Reads a dataset; the decoded pictures are kept in `cache` for the next time."""
         dataset = DriveDataset.open(root)
         if dataset.fps != FPS:
@@ -169,7 +169,7 @@ def cache_key(hashes: Mapping[str, str], names: Sequence[str]) -> str:
 
 @torch.inference_mode()
 def encode_all(
-    drives: Drives, tokenizer: Tokenizer, device: str, cache: Path, hashes: Mapping[str, str], note: Note | None = None
+    drives: Drives, tokenizer: Tokenizer, device: str, cache: Path, hashes: Mapping[str, str], note: Say | None = None
 ) -> Latents:
     """The latents of all frames. `hashes`: of the files of weights; what is in `cache` is not done again."""
     path = cache / f"latents-{cache_key(hashes, ('tokenizer',))}-{fingerprint(drives.dataset, '')}.npy"
@@ -184,7 +184,7 @@ def encode_all(
     return Latents(torch.from_numpy(np.load(path, mmap_mode="r+")))
 
 
-def _cached_images(dataset: DriveDataset, size: tuple[int, int], cache: Path, note: Note | None) -> np.ndarray:
+def _cached_images(dataset: DriveDataset, size: tuple[int, int], cache: Path, note: Say | None) -> np.ndarray:
     path = cache / f"images-{fingerprint(dataset, str(size))}.npy"
     if not path.exists():
         save_array(

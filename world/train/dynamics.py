@@ -21,7 +21,7 @@ from world.latent.tokenizer import Tokenizer
 from world.train.compute import Compute, precision
 from world.train.drives import Drives, Latents, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
-from world.train.pool import Pool
+from world.train.pool import RolloutBuffer
 from world.train.recipe import Recipe
 from world.train.samples import SAMPLES, save_sheet
 from world.train.tokenizer import psnr
@@ -132,7 +132,7 @@ class DynamicsTrainer:
         self.starts = (drives.left >= CLIP_FRAMES - 1) & (drives.age >= 2)
         self.entering = entering(drives).double() * self.frames * self.starts
         self.entrances = CLIPS // 2 if self.entering.any() else 0
-        self._pool = Pool(
+        self._pool = RolloutBuffer(
             tokenizer, dynamics, drives, latents, self.frames, self.weight_C, compute, self.generator, recipe, seed
         )
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from world.telling import Report
 from world.train.checkpoint import load_checkpoint, save_checkpoint
 from world.train.compute import Compute
 
-Report = Callable[[float, str], None]  # fraction done, what there is to say
 LossOf = Callable[[int], Iterable[dict[str, Tensor]]]
 LOG_EVERY = 20  # steps
 

@@ -13,7 +13,7 @@ from world.train.drives import labelled
 from world.train.loop import Report
 from world.train.release import check_release, release
 from world.train.run import MINUTES, train
-from world.train.stages import Stage, read_stages, stage
+from world.train.stages import PipelineStage, read_stages, stage
 
 FRAMES, HELD_OUT_SHARE, LEAST_HELD_OUT = 150_000, 0.05, 4000
 SEEDS = {"train": 1, "validation": 2}
@@ -34,7 +34,7 @@ def train_all(
     seed: int = 0,
     workers: int = 2,
     begin: Path | None = None,
-) -> dict[str, Stage]:
+) -> dict[str, PipelineStage]:
     """Goes through all stages that are not finished; gives every stage with the time it took.
 
     Without `data`, `frames` frames are collected in the town (extra `sim`), and a twentieth as many in other towns where
@@ -53,7 +53,7 @@ def train_all(
     ) -> None:
         """`alone`: by the main process, while the others wait. `anew`: even if finished."""
         nonlocal grown
-        if stages.get(name, Stage()).done(amount) and not anew:
+        if stages.get(name, PipelineStage()).done(amount) and not anew:
             return
         if compute.main or not alone:
             with progress(name) as report, stage(out, name, amount, write=compute.main):

@@ -45,7 +45,7 @@ class Group:
     caches: list[Cache]
 
 
-class Pool:
+class RolloutBuffer:
     """Holds GROUPS groups of DREAMS dreams: a step takes the next group a frame on. The critic learns beside them."""
 
     def __init__(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,15 +14,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from world.dynamics.policy import FORMAT, HIDDEN, ITEM, SHAPES, Policy, policy_of
+from world.telling import Report
 from world.train.checkpoint import load_checkpoint, save_checkpoint
 from world.train.scene_drives import Samples, drives
 
-Report = Callable[[float, str], None]
 FIRST_SEED = 10**6  # of the drives; evaluation's are below
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class DriverRecipe:
     """The defaults are the recipe of the weights that come along: about 20 minutes on two cores.
 
     drives of `seconds` a round; steps of training after each round and after the last; braking: how much more than others a
@@ -95,7 +94,7 @@ def loss_of(added: Tensor, own: Tensor, labels: Tensor, braking: float) -> Tenso
 
 def train_scene_driver(
     out: Path,
-    recipe: Recipe | None = None,
+    recipe: DriverRecipe | None = None,
     seed: int = 0,
     device: str = "cpu",
     workers: int = 1,
@@ -105,7 +104,7 @@ def train_scene_driver(
 
     Raises DataError where what is in `out` belongs to another recipe or is damaged.
     """
-    recipe, note = recipe or Recipe(), report or (lambda share, text: None)
+    recipe, note = recipe or DriverRecipe(), report or (lambda share, text: None)
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     network = Network().to(device)
@@ -144,7 +143,7 @@ def _fit(
     optimizer: torch.optim.Optimizer,
     samples: list[Samples],
     rates: list[float],
-    recipe: Recipe,
+    recipe: DriverRecipe,
     seed: int,
 ) -> float:
     """The mean loss of the last tenth of the steps."""
@@ -168,7 +167,7 @@ def _fit(
     return float(np.mean(losses[-max(1, len(losses) // 10) :]))
 
 
-def _ship(network: Network, folder: Path, recipe: Recipe, seed: int, states: int, loss: float) -> None:
+def _ship(network: Network, folder: Path, recipe: DriverRecipe, seed: int, states: int, loss: float) -> None:
     """float16 safetensors and a config with their sha256."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "driver.safetensors"

@@ -15,7 +15,7 @@ FILE = "stages.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class PipelineStage:
     """`amount`: what it was asked for (minutes of training, frames of data); `seconds`: by the clock, all attempts."""
 
     amount: float = 0.0
@@ -27,13 +27,13 @@ class Stage:
         return self.finished and self.amount >= amount
 
 
-def read_stages(folder: Path) -> dict[str, Stage]:
+def read_stages(folder: Path) -> dict[str, PipelineStage]:
     """The stages by name, in the order in which they were begun; DataError where the file is damaged."""
     path = folder / FILE
     if not path.exists():
         return {}
     try:
-        return {name: Stage(**values) for name, values in json.loads(path.read_text()).items()}
+        return {name: PipelineStage(**values) for name, values in json.loads(path.read_text()).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} is damaged ({error}); delete it, and what is finished is looked through again."
@@ -43,7 +43,7 @@ def read_stages(folder: Path) -> dict[str, Stage]:
 @contextmanager
 def stage(folder: Path, name: str, amount: float, *, write: bool = True) -> Iterator[None]:
     """Keeps the time of what is done inside, however it ends, and that it is finished when nothing was raised."""
-    before = read_stages(folder).get(name, Stage())
+    before = read_stages(folder).get(name, PipelineStage())
     began, finished = time.monotonic(), False
     try:
         yield

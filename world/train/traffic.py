@@ -36,7 +36,7 @@ Part = tuple[Samples, float]  # and its share of a batch
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TrafficRecipe:
     """The defaults are those of the long run.
 
     drives by rules of `seconds`; `sumo` drives a training town of `sumo_seconds`, 0: none; then `rounds`: in each `own_drives`
@@ -62,7 +62,7 @@ def train_traffic(
     out: Path,
     minutes: float,
     *,
-    recipe: Recipe | None = None,
+    recipe: TrafficRecipe | None = None,
     compute: Compute | None = None,
     seed: int = 0,
     workers: int = 2,
@@ -72,7 +72,7 @@ def train_traffic(
 
     Raises DataError for a recipe without drives, SimulatorError where SUMO is asked for and missing.
     """
-    recipe, compute = recipe or Recipe(), (compute or Compute()).joined()
+    recipe, compute = recipe or TrafficRecipe(), (compute or Compute()).joined()
     if min(recipe.drives, recipe.held) < 1 or recipe.batch < 4:
         raise DataError(
             "Traffic learns from drives: ask for at least one to train on, one to validate on, and batches of 4."
@@ -165,7 +165,7 @@ def drives(jobs: Sequence[Job], folder: Path, workers: int, tell: Callable[[floa
     return [load(path) for path in paths]
 
 
-def sumo(recipe: Recipe, first: int, folder: Path, tell: Callable[[float], None]) -> list[Both]:
+def sumo(recipe: TrafficRecipe, first: int, folder: Path, tell: Callable[[float], None]) -> list[Both]:
     """SUMO's drives in the training towns, each in a process of its own; none where the recipe asks for none."""
     names = towns()["train"]
     jobs = [(name, recipe.sumo_seconds, first + n) for n, name in enumerate(names * recipe.sumo)]
@@ -191,7 +191,7 @@ def _fit(
     minutes: float,
     parts: Sequence[Part],
     held: Samples,
-    recipe: Recipe,
+    recipe: TrafficRecipe,
     compute: Compute,
     seed: int,
     report: Report | None,

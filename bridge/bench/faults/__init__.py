@@ -15,11 +15,11 @@ from typing import Any
 
 from bridge.bench.faults.result import FULL, QUICK, Amounts, Found
 from bridge.errors import SessionError
+from world.telling import Report
 
 __all__ = ["FULL", "NAMES", "QUICK", "Amounts", "Found", "run", "table"]
 
 NAMES = ("kills", "disk", "damage", "nans", "ooms", "crosstalk", "crowd", "peaks", "long")
-Report = Callable[[float, str], None]
 
 
 def run(

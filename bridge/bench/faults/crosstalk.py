@@ -12,7 +12,8 @@ from bridge.bench.faults.result import Found
 from bridge.session import Session
 from world.controls import Control, Weather
 from world.dream import AnyWorld, open_dream, step_all
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 ORDERS = ("rain(2)", "left", "speed(20)", "night", "stop", "clear;day", "ped_cross(left)", "right;snow(1)")
 BATCH, FRAMES = 4, 10  # dreams as one batch, so many frames long

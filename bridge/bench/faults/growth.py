@@ -8,8 +8,8 @@ from bridge.bench.faults.result import Found
 from bridge.bench.long import SETTLED, WINDOW, long_run
 from bridge.budget.measure import compare, measure
 from bridge.budget.setup import SETUPS
-from bridge.memory import MIB
 from world.dream import AnyWorld
+from world.machine import MIB
 
 GROWTH, SLOWER = 10 * MIB, 1.1
 APART = 0.1  # of what is measured

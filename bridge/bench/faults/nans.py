@@ -22,7 +22,8 @@ from bridge.state import load_state, save_state
 from world.dream import AnyWorld, open_dream
 from world.errors import DataError
 from world.scene.state import ARRAYS
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 ORDERS = "ped_cross(right)"
 GOOD, AFTER = 12, 6  # frames before, and ticks after

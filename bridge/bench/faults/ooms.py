@@ -26,7 +26,8 @@ from world.controls import Control
 from world.dream import step_all
 from world.driver import Action
 from world.frame import Frame
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 SETUP = replace(SETUPS["rtx5090"], world="embedded", brain="Qwen3-8B", sessions=2)  # its ladder is the longest
 TICKS = 4

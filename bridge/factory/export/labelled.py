@@ -1,32 +1,32 @@
-"""Clips of a run as a labelled dataset: each is driven again as it was, without pictures, and seen by any cameras, with all that is true of it."""
+"""Clips of a run as a labelled dataset: each is driven again as it was, and seen by any cameras, with all that is true of it."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bridge.budget.ledger import Ledger
+from bridge.budget.opening import ram
 from bridge.disk import reason
-from bridge.errors import DataError, ExportError, SessionError, WeightsError
-from bridge.factory.dreaming import Dreamt, again
+from bridge.errors import DataError, ExportError, SessionError
 from bridge.factory.export.clips import Kept, kept
-from bridge.factory.jobs import Request, Take
-from bridge.factory.labels import plain
+from bridge.factory.export.drawn import Drawing, Labeller, drawn, moments
+from bridge.factory.jobs import Request
 from bridge.factory.store import CLIPS, RUN, SPARE, open_request
 from world.controls import FPS
 from world.labels.cameras import CameraSet
 from world.labels.formats.card import card
 from world.labels.formats.formats import FORMATS
 from world.labels.formats.writer import Drive, Writer
-from world.labels.record import records
 from world.packages import need
-from world.scene_world import SceneWorld
+from world.render.painter import SHIPPED
+from world.telling import Report
 
-Note = Callable[[float, str], None]
 EXTRA = "labels"  # of pyproject.toml: what formats are written with
 
 
@@ -87,18 +87,23 @@ def wanted(source: Path, formats: Sequence[str], cameras: CameraSet, out: Path) 
     return found
 
 
-def export(order: Wanted, world: SceneWorld, note: Note | None = None) -> dict[str, Any]:
-    """Writes it: a folder a format, and README.md. All of it or nothing. WeightsError where the world is another; ExportError."""
+def export(
+    order: Wanted,
+    painter: Path | None = SHIPPED,
+    workers: int = 0,
+    ledger: Ledger | None = None,
+    note: Report | None = None,
+) -> dict[str, Any]:
+    """Writes it: a folder a format, and README.md. All of it or nothing, and the same by any number of processes (0: this one).
+
+    WeightsError where the world is another; ExportError; NoRoomError: the memory.
+    """
     tell = note or (lambda fraction, text: None)
-    if world.hashes["scene"] != order.request.world["scene"]:
-        raise WeightsError(
-            f"The clips in {order.folder} were driven by another version of lucidrive, which this one cannot repeat: make them again."
-        )
     with _refusing(order.out):
         room = Path(tempfile.mkdtemp(prefix=".labelling-", dir=order.out.parent))
     try:
         with _refusing(order.out):
-            found = _write(order, world, room / "new", tell)
+            found = _write(order, painter, workers, ledger or ram(), room / "new", tell)
             if order.out.exists():
                 order.out.rmdir()
             (room / "new").replace(order.out)
@@ -107,44 +112,41 @@ def export(order: Wanted, world: SceneWorld, note: Note | None = None) -> dict[s
     return found
 
 
-def _write(order: Wanted, world: SceneWorld, room: Path, tell: Note) -> dict[str, Any]:
-    jobs = {job.id: job for job in order.request.jobs}
-    moments = boxes = 0
+def _write(
+    order: Wanted, painter: Path | None, workers: int, ledger: Ledger, room: Path, tell: Report
+) -> dict[str, Any]:
+    total = sum(moments(clip, order.cameras) for clip in order.clips)
+    done = boxes = 0
     with ExitStack() as stack:
         writers: list[Writer] = [FORMATS[name](room / name, order.cameras) for name in order.formats]
-        draw = any(writer.draws for writer in writers)
-        last: tuple[Take, list[Dreamt]] | None = None
+        drawing = Drawing(order.request, order.clips, order.cameras, any(one.draws for one in writers), painter)
+        drives = Labeller(drawing)
         for writer in writers:
             stack.enter_context(writer)
-        for number, clip in enumerate(order.clips):
-            job = clip.fields["job"]
-            take = jobs[job["id"]].take(job["attempt"])
-            if last is None or last[0] != take:
-                last = take, again(world, order.request, take)
-            dreamt = _same(clip, last[1])
+        for number, (clip, dreamt, records) in enumerate(drawn(drives, workers, ledger)):
             place = dreamt.states[0].places[0]
             drive = Drive(clip.stem.replace(".", "-"), place, clip.task, int(clip.fields["seed"]))
             for writer in writers:
                 writer.begin(drive)
-            for record in records(dreamt.states, order.cameras, world.renderer, draw=draw):
+            for record in records:
                 for writer in writers:
                     writer.add(record)
-                moments += 1
+                done += 1
                 boxes += sum(len(seen.truth.boxes) for seen in record.seen.values())
-                share = (number + (record.index + 1) / len(dreamt.states) * FPS / order.cameras.rate) / len(order.clips)
-                tell(min(share, 1.0), f"clip {number + 1} of {len(order.clips)}")
+                tell(done / total, f"clip {number + 1} of {len(order.clips)}")
             for writer in writers:
                 writer.end()
     found = {
         "clips": len(order.clips),
-        "moments": moments,
-        "pictures": moments * len(order.cameras.cameras) if draw else 0,
+        "moments": done,
+        "pictures": done * len(order.cameras.cameras) if drawing.draw else 0,
         "boxes": boxes,
         "formats": list(order.formats),
-        "cameras": list(order.cameras.cameras) if draw else [],
+        "cameras": list(order.cameras.cameras) if drawing.draw else [],
         "synthetic": True,
     }
-    (room / "README.md").write_text(card(found, order.cameras if draw else None, world.hashes), encoding="utf-8")
+    text = card(found, order.cameras if drawing.draw else None, drives.world.hashes)
+    (room / "README.md").write_text(text, encoding="utf-8")
     return found
 
 
@@ -154,13 +156,3 @@ def _refusing(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ExportError(f"{out} was not written: {reason(error)}. The clips are as they were.") from error
-
-
-def _same(clip: Kept, several: Sequence[Dreamt]) -> Dreamt:
-    """The drive that the clip is of. WeightsError where it came out otherwise than it did."""
-    dreamt = next(one for one in several if one.branch == clip.fields["job"]["branch"])
-    if plain(dreamt.labels) != clip.fields["facts"] or len(dreamt.states) != clip.fields["frames"]:
-        raise WeightsError(
-            f"{clip.stem} came out otherwise than it did when it was made, as on another kind of machine; make the clips again here."
-        )
-    return dreamt

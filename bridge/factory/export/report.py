@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bridge.factory.coverage import table
@@ -36,7 +36,7 @@ def report(store: Store) -> dict[str, Any]:
 
 def _yield(several: Sequence[tuple[Taken, ...]]) -> dict[str, Any]:
     """jobs, how many of them have their clip, takes in all, and the share of those that were accepted; scenes tried, and the share
-    of jobs whose very first scene was what was asked for.
+    of jobs whose very first scene was what was asked for; what the judge sees of the accepted ones.
     """
     takes = [taken for result in several for taken in result]
     good = sum(taken.accepted for taken in takes)
@@ -49,7 +49,17 @@ def _yield(several: Sequence[tuple[Taken, ...]]) -> dict[str, Any]:
         "first": _first(several),
         "yield": round(good / len(takes), 4) if takes else None,
         "reasons": dict(why.most_common(MOST_REASONS)),
+        "judge": _judged(taken for taken in takes if taken.accepted),
     }
+
+
+def _judged(takes: Iterable[Taken]) -> dict[str, float]:
+    """By kind of what the judge looked for in accepted takes (event, weather, time), the share of them in which it sees it."""
+    looks: dict[str, list[bool]] = {}
+    for taken in takes:
+        for kind, there in taken.seen.items():
+            looks.setdefault(kind, []).append(there)
+    return {kind: round(sum(there) / len(there), 4) for kind, there in sorted(looks.items())}
 
 
 def _first(several: Sequence[tuple[Taken, ...]]) -> float | None:

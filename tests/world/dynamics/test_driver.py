@@ -27,7 +27,8 @@ from world.scene.build import build
 from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.query import GREEN, place_on, signal_colour
 from world.scene.state import Place, SceneState, stack
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 
 def driven(state: SceneState, frames: int, command: Command = Command.FOLLOW, target: float = 9.0) -> SceneState:

@@ -28,7 +28,8 @@ from world.scene.hd_map import AROUND
 from world.scene.hd_map import LEFT as TURN_LEFT
 from world.scene.objects import PROP
 from world.scene.state import Place, SceneState
-from world.scene_world import SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import SceneWorld
 
 LEFT, RIGHT = int(Command.LEFT), int(Command.RIGHT)
 

@@ -11,10 +11,10 @@ import torch
 from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS
 from world.dynamics.policy import load_policy, residual
 from world.errors import DataError
-from world.train.scene_driver import Network, Recipe, loss_of, train_scene_driver
+from world.train.scene_driver import DriverRecipe, Network, loss_of, train_scene_driver
 from world.train.scene_drives import Samples, drives
 
-TINY = Recipe(rounds=2, drives=1, seconds=3.0, steps=2, last_steps=2, batch=8)
+TINY = DriverRecipe(rounds=2, drives=1, seconds=3.0, steps=2, last_steps=2, batch=8)
 
 
 def test_the_network_that_is_trained_is_the_one_that_drives() -> None:

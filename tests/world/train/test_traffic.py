@@ -15,14 +15,15 @@ from world.dynamics.traffic import load_traffic
 from world.dynamics.traffic_net import PERSON, SIZES, VEHICLE, Size, forward
 from world.errors import DataError
 from world.scene.motion_tokens import ACCELERATIONS, STEP_OUT, STOP
-from world.scene_world import Others, SceneDream, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import Others, SceneWorld
 from world.train.compute import Compute
-from world.train.traffic import Recipe, train_traffic
+from world.train.traffic import TrafficRecipe, train_traffic
 from world.train.traffic_drives import Job, ruled
 from world.train.traffic_network import Net, loss_of
 from world.train.traffic_samples import Samples, load, save
 
-TINY = Recipe(drives=1, seconds=6.0, sumo=0, rounds=1, own_drives=1, held=1, batch=16)
+TINY = TrafficRecipe(drives=1, seconds=6.0, sumo=0, rounds=1, own_drives=1, held=1, batch=16)
 STEPS = Compute(step_seconds=1.0)  # so that minutes are steps
 
 
@@ -117,7 +118,7 @@ def _killer(share: float, text: str) -> None:
 
 def test_a_recipe_without_drives_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="at least one to train on"):
-        train_traffic(tmp_path, 1.0, recipe=Recipe(drives=0))
+        train_traffic(tmp_path, 1.0, recipe=TrafficRecipe(drives=0))
     assert not any(tmp_path.iterdir())
 
 

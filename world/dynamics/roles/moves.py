@@ -217,7 +217,7 @@ def _thing(t, ego, a):
 
 
 @njit(cache=True)
-def _vehicle(t, seed, ego, agents, i, level, sign, wanted):
+def _vehicle(t, seed, ego, agents, i, level, sign, wanted):  # noqa: C901 (a compiled loop)
     a = agents[i]
     ahead, _ = ahead_left(ego.x, ego.y, ego.heading, a.x, a.y)
     to_us = ahead - (REAR_AXLE_TO_FRONT - 1.6) - 0.5 * a.length  # m between our bumper and the nearer end

@@ -14,7 +14,7 @@ import numpy as np
 
 from world.labels.formats.writer import Drive, Writer
 from world.labels.lines import beside, headings, simpler
-from world.labels.near import Lane, lane_of
+from world.labels.near import NearLane, lane_of
 from world.labels.record import Record
 from world.scene.hd_map import HDMap, StreetShape
 from world.scene.query import wrap
@@ -52,7 +52,7 @@ def write(place: Place, path: Path) -> None:
     out, map_ = xodr.OpenDrive(place.name, revMinor="7"), place.map
     for shape in map_.streets:
         out.add_road(_street(xodr, map_, shape))
-    junctions: dict[int, list[Lane]] = {}
+    junctions: dict[int, list[NearLane]] = {}
     for number in np.flatnonzero(map_.lanes["junction"] >= 0).tolist():
         way = lane_of(map_, number)
         junctions.setdefault(way.junction, []).append(way)
@@ -93,7 +93,7 @@ def _street(xodr: Any, map_: HDMap, shape: StreetShape) -> Any:
     return road
 
 
-def _way(xodr: Any, map_: HDMap, way: Lane) -> Any:
+def _way(xodr: Any, map_: HDMap, way: NearLane) -> Any:
     lane = xodr.Lane(a=way.width)
     section = xodr.LaneSection(0, xodr.Lane(a=0))
     section.add_right_lane(lane)

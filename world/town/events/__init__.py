@@ -1,9 +1,9 @@
 """Events: something happens at a labelled frame, to be seen and dealt with. One class an event, `Events` runs them.
 
-An event is on from its trigger until its actor is passed or gone. To add one: subclass `Happening`, add it to HAPPENINGS.
+An event is on from its trigger until its actor is passed or gone. To add one: subclass `ScenarioEvent`, add it to SCENARIO_EVENTS.
 """
 
-from world.town.events.base import Happening, Stage
-from world.town.events.schedule import HAPPENINGS, Events
+from world.town.events.base import EventContext, ScenarioEvent
+from world.town.events.schedule import SCENARIO_EVENTS, Events
 
-__all__ = ["HAPPENINGS", "Events", "Happening", "Stage"]
+__all__ = ["SCENARIO_EVENTS", "EventContext", "Events", "ScenarioEvent"]

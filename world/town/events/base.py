@@ -1,4 +1,4 @@
-"""What every event is made of: a `Happening`, what it may see of the town (`Stage`), courses to move along."""
+"""What every event is made of: a `ScenarioEvent`, what it may see of the town (`EventContext`), courses to move along."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GONE = 50.0  # m: too far to be seen
 SECONDS = {1: 2.8, 2: 2.1, 3: 1.5}  # by level: until our car would be there
 
 
-class Stage(Protocol):
+class EventContext(Protocol):
     """What an event may see and use of a running town."""
 
     route: Route
@@ -69,7 +69,7 @@ class Course:
         return self.s[k] + along, left
 
 
-def our_way(stage: Stage, distance: float = 85.0) -> Course:
+def our_way(stage: EventContext, distance: float = 85.0) -> Course:
     """The path ahead of us as it is now; arc length 0 is about the rear axle."""
     points, s = stage.route.ahead(distance)
     return Course(points[s >= stage.route.s - 0.05] if (s >= stage.route.s - 0.05).sum() > 1 else points)
@@ -116,20 +116,20 @@ class Mover:
         )
 
 
-def relative(stage: Stage, x: float, y: float) -> tuple[float, float]:
+def relative(stage: EventContext, x: float, y: float) -> tuple[float, float]:
     """Where a point is, seen from the camera: m ahead, m to the left."""
     c, s = math.cos(stage.heading), math.sin(stage.heading)
     dx, dy = x - stage.x, y - stage.y
     return dx * c + dy * s - WHEELBASE, dy * c - dx * s
 
 
-def seen_on(stage: Stage, sign: float, x: float, y: float) -> bool:
+def seen_on(stage: EventContext, sign: float, x: float, y: float) -> bool:
     """Will a point be seen on a side (+1 left), whatever way we or the street are turning?"""
     ahead, left = relative(stage, x, y)
     return 1.0 < left * sign < 0.95 * ahead
 
 
-def unseen(stage: Stage, other: Other) -> bool:
+def unseen(stage: EventContext, other: Other) -> bool:
     """Is it outside the picture, or too far away to matter?"""
     length = KINDS[other.kind].length if other.kind in KINDS else 0.3
     for part in (0.0, 0.5, 1.0):
@@ -141,7 +141,7 @@ def unseen(stage: Stage, other: Other) -> bool:
     return True
 
 
-class Happening(ABC):
+class ScenarioEvent(ABC):
     """Base: `ready` may prepare and says when the trigger can be, `begin` starts it, `move` moves its actors 0.1 s, and
     `on` says whether it still goes on. What is still in sight then goes on moving, unlabelled, until it is not."""
 
@@ -160,15 +160,15 @@ class Happening(ABC):
         return 1.0 if self.side == Side.LEFT else -1.0
 
     @abstractmethod
-    def ready(self, stage: Stage) -> bool: ...
+    def ready(self, stage: EventContext) -> bool: ...
 
     @abstractmethod
-    def begin(self, stage: Stage) -> None: ...
+    def begin(self, stage: EventContext) -> None: ...
 
     @abstractmethod
-    def move(self, stage: Stage) -> None: ...
+    def move(self, stage: EventContext) -> None: ...
 
-    def on(self, stage: Stage) -> bool:
+    def on(self, stage: EventContext) -> bool:
         """Is it still happening? (Asked as long as its actors are there to be met.)"""
         return True
 
@@ -176,10 +176,10 @@ class Happening(ABC):
         """Road users of the event's own (not those that SUMO moves)."""
         return []
 
-    def end(self, stage: Stage) -> None:  # noqa: B027 (most have nothing to do)
+    def end(self, stage: EventContext) -> None:  # noqa: B027 (most have nothing to do)
         """Clean up, whatever happened."""
 
-    def lost(self, stage: Stage) -> bool:
+    def lost(self, stage: EventContext) -> bool:
         """Has everybody been out of sight for a while? Call once a frame."""
         bodies = self.others()
         driven = stage.traffic.others.get(self.actor)
@@ -190,12 +190,12 @@ class Happening(ABC):
         return self._unseen > (0.35 if self._met else 3.0)
 
 
-def reach(stage: Stage, level: int, least: float = 10.0, most: float = 28.0) -> float:
+def reach(stage: EventContext, level: int, least: float = 10.0, most: float = 28.0) -> float:
     """How far ahead (m along the path, from the rear axle) something should be, by our speed and the level."""
     return REAR_AXLE_TO_FRONT + min(most, max(least, stage.speed * SECONDS[level]))
 
 
-def steady(stage: Stage, slowest: float = 3.0) -> bool:
+def steady(stage: EventContext, slowest: float = 3.0) -> bool:
     """Do we drive along a lane, not turning, not changing lanes?"""
     return (
         not stage.route.changing
@@ -206,20 +206,20 @@ def steady(stage: Stage, slowest: float = 3.0) -> bool:
     )
 
 
-def to_junction(stage: Stage) -> float:
+def to_junction(stage: EventContext) -> float:
     """m along the path from our rear axle to the next junction (0: in it)."""
     junction = stage.route.next_junction(stage.fix.s)
     return max(0.0, junction.entry - stage.fix.s) if junction else 90.0
 
 
-def free_ahead(stage: Stage, distance: float) -> bool:
+def free_ahead(stage: EventContext, distance: float) -> bool:
     """Is there a clear street of `distance` m (from the rear axle): no junction, nobody in our lane?"""
     return to_junction(stage) >= distance and (
         stage.lead is None or stage.lead_distance + REAR_AXLE_TO_FRONT >= distance
     )
 
 
-def kerb(stage: Stage, x: float, y: float, heading: float, left: bool) -> float | None:
+def kerb(stage: EventContext, x: float, y: float, heading: float, left: bool) -> float | None:
     """m from a point to the road's edge on a side; None when it is not to be found."""
     sign = 1.0 if left else -1.0
     distance = np.arange(0.5, 18.0, 0.25)
@@ -228,7 +228,7 @@ def kerb(stage: Stage, x: float, y: float, heading: float, left: bool) -> float 
     return None if inside.all() else float(distance[int(np.argmin(inside))])
 
 
-def beside(stage: Stage, side: Side) -> str | None:
+def beside(stage: EventContext, side: Side) -> str | None:
     """The lane next to ours, running our way; None where there is none."""
     network = stage.route.network
     lane = network.lanes[stage.route.lane()]
@@ -239,7 +239,7 @@ def beside(stage: Stage, side: Side) -> str | None:
     return names[k] if 0 <= k < len(names) else None
 
 
-def opposite(stage: Stage) -> float | None:
+def opposite(stage: EventContext) -> float | None:
     """m to the left of our lane's middle where the nearest oncoming lane has its own; None in a one-way street."""
     network = stage.route.network
     lane = network.lanes[stage.route.lane()]
@@ -254,7 +254,7 @@ def opposite(stage: Stage) -> float | None:
     return None
 
 
-def clear(stage: Stage, course: Course, start: float, end: float, left: float, half: float = 1.7) -> bool:
+def clear(stage: EventContext, course: Course, start: float, end: float, left: float, half: float = 1.7) -> bool:
     """Is nobody (of the traffic) on a stretch of a course, `left` m from it?"""
     parts = [
         (other.x - along * math.cos(other.heading), other.y - along * math.sin(other.heading))

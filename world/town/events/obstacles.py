@@ -6,11 +6,11 @@ import random
 from abc import abstractmethod
 
 from world.controls import Event, Side
-from world.town.events.base import Happening, Stage, clear, free_ahead, our_way, reach, relative, steady
+from world.town.events.base import EventContext, ScenarioEvent, clear, free_ahead, our_way, reach, relative, steady
 from world.town.traffic import Other
 
 
-class Obstacle(Happening):
+class Obstacle(ScenarioEvent):
     """Things that stand where they are put, until we have passed them."""
 
     NEARER = 1.0  # small things want to be seen too
@@ -24,10 +24,10 @@ class Obstacle(Happening):
     def layout(self) -> list[tuple[str, str, float, float, float]]:
         """Kind, look, m further along, m to the left, turn (rad) of every thing."""
 
-    def _distance(self, stage: Stage) -> float:
+    def _distance(self, stage: EventContext) -> float:
         return self.NEARER * reach(stage, self.level, 11.0)
 
-    def ready(self, stage: Stage) -> bool:
+    def ready(self, stage: EventContext) -> bool:
         distance = self._distance(stage)
         depth = max(along for _, _, along, _, _ in self._plan)
         return (
@@ -36,16 +36,16 @@ class Obstacle(Happening):
             and clear(stage, our_way(stage), distance - 2.0, distance + depth + 4.0, 0.0, 1.9)
         )
 
-    def begin(self, stage: Stage) -> None:
+    def begin(self, stage: EventContext) -> None:
         way, distance = our_way(stage), self._distance(stage)
         for number, (kind, look, along, left, turn) in enumerate(self._plan):
             x, y, h = way.at(distance + along, left)
             self._things.append(Other(f"{self.actor}.{number}", kind, x, y, h + turn, 0.0, False, look))
 
-    def move(self, stage: Stage) -> None:
+    def move(self, stage: EventContext) -> None:
         """They stand."""
 
-    def on(self, stage: Stage) -> bool:
+    def on(self, stage: EventContext) -> bool:
         return any(relative(stage, thing.x, thing.y)[0] > 0.0 for thing in self._things)
 
     def others(self) -> list[Other]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 
 from world.controls import DT, NO_LEVEL, Event, Side
-from world.town.events.base import Happening, Stage
+from world.town.events.base import EventContext, ScenarioEvent
 from world.town.events.obstacles import Debris, RoadWork
 from world.town.events.vehicles import CutIn, Emergency, HardBrake, Oncoming, Stalled
 from world.town.events.walkers import Animal, Cyclist, PedCross
 from world.town.traffic import Other
 
-HAPPENINGS: dict[Event, type[Happening]] = {
+SCENARIO_EVENTS: dict[Event, type[ScenarioEvent]] = {
     kind.event: kind
     for kind in (PedCross, Cyclist, CutIn, Animal, HardBrake, Stalled, Debris, Oncoming, Emergency, RoadWork)
 }
@@ -39,9 +39,9 @@ class Events:
 
     def __init__(self, rng: random.Random, wanted: Event | None = None, rate: float = 1.0) -> None:
         self._rng, self._wanted, self._rate = rng, wanted, rate
-        self._next: list[Happening] = []
-        self._current: Happening | None = None
-        self._leaving: list[Happening] = []  # over, but still in sight
+        self._next: list[ScenarioEvent] = []
+        self._current: ScenarioEvent | None = None
+        self._leaving: list[ScenarioEvent] = []  # over, but still in sight
         self._wait, self._waited = 0.0, 0.0
         self._schedule()
 
@@ -52,13 +52,13 @@ class Events:
     def _draw(self) -> None:
         """All that may come next, in a drawn order."""
         rng = self._rng
-        order = sorted(HAPPENINGS, key=lambda event: rng.expovariate(SHARES[event]))
+        order = sorted(SCENARIO_EVENTS, key=lambda event: rng.expovariate(SHARES[event]))
         if self._wanted is not None:
             order = [event for event in order if event == self._wanted]
         self._next, self._waited = [], 0.0
         for event in order if self._rate > 0 else ():
             side, level = rng.choice((Side.LEFT, Side.RIGHT)), rng.choice(LEVELS)
-            self._next.append(HAPPENINGS[event](side, level, random.Random(rng.randrange(2**31))))
+            self._next.append(SCENARIO_EVENTS[event](side, level, random.Random(rng.randrange(2**31))))
 
     @property
     def event(self) -> Event:
@@ -81,7 +81,7 @@ class Events:
         now = [self._current] if self._current else []
         return [other for happening in (*now, *self._leaving) for other in happening.others()]
 
-    def trigger(self, stage: Stage) -> bool:
+    def trigger(self, stage: EventContext) -> bool:
         """Before a frame's control is made: may something begin? True at its onset."""
         if self._current or not self._next:
             return False
@@ -99,7 +99,7 @@ class Events:
             self._draw()
         return False
 
-    def step(self, stage: Stage) -> None:
+    def step(self, stage: EventContext) -> None:
         """After the world moved on."""
         for happening in self._leaving:
             happening.move(stage)

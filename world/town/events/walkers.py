@@ -12,9 +12,9 @@ from world.controls import DT, Event, Side
 from world.kinematics import REAR_AXLE_TO_FRONT
 from world.town.events.base import (
     Course,
-    Happening,
+    EventContext,
     Mover,
-    Stage,
+    ScenarioEvent,
     clear,
     free_ahead,
     kerb,
@@ -30,7 +30,7 @@ from world.town.traffic import Other
 WIDEST = 8.0  # m: on a wide road they are on their way already
 
 
-class Crossing(Happening):
+class Crossing(ScenarioEvent):
     """Someone leaves the pavement on `side`, crosses ahead of us and goes on along the other pavement."""
 
     sided = True
@@ -46,7 +46,7 @@ class Crossing(Happening):
         """Which model."""
         return ""
 
-    def _scene(self, stage: Stage) -> tuple[float, float, float] | None:
+    def _scene(self, stage: EventContext) -> tuple[float, float, float] | None:
         """How far ahead they cross (m from the rear axle), where they begin, and where the road ends beyond (m from our path)."""
         left, distance = self.side == Side.LEFT, reach(stage, self.level)
         for _ in range(2):  # on a wide road further ahead: who begins beside us is not seen
@@ -58,7 +58,7 @@ class Crossing(Happening):
             distance = max(distance, REAR_AXLE_TO_FRONT + 1.2 * start)
         return distance, start, far
 
-    def ready(self, stage: Stage) -> bool:
+    def ready(self, stage: EventContext) -> bool:
         scene = self._scene(stage) if steady(stage) else None
         if scene is None or not free_ahead(stage, scene[0] + 3.0):
             return False
@@ -74,7 +74,7 @@ class Crossing(Happening):
                     return False
         return True
 
-    def begin(self, stage: Stage) -> None:
+    def begin(self, stage: EventContext) -> None:
         scene = self._scene(stage)
         assert scene is not None
         distance, near, far = scene
@@ -94,12 +94,12 @@ class Crossing(Happening):
         """Along the other pavement: +1 with us, -1 towards us."""
         return self.rng.choice((1.0, -1.0))
 
-    def move(self, stage: Stage) -> None:
+    def move(self, stage: EventContext) -> None:
         assert self._mover is not None
         pace = self._mover.speed if self._mover.s < self._road else min(self._mover.speed, self.PACE[0] + 0.4)
         self._mover.step(pace, 0.0)
 
-    def on(self, stage: Stage) -> bool:
+    def on(self, stage: EventContext) -> bool:
         assert self._mover is not None
         return self._mover.s < self._road
 
@@ -129,12 +129,12 @@ class Animal(Crossing):
     def onward(self) -> float:
         return 1.0
 
-    def move(self, stage: Stage) -> None:
+    def move(self, stage: EventContext) -> None:
         assert self._mover is not None
         self._mover.step(self._mover.speed if self._mover.s < self._road else 5.0, 0.0)
 
 
-class Cyclist(Happening):
+class Cyclist(ScenarioEvent):
     """A bicycle at the edge of our lane swings into it, rides on ahead of us and gives way to the right."""
 
     event = Event.CYCLIST
@@ -147,11 +147,11 @@ class Cyclist(Happening):
         self._pace = rng.uniform(3.6, 5.2)
         self._stay = rng.uniform(1.4, 2.4)
 
-    def _distance(self, stage: Stage) -> float:
+    def _distance(self, stage: EventContext) -> float:
         """The faster we come up, the further ahead."""
         return REAR_AXLE_TO_FRONT + 2.0 + max(6.0, 0.75 * (reach(stage, self.level) - REAR_AXLE_TO_FRONT))
 
-    def ready(self, stage: Stage) -> bool:
+    def ready(self, stage: EventContext) -> bool:
         distance = self._distance(stage)
         if not steady(stage) or not free_ahead(stage, distance + 8.0) or to_junction(stage) < distance + 14.0:
             return False
@@ -161,14 +161,14 @@ class Cyclist(Happening):
             stage, way, distance - 4.0, distance + 16.0, self.sign * 2.5, 2.2
         )
 
-    def begin(self, stage: Stage) -> None:
+    def begin(self, stage: EventContext) -> None:
         way = our_way(stage)
         x, y, h = way.at(self._distance(stage))
         edge = kerb(stage, x, y, h, self.side == Side.LEFT) or 1.7
         left = self.sign * min(2.6, edge + 0.6)
         self._mover = Mover(self.actor, "bicycle", "cyclist", way, self._distance(stage), left, self._pace)
 
-    def move(self, stage: Stage) -> None:
+    def move(self, stage: EventContext) -> None:
         assert self._mover is not None
         self.age += DT
         if self.age < 0.3:

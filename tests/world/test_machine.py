@@ -6,7 +6,7 @@ import ctypes
 
 import pytest
 
-from world import memory
+from world import machine
 
 
 def test_the_c_library_is_asked_for_it_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,12 +15,12 @@ def test_the_c_library_is_asked_for_it_where_it_can(monkeypatch: pytest.MonkeyPa
     class Library:
         malloc_trim = asked.append
 
-    memory._trim.cache_clear()
+    machine._trim.cache_clear()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: Library)
-    memory.give_back()
+    machine.give_back()
     assert asked == [0]
-    memory._trim.cache_clear()
+    machine._trim.cache_clear()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    memory.give_back()
+    machine.give_back()
     assert asked == [0]
-    memory._trim.cache_clear()
+    machine._trim.cache_clear()

@@ -1,14 +1,15 @@
-"""How much memory there is, and how much of it is taken. Linux tells in /proc; elsewhere less is known."""
+"""This machine: its cores, its memory and how much of it is taken, the folder for caches. Linux tells most, in /proc; elsewhere less is known."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import LucidriveError
+from world.errors import LucidriveError
 
 try:
     import resource
@@ -24,12 +25,28 @@ class MemoryUnknownError(LucidriveError):
     """How much memory there is cannot be known here."""
 
 
+def cores() -> int:
+    """That this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cache_folder() -> Path:
+    """The user's own: $XDG_CACHE_HOME, or ~/.cache. It may not be there yet."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+
+
 def few_arenas(most: int = 2) -> None:
     """glibc gives every thread that allocates an arena of its own, and each keeps what was freed in it: of many threads only so
     many from now on. Where another library allocates, nothing changes.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(ARENA_MAX, most)
+
+
+def give_back() -> None:
+    """Memory that is free goes back to the system, where the C library can be told to (glibc); takes some milliseconds."""
+    if (trim := _trim()) is not None:
+        trim(0)
 
 
 def resident() -> int:
@@ -84,6 +101,15 @@ def size_of(module: Any) -> int:
         return sum(sizes(item) for item in value) if isinstance(value, (tuple, list)) else 0
 
     return sizes(dict(module.state_dict()))
+
+
+@lru_cache(maxsize=1)
+def _trim() -> ctypes._NamedFuncPointer | None:
+    """glibc's malloc_trim; None where there is none."""
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (OSError, TypeError, AttributeError):
+        return None
 
 
 def _field(path: Path, name: str) -> int | None:
