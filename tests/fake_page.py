@@ -253,6 +253,14 @@ class FakeDrive:
         Image.new("RGB", (64, 36), (round(2 * pose.z), 0, 0)).save(jpeg, "JPEG")
         return jpeg.getvalue()
 
+    def surround(self) -> bytes:
+        self.calls.append(("surround",))
+        if FakeDreamer.camera is None:
+            raise LucidriveError("This world's pictures have one camera.")
+        jpeg = io.BytesIO()
+        Image.new("RGB", (96, 36), (0, 90, 0)).save(jpeg, "JPEG")
+        return jpeg.getvalue()
+
     def save_all(self) -> Saved:
         return self.save("whole")
 

@@ -131,6 +131,7 @@ def test_what_cannot_be_done_is_a_sentence(client: Client, name: str, arguments:
     ("name", "arguments", "said"),
     [
         ("/look_around", (), "one camera"),
+        ("/surround", (), "one camera"),
         ("/look_around", (0.0, 0.0, 121.0), "0.5 to 120 m"),
         ("/say", ("",), "nothing to read"),
         ("/say", ("left", 3), "no such future"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bridge.errors import DataError, SessionError, WeightsError
 from bridge.loop import Loop
@@ -27,7 +29,7 @@ from world.perceive.network import PerceiveConfig, Perceiver, load
 from world.render.camera import Pose
 from world.scene.places import ENDING, FOLDER, towns
 from world.scene_dream import SceneDream
-from world.scene_world import SceneWorld
+from world.scene_world import SIZES, SceneWorld
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +141,18 @@ def test_where_no_drive_can_begin_is_a_sentence_and_the_drive_goes_on(drive: Dri
     with pytest.raises(DataError):
         drive.begin(Start(7, where=where))
     assert (drive.view().scene, drive.view().seed) == (before.scene, before.seed)
+
+
+def test_six_cameras_see_all_around_while_it_goes_on(drive: Drive) -> None:
+    assert isinstance(drive, LiveDrive)
+    drive.pause(False)
+    with Image.open(io.BytesIO(drive.surround())) as picture:
+        seen = np.asarray(picture, np.float32)
+    height, width = SIZES[1]
+    assert seen.shape == (2 * height, 3 * width, 3)
+    six = [part for row in np.split(seen, 2) for part in np.split(row, 3, axis=1)]
+    apart = [np.abs(one - other).mean() for k, one in enumerate(six) for other in six[:k]]
+    assert min(apart) > 2  # no two look the same way
 
 
 def test_one_looks_around_while_it_stands_still_and_the_drive_does_not_change(drive: Drive, model: SceneWorld) -> None:

@@ -257,6 +257,24 @@ def test_of_many_poses_the_newest_is_drawn(
         assert sum(call[0] == "seen_from" for call in drive.calls) < 500
 
 
+def test_the_cameras_round_the_car_are_drawn_when_asked_for_and_only_then(
+    page: str, fake_dreamer: FakeDreamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeDreamer, "camera", Rig())
+    with tab(page) as mine:
+        mine.next("hello")
+        drive, flags, seen = fake_dreamer.drives[-1], 0, b""
+        for _ in range(5):
+            flags |= messages.HEADER.unpack_from(mine.next("picture"))[5]
+        assert not flags & messages.AROUND and ("surround",) not in drive.calls
+        mine.send(type="surround")
+        while not flags & messages.AROUND:
+            picture = mine.next("picture")
+            flags, seen = messages.HEADER.unpack_from(picture)[5], picture[messages.HEADER.size :]
+        assert Image.open(io.BytesIO(seen)).size == (96, 36)
+        assert drive.calls.count(("surround",)) == 1
+
+
 def test_a_world_without_another_camera_says_so(page: str) -> None:
     with tab(page) as mine:
         assert mine.next("hello")["camera"] is None

@@ -145,6 +145,16 @@ class Calls:
         return base64.b64encode(await asyncio.to_thread(drive.seen_from, pose)).decode()
 
     @answered
+    async def surround(self, token: str) -> str:
+        """A scene as six cameras round the car see it, in two rows of three, ahead and behind, as a base64 JPEG; nothing of the drive changes.
+
+        Args:
+            token: Of the dream.
+        """
+        drive = (await self.visits.call(token)).drive
+        return base64.b64encode(await asyncio.to_thread(drive.surround)).decode()
+
+    @answered
     async def say(self, token: str, text: str, lane: int = 0) -> dict:
         """Say in English or Chinese what should happen; the answer has the plan that it became, or a refusal or question.
 

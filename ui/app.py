@@ -15,9 +15,11 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
-from ui.clips_tab import clips_tab, serve_clips
+from ui.clip_routes import serve_clips
+from ui.clips_tab import clips_tab
 from ui.door import Door
 from ui.drive import Dreamer
+from ui.gallery import Gallery
 from ui.limits import PICTURES
 from ui.login import Login
 from ui.monitor import watchable
@@ -50,6 +52,7 @@ def create_app(
     """
     public = public or Public()
     visits, shop = Visits(dreamer, grace), shop_of(dreamer)
+    gallery = Gallery(shop, getattr(dreamer, "ledger", None))
     cache = Path(tempfile.mkdtemp(prefix="lucidrive-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio's cache is this process's own, and goes with it
 
@@ -58,13 +61,14 @@ def create_app(
         yield
         await visits.close()
         shop.close()
+        gallery.close()
         shutil.rmtree(cache, ignore_errors=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Door, cache=cache, login=Login(auth) if auth else None, mcp=mcp, public=public)
     add_routes(app, visits)
     watchable(app, dreamer)
-    serve_clips(app, shop)
+    serve_clips(app, gallery)
     return gr.mount_gradio_app(
         app,
         build_page(visits, (("Clips", partial(clips_tab, shop)),) if dreamer.driving else ()),

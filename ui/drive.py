@@ -224,6 +224,10 @@ class Drive(Protocol):
         """The paused drive as a camera sees it that is not on the car, as a JPEG. It takes a picture's time, once a place is there to be drawn."""
         ...
 
+    def surround(self) -> bytes:
+        """What six cameras round our car see now, two rows of three, as a JPEG. It takes six pictures' time, in which drives go on."""
+        ...
+
     def save(self) -> Saved: ...
     def save_all(self) -> Saved:
         """The whole drive, where `save` gives its last minute."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from brain.conditions import reader
 from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.opening import CLIP, CLIP_JOB, DREAM
@@ -138,6 +140,15 @@ class LiveDrive:
         if not self.session.snapshot().paused:
             raise SessionError("The dream goes on; pause it to look around.")
         return jpeg(dream.seen_from(pose))
+
+    def surround(self) -> bytes:
+        """SessionError where there is no scene."""
+        dream = self.session.dream
+        if not isinstance(dream, SceneDream):
+            raise SessionError(
+                "This world's pictures have one camera, the car's; a scene is what can be seen all around."
+            )
+        return jpeg(np.concatenate([np.concatenate(list(row), axis=1) for row in dream.surround()]))
 
     # -- what is to be done -------------------------------------------------------------------------------------------
 

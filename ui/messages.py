@@ -1,6 +1,6 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, choose, wrong, keys, pause, step, camera, quality, reset, begin, begin_in, fork, keep_future, drop_futures, save,
+Up (JSON): say, plan, choose, wrong, keys, pause, step, camera, surround, quality, reset, begin, begin_in, fork, keep_future, drop_futures, save,
 save_all, keep, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
@@ -12,7 +12,7 @@ header and a JPEG, with a second one behind it where a picture between two frame
 Speeds in m/s, the yaw rate in rad/s, the distance in m; probabilities from 0 to 255. "Seen": what is so in a scene, or what a latent dream
 reads off its own picture; the rest is what it was told. Lane 0 is the drive, 1 to 4 are its futures side by side.
 Flag 1: a person's keys drove this frame, not the autopilot. Flag 2: an event is in the picture.
-Flag 4: the car touches somebody. Flag 8: it is off the road. Flag 16: a camera sees this that is not on the car; the header tells the index alone.
+Flag 4: the car touches somebody. Flag 8: it is off the road. Flag 16: a camera sees this that is not on the car; flag 32: six cameras round it do, in two rows of three; the header tells the index alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from world.frame import Frame, Readout
 from world.render.camera import FARTHEST, HIGHEST, LOWEST, Pose, Rig
 
 HEADER = struct.Struct("<IfffBBBxffffBBBBI")
-BY_KEYS, EVENT_SEEN, TOUCHING, OFF_ROAD, ELSEWHERE = 1, 2, 4, 8, 16
+BY_KEYS, EVENT_SEEN, TOUCHING, OFF_ROAD, ELSEWHERE, AROUND = 1, 2, 4, 8, 16, 32
 KEYS = frozenset({"up", "down", "left", "right"})
 MAX_SEED = 2**32 - 1
 MOST = 1e6  # of a camera's place, m
@@ -157,6 +157,11 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class Surround:
+    """The drive is to be seen by the cameras round the car, once."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """A new dream in a start scene; None: in the seed's own."""
 
@@ -194,7 +199,9 @@ class Here:
 
 
 Order = Reset | Begin | BeginIn | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
-Message = Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Quality | Invite | Seen | Here | Order
+Message = (
+    Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Surround | Quality | Invite | Seen | Here | Order
+)
 
 
 def parse_message(text: str) -> Message:  # noqa: C901 (a case a message)
@@ -217,6 +224,8 @@ def parse_message(text: str) -> Message:  # noqa: C901 (a case a message)
             return StepOnce()
         case "camera", {"x": x, "y": y, "z": z, "yaw": yaw, "pitch": pitch, **rest} if not rest:
             return Camera(_pose(x, y, z, yaw, pitch))
+        case "surround", {**rest} if not rest:
+            return Surround()
         case "reset", {"seed": int(seed), "scene": str() | None as scene, **rest} if not rest:
             return Reset(_seed(seed), scene)
         case "begin", {"seed": int(seed), "weather": int(weather), "time": int(time), **rest} if not rest:
@@ -317,9 +326,9 @@ def encode_picture(
     return buffer.getvalue()
 
 
-def encode_elsewhere(index: int, jpeg: bytes) -> bytes:
-    """The binary message for frame `index` as a camera sees it that is not on the car."""
-    return HEADER.pack(index, 0, 0, 0, 0, ELSEWHERE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) + jpeg
+def encode_elsewhere(index: int, jpeg: bytes, flag: int = ELSEWHERE) -> bytes:
+    """The binary message for frame `index` as other cameras see it; flag: ELSEWHERE or AROUND."""
+    return HEADER.pack(index, 0, 0, 0, 0, flag, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) + jpeg
 
 
 def camera_fields(rig: Rig | None) -> dict[str, float] | None:

@@ -18,7 +18,7 @@ from world.dynamics.policy import FOLDER
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/page"  # where `ui.routes` serves STATIC; not /static, which is Gradio's own
-STYLES = ("base", "stage", "panel", "futures", "tabs")
+STYLES = ("base", "stage", "panel", "futures", "clips", "tabs")
 
 HEAD = "\n".join(  # all addresses are relative: a reverse proxy may have put the page below a path
     (

@@ -20,6 +20,7 @@ GETS = (
     r"/memory\.json",
     rf"/clips/{NAME}/{FILE}",
     rf"/clips/{NAME}",
+    r"/factory/(?:orders|formats)\.json",
     rf"/factory/[0-9]{{1,6}}/{FILE}",
     rf"/drives/{NAME}/(?:past|streets)\.json",
     rf"/drives/{NAME}/frames/[0-9]{{1,10}}\.jpg",
@@ -36,6 +37,8 @@ GETS = (
 POSTS = (
     rf"/drives/{NAME}",
     rf"/drives/{NAME}/begin",
+    r"/factory/examples/[a-z]{1,16}",
+    rf"/factory/[0-9]{{1,6}}/(?:cancel|export|{FILE}/(?:map|labels))",
     r"/login",
     rf"{API}/(?:queue/join/?|cancel|reset/?)",
     rf"{API}/call(?:/v2)?/{NAME}/?",

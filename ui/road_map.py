@@ -6,7 +6,7 @@ Positions are whole decimetres east and north of the place's middle, a line or a
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,10 @@ from world.scene.objects import DRIVEN, VEHICLES, Kind
 from world.scene.state import Place, SceneState
 
 BEND = 0.12  # rad that a line turns between two points which are kept
+NEAR = 120.0  # m from the way of a whole drive within which there are streets and road users
 LIVING = (Kind.PERSON, Kind.CHILD, Kind.DOG, Kind.DEER)
+
+EVERYWHERE = np.full(2, np.inf)
 
 Flat = tuple[int, ...]
 
@@ -47,6 +50,19 @@ class Around:
     other: Flat = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A whole drive on the map. lanes: centre lines near its way; car, vehicles, people: of each frame, as of an `Around`; actor: x and y of
+    whoever plays the event's role then, empty where nobody does.
+    """
+
+    lanes: tuple[Flat, ...]
+    car: tuple[Flat, ...]
+    vehicles: tuple[Flat, ...]
+    people: tuple[Flat, ...]
+    actor: tuple[Flat, ...]
+
+
 def version_of(place: Place) -> int:
     """A checksum of the place's name, how many lanes its map has, and how far it reaches."""
     return zlib.crc32(f"{place.name} {len(place.map.lanes)} {place.map.bounds}".encode())
@@ -72,6 +88,34 @@ def around(state: SceneState, index: int, row: int = 0) -> Around:
     )
 
 
+def course(states: Sequence[SceneState], row: int = 0) -> Course:
+    """Of the drive whose frames these are."""
+    egos = np.array([state.ego[row] for state in states])
+    low = np.array([egos["x"].min(), egos["y"].min()]) - NEAR
+    high = np.array([egos["x"].max(), egos["y"].max()]) + NEAR
+    places = {id(state.places[row]): state.places[row] for state in states}  # a dreamt place grows
+    lanes = dict.fromkeys(line for place in places.values() for line in _lines(place.map, low, high))
+    agents = [state.agents[row] for state in states]
+    near = [one[_inside(one["x"], one["y"], low, high)] for one in agents]
+    return Course(
+        tuple(lanes),
+        tuple(_posed(ego) for ego in egos),
+        tuple(_of_kind(one, VEHICLES) for one in near),
+        tuple(_of_kind(one, LIVING) for one in near),
+        tuple(_actor(one, int(state.event[row]["actor"])) for one, state in zip(agents, states, strict=True)),
+    )
+
+
+def _actor(agents: np.ndarray, number: int) -> Flat:
+    found = agents[(agents["id"] == number) & (agents["kind"] != int(Kind.NONE))]
+    return _flat(found["x"], found["y"])[:2] if number >= 0 else ()
+
+
+def _inside(x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether points lie in a rectangle, bool."""
+    return np.asarray((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
+
+
 def _posed(car: np.void) -> Flat:
     return (*_flat(car["x"], car["y"]), round(100 * float(car["heading"])))
 
@@ -81,10 +125,12 @@ def _of_kind(agents: np.ndarray, kinds: Iterable[Kind]) -> Flat:
     return _flat(chosen["x"], chosen["y"])
 
 
-def _lines(place: HDMap) -> Iterable[Flat]:
-    """Every lane's points, but for those between which it runs straight."""
+def _lines(place: HDMap, low: np.ndarray = -EVERYWHERE, high: np.ndarray = EVERYWHERE) -> Iterable[Flat]:
+    """The points of every lane that comes into a rectangle, but for those between which it runs straight."""
     for lane in place.lanes:
         points = place.points[lane["first"] : lane["first"] + lane["count"]]
+        if not _inside(points["x"], points["y"], low, high).any():
+            continue
         turned = np.abs(np.diff(np.unwrap(points["heading"]), prepend=points["heading"][0])).cumsum()
         bends = np.flatnonzero(np.diff(turned // BEND))
         kept = np.unique([0, *bends, *(bends + 1), len(points) - 1])

@@ -10,7 +10,6 @@ import logging
 import re
 import tempfile
 import threading
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from bridge.factory.pool import Processes, Stopped, Workers
 from bridge.factory.run import RunProgress, make
 from bridge.factory.scenario import Scenario
 from bridge.factory.store import CLIPS, REJECTED
+from ui.clip_exports import packed
 
 log = logging.getLogger(__name__)
 
@@ -127,10 +127,7 @@ class Shop:
         if out is None:
             return None
         with tempfile.NamedTemporaryFile(prefix="lucidrive-", suffix=".zip", delete=False) as target:
-            with zipfile.ZipFile(target, "w") as pack:  # videos are packed already
-                for path in sorted(out.rglob("*")):
-                    if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
-                        pack.write(path, f"{out.name}/{path.relative_to(out)}")
+            packed(out.rglob("*"), out.parent, Path(target.name))
             return Path(target.name)
 
     def close(self) -> None:

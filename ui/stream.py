@@ -13,7 +13,9 @@ import logging
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, get_args
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -24,7 +26,6 @@ from ui.road_map import Around
 from ui.visits import Visit, Visits
 from world.controls import DT
 from world.errors import LucidriveError
-from world.render.camera import Pose
 
 log = logging.getLogger(__name__)
 
@@ -120,9 +121,9 @@ class Stream:
         self.measured_at, self.overrun = 0.0, False
         self.around: Around | None = None  # on the map, as sent last
         self.around_at = 0.0
-        self.pose: Pose | None = None  # of a camera that is not on the car, whose picture is wished for
-        self.posed = asyncio.Event()
-        self.elsewhere: bytes | None = None  # that picture, to be sent
+        self.wished: dict[int, Callable[[], bytes]] = {}  # by flag: pictures of other cameras that are to be drawn
+        self.wishes = asyncio.Event()
+        self.elsewhere: dict[int, bytes] = {}  # those pictures, to be sent
 
     # -- up -----------------------------------------------------------------------------------------------------------
 
@@ -156,8 +157,10 @@ class Stream:
             self.keys_until = time.monotonic() + KEYS_SECONDS if message.held else None
             return
         if isinstance(message, messages.Camera):  # nor these: of any number the newest alone is drawn
-            self.pose = message.pose
-            self.posed.set()
+            self.wish(messages.ELSEWHERE, partial(self.drive.seen_from, message.pose))
+            return
+        if isinstance(message, messages.Surround):
+            self.wish(messages.AROUND, self.drive.surround)
             return
         if not self.allowed():
             if time.monotonic() - self.warned > 2.0:
@@ -195,15 +198,20 @@ class Stream:
         self.news.append(messages.encode_json("worked", order=name))
         self.visit.wake.set()
 
+    def wish(self, flag: int, draw: Callable[[], bytes]) -> None:
+        self.wished[flag] = draw
+        self.wishes.set()
+
     async def look(self) -> None:
-        """Draws what a camera sees that is not on the car, always for the newest pose, and half of the time at most: others' drives need the machine as well."""
+        """Draws what other cameras see, of each kind the newest wish, and half of the time at most: others' drives need the machine as well."""
         while True:
-            await self.posed.wait()
-            self.posed.clear()
-            began, pose = time.monotonic(), self.pose
-            assert pose is not None
+            await self.wishes.wait()
+            began, flag = time.monotonic(), min(self.wished)
+            draw = self.wished.pop(flag)
+            if not self.wished:
+                self.wishes.clear()
             try:
-                picture = await asyncio.to_thread(self.drive.seen_from, pose)
+                picture = await asyncio.to_thread(draw)
             except LucidriveError as error:
                 if self.allowed():
                     self.tell(Note(str(error), "error"))
@@ -212,9 +220,9 @@ class Stream:
                 self.tell(FAULT)
             else:
                 frame = self.drive.view().frame
-                self.elsewhere = messages.encode_elsewhere(frame.index if frame is not None else 0, picture)
+                self.elsewhere[flag] = messages.encode_elsewhere(frame.index if frame is not None else 0, picture, flag)
                 self.visit.wake.set()
-            await asyncio.sleep(min(time.monotonic() - began, DT))
+            await asyncio.sleep(min(time.monotonic() - began, DT if flag == messages.ELSEWHERE else 1.0))
 
     def allowed(self) -> bool:
         """A token bucket over everything but keys and receipts."""
@@ -265,9 +273,8 @@ class Stream:
             for number, one in enumerate((view, *futures)):
                 if (picture := self.lanes[number].next(one, number)) is not None:
                     await self.socket.send_bytes(picture)
-            if self.elsewhere is not None:
-                picture, self.elsewhere = self.elsewhere, None
-                await self.socket.send_bytes(picture)
+            while self.elsewhere:
+                await self.socket.send_bytes(self.elsewhere.popitem()[1])
             await self.send_around()
             await self.send_measures()
             with contextlib.suppress(TimeoutError):

@@ -224,6 +224,10 @@ class SceneDream:
         """The scene as it stands as a camera sees it that is not on our car, in the dial's size; nothing of the drive changes. DataError as of the world's."""
         return self.model.seen_from(self.state_now, SIZES[self.steps], pose)
 
+    def surround(self) -> np.ndarray:
+        """The scene as it stands as six cameras round our car see it, uint8 [2, 3, H, W, 3], of the dial's first size; nothing of the drive changes."""
+        return self.model.surround(self.state_now, SIZES[1])
+
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""
         other = SceneDream(self.model, self.seed, self.steps, self.smooth)

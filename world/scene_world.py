@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,7 @@ from world.dynamics.traffic import load_traffic
 from world.errors import DataError
 from world.inputs import DRIVING, Inputs
 from world.kinematics import Motion
+from world.labels.cameras import PRESETS
 from world.places import find_place
 from world.render.camera import FARTHEST, Pose, Rig
 from world.render.painter import SHIPPED, load_painter
@@ -40,6 +42,7 @@ MOST_TILES, BREATH = 400, 0.001  # made before such a picture is drawn; s betwee
 VERSION = 3  # of the step and of the state's records: raise it when a saved drive would go on differently
 # Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
 SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
+AROUND_US = ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT"), ("CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT")
 
 NOTHING = np.zeros((0, 0, 3), np.uint8)  # the picture of size 0
 
@@ -159,13 +162,31 @@ class SceneWorld:
         ego = state.ego[0]
         if math.hypot(pose.x - ego["x"], pose.y - ego["y"]) > FARTHEST:
             raise DataError(f"A camera stands within {FARTHEST:g} m of our car; move it nearer.")
+        self._prepare(state, pose)
+        with self._drawing:
+            return self.renderer.look(state, replace(self.rig, height=size[0], width=size[1]), pose).picture
+
+    def surround(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
+        """One drive as the six cameras of `world.labels.cameras`' surround see it, uint8 [2, 3, H, W, 3]: ahead from left to right, and behind. A drive's
+        picture waits for one of them at most."""
+        ego, cameras = state.ego[0], PRESETS["surround"].cameras
+        pictures = []
+        for name in chain.from_iterable(AROUND_US):
+            rig = replace(cameras[name], height=size[0], width=size[1])  # type: ignore[arg-type]
+            heading = float(ego["heading"]) + math.radians(rig.yaw)
+            turned = math.atan2(math.sin(heading), math.cos(heading))
+            self._prepare(state, Pose(float(ego["x"]), float(ego["y"]), rig.up, turned, math.radians(rig.pitch)))
+            with self._drawing:
+                pictures.append(self.renderer.draw(state, rig))
+        return np.stack(pictures).reshape(2, 3, *size, 3)
+
+    def _prepare(self, state: SceneState, pose: Pose) -> None:
+        """Makes what stands before a camera, a little at a time."""
         for _ in range(MOST_TILES):
             with self._drawing:
                 if self.renderer.ready(state, pose):
-                    break
+                    return
             time.sleep(BREATH)
-        with self._drawing:
-            return self.renderer.look(state, replace(self.rig, height=size[0], width=size[1]), pose).picture
 
 
 @lru_cache(maxsize=64)

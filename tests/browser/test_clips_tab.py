@@ -1,13 +1,71 @@
-"""The Clips tab in a browser: an order is placed, its turn comes, and what is wrong with it is said."""
+"""The Clips tab in a browser: an order is placed, its turn comes, what is wrong with it is said; films move with their maps and bear labels."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import keep, open_page
+from tests.conftest import serving
+from tests.fake_page import FakeDreamer
 
 pytestmark = pytest.mark.browser
+PATIENCE = 300_000  # ms, for clips to be made
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[str]:
+    """A page of its own, on which nothing is ordered."""
+    with serving(FakeDreamer(tmp_path)) as url:
+        yield url
+
+
+def test_an_empty_tab_makes_an_example_whose_films_have_maps_labels_and_filters(browser: Browser, empty: str) -> None:
+    with open_page(browser, empty) as tab:
+        tab.get_by_role("tab", name="Clips").click()
+        expect(tab.locator("#lr-welcome")).to_contain_text("A person steps out", timeout=30_000)
+        expect(tab.locator("#lr-orders")).to_contain_text("Nothing is ordered yet.")
+        keep(tab, "clips-empty")
+        tab.click("[data-example=cutting]")
+        expect(tab.locator("#lr-orders .state")).to_have_text("making", timeout=30_000)
+        expect(tab.locator("#lr-welcome")).to_be_hidden()
+        expect(tab.locator("#lr-orders .state")).to_have_text("done", timeout=PATIENCE)
+        clips = tab.locator(".lr-clip")
+        expect(clips).to_have_count(
+            tab.evaluate("fetch('factory/1/order.json').then((a) => a.json()).then((o) => o.clips.length)")
+        )
+        clip = tab.locator(".lr-clip[data-outcome=accepted]").first
+        clip.scroll_into_view_if_needed()
+        expect(clip.locator(".course")).to_have_attribute("data-ready", "", timeout=PATIENCE)
+
+        clip.get_by_label("Moment of the drive").fill("1.2")
+        expect(clip).to_have_attribute("data-frame", "12")
+        clip.get_by_label("Play", exact=True).click()
+        expect(clip).not_to_have_attribute("data-frame", "12")
+        clip.get_by_label("Play", exact=True).click()
+        clip.get_by_role("button", name="Boxes").click()
+        expect(clip.locator(".making")).to_contain_text("abels", timeout=10_000)  # it is said that they are being made
+        expect(clip.locator(".making")).to_have_text("", timeout=PATIENCE)
+        clip.get_by_label("Moment of the drive").fill("4.5")
+        expect(clip).to_have_attribute("data-frame", "45")
+        for layer, told in (("Instances", "Everybody has a colour"), ("Classes", "sidewalk"), ("Depth", "200 m")):
+            clip.get_by_role("button", name=layer).click()
+            expect(clip.locator(".legend-of")).to_contain_text(told)
+            expect(clip.locator("video")).to_have_js_property("readyState", 4)
+            expect(clip).to_have_attribute("data-frame", "45")  # the same moment
+            keep(tab, f"clips-{layer.lower()}")
+        clip.get_by_role("button", name="Depth").click()
+        assert ".depth." not in clip.locator("video").evaluate("(video) => video.src")
+
+        tab.locator("[data-filter=outcome]").select_option("accepted")
+        expect(tab.locator(".count")).to_contain_text(f"of {clips.count()} clips")
+        assert tab.locator(".lr-clip[data-outcome=rejected]:visible").count() == 0
+        tab.get_by_label("Format", exact=True).select_option("kitti")
+        expect(tab.locator("#lr-export")).to_be_disabled()
+        expect(tab.locator(".datasets .why")).to_contain_text("choose a level pair")
 
 
 def test_an_order_is_placed_and_answered(browser: Browser, page: str) -> None:

@@ -85,6 +85,7 @@ def test_looking_around_changes_nothing(model: SceneWorld) -> None:
         assert seen.shape == (*SIZES[1], 3)
     with pytest.raises(DataError, match="within 600 m of our car"):
         looked.seen_from(Pose(float(ego["x"]) + 601.0, float(ego["y"]), 30.0, 1.0, -0.7))
+    assert looked.surround().shape == (2, 3, *SIZES[1], 3)
     assert looked.state_now.hash() == before
     control = Control(accel=0.5)
     assert np.array_equal(looked.step(control).image, other.step(control).image)

@@ -2,6 +2,7 @@
 
 import { Begin } from "./begin.js";
 import { Camera } from "./camera.js";
+import "./clips.js";
 import { Futures } from "./futures.js";
 import "./gradio.js";
 import { onLanguage, refresh, relabel, t } from "./i18n.js";
@@ -15,6 +16,7 @@ import { Picture } from "./picture.js";
 import { Note, showPlan } from "./plan.js";
 import { Score } from "./score.js";
 import { DreamSocket } from "./socket.js";
+import { Surround } from "./surround.js";
 import { tablets } from "./tablets.js";
 import { Talk } from "./talk.js";
 
@@ -62,6 +64,7 @@ function mount(root) {
     picture.aside = on;
     if (!on) picture.now();
   });
+  const surround = new Surround(root, (message) => socket.send(message));
   const offer = () => camera.offer(!!state?.paused && !futures.open && score.index === null);
   const talk = new Talk(root, (text) => {
     const { ready } = socket;
@@ -92,7 +95,8 @@ function mount(root) {
       find("invite").hidden = !message.scene_world;
       if (!message.scene_world) latent();
       find("upload").hidden = !message.pictures;
-      find("map").hidden = find("where-form").hidden = !message.scene_world;
+      find("map").hidden = find("around").hidden = find("where-form").hidden = !message.scene_world;
+      surround.hello();
       if (!message.driving) find("text").placeholder = t("This world obeys the keys: W A S D or the arrows");
     },
     state(message) {
@@ -141,6 +145,7 @@ function mount(root) {
     if (one.lane) return futures.show(one);
     score.grow(one.index);
     camera.again(); // a single frame on, it stands as another
+    surround.moved();
     return picture.show(one);
   }
 
@@ -150,6 +155,7 @@ function mount(root) {
       camera.came();
       picture.elsewhere(one);
     },
+    around: (one) => surround.show(one),
     message: (message) => handlers[message.type]?.(message),
     open: () => root.dataset.state === "connecting" && (find("veil").textContent = t("Falling asleep …")),
     lost: (sentence) => picture.veil(sentence),
@@ -167,6 +173,7 @@ function mount(root) {
     again: () => begin.again(),
     invite: () => send({ type: "invite" }),
     map: () => map.toggle(),
+    around: () => surround.toggle(),
     branch: fork,
     fork,
   };
@@ -176,7 +183,7 @@ function mount(root) {
     if (names.length) picture.pressed();
     socket.send({ type: "keys", keys: names, lane: futures.lane });
   });
-  const SHORTCUTS = { p: "pause", ".": "step", r: "again", b: "branch", m: "map" };
+  const SHORTCUTS = { p: "pause", ".": "step", r: "again", b: "branch", m: "map", v: "around" };
   const shortcuts = (event) => {
     if (!root.offsetParent) return; // another tab of the page is open
     if (typing(event.target)) {
@@ -204,7 +211,7 @@ function mount(root) {
 
   return () => {
     window.removeEventListener("keydown", shortcuts);
-    for (const part of [keys, score, futures, begin, keep, map, camera]) part.close();
+    for (const part of [keys, score, futures, begin, keep, map, camera, surround]) part.close();
     abandon();
     socket.detach();
   };

@@ -48,6 +48,7 @@ export function decodePicture(buffer) {
     touching: (view.getUint8(17) & 4) !== 0,
     offRoad: (view.getUint8(17) & 8) !== 0,
     elsewhere: (view.getUint8(17) & 16) !== 0, // seen by a camera that is not on the car
+    around: (view.getUint8(17) & 32) !== 0, // seen by six cameras round it
     lane: view.getUint8(18),
     seenSpeed: view.getFloat32(20, true), // m/s
     seenJunction: view.getFloat32(24, true), // m
@@ -63,7 +64,7 @@ export function decodePicture(buffer) {
 }
 
 export class DreamSocket {
-  /** `on`, given later by `attach`, is an object of handlers: picture(picture), elsewhere(picture), message(json), open(), lost(sentence). */
+  /** `on`, given later by `attach`, is an object of handlers: picture(picture), elsewhere(picture), around(picture), message(json), open(), lost(sentence). */
   constructor() {
     this.on = null;
     this.missed = []; // messages from before there was a page to show them
@@ -104,6 +105,7 @@ export class DreamSocket {
     if (data instanceof ArrayBuffer) {
       const picture = decodePicture(data);
       if (picture.elsewhere) return this.on?.elsewhere(picture);
+      if (picture.around) return this.on?.around(picture);
       this.send({ type: "seen", index: picture.index, lane: picture.lane });
       this.on?.picture(picture);
       return;

@@ -25,6 +25,11 @@ class Kept:
     video: Path
     fields: Fields
 
+    @classmethod
+    def read(cls, beside: Path) -> Kept:
+        """By its sidecar."""
+        return cls(beside.with_suffix(".mp4"), json.loads(beside.read_bytes()))
+
     @property
     def stem(self) -> str:
         return self.video.stem
@@ -68,9 +73,12 @@ class Kept:
 
 def kept(out: Path, accepted: bool = True) -> Iterator[Kept]:
     """The run's clips in the order of their names; or those that were rejected."""
-    for path in sorted((out / (CLIPS if accepted else REJECTED)).glob("*.json")):
-        if not path.name.endswith(SET):
-            yield Kept(path.with_suffix(".mp4"), json.loads(path.read_bytes()))
+    yield from map(Kept.read, kept_at(out / (CLIPS if accepted else REJECTED)))
+
+
+def kept_at(folder: Path) -> list[Path]:
+    """The sidecars in one of a run's folders, in the order of their names."""
+    return sorted(path for path in folder.glob("*.json") if not path.name.endswith(SET))
 
 
 def sets(out: Path) -> Iterator[Fields]:

@@ -1,0 +1,119 @@
+"""An order's clips as a labelled dataset of a format that one chooses, packed for a download."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.disk import refusing
+from bridge.errors import DataError
+from bridge.factory.export.labelled import EXTRA, export, wanted
+from bridge.factory.pool import memory_of
+from bridge.factory.store import open_request
+from ui.clip_views import FOLDER
+from ui.tasks import Tell
+from world.labels.cameras import PRESETS
+from world.labels.formats.formats import FORMATS
+from world.labels.formats.writer import Writer
+from world.packages import MissingPackageError, need
+
+TITLES = {
+    "coco": "COCO: boxes and masks",
+    "kitti": "KITTI: 3D boxes, depth",
+    "nuscenes": "nuScenes: tables, maps",
+    "mcap": "MCAP, for Foxglove",
+    "rerun": "Rerun recordings",
+    "webdataset": "WebDataset: tar files",
+    "lerobot": "LeRobotDataset v3",
+    "opendrive": "OpenDRIVE: the roads",
+    "openscenario": "OpenSCENARIO: who went where",
+}
+RIGS = {"front": "one camera ahead", "surround": "six cameras around", "stereo": "a level pair"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A format that can be asked for. missing: why it cannot be had here, or ""; rigs: of each camera rig why it does not go with it, or ""."""
+
+    name: str
+    title: str
+    missing: str
+    rigs: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A `ui.tasks.Task`. folder: of the run; format: of FORMATS; rig: of RIGS."""
+
+    folder: Path
+    format: str
+    rig: str
+
+    @property
+    def file(self) -> Path:
+        return self.folder / FOLDER / f"{self.format}-{self.rig}.zip"
+
+    @property
+    def ready(self) -> bool:
+        return self.file.is_file()
+
+    @property
+    def memory(self) -> int:
+        return memory_of(open_request(self.folder, None, True))[0]
+
+    def make(self, tell: Tell) -> None:
+        """Writes the zip. LucidriveError where the export refuses."""
+        tell("driving the clips again")
+        (self.folder / FOLDER).mkdir(exist_ok=True)
+        room = Path(tempfile.mkdtemp(prefix=".export-", dir=self.folder / FOLDER))
+        try:
+            out = room / f"{self.format}-{self.rig}"
+            order = wanted(self.folder, [self.format], PRESETS[self.rig], out)
+            export(order, note=lambda share, text: tell(f"{share:.0%}, {text}"))
+            tell("packing")
+            with refusing(self.file):
+                packed(out.rglob("*"), room, room / "packed.zip")
+                (room / "packed.zip").replace(self.file)
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+
+
+def packed(paths: Iterable[Path], base: Path, out: Path) -> None:
+    """A zip of files by their names below `base`; what is a link, or hidden, is left out."""
+    with zipfile.ZipFile(out, "w") as pack:  # videos and pictures are packed already
+        for path in sorted(paths):
+            name = path.relative_to(base)
+            if path.is_file() and not path.is_symlink() and not any(part.startswith(".") for part in name.parts):
+                pack.write(path, name)
+
+
+def choices() -> tuple[Choice, ...]:
+    """Every format, and what speaks against it."""
+    return tuple(Choice(name, TITLES[name], _missing(kind), _rigs(kind)) for name, kind in FORMATS.items())
+
+
+def _missing(kind: type[Writer]) -> str:
+    try:
+        if kind.package:
+            need(kind.package, EXTRA, kind.wants)
+    except MissingPackageError as error:
+        return str(error)
+    return ""
+
+
+def _rigs(kind: type[Writer]) -> dict[str, str]:
+    fit = [rig for rig in RIGS if _fits(kind, rig)]
+    others = f"This format takes other cameras: choose {' or '.join(RIGS[rig] for rig in fit)}."
+    return {rig: "" if rig in fit else others for rig in RIGS}
+
+
+def _fits(kind: type[Writer], rig: str) -> bool:
+    try:
+        kind.check(PRESETS[rig])
+    except DataError:
+        return False
+    return True

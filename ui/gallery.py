@@ -1,0 +1,168 @@
+"""What the Clips tab shows and gives of an order: its clips in figures, their maps and labels, and datasets made of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bridge.budget.ledger import Ledger
+from bridge.budget.opening import ram
+from bridge.errors import SessionError
+from bridge.factory.export.clips import Kept, kept_at
+from bridge.factory.orders import Wish
+from bridge.factory.scenario import NONE
+from bridge.factory.store import CLIPS, REJECTED
+from ui.clip_exports import RIGS, Choice, Export, choices
+from ui.clip_views import FOLDER, View, What
+from ui.shop import Shop, Ticket
+from ui.tasks import Standing, Tasks
+from ui.words import NAMES, line_words, time_words, weather_words
+from world.controls import FPS
+
+SHOWN = 120  # clips of an order, accepted ones first
+STEM = r"[0-9a-f]{16}-[0-9]{1,2}(?:\.[0-9]-[a-z0-9-]{1,40})?"
+NAME = re.compile(
+    rf"{STEM}\.(?:map\.json|boxes\.json|(?:instance|semantic|depth)\.mp4)|[a-z]{{3,16}}-[a-z]{{3,10}}\.zip"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An order at a click, which `ui/static/welcome.html` tells of. Plan lines need no language model."""
+
+    name: str
+    line: str
+    number: int = 3
+    seconds: float = 5.0
+
+    @property
+    def wish(self) -> Wish:
+        return Wish(self.line, number=self.number, seconds=self.seconds, retries=1, vary=True)
+
+
+EXAMPLES = (Example("crossing", "rain(2);night;ped_cross(right)"), Example("cutting", "snow(2);dusk;cut_in(left)"))
+
+
+class Gallery:
+    """Any method may be called from any thread."""
+
+    def __init__(self, shop: Shop, ledger: Ledger | None = None) -> None:
+        self.shop = shop
+        ledger = ledger or ram()
+        self.views = Tasks("labels of clips", ledger, newest_first=True)
+        self.exports = Tasks("a dataset of clips", ledger)
+        self._asked: dict[int, list[Export]] = {}  # of each order, as they were asked for
+        self._cards: dict[Path, dict[str, Any]] = {}
+        self.choices: tuple[Choice, ...] = choices()
+
+    def orders(self) -> list[dict[str, Any]]:
+        """The newest first. version: another one whenever `order` would say something else."""
+        return [self._told(ticket) for ticket in self.shop.tickets()]
+
+    def order(self, number: int) -> dict[str, Any] | None:
+        """All that is shown of one: its clips, the accepted ones first, and its datasets. None where there is none."""
+        ticket = next((one for one in self.shop.tickets() if one.number == number), None)
+        if ticket is None:
+            return None
+        cards = [self._card(ticket, path) for path in self._paths(ticket)[:SHOWN]]
+        exports = [
+            {"format": one.format, "rig": one.rig, "file": one.file.name, **asdict(self._standing(one))}
+            for one in self._asked.get(number, [])
+        ]
+        return self._told(ticket) | {"clips": cards, "exports": exports}
+
+    def look(self, number: int, stem: str, what: What) -> Standing:
+        """Has a clip's map or labels made, if they are not. SessionError for a clip that is not there."""
+        out = self._out(number)
+        if not any((out / folder / f"{stem}.json").is_file() for folder in (CLIPS, REJECTED)):
+            raise SessionError("There is no such clip any more; choose another one.")
+        return self.views.ask(View(out, stem, what))
+
+    def export(self, number: int, form: str, rig: str) -> Standing:
+        """Has the accepted clips of an order made into a dataset. SessionError where that cannot be, with what is missing."""
+        out = self._out(number)
+        choice = next((one for one in self.choices if one.name == form), None)
+        if choice is None or rig not in RIGS:
+            raise SessionError(f"There is no dataset '{form[:20]}' with cameras '{rig[:20]}'; choose one of the list.")
+        if refusal := choice.missing or choice.rigs[rig]:
+            raise SessionError(refusal)
+        export, asked = Export(out, form, rig), self._asked.setdefault(number, [])
+        if export not in asked:
+            asked.append(export)
+        return self.exports.ask(export)
+
+    def example(self, name: str) -> Ticket:
+        """Orders one of EXAMPLES. SessionError where there is none, or too many orders wait."""
+        example = next((one for one in EXAMPLES if one.name == name), None)
+        if example is None:
+            raise SessionError("There is no such example; choose one that is shown.")
+        return self.shop.order(example.wish, example.line)
+
+    def cancel(self, number: int) -> dict[str, Any]:
+        """Calls an order off. SessionError for one that is over, or none."""
+        self.shop.cancel(number)
+        return {}
+
+    def file(self, number: int, name: str) -> Path | None:
+        """Of a clip's map or labels, or a dataset; None for anything else, whatever its name says."""
+        ticket = next((one for one in self.shop.tickets() if one.number == number), None)
+        if ticket is None or ticket.out is None or NAME.fullmatch(name) is None:
+            return None
+        path = ticket.out / FOLDER / name
+        return path if path.is_file() and not path.is_symlink() else None
+
+    def close(self) -> None:
+        self.views.close()
+        self.exports.close()
+
+    def _told(self, ticket: Ticket) -> dict[str, Any]:
+        version = f"{len(self._paths(ticket))} {self.views.changes} {self.exports.changes}"
+        fields = {"number": ticket.number, "what": ticket.what, "state": ticket.state, "told": ticket.told}
+        return fields | {"open": ticket.open, "version": version}
+
+    def _paths(self, ticket: Ticket) -> list[Path]:
+        """Sidecars."""
+        if ticket.out is None:
+            return []
+        return [path for folder in (CLIPS, REJECTED) for path in kept_at(ticket.out / folder)]
+
+    def _card(self, ticket: Ticket, path: Path) -> dict[str, Any]:
+        if path not in self._cards:  # a sidecar never changes
+            self._cards[path] = card(Kept.read(path))
+        assert ticket.out is not None
+        views = {what: self.views.standing(View(ticket.out, path.stem, what)) for what in ("map", "labels")}
+        return self._cards[path] | {what: asdict(one) if one else None for what, one in views.items()}
+
+    def _standing(self, export: Export) -> Standing:
+        return self.exports.standing(export) or Standing("waiting")
+
+    def _out(self, number: int) -> Path:
+        ticket = next((one for one in self.shop.tickets() if one.number == number), None)
+        if ticket is None or ticket.out is None:
+            raise SessionError("That order has made nothing yet; wait for its first clip.")
+        return ticket.out
+
+
+def card(clip: Kept) -> dict[str, Any]:
+    """What a figure says of a clip. event: the one asked for; weather, time: those that are there at its end; at: s at which what was asked for is there."""
+    fields = clip.fields
+    event, there = fields["asked"]["event"], fields["per_frame"][-1]["readout"]
+    seen = [(one["asked"], one["at"]) for one in fields["check"]["findings"] if one["at"] is not None]
+    branch = fields["job"]["branch"]
+    return {
+        "stem": clip.stem,
+        "accepted": fields["check"]["accepted"],
+        "film": clip.video.is_file(),
+        "title": line_words(clip.line) + (f", then {line_words(branch)}" if branch else ""),
+        "line": clip.line,
+        "branch": branch,
+        "seed": fields["seed"],
+        "reasons": fields["check"]["reasons"],
+        "event": NAMES[event] if event != NONE else "no event",
+        "weather": weather_words(there["weather"]),
+        "time": time_words(there["time"]),
+        "seen": [{"what": what, "at": round(at, 1)} for what, at in seen],
+        "seconds": round(fields["frames"] / FPS, 1),
+    }
