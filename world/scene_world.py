@@ -172,7 +172,9 @@ class SceneWorld:
         ego, cameras = state.ego[0], PRESETS["surround"].cameras
         pictures = []
         for name in chain.from_iterable(AROUND_US):
-            rig = replace(cameras[name], height=size[0], width=size[1])  # type: ignore[arg-type]
+            camera = cameras[name]
+            assert isinstance(camera, Rig)
+            rig = replace(camera, height=size[0], width=size[1])
             heading = float(ego["heading"]) + math.radians(rig.yaw)
             turned = math.atan2(math.sin(heading), math.cos(heading))
             self._prepare(state, Pose(float(ego["x"]), float(ego["y"]), rig.up, turned, math.radians(rig.pitch)))
