@@ -53,7 +53,7 @@ def truth_of(
     """Of a shot of the state; its flow is since `before`, which is what the shot was given."""
     there = tracks_of(state, row)
     depth, classes, instance, moved = layers(shot, state, there, row, before)
-    shown = [track for track in there if track.number + 1 in np.unique(instance)]
+    shown = seen_of(there, instance)
     wholes = renderer.alone([mesh_of(track, state, row) for track in shown], shot.view)
     boxes = []
     for track, pixels in zip(shown, wholes, strict=True):
@@ -64,6 +64,12 @@ def truth_of(
     eye = shot.view.eye[:2]
     boxes.sort(key=lambda box: math.dist(box.track.centre[:2], eye))
     return Truth(depth, classes, instance, shot.gbuffer.motion, moved, tuple(boxes))
+
+
+def seen_of(tracks: Sequence[Track], instance: np.ndarray) -> list[Track]:
+    """Those of which there is a pixel in a picture of instances [H, W]."""
+    there = set(np.unique(instance).tolist())
+    return [track for track in tracks if track.number + 1 in there]
 
 
 def layers(
@@ -126,9 +132,9 @@ def _scene_flow(points: np.ndarray, instance: np.ndarray, now: np.ndarray, befor
     if before is None:
         return out
     earlier = {int(one["id"]): one for one in before[before["kind"] != int(Kind.NONE)]}
-    for one in now[now["kind"] != int(Kind.NONE)]:
+    for one in now[(now["kind"] != int(Kind.NONE)) & np.isin(now["id"], np.unique(instance) - 1)]:
         mine, was = instance == int(one["id"]) + 1, earlier.get(int(one["id"]))
-        if was is None or not mine.any():
+        if was is None:
             continue
         turn = float(was["heading"] - one["heading"])
         offset = points[mine][:, :2] - (one["x"], one["y"])
