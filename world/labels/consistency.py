@@ -24,7 +24,10 @@ CLOSE, FAR = 30.0, 40.0  # m of road pixels, and of pixels whose flow is told
 EVERY = 37  # of the road's pixels one is looked up on the map
 FLAT = 0.3  # m by which the road lies above or below 0
 APART = 0.5  # pixels by which flow may miss where a point was
-PUSHED = 1.5  # m/s by which somebody may be faster than it was or is
+STEPS, PUSHED = (
+    2,
+    1.5,
+)  # who takes up a part is moved twice in that step; m/s by which somebody may be faster than it was or is
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +129,10 @@ def boxes(truth: Truth, sight: View) -> Tally:
 
 
 def depth(truth: Truth, sight: View) -> Tally:
-    """Pixels of road users whose points lie outside their boxes; a pixel on an outline, whose depth is a mean, is not asked."""
+    """Pixels of road users whose points lie outside their boxes."""
     points, out = points_of(sight, truth.depth), Tally()
     for box in truth.boxes:
-        mine = points[_inner(truth.instance == box.track.number + 1)] - box.track.centre
+        mine = points[truth.instance == box.track.number + 1] - box.track.centre
         out += Tally.of(_within(box.track, mine))
     return out
 
@@ -140,16 +143,6 @@ def _within(track: Track, points: np.ndarray) -> np.ndarray:
     along, aside = points[:, 0] * cos + points[:, 1] * sin, points[:, 1] * cos - points[:, 0] * sin
     half = np.array(track.size) / 2 + BESIDE
     return np.asarray((abs(along) < half[0]) & (abs(aside) < half[1]) & (abs(points[:, 2]) < half[2]))
-
-
-def _inner(mask: np.ndarray) -> np.ndarray:
-    """Without its outline and the picture's edge."""
-    out = mask.copy()
-    for axis in (0, 1):
-        for by in (-1, 1):
-            out &= np.roll(mask, by, axis)
-    out[[0, -1]] = out[:, [0, -1]] = False
-    return out
 
 
 def ground(truth: Truth, sight: View, drivable: Sequence[np.ndarray]) -> Tally:
@@ -196,7 +189,7 @@ def _shown(record: Record) -> set[int]:
 def _goes_on(was: Track, now: Track, seconds: float) -> bool:
     speed = max(math.hypot(*was.velocity), math.hypot(*now.velocity))
     moved = math.dist(was.centre[:2], now.centre[:2])
-    return was.kind is now.kind and was.size == now.size and moved <= (speed + PUSHED) * seconds
+    return was.kind is now.kind and was.size == now.size and moved <= (STEPS * speed + PUSHED) * seconds
 
 
 def carried(before: Seen, now: Seen) -> Carried:

@@ -77,7 +77,7 @@ def layers(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """depth, semantic, instance and scene_flow of a `Truth`."""
     g, place, agents = shot.gbuffer, state.places[row], state.agents[row]
-    depth = np.where(g.inverse_depth > 0, 1.0 / np.maximum(g.inverse_depth, 1e-9), np.inf).astype(np.float32)
+    depth = np.where(g.sharp > 0, 1.0 / np.maximum(g.sharp, 1e-9), np.inf).astype(np.float32)
     instance = np.zeros(g.instance.shape, np.int32)
     moving = g.instance < 0
     standing = np.isin(g.instance, [PROP_BASE + track.number - PARKED for track in tracks if track.prop >= 0])

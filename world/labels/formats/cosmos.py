@@ -32,11 +32,9 @@ from world.labels.formats.cosmos_map import LAYERS, Shape, labels, layers
 from world.labels.formats.webdataset import npy
 from world.labels.formats.writer import Drive, Writer, dumps
 from world.labels.record import Ego, Record
-from world.labels.tracks import Track
 
 RATE = 30  # poses a second
 MOVES = 0.2  # m/s: whoever is faster once, is none of those whose boxes the toolkit takes the mean of
-REACH = 130.0  # m round our car within which boxes are told
 CHUNK = 121  # frames of a video that the toolkit makes; of a shorter clip it makes none
 COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 LIGHTS = {TimeOfDay.DAY: "by day", TimeOfDay.NIGHT: "at night", TimeOfDay.DAWN: "at dawn", TimeOfDay.DUSK: "at dusk"}
@@ -142,10 +140,10 @@ class Cosmos(Writer):
         self._tar("ftheta_intrinsic", {f"ftheta_intrinsic.{n}.npy": ftheta(one) for n, one in cameras.items()})
 
     def _objects(self) -> None:
-        tracks = [_near(record) for record in self._records]
-        fast = {one.number for several in tracks for one in several if math.hypot(*one.velocity) > MOVES}
+        moments = self._records
+        fast = {one.number for moment in moments for one in moment.tracks if math.hypot(*one.velocity) > MOVES}
         files = {}
-        for record, several in zip(self._records, tracks, strict=True):
+        for record in moments:
             files[f"{frame_of(record):06d}.all_object_info.json"] = {
                 str(one.number): {
                     "object_to_world": _pose(*one.centre, one.heading),
@@ -153,7 +151,7 @@ class Cosmos(Writer):
                     "object_is_moving": one.number in fast,
                     "object_type": class_of(one),
                 }
-                for one in several
+                for one in record.tracks
             }
         self._tar("all_object_info", files)
 
@@ -225,11 +223,6 @@ def _car(ego: Ego) -> np.ndarray:
 def _pose(x: float, y: float, z: float, heading: float) -> np.ndarray:
     cos, sin = math.cos(heading), math.sin(heading)
     return np.array([[cos, -sin, 0, x], [sin, cos, 0, y], [0, 0, 1, z], [0, 0, 0, 1.0]])
-
-
-def _near(record: Record) -> list[Track]:
-    ego = record.ego
-    return [one for one in record.tracks if math.dist(one.centre[:2], (ego.x, ego.y)) <= REACH]
 
 
 def _spot(x: float, y: float) -> tuple[float, float]:
