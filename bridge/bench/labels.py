@@ -85,7 +85,7 @@ def _counted(name: str, each: Sequence[Tally]) -> Found:
     return Found(
         f"{WORDS[name]} ({len(each)} clips)",
         f"{right} clips; {whole.wrong:,} of {whole.cases:,} wrong, {worst.share:.2%} in the worst clip",
-        f"all, at most {most:.0%} wrong" if most else "all, none wrong",
+        f"all, at most {most:.1%} wrong" if most else "all, none wrong",
         right == len(each) and whole.cases > 0,
         {"right": right, "clips": len(each), "wrong": whole.wrong, "cases": whole.cases, "worst": worst.share},
     )
