@@ -26,6 +26,7 @@ from world.dynamics.traffic_net import SIZES
 from world.dynamics.vector import VECTOR
 from world.envs import DREAM_ID
 from world.errors import DataError, LucidriveError, WeightsError
+from world.labels.cameras import camera_set
 from world.scene_dream import SceneDream
 from world.train.traffic_card import ship
 from world.train.traffic_network import Net
@@ -414,3 +415,66 @@ def test_the_others_may_be_moved_by_a_network_and_take_no_notice_of_signals(
 def test_a_latent_world_has_no_vectors(world: Path) -> None:
     with pytest.raises(DataError, match="knows its pictures alone"):
         DreamEnv(world, observation="vector")
+
+
+RIG = """
+rate: 2
+cameras:
+  front: {width: 64, height: 36}
+  fish: {model: fisheye, width: 32, height: 32}
+"""
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rig") / "rig.yaml"
+    path.write_text(RIG)
+    return path
+
+
+def alike(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return set(a) == set(b) and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_several_cameras_see_with_labels_what_gymnasium_expects(rig: Path) -> None:
+    made = DreamEnv(seconds=3.0, rig=rig, labels=True, render_mode="rgb_array", place="town-21", traffic="rules")
+    check_env(made)
+    seen = made.reset(seed=3)[0]
+    names = ("front", "fish")
+    assert set(seen) == {f"{name}{part}" for name in names for part in ("", ".depth", ".semantic", ".instance")}
+    assert seen["front"].shape == (36, 64, 3) and seen["fish"].shape == (32, 32, 3)
+    ahead = [made.step(ACTION)[0] for _ in range(3)]
+    again = [made.reset(seed=3)[0], *(made.step(ACTION)[0] for _ in range(3))]
+    assert alike(seen, again[0]) and all(map(alike, ahead, again[1:]))
+    assert not alike(ahead[0], ahead[2]) and np.isinf(seen["front.depth"]).any()
+    shown = made.render()
+    assert shown is not None and np.array_equal(shown, again[-1]["front"])
+    state = made.get_state()
+    after = made.step(ACTION)[0]
+    made.set_state(state)
+    assert alike(made.step(ACTION)[0], after)
+
+
+def test_cameras_of_several_dreams_that_are_stepped_as_one(rig: Path) -> None:
+    told: dict[str, Any] = {"rig": camera_set(str(rig)), "seconds": 3.0, "place": "town-21", "traffic": "rules"}
+    many = gymnasium.make_vec(DREAM_ID, num_envs=2, vectorization_mode="vector_entry_point", **told)
+    starts, _ = many.reset(seed=7)
+    assert starts["front"].shape == (2, 36, 64, 3) and set(starts) == {"front", "fish"}
+    pictures = many.step(np.stack([ACTION, ACTION]))[0]
+    alone = DreamEnv(**told)
+    alone.reset(seed=8)
+    assert alike({name: several[1] for name, several in pictures.items()}, alone.step(ACTION)[0])
+    many.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rig": "periscope"}, "no cameras 'periscope'"),
+        ({"rig": "front", "observation": "vector"}, "and no vectors"),
+        ({"labels": True}, "Labels come with cameras"),
+    ],
+)
+def test_cameras_that_cannot_be_are_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        DreamEnv(**options)

@@ -21,17 +21,20 @@ import numba
 import numpy as np
 import torch
 from gymnasium import Env
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict
 
 from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
 from world.dream import AnyDream, AnyWorld, goes_on, is_scene, load_world, open_dream, restore
+from world.dream_cameras import Cameras
 from world.dynamics.vector import VECTOR
 from world.errors import DataError, WeightsError
 from world.frame import Frame, Readout
 from world.kinematics import Motion
+from world.labels.cameras import CameraSet
 from world.places import SEEDS, where
+from world.scene.state import SceneState
 from world.scene_dream import SceneDream
-from world.scene_world import SIZES, Others
+from world.scene_world import SIZES, Others, SceneWorld
 
 WORDS: dict[str, type[IntEnum]] = {
     "weather": Weather,
@@ -90,11 +93,12 @@ class Steady:
         return Cue(self.control)
 
 
-class DreamEnv(Env[np.ndarray, np.ndarray]):
+class DreamEnv(Env[Any, np.ndarray]):
     """Driving in a dream, ten steps a second.
 
     Action: float32 [2], steer and accel in [-1, 1] (positive: left, faster). Observation: uint8 [H, W, 3], or with
-    `observation="vector"`, in scene worlds, float32 [VECTOR] of world.dynamics.vector, for which no picture is drawn. Reward:
+    `observation="vector"`, in scene worlds, float32 [VECTOR] of world.dynamics.vector, for which no picture is drawn; or with `rig`, in scene
+    worlds, a dict of a picture a camera, and with `labels` of its depth, classes and instances (world/dream_cameras.py). Reward:
     metres driven on the road, speed * 0.1 s * (1 - p) - 0.5 * p - 5 * c, with p 1 off the road and c 1 in the step that begins a
     contact. In a scene all of that is exact; in a latent world speed and p are readouts, the dream's own estimates, and c is
     not known: do not trust a policy that was only ever rewarded by them. Never terminated; truncated after `seconds`.
@@ -106,7 +110,8 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     `place`: where episodes begin: a name, or a sentence as `lucidrive dream --place` takes it, which is dreamt with one of sixteen seeds by the
     episode's own; `world`: a folder of a latent world's weights (default: scene worlds); `steps`: a scene's picture size (SIZES of
     world/scene_world.py) or a latent world's K; `director`: reads prompts; `traffic`, `reckless`: who else is on a scene's roads, as
-    `lucidrive dream` takes them (docs/traffic.md).
+    `lucidrive dream` takes them (docs/traffic.md); `rig`: cameras as `lucidrive export clip --cameras` takes them, or a CameraSet, whose sizes stand for
+    `steps`; the first camera's picture is what `render` gives.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
@@ -123,6 +128,8 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         traffic: str = "usual",
         reckless: float = 0.0,
         place: str | None = None,
+        rig: str | Path | CameraSet | None = None,
+        labels: bool = False,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise DataError(f"Dream-v0 cannot render '{render_mode}'; take render_mode='rgb_array'.")
@@ -137,14 +144,22 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
             raise DataError("A latent world knows its pictures alone; leave out observation='vector', or world.")
         if place is not None and not scene:
             raise DataError("A latent world has no places; leave out place, or world.")
+        if rig is not None and (observation == "vector" or not scene):
+            raise DataError("Cameras see scene worlds, and no vectors; leave out rig, or observation and world.")
+        if labels and rig is None:
+            raise DataError("Labels come with cameras; say which: rig='front'.")
         self._vector, self._place = observation == "vector", place
+        self._cameras = None if rig is None else Cameras.of(rig, labels)
         size = SIZES.get(steps, model.size) if scene else model.size
         self.action_space = Box(-1.0, 1.0, (2,), np.float32)
-        self.observation_space: Box = (
-            Box(-np.inf, np.inf, (VECTOR,), np.float32) if self._vector else Box(0, 255, (*size, 3), np.uint8)
-        )
+        self.observation_space: Box | Dict = Box(0, 255, (*size, 3), np.uint8)
+        if self._vector:
+            self.observation_space = Box(-np.inf, np.inf, (VECTOR,), np.float32)
+        elif self._cameras is not None:
+            self.observation_space = self._cameras.space()
         self.render_mode, self.director = render_mode, director
-        self._steps, self._length = 0 if self._vector else steps, max(1, round(seconds / DT))
+        undrawn = self._vector or self._cameras is not None
+        self._steps, self._length = 0 if undrawn else steps, max(1, round(seconds / DT))
         self._dream: AnyDream | None = None
         self._script: Script
         self._cue: Cue
@@ -154,10 +169,9 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         self._ahead: Frame | None = None  # the next frame, where a batch has drawn it already
         self._told = np.zeros(0, np.float32)  # of the last frame, where vectors are observed
         self._touching = False  # somebody, in a scene
+        self._round: tuple[SceneState, dict[str, np.ndarray]] | None = None  # what the cameras saw last
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """`options`: place (as the environment's, for this episode), or scene (a place's or a start scene's name; None for conditions alone; left
         out: drawn by the seed), prompt (a sentence; wants a director), weather, time, command, event, side (names or values of
         world.controls; left out: the scene's own), level (1 to 3), speed (m/s), density (of traffic, 0 to 2, 1 is usual; not in latent worlds). DataError for what there is not.
@@ -199,7 +213,7 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
         info = self._look(frame)
         return self._seen(frame), info
 
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One frame on. DataError for an action that is none, and when the dream falls apart (numbers not finite)."""
         frame, self._ahead = self._ahead or self.dream.step(self.told(action)), None
         readout, touched = frame.readout, self._touching
@@ -211,6 +225,8 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
     def render(self) -> np.ndarray | None:
         if self.render_mode is None:
             return None
+        if self._cameras is not None:
+            return next(iter(self._look_round().values())).copy()
         return self._shown().image.copy()
 
     @property
@@ -291,8 +307,18 @@ class DreamEnv(Env[np.ndarray, np.ndarray]):
             "plan": self._line,
         }
 
-    def _seen(self, frame: Frame) -> np.ndarray:
+    def _seen(self, frame: Frame) -> Any:
+        if self._cameras is not None:
+            return {name: array.copy() for name, array in self._look_round().items()}
         return self._told if self._vector else frame.image.copy()
+
+    def _look_round(self) -> dict[str, np.ndarray]:
+        """What the cameras see of the scene as it stands, drawn once."""
+        dream, model = self.dream, self._model()
+        assert self._cameras is not None and isinstance(dream, SceneDream) and isinstance(model, SceneWorld)
+        if self._round is None or self._round[0] is not dream.state_now:
+            self._round = dream.state_now, self._cameras.look(dream.state_now, model.renderer)
+        return self._round[1]
 
     def _shown(self) -> Frame:
         frame = self.dream.frame

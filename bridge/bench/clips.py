@@ -4,6 +4,7 @@ speed     s of clips made per second, by all cores       workers   two processes
 resume    40 clips, killed and gone on with, file by file             events    of each of the ten events: what the scene accepts, what the judge sees
 memory    a worker's memory over 500 clips                            export    delivering 1,000 clips over making them
 labelled  s of clips made and exported with boxes, depth, masks and flow per second
+labels    held against each other on 50 clips                         surround  six cameras with all labels (bridge/bench/labels.py)
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from bridge.bench import labels
 from bridge.bench.faults.result import Found
 from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
@@ -41,7 +43,7 @@ from world.render.painter import SHIPPED
 from world.scene_world import SceneWorld
 from world.telling import Report
 
-NAMES = ("speed", "labelled", "workers", "resume", "events", "memory", "export")
+NAMES = ("speed", "labelled", "workers", "resume", "events", "memory", "export", "labels", "surround")
 SPEED, WORKERS, EXPORT, FLAT, ACCEPTED, SEEN, STEPS = 3.0, 1.6, 0.1, 0.05, 0.95, 0.9, 2000  # what is aimed at
 SETTLED = 5  # batches after which a worker has all that it will ever have
 
@@ -59,12 +61,13 @@ class Amounts:
     each: int = 16
     memory: int = 500
     export: int = 1000
+    labels: int = 50
     seconds: float = 8.0
     short: float = 2.0
 
 
 FULL = Amounts()
-QUICK = Amounts(speed=16, labelled=8, workers=32, resume=16, each=4, memory=96, export=100)
+QUICK = Amounts(speed=16, labelled=8, workers=32, resume=16, each=4, memory=96, export=100, labels=10)
 
 
 def run(only: Sequence[str] = (), amounts: Amounts = FULL, report: Report | None = None) -> list[Found]:
@@ -310,6 +313,14 @@ def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     ]
 
 
+def _labels(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    return labels.consistent(_several(amounts.labels, amounts.short), tell)
+
+
+def _surround(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+    return labels.surround(_several(1, amounts.short), tell)
+
+
 def _copy(source: Path, stem: Path) -> None:
     for ending in (".json", ".mp4"):
         shutil.copyfile(source.with_suffix(ending), stem.with_name(stem.name + ending))
@@ -340,4 +351,6 @@ _MEASURES: dict[str, Callable[[Amounts, Path, Any], list[Found]]] = {
     "events": _events,
     "memory": _memory,
     "export": _export,
+    "labels": _labels,
+    "surround": _surround,
 }

@@ -305,7 +305,9 @@ def faults(
 def the_clips(
     only: Annotated[
         list[str] | None,
-        typer.Option(help="speed, labelled, workers, resume, events, memory or export; may be repeated. Default: all."),
+        typer.Option(
+            help="speed, labelled, workers, resume, events, memory, export, labels or surround; may be repeated. Default: all."
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer clips of everything.")] = False,
     as_json: AsJson = False,

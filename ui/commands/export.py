@@ -25,7 +25,7 @@ def clip(
         list[str] | None,
         typer.Option(
             "--to",
-            help="coco, kitti, nuscenes, mcap, rerun, webdataset, lerobot, opendrive or openscenario; may be repeated.",
+            help="coco, kitti, nuscenes, mcap, rerun, webdataset, lerobot, cosmos, opendrive or openscenario; may be repeated.",
         ),
     ] = None,
     cameras: Annotated[

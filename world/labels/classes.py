@@ -38,6 +38,25 @@ class Label(IntEnum):
     BICYCLE = 33
 
 
+PALETTE = {  # Cityscapes' colours
+    Label.ROAD: (128, 64, 128),
+    Label.SIDEWALK: (244, 35, 232),
+    Label.BUILDING: (70, 70, 70),
+    Label.WALL: (102, 102, 156),
+    Label.FENCE: (190, 153, 153),
+    Label.POLE: (153, 153, 153),
+    Label.TRAFFIC_LIGHT: (250, 170, 30),
+    Label.TRAFFIC_SIGN: (220, 220, 0),
+    Label.VEGETATION: (107, 142, 35),
+    Label.TERRAIN: (152, 251, 152),
+    Label.SKY: (70, 130, 180),
+    Label.PERSON: (220, 20, 60),
+    Label.RIDER: (255, 0, 0),
+    Label.CAR: (0, 0, 142),
+    Label.TRUCK: (0, 0, 70),
+    Label.BUS: (0, 60, 100),
+    Label.BICYCLE: (119, 11, 32),
+}
 OF_SURFACE = {
     Surface.SKY: Label.SKY,
     Surface.ASPHALT: Label.ROAD,
@@ -109,18 +128,12 @@ def semantic(
 
 
 def _kinds(instance: np.ndarray, agents: np.ndarray, place: Place) -> np.ndarray:
-    """Kind of every pixel's instance, int64 [H, W]; 0 for none."""
-    kind = np.zeros(instance.shape, np.int64)
-    numbers = place.numbers
-    if len(numbers):
-        row = np.clip(np.searchsorted(numbers, instance - PROP_BASE), 0, len(numbers) - 1)
-        standing = numbers[row] == instance - PROP_BASE
-        kind[standing] = place.props["kind"][row[standing]]
-    there = agents[agents["kind"] != int(Kind.NONE)]
-    if len(there):
-        there = there[np.argsort(there["id"])]
-        mine = AGENT_BASE - instance
-        slot = np.clip(np.searchsorted(there["id"], mine), 0, len(there) - 1)
-        moves = (instance < 0) & (there["id"][slot] == mine)
-        kind[moves] = there["kind"][slot[moves]]
-    return kind
+    """Kind of every pixel's instance, uint8 [H, W]; 0 for none."""
+    numbers, there = place.numbers, agents[agents["kind"] != int(Kind.NONE)]
+    mine = AGENT_BASE - there["id"]
+    lowest = min(0, int(instance.min()), int(mine.min(initial=0)))
+    highest = max(0, int(instance.max()), PROP_BASE + int(numbers.max(initial=-PROP_BASE)))
+    table = np.zeros(highest - lowest + 1, np.uint8)
+    table[numbers + PROP_BASE - lowest] = place.props["kind"]
+    table[mine - lowest] = there["kind"]
+    return np.asarray(table[instance - lowest])

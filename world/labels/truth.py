@@ -53,7 +53,7 @@ def truth_of(
     """Of a shot of the state; its flow is since `before`, which is what the shot was given."""
     there = tracks_of(state, row)
     depth, classes, instance, moved = layers(shot, state, there, row, before)
-    shown = [track for track in there if track.number + 1 in np.unique(instance)]
+    shown = seen_of(there, instance)
     wholes = renderer.alone([mesh_of(track, state, row) for track in shown], shot.view)
     boxes = []
     for track, pixels in zip(shown, wholes, strict=True):
@@ -66,12 +66,18 @@ def truth_of(
     return Truth(depth, classes, instance, shot.gbuffer.motion, moved, tuple(boxes))
 
 
+def seen_of(tracks: Sequence[Track], instance: np.ndarray) -> list[Track]:
+    """Those of which there is a pixel in a picture of instances [H, W]."""
+    there = set(np.unique(instance).tolist())
+    return [track for track in tracks if track.number + 1 in there]
+
+
 def layers(
     shot: Shot, state: SceneState, tracks: Sequence[Track], row: int = 0, before: SceneState | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """depth, semantic, instance and scene_flow of a `Truth`."""
     g, place, agents = shot.gbuffer, state.places[row], state.agents[row]
-    depth = np.where(g.inverse_depth > 0, 1.0 / np.maximum(g.inverse_depth, 1e-9), np.inf).astype(np.float32)
+    depth = np.where(g.sharp > 0, 1.0 / np.maximum(g.sharp, 1e-9), np.inf).astype(np.float32)
     instance = np.zeros(g.instance.shape, np.int32)
     moving = g.instance < 0
     standing = np.isin(g.instance, [PROP_BASE + track.number - PARKED for track in tracks if track.prop >= 0])
@@ -126,9 +132,9 @@ def _scene_flow(points: np.ndarray, instance: np.ndarray, now: np.ndarray, befor
     if before is None:
         return out
     earlier = {int(one["id"]): one for one in before[before["kind"] != int(Kind.NONE)]}
-    for one in now[now["kind"] != int(Kind.NONE)]:
+    for one in now[(now["kind"] != int(Kind.NONE)) & np.isin(now["id"], np.unique(instance) - 1)]:
         mine, was = instance == int(one["id"]) + 1, earlier.get(int(one["id"]))
-        if was is None or not mine.any():
+        if was is None:
             continue
         turn = float(was["heading"] - one["heading"])
         offset = points[mine][:, :2] - (one["x"], one["y"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from world.labels.fisheye import Fisheye, Sides, axes_of, project, rig_of, sides
 from world.labels.tracks import EDGES, Track, mesh_of, tracks_of
-from world.labels.truth import Box, Truth, bounds, cut, layers
+from world.labels.truth import Box, Truth, bounds, cut, layers, seen_of
 from world.render.renderer import Renderer, Shot
 from world.scene.state import SceneState
 
@@ -50,7 +50,7 @@ def wide(
     flow = np.zeros((*depth.shape, 2), np.float32)
     if before is not None:
         flow = _flow(camera, here, pose(camera, *_place(before, row)), found, depth, moved)
-    shown = [track for track in there if track.number + 1 in np.unique(instance)]
+    shown = seen_of(there, instance)
     boxes = _boxes(camera, here, shown, instance, _visible(shown, shots, made, state, renderer, row))
     return _picture(found, shots), Truth(depth, classes, instance, flow, moved, boxes)
 

@@ -101,10 +101,11 @@ class Rasterizer:
         g = GBuffer(
             room(3), room(3), room(), room(), np.empty((height, width), np.uint8), room(), room(), room(), room(3), room(), room(),
             blank(4), blank(3), blank(3), room(2), blank(2), np.empty((height, width), np.int32),
+            room(),
         )  # fmt: skip
         resolve(
             g.albedo, g.normal, g.inverse_depth, g.coverage, g.surface, g.roughness, g.wet, g.snow, g.emission, g.sun, g.occlusion,
-            g.lamps, g.beams, g.noise, g.motion, g.instance, self._ids, self._records.floats, self._records.ints,
+            g.lamps, g.beams, g.noise, g.motion, g.instance, g.sharp, self._ids, self._records.floats, self._records.ints,
             _camera(view, around.before), np.asarray(around.moves, F), library.material, library.roughness, library.atlas.table,
             library.atlas.packed, self._linear, emission, shadow, matrix, lamps, beams, boxes, shaded_cells(boxes, view.eye),
             around.wet > 0, around.before is not None,

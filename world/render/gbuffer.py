@@ -17,7 +17,8 @@ class GBuffer:
     (0 to 1), before its amount; emission [3]; sun: share of the sun that reaches it (shadow map), not times cosine; occlusion:
     ambient, 1 is open; mirror [4]: what the wet road's planar mirror shows,
     albedo-shaded RGB and coverage (zero when there is no rain); lamps [3]: irradiance of street lamps; beams [3]: of headlights; noise [2]: world-anchored, [0, 1];
-    motion [2]: pixels to where the point was in the previous view, zero where none was given; instance int32: 0 nothing, 1 + prop index for what stands, -id - 1 for road users.
+    motion [2]: pixels to where the point was in the previous view, zero where none was given; instance int32: 0 nothing, 1 + prop index for what stands, -id - 1 for road users;
+    sharp: inverse depth of `surface` and `instance` alone, where `inverse_depth` is a mean with what stands behind an outline.
     """
 
     albedo: np.ndarray
@@ -37,3 +38,4 @@ class GBuffer:
     noise: np.ndarray
     motion: np.ndarray
     instance: np.ndarray
+    sharp: np.ndarray

@@ -19,7 +19,7 @@ GROUND = int(Surface.GROUND)
 @njit(cache=True, parallel=True, fastmath=True, error_model="numpy")
 def resolve(  # noqa: C901 (a compiled loop)
     albedos, normals, depths, coverage, surface, rough, wet, snow, emitted, sun, occlusion, lamplit, beamlit, noises, motion, instance,
-    ids, floats, ints, camera, moves, table, roughness, textures, texels, linear, emission, shadow, shadow_matrix, lamps, beams, boxes,
+    sharp, ids, floats, ints, camera, moves, table, roughness, textures, texels, linear, emission, shadow, shadow_matrix, lamps, beams, boxes,
     cells, rains, moved,
 ):  # fmt: skip
     """Fills the arrays of a G-buffer, in its order and with its shapes; lamplit, beamlit and motion only where there is something to say.
@@ -71,7 +71,7 @@ def resolve(  # noqa: C901 (a compiled loop)
                 depths[row, col], coverage[row, col], rough[row, col], wet[row, col] = zero, zero, zero, zero
                 snow[row, col], sun[row, col], occlusion[row, col] = zero, one, one
                 noises[row, col, 0], noises[row, col, 1] = zero, zero
-                surface[row, col], instance[row, col] = 0, 0
+                surface[row, col], instance[row, col], sharp[row, col] = 0, 0, zero
                 continue
             t_ar, t_ag, t_ab, t_nx, t_ny, t_nz = zero, zero, zero, zero, zero, zero
             t_er, t_eg, t_eb, t_deep, t_rough, t_wet, t_snow = zero, zero, zero, zero, zero, zero, zero
@@ -193,7 +193,7 @@ def resolve(  # noqa: C901 (a compiled loop)
             )
             snow[row, col], sun[row, col], occlusion[row, col] = t_snow, t_sun, t_open
             noises[row, col, 0], noises[row, col, 1] = t_coarse, t_fine
-            surface[row, col], instance[row, col] = seen_kind, seen_whose
+            surface[row, col], instance[row, col], sharp[row, col] = seen_kind, seen_whose, best_depth
             if len(lamps):
                 lamplit[row, col, 0], lamplit[row, col, 1], lamplit[row, col, 2] = t_lr, t_lg, t_lb
             if len(beams):

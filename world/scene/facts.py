@@ -84,7 +84,7 @@ def off_road(place: HDMap, x: float, y: float) -> bool:
         return False
     low, high = _bounds(place)
     near = np.flatnonzero(((low <= (x, y)) & (high >= (x, y))).all(1))
-    return not any(_inside(place.junctions[k].outline, x, y) for k in near)
+    return not any(inside(place.junctions[k].outline, x, y) for k in near)
 
 
 _BOUNDS: WeakKeyDictionary[HDMap, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
@@ -103,7 +103,7 @@ def _bounds_of(place: HDMap) -> tuple[np.ndarray, np.ndarray]:
     return np.array(low).reshape(-1, 2), np.array(high).reshape(-1, 2)
 
 
-def _inside(outline: np.ndarray, x: float, y: float) -> bool:
+def inside(outline: np.ndarray, x: float, y: float) -> bool:
     """Whether a polygon [N, 2] holds a point (ray casting)."""
     (x0, y0), (x1, y1) = outline.T, np.roll(outline, -1, axis=0).T
     crosses = (y0 > y) != (y1 > y)

@@ -124,8 +124,8 @@ def _write(
         for writer in writers:
             stack.enter_context(writer)
         for number, (clip, dreamt, records) in enumerate(drawn(drives, workers, ledger)):
-            place = dreamt.states[0].places[0]
-            drive = Drive(clip.stem.replace(".", "-"), place, clip.task, int(clip.fields["seed"]))
+            begin, end = (dreamt.states[index].places[0] for index in (0, -1))
+            drive = Drive(clip.stem.replace(".", "-"), begin, clip.task, int(clip.fields["seed"]), end)
             for writer in writers:
                 writer.begin(drive)
             for record in records:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
-import numpy as np
 import pytest
 
 from tests.world.labels.drives import states
 from world.controls import FPS
 from world.labels.cameras import CameraSet
 from world.labels.classes import Label
+from world.labels.consistency import Carried, carried, checked, ground, persist, sight_of
 from world.labels.near import drivable, lanes_near, signals_near
 from world.labels.record import Record, records
-from world.labels.truth import points_of
-from world.render.camera import Rig, view
+from world.render.camera import Rig
 from world.render.renderer import plain_renderer
-from world.scene.facts import _inside
+from world.scene.facts import inside
 from world.scene.places import load_place
 from world.scene.query import signal_colour
 
@@ -39,20 +39,15 @@ def test_a_record_every_other_step_where_cameras_have_half_the_rate(found: list[
 def test_numbers_persist_in_sight_or_not(found: list[Record]) -> None:
     """Whoever is in two records has moved no farther than it could, and every box is of somebody who is in the record."""
     for before, now in pairwise(found):
-        was = {track.number: track for track in before.tracks}
-        both = [track for track in now.tracks if track.number in was]
-        assert len(both) > 10
-        for track in both:
-            moved = math.dist(track.centre[:2], was[track.number].centre[:2])
-            speed = max(math.hypot(*track.velocity), math.hypot(*was[track.number].velocity))
-            assert moved <= (speed + 1.5) / CAMERAS.rate and track.kind is was[track.number].kind
+        tally = persist(before, now)
+        assert tally.cases > 10 and not tally.wrong
     hidden = {track.number for one in found for track in one.tracks} - {
         box.track.number for one in found for seen in one.seen.values() for box in seen.truth.boxes
     }
     assert hidden  # some were never seen, and are there all the same
-    for one in found:
-        there = {track.number for track in one.tracks}
-        assert {box.track.number for seen in one.seen.values() for box in seen.truth.boxes} <= there
+    shown = next(iter(found[0].seen["front"].truth.boxes)).track.number
+    gone = replace(found[1], tracks=tuple(track for track in found[1].tracks if track.number != shown))
+    assert persist(found[0], gone).wrong
 
 
 def test_the_camera_behind_sees_the_street_behind(found: list[Record]) -> None:
@@ -63,12 +58,9 @@ def test_the_camera_behind_sees_the_street_behind(found: list[Record]) -> None:
 
 def test_road_in_the_picture_lies_in_the_drivable_area(found: list[Record]) -> None:
     for one in found:
-        here = view(RIG, one.ego.x, one.ego.y, one.ego.heading)
-        truth = one.seen["front"].truth
-        points = points_of(here, truth.depth)[(truth.semantic == Label.ROAD) & (truth.depth < 30)][::37]
-        inside = [any(_inside(area, x, y) for area in one.drivable) for x, y, _ in points]
-        assert len(inside) > 50 and np.mean(inside) > 0.97
-        assert any(_inside(area, one.ego.x, one.ego.y) for area in one.drivable)
+        tally = ground(one.seen["front"].truth, sight_of(one, CAMERAS, "front"), one.drivable)
+        assert tally.cases > 50 and tally.share < 0.01
+        assert any(inside(area, one.ego.x, one.ego.y) for area in one.drivable)
 
 
 def test_lanes_lead_to_each_other() -> None:
@@ -101,16 +93,12 @@ def test_signals_are_as_they_stand() -> None:
 
 def test_flow_carries_a_picture_onto_the_next(found: list[Record]) -> None:
     """The picture before, read where flow says, is more like the picture now than it was as it stood: a third of the squared error, or less."""
-    as_it_was = warped = 0.0
-    for before, now in pairwise(found):
-        earlier, seen = before.seen["front"], now.seen["front"]
-        height, width = seen.truth.depth.shape
-        x, y = np.meshgrid(np.arange(width), np.arange(height))
-        u, v = (np.rint(axis + seen.truth.flow[..., k]).astype(int) for k, axis in ((0, x), (1, y)))
-        inside = (u >= 0) & (u < width) & (v >= 0) & (v < height) & np.isfinite(seen.truth.depth)
-        u, v = np.clip(u, 0, width - 1), np.clip(v, 0, height - 1)
-        same = inside & (earlier.truth.semantic[v, u] == seen.truth.semantic)
-        there = earlier.picture[v, u].astype(float) - seen.picture
-        as_it_was += float(((earlier.picture.astype(float) - seen.picture)[same] ** 2).sum())
-        warped += float((there[same] ** 2).sum())
-    assert warped < as_it_was / 3
+    total = sum((carried(before.seen["front"], now.seen["front"]) for before, now in pairwise(found)), Carried())
+    assert 0 < total.warped < total.stood / 3
+
+
+def test_all_checks_of_a_drive_are_one_sum(found: list[Record]) -> None:
+    total = checked(found, CAMERAS)
+    assert total.carried.stood > sum(carried(a.seen["front"], b.seen["front"]).stood for a, b in pairwise(found))
+    assert not total.boxes.wrong and not total.tracks.wrong and total.boxes.cases > 10
+    assert max(one.share for one in (total.depth, total.ground, total.surfaces, total.flow)) < 1e-3

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
 
 from tests.world.labels.drives import on
 from world.dynamics.start import start
-from world.labels.classes import Label
-from world.labels.truth import Truth, points_of, truth_of
+from world.labels import consistency
+from world.labels.consistency import Tally
+from world.labels.truth import Truth, truth_of
 from world.render.camera import Rig, View, view
 from world.render.renderer import plain_renderer
-from world.scene.objects import Kind
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
 
 RIGS = (Rig(), Rig(fov=100.0, yaw=60.0, left=0.4), Rig(yaw=180.0, ahead=0.0))
-REACH = 0.35  # m by which mirrors, elbows and a swinging leg stand out of a box
 Case = tuple[SceneState, Truth, View, View]  # the cameras: now, and when the picture before was taken
 
 
@@ -36,59 +36,36 @@ def cases() -> list[Case]:
 
 
 def test_boxes_hold_their_pixels(cases: list[Case]) -> None:
-    for _, truth, sight, _ in cases:
-        for box in truth.boxes:
-            rows, columns = np.nonzero(truth.instance == box.track.number + 1)
-            left, top, right, bottom = box.seen
-            assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == (left, top, right, bottom)
-            room = 1.0 + REACH * sight.focal / np.linalg.norm(np.subtract(box.track.centre, sight.eye))
-            assert left >= box.whole[0] - room and right <= box.whole[2] + room
-            assert top >= box.whole[1] - room and bottom <= box.whole[3] + room
-            assert 0 < box.visible <= 1
+    found = sum((consistency.boxes(truth, sight) for _, truth, sight, _ in cases), Tally())
+    assert found.cases > 20 and not found.wrong
 
 
 def test_depth_puts_pixels_into_their_boxes(cases: list[Case]) -> None:
-    inside = total = 0
-    for _, truth, sight, _ in cases:
-        points = points_of(sight, truth.depth)
-        for box in truth.boxes:
-            mine = points[_inner(truth.instance == box.track.number + 1)] - box.track.centre
-            cos, sin = np.cos(box.track.heading), np.sin(box.track.heading)
-            along, aside = mine[:, 0] * cos + mine[:, 1] * sin, mine[:, 1] * cos - mine[:, 0] * sin
-            within = (abs(along) < box.track.size[0] / 2 + 0.4) & (abs(aside) < box.track.size[1] / 2 + 0.4)
-            within &= abs(mine[:, 2]) < box.track.size[2] / 2 + 0.4
-            inside, total = inside + within.sum(), total + len(within)
-    assert inside > 0.99 * total > 500
-
-
-def _inner(mask: np.ndarray) -> np.ndarray:
-    """Without its outline, where a pixel's depth is a mean with what stands behind."""
-    out = mask.copy()
-    for axis in (0, 1):
-        for by in (-1, 1):
-            out &= np.roll(mask, by, axis)
-    return out
+    found = sum((consistency.depth(truth, sight) for _, truth, sight, _ in cases), Tally())
+    assert found.cases > 500 and found.share < 1e-3
 
 
 def test_flow_finds_every_point_where_it_was(cases: list[Case]) -> None:
     """What flow says of a pixel is where the point, moved back by scene flow, lay in the picture before."""
     for _, truth, sight, earlier in cases:
-        sure = np.isfinite(truth.depth) & (truth.depth < 40)
-        was = points_of(sight, truth.depth)[sure] - truth.scene_flow[sure]
-        seen = (was - earlier.eye) @ earlier.axes.T
-        x = earlier.focal * seen[:, 0] / seen[:, 2] + earlier.width / 2
-        y = earlier.focal * seen[:, 1] / seen[:, 2] + earlier.height / 2
-        rows, columns = np.nonzero(sure)
-        ahead = seen[:, 2] > 0.5
-        off = np.hypot(x - (columns + 0.5) - truth.flow[sure][:, 0], y - (rows + 0.5) - truth.flow[sure][:, 1])[ahead]
-        assert np.quantile(off, 0.95) < 0.5
+        found = consistency.flow(truth, sight, earlier)
+        assert found.cases > 1000 and found.share < 1e-3
 
 
 def test_the_road_is_road_and_the_sky_is_far(cases: list[Case]) -> None:
     for _, truth, sight, _ in cases:
-        assert np.isinf(truth.depth[truth.semantic == Label.SKY]).all()
-        assert np.isfinite(truth.depth[truth.semantic == Label.ROAD]).all()
-        heights = points_of(sight, truth.depth)[truth.semantic == Label.ROAD][:, 2]
-        assert np.quantile(abs(heights), 0.95) < 0.3
-        cars = np.isin(truth.instance, [box.track.number + 1 for box in truth.boxes if box.track.kind is Kind.CAR])
-        assert (truth.semantic[cars] == Label.CAR).all()
+        found = consistency.surfaces(truth, sight)
+        assert found.cases > 1000 and found.share < 1e-3
+
+
+def test_labels_that_are_wrong_are_counted(cases: list[Case]) -> None:
+    """Each check finds what is put wrong on purpose."""
+    _, truth, sight, earlier = max(cases, key=lambda case: len(case[1].boxes))
+    one = truth.boxes[0]
+    moved = replace(one, track=replace(one.track, centre=(one.track.centre[0] + 5.0, *one.track.centre[1:])))
+    shifted = replace(one, seen=(one.seen[0] + 1, *one.seen[1:]))
+    assert consistency.boxes(replace(truth, boxes=(shifted,)), sight) == Tally(1, 1)
+    assert consistency.depth(replace(truth, boxes=(moved,)), sight).share > 0.5
+    assert consistency.flow(replace(truth, flow=truth.flow + 1.0), sight, earlier).share > 0.5
+    assert consistency.surfaces(replace(truth, depth=truth.depth * 2), sight).share > 0.5
+    assert consistency.ground(truth, sight, ()).share == 1.0

@@ -210,4 +210,5 @@ def street(view: View, light: Light, raining: bool = False) -> GBuffer:
         noise=image(seen["noise"]),
         motion=np.zeros((height, width, 2), f),
         instance=image(index + 2, np.int32),
+        sharp=image(np.where(hit, 1 / np.maximum(distance, 1e-6), 0)),
     )

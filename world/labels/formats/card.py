@@ -17,6 +17,7 @@ HOW = {
     "webdataset": "tar files, a sample a picture of a camera",
     "lerobot": "LeRobotDataset v3, an episode a drive; `labels/` beside it holds what is no column",
     "opendrive": "a road network a place, in the scene's coordinates",
+    "cosmos": "a control set in RDS-HQ's layout, for Cosmos-Drive-Dreams and Cosmos-Transfer2.5; `hdmap/`, `depth/` and `seg/` are control videos",
     "openscenario": "a scenario a drive and the road network that it is on; traffic lights' phases are not in it",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from world.labels.formats.coco import Coco
+from world.labels.formats.cosmos import Cosmos
 from world.labels.formats.kitti import Kitti
 from world.labels.formats.lerobot import LeRobot
 from world.labels.formats.mcap import Mcap
@@ -23,4 +24,5 @@ FORMATS: dict[str, type[Writer]] = {
     "lerobot": LeRobot,
     "opendrive": OpenDrive,
     "openscenario": OpenScenario,
+    "cosmos": Cosmos,
 }

@@ -5,31 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from world.labels.cameras import extrinsics, intrinsics
-from world.labels.classes import Label
+from world.labels.classes import PALETTE, Label
 from world.labels.fisheye import Fisheye
 from world.labels.formats.writer import Drive, Writer, jpeg
 from world.labels.poses import of_heading
 from world.labels.record import Record
-
-SHADES = {  # Cityscapes' palette
-    Label.ROAD: (128, 64, 128),
-    Label.SIDEWALK: (244, 35, 232),
-    Label.BUILDING: (70, 70, 70),
-    Label.WALL: (102, 102, 156),
-    Label.FENCE: (190, 153, 153),
-    Label.POLE: (153, 153, 153),
-    Label.TRAFFIC_LIGHT: (250, 170, 30),
-    Label.TRAFFIC_SIGN: (220, 220, 0),
-    Label.VEGETATION: (107, 142, 35),
-    Label.TERRAIN: (152, 251, 152),
-    Label.SKY: (70, 130, 180),
-    Label.PERSON: (220, 20, 60),
-    Label.RIDER: (255, 0, 0),
-    Label.CAR: (0, 0, 142),
-    Label.TRUCK: (0, 0, 70),
-    Label.BUS: (0, 60, 100),
-    Label.BICYCLE: (119, 11, 32),
-}
 
 
 class Rerun(Writer):
@@ -46,7 +26,7 @@ class Rerun(Writer):
         about = rr.AnyValues(synthetic=True, task=drive.task, seed=drive.seed, place=drive.place.name)
         self._to.log("about", about, static=True)
         self._to.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
-        classes = [(int(label), label.name.lower(), SHADES.get(label, (0, 0, 0))) for label in Label]
+        classes = [(int(label), label.name.lower(), PALETTE.get(label, (0, 0, 0))) for label in Label]
         self._to.log("/", rr.AnnotationContext(classes), static=True)
         for name, camera in self.cameras.cameras.items():
             pose, at = extrinsics(camera), f"world/car/{name}"

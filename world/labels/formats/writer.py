@@ -26,12 +26,14 @@ ORIGIN = 1_600_000_000_000_000  # microseconds: when every drive begins, for for
 
 @dataclass(frozen=True, eq=False)
 class Drive:
-    """Which drive the next records are of. name: unlike any other's, of letters, digits, - and _; task: what it shows, in a sentence."""
+    """Which drive the next records are of. name: unlike any other's, of letters, digits, - and _; task: what it shows, in a sentence; place: as the drive
+    begins; end: the same as it ends, where it has grown meanwhile."""
 
     name: str
     place: Place
     task: str
     seed: int = 0
+    end: Place | None = None
     about: Mapping[str, Any] | None = None
 
 

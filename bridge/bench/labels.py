@@ -1,0 +1,128 @@
+"""`lucidrive bench clips --only labels --only surround`: labels held against each other on many clips; what six labelled pictures take."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+
+from bridge.bench.faults.result import Found
+from bridge.factory.dreaming import again
+from bridge.factory.jobs import Request
+from world.labels.cameras import PRESETS, CameraSet
+from world.labels.consistency import Carried, Checked, Tally, checked, persist
+from world.labels.record import Record, record
+from world.machine import cores
+from world.render.camera import Rig
+from world.render.renderer import Renderer
+from world.scene.state import SceneState
+from world.scene_world import SceneWorld
+from world.telling import Report
+
+CAMERAS = CameraSet("front and back", {"front": Rig(), "back": Rig(yaw=180.0, ahead=0.0)})
+MOMENTS = (0.0, 0.5, 1.0)  # of a clip, as shares of its length: where two steps on end are drawn
+MOST = {
+    "depth": 0.01,
+    "ground": 0.03,
+    "surfaces": 0.05,
+    "flow": 0.05,
+}  # shares of pixels that may be wrong; of boxes and tracks: none
+CARRIED = {
+    True: 0.5,
+    False: 1.0,
+}  # of the squared error that may be left where a picture is read along its flow: in clear weather, else
+AIM = 3.0  # moments a second
+WORDS = {
+    "boxes": "boxes are round their pixels, and within the box in the world",
+    "depth": "depth puts a road user's pixels into its box",
+    "ground": "road pixels lie on drivable ground",
+    "surfaces": "the road is flat, the sky far, a car's pixels a car's",
+    "flow": "flow leads to where a point was",
+    "tracks": "numbers persist, in sight or not",
+}
+
+
+def consistent(asked: Request, tell: Report) -> list[Found]:
+    """Each check over every clip of the request, by the first scene that is tried of it; a clip is right where no check finds too much."""
+    world, found, clear = SceneWorld(asked.start.places), list[Checked](), list[bool]()
+    for number, job in enumerate(asked.jobs):
+        states = again(world, asked, job.take(0))[0].states
+        found.append(_clip(states, world.renderer))
+        clear.append(job.scenario.words()["weather"] == "clear")
+        tell((number + 1) / len(asked.jobs), job.scenario.line)
+    out = [_counted(name, [getattr(one, name) for one in found]) for name in WORDS]
+    for dry in (True, False):
+        if each := [one.carried for one, is_dry in zip(found, clear, strict=True) if is_dry is dry]:
+            out.append(_carried(each, dry))
+    return out
+
+
+def _clip(states: Sequence[SceneState], renderer: Renderer) -> Checked:
+    """Pictures of a few moments, and who is there in all of them."""
+    drawn = sorted({round(share * (len(states) - 2)) for share in MOMENTS})
+    out = Checked()
+    for first in drawn:
+        out += checked(_pair(states[first : first + 2], renderer), CAMERAS)
+    there = [record(index, state, None, renderer, first=states[0]) for index, state in enumerate(states)]
+    for before, now in pairwise(there):
+        out += Checked(tracks=persist(before, now))
+    return out
+
+
+def _pair(states: Sequence[SceneState], renderer: Renderer) -> list[Record]:
+    first, second = states
+    return [
+        record(0, first, CAMERAS, renderer, first=first),
+        record(1, second, CAMERAS, renderer, before=first, first=first),
+    ]
+
+
+def _counted(name: str, each: Sequence[Tally]) -> Found:
+    most = MOST.get(name, 0.0)
+    right, whole = sum(one.share <= most for one in each), sum(each, Tally())
+    worst = max(each, key=lambda one: one.share)
+    return Found(
+        f"{WORDS[name]} ({len(each)} clips)",
+        f"{right} clips; {whole.wrong:,} of {whole.cases:,} wrong, {worst.share:.2%} in the worst clip",
+        f"all, at most {most:.1%} wrong" if most else "all, none wrong",
+        right == len(each) and whole.cases > 0,
+        {"right": right, "clips": len(each), "wrong": whole.wrong, "cases": whole.cases, "worst": worst.share},
+    )
+
+
+def _carried(each: Sequence[Carried], clear: bool) -> Found:
+    """Of clips in clear weather, or in rain, snow and fog, which flow knows nothing of."""
+    left = [one.warped / max(1e-9, one.stood) for one in each]
+    right = sum(share < CARRIED[clear] for share in left)
+    stood, warped = sum(each, Carried()).levels
+    return Found(
+        f"flow carries a picture onto the next, in {'clear weather' if clear else 'rain, snow and fog'} ({len(each)} clips)",
+        f"{right} clips; pictures on end differ by {stood:.1f} of 255 levels, along the flow by {warped:.1f}; {max(left):.0%} of the squared error is left in the worst clip",
+        f"all, less than {CARRIED[clear]:.0%} left",
+        right == len(each),
+        {"right": right, "clips": len(each), "stood": stood, "warped": warped, "worst": max(left)},
+    )
+
+
+def surround(asked: Request, tell: Report) -> list[Found]:
+    """Moments a second with six cameras, painted, with all labels: of one clip, its first moment aside, in which its street is built."""
+    load, world = os.getloadavg()[0], SceneWorld(asked.start.places)
+    states, cameras = again(world, asked, asked.jobs[0].take(0))[0].states, PRESETS["surround"]
+    taken = []
+    for index in range(1, len(states)):
+        began = time.perf_counter()
+        record(index, states[index], cameras, world.renderer, before=states[index - 1], first=states[0])
+        taken.append(time.perf_counter() - began)
+        tell(index / len(states), "")
+    rate = (len(taken) - 1) / sum(taken[1:])
+    rigs = list(cameras.cameras.values())
+    return [
+        Found(
+            f"{len(rigs)} cameras of {rigs[0].height}x{rigs[0].width} with all labels, {len(taken) - 1} moments, {cores()} cores (load {load:.1f} before)",
+            f"{rate:.2f} moments a second, {rate * len(rigs):.1f} labelled pictures a second",
+            f"at least {AIM:g} moments",
+            rate >= AIM,
+            {"moments_a_second": rate, "pictures_a_second": rate * len(rigs), "load_before": load},
+        )
+    ]
