@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from bridge import bench
-from bridge.bench import dream, env, long
+from bridge.bench import dream, env, labels, long
 from bridge.bench.brain import bench_brain
 from bridge.bench.page import BenchError, Page, gaps
 from tests.fakes import FakeDirector
+from tests.tiny_factory import tiny_request
 from tests.tiny_world import write_tiny_world
 from world.dream import load_world
 from world.scene_world import SceneWorld
@@ -141,3 +142,12 @@ def test_the_bench_measures_the_brain_by_steps() -> None:
     found = bench_brain(FakeDirector())
     assert found["one_step"] == pytest.approx(0.02)
     assert set(found) == {"one_step", "one_step_tokens", "three_steps", "three_steps_tokens"}
+
+
+def test_labels_of_clips_are_held_against_each_other_and_timed() -> None:
+    asked = tiny_request(lines="follow", seeds=1)
+    found = labels.consistent(asked, lambda fraction, text: None)
+    assert len(found) == len(labels.WORDS) + 1 and all(one.met for one in found)  # in one kind of weather
+    assert all(one.numbers["cases"] > 10 for one in found[:-1])
+    (timed,) = labels.surround(asked, lambda fraction, text: None)
+    assert timed.numbers["pictures_a_second"] == pytest.approx(6 * timed.numbers["moments_a_second"])

@@ -27,6 +27,8 @@ from ui.gallery import Gallery
 from ui.paths import served
 from ui.shop import MOST_WAITING, Shop, captions
 
+PATIENCE = 240  # s: a machine may be busy with other things
+
 
 class Patient(Here):
     """A worker that may be called off, and waits for `gate`."""
@@ -69,7 +71,7 @@ def state(shop: Shop, number: int) -> str:
 def test_orders_are_made_one_after_another(shop: Shop, gate: threading.Event) -> None:
     gate.set()
     first, second = shop.order(wish("follow"), "follow"), shop.order(wish("rain(2)@junction"), "<b>rain</b>")
-    wait_until(lambda: state(shop, second.number) == "done", 60)
+    wait_until(lambda: state(shop, second.number) == "done", PATIENCE)
     assert state(shop, first.number) == "done"
     assert [clip.line for clip in shop.clips(1, True)] == ["follow"] * 2
     assert shop.clips(1, False) == []
@@ -81,24 +83,24 @@ def test_orders_are_made_one_after_another(shop: Shop, gate: threading.Event) ->
 def test_an_order_can_be_called_off(shop: Shop, gate: threading.Event) -> None:
     shop.order(wish("follow"), "one")
     shop.order(wish("follow"), "two")
-    wait_until(lambda: state(shop, 1) == "making", 10)
+    wait_until(lambda: state(shop, 1) == "making", PATIENCE)
     shop.cancel(2)
     assert state(shop, 2) == "cancelled"
-    wait_until(lambda: shop.tickets()[-1].out is not None, 20)
+    wait_until(lambda: shop.tickets()[-1].out is not None, PATIENCE)
     shop.cancel(1)
-    wait_until(lambda: state(shop, 1) == "cancelled", 20)
+    wait_until(lambda: state(shop, 1) == "cancelled", PATIENCE)
     with pytest.raises(SessionError, match="not under way"):
         shop.cancel(1)
     gate.set()
     shop.order(wish("follow", 1), "three")
-    wait_until(lambda: state(shop, 3) == "done", 30)
+    wait_until(lambda: state(shop, 3) == "done", PATIENCE)
 
 
 def test_what_is_wrong_with_an_order_is_a_sentence_and_ends_no_queue(shop: Shop, gate: threading.Event) -> None:
     gate.set()
     shop.order(wish("rain(9)"), "rain(9)")
     shop.order(Wish("follow", seconds=500), "long")
-    wait_until(lambda: state(shop, 2) == "failed", 30)
+    wait_until(lambda: state(shop, 2) == "failed", PATIENCE)
     told = {ticket.number: ticket.told for ticket in shop.tickets()}
     assert "level" in told[1]
     assert "lasts 1.5 to 60" in told[2]
@@ -111,7 +113,7 @@ def test_what_is_wrong_with_an_order_is_a_sentence_and_ends_no_queue(shop: Shop,
 def test_only_an_orders_own_clips_are_served(shop: Shop, gate: threading.Event, tmp_path: Path) -> None:
     gate.set()
     shop.order(wish("follow", 1), "follow")
-    wait_until(lambda: state(shop, 1) == "done", 30)
+    wait_until(lambda: state(shop, 1) == "done", PATIENCE)
     (tmp_path / "secret.json").write_text("{}")
     out = shop.tickets()[0].out
     assert out is not None
@@ -153,7 +155,7 @@ def test_a_zip_has_nothing_hidden_and_no_links(tmp_path: Path) -> None:
 def test_captions_tell_commanded_and_seen_apart(shop: Shop, gate: threading.Event) -> None:
     gate.set()
     shop.order(wish("rain(2);slower@+0.5", 1), "rain")
-    wait_until(lambda: state(shop, 1) == "done", 30)
+    wait_until(lambda: state(shop, 1) == "done", PATIENCE)
     clip = [*shop.clips(1, True), *shop.clips(1, False)][0]
     text = captions(json.loads(clip.video.with_suffix(".json").read_bytes()))
     assert "told: rain(2)" in text

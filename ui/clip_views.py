@@ -27,8 +27,7 @@ from ui.tasks import Tell
 from world.controls import FPS
 from world.data.video import read_video
 from world.labels.cameras import PRESETS
-from world.labels.classes import Label
-from world.labels.formats.rerun import SHADES
+from world.labels.classes import PALETTE, Label
 from world.labels.record import see
 from world.labels.truth import Box, Truth
 from world.scene_world import SceneWorld
@@ -114,7 +113,7 @@ def labels_of(world: SceneWorld, clip: Kept, dreamt: Dreamt, tell: Tell) -> Iter
         for layer, film in films.items():
             film.append(painted(layer, truth, picture))
         tell(f"picture {number + 1} of {len(dreamt.states)}")
-    legend = {"classes": {Label(one).name.lower(): SHADES.get(Label(one), (0, 0, 0)) for one in sorted(classes)}}
+    legend = {"classes": {Label(one).name.lower(): PALETTE.get(Label(one), (0, 0, 0)) for one in sorted(classes)}}
     ramp = {"depth": (NEAREST, FARTHEST), "ramp": RAMP.astype(int).tolist()}
     yield _json({"fps": FPS, "width": width, "height": height, "frames": boxes, **legend, **ramp})
     for film in films.values():
@@ -140,7 +139,7 @@ def painted(layer: str, truth: Truth, picture: np.ndarray) -> np.ndarray:
         colours, cover = depth_colours(truth.depth), np.full(truth.depth.shape, 1.0, np.float32)
     elif layer == "semantic":
         table = np.zeros((256, 3), np.float32)
-        for label, shade in SHADES.items():
+        for label, shade in PALETTE.items():
             table[int(label)] = shade
         colours, cover = table[truth.semantic], np.full(truth.depth.shape, COVER, np.float32)
     else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box, Dict
+from gymnasium.spaces import Box, Dict, Space
 
 from world.labels.cameras import CameraSet, camera_set
 from world.labels.record import see
@@ -14,7 +15,7 @@ from world.render.camera import Rig
 from world.render.renderer import Renderer
 from world.scene.state import SceneState
 
-LIMITS = {  # of a Truth: what there is of it, the most that it says, and as what
+LIMITS: dict[str, tuple[float, Any]] = {  # of a Truth: what there is of it, the most that it says, and as what
     "depth": (np.inf, np.float32),
     "semantic": (255, np.uint8),
     "instance": (2**31 - 1, np.int32),
@@ -35,7 +36,7 @@ class Cameras:
 
     def space(self) -> Dict:
         """CAMERA: uint8 [H, W, 3]; with labels CAMERA.depth float32, CAMERA.semantic uint8, CAMERA.instance int32 [H, W]."""
-        found = {}
+        found: dict[str, Space[Any]] = {}
         for name, camera in self.several.cameras.items():
             size = camera.height, camera.width
             found[name] = Box(0, 255, (*size, 3), np.uint8)

@@ -169,12 +169,10 @@ class SceneWorld:
     def surround(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
         """One drive as the six cameras of `world.labels.cameras`' surround see it, uint8 [2, 3, H, W, 3]: ahead from left to right, and behind. A drive's
         picture waits for one of them at most."""
-        ego, cameras = state.ego[0], PRESETS["surround"].cameras
-        pictures = []
+        ego, cameras, pictures = state.ego[0], PRESETS["surround"].cameras, []
         for name in chain.from_iterable(AROUND_US):
-            camera = cameras[name]
-            assert isinstance(camera, Rig)
-            rig = replace(camera, height=size[0], width=size[1])
+            rig = replace(cameras[name], height=size[0], width=size[1])
+            assert isinstance(rig, Rig)
             heading = float(ego["heading"]) + math.radians(rig.yaw)
             turned = math.atan2(math.sin(heading), math.cos(heading))
             self._prepare(state, Pose(float(ego["x"]), float(ego["y"]), rig.up, turned, math.radians(rig.pitch)))

@@ -10,12 +10,14 @@ from itertools import pairwise
 from bridge.bench.faults.result import Found
 from bridge.factory.dreaming import again
 from bridge.factory.jobs import Request
+from world.controls import Weather
 from world.labels.cameras import PRESETS, CameraSet
 from world.labels.consistency import Carried, Checked, Tally, checked, persist
 from world.labels.record import Record, record
 from world.machine import cores
 from world.render.camera import Rig
 from world.render.renderer import Renderer
+from world.scene.facts import facts
 from world.scene.state import SceneState
 from world.scene_world import SceneWorld
 from world.telling import Report
@@ -49,7 +51,7 @@ def consistent(asked: Request, tell: Report) -> list[Found]:
     for number, job in enumerate(asked.jobs):
         states = again(world, asked, job.take(0))[0].states
         found.append(_clip(states, world.renderer))
-        clear.append(job.scenario.words()["weather"] == "clear")
+        clear.append(facts(states[-1]).weather == Weather.CLEAR)
         tell((number + 1) / len(asked.jobs), job.scenario.line)
     out = [_counted(name, [getattr(one, name) for one in found]) for name in WORDS]
     for dry in (True, False):

@@ -48,7 +48,7 @@ def card(found: Mapping[str, Any], cameras: CameraSet | None, hashes: Mapping[st
     lines += [
         "",
         "Boxes are of whoever has a pixel in the picture; `visible` is the share of their own pixels that nothing hides. Mirrors, elbows and a swinging leg may stand",
-        "out of a box by 35 cm. A pixel on an outline has the mean depth of what it shows. Rain, snow, fog and glare are in the pictures and in no label.",
+        "out of a box by 35 cm. A pixel on an outline has the depth and class of what fills most of it. Rain, snow, fog and glare are in the pictures and in no label.",
         "",
         "The world, by the sha256 of its version:",
         "",
