@@ -27,7 +27,6 @@ from ui.gallery import Gallery
 from ui.paths import served
 from ui.shop import MOST_WAITING, Shop, captions
 
-
 PATIENCE = 240  # s: a machine may be busy with other things
 
 
