@@ -29,6 +29,7 @@ TITLES = {
     "rerun": "Rerun recordings",
     "webdataset": "WebDataset: tar files",
     "lerobot": "LeRobotDataset v3",
+    "cosmos": "Cosmos: control videos",
     "opendrive": "OpenDRIVE: the roads",
     "openscenario": "OpenSCENARIO: who went where",
 }
