@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from bridge.disk import write_whole
 from bridge.session import Session
 from bridge.state import pack
 from bridge.timeline import Timeline
 from world.controls import Control, TimeOfDay, Weather
 from world.scene.facts import conditions
-from world.scene.state import SceneState, to_bytes
-from world.scene_dream import SceneDream
+from world.scene.state import SceneState
+from world.scene_dream import SceneDream, tensors_of
 from world.scene_world import USUAL, SceneWorld
 
 UNDRAWN, USUALLY = 0, 2  # of the quality dial: while it is made, and when it goes on
@@ -29,15 +27,16 @@ class Begun:
     def save(self, state: SceneState, out: Path) -> Path:
         """A drive (.dream) at its first frame, amid the usual traffic. state: of one drive, whose place is named by its file. ExportError."""
         name = state.places[0].name
-        world = self._worlds.setdefault(name, SceneWorld((name,), painter=None, others=USUAL))
+        if name not in self._worlds:
+            self._worlds[name] = SceneWorld((name,), painter=None, others=USUAL)
+        world = self._worlds[name]
         seed, (weather, time) = int(state.seed[0]), conditions(state.amounts[0])
-        tensors = {part: torch.frombuffer(bytearray(data), dtype=torch.uint8) for part, data in to_bytes(state).items()}
         weights = {"scene": world.hashes["scene"]}
         if world.traffic is not None:
             weights["traffic"] = world.traffic.sha256
         control = asdict(Control(weather=weather, time=time))
         values = {"index": 0, "control": control, "seed": seed, "steps": UNDRAWN, "place": name, "weights": weights}
-        dream = SceneDream.from_state(world, tensors, values)
+        dream = SceneDream.from_state(world, tensors_of(state), values)
         dream.steps = USUALLY
         session = Session(lambda number: SceneDream(world, number, UNDRAWN), seed, name)
         session.go_on_from(dream, Timeline(Weather(weather), TimeOfDay(time)), (0.0, 0.0), None)

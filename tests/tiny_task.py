@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ui.tasks import Tell
 from world.errors import DataError
+from world.telling import Say
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Note:
     def memory(self) -> int:
         return 1000
 
-    def make(self, tell: Tell) -> None:
+    def make(self, tell: Say) -> None:
         tell("begun")
         while not (self.folder / "gate").exists():
             time.sleep(0.02)

@@ -15,11 +15,11 @@ from bridge.factory.export.labelled import EXTRA, export, wanted
 from bridge.factory.pool import memory_of
 from bridge.factory.store import open_request
 from ui.clip_views import FOLDER
-from ui.tasks import Tell
 from world.labels.cameras import PRESETS
 from world.labels.formats.formats import FORMATS
 from world.labels.formats.writer import Writer
 from world.packages import MissingPackageError, need
+from world.telling import Say
 
 TITLES = {
     "coco": "COCO: boxes and masks",
@@ -66,7 +66,7 @@ class Export:
     def memory(self) -> int:
         return memory_of(open_request(self.folder, None, True))[0]
 
-    def make(self, tell: Tell) -> None:
+    def make(self, tell: Say) -> None:
         """Writes the zip. LucidriveError where the export refuses."""
         tell("driving the clips again")
         (self.folder / FOLDER).mkdir(exist_ok=True)

@@ -23,14 +23,14 @@ from bridge.factory.export.drawn import Drawing, Labeller
 from bridge.factory.pool import memory_of
 from bridge.factory.store import CLIPS, REJECTED, open_request
 from ui.road_map import course
-from ui.tasks import Tell
 from world.controls import FPS
 from world.data.video import read_video
 from world.labels.cameras import PRESETS
-from world.labels.classes import PALETTE, Label
+from world.labels.classes import PALETTE, Label, coloured
 from world.labels.record import see
 from world.labels.truth import Box, Truth
 from world.scene_world import SceneWorld
+from world.telling import Say
 
 FOLDER = ".page"  # of an order's folder
 What = Literal["map", "labels"]
@@ -68,7 +68,7 @@ class View:
     def memory(self) -> int:
         return memory_of(open_request(self.folder, None, True))[0]
 
-    def make(self, tell: Tell) -> None:
+    def make(self, tell: Say) -> None:
         """Drives the clip again and writes its files. DataError, WeightsError, ExportError."""
         tell("driving it again")
         labeller, clip = _labeller(self.folder), clip_of(self.folder, self.stem)
@@ -96,7 +96,7 @@ def clip_of(folder: Path, stem: str) -> Kept:
     raise DataError("There is no such clip any more; choose another one.")
 
 
-def labels_of(world: SceneWorld, clip: Kept, dreamt: Dreamt, tell: Tell) -> Iterator[bytes]:
+def labels_of(world: SceneWorld, clip: Kept, dreamt: Dreamt, tell: Say) -> Iterator[bytes]:
     """Contents of FILES["labels"], in their order. DataError for a clip without a film."""
     if not clip.video.is_file():
         raise DataError("This clip was rejected before it was painted; there is no picture to label.")
@@ -138,10 +138,7 @@ def painted(layer: str, truth: Truth, picture: np.ndarray) -> np.ndarray:
     if layer == "depth":
         colours, cover = depth_colours(truth.depth), np.full(truth.depth.shape, 1.0, np.float32)
     elif layer == "semantic":
-        table = np.zeros((256, 3), np.float32)
-        for label, shade in PALETTE.items():
-            table[int(label)] = shade
-        colours, cover = table[truth.semantic], np.full(truth.depth.shape, COVER, np.float32)
+        colours, cover = coloured(truth.semantic).astype(np.float32), np.full(truth.depth.shape, COVER, np.float32)
     else:
         colours = instance_colours(truth.instance)
         cover = np.where(truth.instance > 0, np.float32(COVER + 0.1), np.float32(0))

@@ -7,17 +7,16 @@ import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Literal, Protocol
 
 from bridge.budget.ledger import Lease, Ledger
 from bridge.errors import LucidriveError, SessionError, explain
+from world.telling import Say
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[str], None]
 State = Literal["waiting", "making", "ready", "failed"]
 IDLE = 60.0  # s after which a process that has nothing to do gives its memory back
 WATCH = 0.5  # s between looks at whether it is to end
@@ -38,7 +37,7 @@ class Task(Protocol):
         """Bytes that a process needs to make it. LucidriveError where it cannot be made."""
         ...
 
-    def make(self, tell: Tell) -> None:
+    def make(self, tell: Say) -> None:
         """All of it or nothing. tell: how far it is, in a few words. LucidriveError."""
         ...
 
@@ -150,7 +149,7 @@ class _Helper:
     def alive(self) -> bool:
         return self._process.is_alive()
 
-    def make(self, task: Task, tell: Tell, closed: threading.Event) -> None:
+    def make(self, task: Task, tell: Say, closed: threading.Event) -> None:
         """What the task raises, and SessionError where the process dies of it."""
         try:
             self._pipe.send(task)

@@ -90,6 +90,11 @@ class Sight:
     def __len__(self) -> int:
         return len(self.weather)
 
+    def shows(self, event: Event, side: Side = Side.NONE) -> np.ndarray:
+        """Whether the event is the likeliest in each film, and with a side that one likelier than the other; bool [N]."""
+        there = self.event.argmax(1) == int(event)
+        return there if side == Side.NONE else there & (self.side.argmax(1) == SIDES.index(side))
+
     def kind(self) -> np.ndarray:
         """The likeliest kind of weather of each film, of KINDS, whatever its level; int [N]."""
         return np.stack([self.weather[:, kind == KINDS].sum(1) for kind in range(4)], 1).argmax(1)

@@ -250,7 +250,6 @@ class SceneDream:
         """All that the next frames depend on: the record's fields as bytes, and plain values for JSON. A car beside ours is one of the traffic there."""
         scene, frame = given_up(self.state_now), self.frame
         assert frame is not None
-        tensors = {name: torch.frombuffer(bytearray(part), dtype=torch.uint8) for name, part in to_bytes(scene).items()}
         values = {
             "index": frame.index,
             "control": asdict(frame.control),
@@ -264,7 +263,7 @@ class SceneDream:
             "weights": {"scene": self.model.hashes["scene"]}
             | ({"traffic": self.traffic.sha256} if self.traffic else {}),
         }
-        return tensors, values
+        return tensors_of(scene), values
 
     @classmethod
     def from_state(cls, model: SceneWorld, tensors: dict[str, Tensor], values: dict[str, Any]) -> SceneDream:
@@ -330,6 +329,11 @@ def step_scenes(dreams: Sequence[SceneDream], controls: Sequence[Control]) -> li
         after = step(stack(states), told, dreams[rows[0]].traffic)
         frames |= {n: dreams[n].went(after.alone(row), controls[n]) for row, n in enumerate(rows)}
     return [frames[n] for n in range(len(dreams))]
+
+
+def tensors_of(scene: SceneState) -> dict[str, Tensor]:
+    """The record's fields as bytes, uint8 each, as `SceneDream.from_state` takes them."""
+    return {name: torch.frombuffer(bytearray(part), dtype=torch.uint8) for name, part in to_bytes(scene).items()}
 
 
 def readout_of(true: Facts) -> Readout:

@@ -217,13 +217,12 @@ def _events(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     judge sees the event in the picture of those that are. And how fast scenes are tried.
     """
     conditions = [(weather, time) for time in TIMES for weather in WEATHER]
-    wanted: dict[str, list[Scenario]] = {}
+    every = list[tuple[Scenario, int]]()
     for number, event in enumerate(EVENTS):
-        for side in ("left", "right") if event in SIDED else (None,):
-            for weather, time_ in islice(cycle(conditions), number, number + amounts.each):
-                words = {"event": event, "weather": weather, "time": time_} | ({"side": side} if side else {})
-                wanted.setdefault(event, []).append(of_words(words))
-    every = [(scenario, seed) for scenarios in wanted.values() for seed, scenario in enumerate(scenarios)]
+        under = list(islice(cycle(conditions), number, number + amounts.each))
+        sides = [{"side": side} for side in ("left", "right")] if event in SIDED else [{}]
+        words = [{"event": event, "weather": weather, "time": hour} | side for side in sides for weather, hour in under]
+        every += [(of_words(one), seed) for seed, one in enumerate(words)]
     asked, load = Request(tuple(every), 6.0, SceneWorld().hashes, retries=0), os.getloadavg()[0]
     made = _made(asked, folder / "out", cores(), tell)
     with Store(folder / "out", asked) as store:

@@ -18,7 +18,7 @@ from bridge.clips import Clip
 from bridge.factory.check import CONDITION_SECONDS, MOST, Finding
 from bridge.factory.scenario import of_line
 from world.controls import FPS, Event, Side
-from world.judge import AGES, GAP, JUDGE, KINDS, SIDES, Judge, Sight
+from world.judge import AGES, GAP, JUDGE, KINDS, Judge, Sight
 
 EVENT_SECONDS = 4.0  # of its onset, within which an event is to be seen
 EACH = FPS  # frames from one look at weather and time to the next
@@ -86,12 +86,8 @@ def _seen(judge: Judge, clip: Clip, frames: Iterable[int], sees: Callable[[Sight
 
 def _event(asked: str, sight: Sight) -> np.ndarray:
     [step] = of_line(asked).plan.steps
-    event = Event[step.name.upper()]
-    there = sight.event.argmax(1) == int(event)
-    side = next((str(one) for one in step.args if one in LEFT_RIGHT), None)
-    if side is not None:
-        there &= sight.side.argmax(1) == SIDES.index(Side[side.upper()])
-    return np.asarray(there)
+    side = next((str(one) for one in step.args if one in LEFT_RIGHT), "none")
+    return sight.shows(Event[step.name.upper()], Side[side.upper()])
 
 
 def _weather(told: int, sight: Sight) -> np.ndarray:

@@ -207,10 +207,7 @@ def _eventful(
 
 def _sees(sight: Sight, event: Event, side: Side) -> bool:
     """Whether in any film the event is the likeliest, and its side likelier than the other."""
-    there = sight.event.argmax(1) == int(event)
-    if event in SIDED_EVENTS:
-        there &= sight.side.argmax(1) == SIDES.index(side)
-    return bool(there.any())
+    return bool(sight.shows(event, side if event in SIDED_EVENTS else Side.NONE).any())
 
 
 def manoeuvres(judge: Judge, draw: Draw, cases: int, seed: int) -> dict[str, Any]:

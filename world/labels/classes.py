@@ -137,3 +137,11 @@ def _kinds(instance: np.ndarray, agents: np.ndarray, place: Place) -> np.ndarray
     table[numbers + PROP_BASE - lowest] = place.props["kind"]
     table[mine - lowest] = there["kind"]
     return np.asarray(table[instance - lowest])
+
+
+def coloured(semantic: np.ndarray) -> np.ndarray:
+    """Cityscapes' colours of label ids [H, W], uint8 [H, W, 3]; black for one that has none."""
+    table = np.zeros((256, 3), np.uint8)
+    for label, colour in PALETTE.items():
+        table[int(label)] = colour
+    return np.asarray(table[semantic])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,14 @@ from world.nuscenes.tables import Box, Dataset, Moment, Picture
 from world.scene.objects import Kind
 from world.scene.places import save
 from world.scene.state import AGENTS
+from world.telling import Count
 from world.train.pictures import FILE, FORMAT, MOUNT
 
 LARGE = 512  # pixels that a picture is wide at most
-Note = Callable[[int, int], None]  # scenes so far, of how many
 
 
 def write(
-    dataset: Dataset, scenes: Iterable[tuple[str, Map]], folder: Path, note: Note = lambda done, many: None
+    dataset: Dataset, scenes: Iterable[tuple[str, Map]], folder: Path, note: Count = lambda done, many: None
 ) -> int:
     """Captures of every camera's key frames in a new folder, with the maps; how many. DataError where it is not empty or cannot be written."""
     check_new(folder)

@@ -32,7 +32,7 @@ OWNER = "a labelling worker"
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn: clips of the run of `request`, by such cameras (None: nothing is drawn), by the painter of a folder (None: plain shading)."""
+    """What is drawn: clips of the run of `request`, by such cameras, by the painter of a folder (None: plain shading). draw: whether anything is."""
 
     request: Request
     clips: tuple[Kept, ...]
@@ -74,16 +74,16 @@ class Labeller:
         return list(records(dreamt.states, drawing.cameras, self.world.renderer, draw=drawing.draw, chosen=chosen))
 
 
-def drawn(drives: Labeller, workers: int, ledger: Ledger) -> Iterator[tuple[Kept, Dreamt, Iterator[Record]]]:
+def drawn(labeller: Labeller, workers: int, ledger: Ledger) -> Iterator[tuple[Kept, Dreamt, Iterator[Record]]]:
     """Each clip with its drive and its records, which must be gone through before the next. workers: processes, each under a lease of
     `ledger`; 0: this one draws. Records are the same for any number.
     """
-    drawing = drives.drawing
+    drawing = labeller.drawing
     with ExitStack() as stack:
         if not (drawing.draw and workers):
             for number, clip in enumerate(drawing.clips):
                 firsts = range(0, moments(clip, drawing.cameras), PIECE)
-                yield clip, drives.again(clip), (one for first in firsts for one in drives.piece(number, first))
+                yield clip, labeller.again(clip), (one for first in firsts for one in labeller.piece(number, first))
             return
         for number in range(workers):
             instead = [Instead(f"--workers {number}", 0)]
@@ -96,7 +96,7 @@ def drawn(drives: Labeller, workers: int, ledger: Ledger) -> Iterator[tuple[Kept
         ahead = _ahead(pool, drawing, 2 * workers)
         for clip in drawing.clips:
             pieces = len(range(0, moments(clip, drawing.cameras), PIECE))
-            yield clip, drives.again(clip), (one for _ in range(pieces) for one in _result(next(ahead)))
+            yield clip, labeller.again(clip), (one for _ in range(pieces) for one in _result(next(ahead)))
 
 
 def moments(clip: Kept, cameras: CameraSet) -> int:
@@ -122,16 +122,16 @@ def _result(piece: Future[list[Record]]) -> Sequence[Record]:
         raise SessionError("A process died, perhaps for want of memory; try fewer (--workers 1).") from error
 
 
-_drives: Labeller | None = None  # of a worker
+_labeller: Labeller | None = None  # of a worker
 
 
 def _wake(drawing: Drawing) -> None:
-    global _drives
+    global _labeller
     alone()
     torch.set_num_threads(1)
-    _drives = Labeller(drawing)
+    _labeller = Labeller(drawing)
 
 
 def _piece(number: int, first: int) -> list[Record]:
-    assert _drives is not None
-    return _drives.piece(number, first)
+    assert _labeller is not None
+    return _labeller.piece(number, first)

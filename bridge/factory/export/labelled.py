@@ -120,10 +120,10 @@ def _write(
     with ExitStack() as stack:
         writers: list[Writer] = [FORMATS[name](room / name, order.cameras) for name in order.formats]
         drawing = Drawing(order.request, order.clips, order.cameras, any(one.draws for one in writers), painter)
-        drives = Labeller(drawing)
+        labeller = Labeller(drawing)
         for writer in writers:
             stack.enter_context(writer)
-        for number, (clip, dreamt, records) in enumerate(drawn(drives, workers, ledger)):
+        for number, (clip, dreamt, records) in enumerate(drawn(labeller, workers, ledger)):
             begin, end = (dreamt.states[index].places[0] for index in (0, -1))
             drive = Drive(clip.stem.replace(".", "-"), begin, clip.task, int(clip.fields["seed"]), end)
             for writer in writers:
@@ -145,7 +145,7 @@ def _write(
         "cameras": list(order.cameras.cameras) if drawing.draw else [],
         "synthetic": True,
     }
-    text = card(found, order.cameras if drawing.draw else None, drives.world.hashes)
+    text = card(found, order.cameras if drawing.draw else None, labeller.world.hashes)
     (room / "README.md").write_text(text, encoding="utf-8")
     return found
 

@@ -24,13 +24,13 @@ import numpy as np
 
 from world.controls import FPS, TimeOfDay, Weather
 from world.data.video import VideoWriter
-from world.errors import DataError
 from world.labels.cameras import Camera, CameraSet, extrinsics, intrinsics
+from world.labels.classes import coloured
 from world.labels.fisheye import LIMIT, Fisheye
-from world.labels.formats.cosmos_control import class_of, classes, hdmap, near_is_bright
+from world.labels.formats.cosmos_control import class_of, hdmap, near_is_bright
 from world.labels.formats.cosmos_map import LAYERS, Shape, labels, layers
 from world.labels.formats.webdataset import npy
-from world.labels.formats.writer import Drive, Writer, dumps
+from world.labels.formats.writer import Drive, Writer, check_even, dumps
 from world.labels.record import Ego, Record
 
 RATE = 30  # poses a second
@@ -48,11 +48,7 @@ class Cosmos(Writer):
     @classmethod
     def check(cls, cameras: CameraSet) -> None:
         """DataError where a picture's sides are not even, as its video wants them."""
-        for name, camera in cameras.cameras.items():
-            if camera.width % 2 or camera.height % 2:
-                raise DataError(
-                    f"The camera {name} is {camera.width} x {camera.height}; for control videos take even sides."
-                )
+        check_even(cameras, "control videos")
 
     def begin(self, drive: Drive) -> None:
         self._drive, self._records = drive, list[Record]()
@@ -67,7 +63,7 @@ class Cosmos(Writer):
         for name, seen in record.seen.items():
             self._videos["", name].write(seen.picture)
             self._videos["depth", name].write(near_is_bright(seen.truth.depth))
-            self._videos["seg", name].write(classes(seen.truth.semantic))
+            self._videos["seg", name].write(coloured(seen.truth.semantic))
 
     def end(self) -> None:
         for video in self._videos.values():

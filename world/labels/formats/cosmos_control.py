@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from world.labels.cameras import Camera, intrinsics
-from world.labels.classes import PALETTE
 from world.labels.fisheye import Fisheye, project
 from world.labels.formats.cosmos_map import CUBOID, LAYERS, SURFACE, Shape
 from world.labels.tracks import EDGES, Track
@@ -95,14 +94,6 @@ def near_is_bright(depth: np.ndarray) -> np.ndarray:
     """Inverse depth as grey, uint8 [H, W, 3]: 255 up to SHARPEST m, 0 for the sky."""
     grey = np.rint(255 * np.minimum(1.0, SHARPEST / np.maximum(depth, 1e-6))).astype(np.uint8)
     return np.repeat(grey[..., None], 3, 2)
-
-
-def classes(semantic: np.ndarray) -> np.ndarray:
-    """Cityscapes' colours of label ids [H, W], uint8 [H, W, 3]."""
-    table = np.zeros((256, 3), np.uint8)
-    for label, colour in PALETTE.items():
-        table[int(label)] = colour
-    return np.asarray(table[semantic])
 
 
 class _Sheet:

@@ -24,10 +24,9 @@ from world.data.assemble import CHUNK_SIZE, DATA_PATH, VIDEO_PATH, feature, vide
 from world.data.schema import COLUMNS, Column, bounds
 from world.data.stats import Summary, picture_summary, shades, summary
 from world.data.video import VideoWriter
-from world.errors import DataError
 from world.inputs import DRIVING
 from world.labels.cameras import CameraSet
-from world.labels.formats.writer import Drive, Writer, calibration, described, dumps
+from world.labels.formats.writer import Drive, Writer, calibration, check_even, described, dumps
 from world.labels.record import Record, Seen
 
 AGENTS = 16  # that a row has room for
@@ -49,11 +48,7 @@ class LeRobot(Writer):
     @classmethod
     def check(cls, cameras: CameraSet) -> None:
         """DataError where a picture's sides are not even, as its video wants them."""
-        for name, camera in cameras.cameras.items():
-            if camera.width % 2 or camera.height % 2:
-                raise DataError(
-                    f"The camera {name} is {camera.width} x {camera.height}; for a LeRobotDataset's videos take even sides."
-                )
+        check_even(cameras, "a LeRobotDataset's videos")
 
     def begin(self, drive: Drive) -> None:
         if not hasattr(self, "_episodes"):

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from world.controls import DT
+from world.errors import DataError
 from world.labels.cameras import CameraSet, distortion, extrinsics, intrinsics
 from world.labels.record import Record
 from world.scene.state import Place
@@ -73,6 +74,13 @@ class Writer(ABC):
     ) -> None:
         if kind is None:
             self.close()
+
+
+def check_even(cameras: CameraSet, what: str) -> None:
+    """DataError where a picture's sides are not even, as the videos of `what` want them."""
+    for name, camera in cameras.cameras.items():
+        if camera.width % 2 or camera.height % 2:
+            raise DataError(f"The camera {name} is {camera.width} x {camera.height}; for {what} take even sides.")
 
 
 class Rows:
