@@ -84,7 +84,7 @@ def test_a_real_drive_is_branched_kept_saved_and_replayed(browser: Browser, real
         keep(tab, "real-futures")
         tab.click(".future[data-lane='2'] header button")
         tab.wait_for_selector(".future", state="detached")
-        assert int(tab.text_content("#lr-speed") or 99) < 15
+        wait_until(lambda: int(tab.text_content("#lr-speed") or 99) < 15, PATIENCE)  # of the picture that is drawn next
         tab.click("#lr-tab-keep")
         tab.click("#lr-save-all")
         tab.click("#lr-kept li button")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,13 @@ class Mesh:
 
     def __len__(self) -> int:
         return len(self.position)
+
+    @cached_property
+    def sphere(self) -> tuple[float, float, float, float]:
+        """One round it, which has triangles: x, y, z, radius."""
+        low, high = self.position.min((0, 1)), self.position.max((0, 1))
+        x, y, z = ((low + high) / 2).tolist()
+        return x, y, z, float(np.linalg.norm(high - low)) / 2
 
 
 def join(meshes: Sequence[Mesh]) -> Mesh:

@@ -169,7 +169,7 @@ class Renderer:
         if everywhere or abs(rig.pitch) > STEEP:
             back = self._tiles(place).near(x, y, look + math.pi)
             pieces = list({id(piece.mesh): piece for piece in pieces + back}.values())
-        seen = eye.sees(np.array([piece.sphere for piece in pieces]))
+        seen = eye.sees(np.array([piece.mesh.sphere for piece in pieces]))
         parts = [
             Part(one.mesh, one.whose, one.moves, hidden=not there) for one, there in zip(pieces, seen, strict=True)
         ]

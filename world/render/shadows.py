@@ -28,7 +28,6 @@ class Shadows:
         self.matrix = np.zeros((3, 4), F)
         self._records = Records()
         self._ids = np.zeros((1, 1), np.int32)
-        self._projection: Projection | None = None
         self._key: tuple[object, ...] = ()
         self._standing: list[Mesh] = []
 
@@ -42,26 +41,36 @@ class Shadows:
     ) -> None:
         """Draws the map round `middle` [2 or 3]; `sun` points to the sun."""
         place = np.round(np.asarray(middle[:2], np.float64) / REDRAWN) * REDRAWN
+        projection = _towards(place, sun)
+        standing = _within(projection, standing)
         key = (*place.tolist(), *sun, frozenset(id(mesh) for mesh in standing))
-        if key != self._key or self._projection is None:
-            self._key, self._standing = key, list(standing)  # held, so that no other mesh gets their ids
-            self._projection = _towards(place, sun)
-            self._draw(standing, self.standing, library, EMPTY)
-            p = self._projection
-            scale = np.array([p.focal, p.focal, -1.0])[:, None]
-            rows = p.axes * scale
-            offset = -rows @ p.eye + np.array([SIZE / 2, SIZE / 2, 0.0])
+        if key != self._key:
+            self._key, self._standing = key, standing  # held, so that no other mesh gets their ids
+            self._draw(standing, self.standing, library, EMPTY, projection)
+            scale = np.array([projection.focal, projection.focal, -1.0])[:, None]
+            rows = projection.axes * scale
+            offset = -rows @ projection.eye + np.array([SIZE / 2, SIZE / 2, 0.0])
             self.matrix = np.concatenate([rows, offset[:, None]], 1).astype(F)
         self.depth[:] = self.standing
         if moving:
-            self._draw(moving, self.depth, library, None)
+            self._draw(moving, self.depth, library, None, projection)
 
-    def _draw(self, meshes: Sequence[Mesh], depth: np.ndarray, library: Library, clear: float | None) -> None:
-        assert self._projection is not None
+    def _draw(
+        self, meshes: Sequence[Mesh], depth: np.ndarray, library: Library, clear: float | None, projection: Projection
+    ) -> None:
         self._records.begin(sum(len(mesh) for mesh in meshes), len(meshes))
         for mesh in meshes:
-            self._records.add(mesh, _ALL, _NONE, self._projection, library)
+            self._records.add(mesh, _ALL, _NONE, projection, library)
         self._records.draw(depth, self._ids, clear, library)
+
+
+def _within(projection: Projection, meshes: Sequence[Mesh]) -> list[Mesh]:
+    """Those that may throw a shadow on the map."""
+    there = [mesh for mesh in meshes if len(mesh)]
+    spheres = np.array([mesh.sphere for mesh in there]).reshape(-1, 4)
+    aside = np.abs((spheres[:, :3] - projection.eye) @ projection.axes[:2].T).max(1, initial=0.0)
+    near = aside <= REACH / 2 + spheres[:, 3]
+    return [mesh for mesh, is_near in zip(there, near, strict=True) if is_near]
 
 
 def _towards(place: np.ndarray, sun: tuple[float, float, float]) -> Projection:

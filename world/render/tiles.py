@@ -24,6 +24,10 @@ PAVED = 8.0  # m that pavements reach beyond the kerbs, at most
 KEPT = 160  # tiles and levels
 SOON = 20.0  # m before it is wanted a tile may be made, one a picture, so that no picture has to wait for many
 BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still throw shadows
+GRID, TURN = (
+    12.0,
+    math.radians(15.0),
+)  # m and rad to which a pose is rounded before tiles are chosen: the same ones for a while
 SEEN, STEP = (
     420.0,
     240.0,
@@ -32,11 +36,10 @@ _NOBODY = np.zeros(1, np.int32)
 
 
 class Piece(NamedTuple):
-    """A mesh, of each triangle whose it is (int32 [T]: 1 + prop index, 0 for none), and a sphere round it: x, y, z, radius."""
+    """A mesh, and of each triangle whose it is (int32 [T]: 1 + prop index, 0 for none)."""
 
     mesh: Mesh
     whose: np.ndarray
-    sphere: tuple[float, float, float, float]
     moves: bool = False  # with the car
 
 
@@ -52,12 +55,6 @@ _Parted = dict[
 ]  # what each piece of a map puts into which tiles
 
 
-def _bounded(mesh: Mesh, whose: np.ndarray) -> Piece:
-    low, high = mesh.position.min((0, 1)), mesh.position.max((0, 1))
-    x, y, z = ((low + high) / 2).tolist()
-    return Piece(mesh, whose, (x, y, z, float(np.linalg.norm(high - low)) / 2))
-
-
 class Tiles:
     """The tiles of one place. before: those of the place that it grew out of, whose tiles it keeps where nothing has changed."""
 
@@ -69,7 +66,7 @@ class Tiles:
         if not place.endless:
             self._backdrop = (
                 (0.0, 0.0),
-                [_bounded(mesh, _NOBODY) for mesh in (ground_mesh(place.map.bounds), skyline_mesh(place.map.bounds))],
+                [Piece(mesh, _NOBODY) for mesh in (ground_mesh(place.map.bounds), skyline_mesh(place.map.bounds))],
             )
         parted: _Parted = {} if before is None else before._parted
         self._parted: _Parted = {piece: parted.get(piece) or _items(piece) for piece in _pieces(place.map)}
@@ -91,24 +88,20 @@ class Tiles:
 
     def near(self, x: float, y: float, heading: float) -> list[Piece]:
         """All that may be seen, or throws shadows on what is seen, from a pose."""
-        cos, sin = math.cos(heading), math.sin(heading)
         out = self._round(x, y) + [self._road(cell) for cell in self._roads_near(x, y, heading)]
-        dx, dy = self._middles[:, 0] - x, self._middles[:, 1] - y
-        away, ahead = np.hypot(dx, dy), dx * cos + dy * sin
-        soon: tuple[int, int, int] | None = None
-        for k in np.argsort(away, kind="stable"):
-            if away[k] > REACHES[2] + SOON:
-                break
-            if ahead[k] < -BEHIND - SIZE / 2:
-                continue
-            if away[k] <= REACHES[2] and (piece := self._piece((*self._cells[k], _detail(away[k])))) is not None:
-                out.append(piece)
-            next_one = (*self._cells[k], _detail(away[k] - SOON))
-            if soon is None and next_one not in self._kept:
-                soon = next_one
-        if soon is not None:
-            self._piece(soon)
+        out += [piece for key in self._keys_near(x, y, heading) if (piece := self._piece(key)) is not None]
+        self._make_soon(x, y, heading)
         return out
+
+    def _make_soon(self, x: float, y: float, heading: float) -> None:
+        """Makes one of those that will be wanted a little farther on."""
+        x, y = x + SOON * math.cos(heading), y + SOON * math.sin(heading)
+        if (
+            road := next((cell for cell in self._roads_near(x, y, heading) if cell not in self._paved), None)
+        ) is not None:
+            self._road(road)
+        elif (key := next((key for key in self._keys_near(x, y, heading) if key not in self._kept), None)) is not None:
+            self._piece(key)
 
     def ready(self, x: float, y: float, heading: float) -> bool:
         """Whether all that `near` gives is there already; if not, one tile more is made, so that whoever leaps to a place need not wait for all of it at once."""
@@ -116,17 +109,24 @@ class Tiles:
             if cell not in self._paved:
                 self._road(cell)
                 return False
-        ways = self._middles - (x, y)
-        away = np.hypot(*ways.T)
-        wanted = (away <= REACHES[2]) & (ways @ (math.cos(heading), math.sin(heading)) >= -BEHIND - SIZE / 2)
-        for k in np.flatnonzero(wanted):
-            if (key := (*self._cells[k], _detail(away[k]))) not in self._kept:
+        for key in self._keys_near(x, y, heading):
+            if key not in self._kept:
                 self._piece(key)
                 return False
         return True
 
+    def _keys_near(self, x: float, y: float, heading: float) -> list[tuple[int, int, int]]:
+        """Tiles whose objects may be seen from a pose, and how finely, the nearest first."""
+        x, y, heading = _rounded(x, y, heading)
+        ways = self._middles - (x, y)
+        away = np.hypot(*ways.T)
+        wanted = (away <= REACHES[2]) & (ways @ (math.cos(heading), math.sin(heading)) >= -BEHIND - SIZE / 2)
+        order = np.argsort(away, kind="stable")
+        return [(*self._cells[k], _detail(away[k])) for k in order[wanted[order]]]
+
     def _roads_near(self, x: float, y: float, heading: float) -> list[tuple[int, int]]:
         """Tiles whose streets may be seen from a pose; a street is in the tile of its middle, from which it may reach far."""
+        x, y, heading = _rounded(x, y, heading)
         ways, reach = self._extents[:, :2] - (x, y), self._extents[:, 2]
         ahead = ways @ (math.cos(heading), math.sin(heading))
         near = (np.hypot(*ways.T) <= REACHES[2] + reach) & (ahead >= -BEHIND - reach)
@@ -166,7 +166,7 @@ class Tiles:
             if len(mesh):
                 meshes.append(mesh)
                 whose.append(np.full(len(mesh), number + 1, np.int32))
-        piece = _bounded(join(meshes), np.concatenate(whose)) if meshes else None
+        piece = Piece(join(meshes), np.concatenate(whose)) if meshes else None
         self._kept[key] = piece
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
@@ -196,7 +196,7 @@ class Tiles:
         if paint:
             meshes.append(markings_mesh(paint))
         mesh = join(meshes)
-        road = self._paved[cell] = _bounded(mesh, np.zeros(len(mesh), np.int32))
+        road = self._paved[cell] = Piece(mesh, np.zeros(len(mesh), np.int32))
         while len(self._paved) > KEPT:
             self._paved.popitem(last=False)
         return road
@@ -244,7 +244,7 @@ def _by_cell(props: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
 @lru_cache(maxsize=2)
 def _ground(column: int, row: int) -> Piece:
     """Of land without an edge."""
-    return _bounded(ground_mesh(_box((STEP * column, STEP * row), SEEN + STEP)), _NOBODY)
+    return Piece(ground_mesh(_box((STEP * column, STEP * row), SEEN + STEP)), _NOBODY)
 
 
 @lru_cache(maxsize=1)
@@ -256,7 +256,7 @@ def _far_off() -> Mesh:
 def _skyline(x: float, y: float) -> Piece:
     mesh = _far_off()
     moved = replace(mesh, position=mesh.position + np.array([x, y, 0.0], np.float32))
-    return _bounded(moved, _NOBODY)._replace(moves=True)
+    return Piece(moved, _NOBODY, moves=True)
 
 
 def _box(middle: tuple[float, float], half: float) -> tuple[float, float, float, float]:
@@ -269,6 +269,10 @@ def _points(shape: StreetShape | JunctionShape | Marking) -> np.ndarray:
     if isinstance(shape, StreetShape):
         return np.concatenate([shape.left, shape.right])
     return shape.outline if isinstance(shape, JunctionShape) else shape.points
+
+
+def _rounded(x: float, y: float, heading: float) -> tuple[float, float, float]:
+    return round(x / GRID) * GRID, round(y / GRID) * GRID, round(heading / TURN) * TURN
 
 
 def _detail(away: float) -> int:

@@ -197,9 +197,9 @@ def test_tiles_name_their_props_and_stay_bounded(place: Place) -> None:
     for x in np.linspace(0, 230, 24):
         pieces = tiles.near(float(x), 0.0, 0.0)
         triangles = max(triangles, sum(len(piece.mesh) for piece in pieces))
-        for mesh, whose, sphere, _ in pieces[2:]:
-            away = np.linalg.norm(mesh.position - np.array(sphere[:3]), axis=-1)
-            assert away.max() <= sphere[3] + 1e-3
+        for mesh, whose, _ in pieces[2:]:
+            away = np.linalg.norm(mesh.position - np.array(mesh.sphere[:3]), axis=-1)
+            assert away.max() <= mesh.sphere[3] + 1e-3
             assert len(whose) == len(mesh)
             assert whose.min() >= 0 and whose.max() <= len(place.props)
     assert triangles <= 50_000

@@ -11,7 +11,7 @@ from world.render.assets import animals, obstacles, people, vehicles
 from world.render.assets.looks import role_tables
 from world.render.assets.solids import Template
 from world.render.mesh import Mesh, empty
-from world.scene.objects import AGENT, SIZES, VEHICLES, Kind
+from world.scene.objects import SIZES, VEHICLES, Kind
 
 REACH = 160.0  # m; whoever is farther is not drawn
 BEHIND = 25.0  # m; whoever is farther behind the camera is not drawn (nearer ones still throw shadows)
@@ -192,18 +192,3 @@ def parked_mesh(prop: np.void, detail: int = 1) -> Mesh:
     out = _room(len(made.role), made.mesh.uv)
     _put(out, 0, prop, made, SIZES[kind], role_tables(int(kind), int(prop["look"]), 0, 0, 0.0), float(prop["z"]))
     return out
-
-
-def warm() -> None:
-    """Makes every template of vehicles, people and cyclists and compiles what places them, so that no frame waits for it."""
-    row = np.zeros(1, AGENT)[0]
-    for detail in range(3):
-        for kind in (*vehicles.KINDS, Kind.PERSON):
-            row["kind"], (row["length"], row["width"], row["height"]) = kind, SIZES[kind]
-            agent_mesh(row, detail)
-        for style in range(vehicles.STYLES):
-            vehicles.vehicle(Kind.CAR, style, detail)
-        for step in range(people.GAITS + 1):
-            people.cyclist(step % people.GAITS, detail)
-            for skirt, child in ((False, False), (True, False), (False, True)):
-                people.person(step, detail, skirt, child)
