@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from bridge.factory.jobs import Batch, Request, Take
 from bridge.factory.labels import Label, label
 from bridge.factory.look import Look, look
 from bridge.factory.scenario import Scenario
+from bridge.factory.shard import labelled
 from bridge.factory.start import UNDRAWN, begin
 from bridge.session import Session
 from bridge.stepper import step
@@ -33,7 +35,7 @@ TRIALS = 16  # beginnings of a take that are driven at most, without a picture, 
 class Dreamt:
     """One clip of a take. branch: the plan line that it forked into, or ""; labels, states: of its frames; failure: why it ended
     early, or "". trials: beginnings that were driven to find it, in so many steps and seconds; painted: whether its frames have pictures;
-    looks: what the judge sees in the pictures; drawn: what a search has drawn.
+    looks: what the judge sees in the pictures; shard: the labels of the pictures, where the request wants them; drawn: what a search has drawn.
     """
 
     take: Take
@@ -47,7 +49,15 @@ class Dreamt:
     seconds: float = 0.0
     painted: bool = False
     looks: tuple[Look, ...] = ()
+    shard: bytes = b""
     drawn: Candidate | None = None
+
+    def stem(self, request: Request) -> str:
+        """Of its files."""
+        if not self.branch:
+            return self.take.stem
+        words = re.sub(r"[^a-z0-9]+", "-", self.branch.lower()).strip("-")[:40]
+        return f"{self.take.stem}.{request.branches.index(self.branch)}-{words}"
 
     def fits(self, request: Request) -> bool:
         """Whether the scene is what the take was to show, to its end."""
@@ -114,12 +124,19 @@ def dream(world: SceneWorld, request: Request, batch: Batch, judge: Judge | None
 
 def painted(world: SceneWorld, request: Request, dreamt: Dreamt, judge: Judge | None = None) -> Dreamt:
     """The same with a picture in every frame, and with what the judge sees in them."""
-    size, moments = SIZES[request.quality], []
-    for moment, state in zip(dreamt.clip.moments, dreamt.states, strict=True):
-        moments.append(replace(moment, frame=replace(moment.frame, image=world.draw(state, size))))
+    size, shard = SIZES[request.quality], b""
+    if request.labels:
+        rig = replace(world.rig, height=size[0], width=size[1])
+        pictures, shard = labelled(dreamt.take, dreamt.stem(request), dreamt.states, rig, world.renderer)
+    else:
+        pictures = [world.draw(state, size) for state in dreamt.states]
+    moments = (
+        replace(moment, frame=replace(moment.frame, image=picture))
+        for moment, picture in zip(dreamt.clip.moments, pictures, strict=True)
+    )
     clip = replace(dreamt.clip, moments=tuple(moments))
     looks = look(judge, clip, dreamt.findings(request)) if judge is not None else ()
-    return replace(dreamt, clip=clip, painted=True, looks=looks)
+    return replace(dreamt, clip=clip, painted=True, looks=looks, shard=shard)
 
 
 def again(world: SceneWorld, request: Request, take: Take, first: int = 0) -> list[Dreamt]:

@@ -36,7 +36,7 @@ SIZE = "144x256"
 class Request:
     """What a run is asked for. seconds: of each clip; retries: new seeds for a clip that was rejected; size: of the pictures, one of
     QUALITIES; branches: plan lines that each clip forks into after `fork_at` seconds; world: its hashes; others: who else is on the
-    road; find: what is looked for among scenes.
+    road; find: what is looked for among scenes; labels: whether each painted clip gets the ground truth of its pictures (bridge/factory/shard.py).
     """
 
     wanted: tuple[tuple[Scenario, int], ...]
@@ -50,6 +50,7 @@ class Request:
     together: int = TOGETHER
     others: Others = RULES
     find: Find | None = None
+    labels: bool = False
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -100,6 +101,7 @@ class Request:
             "together": self.together,
             "reckless": self.others.reckless,
             "find": self.find.plain() if self.find else None,
+            **({"labels": True} if self.labels else {}),
         }
 
     def plain(self) -> dict[str, Any]:
@@ -174,7 +176,8 @@ def of_plain(values: dict[str, Any], start: Start) -> Request:
         given = {name: values[name] for name in names}
         others = Others.of(values["traffic"], float(values["reckless"]))
         find = Find(**values["find"]) if values["find"] else None
-        request = Request(wanted, start=start, others=others, find=find, branches=tuple(values["branches"]), **given)
+        given |= {"branches": tuple(values["branches"]), "labels": bool(values.get("labels"))}
+        request = Request(wanted, start=start, others=others, find=find, **given)
         if any(values[name] != value for name, value in request.common().items()):
             raise ValueError("another beginning")
         return request

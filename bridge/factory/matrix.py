@@ -67,6 +67,7 @@ SETTINGS = {
     "scene": str,
     "size": str,
     "vary": bool,
+    "labels": bool,
     "seed": int,
     "traffic": str,
     "reckless": float,

@@ -59,6 +59,7 @@ class Wish:
     find: str | None = None
     by: str = "random"
     trials: int | None = None
+    labels: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,7 @@ def request_of(wish: Wish, read: Reader) -> Request:
         wish.fork_at,
         others=others,
         find=Find.of(wish.find, wish.by, wish.trials or TRIALS) if wish.find else None,
+        labels=wish.labels or bool(said.get("labels")),
     )
 
 

@@ -18,6 +18,7 @@ from bridge.budget.plan import LIBRARIES
 from bridge.budget.scenes import scene_size
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.factory.jobs import Batch, Request
+from bridge.factory.shard import BYTES_A_PIXEL
 from bridge.factory.worker import Done, Worker
 
 DRAWN = 288 * 512  # pixels of the picture that a scene's tick is reckoned for
@@ -160,7 +161,8 @@ def memory_of(request: Request) -> tuple[int, int]:
     """Bytes of one worker: its libraries, places and the most that a picture takes; and its drives with all their pictures."""
     drives, size = max(request.together, len(request.branches)), scene_size()
     most = size.tick * max(1.0, request.pixels / DRAWN)
-    return LIBRARIES + size.weights + int(most), drives * (size.dream + 3 * request.pixels * request.frames)
+    a_pixel = 3 + request.labels * 2 * BYTES_A_PIXEL  # a shard is there twice while it is sent
+    return LIBRARIES + size.weights + int(most), int(drives * (size.dream + a_pixel * request.pixels * request.frames))
 
 
 def _lease(leases: ExitStack, request: Request, ledger: Ledger, number: int) -> None:

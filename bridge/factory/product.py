@@ -1,4 +1,5 @@
-"""A checked take as files: a JSON sidecar a clip, an mp4 where it was painted, and for a counterfactual set what its branches differ in.
+"""A checked take as files: a JSON sidecar a clip, an mp4 where it was painted, its labels where they are wanted, and for a counterfactual set
+what its branches differ in.
 
 Of the sidecar, `control` and `asked` are commanded; `motion`, `readout`, `facts` and `check` are facts of the scene; `judge` is what a
 network sees in the pictures, an estimate. None share a key.
@@ -6,9 +7,9 @@ network sees in the pictures, an estimate. None share a key.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,7 +26,7 @@ from bridge.factory.scenario import Scenario, of_line
 from bridge.factory.sets import differences
 from world.scene_world import SIZES
 
-SET = ".set.json"
+SET, SHARD = ".set.json", ".labels.tar"
 FALLEN = "the drive broke off"
 
 
@@ -66,11 +67,14 @@ def products(request: Request, batch: Batch, dreamt: Sequence[Dreamt]) -> list[P
         own = [one for one in dreamt if one.take is take]
         files: dict[str, bytes] = {}
         why: list[str] = []
-        for number, one in enumerate(own):
+        for one in own:
             scenario = take.job.scenario if not one.branch else _joined(take.job.scenario, one.branch)
             found = verdict(request, one, scenario, len(one.clip.moments) == request.frames)
-            stem = f"{take.stem}.{number}-{_plain(one.branch)}" if one.branch else take.stem
+            stem = one.stem(request)
             fields = _fields(request, one, scenario, found, mates)
+            if one.shard:
+                files[f"{stem}{SHARD}"] = one.shard
+                fields["shard"] = hashlib.sha256(one.shard).hexdigest()
             if one.painted:
                 video = encode_pictures(moment.frame.image for moment in one.clip.moments)
                 files |= {f"{stem}.mp4": video, f"{stem}.json": described(video, fields)}
@@ -146,8 +150,3 @@ def _joined(scenario: Scenario, branch: str) -> Scenario:
     if not any(step.group in ("drive", "speed") for step in new.plan.steps):
         kept = list(scenario.plan.steps)
     return Scenario(print_line(Plan((*kept, *new.plan.steps))), scenario.text)
-
-
-def _plain(branch: str) -> str:
-    """A part of a file's name."""
-    return re.sub(r"[^a-z0-9]+", "-", branch.lower()).strip("-")[:40]

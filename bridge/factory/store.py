@@ -1,7 +1,8 @@
 """A run's folder: what was asked, and every take that was checked, each written all or not at all.
 
 run.json             what was asked for; start.dream, where it begins in a saved drive
-clips/ID-N.mp4       the accepted take of a job, with ID-N.json beside it (of a set: ID-N.set.json, and two files a branch)
+clips/ID-N.mp4       the accepted take of a job, with ID-N.json beside it (of a set: ID-N.set.json, and two files a branch); where they are wanted, its
+                     labels in ID-N.labels.tar
 rejected/ID-N.json   takes that were not accepted, with their reasons; of a set all its files
 """
 
@@ -19,8 +20,11 @@ from bridge.errors import DataError, ExportError
 from bridge.export import check_clip, check_labels
 from bridge.factory.jobs import Batch, Job, Request, Take, of_plain
 from bridge.factory.look import seen
-from bridge.factory.product import SET, Product
+from bridge.factory.product import SET, SHARD, Product
+from bridge.factory.shard import BYTES_A_PIXEL
 from bridge.factory.start import unpacked
+from world.controls import FPS
+from world.files import sha256
 
 try:
     import fcntl
@@ -130,9 +134,9 @@ class Store:
             for path in (*beside, *folder.glob("*.mp4")):
                 groups.setdefault(_take_of(path.name), []).append(path)
             for stem, paths in groups.items():
-                found = _whole(stem, paths, len(self.request.branches), name == CLIPS)
+                found = _whole(stem, paths, self.request, name == CLIPS)
                 if found is None:
-                    for path in (*paths, folder / f"{stem}{SET}"):
+                    for path in (*paths, folder / f"{stem}{SET}", *(path.with_suffix(SHARD) for path in paths)):
                         path.unlink(missing_ok=True)
                 else:
                     self._taken[stem] = found
@@ -171,6 +175,7 @@ def check_room(out: Path, request: Request) -> int:
     """Bytes that the run may take; ExportError where the disk has less."""
     branches = max(1, len(request.branches))
     each = (CLIP_SECOND * (1 + request.retries) + DELIVERED) * request.pixels / PIXELS
+    each += request.labels * BYTES_A_PIXEL * request.pixels * FPS
     most = int(len(request.jobs) * branches * request.seconds * each)
     place = out
     while not place.exists():
@@ -184,8 +189,9 @@ def check_room(out: Path, request: Request) -> int:
     return most
 
 
-def _whole(stem: str, paths: Sequence[Path], branches: int, accepted: bool) -> Taken | None:
+def _whole(stem: str, paths: Sequence[Path], request: Request, accepted: bool) -> Taken | None:
     """None where a file is missing or not what was written."""
+    branches = len(request.branches)
     beside = sorted(path for path in paths if path.suffix == ".json")
     painted = accepted or branches > 0
     if len(beside) != max(1, branches) or len(paths) != (1 + painted) * len(beside):
@@ -199,6 +205,8 @@ def _whole(stem: str, paths: Sequence[Path], branches: int, accepted: bool) -> T
         try:
             check_clip(path.with_suffix(".mp4")) if painted else check_labels(path)
             fields: dict[str, Any] = json.loads(path.read_bytes())
+            if painted and request.labels and sha256(path.with_suffix(SHARD)) != fields["shard"]:
+                return None
             why += fields["check"]["reasons"]
             trials = int(fields["job"]["trials"])
             looks += [(one["kind"], bool(one["seen"])) for one in fields.get("judge", [])]

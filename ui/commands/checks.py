@@ -306,7 +306,7 @@ def the_clips(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help="speed, labelled, workers, resume, events, memory, export, labels or surround; may be repeated. Default: all."
+            help="speed, labelled, workers, resume, events, memory, export, labels, surround or search; may be repeated. Default: all."
         ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer clips of everything.")] = False,

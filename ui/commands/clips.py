@@ -85,6 +85,13 @@ def clips(
         bool, typer.Option("--dry-run", help="Only say what would be made, and what it would cost.")
     ] = False,
     size: Annotated[str | None, typer.Option(help="Of the pictures: 144x256 (default), 288x512 or 576x1024.")] = None,
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels",
+            help="With each clip the boxes, depth and masks of its pictures, as a WebDataset shard beside it.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """Make a dataset of corner-case clips, each checked against what was asked for and labelled."""
@@ -98,7 +105,7 @@ def clips(
     file = Path(what) if Path(what).suffix.lower() in YAML else None
     wish = Wish(
         what=what, file=file, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
-        fork_at=fork_at, branches=branches, size=size, traffic=traffic, reckless=reckless, find=find, by=by, trials=trials,
+        fork_at=fork_at, branches=branches, size=size, traffic=traffic, reckless=reckless, find=find, by=by, trials=trials, labels=labels,
     )  # fmt: skip
     chosen = check_formats(formats or [])
     order = Order.of(wish, out, resume)

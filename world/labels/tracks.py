@@ -12,6 +12,7 @@ from world.render.mesh import Mesh
 from world.scene.objects import SIZES, VEHICLES, Kind
 from world.scene.state import SceneState
 
+SIGHT = 330.0  # m round our car, farther than anything is drawn that has a number
 PARKED = 1 << 28  # a parked vehicle's number is that and its own among what stands
 EDGES = tuple((i, j) for i in range(8) for j in range(i + 1, 8) if (i ^ j).bit_count() == 1)  # of a box, by its corners
 
@@ -49,7 +50,8 @@ def tracks_of(state: SceneState, row: int = 0, reach: float = math.inf) -> tuple
     agents, props, ego = state.agents[row], state.places[row].props, state.ego[row]
     numbers = state.places[row].numbers
     out = []
-    for index in np.flatnonzero(agents["kind"] != int(Kind.NONE)):
+    there = np.hypot(agents["x"] - ego["x"], agents["y"] - ego["y"]) <= reach
+    for index in np.flatnonzero(there & (agents["kind"] != int(Kind.NONE))):
         one = agents[index]
         size = (float(one["length"]), float(one["width"]), float(one["height"]))
         heading, speed = float(one["heading"]), float(one["speed"])
@@ -76,7 +78,7 @@ def tracks_of(state: SceneState, row: int = 0, reach: float = math.inf) -> tuple
     def away(track: Track) -> float:
         return math.hypot(track.centre[0] - ego["x"], track.centre[1] - ego["y"])
 
-    return tuple(sorted((track for track in out if away(track) <= reach), key=away))
+    return tuple(sorted(out, key=away))
 
 
 def mesh_of(track: Track, state: SceneState, row: int = 0) -> Mesh:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from world.labels.classes import AGENT_BASE, PROP_BASE, semantic
-from world.labels.tracks import EDGES, PARKED, Track, mesh_of, tracks_of
+from world.labels.tracks import EDGES, PARKED, SIGHT, Track, mesh_of, tracks_of
 from world.render.camera import View
 from world.render.renderer import Renderer, Shot
 from world.scene.objects import Kind
@@ -51,7 +51,7 @@ def truth_of(
     shot: Shot, state: SceneState, renderer: Renderer, row: int = 0, before: SceneState | None = None
 ) -> Truth:
     """Of a shot of the state; its flow is since `before`, which is what the shot was given."""
-    there = tracks_of(state, row)
+    there = tracks_of(state, row, SIGHT)
     depth, classes, instance, moved = layers(shot, state, there, row, before)
     shown = seen_of(there, instance)
     wholes = renderer.alone([mesh_of(track, state, row) for track in shown], shot.view)

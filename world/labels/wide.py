@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from world.labels.fisheye import Fisheye, Sides, axes_of, project, rig_of, sides
-from world.labels.tracks import EDGES, Track, mesh_of, tracks_of
+from world.labels.tracks import EDGES, SIGHT, Track, mesh_of, tracks_of
 from world.labels.truth import Box, Truth, bounds, cut, layers, seen_of
 from world.render.renderer import Renderer, Shot
 from world.scene.state import SceneState
@@ -39,7 +39,7 @@ def wide(
     """Its picture uint8 [H, W, 3] and the truth of it; flow is since `before`."""
     found, own = sides(camera), axes_of(camera)
     shots = [renderer.shot(state, rig_of(camera, axes @ own, found.size), row, before=before) for axes in found.axes]
-    there = tracks_of(state, row)
+    there = tracks_of(state, row, SIGHT)
     made = [layers(shot, state, there, row, before) for shot in shots]
     depth, classes, instance, moved = (_nearest(found, [one[k] for one in made]) for k in range(4))
     # Along the ray instead of along each side's axis.

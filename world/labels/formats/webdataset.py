@@ -8,13 +8,55 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
+from world.labels.cameras import CameraSet
 from world.labels.formats.writer import Drive, Writer, calibration, described, dumps, jpeg, png
 from world.labels.record import Record, Seen
 
 EACH = 512  # pictures a shard
+
+
+class Shard:
+    """A tar file of pictures of one drive after another. names: which of `ENDINGS` each picture has, besides its KEY.json. Use it in a `with`."""
+
+    def __init__(self, file: IO[bytes], drive: Drive, cameras: CameraSet, names: Sequence[str] = ()) -> None:
+        self.drive, self.count = drive, 0
+        self._names = tuple(names) or tuple(ENDINGS)
+        self._calibration = calibration(cameras)
+        self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (it is closed by close)
+
+    def __enter__(self) -> Shard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, record: Record) -> None:
+        """Every camera's picture of a moment."""
+        about = described(record)
+        for name, seen in record.seen.items():
+            self.put(about, name, seen)
+
+    def put(self, about: dict[str, Any], name: str, seen: Seen) -> None:
+        """One camera's; about: its moment, `described`."""
+        drive = {"drive": self.drive.name, "task": self.drive.task, "seed": self.drive.seed, "synthetic": True}
+        camera = {"boxes": about["boxes"][name], "camera": name, "calibration": self._calibration[name]}
+        key = f"{self.drive.name}-{name}-{about['index']:06d}"
+        files = {ending: ENDINGS[ending](seen) for ending in self._names}
+        for ending, data in {**files, "json": dumps(about | drive | camera).encode()}.items():
+            entry = tarfile.TarInfo(f"{key}.{ending}")
+            entry.size = len(data)
+            self._tar.addfile(entry, io.BytesIO(data))
+        self.count += 1
+
+    def close(self) -> None:
+        self._tar.close()
 
 
 class WebDataset(Writer):
@@ -22,49 +64,31 @@ class WebDataset(Writer):
 
     bytes_a_pixel = 20.0
 
+    def __init__(self, folder: Path, cameras: CameraSet) -> None:
+        super().__init__(folder, cameras)
+        self._shard: Shard | None = None
+        self._stack, self._shards = ExitStack(), 0
+
     def begin(self, drive: Drive) -> None:
-        if not hasattr(self, "_count"):
-            self._count = 0
-            self._tar: tarfile.TarFile | None = None
-            self._calibration = calibration(self.cameras)
         self._drive = drive
+        if self._shard is not None:
+            self._shard.drive = drive
 
     def add(self, record: Record) -> None:
-        about = {"drive": self._drive.name, "task": self._drive.task, "seed": self._drive.seed, "synthetic": True}
+        about = described(record)
         for name, seen in record.seen.items():
-            if self._count % EACH == 0:
-                self._next()
-            fields = described(record) | about | {"camera": name, "calibration": self._calibration[name]}
-            fields["boxes"] = fields["boxes"][name]
-            key = f"{self._drive.name}-{name}-{record.index:06d}"
-            for ending, data in {**files(seen), "json": dumps(fields).encode()}.items():
-                entry = tarfile.TarInfo(f"{key}.{ending}")
-                entry.size = len(data)
-                assert self._tar is not None
-                self._tar.addfile(entry, io.BytesIO(data))
-            self._count += 1
+            if self._shard is None or self._shard.count == EACH:
+                self._shard = self._next()
+            self._shard.put(about, name, seen)
 
     def close(self) -> None:
-        if self._tar is not None:
-            self._tar.close()
+        self._stack.close()
 
-    def _next(self) -> None:
+    def _next(self) -> Shard:
         self.close()
-        path = self.folder / f"labels-{self._count // EACH:06d}.tar"
-        self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (it is closed by close)
-
-
-def files(seen: Seen) -> dict[str, bytes]:
-    """ending -> bytes of a picture and its labels."""
-    truth = seen.truth
-    return {
-        "jpg": jpeg(seen.picture),
-        "depth.npy": npy(truth.depth, np.float16),
-        "flow.npy": npy(truth.flow, np.float16),
-        "scene_flow.npy": npy(truth.scene_flow, np.float16),
-        "semantic.png": png(truth.semantic),
-        "instance.npy": npy(truth.instance, np.int32),
-    }
+        file = self._stack.enter_context((self.folder / f"labels-{self._shards:06d}.tar").open("wb"))
+        self._shards += 1
+        return self._stack.enter_context(Shard(file, self._drive, self.cameras))
 
 
 def npy(array: np.ndarray, kind: type) -> bytes:
@@ -72,3 +96,13 @@ def npy(array: np.ndarray, kind: type) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array.astype(kind), allow_pickle=False)
     return buffer.getvalue()
+
+
+ENDINGS: dict[str, Callable[[Seen], bytes]] = {  # what a picture's files hold
+    "jpg": lambda seen: jpeg(seen.picture),
+    "depth.npy": lambda seen: npy(seen.truth.depth, np.float16),
+    "flow.npy": lambda seen: npy(seen.truth.flow, np.float16),
+    "scene_flow.npy": lambda seen: npy(seen.truth.scene_flow, np.float16),
+    "semantic.png": lambda seen: png(seen.truth.semantic),
+    "instance.npy": lambda seen: npy(seen.truth.instance, np.int32),
+}
