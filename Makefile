@@ -53,12 +53,12 @@ $(LEROBOT)/.ready:
 
 # COCO, nuScenes, MCAP, Rerun, WebDataset, OpenDRIVE and OpenSCENARIO by their own readers and checkers.
 test-labels: $(LABELS)/.ready
-	OMP_NUM_THREADS=1 $(LABELS)/bin/python -m pytest tests/world/labels tests/test_export_cli.py
+	OMP_NUM_THREADS=1 $(LABELS)/bin/python -m pytest tests/world/labels tests/world/nuscenes tests/test_export_cli.py
 
 $(LABELS)/.ready: tests/world/labels/readers.txt
 	@echo "Installing lucidrive and the readers into $(LABELS) (a few minutes)"
 	$(PYTHON) -m venv $(LABELS)
-	$(LABELS)/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[labels,dev]'
+	$(LABELS)/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[labels,train,dev]'
 	$(LABELS)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps -r tests/world/labels/readers.txt
 	@touch $@
 
