@@ -142,16 +142,26 @@ def test_what_cannot_be_is_one_sentence(clips: Any, tmp_path: Path, arguments: l
     assert "Traceback" not in result.stderr
 
 
+def command(out: Path) -> list[str]:
+    """The real one, with two processes."""
+    where = ["--scene", "town-21", "--workers", "2", "--out", str(out)]
+    return [sys.executable, "-m", "ui.cli", "clips", "follow", "-n", "20", "--seconds", "1.5", *where]
+
+
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    out = tmp_path_factory.mktemp("runs") / "out"
+    subprocess.run(command(out), check=True, capture_output=True, timeout=240)
+    return sums(out)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_the_same_command_again_goes_on_after_a_kill(tmp_path: Path, how: signal.Signals) -> None:
-    """The real command with two processes, killed once some of its clips are there."""
-
-    def command(out: Path) -> list[str]:
-        where = ["--workers", "2", "--out", str(out)]
-        return [sys.executable, "-m", "ui.cli", "clips", "follow", "-n", "20", "--seconds", "2", *where]
-
-    out, other = tmp_path / "out", tmp_path / "other"
+def test_the_same_command_again_goes_on_after_a_kill(
+    tmp_path: Path, left_alone: dict[str, str], how: signal.Signals
+) -> None:
+    """Killed once some of its clips are there."""
+    out = tmp_path / "out"
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in a shell's background is born deaf to Ctrl-C
     first = subprocess.Popen(command(out), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heed)
     while not any(film.with_suffix(".json").exists() for film in out.glob("*/*.mp4")):  # one that is whole
@@ -164,7 +174,6 @@ def test_the_same_command_again_goes_on_after_a_kill(tmp_path: Path, how: signal
         assert first.returncode == 130
         assert "the same command goes on from where it was" in told
     assert 0 < made < 20
-    for folder in (out, other):
-        subprocess.run(command(folder), check=True, capture_output=True, timeout=240)
+    subprocess.run(command(out), check=True, capture_output=True, timeout=240)
     assert len(list(out.glob("*/*.mp4"))) == 20
-    assert sums(out) == sums(other)
+    assert sums(out) == left_alone

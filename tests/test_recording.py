@@ -27,7 +27,7 @@ from ui.cli import app
 from world.data.video import read_video
 from world.model import WorldModel
 
-KILLS = int(os.environ.get("LUCIDRIVE_KILLS", "20"))
+KILLS = int(os.environ.get("LUCIDRIVE_KILLS", "8"))
 
 
 def session(seed: int = 7) -> Session:
