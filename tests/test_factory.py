@@ -253,6 +253,8 @@ def test_settings_that_cannot_be(changes: dict[str, Any], said: str) -> None:
 class Honest:
     """Sees what a picture's first pixel says: event, side, weather."""
 
+    classes = CLASSES
+
     def watch(self, films: list[np.ndarray]) -> Sight:
         told = np.array([film[-1][0, 0] for film in films], int).reshape(-1, 3)
         likely = {name: np.zeros((len(films), size)) for name, size in CLASSES.items()}
