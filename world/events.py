@@ -12,6 +12,8 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -43,19 +45,33 @@ class EventRow:
 @cache
 def event_rows(table: Path = TABLE) -> tuple[EventRow, ...]:
     """The rows in the order of `Event`. DataError for a bad line, and where an event has no row or a row no event."""
-    columns = [field.name for field in fields(EventRow)]
-    with table.open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        if next(lines, None) != columns:
-            raise DataError(f"{table} does not begin with the columns {', '.join(columns)}, a tab between them.")
-        rows = {}
-        for number, line in enumerate(lines, 2):
-            if len(line) != len(columns) or not all(line):
-                raise DataError(f"Line {number} of {table} is not {' TAB '.join(columns)}, none of them empty.")
-            rows[line[0]] = EventRow(*line)
+    rows = {}
+    for row in _read(table):
+        if row.event in rows:
+            raise DataError(f"{table} has a row '{row.event}' twice; keep one.")
+        rows[row.event] = row
     names = [event.name.lower() for event in Event if event != Event.NONE]
     if odd := sorted(set(rows) - set(names)):
         raise DataError(f"{table} has a row '{odd[0]}', which is no Event of world/controls.py; add it there.")
     if missing := [name for name in names if name not in rows]:
         raise DataError(f"{table} has no row '{missing[0]}', which is an Event of world/controls.py; add it.")
     return tuple(rows[name] for name in names)
+
+
+def _read(table: Path) -> Iterator[EventRow]:
+    columns = [field.name for field in fields(EventRow)]
+    with table.open(encoding="utf-8", newline="") as file:
+        lines = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        if next(lines, None) != columns:
+            raise DataError(f"{table} does not begin with the columns {', '.join(columns)}, a tab between them.")
+        for number, line in enumerate(lines, 2):
+            if len(line) != len(columns) or not all(line):
+                raise DataError(f"Line {number} of {table} is not {' TAB '.join(columns)}, none of them empty.")
+            row = EventRow(*line)
+            try:
+                re.compile(row.keywords)
+            except re.error as error:
+                raise DataError(
+                    f"The keywords of '{row.event}' in {table} are no regular expression ({error})."
+                ) from error
+            yield row
