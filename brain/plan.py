@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from world.controls import SIDED_EVENTS, Event
 from world.errors import LucidriveError
 
 MAX_STEPS = 8
@@ -51,10 +52,11 @@ STEPS: dict[str, StepKind] = {
     "clear": StepKind("weather"),
     **dict.fromkeys(("rain", "snow", "fog"), StepKind("weather", "level")),
     **dict.fromkeys(("dawn", "day", "dusk", "night"), StepKind("time")),
-    **dict.fromkeys(("ped_cross", "cyclist", "cut_in", "animal"), StepKind("event", "side")),
-    **dict.fromkeys(
-        ("hard_brake", "stalled", "debris", "oncoming", "emergency", "road_work"), StepKind("event", "event")
-    ),
+    **{
+        event.name.lower(): StepKind("event", "side" if event in SIDED_EVENTS else "event")
+        for event in Event
+        if event != Event.NONE
+    },
 }
 TURNS = ("left", "right", "straight")
 LASTING = ("weather", "time", "event", "speed")  # groups that take "~seconds"

@@ -6,12 +6,15 @@ import time
 from collections.abc import Sequence
 
 from brain.director import Director, Reply, clean
+from brain.plan import STEPS
 from brain.prompt import Shot, beginning, prompt_tokens
 
-TOLD = """Write what the driver wants as one line of steps joined by ';'.
+EVENTS = [
+    f"{name}(side)" if kind.signature == "side" else name for name, kind in STEPS.items() if kind.group == "event"
+]
+TOLD = f"""Write what the driver wants as one line of steps joined by ';'.
 Steps: follow left right straight lane_left lane_right stop go faster slower speed(km/h) clear rain(1-3) snow(1-3) \
-fog(1-3) dawn day dusk night ped_cross(side) cyclist(side) cut_in(side) animal(side) hard_brake stalled debris oncoming \
-emergency road_work.
+fog(1-3) dawn day dusk night {" ".join(EVENTS)}.
 After a step: @next after the one before, @junction at the junction, @+N in N seconds, ~N for N seconds.
 Impossible: refuse(unsupported). Not about the drive: refuse(offtopic). Unclear: ask(direction), ask(side), \
 ask(event), ask(speed)."""

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from brain.plan import Plan, Step, Utterance, parse_line
+from brain.plan import STEPS, Plan, Step, Utterance, parse_line
 from finetune import numbers
 from finetune.book import Split, read_book
+from world.errors import DataError
 
-EVENT_SIDES = ("ped_cross", "cyclist", "cut_in", "animal")
-PLAIN_EVENTS = ("hard_brake", "stalled", "debris", "oncoming", "emergency", "road_work")
+EVENT_SIDES = tuple(name for name, kind in STEPS.items() if kind.signature == "side")
+PLAIN_EVENTS = tuple(name for name, kind in STEPS.items() if kind.signature == "event")
+LONG_EVENTS = tuple(name for name in PLAIN_EVENTS if name != "hard_brake")  # of which people say how long
 EVENTS = (*EVENT_SIDES, *PLAIN_EVENTS)
 DRIVE = ("follow", "left", "right", "straight", "lane_left", "lane_right", "stop", "go", "faster", "slower")
 WEATHER = (*(f"{kind}{level}" for kind in ("rain", "snow", "fog") for level in (1, 2, 3)), "clear")
@@ -122,6 +124,10 @@ class Pieces:
         key = name if level == 2 else f"{name}{level}"
         if not self.lists_of(key):
             key = name
+        if not self.lists_of(key):
+            raise DataError(
+                f"Nobody says '{name}' ({self.language}): add phrases of kind order.{name} and statement.{name} to finetune/phrases."
+            )
         if name in EVENT_SIDES and words is None:
             side = side or self.rng.choice(("left", "right", None))
             words = self.side(side) if side else ""
@@ -165,7 +171,7 @@ class Pieces:
         return self.compose("delay", frame, seconds, a=phrase)
 
     def lasting(self) -> Phrase:
-        names = self.rng.choice((WEATHER[:-1], WEATHER[:-1], TIME, PLAIN_EVENTS[1:], ("speed",)))
+        names = self.rng.choice((WEATHER[:-1], WEATHER[:-1], TIME, LONG_EVENTS, ("speed",)))
         phrase, seconds = self.phrase(self.rng.choice(names)), numbers.seconds(self.language, self.rng)
         return self.compose("duration", seconds=seconds, a=phrase)
 

@@ -5,22 +5,14 @@ from __future__ import annotations
 import re
 
 from brain.plan import MAX_KMH
+from world.events import event_rows
 
 RULES: tuple[tuple[str, str], ...] = (
     (r"left lane|lane.*left|左.*車道", "lane_left"),
     (r"right lane|lane.*right|右.*車道", "lane_right"),
     (r"u-?turn|reverse|fly|hail|迴轉|倒車|飛|冰雹", "refuse(unsupported)"),
     (r"poem|haiku|joke|instructions|詩|笑話|指示", "refuse(offtopic)"),
-    (r"pedestrian|person|kid|child|someone|行人|小孩|有人", "ped_cross({side})"),
-    (r"cyclist|bike|bicycle|單車|腳踏車|自行車", "cyclist({side})"),
-    (r"cuts? (in|us off)|切進|切入|插", "cut_in({side})"),
-    (r"deer|dog|animal|fox|鹿|狗|動物", "animal({side})"),
-    (r"brake|煞", "hard_brake"),
-    (r"stalled|broken|breakdown|拋錨|故障", "stalled"),
-    (r"debris|junk|tyre|掉落|雜物|障礙", "debris"),
-    (r"oncoming|wrong|逆向|迎面", "oncoming"),
-    (r"ambulance|fire engine|police|emergency|救護|消防|警", "emergency"),
-    (r"road ?works?|construction|cones?|施工|三角錐", "road_work"),
+    *((row.keywords, f"{row.event}({{side}})" if row.sided else row.event) for row in event_rows()),
     (r"drizzle|light rain|小雨", "rain(1)"),
     (r"heavy rain|pour|downpour|大雨|暴雨", "rain(3)"),
     (r"rain|雨", "rain(2)"),

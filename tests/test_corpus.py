@@ -11,6 +11,7 @@ from brain.plan import REASONS, SLOTS, STEPS, Plan, Question, Refusal, parse_lin
 from finetune import numbers, reserved
 from finetune.cases import BENCHMARK, Case, bare, read_tsv, template
 from finetune.corpus import apart, corpus
+from finetune.pieces import EVENT_SIDES
 
 COUNT = 20_000
 
@@ -56,7 +57,7 @@ def test_every_plan_is_canonical_and_the_whole_language_is_covered(cases: list[C
             case Refusal(word) | Question(word):
                 seen.add(word)
     levels = {f"{kind}({level})" for kind in ("rain", "snow", "fog") for level in (1, 2, 3)}
-    sides = {f"{event}({side})" for event in ("ped_cross", "cyclist", "cut_in", "animal") for side in ("left", "right")}
+    sides = {f"{event}({side})" for event in EVENT_SIDES for side in ("left", "right")}
     assert {*STEPS, *REASONS, *SLOTS, *levels, *sides, "@now", "@delay", "@next", "@junction", "~True"} <= seen
 
 

@@ -46,6 +46,18 @@ def test_an_untrained_dynamics_repeats_the_last_frame() -> None:
     assert torch.equal(out, conditions.last_BNC)
 
 
+def test_an_event_that_was_added_after_training_is_one_that_was_not_said() -> None:
+    trained, later = filled(Dynamics(CONFIG)), Dynamics(CONFIG)
+    weights = trained.state_dict()
+    key = "field_in.event.weight"
+    weights[key] = weights[key][:-1]
+    later.load_state_dict(weights)
+    table = later.state_dict()[key]
+    assert torch.equal(table[:-1], weights[key]) and torch.equal(table[-1], weights[key][0])
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        later.load_state_dict(weights | {key: torch.zeros(99, CONFIG.dim)})
+
+
 def test_pca_alone_gives_the_picture_back() -> None:
     tokenizer = Tokenizer(TINY.tokenizer)
     pattern = torch.rand(8, 3, 1, 1) * torch.ones(8, 3, 72, 128)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from bridge.clips import versions
 from ui.api import add_api
 from ui.visits import Visits
 from world.dynamics.policy import FOLDER
+from world.events import event_rows
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/page"  # where `ui.routes` serves STATIC; not /static, which is Gradio's own
@@ -52,7 +54,7 @@ def build_page(visits: Visits, more: Tabs = ()) -> gr.Blocks:
 def drive_tab() -> None:
     """The studio: icons, picture and panel; its modules do the rest."""
     drive = fragment("drive").replace("<!-- panel -->", fragment("panel")).replace("MAX_TEXT", str(MAX_TEXT))
-    show(fragment("icons") + drive)
+    show(fragment("icons").replace("  <!-- events -->\n", event_symbols()) + drive)
 
 
 def memory_tab() -> None:
@@ -86,6 +88,19 @@ def show(markup: str) -> None:
 def fragment(name: str) -> str:
     """A piece of HTML from `ui/static`, escaped for Gradio's `${...}` templates by having none in it."""
     return (STATIC / f"{name}.html").read_text(encoding="utf-8")
+
+
+def event_symbols() -> str:
+    """The drawings of the events' buttons, as the symbols beside them in `icons.html`."""
+    rows = event_rows()
+    return "".join(f'  <symbol id="i-{row.event}" viewBox="0 0 24 24">{row.drawing}</symbol>\n' for row in rows)
+
+
+def event_module() -> str:
+    """`events.js`: what the page's modules know of the events, out of the one table."""
+    names = ("event", "sided", "label", "label_zh", "words_zh", "words")
+    rows = [{name: getattr(row, name) for name in names} for row in event_rows()]
+    return f"// One a button, written by the server from world/events.tsv.\n\nexport const EVENTS = {json.dumps(rows, ensure_ascii=False)};\n"
 
 
 def card_text(path: Path) -> str:

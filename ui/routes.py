@@ -14,7 +14,7 @@ from ui import orders
 from ui.drive import Start
 from ui.limits import PICTURES
 from ui.messages import MAX_SEED
-from ui.page import ASSETS, STATIC
+from ui.page import ASSETS, STATIC, event_module
 from ui.stream import serve_dream
 from ui.uploads import frames_of
 from ui.visits import VisitError, Visits
@@ -29,6 +29,11 @@ LATEST = 600.0  # seconds into a film
 
 def add_routes(app: FastAPI, visits: Visits) -> None:
     """Adds every address to the app: those that belong to no drive, then `add_drive_routes`."""
+
+    @app.get(f"{ASSETS}/events.js")
+    def events() -> Response:
+        return Response(event_module(), media_type="text/javascript", headers={"cache-control": "no-cache"})
+
     app.mount(ASSETS, PageFiles(directory=STATIC))
 
     @app.websocket("/dream")

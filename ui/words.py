@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brain.plan import Plan, Refusal, Step, parse_line
 from world.controls import TimeOfDay, Weather
+from world.events import event_rows
 
 NAMES = {
     "follow": "follow the road",
@@ -25,16 +26,7 @@ NAMES = {
     "day": "day",
     "dusk": "dusk",
     "night": "night",
-    "ped_cross": "person crosses",
-    "cyclist": "cyclist",
-    "cut_in": "car cuts in",
-    "animal": "animal",
-    "hard_brake": "car ahead brakes",
-    "stalled": "stalled car",
-    "debris": "debris",
-    "oncoming": "oncoming car",
-    "emergency": "emergency vehicle",
-    "road_work": "road work",
+    **{row.event: row.words for row in event_rows()},
 }
 LEVELS = {1: "light", 2: "", 3: "heavy"}
 EVENT_LEVELS = {1: "mild", 3: "sudden"}

@@ -31,6 +31,7 @@ GAP = 4  # steps from one picture to the next
 MANOEUVRES = (
     Command.FOLLOW, Command.STRAIGHT, Command.LEFT, Command.RIGHT, Command.LANE_LEFT, Command.LANE_RIGHT, Command.STOP,
 )  # fmt: skip
+FIRST_EVENTS = 11  # of Event, that judges know whose config.json does not say how many
 # What it says: classes, of which the last is where an event comes from, then numbers in these units.
 CLASSES = {
     "weather": len(Weather),
@@ -57,7 +58,8 @@ class JudgeConfig:
     """Shapes of a `Judge`.
 
     height, width: of the pictures that it looks at, pixels; channels: of its stages of convolutions, each at half the size of the one before;
-    hidden: of the layer that sees the whole picture; features: D of `Sight.features`.
+    hidden: of the layer that sees the whole picture; features: D of `Sight.features`; events: E, the first of Event, that it was
+    trained to tell apart; it never sees one that was added later.
     """
 
     height: int = 72
@@ -65,6 +67,7 @@ class JudgeConfig:
     channels: tuple[int, ...] = (24, 48, 96, 144)
     hidden: int = 256
     features: int = 48
+    events: int = len(Event)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # a list, where it comes from JSON
@@ -74,7 +77,7 @@ class JudgeConfig:
 class Sight:
     """What the judge sees in each of N films, of their last pictures.
 
-    weather [N, 10], time [N, 4], event [N, 11], manoeuvre [N, 7] (of MANOEUVRES), side [N, 2] (of SIDES; means something only where a
+    weather [N, 10], time [N, 4], event [N, E], manoeuvre [N, 7] (of MANOEUVRES), side [N, 2] (of SIDES; means something only where a
     sided event is seen): probabilities; speed [N] m/s and yaw_rate [N] rad/s, left positive; features [N, D].
     """
 
@@ -115,7 +118,7 @@ class Judge(nn.Module):
         height, width = c.height, c.width
         for _ in c.channels:
             height, width = -(-height // 2), -(-width // 2)
-        self.where = nn.Conv2d(c.channels[2], len(Event), 1)
+        self.where = nn.Conv2d(c.channels[2], c.events, 1)
         self.anywhere = nn.ModuleList(nn.Conv2d(c.channels[k], ANYWHERE, 1) for k in (2, -1))
         self.hidden = nn.Sequential(
             nn.Dropout(DROPOUT),
@@ -124,10 +127,11 @@ class Judge(nn.Module):
             nn.Dropout(DROPOUT),
         )
         self.squeeze = nn.Sequential(nn.Linear(c.hidden, c.features), nn.SiLU())
-        self.answers = nn.Linear(c.features, sum(CLASSES.values()) + len(SCALES))
+        self.classes = CLASSES | {"event": c.events}
+        self.answers = nn.Linear(c.features, sum(self.classes.values()) + len(SCALES))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Logits of each of CLASSES, `values` [B, 2] (scaled), `features` [B, D], and `where` [B, 11, *CELLS]: logits of the event of each cell.
+        """Logits of each of CLASSES, `values` [B, 2] (scaled), `features` [B, D], and `where` [B, E, *CELLS]: logits of the event of each cell.
 
         What is seen in some cell speaks for its event, beside what the whole picture says.
         """
@@ -144,7 +148,7 @@ class Judge(nn.Module):
         somebody = 1 - where.softmax(1)[:, 0]
         hidden = self.hidden(torch.cat([self.trunk(far).flatten(1), *found, somebody.flatten(1)], dim=1))
         features = self.squeeze(hidden)
-        parts = self.answers(features).split([*CLASSES.values(), len(SCALES)], dim=1)
+        parts = self.answers(features).split([*self.classes.values(), len(SCALES)], dim=1)
         out = dict(zip((*CLASSES, "values"), parts, strict=True)) | {"features": features, "where": where}
         seen = (where[:, 1:] - where[:, :1]).flatten(2).amax(2)
         out["event"] = torch.cat([out["event"][:, :1], out["event"][:, 1:] + seen], dim=1)
@@ -174,7 +178,7 @@ class Judge(nn.Module):
         """The judge in `folder`; WeightsError when anything is missing or damaged."""
         raw = card(folder)
         try:
-            config = strict(JudgeConfig, raw["config"], str(folder / "config.json"))
+            config = strict(JudgeConfig, {"events": FIRST_EVENTS} | raw["config"], str(folder / "config.json"))
             return load_part(folder, PART, cls(config), raw)  # type: ignore[return-value]
         except (KeyError, TypeError, RuntimeError) as error:
             raise WeightsError(

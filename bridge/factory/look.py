@@ -45,12 +45,12 @@ def judge() -> Judge | None:
 
 
 def look(judge: Judge, clip: Clip, findings: Sequence[Finding]) -> tuple[Look, ...]:
-    """What the judge sees of the events that the scene has (within 4 s of their onset, from their side), and of the weather (its
+    """What the judge sees of the events that the scene has and it has learnt (within 4 s of their onset, from their side), and of the weather (its
     kind: clear, rain, snow, fog) and time of day commanded last (in most of the films from 3 s after). A painted clip.
     """
     looks = []
     for one in findings:
-        if one.kind == "event" and one.at is not None and one.found:
+        if one.kind == "event" and one.at is not None and one.found and _asked(one.asked)[0] < judge.classes["event"]:
             begin = max(round(one.at * FPS), max(AGES))
             end = min(len(clip.moments), begin + round(EVENT_SECONDS * FPS) + 1)
             if there := _seen(judge, clip, range(begin, end, GAP), partial(_event, one.asked)):
@@ -84,10 +84,14 @@ def _seen(judge: Judge, clip: Clip, frames: Iterable[int], sees: Callable[[Sight
     return sees(judge.watch(films)).tolist() if films else []
 
 
-def _event(asked: str, sight: Sight) -> np.ndarray:
+def _asked(asked: str) -> tuple[Event, Side]:
     [step] = of_line(asked).plan.steps
     side = next((str(one) for one in step.args if one in LEFT_RIGHT), "none")
-    return sight.shows(Event[step.name.upper()], Side[side.upper()])
+    return Event[step.name.upper()], Side[side.upper()]
+
+
+def _event(asked: str, sight: Sight) -> np.ndarray:
+    return sight.shows(*_asked(asked))
 
 
 def _weather(told: int, sight: Sight) -> np.ndarray:

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.conftest import keep, open_page, pixels
 from tests.conftest import wait_until
 from tests.fake_page import FakeDreamer
+from world.events import event_rows
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +55,16 @@ def test_keys_steer_unless_one_types(drive: Page, fake_dreamer: FakeDreamer) -> 
     drive.evaluate("window.dispatchEvent(new Event('blur'))")
     wait_until(lambda: not held.held)
     drive.keyboard.up("ArrowLeft")
+
+
+def test_every_event_has_its_button_with_a_drawing_in_both_languages(drive: Page) -> None:
+    buttons = drive.locator("#lr-events button")
+    assert buttons.evaluate_all("all => all.map(one => one.dataset.name)") == [row.event for row in event_rows()]
+    assert buttons.all_inner_texts() == [row.label for row in event_rows()]
+    for row in event_rows():
+        assert drive.locator(f"#i-{row.event} > *").count() > 0
+    drive.click("[data-language]")
+    assert buttons.all_inner_texts() == [row.label_zh for row in event_rows()]
 
 
 def test_buttons_pause_step_reset_and_save(drive: Page, fake_dreamer: FakeDreamer) -> None:

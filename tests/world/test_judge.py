@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from world.controls import Event
 from world.errors import WeightsError
-from world.judge import AGES, CLASSES, DOWN, KINDS, MATCHES, SIDEWAYS, Judge, JudgeConfig, Sight, matches, save
+from world.judge import (
+    AGES,
+    CLASSES,
+    DOWN,
+    FIRST_EVENTS,
+    KINDS,
+    MATCHES,
+    SIDEWAYS,
+    Judge,
+    JudgeConfig,
+    Sight,
+    matches,
+    save,
+)
 
 SMALL = JudgeConfig(height=36, width=64, channels=(8, 8, 16, 16), hidden=32, features=16)
 
@@ -71,6 +86,22 @@ def test_weights_that_are_missing_or_damaged_are_refused(tmp_path: Path) -> None
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(WeightsError, match="another configuration"):
         Judge.load(tmp_path)
+
+
+def test_a_judge_from_before_an_event_was_added_never_sees_it(tmp_path: Path) -> None:
+    older = Judge(replace(SMALL, events=4)).eval()
+    save(older, tmp_path, {})
+    sight = Judge.load(tmp_path).watch(np.zeros((2, len(AGES), 36, 64, 3), np.uint8))
+    assert sight.event.shape == (2, 4) and np.allclose(sight.event.sum(1), 1, atol=1e-5)
+    assert not sight.shows(Event.ROAD_WORK).any()
+
+
+def test_a_card_that_says_no_number_of_events_is_of_the_first_eleven(tmp_path: Path) -> None:
+    save(Judge(replace(SMALL, events=FIRST_EVENTS)), tmp_path, {})
+    raw = json.loads((tmp_path / "config.json").read_text())
+    assert raw["config"].pop("events") == FIRST_EVENTS == int(Event.ROAD_WORK) + 1
+    (tmp_path / "config.json").write_text(json.dumps(raw))
+    assert Judge.load(tmp_path).config.events == FIRST_EVENTS
 
 
 def test_the_shipped_shape_fits_in_four_megabytes() -> None:

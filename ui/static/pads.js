@@ -1,13 +1,9 @@
 // Buttons for events, weather, time of day and manoeuvres, with side and level; and the quality dial.
 
+import { EVENTS } from "./events.js";
 import { t } from "./i18n.js";
 import { icon, make } from "./icons.js";
 
-const SIDED = new Set(["ped_cross", "cyclist", "cut_in", "animal"]);
-const EVENTS = [
-  ["ped_cross", "Person crosses"], ["cyclist", "Cyclist"], ["cut_in", "Car cuts in"], ["animal", "Animal"], ["hard_brake", "Car brakes"],
-  ["stalled", "Stalled car"], ["debris", "Debris"], ["oncoming", "Oncoming"], ["emergency", "Emergency"], ["road_work", "Road work"],
-];
 const SKIES = [
   ["clear", "Clear"], ["rain", "Rain"], ["snow", "Snow"], ["fog", "Fog"],
   ["dawn", "Dawn"], ["day", "Day"], ["dusk", "Dusk"], ["night", "Night"],
@@ -52,8 +48,9 @@ export class Pads {
     const find = (id) => root.querySelector(`#lr-${id}`);
     const side = segments(find("side"));
     const level = segments(find("level"));
-    fill(find("events"), EVENTS, (name) => {
-      const args = SIDED.has(name) ? [side.get()] : [];
+    const sided = new Set(EVENTS.filter((one) => one.sided).map((one) => one.event));
+    fill(find("events"), EVENTS.map((one) => [one.event, one.label]), (name) => {
+      const args = sided.has(name) ? [side.get()] : [];
       if (level.get() !== "2") args.push(level.get());
       plan(args.length ? `${name}(${args.join(",")})` : name);
     });

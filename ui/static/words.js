@@ -1,11 +1,12 @@
 // Steps of the plan language in Chinese; English comes from the server.
 
+import { EVENTS } from "./events.js";
 import { lang } from "./i18n.js";
 
 const NAMES = {
   follow: "沿路行駛", left: "左轉", right: "右轉", straight: "直行", lane_left: "換到左車道", lane_right: "換到右車道", stop: "停車", go: "起步", faster: "加速", slower: "減速",
   clear: "放晴", rain: "雨", snow: "雪", fog: "霧", dawn: "黎明", day: "白天", dusk: "黃昏", night: "夜晚",
-  ped_cross: "行人穿越", cyclist: "自行車", cut_in: "車輛切入", animal: "動物", hard_brake: "前車急煞", stalled: "拋錨車", debris: "散落物", oncoming: "逆向來車", emergency: "緊急車輛", road_work: "道路施工",
+  ...Object.fromEntries(EVENTS.map((one) => [one.event, one.words_zh])),
 };
 const LEVELS = { 1: "小", 2: "", 3: "大" };
 const SUDDEN = { 1: ",輕微", 3: ",突然" };

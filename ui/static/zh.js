@@ -1,5 +1,7 @@
 // 繁體中文 for what the page says. The English sentence is the key.
 
+import { EVENTS } from "./events.js";
+
 export const ZH = {
   "a dream of the road that does what you say": "聽你說話的道路之夢", "Drive": "駕駛", "Clips": "片段", "Memory": "記憶體", "About": "關於",
   "Switch between dark and light": "切換深色與淺色", "The dream": "夢境", "The dreamt road ahead": "夢到的前方道路", "Falling asleep …": "正在入睡……",
@@ -30,7 +32,6 @@ export const ZH = {
   "Seconds of each": "每段秒數", "New tries for a clip that does not show what was asked": "不符要求的片段可重試幾次", "Order": "訂單", "Cancel it": "取消", "Nothing is ordered yet.": "還沒有訂單。", "Order ": "訂單",
   "making": "製作中", "failed": "失敗", "waits for its turn": "等待輪到它", "cancelled before it began": "開始前已取消", "cancelled; what was made until then is kept": "已取消,先前做好的保留", "reading what is asked for": "正在讀懂要求", "waking a worker": "正在啟動", "writing the dataset": "正在寫出資料集",
   "Event": "事件", "Side": "方向", "Level": "強度", "Time": "時刻", "Manoeuvre": "駕駛動作",
-  "person crosses": "行人穿越", "cyclist": "自行車", "car cuts in": "車輛切入", "animal": "動物", "car ahead brakes": "前車急煞", "stalled car": "拋錨車", "debris": "散落物", "oncoming car": "逆向來車", "emergency vehicle": "緊急車輛", "road work": "道路施工",
   "clear sky": "晴", "light rain": "小雨", "heavy rain": "大雨", "light snow": "小雪", "heavy snow": "大雪", "light fog": "薄霧", "heavy fog": "濃霧", "turn left": "左轉", "turn right": "右轉", "go": "起步", "faster": "加速", "slower": "減速",
   "Clips of what seldom happens": "少見情況的片段", "A person steps out": "有人走出來", "Rain at night; somebody crosses from the right, each time at another moment.": "夜雨中有人從右邊穿越,每次時機不同。", "3 clips of 5 s": "3 段,各 5 秒", "Make these clips": "製作這些片段", "A car cuts in": "車輛切入", "Snow at dusk; the car on the left lane comes over, now gently, now hard.": "黃昏下雪,左車道的車切過來,有時緩,有時急。",
   "Say what a clip is to show, in a sentence, or tick what it is made of. Scenes are driven until one is what was asked for, and that one is painted. The scene itself says whether it is.": "說出片段要呈現什麼:用一句話,或勾選內容。場景會一再駕駛,直到符合要求才繪製;是否符合,由場景本身判定。",
@@ -47,7 +48,7 @@ export const ZH = {
   "Driver: the card": "駕駛:說明卡(英文)", "Brain: the card": "語言模型:說明卡(英文)", "Versions": "版本",
   // what happens
   "follow the road": "沿路行駛", "straight on": "直行", "left at the junction": "路口左轉", "right at the junction": "路口右轉", "one lane left": "換到左車道", "one lane right": "換到右車道", "stop": "停車", "you drive": "你在開", "autopilot": "自動駕駛",
-  "Person crosses": "行人穿越", "Cyclist": "自行車", "Car cuts in": "切入", "Animal": "動物", "Car brakes": "前車急煞", "Stalled car": "拋錨車", "Debris": "散落物", "Oncoming": "逆向來車", "Emergency": "緊急車輛", "Road work": "道路施工",
+  ...Object.fromEntries(EVENTS.flatMap((one) => [[one.label, one.label_zh], [one.words, one.words_zh]])),
   "Clear": "晴", "Rain": "雨", "Snow": "雪", "Fog": "霧", "Dawn": "黎明", "Day": "白天", "Dusk": "黃昏", "Night": "夜晚",
   "Left": "左轉", "Straight": "直行", "Right": "右轉", "Stop": "停車", "Lane left": "左換道", "Lane right": "右換道", "Slower": "減速", "Faster": "加速",
   "clear": "晴", "rain": "雨", "snow": "雪", "fog": "霧", "dawn": "黎明", "day": "白天", "dusk": "黃昏", "night": "夜晚", "light": "小", "heavy": "大",

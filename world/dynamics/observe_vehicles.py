@@ -26,6 +26,7 @@ SEEN = 70.0  # m
 MOMENTS = np.array([0.0, 0.5, 1.0, 1.6, 2.4, 3.4])  # s ahead at which others are looked for on the path
 BENDS = np.array([2, 4, 7, 11, 16, 22], np.int64)  # points of the path whose headings are told
 BEGINS, ACTS, LEAVES = 100, 101, 200  # AGENT.mode of roles
+ROLES = 10  # events whose players are told apart; of a later one it is told only that it is played
 _BICYCLE, _CONE, _CAR, _BEACON = int(Kind.BICYCLE), int(Kind.CONE), int(Kind.CAR), int(Kind.AMBULANCE)
 _PERSON, _CHILD, _DEER = int(Kind.PERSON), int(Kind.CHILD), int(Kind.DEER)
 
@@ -156,7 +157,9 @@ def _own(  # noqa: C901 (a compiled loop)
         own[n + 4] = (car.speed - speed) / 5
     n += 5
     if played:
-        own[n], own[n + 1 + me.role - 1] = 1.0, 1.0
+        own[n] = 1.0
+        if me.role <= ROLES:
+            own[n + me.role] = 1.0
         own[n + 11], own[n + 12] = side, level / 3
         own[n + 13] = 1.0 if me.mode == BEGINS else 0.0
         own[n + 14] = 1.0 if me.mode == ACTS else 0.0

@@ -14,14 +14,14 @@ BESIDE_BICYCLE, BICYCLES_UNTIL = 0.8, 45.0  # m to the left of the centre line, 
 BESIDE, LOOK = 0.45, 45.0  # m left free beside what stands; m ahead that it is looked for
 MOST = 4.2  # m to the left at most: half onto the oncoming lane
 STAND_OFF = 9.0  # m more before what stands, to be able to steer past it
-_BICYCLE, _CONE, _DEBRIS = int(Kind.BICYCLE), int(Kind.CONE), int(Kind.DEBRIS)
+_BICYCLE, _CONE = int(Kind.BICYCLE), int(Kind.CONE)
 _HAZARD = int(Lights.LEFT | Lights.RIGHT)
 
 
 @njit(cache=True)
 def stays(agent):
     """Whether a thing will not drive on soon: an obstacle, or a standing vehicle that means to stand."""
-    if _CONE <= agent.kind <= _DEBRIS:
+    if agent.kind >= _CONE:
         return True
     broken = agent.wish <= 0.05 or agent.lane < 0 or agent.lights & _HAZARD == _HAZARD
     return is_vehicle(agent.kind) and agent.speed < 0.1 and broken and agent.id != -2

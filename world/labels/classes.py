@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 from world.render.materials import Surface
-from world.scene.objects import AGENT, Kind
+from world.scene.objects import AGENT, THINGS, Kind
 from world.scene.state import Place
 
 PROP_BASE, AGENT_BASE = 1, -1  # a G-buffer's instance is PROP_BASE + number, or AGENT_BASE - id
@@ -83,9 +83,7 @@ OF_KIND = {
     Kind.CHILD: Label.PERSON,
     Kind.DOG: Label.DYNAMIC,
     Kind.DEER: Label.DYNAMIC,
-    Kind.CONE: Label.DYNAMIC,
-    Kind.BOARD: Label.DYNAMIC,
-    Kind.DEBRIS: Label.DYNAMIC,
+    **dict.fromkeys(THINGS, Label.DYNAMIC),
     Kind.HOUSE: Label.BUILDING,
     Kind.TREE: Label.VEGETATION,
     Kind.HEDGE: Label.VEGETATION,

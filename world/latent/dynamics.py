@@ -89,6 +89,7 @@ class Dynamics(nn.Module):
         self.signal_in = nn.Linear(24, c.dim)
         self.motion_in = nn.Linear(len(c.inputs) * (2 * MOTION_BANDS + 2), c.dim)
         self.field_in = nn.ModuleDict({name: nn.Embedding(size + 1, c.dim) for name, size in FIELDS.items()})
+        self.register_load_state_dict_pre_hook(_with_later_events)
         self.condition = nn.Sequential(nn.SiLU(), nn.Linear(c.dim, c.dim), nn.SiLU())
 
         self.blocks = nn.ModuleList(Block(c.dim, c.heads, c.dim) for _ in range(c.depth))
@@ -150,6 +151,13 @@ class Dynamics(nn.Module):
         for column, name in enumerate(FIELDS):
             total = total + self.field_in[name](given.fields_B6[:, column] + 1)
         return self.condition(total)
+
+
+def _with_later_events(module: nn.Module, weights: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights from before an event was added take it for one that was not said."""
+    key, table = f"{prefix}field_in.event.weight", module.get_parameter("field_in.event.weight")
+    if key in weights and (missing := len(table) - len(weights[key])) > 0:
+        weights[key] = torch.cat([weights[key], weights[key][:1].expand(missing, -1)])
 
 
 class Cache:

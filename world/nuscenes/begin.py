@@ -15,7 +15,7 @@ from world.dynamics.tables import Tables, tables
 from world.errors import DataError
 from world.nuscenes.flat import PARKED, along, flat, kind_of
 from world.nuscenes.tables import Box, Moment
-from world.scene.objects import AGENT, PEOPLE, VEHICLES, Kind
+from world.scene.objects import AGENT, PEOPLE, THINGS, VEHICLES, Kind
 from world.scene.query import locate
 from world.scene.state import AGENTS, Place, SceneState
 
@@ -40,7 +40,7 @@ def beginning(place: Place, moment: Moment, control: Control, mirrored: bool = F
     for name in ("lane", "next", "goal"):
         agents[name] = -1
     near = sorted(moment.boxes, key=lambda box: math.hypot(box.pose.x - moment.ego.x, box.pose.y - moment.ego.y))
-    lasting = VEHICLES | PEOPLE | {Kind.CONE, Kind.BOARD, Kind.DEBRIS}
+    lasting = VEHICLES | PEOPLE | set(THINGS)
     known = [(box, kind) for box in near if (kind := kind_of(box)) in lasting][:MOST]
     there = tables(place.map)
     for slot, (box, kind) in enumerate(known):

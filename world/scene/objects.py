@@ -47,6 +47,7 @@ VEHICLES = frozenset(
     {Kind.CAR, Kind.VAN, Kind.LORRY, Kind.BUS, Kind.AMBULANCE, Kind.FIRE_ENGINE, Kind.POLICE, Kind.BICYCLE}
 )
 PEOPLE = frozenset({Kind.PERSON, Kind.CHILD})
+THINGS = tuple(kind for kind in Kind if Kind.CONE <= kind < Kind.HOUSE)  # on the road
 
 OUR_LOOK, GUEST_LOOK = 4, 12  # AGENT.look of our car as others see it, red, and of another person's, yellow
 

@@ -19,7 +19,7 @@ IN_SIGHT = 19.5  # m from the rear axle: where a vehicle may appear in the pictu
 
 def cast(scene: Scene) -> int:
     """The slot of the actor that now plays the asked event, others of its with it; -1: not yet."""
-    return _CASTS[Event(scene.event)](scene)
+    return CASTS[Event(scene.event)](scene)
 
 
 def _lane(scene: Scene) -> int:
@@ -171,15 +171,20 @@ def _stalled(scene: Scene) -> int:
 
 
 def _debris(scene: Scene) -> int:
-    slot = scene.new(Kind.DEBRIS)
+    return _lies(scene, Kind.DEBRIS, 1.2 * scene.draw(1) - 0.6, scene.draw(2) - 0.5)
+
+
+def _lies(scene: Scene, kind: Kind, left: float, turn: float) -> int:
+    """A thing in our lane, `left` m of its middle and turned by `turn` rad; where there is no room, beside it."""
+    slot = scene.new(kind)
     if slot < 0:
         return -1
-    wide = [1.2 * scene.draw(1) - 0.6]
+    wide = [left]
     if scene.age > HURRIED:
         wide += [-1.2, 1.2, -2.0, 2.0, 3.0, -3.0, 4.5, -5.0, 6.0]
     for frame in scene.frames():
         first = max(LOW + 3.0, scene.reach(13.0))
-        if scene.find(slot, frame, first, LOW + 2.5, 45.0, wide, scene.draw(2) - 0.5, 0.0, 0.6):
+        if scene.find(slot, frame, first, LOW + 2.5, 45.0, wide, turn, 0.0, 0.6):
             scene.agents["lane"][slot] = -1
             return slot
     scene.drop(slot)
@@ -271,7 +276,7 @@ def _cones(scene: Scene, board: int, frame: int) -> None:
         scene.agents["lane"][slot] = -1
 
 
-_CASTS = {
+CASTS = {
     Event.PED_CROSS: _crossing,
     Event.CYCLIST: _cyclist,
     Event.CUT_IN: _cut_in,

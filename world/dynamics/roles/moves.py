@@ -28,9 +28,11 @@ CLEARED_AFTER, CLEARED_WITHIN, CLEARING = 7.0, 26.0, 1.2  # s that we stand befo
 SOON, ROOM, HARDEST = (0.1, 0.25, 0.4), 0.4, 8.0  # s, m, m/s2: nobody who plays a part scrapes along our car
 PATIENCE = 6.0  # s that we may stand behind a broken-down vehicle
 
-_BICYCLE = int(Kind.BICYCLE)
+_BICYCLE, _CONE = int(Kind.BICYCLE), int(Kind.CONE)
 _BRAKE, _LEFT, _RIGHT, _HEAD, _BEACON = (int(light) for light in Lights if light)
-_PED, _CYCLIST, _CUT, _ANIMAL, _HARD, _STALLED, _DEBRIS, _ONCOMING, _EMERGENCY, _WORK = (int(e) for e in Event if e)
+_PED, _CYCLIST, _CUT, _ANIMAL = int(Event.PED_CROSS), int(Event.CYCLIST), int(Event.CUT_IN), int(Event.ANIMAL)
+_HARD, _STALLED, _DEBRIS = int(Event.HARD_BRAKE), int(Event.STALLED), int(Event.DEBRIS)
+_ONCOMING, _EMERGENCY = int(Event.ONCOMING), int(Event.EMERGENCY)
 
 
 @njit(cache=True)
@@ -192,7 +194,7 @@ def act(t, seed, egos, agents, level, sign, wanted):
                 for k in range(4):
                     a.memory[k] = 0.0
                 continue
-        elif a.role == _DEBRIS or a.role == _WORK:
+        elif a.kind >= _CONE or a.role == _DEBRIS:  # whoever plays debris stands still (world/dynamics/injected.py)
             _thing(t, ego, a)
         else:
             a.timer += DT

@@ -23,7 +23,7 @@ from world.labels.formats.writer import ORIGIN, Drive, Rows, Writer, dumps, jpeg
 from world.labels.poses import of_heading, of_matrix
 from world.labels.record import Record
 from world.labels.tracks import Track
-from world.scene.objects import PEOPLE, VEHICLES, Kind, Lights
+from world.scene.objects import PEOPLE, THINGS, VEHICLES, Kind, Lights
 
 VERSION, FIRST, KEYS = "v1.0-lucidrive", 2001, 2  # key frames a second
 REACH = 80.0  # m from our car within which somebody is annotated
@@ -44,9 +44,9 @@ CATEGORIES = {
     Kind.CHILD: "human.pedestrian.child",
     Kind.DOG: "animal",
     Kind.DEER: "animal",
+    **dict.fromkeys(THINGS, "movable_object.debris"),
     Kind.CONE: "movable_object.trafficcone",
     Kind.BOARD: "movable_object.barrier",
-    Kind.DEBRIS: "movable_object.debris",
 }
 ATTRIBUTES = (
     *("vehicle.moving", "vehicle.stopped", "vehicle.parked", "cycle.with_rider"),

@@ -87,13 +87,7 @@ def template(agent: np.void, detail: int) -> tuple[Template, Size] | None:
         return animals.dog(gait(agent), detail), SIZES[kind]
     if kind is Kind.DEER:
         return animals.deer(gait(agent), detail, look % 2 == 0), SIZES[kind]
-    if kind is Kind.CONE:
-        return obstacles.cone(detail), SIZES[kind]
-    if kind is Kind.BOARD:
-        return obstacles.board(detail), SIZES[kind]
-    if kind is Kind.DEBRIS:
-        return obstacles.debris(look % 3, detail), SIZES[kind]
-    return None
+    return (obstacles.THINGS[kind](look, detail), SIZES[kind]) if kind in obstacles.THINGS else None
 
 
 def _room(count: int, uv: np.ndarray | None = None) -> Mesh:

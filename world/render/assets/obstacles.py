@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 
 from world.render.assets.solids import Colour, Solid, Template
+from world.scene.objects import Kind
 
 BOX, TYRE, PLANKS = range(3)  # debris, by look % 3
 _ORANGE: Colour = (0.85, 0.16, 0.015)
@@ -123,3 +125,11 @@ def debris(look: int, detail: int) -> Template:
     else:
         _planks(solid)
     return solid.template()
+
+
+# What each kind is made of, by appearance code and detail.
+THINGS: dict[Kind, Callable[[int, int], Template]] = {
+    Kind.CONE: lambda look, detail: cone(detail),
+    Kind.BOARD: lambda look, detail: board(detail),
+    Kind.DEBRIS: lambda look, detail: debris(look % 3, detail),
+}
