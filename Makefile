@@ -19,7 +19,7 @@ INSTALL_THERE = $(INSTALLED)/bin/python -m pip install --disable-pip-version-che
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 PORT ?= 7860
 
-.PHONY: ui test test-vllm test-lerobot test-labels test-install check format clean
+.PHONY: ui test test-fast test-vllm test-lerobot test-labels test-install check format clean
 .DELETE_ON_ERROR:
 
 ui: $(VENV)/.app
@@ -28,6 +28,9 @@ ui: $(VENV)/.app
 # Two tests at a time, each with one thread: threads that wait for one another on a shared core make both crawl.
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+test-fast: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # A vLLM server on this machine's CPU, in an environment of its own: it pins a torch and a transformers that are not ours.
 # Its torchvision, torchaudio and torchcodec are of a CUDA build and break its own import.

@@ -51,7 +51,7 @@ class Amounts:
     """
 
     speed: int = 64
-    labelled: int = 32
+    labelled: int = 64
     workers: int = 64
     resume: int = 40
     each: int = 16
