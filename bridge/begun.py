@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 from bridge.disk import write_whole
@@ -12,10 +11,10 @@ from bridge.timeline import Timeline
 from world.controls import Control, TimeOfDay, Weather
 from world.scene.facts import conditions
 from world.scene.state import SceneState
-from world.scene_dream import SceneDream, tensors_of
-from world.scene_world import USUAL, SceneWorld
+from world.scene_dream import SceneDream
+from world.scene_world import UNDRAWN, USUAL, SceneWorld
 
-UNDRAWN, USUALLY = 0, 2  # of the quality dial: while it is made, and when it goes on
+USUALLY = 2  # of the quality dial, when it goes on
 
 
 class Begun:
@@ -31,12 +30,8 @@ class Begun:
             self._worlds[name] = SceneWorld((name,), painter=None, others=USUAL)
         world = self._worlds[name]
         seed, (weather, time) = int(state.seed[0]), conditions(state.amounts[0])
-        weights = {"scene": world.hashes["scene"]}
-        if world.traffic is not None:
-            weights["traffic"] = world.traffic.sha256
-        control = asdict(Control(weather=weather, time=time))
-        values = {"index": 0, "control": control, "seed": seed, "steps": UNDRAWN, "place": name, "weights": weights}
-        dream = SceneDream.from_state(world, tensors_of(state), values)
+        dream = SceneDream(world, seed, UNDRAWN)
+        dream.stand(state, Control(weather=weather, time=time), name)
         dream.steps = USUALLY
         session = Session(lambda number: SceneDream(world, number, UNDRAWN), seed, name)
         session.go_on_from(dream, Timeline(Weather(weather), TimeOfDay(time)), (0.0, 0.0), None)

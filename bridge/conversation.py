@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from brain.plan import Plan, Question, Refusal, Utterance, print_line, sentence
 from brain.prompt import Context
@@ -20,6 +22,18 @@ from bridge.timeline import TimelineState
 KEPT_NOTICES = 20
 
 
+@dataclass(slots=True)
+class _DialogueState:
+    """What a fork goes on from."""
+
+    situation: Context = field(default_factory=Context)  # when the sentence began to be read
+    heard: tuple[str, str] | None = None  # the last sentence, with the drive's state then
+    unclear: tuple[str, str] | None = None  # one not understood: what is chosen or said next is its meaning
+    turn: int = 0  # number of the step of which it was last told where it turns
+    ends: frozenset[int] = frozenset()  # junctions at which it was told that the street ends
+    missed: int = 0  # number of the last event that was said not to have happened
+
+
 class Conversation:
     """`remember` keeps what a person meant, where somebody is there to be asked."""
 
@@ -28,12 +42,7 @@ class Conversation:
         self._lock = threading.Lock()  # over the notices
         self._notices: deque[Notice] = deque(maxlen=KEPT_NOTICES)
         self.reading: str | None = None
-        self._situation = Context()  # when the sentence began to be read
-        self._heard: tuple[str, str] | None = None  # the last sentence, with the drive's state then
-        self._unclear: tuple[str, str] | None = None  # one not understood: what is chosen or said next is its meaning
-        self._turn = 0  # number of the step of which it was last told where it turns
-        self._ends: frozenset[int] = frozenset()  # junctions at which it was told that the street ends
-        self._missed = 0  # number of the last event that was said not to have happened
+        self._state = _DialogueState()
         self.remember: Callable[[Correction], object] | None = None
 
     # -- what a person is told ----------------------------------------------------------------------------------------
@@ -51,36 +60,36 @@ class Conversation:
     def follow(self, state: TimelineState) -> None:
         """Tells once of a turn that the next junction does not allow, of a street's end, and of a step that has waited for its chance in vain."""
         turns = [one.number for one in state.steps if one.status == "running" and one.step.name in ("left", "right")]
-        if turns and turns[0] != self._turn and self._drive.in_scene:
-            self._turn = turns[0]
+        if turns and turns[0] != self._state.turn and self._drive.in_scene:
+            self._state.turn = turns[0]
             if text := self._drive.turn_ahead(state.command):
                 self.tell(text)
         end = self._drive.turning_round
         if end is not None:
             self._drive.timeline.miss_turns("the street ends")  # its yaw is not that of the turn
-        if end is not None and end not in self._ends:
-            self._ends |= {end}
+        if end is not None and end not in self._state.ends:
+            self._state.ends |= {end}
             self.tell("The street ends here, so the car turns round.")
         missed = [one for one in state.steps if one.status == "timed_out"]
-        for one in (one for one in missed if one.number > self._missed):
-            self._missed = one.number
+        for one in (one for one in missed if one.number > self._state.missed):
+            self._state.missed = one.number
             self.tell(f"'{one.line}' did not happen: {one.reason}. Ask for it again further on.")
 
     # -- what a person says -------------------------------------------------------------------------------------------
 
     def read(self, text: str) -> tuple[str, Context]:
         """From now on the brain reads it, as it is meant in the drive's state now."""
-        self.reading, self._situation = text, self._drive.timeline.context()
-        return text, self._situation
+        self.reading, self._state.situation = text, self._drive.timeline.context()
+        return text, self._state.situation
 
     def heard(self, reply: Heard) -> None:
         """A plan is scheduled, a refusal or a question becomes a sentence, a doubt is asked about."""
         if self.reading is None:
             return  # the drive was reset meanwhile
         text, self.reading = self.reading, None
-        self._heard = (text, str(self._situation))
+        self._state.heard = (text, str(self._state.situation))
         if reply.instead is not None and self.remember is not None:
-            self._unclear = self._unclear or self._heard
+            self._state.unclear = self._state.unclear or self._state.heard
             self._tell(Notice("Did you mean", "question", (reply.line, reply.instead)))
             return
         if isinstance(reply.utterance, Plan):
@@ -95,15 +104,15 @@ class Conversation:
 
     def choose(self, meant: Utterance) -> None:
         """What was meant by the sentence that was asked about."""
-        text = self._unclear[0] if self._unclear else ""
+        text = self._state.unclear[0] if self._state.unclear else ""
         self._learn(print_line(meant))
         self._understood(meant, text, 0.0)
 
     def wrong(self) -> None:
         """The next plan is what the last sentence meant. SessionError where nothing was said."""
-        if self._heard is None:
+        if self._state.heard is None:
             raise SessionError("Nothing was said yet; type what should happen.")
-        self._unclear = self._heard
+        self._state.unclear = self._state.heard
         self.tell("Say it in other words; what you say next is remembered as what you meant.", "question")
 
     def schedule(self, plan: Plan, text: str = "", seconds: float = 0.0) -> None:
@@ -115,13 +124,12 @@ class Conversation:
 
     def renew(self) -> None:
         """Another drive has begun; what is being read is not for it."""
-        self.reading, self._turn, self._missed, self._ends = None, 0, 0, frozenset()
+        self.reading, self._state = None, replace(self._state, turn=0, ends=frozenset(), missed=0)
 
     def fork(self, drive: Drive, recorder: LastMinute) -> Conversation:
         """Goes on from what was said here; what is being read stays here."""
         other = Conversation(drive, recorder)
-        other._situation, other._heard, other._unclear = self._situation, self._heard, self._unclear
-        other._turn, other._missed, other._ends, other.remember = self._turn, self._missed, self._ends, self.remember
+        other._state, other.remember = copy.copy(self._state), self.remember
         return other
 
     # -- within -------------------------------------------------------------------------------------------------------
@@ -143,7 +151,7 @@ class Conversation:
         self.tell(fast or sentence(utterance), kinds[type(utterance)])
 
     def _learn(self, line: str) -> None:
-        unclear, self._unclear = self._unclear, None
+        unclear, self._state.unclear = self._state.unclear, None
         if unclear is not None and self.remember is not None:
             try:
                 self.remember(Correction(*unclear, line))

@@ -68,9 +68,8 @@ class Drive:
     def fork(self) -> Drive:
         """The same past, seed and plan: left alone, it would go on as this one does."""
         other = copy.copy(self)
-        other.dream, other.timeline = self.dream.fork(), copy.deepcopy(self.timeline)
-        other.pedals = Pedals()
-        other.pedals.steer, other.pedals.accel = self.pedals.steer, self.pedals.accel
+        other.dream = self.dream.fork()
+        other.timeline, other.pedals = copy.deepcopy(self.timeline), copy.copy(self.pedals)
         return other
 
     # -- a frame ------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from bridge.export import encode_pictures, enlarge, enlarged, write_described
 from bridge.session import Session
 from bridge.state import pack, unpack
 from world.controls import FPS, Control
+from world.records import from_plain
 from world.telling import Say
 
 SPACING = 5 * FPS  # frames from key to key, doubled whenever there are more than MOST_KEYS
@@ -127,7 +128,7 @@ class History:
         other.before([one for one in moments if one.frame.index < key], [one for one in said if one.frame < key])
         for number, fields in enumerate(records, key + 1):
             lines = [one.line for one in said if one.frame == number - 1]
-            control = Control(**fields["control"] | {"action": tuple(fields["control"]["action"])})
+            control = from_plain(Control, fields["control"])
             other.replay(control, fields["by_keys"], lines)
 
     def save(self, out: Path) -> tuple[Path, Path, float]:

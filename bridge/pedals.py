@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from bridge.errors import DataError
 from bridge.timeline import TimelineState
@@ -13,12 +14,13 @@ STEER, STEER_ON, STEER_OFF = 0.7, 0.2, 0.35  # how far keys turn the wheel, and 
 ACCEL, BRAKE, PEDAL = 0.8, 1.0, 0.35
 
 
+@dataclass
 class Pedals:
     """The wheel and pedals under a person's keys: they move towards what is held, a little a frame. What no key holds
     (the wheel while only `up` is held) stays with the driver; once all keys are let go, everything is the driver's."""
 
-    def __init__(self) -> None:
-        self.steer = self.accel = 0.0
+    steer: float = 0.0
+    accel: float = 0.0
 
     def control(self, state: TimelineState, action: Action, keys: frozenset[str]) -> Control:
         if not (math.isfinite(action.steer) and math.isfinite(action.accel)):

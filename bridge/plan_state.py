@@ -17,24 +17,19 @@ OWN = ("step", "target", "begun", "nearest")  # of a Progress: what it is made w
 
 def timeline_plain(timeline: Timeline) -> dict[str, Any]:
     """For JSON."""
-    entries = timeline._entries
-    return {
-        "plans": timeline._plans,
-        "frame": timeline._frame,
-        "stopped": timeline._stopped,
-        **{name: vars(getattr(timeline, f"_{name}")) for name in ("speed", "weather", "time")},
-        "entries": [_plain(entry, entries) for entry in entries],
-    }
+    entries = [_plain(entry, timeline._entries) for entry in timeline._entries]
+    own = {name: vars(value) if isinstance(value, _Lasting) else value for name, value in _own(timeline).items()}
+    return own | {"entries": entries}
 
 
 def timeline_from(values: Mapping[str, Any]) -> Timeline:
     """PlanError, KeyError, TypeError, ValueError or IndexError for what is none."""
     timeline = Timeline()
-    timeline._plans, timeline._frame = int(values["plans"]), int(values["frame"])
-    timeline._stopped = bool(values["stopped"])
-    for name in ("speed", "weather", "time"):
-        lasting: _Lasting = getattr(timeline, f"_{name}")
-        lasting.value, lasting._base = (_number(values[name][part]) for part in ("value", "_base"))
+    for name, value in _own(timeline).items():
+        if isinstance(value, _Lasting):
+            vars(value).update({part: _number(values[name][part]) for part in vars(value)})
+        elif name != "entries":
+            setattr(timeline, f"_{name}", type(value)(values[name]))
     for told in values["entries"]:
         timeline._entries.append(_entry(told, timeline._entries))
         timeline._steps += 1
@@ -43,19 +38,22 @@ def timeline_from(values: Mapping[str, Any]) -> Timeline:
     return timeline
 
 
+def _own(timeline: Timeline) -> dict[str, Any]:
+    """What is saved of a timeline; its steps are counted anew."""
+    return {name.removeprefix("_"): value for name, value in vars(timeline).items() if name != "_steps"}
+
+
 def _plain(entry: _Entry, entries: list[_Entry]) -> dict[str, Any]:
-    after = next((place for place, one in enumerate(entries) if one is entry.after), None)
-    return {
-        "line": print_line(Plan((entry.step,))),
-        "plan": entry.plan,
-        "after": after,
-        "status": entry.status,
-        "reason": entry.reason,
-        "waited": entry.waited,
-        "ended": entry.ended,
-        "progress": entry.progress and _seen(entry.progress) | {"target": entry.progress.target},
-        "watch": entry.watch and _seen(entry.watch),
-    }
+    own = {name: value for name, value in vars(entry).items() if name not in ("step", "number")}
+    return (
+        {"line": print_line(Plan((entry.step,)))}
+        | own
+        | {
+            "after": next((place for place, one in enumerate(entries) if one is entry.after), None),
+            "progress": entry.progress and _seen(entry.progress) | {"target": entry.progress.target},
+            "watch": entry.watch and _seen(entry.watch),
+        }
+    )
 
 
 def _entry(told: Mapping[str, Any], before: list[_Entry]) -> _Entry:

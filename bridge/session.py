@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -29,6 +29,7 @@ from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.export import write_clip
 from bridge.keyboard import Bindings
 from bridge.mailbox import Mailbox, Order
+from bridge.pedals import Pedals
 from bridge.recorder import LastMinute
 from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, Wish
 from bridge.timeline import Timeline
@@ -244,7 +245,7 @@ class Session:
     @property
     def pedals(self) -> tuple[float, float]:
         """How far keys have turned the wheel and pressed the pedals."""
-        return self._drive.pedals.steer, self._drive.pedals.accel
+        return astuple(self._drive.pedals)
 
     @property
     def ordered(self) -> int:
@@ -265,7 +266,7 @@ class Session:
         assert dream.frame is not None
         self._drive.go_on_from(dream, dream.frame, timeline, scene)
         self._renew()
-        self._drive.pedals.steer, self._drive.pedals.accel = pedals
+        self._drive.pedals = Pedals(*pedals)
         self.pause(False)
 
     def replay(self, control: Control, by_keys: bool, lines: Sequence[str]) -> None:

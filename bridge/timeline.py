@@ -117,13 +117,13 @@ class Timeline:
     """One drive's schedule. `tick` is called once a frame, before the frame is stepped."""
 
     def __init__(self, weather: int = Weather.CLEAR, time: int = TimeOfDay.DAY, speed_kmh: float = CRUISE_KMH) -> None:
-        self._entries: list[_Entry] = []
         self._plans = self._steps = 0
         self._frame = 0
+        self._stopped = False
         self._speed = _Lasting(speed_kmh / 3.6)
         self._weather = _Lasting(int(weather))
         self._time = _Lasting(int(time))
-        self._stopped = False
+        self._entries: list[_Entry] = []
 
     # -- in -----------------------------------------------------------------------------------------------------------
 

@@ -261,7 +261,7 @@ def test_a_tick_is_reckoned_as_dear_as_a_real_one_gets() -> None:
         step_all(dreams, told)
     known = [value for part in parts.values() for value in (*part.parameters(), *part.buffers())]
     known += [value for dream in dreams for value in dream.state()[0].values()]
-    known += [value for dream in dreams for value in (*dream._latents, dream._cache.keys)]
+    known += [value for dream in dreams for value in (dream.state_now.latents, dream.state_now.cache)]
     with _Counting(known) as counting:
         step_all(dreams, [one.with_(weather=Weather.RAIN_2) for one in told])
     assert world_size(config, 2).tick == pytest.approx(counting.most, rel=0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_what_is_kept_does_not_grow(model: WorldModel) -> None:
     dream.start(scene="street")
 
     def kept() -> int:
-        return sum(tensor.numel() for tensor in (*dream._latents, dream._cache.keys))
+        return sum(tensor.numel() for tensor in (dream.state_now.latents, dream.state_now.cache))
 
     drive(dream, 8)
     before = kept()
@@ -204,7 +205,9 @@ def test_many_dreams_step_as_each_would_alone(model: WorldModel) -> None:
                 frames[place].motion,
             )
             assert np.abs(frame.image.astype(int) - frames[place].image).max() <= 1
-            np.testing.assert_allclose(dream._latents[-1], together[place]._latents[-1], atol=1e-4 * (number + 1))
+            np.testing.assert_allclose(
+                dream.state_now.latents[-1], together[place].state_now.latents[-1], atol=1e-4 * (number + 1)
+            )
             assert together[place].frame is frames[place]
             action = dream.drive(Command.LEFT, 4.0 + place)
             np.testing.assert_allclose(
@@ -222,12 +225,12 @@ def test_a_batch_of_one_is_a_step(model: WorldModel) -> None:
 def test_a_batch_leaves_no_dream_behind_when_one_falls_apart(model: WorldModel) -> None:
     dreams, alone = company(model), company(model)
     broken = dreams[3]
-    good = broken._latents
-    broken._latents = [latents * float("nan") for latents in good]
+    good = broken.state_now
+    broken._state = replace(good, latents=good.latents * float("nan"))
     controls = [Control()] * 5
     with pytest.raises(DataError, match="fell apart"):
         step_all(dreams, controls)
-    broken._latents = good
+    broken._state = good
     for dream, other in zip(dreams, alone, strict=True):
         assert dream.index == other.index
         assert same([dream.step(Control())], [other.step(Control())])
@@ -235,7 +238,7 @@ def test_a_batch_leaves_no_dream_behind_when_one_falls_apart(model: WorldModel) 
 
 def test_what_cannot_be_batched_is_refused(model: WorldModel) -> None:
     dream = LatentDream(model)
-    with pytest.raises(DataError, match="Start the dreams"):
+    with pytest.raises(DataError, match="Start the dream before"):
         step_all([dream], [Control()])
     with pytest.raises(DataError, match="Start the dreams"):
         drive_all([dream], [0], [8.0])
@@ -248,7 +251,8 @@ def test_what_a_batch_keeps_does_not_grow(model: WorldModel) -> None:
     dreams = company(model)
 
     def kept() -> int:
-        parts = [tensor for one in dreams for tensor in (*one._latents, one._cache.keys, one._hidden)]
+        states = [one.state_now for one in dreams]
+        parts = [tensor for state in states for tensor in (state.latents, state.cache, state.hidden)]
         return sum(tensor.untyped_storage().nbytes() for tensor in parts)
 
     for _ in range(8):

@@ -32,6 +32,7 @@ from world.frame import Frame, Readout
 from world.kinematics import Motion
 from world.labels.cameras import CameraSet
 from world.places import SEEDS, where
+from world.records import from_plain
 from world.scene.state import SceneState
 from world.scene_dream import SceneDream
 from world.scene_world import SIZES, Others, SceneWorld
@@ -275,7 +276,7 @@ class DreamEnv(Env[Any, np.ndarray]):
                 if name.startswith("dream.")
             }
             dream = restore(model, tensors, words["dream"])
-            begin = Control(**words["begin"] | {"action": tuple(words["begin"]["action"])})
+            begin = from_plain(Control, words["begin"])
             rows = [tuple(row) for row in np.asarray(state["trail"], np.float64).tolist()]
             random = words["random"]
             script = self._reader().script(words["line"], begin) if words["line"] else Steady(begin)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,13 @@ from world.dynamics.renumber import moved
 from world.dynamics.seats import Seat, driven_on, given_up, seated, seen_from, swapped, take_seat, touched
 from world.dynamics.start import start
 from world.dynamics.step import step
+from world.dynamics.traffic import Traffic
 from world.dynamics.way_ahead import ARMS, way_ahead
 from world.errors import DataError
 from world.frame import Frame, Readout
 from world.kinematics import Motion
 from world.perceive.scene import scene_from, seen_conditions
+from world.records import from_plain
 from world.render.camera import Pose
 from world.scene.between import between
 from world.scene.check import check
@@ -41,26 +44,51 @@ CRUISE = 30 / 3.6  # m/s, of a car that nobody tells anything
 AT_MOST = 0.07  # s for pictures, where two are drawn a tenth of a second
 
 
+@dataclass(frozen=True)
+class SavedScene:
+    """What a saved drive says beside the fields of its scene's record, by the names that it has in the file.
+
+    asked: where a place that grows was extended; kept: what of such a place is kept (0.0: all of it, in drives saved before any was given up).
+    """
+
+    index: int
+    control: Control
+    seed: int
+    steps: int
+    place: str
+    asked: tuple[Any, ...] = ()
+    pending: tuple[Any, ...] | None = None
+    kept: float = 0.0
+    weights: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False, repr=False)
 class SceneDream:
-    """One drive. `steps` is the quality dial: a key of SIZES.
+    """One drive, as its fields say where it stands: a fork is a copy of them. `steps` is the quality dial: a key of SIZES.
 
     smooth: a picture halfway from the frame before is drawn too, where the machine is quick enough for both.
     """
 
-    def __init__(self, model: SceneWorld, seed: int = 0, steps: int = 2, smooth: bool = False) -> None:
-        if steps not in SIZES:
-            raise DataError(f"The picture size is {', '.join(map(str, SIZES))} on the dial, not {steps}.")
-        self.model, self.steps, self.seed = model, steps, seed
-        self.smooth = smooth
-        self._seconds, self._share = 0.0, 1.0  # that the last picture took; of them, what one halfway took
-        self._known: np.ndarray | None = None  # what the painter said of the last picture
-        self.frame: Frame | None = None
-        self._scene: SceneState | None = None
-        self._place, self._horizon = "", Horizon()
-        self.traffic = model.traffic
-        self.seat: Seat | None = None  # of another person who drives along
-        self._told: Control | None = None  # what the car in it is told for the next step
-        self._swapped = False  # whether the step under way is taken from there
+    model: SceneWorld
+    seed: int = 0
+    steps: int = 2
+    smooth: bool = False
+    frame: Frame | None = field(default=None, init=False)
+    traffic: Traffic | None = field(init=False)
+    seat: Seat | None = field(default=None, init=False)  # of another person who drives along
+    _told: Control | None = field(default=None, init=False)  # what the car in it is told for the next step
+    _swapped: bool = field(default=False, init=False)  # whether the step under way is taken from there
+    _scene: SceneState | None = field(default=None, init=False)
+    _place: str = field(default="", init=False)
+    _horizon: Horizon = field(default_factory=Horizon, init=False)
+    _known: np.ndarray | None = field(default=None, init=False)  # what the painter said of the last picture
+    _seconds: float = field(default=0.0, init=False)  # that the last picture took
+    _share: float = field(default=1.0, init=False)  # of them, what one halfway took
+
+    def __post_init__(self) -> None:
+        if self.steps not in SIZES:
+            raise DataError(f"The picture size is {', '.join(map(str, SIZES))} on the dial, not {self.steps}.")
+        self.traffic = self.model.traffic
 
     @property
     def index(self) -> int:
@@ -230,15 +258,13 @@ class SceneDream:
 
     def fork(self) -> SceneDream:
         """A second drive with the same past; neither feels what the other does."""
-        other = SceneDream(self.model, self.seed, self.steps, self.smooth)
-        other.go_back_to(self)
+        other = copy.copy(self)
+        other._horizon = self._horizon.fork()
         return other
 
     def go_back_to(self, fork: SceneDream) -> None:
         """From here on as `fork` stands."""
-        self.frame, self._scene, self._place, self._known = fork.frame, fork._scene, fork._place, fork._known
-        self._horizon, self.traffic = fork._horizon.fork(), fork.traffic
-        self.seat, self._told, self._swapped = fork.seat, fork._told, fork._swapped
+        vars(self).update(vars(fork.fork()))
 
     def reseed(self, seed: int) -> None:
         """From here on another of the futures that this past may have."""
@@ -250,43 +276,40 @@ class SceneDream:
         """All that the next frames depend on: the record's fields as bytes, and plain values for JSON. A car beside ours is one of the traffic there."""
         scene, frame = given_up(self.state_now), self.frame
         assert frame is not None
-        values = {
-            "index": frame.index,
-            "control": asdict(frame.control),
-            "seed": self.seed,
-            "steps": self.steps,
-            "place": self._place,
-            "asked": getattr(scene.places[0], "asked", ()),
-            "pending": self._horizon.pending,
-            "kept": KEPT,
-            # A drive goes on alike whoever paints it.
-            "weights": {"scene": self.model.hashes["scene"]}
-            | ({"traffic": self.traffic.sha256} if self.traffic else {}),
-        }
-        return tensors_of(scene), values
+        weights = {"scene": self.model.hashes["scene"]}  # a drive goes on alike whoever paints it
+        if self.traffic:
+            weights["traffic"] = self.traffic.sha256
+        asked, pending = getattr(scene.places[0], "asked", ()), self._horizon.pending
+        saved = SavedScene(
+            frame.index, frame.control, self.seed, self.steps, self._place, asked, pending, KEPT, weights
+        )
+        return tensors_of(scene), asdict(saved)
 
     @classmethod
     def from_state(cls, model: SceneWorld, tensors: dict[str, Tensor], values: dict[str, Any]) -> SceneDream:
-        """A drive that goes on exactly where the other was. ValueError for bytes that are no state."""
-        dream = cls(model, values["seed"], values["steps"])
-        dream._place = values["place"]
-        if "traffic" not in values.get("weights", {}):
+        """A drive that goes on exactly where the other was. ValueError for bytes that are no state, TypeError for other values."""
+        saved = from_plain(SavedScene, values)
+        dream = cls(model, saved.seed, saved.steps)
+        if "traffic" not in saved.weights:
             dream.traffic = None  # rules moved the others, and go on to
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
-        place = model.place(dream._place)
+        place = model.place(saved.place)
         if isinstance(place, GrowingPlace):
-            asked = tuple(asked_from(one) for one in values["asked"])
-            place = grown_place(place.name, asked, *place.weights)
-        if values.get("pending"):
-            dream._horizon = Horizon(asked_from(values["pending"]))
-        if isinstance(place, GrowingPlace) and "kept" not in values:  # saved when maps were those of all of a place
-            dream._scene = moved(from_bytes(whole(place), parts), place)
+            place = grown_place(place.name, tuple(map(asked_from, saved.asked)), *place.weights)
+        if saved.pending:
+            dream._horizon = Horizon(asked_from(saved.pending))
+        if isinstance(place, GrowingPlace) and not saved.kept:
+            scene = moved(from_bytes(whole(place), parts), place)
         else:
-            dream._scene = from_bytes(place, parts)
-        check(dream._scene)
-        control = Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))})
-        dream._publish(control, int(values["index"]))
+            scene = from_bytes(place, parts)
+        dream.stand(scene, saved.control, saved.place, int(saved.index))
         return dream
+
+    def stand(self, scene: SceneState, control: Control, place: str, index: int = 0) -> None:
+        """From here on in a scene of one drive that was made elsewhere, as frame `index`. ValueError where it holds numbers that are none."""
+        check(scene)
+        self._scene, self._place = scene, place
+        self._publish(control, index)
 
     def fits(self, other: Any) -> None:
         """ValueError where the other's state is not one of such a drive, or holds numbers that are none."""

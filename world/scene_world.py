@@ -40,8 +40,9 @@ from world.scene.state import AGENTS, Place, SceneState
 By = Literal["usual", "rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
 MOST_TILES, BREATH = 400, 0.001  # made before such a picture is drawn; s between two of them, for whoever waits to draw
 VERSION = 3  # of the step and of the state's records: raise it when a saved drive would go on differently
-# Height and width by the quality dial; 0 draws nothing, 16 is for clips that nobody waits for.
-SIZES = {0: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
+UNDRAWN = 0  # of the quality dial
+# Height and width by the quality dial; 16 is for clips that nobody waits for.
+SIZES = {UNDRAWN: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
 AROUND_US = ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT"), ("CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT")
 
 NOTHING = np.zeros((0, 0, 3), np.uint8)  # the picture of size 0

@@ -18,7 +18,7 @@ from bridge.factory.labels import Label, label
 from bridge.factory.look import Look, look
 from bridge.factory.scenario import Scenario
 from bridge.factory.shard import labelled
-from bridge.factory.start import UNDRAWN, begin
+from bridge.factory.start import begin
 from bridge.session import Session
 from bridge.stepper import step
 from world.dream import step_all
@@ -26,7 +26,7 @@ from world.dynamics.danger import HORIZON
 from world.judge import Judge
 from world.scene.state import SceneState
 from world.scene_dream import SceneDream
-from world.scene_world import SIZES, SceneWorld
+from world.scene_world import SIZES, UNDRAWN, SceneWorld
 
 TRIALS = 16  # beginnings of a take that are driven at most, without a picture, to find one that fits
 

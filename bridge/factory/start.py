@@ -27,10 +27,9 @@ from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.places import towns
 from world.scene.state import Place
 from world.scene_dream import SceneDream
-from world.scene_world import SceneWorld
+from world.scene_world import UNDRAWN, SceneWorld
 
 FILE = "start.dream"  # as a run keeps it
-UNDRAWN = 0  # of the quality dial
 TURNS = {"left": LEFT, "right": RIGHT, "straight": STRAIGHT}
 SPEED = 7.0  # m/s
 BEFORE = 4.0, 18.0  # m to the junction where a turn is asked for at once: it must come within seconds

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,36 @@ from world.latent.rollout import Past, advance
 from world.latent.tokenizer import to_float, to_uint8
 from world.model import WorldModel
 from world.readout import FRAMES
+from world.records import from_plain
 
 FIRST_STEPS = 8  # shortcut steps for a frame that has no past
+
+
+@dataclass(frozen=True, slots=True)
+class LatentState:
+    """A dream at one moment, but for its random state. latents [FRAMES, 1, N, C], oldest first; cache: keys of the dynamics' past frames;
+    hidden [1, D]: of the readout, in worlds with a car. Nothing in it is written to, so forks share it."""
+
+    frame: Frame
+    latents: Tensor
+    cache: Tensor
+    hidden: Tensor | None = None
+
+
+TENSORS = tuple(field.name for field in fields(LatentState) if field.name != "frame")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedLatent:
+    """What a saved dream says beside its tensors, by the names that it has in the file."""
+
+    index: int
+    control: Control
+    motion: Motion
+    readout: Readout
+    seed: int
+    steps: int
+    weights: dict[str, str]
 
 
 class LatentDream:
@@ -43,15 +72,23 @@ class LatentDream:
         if steps not in (1, 2, 4, 8):
             raise DataError(f"K must be 1, 2, 4 or 8 steps a frame, not {steps}.")
         self.model, self.steps, self.seed = model, steps, seed
-        self.frame: Frame | None = None
         self._generator = seeded(seed, model.device)
-        self._cache = Cache(model.dynamics.config, 1, model.device)
-        self._latents: list[Tensor] = []  # the last FRAMES, oldest first, each [1, N, C]
-        self._hidden: Tensor | None = None
+        self._state: LatentState | None = None
+
+    @property
+    def frame(self) -> Frame | None:
+        return self._state.frame if self._state else None
 
     @property
     def index(self) -> int:
         return self.frame.index if self.frame else -1
+
+    @property
+    def state_now(self) -> LatentState:
+        """The dream as it stands. DataError before the start."""
+        if self._state is None:
+            raise DataError("Start the dream before stepping it.")
+        return self._state
 
     @torch.inference_mode()
     def start(
@@ -75,19 +112,18 @@ class LatentDream:
             motion = Motion(motion.speed if speed is None else speed, motion.yaw_rate)
         control = control or Control()
         self._generator = seeded(self.seed, self.model.device)
-        self._cache = Cache(self.model.dynamics.config, 1, self.model.device)
-        self._latents = []
+        cache = Cache(self.model.dynamics.config, 1, self.model.device)
         if frames is None:
             if speed is None:
                 motion = Motion(7.0)
-            return self._dream_first(control, motion)
+            return self._dream_first(control, motion, cache)
         images = [
             to_float(torch.from_numpy(fit(image, self.model.size))[None]).to(self.model.device)
             for image in check(frames)
         ]
-        self._latents = [checked(self.model.tokenizer.encode(image), "tokenizer") for image in images[-FRAMES:]]
-        self._latents = [self._latents[0]] * (FRAMES - len(self._latents)) + self._latents
-        return self._publish(control, motion, images[-1])
+        latents = [checked(self.model.tokenizer.encode(image), "tokenizer") for image in images[-FRAMES:]]
+        latents = [latents[0]] * (FRAMES - len(latents)) + latents
+        return self._publish(control, motion, latents, cache, images[-1])
 
     def step(self, control: Control) -> Frame:
         """One frame on: the kinematic car moves under `control`, and the world is dreamt around it."""
@@ -99,10 +135,8 @@ class LatentDream:
 
     def fork(self) -> LatentDream:
         """A second dream with the same past and the same random state; neither feels what the other does."""
-        other = LatentDream(self.model, self.seed, self.steps)
-        other.frame, other._hidden = self.frame, self._hidden
-        other._latents, other._cache = list(self._latents), self._cache.clone()
-        other._generator.set_state(self._generator.get_state())
+        other = copy.copy(self)
+        other._generator = self._generator.clone_state()
         return other
 
     def reseed(self, seed: int) -> None:
@@ -112,42 +146,26 @@ class LatentDream:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that the next frames depend on: tensors, and plain values for JSON. `from_state` goes on from there."""
-        if self.frame is None:
+        if self._state is None:
             raise DataError("There is no dream to save yet; start it first.")
-        frame = self.frame
-        values = {
-            "index": frame.index,
-            "control": asdict(frame.control),
-            "motion": asdict(frame.motion),
-            "readout": asdict(frame.readout),
-            "seed": self.seed,
-            "steps": self.steps,
-            "weights": self.model.hashes,
-        }
-        tensors = {
-            "picture": torch.from_numpy(frame.image),
-            **({} if self._hidden is None else {"hidden": self._hidden.contiguous()}),
-            "latents": torch.stack(self._latents),
-            "cache": self._cache.keys.contiguous(),
-            "generator": self._generator.get_state(),
-        }
-        return tensors, values
+        state, frame = self._state, self._state.frame
+        saved = SavedLatent(
+            frame.index, frame.control, frame.motion, frame.readout, self.seed, self.steps, self.model.hashes
+        )
+        own = {name: value.contiguous() for name in TENSORS if (value := getattr(state, name)) is not None}
+        others = {"picture": torch.from_numpy(frame.image), "generator": self._generator.get_state()}
+        return own | others, asdict(saved)
 
     @classmethod
     def from_state(cls, model: WorldModel, tensors: dict[str, Tensor], values: dict[str, Any]) -> LatentDream:
         """A dream that goes on exactly where the other was, on the device of `model`."""
-        dream = cls(model, values["seed"], values["steps"])
-        there = {name: tensor.to(model.device) for name, tensor in tensors.items()}
-        dream._hidden = there.get("hidden")
-        dream._latents, dream._cache.keys = list(there["latents"]), there["cache"]
+        saved = from_plain(SavedLatent, values)
+        dream = cls(model, saved.seed, saved.steps)
         dream._generator.set_state(tensors["generator"].cpu())
-        dream.frame = Frame(
-            tensors["picture"].cpu().numpy(),
-            values["index"],
-            Control(**values["control"] | {"action": tuple(values["control"].get("action", ()))}),
-            Motion(**values["motion"]),
-            Readout(**values["readout"]),
-        )
+        picture = tensors["picture"].cpu().numpy()
+        frame = Frame(picture, saved.index, saved.control, saved.motion, saved.readout)
+        own = {name: tensors[name].to(model.device) for name in TENSORS if name in tensors}
+        dream._state = LatentState(frame, **own)
         return dream
 
     def fits(self, other: Any) -> None:
@@ -155,7 +173,9 @@ class LatentDream:
         mine, theirs = self.state()[0], other.state()[0]
         for name, value in mine.items():
             there = theirs[name]
-            odd = there.shape[-2] > self._cache.context if name == "cache" else there.shape != value.shape
+            odd = (
+                there.shape[-2] > self.model.dynamics.config.context if name == "cache" else there.shape != value.shape
+            )
             rest = name == "cache" and (there.shape[:-2], there.shape[-1:]) != (value.shape[:-2], value.shape[-1:])
             if odd or rest or there.dtype != value.dtype or not bool(torch.isfinite(there).all()):
                 raise ValueError(name)
@@ -163,8 +183,8 @@ class LatentDream:
     @property
     def most_bytes(self) -> int:
         """More than the file of such a dream takes, whose cache is full."""
-        keys, rest = self._cache.keys, self.state()[0].values()
-        cache = keys[..., :1, :].numel() * self._cache.context * keys.element_size()
+        keys, rest = self.state_now.cache, self.state()[0].values()
+        cache = keys[..., :1, :].numel() * self.model.dynamics.config.context * keys.element_size()
         return 2 * (cache + sum(value.numel() * value.element_size() for value in rest)) + 2**20
 
     def save(self, path: Path) -> None:
@@ -195,24 +215,25 @@ class LatentDream:
             )
         return cls.from_state(model, tensors, plain)
 
-    def _dream_first(self, control: Control, motion: Motion) -> Frame:
+    def _dream_first(self, control: Control, motion: Motion, cache: Cache) -> Frame:
         model, nothing = self.model, torch.zeros_like(self._noise())
         motions = torch.tensor([told(model.inputs, control, motion)], device=model.device)
         no_past = torch.zeros(1, device=model.device)
         given = Condition(nothing, nothing, no_past, motions, fields_of([control], model.device))
-        latents = checked(sample(model.dynamics, self._noise(), given, FIRST_STEPS, self._cache))
-        self._cache.commit()
-        self._latents = [latents] * FRAMES
-        return self._publish(control, motion, checked(model.tokenizer.decode(latents), "tokenizer"))
+        latents = checked(sample(model.dynamics, self._noise(), given, FIRST_STEPS, cache))
+        cache.commit()
+        picture = checked(model.tokenizer.decode(latents), "tokenizer")
+        return self._publish(control, motion, [latents] * FRAMES, cache, picture)
 
-    def _publish(self, control: Control, motion: Motion, picture: Tensor) -> Frame:
+    def _publish(self, control: Control, motion: Motion, latents: list[Tensor], cache: Cache, picture: Tensor) -> Frame:
         """The first frame; picture: float [1, 3, H, W]."""
-        readout = UNREAD
+        readout, hidden = UNREAD, None
         if self.model.driving:
-            self._hidden = self.model.readout.trunk(torch.stack(self._latents, dim=1))
-            readout = read(self.model, self._hidden)[0]
-        self.frame = Frame(to_uint8(picture)[0].cpu().numpy(), 0, control, motion, readout)
-        return self.frame
+            hidden = self.model.readout.trunk(torch.stack(latents, dim=1))
+            readout = read(self.model, hidden)[0]
+        frame = Frame(to_uint8(picture)[0].cpu().numpy(), 0, control, motion, readout)
+        self._state = LatentState(frame, torch.stack(latents), cache.keys, hidden)
+        return frame
 
     def _noise(self) -> Tensor:
         c = self.model.dynamics.config
@@ -230,18 +251,20 @@ def step_latent(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> l
         raise ValueError("a dream cannot take two steps in one batch")
     groups: dict[tuple[int, int, int], list[int]] = {}
     for place, dream in enumerate(dreams):
-        groups.setdefault((id(dream.model), dream.steps, dream._cache.keys.shape[-2]), []).append(place)
-    states = [dream._generator.get_state() for dream in dreams]
-    drawn: dict[int, _Drawn] = {}
+        groups.setdefault((id(dream.model), dream.steps, dream.state_now.cache.shape[-2]), []).append(place)
+    before = [dream._generator.get_state() for dream in dreams]
+    drawn: dict[int, LatentState] = {}
     try:
         for places in groups.values():
             found = _draw([dreams[place] for place in places], [controls[place] for place in places])
             drawn.update(zip(places, found, strict=True))
     except Exception:
-        for dream, state in zip(dreams, states, strict=True):
-            dream._generator.set_state(state)
+        for dream, random in zip(dreams, before, strict=True):
+            dream._generator.set_state(random)
         raise
-    return [drawn[place].commit(dream) for place, dream in enumerate(dreams)]
+    for place, dream in enumerate(dreams):
+        dream._state = drawn[place]
+    return [drawn[place].frame for place in range(len(dreams))]
 
 
 @torch.inference_mode()
@@ -249,9 +272,10 @@ def drive_all(dreams: Sequence[LatentDream], commands: Sequence[int], target_spe
     """`LatentDream.drive` for many dreams of one model at once; target speeds in m/s."""
     if not dreams:
         return []
-    hidden = [dream._hidden for dream in dreams if dream._hidden is not None]
-    speeds = [dream.frame.motion.speed for dream in dreams if dream.frame is not None]
-    if len(hidden) < len(dreams) or len(speeds) < len(dreams):
+    states = [dream._state for dream in dreams if dream._state is not None]
+    hidden = [state.hidden for state in states if state.hidden is not None]
+    speeds = [state.frame.motion.speed for state in states]
+    if len(hidden) < len(dreams):
         raise DataError("Start the dreams before driving them.")
     device = dreams[0].model.device
     commanded = torch.tensor([max(0, command) for command in commands], device=device)
@@ -260,27 +284,11 @@ def drive_all(dreams: Sequence[LatentDream], commands: Sequence[int], target_spe
     return [Action(steer, accel) for steer, accel in actions]
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """One dream's next frame, not yet part of it."""
-
-    frame: Frame
-    latents: Tensor
-    hidden: Tensor | None
-    keys: Tensor
-
-    def commit(self, dream: LatentDream) -> Frame:
-        dream._latents = [*dream._latents, self.latents][-FRAMES:]
-        dream._hidden, dream._cache.keys, dream.frame = self.hidden, self.keys, self.frame
-        return self.frame
-
-
-def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[_Drawn]:
-    """The next frames of dreams of one model, K and cache length. Changes nothing of theirs but the random states."""
+def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[LatentState]:
+    """What dreams of one model, K and cache length become. Changes nothing of theirs but the random states."""
     model, size = dreams[0].model, len(dreams)
-    frames = [dream.frame for dream in dreams if dream.frame is not None]
-    if len(frames) < size:
-        raise DataError("Start the dreams before stepping them.")
+    states = [dream.state_now for dream in dreams]
+    frames = [state.frame for state in states]
     motions = [Motion()] * size
     if model.driving:
         motions = [
@@ -289,9 +297,9 @@ def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[_D
         ]
     leads = [told(model.inputs, control, motion) for control, motion in zip(controls, motions, strict=True)]
     motions_BM, fields_B6 = torch.tensor(leads, device=model.device), fields_of(controls, model.device)
-    before, last = (torch.cat([dream._latents[age] for dream in dreams]) for age in (-2, -1))
+    before, last = (torch.cat([state.latents[age] for state in states]) for age in (-2, -1))
     cache = Cache(model.dynamics.config, size, model.device)
-    cache.keys = torch.cat([dream._cache.keys for dream in dreams], dim=2)
+    cache.keys = torch.cat([state.cache for state in states], dim=2)
     each = [(dream._noise(), dream._noise(), dream._noise()) for dream in dreams]
     start, on_last, on_before = (torch.cat(several) for several in zip(*each, strict=True))
     noise, steps = (start, on_last, on_before), dreams[0].steps
@@ -300,16 +308,16 @@ def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[_D
     hidden: list[Tensor | None] = [None] * size
     readouts = [UNREAD] * size
     if model.driving:
-        seen = [torch.cat([dream._latents[age] for dream in dreams]) for age in range(1 - FRAMES, 0)]
+        seen = [torch.cat([state.latents[age] for state in states]) for age in range(1 - FRAMES, 0)]
         hidden_BD = model.readout.trunk(torch.stack([*seen, latents], dim=1))
         hidden, readouts = [one.clone() for one in hidden_BD.split(1)], read(model, hidden_BD)
     images, keys = to_uint8(pictures).cpu().numpy(), cache.keys.chunk(size, dim=2)
     return [  # copies: a part of a batch would keep the whole of it in memory
-        _Drawn(
+        LatentState(
             Frame(images[row].copy(), frames[row].index + 1, controls[row], motions[row], readouts[row]),
-            latents[row : row + 1].clone(),
-            hidden[row],
+            torch.cat([states[row].latents[1:], latents[None, row : row + 1]]),
             keys[row].clone(),
+            hidden[row],
         )
         for row in range(size)
     ]

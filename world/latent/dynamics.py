@@ -179,11 +179,6 @@ class Cache:
         self.keys = torch.cat([self.keys[..., -(self.context - 1) :, :], fresh], dim=-2)
         self.fresh = []
 
-    def clone(self) -> Cache:
-        other = object.__new__(Cache)
-        other.keys, other.context, other.fresh = self.keys.clone(), self.context, []
-        return other
-
 
 def sample(
     model: Dynamics,
