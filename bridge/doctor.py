@@ -131,9 +131,9 @@ def _wanted(room: int) -> int:
     if _version("torch") is None:
         return 0
     from bridge.budget.plan import budget
-    from bridge.budget.setup import SETUPS
+    from bridge.budget.setup import TIERS
 
-    return budget(SETUPS["embedded"], room).needed
+    return budget(TIERS["embedded"].setup, room).needed
 
 
 def check_machine(machine: Machine) -> tuple[Check, ...]:

@@ -17,7 +17,7 @@ from bridge.budget.ladder import RUNGS, advice, choices, one_down
 from bridge.budget.plan import budget
 from bridge.budget.scenes import scene_size
 from bridge.budget.serving import as_typed, kv_budget, serve_command
-from bridge.budget.setup import SETUPS, capacity, setup
+from bridge.budget.setup import TIERS, setup
 from bridge.budget.sizes import GIB, KIB, MIB, BudgetError, parse_size, show_size
 from bridge.budget.worlds import _Counting, world_size
 from tests.tiny_world import write_tiny_world
@@ -32,7 +32,7 @@ from world.scene.state import ARRAYS
 from world.scene_dream import SceneDream
 from world.scene_world import SceneWorld
 
-EMBEDDED = SETUPS["embedded"]
+EMBEDDED = TIERS["embedded"].setup
 TIGHT = ("--profile", "rtx5090", "--world", "embedded", "--sessions", "2", "--capacity", "6GiB")
 
 
@@ -243,9 +243,9 @@ def test_the_command_prints_a_plan_or_one_sentence() -> None:
 
 
 def test_every_tier_fits_the_device_that_it_is_made_for() -> None:
-    for tier, asked in SETUPS.items():
-        plan = budget(asked, capacity(tier))
-        assert plan.fits, advice(asked, capacity(tier), choices(asked, capacity(tier)))
+    for tier in TIERS.values():
+        plan = budget(tier.setup, tier.capacity)
+        assert plan.fits, advice(tier.setup, tier.capacity, choices(tier.setup, tier.capacity))
 
 
 def test_a_tick_is_reckoned_as_dear_as_a_real_one_gets() -> None:

@@ -13,12 +13,12 @@ from bridge.budget import measure
 from bridge.budget.measure import Fingerprint, Peaks, recall, remember, stages
 from bridge.budget.meters import CudaMeter, Stages, stage
 from bridge.budget.plan import budget
-from bridge.budget.setup import SETUPS, setup
+from bridge.budget.setup import TIERS, setup
 from bridge.budget.sizes import GIB, MIB, BudgetError
 from tests.tiny_world import write_tiny_world
 from world.presets import preset
 
-EMBEDDED = SETUPS["embedded"]
+EMBEDDED = TIERS["embedded"].setup
 STAGES = {
     "libraries": (300, 300),
     "world": (350, 360),

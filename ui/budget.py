@@ -7,14 +7,14 @@ from dataclasses import replace
 from bridge.budget.ladder import RUNGS, describe
 from bridge.budget.ledger import Ledger
 from bridge.budget.plan import budget
-from bridge.budget.setup import SETUPS, Setup
+from bridge.budget.setup import TIERS, Setup
 from ui.drive import Memory, Rung, Share
 from world.machine import resident
 
 
 def memory_of(ledger: Ledger, sessions: int, brain: Setup | None, began: Setup | None) -> Memory:
     """brain: the language model's setup now; began: what it began with; None where there is none."""
-    now = brain or SETUPS["embedded"]
+    now = brain or TIERS["embedded"].setup
     plan = budget(replace(now, device="cpu", sessions=max(1, sessions)), ledger.capacity)
     held = tuple(Share(one.owner, one.size, one.committed) for one in ledger.held())
     words = f"{now.brain}, {now.quant}, {now.context:,} tokens of context, KV cache in {now.kv}" if brain else ""

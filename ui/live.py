@@ -17,11 +17,10 @@ from bridge.budget.leased_brain import LeasedBrain
 from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.opening import DREAM, open_world, ram
 from bridge.budget.rescue import Rescue
-from bridge.budget.setup import SETUPS
+from bridge.budget.setup import TIERS
 from bridge.errors import BusyError, SessionError
 from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop, percentile
-from bridge.profiles import EMBEDDED
 from bridge.session import Session
 from ui.budget import memory_of
 from ui.drive import Drive, Measures, Memory
@@ -46,7 +45,7 @@ def load_brain() -> Director:
     return director
 
 
-SERVED = replace(SETUPS["rtx5090"], device="cpu")  # its brain is behind a server, and takes nothing here
+SERVED = replace(TIERS["rtx5090"].setup, device="cpu")  # its brain is behind a server, and takes nothing here
 
 
 def served_brain(url: str, name: str) -> VllmDirector:
@@ -127,7 +126,7 @@ class LiveDreamer:
         if place is not None and is_scene(world):
             begins = begun_in(place, load_brain if brain_url is None else partial(served_brain, brain_url, brain_name))
         ledger = ram(capacity)
-        opened = open_world(ledger, world, tabs or EMBEDDED.dreams, others, begins)
+        opened = open_world(ledger, world, tabs or TIERS["embedded"].setup.sessions, others, begins)
         model = opened.model
         if model.driving and keys:
             raise SessionError("A car's keys are what they are; --keys is for worlds without one.")
@@ -137,7 +136,7 @@ class LiveDreamer:
         loop = Loop(None, step_all, rescue)
         if model.driving:
             if brain_url is None:
-                brain = LeasedBrain(SETUPS["embedded"], ledger, lambda _: load_brain(), loop.tell)
+                brain = LeasedBrain(TIERS["embedded"].setup, ledger, lambda _: load_brain(), loop.tell)
             else:
                 load = partial(served_brain, brain_url, brain_name)
                 brain = LeasedBrain(SERVED, ledger, lambda _: load(), loop.tell, lower=lambda _: None)

@@ -11,7 +11,7 @@ from itertools import product
 
 from bridge.budget.brains import brain, brains
 from bridge.budget.plan import Budget, budget
-from bridge.budget.setup import DEVICES, SETUPS, Setup
+from bridge.budget.setup import DEVICES, TIERS, Setup
 from bridge.budget.sizes import show_size
 
 LEAST_CONTEXT = 1024  # tokens; below, a long sentence no longer fits
@@ -118,7 +118,7 @@ def _with_brain(setup: Setup, name: str) -> Setup:
 def _cpu(setup: Setup) -> list[Change]:
     if setup.brain_device == "cpu":
         return []
-    small = SETUPS["embedded"]
+    small = TIERS["embedded"].setup
     brought = {"brain": small.brain, "quant": small.quant, "kv": small.kv, "brain_device": "cpu"}
     return [partial(replace, context=small.context, **brought)]
 

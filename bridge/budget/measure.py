@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from bridge.budget.setup import SETUPS, Setup
+from bridge.budget.setup import TIERS, Setup
 from bridge.budget.sizes import BudgetError
 from world.dream import SCENE
 from world.machine import cache_folder, cores
@@ -125,7 +125,7 @@ def remember(setup: Setup, peaks: Peaks) -> Path:
 
 
 def stages(
-    world: Path | None, numbers: tuple[int, ...], setup: Setup = SETUPS["embedded"], brain: Path | None = None
+    world: Path | None, numbers: tuple[int, ...], setup: Setup = TIERS["embedded"].setup, brain: Path | None = None
 ) -> dict[str, tuple[int, int]]:
     """The probe's, in a process of its own."""
     command = [sys.executable, "-m", "bridge.budget.probe", str(world or ""), str(brain or ""), QUANTS[setup.quant]]
@@ -163,7 +163,7 @@ def compare(
     peaks: Peaks,
     numbers: tuple[int, ...] = (1, 4, 8),
     world: Path | None = None,
-    setup: Setup = SETUPS["embedded"],
+    setup: Setup = TIERS["embedded"].setup,
     brain: Path | None = None,
 ) -> list[tuple[int, int, int]]:
     """Dreams, and the most bytes resident with so many: as `peaks` foretells, and as a drive of them really takes here, now."""

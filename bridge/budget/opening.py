@@ -9,7 +9,7 @@ from bridge.budget.device import Ram
 from bridge.budget.ledger import Lease, Ledger
 from bridge.budget.plan import LIBRARIES, brain_bytes
 from bridge.budget.scenes import scene_size
-from bridge.budget.setup import SETUPS
+from bridge.budget.setup import TIERS
 from bridge.budget.sizes import MIB
 from bridge.budget.worlds import WorldSize, world_size
 from bridge.clips import CLIP_SECONDS
@@ -60,4 +60,4 @@ def open_world(
 
 def lease_brain(ledger: Ledger) -> Lease:
     """For the language model of the embedded tier, with its context."""
-    return ledger.reserve(BRAIN, brain_bytes(SETUPS["embedded"]))
+    return ledger.reserve(BRAIN, brain_bytes(TIERS["embedded"].setup))

@@ -13,15 +13,14 @@ from urllib.parse import urlsplit
 from brain.files import ADAPTER
 from bridge.budget.brains import brain
 from bridge.budget.plan import CUDA_CONTEXT, MARGIN, brain_bytes
-from bridge.budget.setup import SETUPS, Setup
-from bridge.budget.setup import capacity as usual
+from bridge.budget.setup import TIERS, Setup
 
 QUANTISATIONS = {
     "bf16": (),
     "nf4": ("--quantization", "bitsandbytes"),
 }  # of those of a setup, what vLLM makes by itself
 RANK = 64  # of the adapter that is shipped and of those that `lucidrive finetune` makes by itself
-CARD = usual("rtx5090")  # bytes of the device that is meant where none is named
+CARD = TIERS["rtx5090"].capacity  # bytes of the device that is meant where none is named
 TRAINED = "runs/brain/adapter"  # where it puts them
 CLIENT = (  # what brain.vllm_client asks of a server
     *("--structured-outputs-config.backend", "guidance", "--logprobs-mode", "processed_logprobs"),
@@ -47,7 +46,7 @@ def serve_command(setup: Setup, capacity: int = CARD) -> list[str] | None:
         return None
     model = "/".join(urlsplit(brain(setup.brain).source).path.split("/")[1:3])
     command = ["vllm", "serve", model, "--host", "127.0.0.1", "--max-model-len", str(setup.context)]
-    adapter = str(ADAPTER) if setup.brain == SETUPS["embedded"].brain else TRAINED
+    adapter = str(ADAPTER) if setup.brain == TIERS["embedded"].setup.brain else TRAINED
     command += ["--enable-lora", "--max-lora-rank", str(RANK), "--lora-modules", f"lucidrive={adapter}"]
     command += ["--gpu-memory-utilization", f"{memory_share(setup, capacity):.2f}"]
     command += ["--kv-cache-memory-bytes", str(kv_budget(setup)), *CLIENT, *QUANTISATIONS[setup.quant]]

@@ -1,4 +1,4 @@
-"""What is asked to run together on one device."""
+"""What is asked to run together on one device, and the tiers: the same code on a laptop's two cores and on one 32 GB GPU."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.budget.brains import KV_TYPES, QUANTS, brain
 from bridge.budget.sizes import GIB, BudgetError
-from bridge.profiles import PROFILES, profile
+from bridge.errors import SessionError
 from world.dream import SCENE
 from world.presets import preset
 
@@ -56,15 +56,31 @@ class Setup:
             raise BudgetError(f"Sessions are 1 to {MOST_SESSIONS:,}, not {self.sessions:,}.")
 
 
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A kind of machine: what it runs, and the bytes of the device that is planned."""
+
+    setup: Setup
+    capacity: int
+
+
 # A sentence, the drive's context and a plan take some 300 tokens; 1,024 is what a long one may need.
-SETUPS = {
-    "embedded": Setup("cpu", SCENE, "SmolLM2-135M", "int8", "fp32", 1024, PROFILES["embedded"].dreams, "cpu"),
-    "rtx5090": Setup("cuda", SCENE, "Qwen3-32B", "nf4", "bf16", 8192, PROFILES["rtx5090"].dreams, "cuda"),
+# The scene world takes nothing of the GPU, which leaves it to the largest brain that fits.
+TIERS = {
+    "embedded": Tier(Setup("cpu", SCENE, "SmolLM2-135M", "int8", "fp32", 1024, 2, "cpu"), 4 * GIB),
+    "rtx5090": Tier(Setup("cuda", SCENE, "Qwen3-32B", "nf4", "bf16", 8192, 4, "cuda"), 32 * GIB),
 }
 
 
+def tier(name: str) -> Tier:
+    """The tier of that name; SessionError lists them all."""
+    if name not in TIERS:
+        raise SessionError(f"There is no tier '{name}'; there are: {', '.join(TIERS)}.")
+    return TIERS[name]
+
+
 def setup(
-    tier: str,
+    name: str,
     *,
     world: str | None = None,
     brain: str | None = None,
@@ -74,7 +90,6 @@ def setup(
     sessions: int | None = None,
 ) -> Setup:
     """The tier's own, but for what is given. BudgetError, SessionError or DataError say what there is instead."""
-    profile(tier)
     given: dict[str, Any] = {
         "world": world,
         "brain": brain,
@@ -83,9 +98,4 @@ def setup(
         "context": context,
         "sessions": sessions,
     }
-    return replace(SETUPS[tier], **{name: value for name, value in given.items() if value is not None})
-
-
-def capacity(tier: str) -> int:
-    """Bytes of the device that the tier is made for."""
-    return profile(tier).memory_gb * GIB
+    return replace(tier(name).setup, **{key: value for key, value in given.items() if value is not None})

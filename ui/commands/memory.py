@@ -46,12 +46,11 @@ def memory(
     from bridge.budget.measure import measure as take
     from bridge.budget.plan import budget, rows
     from bridge.budget.serving import as_typed, serve_command
-    from bridge.budget.setup import capacity as usual
-    from bridge.budget.setup import setup
+    from bridge.budget.setup import setup, tier
     from bridge.budget.sizes import parse_size, show_size
 
     asked = setup(profile, world=world, brain=brain, quant=quant, kv=kv, context=context, sessions=sessions)
-    room = usual(profile) if capacity is None else parse_size(capacity)
+    room = tier(profile).capacity if capacity is None else parse_size(capacity)
     if measure or compare:
         say("Measuring in a process of its own; this takes a minute or two.")
         peaks = take(asked, weights, brain_weights)

@@ -7,7 +7,7 @@ from pathlib import Path
 from bridge.bench.faults.result import Found
 from bridge.bench.long import SETTLED, WINDOW, long_run
 from bridge.budget.measure import compare, measure
-from bridge.budget.setup import SETUPS
+from bridge.budget.setup import TIERS
 from world.dream import AnyWorld
 from world.machine import MIB
 
@@ -30,7 +30,7 @@ def long(model: AnyWorld, frames: int) -> Found:
 
 def peaks(dreams: tuple[int, ...], world: Path | None) -> Found:
     """Peak RSS as foretold from one dream and three, beside that of processes with other numbers of them."""
-    beside = compare(measure(SETUPS["embedded"], world), dreams, world)
+    beside = compare(measure(TIERS["embedded"].setup, world), dreams, world)
     wrong = {number: foretold / real - 1 for number, foretold, real in beside}
     shown = ", ".join(f"{number}: {said / MIB:,.0f} / {real / MIB:,.0f} MiB" for number, said, real in beside)
     return Found(

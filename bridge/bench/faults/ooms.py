@@ -18,7 +18,7 @@ from bridge.budget.fake import FakeDevice
 from bridge.budget.leased_brain import LeasedBrain
 from bridge.budget.ledger import Ledger
 from bridge.budget.rescue import Rescue
-from bridge.budget.setup import SETUPS, Setup
+from bridge.budget.setup import TIERS, Setup
 from bridge.budget.sizes import GIB, MIB
 from bridge.loop import Loop
 from bridge.session import Session
@@ -29,7 +29,7 @@ from world.frame import Frame
 from world.scene_dream import SceneDream
 from world.scene_world import SceneWorld
 
-SETUP = replace(SETUPS["rtx5090"], world="embedded", brain="Qwen3-8B", sessions=2)  # its ladder is the longest
+SETUP = replace(TIERS["rtx5090"].setup, world="embedded", brain="Qwen3-8B", sessions=2)  # its ladder is the longest
 TICKS = 4
 LATER = 1e9  # s; a deadline that leaves all the time
 LONGEST = 1.0  # s
