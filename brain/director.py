@@ -12,7 +12,7 @@ from typing import Any
 
 from brain.files import ADAPTER
 from brain.grammar import grammar
-from brain.llm import LocalModel, Reading, Token
+from brain.llm import LocalModel, PromptCache, Token
 from brain.normal import normal
 from brain.plan import PlanError, Utterance, parse_line, print_line
 from brain.prompt import MAX_TEXT, Context, prompt_tokens
@@ -47,7 +47,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DecodedLine:
     """A line and the tokens it was decoded as."""
 
     tokens: list[Token]
@@ -66,7 +66,7 @@ class Line:
     def confidence(self) -> float:
         return mean_logprob(self.tokens)
 
-    def reply(self, seconds: float, instead: Line | None = None) -> Reply:
+    def reply(self, seconds: float, instead: DecodedLine | None = None) -> Reply:
         """It as the brain's answer, after so much computing."""
         count = sum(not token.end for token in self.tokens)
         return Reply(self.utterance, self.text, seconds, count, self.confidence, instead.text if instead else None)
@@ -99,7 +99,7 @@ class Director:
         """Yields after every forward pass; the generator's return value is the reply. text: as `clean` gives it."""
         read = normal(text)
         prompt = prompt_tokens(self.model.tokenizer, read, str(context))
-        stopwatch, reading = Stopwatch(), Reading()
+        stopwatch, reading = Stopwatch(), PromptCache()
         line = self.line((yield from self._decoded(prompt, (), reading, stopwatch)))
         other = None
         if self.unsure is not None and line.confidence < self.unsure:
@@ -113,7 +113,7 @@ class Director:
         return finished(self.think(clean(text), context))
 
     def _decoded(
-        self, prompt: list[int], begin: Sequence[int], reading: Reading, stopwatch: Stopwatch
+        self, prompt: list[int], begin: Sequence[int], reading: PromptCache, stopwatch: Stopwatch
     ) -> Generator[None, None, list[Token]]:
         tokens: list[Token] = []
         decoding = self.model.decode(prompt, self.grammar, begin=begin, reading=reading)
@@ -127,8 +127,8 @@ class Director:
             yield
 
     def _other(
-        self, prompt: list[int], line: Line, reading: Reading, stopwatch: Stopwatch
-    ) -> Generator[None, None, Line | None]:
+        self, prompt: list[int], line: DecodedLine, reading: PromptCache, stopwatch: Stopwatch
+    ) -> Generator[None, None, DecodedLine | None]:
         """The line that another choice leads to where the choice was least sure."""
         choices = [(token.logprob, place, token.other) for place, token in enumerate(line.tokens) if token.other]
         for _, place, other in sorted(choices, key=lambda choice: choice[:2])[:FORKS]:
@@ -141,14 +141,14 @@ class Director:
                 return found
         return None
 
-    def line(self, tokens: list[Token]) -> Line:
+    def line(self, tokens: list[Token]) -> DecodedLine:
         """The line that was decoded as these tokens."""
         written = self.model.tokenizer.decode([token.id for token in tokens if not token.end])
         try:
-            return Line(tokens, parse_line(written))
+            return DecodedLine(tokens, parse_line(written))
         except PlanError:  # cut off at the token limit: what is whole of it
             whole, _, _ = written.rpartition(";")
-            return Line(tokens, parse_line(whole))
+            return DecodedLine(tokens, parse_line(whole))
 
 
 def finished(thought: Thought) -> Reply:

@@ -43,7 +43,7 @@ class Token:
 
 
 @dataclass(slots=True)
-class Reading:
+class PromptCache:
     """Keys and values of a prompt that has been read once, for lines that go on from it otherwise."""
 
     cache: Any = None
@@ -122,7 +122,7 @@ class LocalModel:
         grammar: str,
         limit: int = 120,
         begin: Sequence[int] = (),
-        reading: Reading | None = None,
+        reading: PromptCache | None = None,
     ) -> Iterator[Token | None]:
         """Greedy decoding under a Lark `grammar`. At most one forward pass between two yields.
 
@@ -134,7 +134,7 @@ class LocalModel:
         matcher, mask = self._matcher(grammar)
         if not matcher.consume_tokens(list(begin)):
             raise ValueError("no line of the grammar begins so")
-        reading = reading or Reading()
+        reading = reading or PromptCache()
         if begin and reading.cache is not None:
             cache, read = reading.cache, list(begin)
             if (since := cache.get_seq_length() - len(prompt)) > 0:

@@ -30,7 +30,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class FewShot:
     """A sentence and its plan that is shown to a model which was not trained for the plan language."""
 
     text: str
@@ -39,7 +39,7 @@ class Shot:
 
 
 def messages(
-    text: str, context: str, instruction: str = INSTRUCTION, shots: Sequence[Shot] = ()
+    text: str, context: str, instruction: str = INSTRUCTION, shots: Sequence[FewShot] = ()
 ) -> list[dict[str, str]]:
     """The conversation, for the model's own chat template; `shots` are turns that came before."""
     turns = [{"role": "system", "content": instruction}]
@@ -52,7 +52,7 @@ def messages(
 
 
 def prompt_tokens(
-    tokenizer: Any, text: str, context: str, instruction: str = INSTRUCTION, shots: Sequence[Shot] = ()
+    tokenizer: Any, text: str, context: str, instruction: str = INSTRUCTION, shots: Sequence[FewShot] = ()
 ) -> list[int]:
     """Token ids up to where the plan begins. Markers of the chat that a person types are words, not markers.
 
@@ -68,7 +68,7 @@ def prompt_tokens(
     return list(tokenizer(written, add_special_tokens=False).input_ids)
 
 
-def beginning(tokenizer: Any, instruction: str = INSTRUCTION, shots: Sequence[Shot] = ()) -> list[int]:
+def beginning(tokenizer: Any, instruction: str = INSTRUCTION, shots: Sequence[FewShot] = ()) -> list[int]:
     """The tokens that the prompts of all sentences begin with: the template's, the instruction, the shots."""
     one, other = (prompt_tokens(tokenizer, text, "", instruction, shots) for text in ("left", "停"))
     return one[: next(place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)]

@@ -44,7 +44,7 @@ class BrainServerError(LucidriveError):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Completion:
     """One line of the server's: its text, how many tokens, mean log-probability of those that were no foregone choice."""
 
     line: str
@@ -104,7 +104,7 @@ class VllmDirector:
         """The opposite of `sleep`. An adapter may be lost in it: ask something whose answer is known before people do."""
         self._asked("POST", "/wake_up")
 
-    def _said(self, prompt: list[int], samples: int = 1) -> list[Said]:
+    def _said(self, prompt: list[int], samples: int = 1) -> list[Completion]:
         wanted = {
             "model": self.model,
             "prompt": prompt,
@@ -140,9 +140,9 @@ class VllmDirector:
             ) from error
         return found_fields if isinstance(found_fields, dict) else {}
 
-    def _waited(self, call: Callable[[], list[Said]]) -> Generator[None, None, list[Said]]:
+    def _waited(self, call: Callable[[], list[Completion]]) -> Generator[None, None, list[Completion]]:
         """What `call` gives, made in a thread of its own."""
-        given: list[list[Said]] = []
+        given: list[list[Completion]] = []
         errors: list[Exception] = []
 
         def run() -> None:
@@ -176,7 +176,7 @@ def server_root(url: str) -> str:
     return root
 
 
-def _read(text: str, logprobs: dict[str, Any]) -> Said:
+def _read(text: str, logprobs: dict[str, Any]) -> Completion:
     """PlanError for a text that holds no line; one cut off at the limit keeps its whole steps."""
     try:
         line = print_line(parse_line(text))
@@ -190,4 +190,4 @@ def _read(text: str, logprobs: dict[str, Any]) -> Said:
         if value is not None and len([o for o in (others or {}).values() if o > IMPOSSIBLE]) > 1
     ]
     confidence = math.fsum(open_choices) / len(open_choices) if open_choices else 0.0
-    return Said(line, len(chosen), confidence)
+    return Completion(line, len(chosen), confidence)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bridge.errors import DataError
 from bridge.keyboard import Bindings, Keyboard
 from bridge.pedals import Pedals
-from bridge.snapshot import Beginning, Wish
+from bridge.snapshot import Beginning, StepRequest
 from bridge.timeline import Timeline, TimelineState
 from world.controls import Control
 from world.dream import AnyDream
@@ -78,15 +78,15 @@ class Drive:
         """What the plan asks of the next frame."""
         return self.timeline.tick(self.frame, bool(keys))
 
-    def wish(self, state: TimelineState, keys: frozenset[str]) -> Wish:
+    def wish(self, state: TimelineState, keys: frozenset[str]) -> StepRequest:
         """What the next frame is to be told, by the plan's driver or the person's keys. DataError when the driver cannot say."""
         if self.keyboard is not None:
-            return Wish(self.keyboard.control(keys), bool(keys), state.steps)
+            return StepRequest(self.keyboard.control(keys), bool(keys), state.steps)
         action = self.dream.drive(state.command, state.target_speed)
         control = self.pedals.control(state, Action(action.steer, action.accel), keys)
-        return Wish(control, bool(keys), state.steps)
+        return StepRequest(control, bool(keys), state.steps)
 
-    def take(self, wish: Wish, frame: Frame) -> None:
+    def take(self, wish: StepRequest, frame: Frame) -> None:
         """The dream has been stepped as wished."""
         self.frame, self.by_keys = frame, wish.by_keys or self.keyboard is not None
 

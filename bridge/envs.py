@@ -55,7 +55,7 @@ class Planned:
 
 
 class Prompted:
-    """A `world.dream_env.Director`: sentences by the brain, plan lines as they are."""
+    """A `world.dream_env.ScriptWriter`: sentences by the brain, plan lines as they are."""
 
     def __init__(self, load: Callable[[], Brain]) -> None:
         self._load = load

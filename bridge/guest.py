@@ -14,7 +14,7 @@ from bridge.errors import DataError, SessionError, explain
 from bridge.mailbox import Mailbox
 from bridge.recorder import LastMinute
 from bridge.session import Session
-from bridge.snapshot import Wish
+from bridge.snapshot import StepRequest
 from bridge.timeline import Timeline
 from world.controls import FPS
 from world.dream import AnyDream
@@ -37,7 +37,7 @@ class Guest(Session):
         drive = host.beside()
         self._join(Mailbox(), drive, LastMinute(drive.dream, drive.scene, drive.frame))
         self._conversation = Conversation(drive, self._recorder)
-        self._host, self._wish = host, Wish(drive.frame.control, False, ())
+        self._host, self._wish = host, StepRequest(drive.frame.control, False, ())
         self._events = (0, 0)  # numbers of the host's running event and of ours
         self._apart, self.over = APART, False  # frames since the two cars touched; whether it is over
         host.companion = self
@@ -133,7 +133,7 @@ class Guest(Session):
             return
         self._drive.go_on_from(drive.dream, drive.frame, drive.timeline, drive.scene)
         self._events, self._apart = (0, 0), APART
-        self._wish = Wish(drive.frame.control, False, ())
+        self._wish = StepRequest(drive.frame.control, False, ())
         self._renew()
         self.tell("The host began another dream, and you drive along in it.")
 

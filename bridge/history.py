@@ -40,7 +40,7 @@ TOGETHER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastFrame:
     """One frame of a drive as it was: index, m/s of the car and as read off the picture, yaw rate in rad/s."""
 
     index: int
@@ -104,12 +104,12 @@ class History:
         """That frame's picture as a JPEG. SessionError."""
         return self._record(index)[1]
 
-    def past(self, most: int = 400) -> list[Past]:
+    def past(self, most: int = 400) -> list[PastFrame]:
         """The drive in at most so many frames, evenly spaced, the newest among them."""
         count = len(self._places)
         step = max(1, -(-count // most))
         picked = sorted({*range(0, count, step), *([count - 1] if count else [])})
-        return [Past(self.first + i, self._speed[i], self._seen[i], self._yaw[i]) for i in picked]
+        return [PastFrame(self.first + i, self._speed[i], self._seen[i], self._yaw[i]) for i in picked]
 
     def rewind(self, other: Session, index: int) -> None:
         """`other`, a fork of the drive, goes back to where the drive was at that frame, with its plan. May take some seconds;

@@ -70,7 +70,7 @@ class Loop:
         self._step_all, self._rescue = step_all, rescue
         self.pulse, self.pace = Pulse(), Pace()
         self._sessions: dict[Session, Callable[[], None]] = {}
-        self._asked: tuple[Asked, ...] = ()
+        self._asked: tuple[PendingText, ...] = ()
         self._lock = threading.Lock()
         self._some = threading.Event()  # set while there are sessions
         self._stopping = threading.Event()
@@ -93,7 +93,7 @@ class Loop:
         """What the brain makes of a text that no drive is told, in its turn among the drives' sentences. Its errors are raised here; SessionError
         where it is not read in `wait` seconds.
         """
-        asked = Asked(text)
+        asked = PendingText(text)
         with self._lock:
             self._asked = (*self._asked, asked)
         try:
@@ -173,14 +173,14 @@ def _guarded(session: Session, part: Callable[[], Given]) -> Given | None:
 
 
 class Speaker(Protocol):
-    """Whose sentences are read: a `Session`, or an `Asked`."""
+    """Whose sentences are read: a `Session`, or a `PendingText`."""
 
     def sentence(self) -> tuple[str, Context] | None: ...
     def heard(self, reply: Heard) -> None: ...
     def misheard(self, error: BaseException) -> None: ...
 
 
-class Asked:
+class PendingText:
     """A text whose meaning somebody waits for, and no drive."""
 
     def __init__(self, text: str) -> None:

@@ -43,7 +43,7 @@ Outcome = Literal["done", "timed_out"]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StepOutcome:
     """How a step ended, and why in a phrase."""
 
     outcome: Outcome
@@ -98,7 +98,7 @@ class Progress:
                 return _within(1 - self.nearest / max(abs(self.begun - target), SPEED_TOLERANCE))
         return _within(self.seconds / whole)
 
-    def update(self, frame: Frame) -> Verdict | None:
+    def update(self, frame: Frame) -> StepOutcome | None:
         """Takes in one frame; None while the step is under way."""
         self.frames += 1
         if self.begun is None:
@@ -114,14 +114,14 @@ class Progress:
             return verdict
         limit = TIMEOUTS.get(name, 0.0)
         if self.seconds >= limit:
-            return Verdict("timed_out", f"{_missing(name)} within {limit:g} s")
+            return StepOutcome("timed_out", f"{_missing(name)} within {limit:g} s")
         return None
 
-    def _drive(self, frame: Frame) -> Verdict | None:
+    def _drive(self, frame: Frame) -> StepOutcome | None:
         motion, readout = frame.motion, frame.readout
         match self.step.name:
             case "follow":
-                return Verdict("done", "following the road")
+                return StepOutcome("done", "following the road")
             case "left" | "right":
                 return self._turn(frame, 1 if self.step.name == "left" else -1)
             case "straight":
@@ -130,34 +130,34 @@ class Progress:
                 return self._lane(frame, 1 if self.step.name == "lane_left" else -1)
             case "stop":
                 if motion.speed < STANDING and readout.speed < SEEN_STANDING:
-                    return Verdict("done", "standing")
+                    return StepOutcome("done", "standing")
             case "go":
                 if motion.speed > min(MOVING, self.target):
-                    return Verdict("done", "moving")
+                    return StepOutcome("done", "moving")
             case _:
                 if self.step.duration is not None:
                     if self.seconds >= self.step.duration:
-                        return Verdict("done", f"its {self.step.duration:g} s are over")
+                        return StepOutcome("done", f"its {self.step.duration:g} s are over")
                     return None
                 if abs(motion.speed - self.target) <= SPEED_TOLERANCE:
-                    return Verdict("done", f"at {motion.speed * 3.6:.0f} km/h")
+                    return StepOutcome("done", f"at {motion.speed * 3.6:.0f} km/h")
         return None
 
-    def _turn(self, frame: Frame, side: int) -> Verdict | None:
+    def _turn(self, frame: Frame, side: int) -> StepOutcome | None:
         self._yaw.append(side * frame.readout.yaw_rate * DT)
         distance = frame.readout.junction_distance
         turned = sum(self._yaw)
         settled = side * frame.readout.yaw_rate < SETTLED
         if turned >= ROUND or (turned >= TURNED and settled and distance > INSIDE):
-            return Verdict("done", f"turned {math.degrees(turned):.0f} degrees")
+            return StepOutcome("done", f"turned {math.degrees(turned):.0f} degrees")
         return None
 
-    def _straight(self, frame: Frame) -> Verdict | None:
+    def _straight(self, frame: Frame) -> StepOutcome | None:
         distance = frame.readout.junction_distance
         self._entered = self._entered or distance < INSIDE
-        return Verdict("done", "through the junction") if self._entered and distance > BEHIND else None
+        return StepOutcome("done", "through the junction") if self._entered and distance > BEHIND else None
 
-    def _lane(self, frame: Frame, side: int) -> Verdict | None:
+    def _lane(self, frame: Frame, side: int) -> StepOutcome | None:
         """The offset from the lane's centre grows to the side and jumps back by a lane's width; or the path shifts."""
         offset = side * frame.readout.lane_offset
         if self._offsets and max(self._offsets) - offset > LANE_JUMP and max(self._offsets) > 0.5:
@@ -166,18 +166,18 @@ class Progress:
         self._heading += side * frame.readout.yaw_rate * DT
         self._shift += frame.motion.speed * math.sin(self._heading) * DT
         if self._crossed and abs(offset) < LANE_CENTRED:
-            return Verdict("done", "in the next lane")
+            return StepOutcome("done", "in the next lane")
         if self._shift > LANE_SHIFT and abs(self._heading) < 0.1:
-            return Verdict("done", f"{self._shift:.1f} m aside")
+            return StepOutcome("done", f"{self._shift:.1f} m aside")
         return None
 
-    def _condition(self) -> Verdict | None:
+    def _condition(self) -> StepOutcome | None:
         lasting = self.step.duration
         if lasting is not None:
-            return Verdict("done", f"its {lasting:g} s are over") if self.seconds >= lasting else None
-        return Verdict("done", "seen in full") if self.seconds >= TRANSITION_SECONDS else None
+            return StepOutcome("done", f"its {lasting:g} s are over") if self.seconds >= lasting else None
+        return StepOutcome("done", "seen in full") if self.seconds >= TRANSITION_SECONDS else None
 
-    def _event(self, frame: Frame) -> Verdict | None:
+    def _event(self, frame: Frame) -> StepOutcome | None:
         if frame.readout.event_visible >= VISIBLE:
             self._seen, self._gone = True, 0
         else:
@@ -186,14 +186,14 @@ class Progress:
             if self.seconds < self.step.duration:
                 return None
             if self._seen:
-                return Verdict("done", f"its {self.step.duration:g} s are over")
-            return Verdict("timed_out", f"no chance for it within its {self.step.duration:g} s")
+                return StepOutcome("done", f"its {self.step.duration:g} s are over")
+            return StepOutcome("timed_out", f"no chance for it within its {self.step.duration:g} s")
         if self._seen and self._gone >= GONE_SECONDS * FPS:
-            return Verdict("done", "came and went")
+            return StepOutcome("done", "came and went")
         if not self._seen and self.seconds >= UNSEEN_SECONDS:
-            return Verdict("timed_out", f"no chance for it within {UNSEEN_SECONDS:g} s")
+            return StepOutcome("timed_out", f"no chance for it within {UNSEEN_SECONDS:g} s")
         if self.seconds >= EVENT_TIMEOUT:
-            return Verdict("timed_out", f"still there after {EVENT_TIMEOUT:g} s")
+            return StepOutcome("timed_out", f"still there after {EVENT_TIMEOUT:g} s")
         return None
 
 

@@ -22,7 +22,7 @@ State = Literal["whole", "recording", "cut off", "recovered", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecordedDrive:
     """A recorded drive. damaged: names of files that are not what was written, or cannot be read. `recording`: a process
     that still runs is at it.
     """
@@ -37,14 +37,14 @@ class Found:
         return self.frames / FPS
 
 
-def look(clips: Path) -> list[Found]:
+def look(clips: Path) -> list[RecordedDrive]:
     """Every recorded drive below `clips`, the oldest first. Changes nothing."""
     with refusing(clips):
         folders = sorted(path for path in (clips / DRIVES).glob("*") if path.is_dir())
     return [_look(folder) for folder in folders]
 
 
-def repair(found: Found, disk: Disk = DISK) -> Found:
+def repair(found: RecordedDrive, disk: Disk = DISK) -> RecordedDrive:
     """Of a drive that was cut off: what was half written is finished or removed, and a manifest says what there is.
 
     ExportError.
@@ -77,7 +77,7 @@ def check_clips(clips: Path) -> tuple[int, list[Path]]:
     return len(saved), damaged
 
 
-def join(found: Found, clips: Path) -> tuple[Path, Path]:
+def join(found: RecordedDrive, clips: Path) -> tuple[Path, Path]:
     """The drive as one clip in `clips`: an mp4 and its JSON sidecar. ExportError where nothing of it can be read."""
     pictures: list[np.ndarray] = []
     whole: dict[str, Any] = {}
@@ -99,16 +99,16 @@ def join(found: Found, clips: Path) -> tuple[Path, Path]:
     return write_described(out, encode_pictures(enlarge(picture) for picture in pictures), whole)
 
 
-def _segments(found: Found) -> list[Path]:
+def _segments(found: RecordedDrive) -> list[Path]:
     """The sidecars of segments that can be read, in order."""
     return [path for path in sorted(found.folder.glob("[0-9]*.json")) if not _bad(path, found)]
 
 
-def _bad(sidecar: Path, found: Found) -> bool:
+def _bad(sidecar: Path, found: RecordedDrive) -> bool:
     return bool({sidecar.name, sidecar.with_suffix(".mp4").name} & set(found.damaged))
 
 
-def _look(folder: Path) -> Found:
+def _look(folder: Path) -> RecordedDrive:
     damaged: set[str] = set()
     listed: dict[str, str] = {}
     state: State = "recording" if _process(folder) else "cut off"
@@ -133,7 +133,7 @@ def _look(folder: Path) -> Found:
         if count is None:
             damaged |= {beside.name, video.name}
         frames += count or 0
-    return Found(folder, "damaged" if damaged else state, frames, tuple(sorted(damaged)))
+    return RecordedDrive(folder, "damaged" if damaged else state, frames, tuple(sorted(damaged)))
 
 
 def _process(folder: Path) -> bool:

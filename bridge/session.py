@@ -31,7 +31,7 @@ from bridge.keyboard import Bindings
 from bridge.mailbox import Mailbox, Order
 from bridge.pedals import Pedals
 from bridge.recorder import LastMinute
-from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, Wish
+from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, StepRequest
 from bridge.timeline import Timeline
 from world.controls import NULL, Control
 from world.dream import AnyDream
@@ -275,7 +275,7 @@ class Session:
             if isinstance(plan := parse_line(line), Plan):
                 self.timeline.add(plan)
         state = self.timeline.tick(self.frame, by_keys)
-        self.take(Wish(control, by_keys, state.steps), self.dream.step(control))
+        self.take(StepRequest(control, by_keys, state.steps), self.dream.step(control))
 
     def before(self, moments: Sequence[Moment], said: Sequence[Said]) -> None:
         """What came before the frames that this drive has."""
@@ -297,7 +297,7 @@ class Session:
         self._publish()
         return False
 
-    def wish(self) -> Wish | None:
+    def wish(self) -> StepRequest | None:
         """What the next frame is to be told: the plan, or the person's keys, as a Control.
 
         None when the driver cannot say: then the drive is paused at its last good frame and a sentence says why.
@@ -314,7 +314,7 @@ class Session:
             self._stand(error)
             return None
 
-    def dream_on(self, wish: Wish) -> Frame | None:
+    def dream_on(self, wish: StepRequest) -> Frame | None:
         """The frame that was wished for, dreamt alone; None as in `wish`."""
         try:
             frame = self.dream.step(wish.control)
@@ -324,7 +324,7 @@ class Session:
         self.take(wish, frame)
         return frame
 
-    def take(self, wish: Wish, frame: Frame) -> None:
+    def take(self, wish: StepRequest, frame: Frame) -> None:
         """The frame that was wished for, where the dream has been stepped already, together with others."""
         self._drive.take(wish, frame)
         self._recorder.add(Moment(frame, wish.by_keys, wish.steps))

@@ -52,7 +52,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class StepRequest:
     """What a tick asks of its dream; by_keys: whether a person holds a key."""
 
     control: Control

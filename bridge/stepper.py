@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from bridge.session import Session
-from bridge.snapshot import Wish
+from bridge.snapshot import StepRequest
 from world.controls import Control
 from world.dream import AnyDream
 from world.frame import Frame
@@ -36,7 +36,7 @@ def step(sessions: Iterable[Session], step_all: StepAll | None = None, guard: Gu
     With `step_all` (`world.dream.step_all`) several dreams are one batch. Whatever keeps the batch back, each then steps
     alone. Call `begin_tick` of each before.
     """
-    wishes: dict[Session, Wish] = {}
+    wishes: dict[Session, StepRequest] = {}
     for session in sessions:
         if (wish := guard(session, session.wish)) is not None:
             wishes[session] = wish

@@ -20,7 +20,7 @@ from brain.conditions import condition_line, weather_of
 from brain.plan import TURNS, Plan, Step, print_line
 from brain.prompt import Context
 from bridge.errors import SessionError
-from bridge.progress import JunctionWatch, Progress, Verdict
+from bridge.progress import JunctionWatch, Progress, StepOutcome
 from world.controls import FPS, NO_LEVEL, Command, Control, Event, Side, TimeOfDay, Weather
 from world.frame import Frame
 
@@ -292,7 +292,7 @@ class Timeline:
 
     # -- when it ends -------------------------------------------------------------------------------------------------
 
-    def _judge(self, entry: _Entry, verdict: Verdict | None) -> None:
+    def _judge(self, entry: _Entry, verdict: StepOutcome | None) -> None:
         if verdict is not None:
             self._end(entry, verdict.outcome, verdict.reason)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from brain.director import Director, Reply, clean
 from brain.plan import STEPS
-from brain.prompt import Shot, beginning, prompt_tokens
+from brain.prompt import FewShot, beginning, prompt_tokens
 
 EVENTS = [
     f"{name}(side)" if kind.signature == "side" else name for name, kind in STEPS.items() if kind.group == "event"
@@ -21,28 +21,28 @@ ask(event), ask(speed)."""
 
 # Written for this prompt: in no test and not of the generator.
 SHOTS = (
-    Shot("turn left here", "", "left"),
-    Shot("stop and afterwards make it night", "", "stop;night@next"),
-    Shot("右邊有行人", "", "ped_cross(right)"),
-    Shot("40 km/h in the snow", "", "snow(2);speed(40)"),
-    Shot("more", "weather=fog(1) time=day speed=30", "fog(2)"),
-    Shot("下雨五秒", "", "rain(2)~5"),
-    Shot("not right, left", "", "left"),
-    Shot("in 4 seconds a car breaks down ahead", "", "stalled@+4"),
-    Shot("開船", "", "refuse(unsupported)"),
-    Shot("who are you", "", "refuse(offtopic)"),
-    Shot("換線", "", "ask(direction)"),
-    Shot("先放晴再加速", "", "clear;faster@next"),
+    FewShot("turn left here", "", "left"),
+    FewShot("stop and afterwards make it night", "", "stop;night@next"),
+    FewShot("右邊有行人", "", "ped_cross(right)"),
+    FewShot("40 km/h in the snow", "", "snow(2);speed(40)"),
+    FewShot("more", "weather=fog(1) time=day speed=30", "fog(2)"),
+    FewShot("下雨五秒", "", "rain(2)~5"),
+    FewShot("not right, left", "", "left"),
+    FewShot("in 4 seconds a car breaks down ahead", "", "stalled@+4"),
+    FewShot("開船", "", "refuse(unsupported)"),
+    FewShot("who are you", "", "refuse(offtopic)"),
+    FewShot("換線", "", "ask(direction)"),
+    FewShot("先放晴再加速", "", "clear;faster@next"),
 )
 
 
-class Prompted:
+class PromptedModel:
     """A director's model that is told of the language in its prompt. Answers like a director, at one go.
 
     It has the model to itself until another is made of it.
     """
 
-    def __init__(self, director: Director, instruction: str = TOLD, shots: Sequence[Shot] = ()) -> None:
+    def __init__(self, director: Director, instruction: str = TOLD, shots: Sequence[FewShot] = ()) -> None:
         self.director, self.instruction, self.shots = director, instruction, shots
         director.model.expect(beginning(director.model.tokenizer, instruction, shots))
 

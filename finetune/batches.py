@@ -20,7 +20,7 @@ from brain.prompt import prompt_tokens
 from finetune.cases import Case
 
 IGNORE = -100
-SHARED, PADDING = 0, -1  # in `Batch.owner`
+SHARED, PADDING = 0, -1  # in `TokenBatch.owner`
 EXAMPLES_A_ROW = 4  # attention grows with the square of a row
 
 
@@ -33,7 +33,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class TokenBatch:
     """Token ids, labels (IGNORE where nothing is to be learnt), places in the own text, and whose token it is: [R, L].
 
     Owners count from 1 through the whole batch.
@@ -71,7 +71,7 @@ def shared_beginning(examples: Sequence[Example]) -> int:
     return next((place for place in range(longest) if least[place] != most[place]), longest)
 
 
-def pack(examples: Sequence[Example], shared: int) -> Batch:
+def pack(examples: Sequence[Example], shared: int) -> TokenBatch:
     """The examples in rows of about the same length, EXAMPLES_A_ROW in each on average."""
     rows: list[list[Example]] = [[] for _ in range(-(-len(examples) // EXAMPLES_A_ROW))]
     for item in sorted(examples, key=lambda item: -len(item.tokens)):
@@ -94,7 +94,7 @@ def pack(examples: Sequence[Example], shared: int) -> Batch:
             places[index, begin:end] = torch.arange(shared, len(item.tokens))
             owner[index, begin:end] = number
             begin = end
-    return Batch(tokens, labels, places, owner)
+    return TokenBatch(tokens, labels, places, owner)
 
 
 class Batches:
@@ -107,7 +107,7 @@ class Batches:
     def __len__(self) -> int:
         return max(1, len(self.examples) // self.size)
 
-    def batch(self, step: int) -> Batch:
+    def batch(self, step: int) -> TokenBatch:
         epoch, number = divmod(step, len(self))
         generator = torch.Generator().manual_seed(self.seed * 1000 + epoch)
         order = torch.randperm(len(self.examples), generator=generator).tolist()

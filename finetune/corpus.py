@@ -14,7 +14,7 @@ from brain.prompt import Context
 from finetune import numbers
 from finetune.book import Split, kinds
 from finetune.cases import Case, template
-from finetune.pieces import DRIVE, EVENT_SIDES, EVENTS, TIME, WEATHER, Phrase, Pieces
+from finetune.pieces import DRIVE, EVENT_SIDES, EVENTS, TIME, WEATHER, Phrase, TemplateSampler
 from finetune.reserved import is_reserved
 from finetune.wear import worn
 
@@ -28,7 +28,7 @@ OFTENER = 2.0  # how much oftener training sees these than the tests do
 def corpus(count: int, split: Split = "train", seed: int = 0) -> list[Case]:
     """`count` distinct cases, about half of them English; checked by parsing. The same seed gives the same cases."""
     rng = random.Random(f"{split}-{seed}")
-    writers = (Writer("en", split, rng), Writer("zh", split, rng))
+    writers = (CaseWriter("en", split, rng), CaseWriter("zh", split, rng))
     cases: dict[str, Case] = {}
     tries = 0
     while len(cases) < count and tries < 40 * count:
@@ -47,12 +47,12 @@ def apart(cases: Iterable[Case], known: Iterable[Case]) -> list[Case]:
     return [case for case in cases if template(case.text) not in seen]
 
 
-class Writer:
+class CaseWriter:
     """Writes cases in one language out of the words of one split."""
 
     def __init__(self, language: str, split: Split, rng: random.Random) -> None:
         self.language, self.split, self.rng = language, split, rng
-        self.pieces = Pieces(language, split, rng)
+        self.pieces = TemplateSampler(language, split, rng)
         self.kinds: dict[str, tuple[float, Callable[[], Said]]] = {
             "drive": (1.6, self.single(DRIVE)),
             "speed": (1.3, self.single(("speed",))),

@@ -13,7 +13,7 @@ from brain.director import Director, Reply
 from brain.files import ADAPTER
 from brain.llm import LocalModel
 from brain.plan import Plan
-from finetune.baselines import SHOTS, Prompted
+from finetune.baselines import SHOTS, PromptedModel
 from finetune.cases import BENCHMARK, Case, read_tsv
 from finetune.confidence import asked
 from finetune.corpus import apart, corpus
@@ -72,8 +72,8 @@ def evaluate_brain(
             result["keyword_rules"] = by_keywords(tests)
         elif part == "base":
             base = Director.load(None)
-            result["base_zero_shot"] = measured(Prompted(base), tests, note)
-            result["base_few_shot"] = measured(Prompted(base, shots=SHOTS), tests, note)
+            result["base_zero_shot"] = measured(PromptedModel(base), tests, note)
+            result["base_few_shot"] = measured(PromptedModel(base, shots=SHOTS), tests, note)
             del base
         elif director is not None:
             strange = (fuzzed(fuzz, seed), fuzz)

@@ -14,7 +14,7 @@ from brain.director import BrainInputError
 from brain.plan import STEPS, print_line
 from brain.prompt import MAX_TEXT
 from finetune.book import read_book
-from finetune.corpus import Writer
+from finetune.corpus import CaseWriter
 from finetune.scores import Answers, is_valid
 from world.telling import Report
 
@@ -27,7 +27,7 @@ USUAL = 60  # characters
 def fuzzed(count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
     """(kind, text), the same for the same seed."""
     rng = random.Random(f"fuzz-{seed}")
-    writers = (Writer("en", "held_out", rng), Writer("zh", "held_out", rng))
+    writers = (CaseWriter("en", "held_out", rng), CaseWriter("zh", "held_out", rng))
     orders = read_book("en")["order.left"].options["train"]
     kinds: dict[str, Callable[[int], str]] = {
         "bytes": lambda size: rng.randbytes(size).decode("utf-8", "replace"),
@@ -65,7 +65,7 @@ def mutilated(rng: random.Random, text: str) -> str:
     return "".join(letters)
 
 
-def injection(rng: random.Random, writer: Writer) -> str:
+def injection(rng: random.Random, writer: CaseWriter) -> str:
     """An attempt to make the brain do something else, often in a disguise."""
     attempt = writer.injection()[0]
     disguise = rng.choice(
@@ -87,7 +87,7 @@ def injection(rng: random.Random, writer: Writer) -> str:
 def injections(count: int, seed: int = 0) -> list[str]:
     """So many distinct attempts of held-out phrases, in both languages."""
     rng = random.Random(f"injections-{seed}")
-    writers = (Writer("en", "held_out", rng), Writer("zh", "held_out", rng))
+    writers = (CaseWriter("en", "held_out", rng), CaseWriter("zh", "held_out", rng))
     found: dict[str, None] = {}
     while len(found) < count:
         found[injection(rng, rng.choice(writers))] = None  # one language may have fewer than half

@@ -63,7 +63,7 @@ class Phrase:
         return self.steps[0].group
 
 
-class Pieces:
+class TemplateSampler:
     """Picks phrases in one language out of the words of one split."""
 
     def __init__(self, language: str, split: Split, rng: random.Random) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from brain.director import Director
 from brain.files import PACKAGE, PACKAGE_VERSION, checked, found, seal
 from brain.quant import nf4
-from finetune.batches import IGNORE, Batch, Batches, Example, example, pack
+from finetune.batches import IGNORE, Batches, Example, TokenBatch, example, pack
 from finetune.best import Best
 from finetune.cases import read_cases
 from finetune.confidence import measured_threshold, write_threshold
@@ -181,7 +181,7 @@ def mean_loss(model: Any, examples: list[Example], batch: int, shared: int) -> t
     return loss, sum(count * float(exact) for count, _, exact in scores) / len(examples)
 
 
-def completion_loss(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+def completion_loss(model: Any, batch: TokenBatch) -> tuple[Tensor, Tensor]:
     """Cross entropy of the plans' tokens, and the share of examples in which every one of them is the likeliest.
 
     The vocabulary's logits are made only where there is something to predict: they would dominate the cost.

@@ -15,10 +15,10 @@ from PIL import Image
 
 from brain.director import clean
 from brain.plan import Plan, parse_line
-from bridge.history import Past
+from bridge.history import PastFrame
 from tests.fakes import FakeDream
-from ui.drive import Chip, Measures, Memory, Note, Rung, Saved, Share, Start, View
-from ui.road_map import Around, Streets
+from ui.drive import Chip, Measures, Memory, Note, PageState, Rung, Saved, Share, StartRequest
+from ui.road_map import Around, LaneLines
 from ui.words import step_words
 from world.controls import Command, Control, Event, TimeOfDay, Weather
 from world.errors import LucidriveError
@@ -65,7 +65,7 @@ class FakeDrive:
         self.lanes: list[FakeLane] = []
         self.steps = 2
         self.watched = True
-        self.begin(Start())
+        self.begin(StartRequest())
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -105,11 +105,11 @@ class FakeDrive:
         Image.fromarray(self.frame.image).save(jpeg, "JPEG")
         self.frames.append((self.frame, jpeg.getvalue()))
 
-    def view(self) -> View:
+    def view(self) -> PageState:
         with self.lock:
             control = self.control
             chips = tuple(self.chips)
-            return View(
+            return PageState(
                 self.frame,
                 self.by_keys,
                 chips,
@@ -125,10 +125,10 @@ class FakeDrive:
                 last=len(self.frames) - 1,
             )
 
-    def futures(self) -> tuple[View, ...]:
+    def futures(self) -> tuple[PageState, ...]:
         with self.lock:
             return tuple(
-                View(lane.frame, paused=self.paused, plan=tuple(lane.chips), weather=lane.control.weather)
+                PageState(lane.frame, paused=self.paused, plan=tuple(lane.chips), weather=lane.control.weather)
                 for lane in self.lanes
             )
 
@@ -188,7 +188,7 @@ class FakeDrive:
     def step(self) -> None:
         self.tick()
 
-    def begin(self, start: Start) -> None:
+    def begin(self, start: StartRequest) -> None:
         if start.scene not in (None, *FakeDreamer.scenes):
             raise LucidriveError(f"There is no start scene '{start.scene}'.")
         if "flamingos" in start.where:
@@ -234,12 +234,12 @@ class FakeDrive:
             raise LucidriveError(f"Frame {index} is not part of this drive.")
         return self.frames[index][1]
 
-    def past(self) -> tuple[Past, ...]:
-        return tuple(Past(f.index, f.motion.speed, f.readout.speed, f.motion.yaw_rate) for f, _ in self.frames)
+    def past(self) -> tuple[PastFrame, ...]:
+        return tuple(PastFrame(f.index, f.motion.speed, f.readout.speed, f.motion.yaw_rate) for f, _ in self.frames)
 
-    mapped: tuple[Streets, Around] | None = None  # what its map would show
+    mapped: tuple[LaneLines, Around] | None = None  # what its map would show
 
-    def streets(self) -> Streets | None:
+    def streets(self) -> LaneLines | None:
         return self.mapped and self.mapped[0]
 
     def around(self) -> Around | None:

@@ -8,9 +8,9 @@ import pytest
 
 from bridge.bench.page import BenchError
 from ui import bench
-from ui.bench import Found, met, table
+from ui.bench import PageTimings, met, table
 
-GOOD = Found(30.0, 1.4, 20.0, 80.0, 180.0, 240.0, 2.5, 12.0, (6.0, 6.1, 6.0, 5.9), 0, 0, {"cores": 2})
+GOOD = PageTimings(30.0, 1.4, 20.0, 80.0, 180.0, 240.0, 2.5, 12.0, (6.0, 6.1, 6.0, 5.9), 0, 0, {"cores": 2})
 
 
 def test_every_figure_has_a_row_and_those_with_an_aim_say_it() -> None:

@@ -18,7 +18,7 @@ from llguidance.numpy import fill_next_token_bitmask
 from torch import nn
 
 from brain import files, llm, quant
-from brain.director import CONFIDENCE, BrainInputError, Director, Line, Reply, clean, threshold
+from brain.director import CONFIDENCE, BrainInputError, DecodedLine, Director, Reply, clean, threshold
 from brain.llm import LocalModel
 from brain.plan import Plan, parse_line, print_line
 from brain.prompt import MAX_TEXT, Context, prompt_tokens
@@ -224,10 +224,10 @@ def test_where_it_is_not_sure_it_weighs_a_second_line() -> None:
 
 def test_the_likelier_of_two_lines_is_the_one_that_the_model_holds_likelier(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the log-probabilities of its own choices, forced tokens being certain."""
-    seen: list[Line] = []
+    seen: list[DecodedLine] = []
     other = Director._other
 
-    def kept(self: Director, prompt: list[int], line: Line, *given: Any) -> Any:
+    def kept(self: Director, prompt: list[int], line: DecodedLine, *given: Any) -> Any:
         found = yield from other(self, prompt, line, *given)
         seen.extend((line, found))
         return found
@@ -243,7 +243,7 @@ def test_the_likelier_of_two_lines_is_the_one_that_the_model_holds_likelier(monk
             assert line.likelihood == pytest.approx(scores[line.text], abs=1e-3)
 
 
-def _likelihood(model: LocalModel, line: Line) -> float:
+def _likelihood(model: LocalModel, line: DecodedLine) -> float:
     """Of the line under the grammar, with everything read at once."""
     matcher, mask = model._matcher(Director(model).grammar)
     prompt, total = prompt_tokens(model.tokenizer, TEXT, ""), 0.0
@@ -269,7 +269,7 @@ def test_a_line_can_be_made_to_begin_so(director: Director) -> None:
     begin = [token.id for token in whole[:3]]
     rest = [token for token in director.model.decode(prompt, director.grammar, begin=begin) if token is not None]
     assert [token.id for token in rest] == [token.id for token in whole[3:]]
-    reading = llm.Reading()
+    reading = llm.PromptCache()
     assert list(filter(None, director.model.decode(prompt, director.grammar, reading=reading))) == whole
     passes = list(director.model.decode(prompt, director.grammar, begin=begin, reading=reading))
     assert [token.id for token in passes if token] == [token.id for token in rest]

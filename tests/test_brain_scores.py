@@ -9,7 +9,7 @@ import pytest
 from brain.director import Reply
 from brain.plan import parse_line, print_line
 from brain.prompt import prompt_tokens
-from finetune.baselines import SHOTS, TOLD, Prompted
+from finetune.baselines import SHOTS, TOLD, PromptedModel
 from finetune.cases import BENCHMARK, Case, read_tsv
 from finetune.evaluate import Suite, by_keywords, measured
 from finetune.report import AIMS, markdown, table
@@ -142,7 +142,7 @@ def test_the_readme_has_every_score_beside_its_baselines(tests: Suite) -> None:
 def test_a_prompted_base_model_speaks_the_language_too() -> None:
     director = tiny_director(3)
     for shots in ((), SHOTS[:2]):
-        reply = Prompted(director, shots=shots).answer("turn left", "weather=rain(1)")
+        reply = PromptedModel(director, shots=shots).answer("turn left", "weather=rain(1)")
         assert print_line(parse_line(reply.line)) == reply.line and reply.tokens > 0
 
 

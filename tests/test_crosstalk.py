@@ -27,12 +27,12 @@ def test_no_drive_hears_of_another(tmp_path: Path, latent: bool) -> None:
 
 def test_a_drive_that_hears_of_another_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path))
-    heard = crosstalk.Drive.go_on
+    heard = crosstalk.ScriptedDrive.go_on
 
-    def leaking(drive: crosstalk.Drive) -> None:
+    def leaking(drive: crosstalk.ScriptedDrive) -> None:
         heard(drive)
         model.dynamics.residual.bias.data += 1e-3  # whoever steps, changes the world for all
 
-    monkeypatch.setattr(crosstalk.Drive, "go_on", leaking)
+    monkeypatch.setattr(crosstalk.ScriptedDrive, "go_on", leaking)
     alone, _ = crosstalk.measure(model, 3, 12)
     assert not alone.met and alone.numbers["other"] >= 2

@@ -27,7 +27,7 @@ from bridge.timeline import Timeline
 from world import kinematics
 from world.controls import Control, Event, Side, TimeOfDay, Weather
 from world.frame import UNREAD, Frame
-from world.judge import CLASSES, SIDES, Judge, Sight
+from world.judge import CLASSES, SIDES, Judge, JudgeOutput
 from world.kinematics import Motion
 from world.places import usual_places
 from world.scene.facts import Facts
@@ -255,14 +255,14 @@ class Honest:
 
     classes = CLASSES
 
-    def watch(self, films: list[np.ndarray]) -> Sight:
+    def watch(self, films: list[np.ndarray]) -> JudgeOutput:
         told = np.array([film[-1][0, 0] for film in films], int).reshape(-1, 3)
         likely = {name: np.zeros((len(films), size)) for name, size in CLASSES.items()}
         for name, column in (("event", 0), ("side", 1), ("weather", 2)):
             likely[name][np.arange(len(films)), told[:, column]] = 1.0
         likely["time"][:, TimeOfDay.DAY] = 1.0
         none = np.zeros(len(films))
-        return Sight(**likely, speed=none, yaw_rate=none, features=none[:, None])
+        return JudgeOutput(**likely, speed=none, yaw_rate=none, features=none[:, None])
 
 
 def judged(line: str, shown: Callable[[int], tuple[int, int, int]]) -> dict[str, Look]:

@@ -15,7 +15,7 @@ from bridge.factory.jobs import Request, of_plain
 from bridge.factory.run import make
 from tests.tiny_factory import sums, tiny_request
 from world.data.video import read_video
-from world.labels.classes import Label
+from world.labels.classes import SemanticClass
 
 
 def request() -> Request:
@@ -45,7 +45,7 @@ def test_each_picture_of_an_accepted_clip_has_boxes_depth_and_masks(labelled: Pa
             instance = np.load(io.BytesIO(files[f"{key}.instance.npy"]))
             seen = np.asarray(Image.open(io.BytesIO(files[f"{key}.jpg"])))
             assert depth.shape == semantic.shape == instance.shape == picture.shape[:2]
-            assert (np.isinf(depth) == (semantic == Label.SKY)).mean() > 0.99
+            assert (np.isinf(depth) == (semantic == SemanticClass.SKY)).mean() > 0.99
             assert {box["track"] + 1 for box in fields["boxes"]} == set(np.unique(instance)) - {0}
             assert np.abs(seen.astype(float) - picture).mean() < 6  # both are of the same drawing
             assert fields["seed"] == json.loads(video.with_suffix(".json").read_bytes())["seed"]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from bridge.bench import faults
 from bridge.bench.faults import crowd, nans, ooms
-from bridge.bench.faults.result import Amounts, Found
+from bridge.bench.faults.result import Amounts, FaultResult
 from tests.conftest import serving
 from tests.fake_page import FakeDreamer
 from tests.tiny_brain import tiny_director
@@ -59,7 +59,7 @@ def test_the_command_prints_what_was_tried_and_says_by_its_code_whether_all_held
     assert done.exit_code == 0
     alone, batched = json.loads(done.stdout)
     assert alone["met"] and alone["numbers"]["steps"] == 12 and batched["met"]
-    missed = Found("what", "2", "0", False)
+    missed = FaultResult("what", "2", "0", False)
     monkeypatch.setattr(faults, "run", lambda *_: [missed])
     done = run(app, ["bench", "faults"])
     assert done.exit_code == 1 and "(missed)" in done.stdout

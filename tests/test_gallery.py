@@ -13,13 +13,13 @@ from fastapi.testclient import TestClient
 
 from bridge.errors import DataError, SessionError
 from bridge.factory.export.clips import Kept
-from bridge.factory.orders import Order, Wish, is_line
-from bridge.factory.pool import Here
+from bridge.factory.orders import ClipSpec, Order, is_line
+from bridge.factory.pool import LocalWorker
 from tests.conftest import wait_until
 from tests.tiny_factory import sums
 from ui.clip_exports import RIGS, Export
 from ui.clip_routes import serve_clips
-from ui.clip_views import FOLDER, View, depth_colours, instance_colours
+from ui.clip_views import FOLDER, ClipView, depth_colours, instance_colours
 from ui.gallery import EXAMPLES, Gallery
 from ui.page import fragment
 from ui.paths import served
@@ -33,11 +33,11 @@ PATIENCE = 240  # s
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     """Order 1: a clip that is accepted, and one that is not."""
-    shop = Shop(tmp_path_factory.mktemp("factory"), workers=lambda order, stop: Here(order.request))
+    shop = Shop(tmp_path_factory.mktemp("factory"), workers=lambda order, stop: LocalWorker(order.request))
     gallery = Gallery(shop)
-    wish = Wish("hard_brake@+0.5", number=1, seconds=2.5, retries=0, scene="town-21")
+    wish = ClipSpec("hard_brake@+0.5", number=1, seconds=2.5, retries=0, scene="town-21")
     shop.order(wish, "hard_brake")
-    shop.order(Wish("rain(2)@junction", number=1, seconds=1.5, retries=0, scene="town-21"), "rain")
+    shop.order(ClipSpec("rain(2)@junction", number=1, seconds=1.5, retries=0, scene="town-21"), "rain")
     wait_until(lambda: not any(ticket.open for ticket in shop.tickets()), PATIENCE)
     yield gallery
     gallery.close()
@@ -48,10 +48,10 @@ def clip(gallery: Gallery, number: int) -> Kept:
     return [*gallery.shop.clips(number, True), *gallery.shop.clips(number, False)][0]
 
 
-def view(gallery: Gallery, number: int, what: str) -> View:
+def view(gallery: Gallery, number: int, what: str) -> ClipView:
     out = gallery.shop.tickets()[-number].out
     assert out is not None
-    return View(out, clip(gallery, number).stem, what)  # type: ignore[arg-type]
+    return ClipView(out, clip(gallery, number).stem, what)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from bridge.session import Session
 from tests.conftest import wait_until
 from tests.fakes import FakeDirector, FakeDream
 from tests.tiny_world import write_tiny_world
-from ui.drive import Start
+from ui.drive import StartRequest
 from ui.live import LiveDreamer
 from ui.live_drive import LiveDrive
 from world.controls import Command, Weather
@@ -183,16 +183,16 @@ def test_there_is_no_future_without_a_fork(drive: LiveDrive, lane: int) -> None:
 
 
 def test_a_new_beginning_of_every_kind(drive: LiveDrive) -> None:
-    drive.begin(Start(9, weather=Weather.SNOW_2, time=3, stand=True))
+    drive.begin(StartRequest(9, weather=Weather.SNOW_2, time=3, stand=True))
     view = drive.view()
     assert (view.seed, view.scene, view.weather, view.time, index(drive), view.paused) == (9, None, 5, 3, 0, True)
     pictures = np.full((3, 90, 160, 3), 90, np.uint8)
-    drive.begin(Start(2, pictures=pictures, speed=5.0, stand=True))
+    drive.begin(StartRequest(2, pictures=pictures, speed=5.0, stand=True))
     frame = drive.view().frame
     assert frame is not None and frame.motion.speed == 5.0
     drive.quality(4)
     wait_until(lambda: drive.view().quality == 4)
-    drive.begin(Start(3, "street", stand=True))
+    drive.begin(StartRequest(3, "street", stand=True))
     assert drive.view().quality == 4 and drive.view().scene == "street"
 
 

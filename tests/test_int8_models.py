@@ -16,7 +16,7 @@ from brain.chat import ChatTokenizer
 from brain.director import Director
 from brain.llm import LocalModel
 from brain.prompt import beginning, prompt_tokens
-from finetune.baselines import Prompted
+from finetune.baselines import PromptedModel
 from tests.tiny_brain import tiny_director, tiny_model, tiny_tokenizer
 
 TEXT = "turn left, then make it rain"
@@ -149,7 +149,7 @@ def test_what_all_prompts_begin_with_is_read_once() -> None:
 
 def test_another_beginning_can_be_expected() -> None:
     """As the baselines' prompts have one; the answers are those of a model that reads every prompt whole."""
-    expecting, plain = Prompted(tiny_director()), Prompted(tiny_director())
+    expecting, plain = PromptedModel(tiny_director()), PromptedModel(tiny_director())
     plain.director.model.expect([1, 2, 3])  # which no prompt begins with
     for text in (TEXT, "stop"):
         assert expecting.answer(text).line == plain.answer(text).line

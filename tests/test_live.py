@@ -19,7 +19,7 @@ from bridge.pace import Pace
 from tests.conftest import wait_until
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
-from ui.drive import Drive, Start
+from ui.drive import PageDream, StartRequest
 from ui.live import LiveDreamer
 from world.errors import WeightsError
 from world.frame import Frame
@@ -37,13 +37,13 @@ def dreamer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDreamer]:
 
 
 @pytest.fixture
-def drive(dreamer: LiveDreamer) -> Iterator[Drive]:
+def drive(dreamer: LiveDreamer) -> Iterator[PageDream]:
     drive = dreamer.open(lambda: None)
     yield drive
     drive.close()
 
 
-def index(drive: Drive) -> int:
+def index(drive: PageDream) -> int:
     frame = drive.view().frame
     assert frame is not None
     return frame.index
@@ -61,7 +61,7 @@ def test_it_dreams_no_faster_than_ten_frames_a_second(dreamer: LiveDreamer) -> N
     assert index(drive) == stood
 
 
-def test_a_sentence_becomes_chips_and_controls(drive: Drive) -> None:
+def test_a_sentence_becomes_chips_and_controls(drive: PageDream) -> None:
     drive.say("turn left and let it rain")
     wait_until(lambda: len(drive.view().plan) == 2)
     wait_until(lambda: drive.view().weather == 2)
@@ -70,7 +70,7 @@ def test_a_sentence_becomes_chips_and_controls(drive: Drive) -> None:
     assert frame is not None and frame.control.command == 2
 
 
-def test_refusals_and_bad_lines_are_sentences(drive: Drive) -> None:
+def test_refusals_and_bad_lines_are_sentences(drive: PageDream) -> None:
     drive.say("sing")
     notes = []
     wait_until(lambda: notes.extend(drive.notes()) or notes)
@@ -79,7 +79,7 @@ def test_refusals_and_bad_lines_are_sentences(drive: Drive) -> None:
         drive.event("explode")
 
 
-def test_what_the_weights_have_not_seen_is_said(drive: Drive, dreamer: LiveDreamer) -> None:
+def test_what_the_weights_have_not_seen_is_said(drive: PageDream, dreamer: LiveDreamer) -> None:
     assert dreamer.known is not None and {"clear", "left", "slower"} <= dreamer.known and "snow" not in dreamer.known
     drive.event("snow(2);left")
     notes = []
@@ -90,7 +90,7 @@ def test_what_the_weights_have_not_seen_is_said(drive: Drive, dreamer: LiveDream
     ]
 
 
-def test_keys_pause_step_reset_and_save(drive: Drive) -> None:
+def test_keys_pause_step_reset_and_save(drive: PageDream) -> None:
     drive.press(frozenset({"left"}))
     wait_until(lambda: drive.view().by_keys and drive.view().frame.control.steer > 0.5)
     drive.press(frozenset())
@@ -104,10 +104,10 @@ def test_keys_pause_step_reset_and_save(drive: Drive) -> None:
     saved = drive.save()
     assert saved.video.suffix == ".mp4" and saved.video.stat().st_size > 0 and saved.sidecar.exists()
     assert saved.seconds == pytest.approx((stood + 2) / 10)
-    drive.begin(Start(5, "street"))
+    drive.begin(StartRequest(5, "street"))
     assert drive.seed == 5 and index(drive) < 5 and not drive.view().paused
     with pytest.raises(DataError, match="no start scene"):
-        drive.begin(Start(6, "moon"))
+        drive.begin(StartRequest(6, "moon"))
     assert drive.seed == 5
 
 
@@ -172,7 +172,7 @@ def test_memory_that_runs_out_over_a_new_dream_is_freed_and_the_dream_begins(
     drive = dreamer.open(lambda: None)
     assert device.frees == 1
     failing.append(True)
-    drive.begin(Start(3, "street"))
+    drive.begin(StartRequest(3, "street"))
     assert device.frees == 2 and drive.seed == 3
     assert any("Memory ran out" in note.text for note in drive.notes())
     drive.close()
@@ -205,7 +205,7 @@ def test_no_more_tabs_than_may_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_drive_goes_on_in_another_tab(dreamer: LiveDreamer, drive: Drive) -> None:
+def test_a_drive_goes_on_in_another_tab(dreamer: LiveDreamer, drive: PageDream) -> None:
     wait_until(lambda: index(drive) >= 3)
     drive.event("left")
     wait_until(lambda: drive.view().plan)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.bench.faults.ooms import SETUP, Drive, HungryBrain
+from bridge.bench.faults.ooms import SETUP, FakeMachine, HungryBrain
 from bridge.budget.fake import FakeDevice
 from bridge.budget.leased_brain import LeasedBrain
 from bridge.budget.rescue import Rescue
@@ -44,8 +44,8 @@ def step_all(dreams: Any, controls: Any) -> list[Frame]:
     return [FakeDream.step(dream, control) for dream, control in zip(dreams, controls, strict=True)]
 
 
-def open_drive(failing: frozenset[int] = frozenset(), *, batched: bool = True) -> Drive:
-    return Drive(HungryDream, failing, batched=step_all if batched else None)
+def open_drive(failing: frozenset[int] = frozenset(), *, batched: bool = True) -> FakeMachine:
+    return FakeMachine(HungryDream, failing, batched=step_all if batched else None)
 
 
 def allocations() -> int:
@@ -56,7 +56,7 @@ def allocations() -> int:
     return drive.device.allocations
 
 
-def assert_goes_on(drive: Drive) -> None:
+def assert_goes_on(drive: FakeMachine) -> None:
     assert drive.goes_on and drive.planned
     assert [session.frame.index for session in drive.sessions] == [TICKS] * 2
     assert any("Memory ran out" in text for text in drive.sentences)

@@ -13,7 +13,7 @@ from tests.fake_page import FakeDreamer
 from tests.test_stream import tab
 from tests.world.dynamics.test_way_ahead import LEFT, along_the_high_street
 from ui.live import LiveDreamer
-from ui.road_map import Around, Streets, around, streets_of
+from ui.road_map import Around, LaneLines, around, streets_of
 from world.controls import Control
 from world.dynamics.step import step
 from world.dynamics.way_ahead import DRAWN, line_ahead
@@ -73,7 +73,7 @@ def test_people_and_vehicles_are_told_apart_and_things_left_out() -> None:
 
 
 def test_the_page_is_told_and_asks_for_its_own_streets(page: str, fake_dreamer: FakeDreamer) -> None:
-    streets, here = Streets(5, ((0, 0, 10, 0),)), Around(5, 1, (0, 0, 157), (0, 0), (9, 9), ())
+    streets, here = LaneLines(5, ((0, 0, 10, 0),)), Around(5, 1, (0, 0, 157), (0, 0), (9, 9), ())
     with tab(page) as mine:
         address = f"{page}/drives/{mine.next('hello')['token']}/streets.json"
         answer = httpx.get(address)

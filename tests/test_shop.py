@@ -17,8 +17,8 @@ from fastapi.testclient import TestClient
 
 from bridge.errors import SessionError
 from bridge.factory.matrix import recipe
-from bridge.factory.orders import Order, Wish
-from bridge.factory.pool import Here, Stopped, Workers
+from bridge.factory.orders import ClipSpec, Order
+from bridge.factory.pool import LocalWorker, Stopped, Workers
 from tests.conftest import wait_until
 from ui.clip_exports import packed
 from ui.clip_routes import serve_clips
@@ -30,7 +30,7 @@ from ui.shop import MOST_WAITING, Shop, captions
 PATIENCE = 240  # s: a machine may be busy with other things
 
 
-class Patient(Here):
+class Patient(LocalWorker):
     """A worker that may be called off, and waits for `gate`."""
 
     def __init__(self, order: Order, stop: threading.Event, gate: threading.Event) -> None:
@@ -60,8 +60,8 @@ def shop(tmp_path: Path, gate: threading.Event) -> Iterator[Shop]:
     shop.close()
 
 
-def wish(line: str, number: int = 2) -> Wish:
-    return Wish(line, number=number, seconds=1.5, retries=0)
+def wish(line: str, number: int = 2) -> ClipSpec:
+    return ClipSpec(line, number=number, seconds=1.5, retries=0)
 
 
 def state(shop: Shop, number: int) -> str:
@@ -99,7 +99,7 @@ def test_an_order_can_be_called_off(shop: Shop, gate: threading.Event) -> None:
 def test_what_is_wrong_with_an_order_is_a_sentence_and_ends_no_queue(shop: Shop, gate: threading.Event) -> None:
     gate.set()
     shop.order(wish("rain(9)"), "rain(9)")
-    shop.order(Wish("follow", seconds=500), "long")
+    shop.order(ClipSpec("follow", seconds=500), "long")
     wait_until(lambda: state(shop, 2) == "failed", PATIENCE)
     told = {ticket.number: ticket.told for ticket in shop.tickets()}
     assert "level" in told[1]

@@ -11,7 +11,7 @@ import pytest
 from bridge.budget.opening import ram
 from tests.conftest import wait_until
 from tests.tiny_task import Note
-from ui.tasks import Standing, Tasks
+from ui.tasks import Tasks, TaskStatus
 
 PATIENCE = 240  # s: a process has to wake
 
@@ -31,8 +31,8 @@ def state(tasks: Tasks, task: Note) -> str:
 def test_each_is_made_once_in_one_other_process_and_the_newest_first(tasks: Tasks, tmp_path: Path) -> None:
     notes = [Note(tmp_path, name) for name in "abc"]
     assert tasks.standing(notes[0]) is None
-    assert tasks.ask(notes[0]) == Standing("waiting")
-    wait_until(lambda: tasks.standing(notes[0]) == Standing("making", "begun"), PATIENCE)
+    assert tasks.ask(notes[0]) == TaskStatus("waiting")
+    wait_until(lambda: tasks.standing(notes[0]) == TaskStatus("making", "begun"), PATIENCE)
     for note in (*notes[1:], *notes):
         tasks.ask(note)
     assert [state(tasks, note) for note in notes] == ["making", "waiting", "waiting"]
@@ -42,7 +42,7 @@ def test_each_is_made_once_in_one_other_process_and_the_newest_first(tasks: Task
     written = sorted(notes, key=lambda note: note.path.stat().st_mtime_ns)
     assert [note.name for note in written] == ["a", "c", "b"]
     wait_until(lambda: state(tasks, notes[1]) == "ready", 10)
-    assert tasks.ask(notes[1]) == Standing("ready")
+    assert tasks.ask(notes[1]) == TaskStatus("ready")
 
 
 def test_what_fails_is_a_sentence_and_may_be_asked_for_again(tasks: Tasks, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_what_fails_is_a_sentence_and_may_be_asked_for_again(tasks: Tasks, tmp_p
         Note(tmp_path, "good"),
     )
     tasks.ask(bad)
-    wait_until(lambda: tasks.standing(bad) == Standing("failed", "It cannot be; ask otherwise."), PATIENCE)
+    wait_until(lambda: tasks.standing(bad) == TaskStatus("failed", "It cannot be; ask otherwise."), PATIENCE)
     assert tasks.ask(bad).state == "waiting"
     tasks.ask(dies)
     wait_until(lambda: state(tasks, dies) == "failed", PATIENCE)

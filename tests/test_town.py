@@ -22,7 +22,7 @@ from world.town.evaluate import Undisturbed, measure
 from world.town.pilots import PILOTS
 from world.town.recorder import record
 from world.town.town import LIGHTS, Options, Town
-from world.town.traffic import Traffic
+from world.town.traffic import SumoTraffic
 
 pytestmark = pytest.mark.sim
 PLAIN = Options(weather=Weather.CLEAR, time=TimeOfDay.DAY, events=0, changes=False)
@@ -160,6 +160,6 @@ def test_every_pilot_stays_within_the_pedals(town: Town) -> None:
 
 def test_a_second_simulation_is_refused_in_a_sentence(town: Town) -> None:
     with pytest.raises(SimulatorError, match="one simulation a process"):
-        Traffic(town.network, 2)
+        SumoTraffic(town.network, 2)
     town.reset(1, PLAIN)
     follow(town)  # the first is none the worse

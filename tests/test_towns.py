@@ -22,7 +22,7 @@ from world.kinematics import REAR_AXLE_TO_FRONT
 from world.town import routes
 from world.town.camera import Camera
 from world.town.detour import blocking, lane_free, swing
-from world.town.network import SPLITS, TOWNS, Network, load
+from world.town.network import SPLITS, TOWNS, RoadNetwork, load
 from world.town.osm import from_osm
 from world.town.pilots import StrayPilot
 from world.town.recovery import REACH, way_back
@@ -75,7 +75,7 @@ def town(own_town: Path) -> Iterator[Town]:
 
 
 @pytest.fixture(scope="module")
-def two_lanes() -> Network:
+def two_lanes() -> RoadNetwork:
     return load(25)
 
 
@@ -135,7 +135,7 @@ def test_a_bad_network_is_a_sentence(tmp_path: Path) -> None:
             load(tmp_path / "bad.net.xml")
 
 
-def drawn(network: Network, seed: int, wishes: str = "") -> Route:
+def drawn(network: RoadNetwork, seed: int, wishes: str = "") -> Route:
     rng, index = random.Random(seed), LaneIndex(network)
     route = Route(network, index, rng, wishes=wishes)
     lanes = sorted(name for name in network.turns if network.lanes[name].length > 50 and name not in network.dead_ends)
@@ -147,7 +147,7 @@ def drawn(network: Network, seed: int, wishes: str = "") -> Route:
 
 
 @pytest.mark.parametrize("wishes", ["lrs", "lll", "ssr"])
-def test_a_route_takes_the_turns_that_were_wished_for(two_lanes: Network, wishes: str) -> None:
+def test_a_route_takes_the_turns_that_were_wished_for(two_lanes: RoadNetwork, wishes: str) -> None:
     changed = False
     for seed in range(4):
         route = drawn(two_lanes, seed, wishes)
@@ -163,7 +163,7 @@ def test_a_route_takes_the_turns_that_were_wished_for(two_lanes: Network, wishes
     assert changed or wishes != "lrs"
 
 
-def test_turns_are_many_and_balanced(two_lanes: Network) -> None:
+def test_turns_are_many_and_balanced(two_lanes: RoadNetwork) -> None:
     turns = ""
     for seed in range(30):
         route = drawn(two_lanes, seed)
@@ -180,7 +180,7 @@ def cone(route: Route, ahead: float, left: float, name: str = "c") -> Other:
     return Other(name, "cone", x - left * np.sin(heading), y + left * np.cos(heading), heading, 0.0, False)
 
 
-def test_what_stands_on_the_lane_is_gone_round(two_lanes: Network) -> None:
+def test_what_stands_on_the_lane_is_gone_round(two_lanes: RoadNetwork) -> None:
     route = drawn(two_lanes, 1)
     assert blocking(route, [cone(route, 25, 2.5), cone(route, 25, -2.5)]) is None
     things = [cone(route, 20, -0.5, "a"), cone(route, 22, 0.6, "b")]
@@ -200,7 +200,7 @@ def test_what_stands_on_the_lane_is_gone_round(two_lanes: Network) -> None:
     assert all(np.hypot(*(b - a)) < 2.5 for a, b in pairwise(points))
 
 
-def test_nobody_changes_lanes_into_another(two_lanes: Network) -> None:
+def test_nobody_changes_lanes_into_another(two_lanes: RoadNetwork) -> None:
     route = drawn(two_lanes, 2)
     route.s += 10.0
     lane = next(name for name in (route.neighbour(1), route.neighbour(-1)) if name)
@@ -211,7 +211,7 @@ def test_nobody_changes_lanes_into_another(two_lanes: Network) -> None:
     assert not lane_free(route, lane, x, y, heading, 6.0, [beside])
 
 
-def test_the_way_back_leads_round_a_wall(two_lanes: Network) -> None:
+def test_the_way_back_leads_round_a_wall(two_lanes: RoadNetwork) -> None:
     route = drawn(two_lanes, 1)
     x, y, heading = route.point(route.s + 6.0)
     route.locate(x, y, heading)

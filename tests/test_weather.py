@@ -11,7 +11,7 @@ from world.controls import DT, TRANSITION_SECONDS, TimeOfDay, Weather
 
 pytest.importorskip("panda3d")
 
-from world.town.mesh import Surface
+from world.town.mesh import TownSurface
 from world.town.spray import Puff, puffs
 from world.town.traffic import Other
 from world.town.weather import Developer
@@ -24,9 +24,9 @@ def street() -> np.ndarray:
     """A raw view of sky, a wall far away, grass, and the road: uint8 [288, 512, 4]."""
     raw = np.zeros((288, 512, 4), np.uint8)
     for rows, colour, surface in (
-        (slice(80, 144), (170, 120, 90), Surface.WALL),
-        (slice(144, 200), (96, 140, 70), Surface.GRASS),
-        (slice(200, 288), (84, 86, 90), Surface.ROAD),
+        (slice(80, 144), (170, 120, 90), TownSurface.WALL),
+        (slice(144, 200), (96, 140, 70), TownSurface.GRASS),
+        (slice(200, 288), (84, 86, 90), TownSurface.ROAD),
     ):
         raw[rows] = (*colour, surface)
     return raw
@@ -82,7 +82,7 @@ def test_the_day_goes_by() -> None:
 
 def test_roofs_are_white_when_much_snow_lies() -> None:
     raw = street()
-    raw[80:100, :, 3] = Surface.ROOF
+    raw[80:100, :, 3] = TownSurface.ROOF
     bright = [
         float(Developer(0).develop(raw, goal(weather, TimeOfDay.DAY))[41:49].mean())
         for weather in (Weather.SNOW_1, Weather.SNOW_2, Weather.SNOW_3)
@@ -92,7 +92,7 @@ def test_roofs_are_white_when_much_snow_lies() -> None:
 
 def test_lamps_have_a_halo_at_night() -> None:
     raw = street()
-    raw[40:48, 250:258, 3] = Surface.LAMP
+    raw[40:48, 250:258, 3] = TownSurface.LAMP
     around = (slice(16, 19), slice(120, 136))
     plain, lit = (Developer(0).develop(view, goal(Weather.CLEAR, TimeOfDay.NIGHT)) for view in (street(), raw))
     assert lit[around].mean() > plain[around].mean() + 3
@@ -114,7 +114,7 @@ def test_a_moving_vehicle_throws_up_spray_by_rain_and_speed() -> None:
 
 def test_what_stands_before_spray_hides_it() -> None:
     raw = street()
-    raw[100:250, 216:296] = (60, 60, 60, Surface.VEHICLE)
+    raw[100:250, 216:296] = (60, 60, 60, TownSurface.VEHICLE)
     spray = [Puff(20.0, 0.0, 0.5, 1.0, 1.0)]
     rain = goal(Weather.RAIN_3, TimeOfDay.DAY)
     plain = Developer(0).develop(raw, rain, [Puff(20.0, 0.0, 0.5, 1.0, 0.0)])

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from ui import messages
-from ui.drive import NO_FUTURE, Note, Start, View
+from ui.drive import NO_FUTURE, Note, PageState, StartRequest
 from ui.limits import PICTURES
 from ui.stream import state_fields
 from ui.visits import Visit
@@ -69,7 +69,7 @@ async def look_at(visit: Visit, lane: int = 0, picture: bool = True) -> dict:
     return found
 
 
-async def begin_at(visit: Visit, start: Start) -> None:
+async def begin_at(visit: Visit, start: StartRequest) -> None:
     """Begins anew in a thread, since a place may have to be built first. LucidriveError where that cannot be."""
     await asyncio.to_thread(visit.drive.begin, start)
 
@@ -79,7 +79,7 @@ def told(note: Note) -> dict[str, Any]:
     return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "lane": note.lane}
 
 
-def view_of(visit: Visit, lane: int) -> View:
+def view_of(visit: Visit, lane: int) -> PageState:
     """What is shown of the drive (lane 0) or of a future. ApiError where there is no such future."""
     if lane == 0:
         return visit.drive.view()
@@ -89,12 +89,12 @@ def view_of(visit: Visit, lane: int) -> View:
     return futures[lane - 1]
 
 
-def newest(visit: Visit) -> View:
+def newest(visit: Visit) -> PageState:
     """Of the futures the last one, which is stepped last."""
     return (visit.drive.futures() or (visit.drive.view(),))[-1]
 
 
-def index_of(view: View) -> int:
+def index_of(view: PageState) -> int:
     """Number of the newest frame; -1 before the first."""
     return view.frame.index if view.frame is not None else -1
 
@@ -122,11 +122,11 @@ def seed_of(seed: int) -> int:
     return seed
 
 
-def start_of(seed: int, scene: str, place: str) -> Start:
+def start_of(seed: int, scene: str, place: str) -> StartRequest:
     """Where a program wants to begin; empty: where the seed says."""
     if scene and place:
         raise ApiError("Begin in a scene or in a place, not in both.")
-    return Start(seed_of(seed), scene or None, where=place, stand=True)
+    return StartRequest(seed_of(seed), scene or None, where=place, stand=True)
 
 
 def member(kind: Any, name: str) -> int:

@@ -31,7 +31,7 @@ from ui.answers import (
     until,
     view_of,
 )
-from ui.drive import Start
+from ui.drive import StartRequest
 from ui.uploads import frames_of
 from ui.visits import Visits
 from world.controls import TimeOfDay, Weather
@@ -277,7 +277,7 @@ class Calls:
             if scene or place:
                 raise ApiError("Begin in a scene, in a place or from conditions alone, not in two of them.")
             weather_id, time_id = member(Weather, weather or "clear"), member(TimeOfDay, time_of_day or "day")
-            start = Start(seed_of(seed), weather=weather_id, time=time_id, stand=True)
+            start = StartRequest(seed_of(seed), weather=weather_id, time=time_id, stand=True)
         else:
             start = start_of(seed, scene, place)
         await begin_at(visit, start)
@@ -298,7 +298,7 @@ class Calls:
         if not (0 <= kmh <= 60 and 0 <= at <= 600):
             raise ApiError("Give kmh from 0 to 60 and at from 0 to 600.")
         pictures = await asyncio.to_thread(frames_of, data, at)
-        await begin_at(visit, Start(seed_of(seed), pictures=pictures, speed=kmh / 3.6, stand=True))
+        await begin_at(visit, StartRequest(seed_of(seed), pictures=pictures, speed=kmh / 3.6, stand=True))
         return await look_at(visit)
 
     @answered

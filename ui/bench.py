@@ -44,7 +44,7 @@ look();"""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PageTimings:
     """usable_seconds: from the navigation to the first picture on a page that takes input; growth: between a warmed-up page and
     the end of the drive, the browser's heap after a collection; frozen_tabs: of four those without a picture in a second.
     """
@@ -63,7 +63,7 @@ class Found:
     machine: dict[str, Any]
 
 
-def run(world: Path | None, steps: int, minutes: float, report: Report) -> Found:
+def run(world: Path | None, steps: int, minutes: float, report: Report) -> PageTimings:
     """BenchError where there is no browser, or the page does not come up."""
     try:
         from playwright.sync_api import Error, sync_playwright
@@ -96,7 +96,7 @@ def _measure(
     minutes: float,
     machine: dict[str, Any],
     report: Report,
-) -> Found:
+) -> PageTimings:
     elsewhere: list[str] = []
     _open(browser, address, elsewhere).close()  # the first page of a process also pays for what is imported late
     page = _open(browser, address, elsewhere)
@@ -119,7 +119,7 @@ def _measure(
     report(0.85, f"{TABS} tabs at once")
     tabs, frozen = _tabs(browser, page, address, elsewhere)
     latencies.sort()
-    return Found(
+    return PageTimings(
         minutes,
         round(usable, 2),
         round(1000 * len(gaps) / (shown[-1] - shown[0]), 2) if len(gaps) > 1 else 0.0,
@@ -196,7 +196,7 @@ def resident(pid: int) -> int:
     return int(found.group(1)) * 1024 if found else 0
 
 
-def table(found: Found) -> list[tuple[str, str, str]]:
+def table(found: PageTimings) -> list[tuple[str, str, str]]:
     """What, measured, aimed at."""
     told = asdict(found)
     words = {
@@ -219,7 +219,7 @@ def table(found: Found) -> list[tuple[str, str, str]]:
     return rows
 
 
-def met(found: Found) -> bool:
+def met(found: PageTimings) -> bool:
     """Whether every aim is."""
     told = asdict(found)
     return all(judge(told[name]) for name, (_, judge) in AIMS.items())

@@ -37,7 +37,7 @@ RIGS = {"front": "one camera ahead", "surround": "six cameras around", "stereo":
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FormatChoice:
     """A format that can be asked for. missing: why it cannot be had here, or ""; rigs: of each camera rig why it does not go with it, or ""."""
 
     name: str
@@ -92,9 +92,9 @@ def packed(paths: Iterable[Path], base: Path, out: Path) -> None:
                 pack.write(path, name)
 
 
-def choices() -> tuple[Choice, ...]:
+def choices() -> tuple[FormatChoice, ...]:
     """Every format, and what speaks against it."""
-    return tuple(Choice(name, TITLES[name], _missing(kind), _rigs(kind)) for name, kind in FORMATS.items())
+    return tuple(FormatChoice(name, TITLES[name], _missing(kind), _rigs(kind)) for name, kind in FORMATS.items())
 
 
 def _missing(kind: type[Writer]) -> str:

@@ -26,7 +26,7 @@ from ui.road_map import course
 from world.controls import FPS
 from world.data.video import read_video
 from world.labels.cameras import PRESETS
-from world.labels.classes import PALETTE, Label, coloured
+from world.labels.classes import PALETTE, SemanticClass, coloured
 from world.labels.record import see
 from world.labels.truth import Box, Truth
 from world.scene_world import SceneWorld
@@ -49,7 +49,7 @@ GOLDEN = 0.618034  # of a turn of hue from one number to the next: neighbours di
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ClipView:
     """A `ui.tasks.Task`. folder: of the run; stem: of its clip."""
 
     folder: Path
@@ -113,7 +113,11 @@ def labels_of(world: SceneWorld, clip: Kept, dreamt: Dreamt, tell: Say) -> Itera
         for layer, film in films.items():
             film.append(painted(layer, truth, picture))
         tell(f"picture {number + 1} of {len(dreamt.states)}")
-    legend = {"classes": {Label(one).name.lower(): PALETTE.get(Label(one), (0, 0, 0)) for one in sorted(classes)}}
+    legend = {
+        "classes": {
+            SemanticClass(one).name.lower(): PALETTE.get(SemanticClass(one), (0, 0, 0)) for one in sorted(classes)
+        }
+    }
     ramp = {"depth": (NEAREST, FARTHEST), "ramp": RAMP.astype(int).tolist()}
     yield _json({"fps": FPS, "width": width, "height": height, "frames": boxes, **legend, **ramp})
     for film in films.values():

@@ -14,7 +14,7 @@ import yaml
 
 from bridge.errors import LucidriveError, explain
 from bridge.factory.matrix import Matrix, coverage, expand, recipe
-from bridge.factory.orders import Wish
+from bridge.factory.orders import ClipSpec
 from bridge.factory.scenario import EVENTS, MANOEUVRES, TIMES, WEATHER
 from ui.page import fragment, show
 from ui.shop import MOST_CLIPS, Shop
@@ -70,7 +70,7 @@ def clips_tab(shop: Shop) -> None:
     show(f'<section class="{WORDS}" id="lr-clips"></section>')
 
     def by_sentence(text: str, count: int, free: bool, length: float, more: int) -> None:
-        wish = Wish(text.strip(), number=int(count), seconds=float(length), retries=int(more), vary=free)
+        wish = ClipSpec(text.strip(), number=int(count), seconds=float(length), retries=int(more), vary=free)
         _place(shop, wish, text.strip() or "nothing")
 
     def by_matrix(*given: Any) -> None:
@@ -80,7 +80,7 @@ def clips_tab(shop: Shop) -> None:
         except LucidriveError as error:
             gr.Warning(explain(error))
             return
-        _place(shop, Wish(matrix=matrix, seconds=float(length), retries=int(more)), _words(axes))
+        _place(shop, ClipSpec(matrix=matrix, seconds=float(length), retries=int(more)), _words(axes))
 
     order_said.click(by_sentence, [said, number, vary, seconds, retries], None, **QUIET)
     order_matrix.click(by_matrix, [*boxes, each, cap, seconds, retries], None, **QUIET)
@@ -89,7 +89,7 @@ def clips_tab(shop: Shop) -> None:
         part.change(_covers, [*boxes, each, cap], covers, **QUIET)
 
 
-def _place(shop: Shop, wish: Wish, what: str) -> None:
+def _place(shop: Shop, wish: ClipSpec, what: str) -> None:
     try:
         shop.order(wish, what)
     except LucidriveError as error:

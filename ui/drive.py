@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from bridge.history import Past
+from bridge.history import PastFrame
 from bridge.recorder import jpeg
-from ui.road_map import Around, Streets
+from ui.road_map import Around, LaneLines
 from world.frame import Frame
 from world.render.camera import Pose, Rig
 
@@ -45,7 +45,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PageState:
     """What is to be shown now: the newest frame, whether a person's keys drove it, the weather and time as told.
 
     quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene, where: how it began; first, last: the frames that can be looked back at;
@@ -100,7 +100,7 @@ class Measures:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartRequest:
     """How a new dream begins: in a scene, where and under which conditions a sentence says (`where`), from conditions alone, or in pictures
     uint8 [T, H, W, 3] with a speed in m/s.
 
@@ -151,7 +151,7 @@ class Memory:
     plan: tuple[tuple[str, int, str], ...] = ()
 
 
-class Drive(Protocol):
+class PageDream(Protocol):
     """One person's dream. Every method may be called from any thread and returns soon, but for `begin`, `fork`,
     `keep_future`, `save`, `save_all`, `keep` and `take_up`.
 
@@ -162,8 +162,8 @@ class Drive(Protocol):
     @property
     def seed(self) -> int: ...
 
-    def view(self) -> View: ...
-    def futures(self) -> tuple[View, ...]:
+    def view(self) -> PageState: ...
+    def futures(self) -> tuple[PageState, ...]:
         """Of the futures side by side, the first one's lane being 1; none where there are none."""
         ...
 
@@ -195,7 +195,7 @@ class Drive(Protocol):
 
     def pause(self, on: bool) -> None: ...
     def step(self) -> None: ...
-    def begin(self, start: Start) -> None: ...
+    def begin(self, start: StartRequest) -> None: ...
     def fork(self, index: int | None, count: int) -> None:
         """So many futures from that frame on (None: the newest), stepped together; they stand until `pause(False)`."""
         ...
@@ -208,11 +208,11 @@ class Drive(Protocol):
         """A frame that was, as a JPEG."""
         ...
 
-    def past(self) -> tuple[Past, ...]:
+    def past(self) -> tuple[PastFrame, ...]:
         """The drive up to now, at most some hundred of its frames."""
         ...
 
-    def streets(self) -> Streets | None:
+    def streets(self) -> LaneLines | None:
         """Of the place, as far as they are there by now; None in a latent world, which has none."""
         ...
 
@@ -290,7 +290,7 @@ class Dreamer(Protocol):
         """Plan words that the weights have learnt; None when they do not say."""
         ...
 
-    def admit(self, host: Drive | None = None) -> Callable[[Callable[[], None]], Drive]:
+    def admit(self, host: PageDream | None = None) -> Callable[[Callable[[], None]], PageDream]:
         """A place for one more dream, at once, and a LucidriveError where there is none. Calling it with `changed` begins the
         dream, which takes a while; it must be called. host: whose dream it is to be a second car in.
         """

@@ -11,13 +11,13 @@ from bridge.budget.ledger import Ledger
 from bridge.budget.opening import ram
 from bridge.errors import SessionError
 from bridge.factory.export.clips import Kept, kept_at
-from bridge.factory.orders import Wish
+from bridge.factory.orders import ClipSpec
 from bridge.factory.scenario import NONE
 from bridge.factory.store import CLIPS, REJECTED
-from ui.clip_exports import RIGS, Choice, Export, choices
-from ui.clip_views import FOLDER, View, What
+from ui.clip_exports import RIGS, Export, FormatChoice, choices
+from ui.clip_views import FOLDER, ClipView, What
 from ui.shop import Shop, Ticket
-from ui.tasks import Standing, Tasks
+from ui.tasks import Tasks, TaskStatus
 from ui.words import NAMES, line_words, time_words, weather_words
 from world.controls import FPS
 
@@ -29,7 +29,7 @@ NAME = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class SampleOrder:
     """An order at a click, which `ui/static/welcome.html` tells of. Plan lines need no language model."""
 
     name: str
@@ -38,11 +38,14 @@ class Example:
     seconds: float = 5.0
 
     @property
-    def wish(self) -> Wish:
-        return Wish(self.line, number=self.number, seconds=self.seconds, retries=1, vary=True)
+    def wish(self) -> ClipSpec:
+        return ClipSpec(self.line, number=self.number, seconds=self.seconds, retries=1, vary=True)
 
 
-EXAMPLES = (Example("crossing", "rain(2);night;ped_cross(right)"), Example("cutting", "snow(2);dusk;cut_in(left)"))
+EXAMPLES = (
+    SampleOrder("crossing", "rain(2);night;ped_cross(right)"),
+    SampleOrder("cutting", "snow(2);dusk;cut_in(left)"),
+)
 
 
 class Gallery:
@@ -55,7 +58,7 @@ class Gallery:
         self.exports = Tasks("a dataset of clips", ledger)
         self._asked: dict[int, list[Export]] = {}  # of each order, as they were asked for
         self._cards: dict[Path, dict[str, Any]] = {}
-        self.choices: tuple[Choice, ...] = choices()
+        self.choices: tuple[FormatChoice, ...] = choices()
 
     def orders(self) -> list[dict[str, Any]]:
         """The newest first. version: another one whenever `order` would say something else."""
@@ -73,14 +76,14 @@ class Gallery:
         ]
         return self._told(ticket) | {"clips": cards, "exports": exports}
 
-    def look(self, number: int, stem: str, what: What) -> Standing:
+    def look(self, number: int, stem: str, what: What) -> TaskStatus:
         """Has a clip's map or labels made, if they are not. SessionError for a clip that is not there."""
         out = self._out(number)
         if not any((out / folder / f"{stem}.json").is_file() for folder in (CLIPS, REJECTED)):
             raise SessionError("There is no such clip any more; choose another one.")
-        return self.views.ask(View(out, stem, what))
+        return self.views.ask(ClipView(out, stem, what))
 
-    def export(self, number: int, form: str, rig: str) -> Standing:
+    def export(self, number: int, form: str, rig: str) -> TaskStatus:
         """Has the accepted clips of an order made into a dataset. SessionError where that cannot be, with what is missing."""
         out = self._out(number)
         choice = next((one for one in self.choices if one.name == form), None)
@@ -132,11 +135,11 @@ class Gallery:
         if path not in self._cards:  # a sidecar never changes
             self._cards[path] = card(Kept.read(path))
         assert ticket.out is not None
-        views = {what: self.views.standing(View(ticket.out, path.stem, what)) for what in ("map", "labels")}
+        views = {what: self.views.standing(ClipView(ticket.out, path.stem, what)) for what in ("map", "labels")}
         return self._cards[path] | {what: asdict(one) if one else None for what, one in views.items()}
 
-    def _standing(self, export: Export) -> Standing:
-        return self.exports.standing(export) or Standing("waiting")
+    def _standing(self, export: Export) -> TaskStatus:
+        return self.exports.standing(export) or TaskStatus("waiting")
 
     def _out(self, number: int) -> Path:
         ticket = next((one for one in self.shop.tickets() if one.number == number), None)

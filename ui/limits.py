@@ -27,7 +27,7 @@ OPENED = Limit(60, 2)  # sockets
 
 BODY = MIB  # of a call
 PICTURES = 64 * MIB  # of an uploaded picture or film
-DREAM = 64 * MIB  # of a saved dream; `Drive.most_bytes` says it more exactly
+DREAM = 64 * MIB  # of a saved dream; `PageDream.most_bytes` says it more exactly
 
 
 class Buckets:

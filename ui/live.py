@@ -23,7 +23,7 @@ from bridge.keyboard import Bindings, parse_keys
 from bridge.loop import Loop, percentile
 from bridge.session import Session
 from ui.budget import memory_of
-from ui.drive import Drive, Measures, Memory
+from ui.drive import Measures, Memory, PageDream
 from ui.live_drive import LiveDrive, Workshop
 from ui.live_guest import GuestDrive
 from ui.places import offered, picture_of
@@ -183,7 +183,7 @@ class LiveDreamer:
         seen = self.model.vocabulary
         return seen | BY_SPEED if seen else None
 
-    def admit(self, host: Drive | None = None) -> Callable[[Callable[[], None]], LiveDrive]:
+    def admit(self, host: PageDream | None = None) -> Callable[[Callable[[], None]], LiveDrive]:
         """host: of a guest. BusyError where one more dream would be too many, or would slow all others down below ten frames a second;
         NoRoomError where memory has no place for it.
         """

@@ -18,16 +18,16 @@ from bridge.corrections import keep
 from bridge.disk import free_name, write_whole
 from bridge.errors import DataError, SessionError
 from bridge.guest import Guest
-from bridge.history import History, Past
+from bridge.history import History, PastFrame
 from bridge.loop import Loop
 from bridge.recorder import jpeg
 from bridge.recording import Recorder
 from bridge.session import ACCOMPANIED, Session, stem
 from bridge.snapshot import Beginning
 from bridge.state import SUFFIX, pack, unpack
-from ui.drive import NO_FUTURE, Chip, Note, Saved, Start, View
+from ui.drive import NO_FUTURE, Chip, Note, PageState, Saved, StartRequest
 from ui.places import offered
-from ui.road_map import Around, Streets, around, streets_of
+from ui.road_map import Around, LaneLines, around, streets_of
 from ui.words import NAMES, line_words, step_words
 from world.controls import Control
 from world.dynamics.dreamt import is_dreamt
@@ -65,7 +65,7 @@ class Future:
 
 
 class LiveDrive:
-    """A `ui.drive.Drive`. `ended` is called once, when it is closed; `changed` after every tick of it or of its futures."""
+    """A `ui.drive.PageDream`. `ended` is called once, when it is closed; `changed` after every tick of it or of its futures."""
 
     def __init__(
         self, session: Session, shop: Workshop, lease: Lease, changed: Callable[[], None], ended: Callable[[], None]
@@ -101,10 +101,10 @@ class LiveDrive:
     def seed(self) -> int:
         return self.session.snapshot().seed
 
-    def view(self) -> View:
+    def view(self) -> PageState:
         return replace(_view(self.session, self._history), where=self._where)
 
-    def futures(self) -> tuple[View, ...]:
+    def futures(self) -> tuple[PageState, ...]:
         return tuple(_view(future.session, future.history) for future in self._futures)
 
     def notes(self) -> list[Note]:
@@ -119,10 +119,10 @@ class LiveDrive:
     def picture(self, index: int) -> bytes:
         return self._history.frame(index)
 
-    def past(self) -> tuple[Past, ...]:
+    def past(self) -> tuple[PastFrame, ...]:
         return tuple(self._history.past())
 
-    def streets(self) -> Streets | None:
+    def streets(self) -> LaneLines | None:
         dream = self.session.dream
         return streets_of(dream.state_now.places[0]) if isinstance(dream, SceneDream) else None
 
@@ -201,7 +201,7 @@ class LiveDrive:
             return
         self._together(_step)
 
-    def begin(self, start: Start) -> None:
+    def begin(self, start: StartRequest) -> None:
         """A new dream in place of this one and its futures. DataError for a scene that is not on the page's list, or a sentence that says no place."""
         scene, control = self._beginning(start)
         self.keep_future(0)
@@ -213,7 +213,7 @@ class LiveDrive:
         self.shop.rescue.run(anew, self.session.tell)
         self._where = start.where
 
-    def _beginning(self, start: Start) -> tuple[str | None, Control | None]:
+    def _beginning(self, start: StartRequest) -> tuple[str | None, Control | None]:
         """The scene's name and the conditions. A dreamt place is there afterwards: it takes seconds, in which the loop goes on."""
         model, scene, told = self.session.dream.model, start.scene, {}
         if start.where and not isinstance(model, SceneWorld):
@@ -369,13 +369,13 @@ def _step(session: Session) -> None:
     session.step_once()
 
 
-def _view(session: Session, history: History) -> View:
+def _view(session: Session, history: History) -> PageState:
     now = session.snapshot()
     chips = tuple(
         Chip(step.line, step_words(step.step), step.status, step.reason, step.number, round(step.share, 2))
         for step in now.steps
     )
-    return View(
+    return PageState(
         now.frame,
         now.by_keys,
         chips,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bridge.budget.ledger import Lease
 from bridge.errors import SessionError
 from bridge.guest import NOT_YOURS, Guest
-from ui.drive import Start
+from ui.drive import StartRequest
 from ui.live_drive import FORK_WAIT, LiveDrive
 
 JOINED = "A guest drives along now, in the yellow car."
@@ -15,7 +15,7 @@ WELCOME = "You drive along in somebody's dream; theirs is the red car."
 
 
 class GuestDrive(LiveDrive):
-    """A `ui.drive.Drive`. SessionError, DataError where the host's dream has no place for a second car now."""
+    """A `ui.drive.PageDream`. SessionError, DataError where the host's dream has no place for a second car now."""
 
     session: Guest
 
@@ -49,7 +49,7 @@ class GuestDrive(LiveDrive):
             self._host.tell(f"Your guest {'paused the dream' if on else 'goes on'}.")
         self.session.pause(on)
 
-    def begin(self, start: Start) -> None:
+    def begin(self, start: StartRequest) -> None:
         raise SessionError(NOT_YOURS)
 
     def fork(self, index: int | None, count: int) -> None:

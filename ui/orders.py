@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 from ui import messages
-from ui.drive import Start
+from ui.drive import StartRequest
 from ui.messages import Message, Order
-from ui.visits import Kept, Visit
+from ui.visits import SavedFile, Visit
 
 
 def act(visit: Visit, message: Message) -> None:
@@ -35,16 +35,16 @@ def act(visit: Visit, message: Message) -> None:
             raise AssertionError(f"{message} takes longer than that")
 
 
-async def work(visit: Visit, order: Order) -> Kept | None:
+async def work(visit: Visit, order: Order) -> SavedFile | None:
     """What takes a while: off the event loop. What was saved, if it was that. LucidriveError."""
     drive, away = visit.drive, asyncio.to_thread
     match order:
         case messages.Reset(seed, scene):
-            await away(drive.begin, Start(seed, scene))
+            await away(drive.begin, StartRequest(seed, scene))
         case messages.Begin(seed, weather, time):
-            await away(drive.begin, Start(seed, weather=weather, time=time))
+            await away(drive.begin, StartRequest(seed, weather=weather, time=time))
         case messages.BeginIn(seed, where):
-            await away(drive.begin, Start(seed, where=where))
+            await away(drive.begin, StartRequest(seed, where=where))
         case messages.Fork(index, count):
             await away(drive.fork, index, count)
         case messages.KeepFuture(lane):
@@ -60,7 +60,7 @@ async def work(visit: Visit, order: Order) -> Kept | None:
     return None
 
 
-def links(visit: Visit, kept: Kept) -> dict[str, Any]:
+def links(visit: Visit, kept: SavedFile) -> dict[str, Any]:
     """The fields of the message `kept`: where the files are to be had."""
     base = f"clips/{visit.token}"
     labels = f"{base}/{kept.labels}" if kept.labels else ""

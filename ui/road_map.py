@@ -26,7 +26,7 @@ Flat = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Streets:
+class LaneLines:
     """The centre lines of a place's lanes, through its junctions too. version: another one in another place, and when a place grows or its map
     comes to reach elsewhere."""
 
@@ -51,7 +51,7 @@ class Around:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class DriveTrace:
     """A whole drive on the map. lanes: centre lines near its way; car, vehicles, people: of each frame, as of an `Around`; actor: x and y of
     whoever plays the event's role then, empty where nobody does.
     """
@@ -68,9 +68,9 @@ def version_of(place: Place) -> int:
     return zlib.crc32(f"{place.name} {len(place.map.lanes)} {place.map.bounds}".encode())
 
 
-def streets_of(place: Place) -> Streets:
+def streets_of(place: Place) -> LaneLines:
     """The lines of a place, which the page draws once for each version."""
-    return Streets(version_of(place), tuple(_lines(place.map)))
+    return LaneLines(version_of(place), tuple(_lines(place.map)))
 
 
 def around(state: SceneState, index: int, row: int = 0) -> Around:
@@ -88,7 +88,7 @@ def around(state: SceneState, index: int, row: int = 0) -> Around:
     )
 
 
-def course(states: Sequence[SceneState], row: int = 0) -> Course:
+def course(states: Sequence[SceneState], row: int = 0) -> DriveTrace:
     """Of the drive whose frames these are."""
     egos = np.array([state.ego[row] for state in states])
     low = np.array([egos["x"].min(), egos["y"].min()]) - NEAR
@@ -97,7 +97,7 @@ def course(states: Sequence[SceneState], row: int = 0) -> Course:
     lanes = dict.fromkeys(line for place in places.values() for line in _lines(place.map, low, high))
     agents = [state.agents[row] for state in states]
     near = [one[_inside(one["x"], one["y"], low, high)] for one in agents]
-    return Course(
+    return DriveTrace(
         tuple(lanes),
         tuple(_posed(ego) for ego in egos),
         tuple(_of_kind(one, VEHICLES) for one in near),

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Res
 from fastapi.staticfiles import StaticFiles
 
 from ui import orders
-from ui.drive import Start
+from ui.drive import StartRequest
 from ui.limits import PICTURES
 from ui.messages import MAX_SEED
 from ui.page import ASSETS, STATIC, event_module
@@ -122,7 +122,7 @@ def add_drive_routes(app: FastAPI, visits: Visits) -> None:  # noqa: C901 (a rou
                 if len(data) > PICTURES:
                     return PlainTextResponse("A picture or film may have 64 MiB at most.\n", status_code=413)
             pictures = await asyncio.to_thread(frames_of, bytes(data), at)
-            await asyncio.to_thread(drive.begin, Start(seed, pictures=pictures, speed=kmh / 3.6))
+            await asyncio.to_thread(drive.begin, StartRequest(seed, pictures=pictures, speed=kmh / 3.6))
         except VisitError:
             return PlainTextResponse(NO_DREAM, status_code=404)
         except LucidriveError as error:

@@ -21,7 +21,7 @@ from bridge.disk import free_folder
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.factory.export.clips import Kept, kept
 from bridge.factory.matrix import Reader
-from bridge.factory.orders import Order, Reading, Wish, is_line
+from bridge.factory.orders import ClipSpec, Order, PromptReader, is_line
 from bridge.factory.pool import Processes, Stopped, Workers
 from bridge.factory.run import RunProgress, make
 from bridge.factory.scenario import Scenario
@@ -67,13 +67,13 @@ class Shop:
         self._workers = workers or self._one_process
         self._lock = threading.Lock()
         self._tickets: dict[int, Ticket] = {}
-        self._wishes: dict[int, Wish] = {}
+        self._wishes: dict[int, ClipSpec] = {}
         self._stops: dict[int, threading.Event] = {}
         self._some = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def order(self, wish: Wish, what: str) -> Ticket:
+    def order(self, wish: ClipSpec, what: str) -> Ticket:
         """Queues a wish; SessionError where too many wait. What is wrong with it is found when its turn comes."""
         with self._lock:
             if sum(ticket.open for ticket in self._tickets.values()) >= MOST_WAITING:
@@ -187,9 +187,9 @@ class Shop:
     def _by_the_brain(self, text: str) -> Scenario:
         """Loaded for this sentence alone, under a lease: the page's own brain belongs to the live dreams."""
         if is_line(text):
-            return Reading()(text)
+            return PromptReader()(text)
         with lease_brain(self._ledger):
-            return Reading()(text)
+            return PromptReader()(text)
 
     def _set(self, number: int, **changes: Any) -> None:
         with self._lock:

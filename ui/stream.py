@@ -21,7 +21,7 @@ from typing import Any, get_args
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ui import messages, orders, words
-from ui.drive import Dreamer, Note, View
+from ui.drive import Dreamer, Note, PageState
 from ui.road_map import Around
 from ui.visits import Visit, Visits
 from world.controls import DT
@@ -44,7 +44,7 @@ CLOSING_SECONDS = 2.0  # an old connection may be one that nobody hears any more
 
 
 @dataclass
-class Branch:
+class PictureStream:
     """The pictures of the drive, or of one of its futures, on their way to the page."""
 
     picture: Any = None  # the frame sent last
@@ -57,7 +57,7 @@ class Branch:
         if self.flying:
             self.flying.popleft()
 
-    def next(self, view: View, number: int) -> bytes | None:
+    def next(self, view: PageState, number: int) -> bytes | None:
         """The picture to send now, if one is due."""
         now = time.monotonic()
         if self.flying and now - self.sent_at > LOST_SECONDS:
@@ -116,7 +116,7 @@ class Stream:
         self.allowance, self.counted = BURST, time.monotonic()
         self.warned = 0.0
         self.keys_until: float | None = None
-        self.lanes = [Branch() for _ in range(messages.FUTURES[1] + 1)]
+        self.lanes = [PictureStream() for _ in range(messages.FUTURES[1] + 1)]
         self.state: str | None = None
         self.measured_at, self.overrun = 0.0, False
         self.around: Around | None = None  # on the map, as sent last
@@ -311,7 +311,7 @@ class Stream:
             self.drive.press(frozenset())
 
 
-def state_fields(view: View) -> dict[str, Any]:
+def state_fields(view: PageState) -> dict[str, Any]:
     """The fields of the message `state`."""
     return {
         "plan": [asdict(chip) for chip in view.plan],

@@ -43,7 +43,7 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TaskStatus:
     """Of a task. told: its progress, or its error in a sentence."""
 
     state: State
@@ -56,17 +56,17 @@ class Tasks:
     def __init__(self, owner: str, ledger: Ledger, newest_first: bool = False) -> None:
         self._owner, self._ledger, self._newest_first = owner, ledger, newest_first
         self._lock = threading.Lock()
-        self._standing: dict[Task, Standing] = {}
+        self._standing: dict[Task, TaskStatus] = {}
         self._waiting: list[Task] = []
         self._some = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self.changes = 0  # so often was anything told
 
-    def ask(self, task: Task) -> Standing:
+    def ask(self, task: Task) -> TaskStatus:
         """Has it made, if it is not; one that failed is tried again. SessionError where too many wait."""
         if task.ready:
-            return Standing("ready")
+            return TaskStatus("ready")
         with self._lock:
             known = self._standing.get(task)
             if known is not None and known.state in ("waiting", "making"):
@@ -74,20 +74,20 @@ class Tasks:
             if len(self._waiting) >= MOST_WAITING:
                 raise SessionError("Too much is waiting to be made; wait for some of it.")
             self._waiting.append(task)
-            self._standing[task] = Standing("waiting")
+            self._standing[task] = TaskStatus("waiting")
             self.changes += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._owner, daemon=True)
                 self._thread.start()
         self._some.set()
-        return Standing("waiting")
+        return TaskStatus("waiting")
 
-    def standing(self, task: Task) -> Standing | None:
+    def standing(self, task: Task) -> TaskStatus | None:
         """None: nobody has asked for it yet."""
         with self._lock:
             told = self._standing.get(task)
         if told is None or told.state == "ready":
-            return Standing("ready") if task.ready else None
+            return TaskStatus("ready") if task.ready else None
         return told
 
     def close(self) -> None:
@@ -108,23 +108,23 @@ class Tasks:
                     helper = None
                 continue
             try:
-                self._set(task, Standing("making"))
+                self._set(task, TaskStatus("making"))
                 if helper is not None and not helper.alive:
                     helper.close()
                     helper = None
                 if helper is None:
                     helper = _Helper(self._ledger.reserve(self._owner, task.memory))
-                helper.make(task, lambda told, task=task: self._set(task, Standing("making", told)), self._closed)  # type: ignore[misc]
-                self._set(task, Standing("ready"))
+                helper.make(task, lambda told, task=task: self._set(task, TaskStatus("making", told)), self._closed)  # type: ignore[misc]
+                self._set(task, TaskStatus("ready"))
             except LucidriveError as error:
-                self._set(task, Standing("failed", explain(error)))
+                self._set(task, TaskStatus("failed", explain(error)))
             except Exception as error:  # a task's fault must not end the others
                 log.exception("%s failed", task)
-                self._set(task, Standing("failed", explain(error)))
+                self._set(task, TaskStatus("failed", explain(error)))
         if helper is not None:
             helper.close()
 
-    def _set(self, task: Task, standing: Standing) -> None:
+    def _set(self, task: Task, standing: TaskStatus) -> None:
         with self._lock:
             self._standing[task] = standing
             self.changes += 1

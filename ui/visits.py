@@ -18,7 +18,7 @@ from pathlib import Path
 from starlette.websockets import WebSocket
 
 from ui import messages
-from ui.drive import Dreamer, Drive, Saved
+from ui.drive import Dreamer, PageDream, Saved
 from world.errors import LucidriveError
 
 GRACE_SECONDS = 600.0  # how long a dream waits for its tab to come back
@@ -37,7 +37,7 @@ class VisitError(LucidriveError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SavedFile:
     """Something that was saved, by names that `Visits.clip` knows. kind: clip, drive (its whole) or dream (to go on with)."""
 
     kind: str
@@ -56,7 +56,7 @@ class Visit:
     """
 
     token: str
-    drive: Drive
+    drive: PageDream
     wake: asyncio.Event
     browser: str = ""
     socket: WebSocket | None = None
@@ -66,7 +66,7 @@ class Visit:
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: tuple[asyncio.Task[None], ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[SavedFile] = field(default_factory=list)
     invitation: str | None = None
     host: Visit | None = None
 
@@ -76,17 +76,17 @@ class Visit:
         self.invitation = self.invitation or secrets.token_urlsafe(16)
         return self.invitation
 
-    def saved(self, saved: Saved, kind: str = "clip") -> Kept:
+    def saved(self, saved: Saved, kind: str = "clip") -> SavedFile:
         """From now on the visit's own."""
         self.files |= {saved.video.name: saved.video, saved.sidecar.name: saved.sidecar}
-        return self._keep(Kept(kind, saved.video.name, saved.sidecar.name, saved.seconds))
+        return self._keep(SavedFile(kind, saved.video.name, saved.sidecar.name, saved.seconds))
 
-    def dreamt(self, path: Path) -> Kept:
+    def dreamt(self, path: Path) -> SavedFile:
         """Likewise, of a saved dream."""
         self.files[path.name] = path
-        return self._keep(Kept("dream", path.name))
+        return self._keep(SavedFile("dream", path.name))
 
-    def _keep(self, kept: Kept) -> Kept:
+    def _keep(self, kept: SavedFile) -> SavedFile:
         self.kept.append(kept)
         for old in self.kept[:-MOST_CLIPS]:
             self.files.pop(old.file, None)
@@ -184,7 +184,7 @@ class Visits:
         self.by_token[visit.token] = visit
         return visit
 
-    async def _admitted(self, host: Visit | None) -> Callable[[Callable[[], None]], Drive]:
+    async def _admitted(self, host: Visit | None) -> Callable[[Callable[[], None]], PageDream]:
         """A place for a dream. Where there is none, those that were left longest ago make room. LucidriveError."""
         while True:
             try:

@@ -72,7 +72,7 @@ class Script(Protocol):
     def next(self, frame: Frame) -> Cue: ...
 
 
-class Director(Protocol):
+class ScriptWriter(Protocol):
     """Turns a prompt into a line that can be kept, and a line into a script. The same line gives the same script."""
 
     def plan(self, prompt: str, control: Control) -> str: ...
@@ -123,7 +123,7 @@ class DreamEnv(Env[Any, np.ndarray]):
         steps: int = 2,
         seconds: float = 60.0,
         render_mode: str | None = None,
-        director: Director | None = None,
+        director: ScriptWriter | None = None,
         device: str = "cpu",
         observation: str = "picture",
         traffic: str = "usual",
@@ -326,7 +326,7 @@ class DreamEnv(Env[Any, np.ndarray]):
         assert frame is not None
         return frame
 
-    def _reader(self) -> Director:
+    def _reader(self) -> ScriptWriter:
         if self.director is None:
             raise DataError(
                 "This Dream-v0 reads no sentences; make 'bridge.envs:lucidrive/Dream-v0', or give it a director."

@@ -58,7 +58,7 @@ class JudgeConfig:
     """Shapes of a `Judge`.
 
     height, width: of the pictures that it looks at, pixels; channels: of its stages of convolutions, each at half the size of the one before;
-    hidden: of the layer that sees the whole picture; features: D of `Sight.features`; events: E, the first of Event, that it was
+    hidden: of the layer that sees the whole picture; features: D of `JudgeOutput.features`; events: E, the first of Event, that it was
     trained to tell apart; it never sees one that was added later.
     """
 
@@ -74,7 +74,7 @@ class JudgeConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class JudgeOutput:
     """What the judge sees in each of N films, of their last pictures.
 
     weather [N, 10], time [N, 4], event [N, E], manoeuvre [N, 7] (of MANOEUVRES), side [N, 2] (of SIDES; means something only where a
@@ -155,7 +155,7 @@ class Judge(nn.Module):
         return out
 
     @torch.inference_mode()
-    def watch(self, films: Sequence[np.ndarray] | np.ndarray) -> Sight:
+    def watch(self, films: Sequence[np.ndarray] | np.ndarray) -> JudgeOutput:
         """What it sees in films uint8 [N, A, h, w, 3] of any size, oldest picture first and GAP steps apart."""
         size, out = (self.config.height, self.config.width), []
         for start in range(0, max(1, len(films)), BATCH):
@@ -165,9 +165,9 @@ class Judge(nn.Module):
         answers = {name: torch.cat([part[name] for part in out]).float().cpu() for name in out[0]}
         speed, yaw_rate = (answers["values"] * torch.tensor(list(SCALES.values()))).numpy().T
         likely = {name: answers[name].softmax(1).numpy() for name in CLASSES}
-        return Sight(**likely, speed=speed.clip(0), yaw_rate=yaw_rate, features=answers["features"].numpy())
+        return JudgeOutput(**likely, speed=speed.clip(0), yaw_rate=yaw_rate, features=answers["features"].numpy())
 
-    def follow(self, pictures: Sequence[np.ndarray]) -> Sight:
+    def follow(self, pictures: Sequence[np.ndarray]) -> JudgeOutput:
         """What it sees along a drive of T >= A pictures uint8 [h, w, 3] that are GAP steps apart: a film ends at each but the first A - 1."""
         size, long = (self.config.height, self.config.width), len(AGES)
         small = np.stack([fit(picture, size) for picture in pictures])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from world.dynamics.dreamt import DREAMT, Dreamt, dreamt_place, is_dreamt
+from world.dynamics.dreamt import DREAMT, DreamtName, dreamt_place, is_dreamt
 from world.dynamics.streets import FOLDER
 from world.errors import DataError
 from world.scene.character import Regions
@@ -73,7 +73,7 @@ def where(text: str, seed: int = 0, read: ReadConditions = lambda phrase: None) 
         raise not_understood(unknown)
     if told.regions == Regions() and not conditions:
         raise DataError(f"'{text[:40]}' says nothing of a place; {SAYABLE}.")
-    return Where(None if told.regions == Regions() else Dreamt(seed, told.regions).name, conditions)
+    return Where(None if told.regions == Regions() else DreamtName(seed, told.regions).name, conditions)
 
 
 def find_place(name: str) -> Place:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from world.controls import TimeOfDay, Weather
 from world.frame import Readout
-from world.latent.blocks import Block
+from world.latent.blocks import TransformerBlock
 
 FRAMES = 3
 FAR = 60.0  # m; junction distances are capped here
@@ -42,7 +42,7 @@ class ReadoutHeads(nn.Module):
         self.config = c = config
         self.input = nn.Linear(FRAMES * c.channels, c.dim)
         self.position = nn.Parameter(torch.randn(c.tokens, c.dim) * 0.02)
-        self.blocks = nn.ModuleList(Block(c.dim, c.heads) for _ in range(c.depth))
+        self.blocks = nn.ModuleList(TransformerBlock(c.dim, c.heads) for _ in range(c.depth))
         self.squeeze = nn.Linear(c.dim, 16)
         self.hidden = nn.Sequential(
             nn.Linear(c.tokens * 16, c.hidden), nn.SiLU(), nn.Linear(c.hidden, c.hidden), nn.SiLU()

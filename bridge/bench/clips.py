@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.bench import labels
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
 from bridge.factory.find import TRIALS, Find
@@ -67,12 +67,12 @@ FULL = Amounts()
 QUICK = Amounts(speed=16, labelled=8, workers=32, resume=16, each=4, memory=96, export=100, labels=10, search=4)
 
 
-def run(only: Sequence[str] = (), amounts: Amounts = FULL, report: Report | None = None) -> list[Found]:
+def run(only: Sequence[str] = (), amounts: Amounts = FULL, report: Report | None = None) -> list[FaultResult]:
     """Each of NAMES, or `only` those. SessionError for a name that there is not."""
     if odd := [name for name in only if name not in NAMES]:
         raise SessionError(f"There is no measurement '{odd[0][:40]}'; there are: {', '.join(NAMES)}.")
     chosen = [name for name in NAMES if name in only or not only]
-    found: list[Found] = []
+    found: list[FaultResult] = []
     for number, name in enumerate(chosen):
         tell = partial(_part, report, number, len(chosen), name)
         with tempfile.TemporaryDirectory(prefix="lucidrive-") as folder:
@@ -104,12 +104,12 @@ def _made(asked: Request, out: Path, workers: int, tell: Report) -> RunProgress:
     return make(asked, out, workers=workers, note=lambda made: tell(made.done / made.jobs, made.line()))
 
 
-def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     load, workers = os.getloadavg()[0], cores()
     made = _made(_several(amounts.speed, amounts.seconds), folder / "out", workers, tell)
     rate = made.seconds / made.wall
     return [
-        Found(
+        FaultResult(
             f"{made.takes} clips of {amounts.seconds:g} s, every event, {workers} workers (load {load:.1f} before)",
             f"{rate:.2f} s of clips made a second ({60 * rate / amounts.seconds:.0f} clips a minute), the workers' start included; {made.yield_:.0%} accepted",
             f"at least {SPEED:g}",
@@ -119,13 +119,13 @@ def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     ]
 
 
-def _labelled(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _labelled(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Clips of 144x256 with boxes, depth and masks of every picture: `lucidrive clips --labels`."""
     load, workers = os.getloadavg()[0], cores()
     made = _made(replace(_several(amounts.labelled, amounts.seconds), labels=True), folder / "out", workers, tell)
     rate = made.seconds / made.wall
     return [
-        Found(
+        FaultResult(
             f"{made.accepted} clips of {amounts.seconds:g} s with boxes, depth and masks, {workers} workers (load {load:.1f} before)",
             f"{rate:.2f} s of clips made a second, the workers' start included",
             f"at least {SPEED:g}",
@@ -135,14 +135,14 @@ def _labelled(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     ]
 
 
-def _search(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _search(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Takes that look for what hardly ever comes: so many scenes each are driven, without a picture."""
     load, line = os.getloadavg()[0], of_words({"event": "cut_in", "side": "left"}).line
     asked = replace(request([line], amounts.search, amounts.seconds), find=Find.of("collision", "random", TRIALS))
     made = _made(asked, folder / "out", cores(), tell)
     rate = made.steps_a_second * cores()
     return [
-        Found(
+        FaultResult(
             f"{made.trials} scenes tried without a picture by `--find collision`, {cores()} workers (load {load:.1f} before)",
             f"{rate:,.0f} scene steps a second, the dreaming of places included",
             f"at least {STEPS:,.0f}",
@@ -158,7 +158,7 @@ def _several(clips: int, seconds: float) -> Request:
     return Request(asked.wanted[:clips], seconds, asked.world, retries=0)
 
 
-def _workers(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _workers(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     """By the seconds after the first batches are back: a worker's start is not what is compared."""
     rates, load = [], os.getloadavg()[0]
     for count in (1, 2):
@@ -175,7 +175,7 @@ def _workers(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     ratio = rates[1] / rates[0]
     same = _sums(folder / "by-1") == _sums(folder / "by-2")
     return [
-        Found(
+        FaultResult(
             f"two workers over one, {amounts.workers} clips (load {load:.1f} before)",
             f"{rates[1]:.2f} over {rates[0]:.2f} s of clips a second: {ratio:.2f} times; files {'the same' if same else 'DIFFER'}",
             f"at least {WORKERS:g} times, the same files",
@@ -185,7 +185,7 @@ def _workers(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     ]
 
 
-def _resume(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _resume(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     """The command itself, killed by SIGKILL three times, against one that was left alone."""
 
     def command(out: Path) -> list[str]:
@@ -211,7 +211,7 @@ def _resume(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     one, other = _sums(cut), _sums(whole)
     differing = sum(one.get(name) != other.get(name) for name in {*one, *other})
     return [
-        Found(
+        FaultResult(
             f"{amounts.resume} clips, killed by SIGKILL {kills} times and gone on with, against a run left alone",
             f"{differing} of {len(other)} files differ (videos, labels, dataset, report, by sha256)",
             "0",
@@ -221,7 +221,7 @@ def _resume(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     ]
 
 
-def _events(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _events(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Every event from every side, each take under the next weather and time: whether its scene is what was asked for, and whether the
     judge sees the event in the picture of those that are.
     """
@@ -243,7 +243,7 @@ def _events(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     return found
 
 
-def _yields(event: str, takes: Sequence[Taken]) -> list[Found]:
+def _yields(event: str, takes: Sequence[Taken]) -> list[FaultResult]:
     good = [one for one in takes if one.accepted]
     first = sum(one.trials == 1 for one in good) / len(takes)
     seen = [one.seen["event"] for one in good if "event" in one.seen]
@@ -255,7 +255,9 @@ def _yields(event: str, takes: Sequence[Taken]) -> list[Found]:
         low, high = wilson(share, of) if of else (0.0, 1.0)
         measured = f"{share / of:.0%} ({low:.0%} to {high:.0%}, 95% interval; {of})" if of else "nothing to look at"
         figures = {"share": share / of if of else math.nan, "low": low, "high": high, "of": float(of)}
-        rows.append(Found(f"{event}: {what}", measured, f"at least {aim:.0%}", bool(of) and share / of >= aim, figures))
+        rows.append(
+            FaultResult(f"{event}: {what}", measured, f"at least {aim:.0%}", bool(of) and share / of >= aim, figures)
+        )
     rows[0] = replace(rows[0], measured=f"{rows[0].measured}; {first:.0%} by their very first scene")
     return rows
 
@@ -268,12 +270,12 @@ def wilson(good: int, count: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, middle - wide), min(1.0, middle + wide)
 
 
-def _memory(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _memory(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     made = _made(_several(amounts.memory, amounts.short), folder / "out", 1, tell)
     first, last = max(made.resident[:SETTLED]), max(made.resident[-SETTLED:])
     grown = (last - first) / first
     return [
-        Found(
+        FaultResult(
             f"a worker's memory over {made.takes} clips",
             f"{first / machine.MIB:,.0f} MiB after {SETTLED} batches, {last / machine.MIB:,.0f} MiB at the end ({grown:+.1%})",
             f"grows by at most {FLAT:.0%}",
@@ -283,7 +285,7 @@ def _memory(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     ]
 
 
-def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _export(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Some clips are made and copied under other names to so many; the time of making is reckoned from those."""
     few = 16
     asked = request(["follow"], amounts.export, amounts.seconds)
@@ -301,7 +303,7 @@ def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
         seconds = time.perf_counter() - began
     share = seconds / dreaming
     return [
-        Found(
+        FaultResult(
             f"delivering {amounts.export:,} clips of {amounts.seconds:g} s (LeRobotDataset, manifest, report, pictures)",
             f"{seconds:.1f} s, {share:.1%} of the {dreaming:,.0f} s of driving, drawing and encoding them",
             f"at most {EXPORT:.0%}",
@@ -311,11 +313,11 @@ def _export(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
     ]
 
 
-def _labels(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _labels(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     return labels.consistent(_several(amounts.labels, amounts.short), tell)
 
 
-def _surround(amounts: Amounts, folder: Path, tell: Report) -> list[Found]:
+def _surround(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     return labels.surround(_several(1, amounts.short), tell)
 
 
@@ -324,7 +326,7 @@ def _copy(source: Path, stem: Path) -> None:
         shutil.copyfile(source.with_suffix(ending), stem.with_name(stem.name + ending))
 
 
-def table(found: list[Found]) -> list[tuple[str, str, str]]:
+def table(found: list[FaultResult]) -> list[tuple[str, str, str]]:
     """Rows for people: what, measured, aimed at."""
     return [(one.what, one.measured if one.met else f"{one.measured} (missed)", one.aim) for one in found]
 
@@ -341,7 +343,7 @@ def _sums(out: Path) -> dict[str, str]:
     }
 
 
-_MEASURES: dict[str, Callable[[Amounts, Path, Any], list[Found]]] = {
+_MEASURES: dict[str, Callable[[Amounts, Path, Any], list[FaultResult]]] = {
     "speed": _speed,
     "labelled": _labelled,
     "workers": _workers,

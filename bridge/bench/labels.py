@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.factory.dreaming import again
 from bridge.factory.jobs import Request
 from world.controls import Weather
@@ -45,7 +45,7 @@ WORDS = {
 }
 
 
-def consistent(asked: Request, tell: Report) -> list[Found]:
+def consistent(asked: Request, tell: Report) -> list[FaultResult]:
     """Each check over every clip of the request, by the first scene that is tried of it; a clip is right where no check finds too much."""
     world, found, clear = SceneWorld(asked.start.places), list[Checked](), list[bool]()
     for number, job in enumerate(asked.jobs):
@@ -80,11 +80,11 @@ def _pair(states: Sequence[SceneState], renderer: Renderer) -> list[Record]:
     ]
 
 
-def _counted(name: str, each: Sequence[Tally]) -> Found:
+def _counted(name: str, each: Sequence[Tally]) -> FaultResult:
     most = MOST.get(name, 0.0)
     right, whole = sum(one.share <= most for one in each), sum(each, Tally())
     worst = max(each, key=lambda one: one.share)
-    return Found(
+    return FaultResult(
         f"{WORDS[name]} ({len(each)} clips)",
         f"{right} clips; {whole.wrong:,} of {whole.cases:,} wrong, {worst.share:.2%} in the worst clip",
         f"all, at most {most:.1%} wrong" if most else "all, none wrong",
@@ -93,12 +93,12 @@ def _counted(name: str, each: Sequence[Tally]) -> Found:
     )
 
 
-def _carried(each: Sequence[Carried], clear: bool) -> Found:
+def _carried(each: Sequence[Carried], clear: bool) -> FaultResult:
     """Of clips in clear weather, or in rain, snow and fog, which flow knows nothing of."""
     left = [one.warped / max(1e-9, one.stood) for one in each]
     right = sum(share < CARRIED[clear] for share in left)
     stood, warped = sum(each, Carried()).levels
-    return Found(
+    return FaultResult(
         f"flow carries a picture onto the next, in {'clear weather' if clear else 'rain, snow and fog'} ({len(each)} clips)",
         f"{right} clips; pictures on end differ by {stood:.1f} of 255 levels, along the flow by {warped:.1f}; {max(left):.0%} of the squared error is left in the worst clip",
         f"all, less than {CARRIED[clear]:.0%} left",
@@ -107,7 +107,7 @@ def _carried(each: Sequence[Carried], clear: bool) -> Found:
     )
 
 
-def surround(asked: Request, tell: Report) -> list[Found]:
+def surround(asked: Request, tell: Report) -> list[FaultResult]:
     """Moments a second with six cameras, painted, with all labels: of one clip, its first moment aside, in which its street is built."""
     load, world = os.getloadavg()[0], SceneWorld(asked.start.places)
     states, cameras = again(world, asked, asked.jobs[0].take(0))[0].states, PRESETS["surround"]
@@ -120,7 +120,7 @@ def surround(asked: Request, tell: Report) -> list[Found]:
     rate = (len(taken) - 1) / sum(taken[1:])
     rigs = list(cameras.cameras.values())
     return [
-        Found(
+        FaultResult(
             f"{len(rigs)} cameras of {rigs[0].height}x{rigs[0].width} with all labels, {len(taken) - 1} moments, {cores()} cores (load {load:.1f} before)",
             f"{rate:.2f} moments a second, {rate * len(rigs):.1f} labelled pictures a second",
             f"at least {AIM:g} moments",

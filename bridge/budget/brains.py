@@ -53,7 +53,7 @@ class BrainConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ParameterCounts:
     """Parameters of a model. linear: of the linear layers of all blocks; rows: of those layers' matrices, together; largest:
     of one matrix; head: 0 where it is the embedding.
     """
@@ -86,7 +86,7 @@ def brain(name: str) -> BrainConfig:
 
 
 @cache
-def shape(config: BrainConfig) -> Shape:
+def shape(config: BrainConfig) -> ParameterCounts:
     """What the model is made of."""
     c = config
     queries, keys = c.num_attention_heads * c.head_dim, c.num_key_value_heads * c.head_dim
@@ -106,7 +106,7 @@ def shape(config: BrainConfig) -> Shape:
     embedding = c.vocab_size * c.hidden_size
     matrices = list(layer.parameters())
     small = sum(value.numel() for norm in norms for value in norm.parameters())
-    return Shape(
+    return ParameterCounts(
         linear=c.num_hidden_layers * sum(value.numel() for value in matrices),
         rows=c.num_hidden_layers * sum(len(value) for value in matrices),
         largest=max(value.numel() for value in matrices),

@@ -25,7 +25,7 @@ SENTENCE = "turn left at the next junction, then make it rain"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ProbeLoad:
     """What is loaded, and where to. A brain on another device than the world's is not measured."""
 
     world: Path | None = None
@@ -35,7 +35,7 @@ class Parts:
     brain_device: str = "cpu"
 
 
-def probe(parts: Parts, numbers: list[int]) -> Stages:
+def probe(parts: ProbeLoad, numbers: list[int]) -> Stages:
     """Stages in this order: libraries, world, brain, then for each of `numbers` so many dreams in a batch."""
     stages: Stages = {}
     on_gpu = parts.device != "cpu"
@@ -74,5 +74,5 @@ def probe(parts: Parts, numbers: list[int]) -> Stages:
 
 if __name__ == "__main__":
     world, brain, quant, device, brain_device, *numbers = sys.argv[1:]
-    parts = Parts(Path(world) if world else None, Path(brain) if brain else None, quant, device, brain_device)
+    parts = ProbeLoad(Path(world) if world else None, Path(brain) if brain else None, quant, device, brain_device)
     print(json.dumps(probe(parts, list(map(int, numbers)))))

@@ -18,7 +18,7 @@ from bridge.clips import Clip
 from bridge.factory.check import CONDITION_SECONDS, MOST, Finding
 from bridge.factory.scenario import of_line
 from world.controls import FPS, Event, Side
-from world.judge import AGES, GAP, JUDGE, KINDS, Judge, Sight
+from world.judge import AGES, GAP, JUDGE, KINDS, Judge, JudgeOutput
 
 EVENT_SECONDS = 4.0  # of its onset, within which an event is to be seen
 EACH = FPS  # frames from one look at weather and time to the next
@@ -78,7 +78,7 @@ def seen(looks: Iterable[tuple[str, bool]]) -> dict[str, bool]:
     return by
 
 
-def _seen(judge: Judge, clip: Clip, frames: Iterable[int], sees: Callable[[Sight], np.ndarray]) -> list[bool]:
+def _seen(judge: Judge, clip: Clip, frames: Iterable[int], sees: Callable[[JudgeOutput], np.ndarray]) -> list[bool]:
     """Of the films that end at each frame, whether the judge sees it there."""
     films = [np.stack([clip.moments[frame - age].frame.image for age in AGES]) for frame in frames]
     return sees(judge.watch(films)).tolist() if films else []
@@ -90,13 +90,13 @@ def _asked(asked: str) -> tuple[Event, Side]:
     return Event[step.name.upper()], Side[side.upper()]
 
 
-def _event(asked: str, sight: Sight) -> np.ndarray:
+def _event(asked: str, sight: JudgeOutput) -> np.ndarray:
     return sight.shows(*_asked(asked))
 
 
-def _weather(told: int, sight: Sight) -> np.ndarray:
+def _weather(told: int, sight: JudgeOutput) -> np.ndarray:
     return np.asarray(sight.kind() == KINDS[told])
 
 
-def _time(told: int, sight: Sight) -> np.ndarray:
+def _time(told: int, sight: JudgeOutput) -> np.ndarray:
     return np.asarray(sight.time.argmax(1) == told)

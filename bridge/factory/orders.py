@@ -35,7 +35,7 @@ LINE = re.compile(r"[a-z_]+(\([^()]*\))?([@~][^;]*)?(;[a-z_]+(\([^()]*\))?([@~][
 
 
 @dataclass(frozen=True)
-class Wish:
+class ClipSpec:
     """As on the command line; None: not said, so that a YAML file may say it. what: a sentence or a plan line; or else `file`,
     a YAML file, or `matrix`.
     """
@@ -70,7 +70,7 @@ class Order:
     out: Path
 
     @classmethod
-    def of(cls, wish: Wish, out: Path, resume: bool = False, read: Reader | None = None) -> Order:
+    def of(cls, wish: ClipSpec, out: Path, resume: bool = False, read: Reader | None = None) -> Order:
         """`read`: what makes a scenario of a sentence (default: the brain, loaded when it is needed). LucidriveError."""
         out = out.expanduser()
         if resume:
@@ -79,7 +79,7 @@ class Order:
             raise ScenarioError(
                 'Say what the clips are to show: lucidrive clips "rain at night, a person steps out from the left".'
             )
-        given = request_of(wish, read or Reading())
+        given = request_of(wish, read or PromptReader())
         return cls(open_request(out, given, False), out)
 
     def cost(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class Order:
             torch.set_num_threads(threads)
 
 
-def request_of(wish: Wish, read: Reader) -> Request:
+def request_of(wish: ClipSpec, read: Reader) -> Request:
     """What a wish comes to. ScenarioError, PlanError, DataError, WeightsError: before anything is driven."""
     book = load(wish.file, wish.cap) if wish.file is not None else MatrixRecipe(wish.matrix or _one(wish), {})
     said = book.settings
@@ -203,7 +203,7 @@ def branches_of(text: str) -> tuple[str, ...]:
     return tuple(of_line(part.replace("&", ";")).line for part in parts)
 
 
-class Reading:
+class PromptReader:
     """Sentences by the brain, which is loaded at the first of them; plan lines as they are."""
 
     def __init__(self, load_brain: Callable[[], Any] | None = None) -> None:
@@ -236,7 +236,7 @@ def _load_brain() -> Any:
     return Director.load()
 
 
-def _one(wish: Wish) -> Matrix:
+def _one(wish: ClipSpec) -> Matrix:
     """A sentence or a plan line, so many times."""
     if wish.cap is not None:
         wish = replace(wish, number=min(wish.number, wish.cap))

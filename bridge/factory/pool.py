@@ -44,7 +44,7 @@ class Workers(Protocol):
     def close(self) -> None: ...
 
 
-class Here:
+class LocalWorker:
     """One worker in this process: for tests, and where there is no room for more."""
 
     def __init__(self, request: Request) -> None:

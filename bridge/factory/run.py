@@ -16,7 +16,7 @@ from pathlib import Path
 from bridge.budget.ledger import Ledger
 from bridge.budget.opening import ram
 from bridge.factory.jobs import Request
-from bridge.factory.pool import Here, Processes, Workers
+from bridge.factory.pool import LocalWorker, Processes, Workers
 from bridge.factory.store import Store, Taken, check_room
 from bridge.factory.worker import Done
 
@@ -114,7 +114,7 @@ def _workers(
     if cluster is not None:
         return cluster()
     if count == 0:
-        return Here(request)
+        return LocalWorker(request)
     return Processes(request, min(count, lots), ledger or ram())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from bridge.factory.jobs import Take
 from world.labels.cameras import CameraSet
 from world.labels.formats.webdataset import Shard
-from world.labels.formats.writer import Drive
+from world.labels.formats.writer import DriveInfo
 from world.labels.record import record
 from world.render.camera import Rig
 from world.render.renderer import Renderer
@@ -26,7 +26,7 @@ def labelled(
 ) -> tuple[list[np.ndarray], bytes]:
     """The pictures uint8 [H, W, 3] of a drive's states, as `Renderer.draw` makes them, and the bytes of their shard. The same drive gives the same."""
     cameras, pictures, buffer = CameraSet(CAMERA, {CAMERA: rig}), list[np.ndarray](), io.BytesIO()
-    drive = Drive(
+    drive = DriveInfo(
         stem.replace(".", "-"), states[0].places[0], take.job.scenario.text or take.job.scenario.line, take.seed
     )
     with Shard(buffer, drive, cameras, KEPT) as shard:

@@ -9,7 +9,7 @@ import numpy as np
 from world.controls import Command, Event, Side, TimeOfDay, Weather
 from world.judge import AGES, CELL, CELLS, GAP, MANOEUVRES
 from world.town.films import SIZE, Film, write
-from world.town.moments import Truth
+from world.town.moments import FilmLabels
 from world.town.teacher import path_of
 
 
@@ -26,7 +26,7 @@ def made_up(seed: int) -> Film:
         picture[:] = np.roll(behind, slid, axis=1)[:, : SIZE[1], None] // (4 if night else 1)
         if event:
             picture[40:60, slice(10, 34) if left else slice(94, 118)] = 250, 40, 40
-    truth = Truth(
+    truth = FilmLabels(
         weather=int(Weather.CLEAR),
         time=int(TimeOfDay.NIGHT if night else TimeOfDay.DAY),
         event=int(Event.ANIMAL if event else Event.NONE),

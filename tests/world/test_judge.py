@@ -22,7 +22,7 @@ from world.judge import (
     SIDEWAYS,
     Judge,
     JudgeConfig,
-    Sight,
+    JudgeOutput,
     matches,
     save,
 )
@@ -67,7 +67,7 @@ def test_films_of_any_size_are_watched_and_a_drive_is_all_of_its_films(judge: Ju
 def test_a_kind_of_weather_is_all_of_its_levels() -> None:
     weather = np.array([[0.3, 0.0, 0.0, 0.0, 0.25, 0.25, 0.2, 0.0, 0.0, 0.0], [1.0] + 9 * [0.0]])
     rest = {name: np.zeros((2, size)) for name, size in CLASSES.items() if name != "weather"}
-    sight = Sight(weather=weather, **rest, speed=np.zeros(2), yaw_rate=np.zeros(2), features=np.zeros((2, 1)))
+    sight = JudgeOutput(weather=weather, **rest, speed=np.zeros(2), yaw_rate=np.zeros(2), features=np.zeros((2, 1)))
     assert sight.kind().tolist() == [KINDS[4], KINDS[0]]
 
 

@@ -96,14 +96,14 @@ def clips(
 ) -> None:
     """Make a dataset of corner-case clips, each checked against what was asked for and labelled."""
     from bridge.factory.deliver import check_formats
-    from bridge.factory.orders import YAML, Order, Wish
+    from bridge.factory.orders import YAML, ClipSpec, Order
 
     if coverage:
-        _coverage(Order.of(Wish(), out, resume=True), as_json)
+        _coverage(Order.of(ClipSpec(), out, resume=True), as_json)
         return
 
     file = Path(what) if Path(what).suffix.lower() in YAML else None
-    wish = Wish(
+    wish = ClipSpec(
         what=what, file=file, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
         fork_at=fork_at, branches=branches, size=size, traffic=traffic, reckless=reckless, find=find, by=by, trials=trials, labels=labels,
     )  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NO_PLAN = "refuse(offtopic)"  # the line of a row that could not be read
 
 
-class Where(StrEnum):
+class Backend(StrEnum):
     """Where the language model runs: in this process, or behind a vLLM server."""
 
     local = "local"
@@ -38,7 +38,7 @@ def plan(
         typer.Option(exists=True, file_okay=False, help="Another LoRA's folder; default: the one that came along."),
     ] = None,
     base: Annotated[str | None, typer.Option(help="The model it is for: a folder or a name. Default: SmolLM2.")] = None,
-    brain: Annotated[Where, typer.Option(help="In this process, or behind a `vllm serve` at --url.")] = Where.local,
+    brain: Annotated[Backend, typer.Option(help="In this process, or behind a `vllm serve` at --url.")] = Backend.local,
     url: Annotated[str, typer.Option(help="Of the vLLM server.")] = "http://127.0.0.1:8000",
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
@@ -48,7 +48,7 @@ def plan(
             'Give one sentence, or a file of them: lucidrive plan "turn left", or lucidrive plan --file cases.tsv.'
         )
     rows = [(text, context)] if text is not None else read_rows(file or Path("-"))
-    director = load_director(adapter, base, url if brain is Where.vllm else None)
+    director = load_director(adapter, base, url if brain is Backend.vllm else None)
     if text is not None:
         reply = director.answer(text, context)
         print_json(as_fields(text, context, reply)) if as_json else _show(reply, text)

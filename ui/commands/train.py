@@ -23,7 +23,7 @@ class Split(StrEnum):
     test = "test"
 
 
-class Device(StrEnum):
+class TracerDevice(StrEnum):
     """Where the path tracer runs; auto: on the GPU where there is one."""
 
     auto = "auto"
@@ -31,7 +31,7 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
-class Side(StrEnum):
+class TrafficSide(StrEnum):
     """The side of the road that traffic keeps to; auto: as the map says."""
 
     auto = "auto"
@@ -74,7 +74,7 @@ def collect(
         int | None, typer.Option(min=4, help="With --teacher: paths a pixel, 8 by itself; noise falls with their root.")
     ] = None,
     device: Annotated[
-        Device | None, typer.Option(help="With --teacher: where to trace; auto: the GPU where there is one.")
+        TracerDevice | None, typer.Option(help="With --teacher: where to trace; auto: the GPU where there is one.")
     ] = None,
 ) -> None:
     """Drive through lucidrive's own town and record a dataset; or trace lessons for the painter, or films for the judge (extra `sim`)."""
@@ -88,7 +88,9 @@ def collect(
     if teacher:
         if town is not None:
             raise DataError("The teacher drives through the scene's own towns; leave out --town or --teacher.")
-        _teach(frames or 12_000, out or Path("data/teacher"), seed, workers, split, samples, device or Device.auto)
+        _teach(
+            frames or 12_000, out or Path("data/teacher"), seed, workers, split, samples, device or TracerDevice.auto
+        )
         return
     if samples is not None or device is not None:
         raise DataError("--samples and --device are the path tracer's; leave them out, or add --teacher.")
@@ -113,7 +115,9 @@ def collect(
     say(f"Collected in {out}; what is in it: {out / 'README.md'}")
 
 
-def _teach(frames: int, out: Path, seed: int, workers: int, split: Split, samples: int | None, device: Device) -> None:
+def _teach(
+    frames: int, out: Path, seed: int, workers: int, split: Split, samples: int | None, device: TracerDevice
+) -> None:
     from world.town.teacher import SAMPLES, teach
 
     with progress(f"teacher, {split}") as report:
@@ -157,14 +161,14 @@ def town(
         str | None, typer.Option(help="Of a larger map, WEST,SOUTH,EAST,NORTH in degrees: 13.38,52.50,13.42,52.53.")
     ] = None,
     traffic: Annotated[
-        Side, typer.Option(help="Which side it keeps to there; a map with traffic on the left is mirrored.")
-    ] = Side.auto,
+        TrafficSide, typer.Option(help="Which side it keeps to there; a map with traffic on the left is mirrored.")
+    ] = TrafficSide.auto,
 ) -> None:
     """Make a town of a map: streets as they are; pavements, crossings and traffic lights guessed (extra `sim`)."""
     from world.town.osm import from_osm
-    from world.town.osm_map import Box
+    from world.town.osm_map import BoundingBox
 
-    made = from_osm(osm, out, Box.of(box) if box else None, traffic.value)
+    made = from_osm(osm, out, BoundingBox.of(box) if box else None, traffic.value)
     lanes = sum(len(names) for names in made.edge_lanes.values())
     say(f"{out}: {len(made.edge_lanes)} streets (each way counts), {lanes} lanes, {len(made.junctions)} junctions.")
     say(f"Drive there: lucidrive collect --town {out} --out data/own, or Town-v0 with the option town='{out}'.")

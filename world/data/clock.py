@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from world.data.tables import Source, Table
+from world.data.tables import ColumnSource, Table
 from world.errors import DataError
 from world.telling import Say
 
@@ -49,7 +49,7 @@ def time_column(names: tuple[str, ...]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def moments(table: Table, source: Source, end: float, note: Say) -> Moments:
+def moments(table: Table, source: ColumnSource, end: float, note: Say) -> Moments:
     """The rows' times. `end`: seconds that the video lasts. An offset in `source` is taken at its word; without one, a clock
     that does not begin with the video is set by its first row.
 

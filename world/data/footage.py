@@ -95,7 +95,7 @@ def first_frames(video: Path, at: float = 0.0) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class VideoSegment:
     """Frames of the video without a hole among them, and the times of those that are kept, in seconds."""
 
     frames: slice
@@ -116,7 +116,7 @@ def _rate(times: np.ndarray, fps: float, name: str) -> float:
     return rate
 
 
-def _takes(times: np.ndarray, fps: float, name: str, note: Say) -> list[Take]:
+def _takes(times: np.ndarray, fps: float, name: str, note: Say) -> list[VideoSegment]:
     parts = pieces(times, fps)
     for before, after in pairwise(parts):
         last, next_ = times[before.stop - 1], times[after.start]
@@ -129,7 +129,7 @@ def _takes(times: np.ndarray, fps: float, name: str, note: Say) -> list[Take]:
         span = times[part] - times[part.start]
         kept = np.array([time for time, _ in resampled(((float(time), None) for time in span), fps)])
         if len(kept) >= SHORTEST:
-            takes.append(Take(part, kept + times[part.start]))
+            takes.append(VideoSegment(part, kept + times[part.start]))
         else:
             note(f"{name} has only {len(kept)} frames from {times[part.start]:.2f} s on, which are left out.")
     if not takes:
@@ -138,7 +138,7 @@ def _takes(times: np.ndarray, fps: float, name: str, note: Say) -> list[Take]:
 
 
 def _read_table(
-    path: Path, columns: Columns, times: np.ndarray, takes: list[Take], video: str, note: Say
+    path: Path, columns: Columns, times: np.ndarray, takes: list[VideoSegment], video: str, note: Say
 ) -> dict[str, np.ndarray]:
     """Our columns out of a table of a video with frames at `times` (seconds): name -> a value for each frame of the takes,
     the mean of the rows from its time to the next.
@@ -231,7 +231,7 @@ def _values(table: dict[str, np.ndarray], inputs: Inputs) -> dict[str, np.ndarra
 def _episodes(
     video: Path,
     stream: int | None,
-    takes: list[Take],
+    takes: list[VideoSegment],
     values: dict[str, np.ndarray],
     fps: float,
     size: tuple[int, int],

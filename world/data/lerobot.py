@@ -65,7 +65,7 @@ def import_lerobot(
 
 
 @dataclass(frozen=True)
-class Part:
+class EpisodeFiles:
     """One episode: its table, its task, and where its pictures lie: a video from `begin` seconds on, or the table."""
 
     table: pa.Table
@@ -134,7 +134,7 @@ class Source:
         still = low == high  # an action that never changes: any bounds around it will do
         return Inputs(names, tuple((low - still).tolist()), tuple((high + still).tolist()))
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[EpisodeFiles]:
         """Every episode, in order."""
         yield from self._parts_v3() if str(self.info["codebase_version"]).startswith("v3") else self._parts_v2()
 
@@ -155,16 +155,16 @@ class Source:
         pictures = [] if self._in_video() else [self.camera]
         return [self.action, *COLUMNS, *pictures, "timestamp", "episode_index"]
 
-    def _parts_v2(self) -> Iterator[Part]:
+    def _parts_v2(self) -> Iterator[EpisodeFiles]:
         lines = (self.root / "meta/episodes.jsonl").read_text("utf-8").splitlines()
         for entry in map(json.loads, filter(None, lines)):
             number = int(entry["episode_index"])
             where = {"episode_chunk": number // int(self.info.get("chunks_size", CHUNK)), "episode_index": number}
             table = _read(self.root / self.info["data_path"].format(**where), self._wanted())
             video = self.info["video_path"].format(**where, video_key=self.camera) if self._in_video() else None
-            yield Part(table, _first(entry.get("tasks")), self.root / video if video else None, 0.0)
+            yield EpisodeFiles(table, _first(entry.get("tasks")), self.root / video if video else None, 0.0)
 
-    def _parts_v3(self) -> Iterator[Part]:
+    def _parts_v3(self) -> Iterator[EpisodeFiles]:
         tables = [_read(path) for path in sorted(self.root.glob("meta/episodes/*/*.parquet"))]
         if not tables:
             raise DataError(f"{self.root} has no list of episodes (meta/episodes); copy it again.")
@@ -180,7 +180,7 @@ class Source:
                 where = {kind: int(entry[f"{key}/{kind}"]) for kind in ("chunk_index", "file_index")}
                 video = self.root / self.info["video_path"].format(**where, video_key=self.camera)
                 begin = float(entry[f"{key}/from_timestamp"])
-            yield Part(rows, _first(entry.get("tasks")), video, begin)
+            yield EpisodeFiles(rows, _first(entry.get("tasks")), video, begin)
 
 
 def _episodes(
@@ -205,7 +205,9 @@ def _episodes(
         note(f"{source.root.name} has {empty} episodes without frames, which are left out.")
 
 
-def _pictures(source: Source, part: Part, times: np.ndarray, rows: list[int], videos: _Videos) -> Iterator[np.ndarray]:
+def _pictures(
+    source: Source, part: EpisodeFiles, times: np.ndarray, rows: list[int], videos: _Videos
+) -> Iterator[np.ndarray]:
     if part.video:
         yield from videos.pictures(part, times[rows], source.fps)
     else:
@@ -213,7 +215,9 @@ def _pictures(source: Source, part: Part, times: np.ndarray, rows: list[int], vi
             yield _stored(part.table, source.camera, row, source.root)
 
 
-def _columns(part: Part, source: Source, inputs: Inputs, times: np.ndarray, kept: np.ndarray) -> dict[str, np.ndarray]:
+def _columns(
+    part: EpisodeFiles, source: Source, inputs: Inputs, times: np.ndarray, kept: np.ndarray
+) -> dict[str, np.ndarray]:
     """Actions, averaged from frame to frame, and what there is of our own columns."""
     action = between(times, _rows(part.table[source.action]), kept, mean=not inputs.one_hot)
     ours = [name for name in COLUMNS if name in part.table.column_names and name != "action" and inputs.driving]
@@ -236,7 +240,7 @@ class _Videos:
         self._frames: Iterator[tuple[float, Any]] = iter(())
         self._end = 0.0
 
-    def pictures(self, part: Part, times: np.ndarray, fps: float) -> Iterator[np.ndarray]:
+    def pictures(self, part: EpisodeFiles, times: np.ndarray, fps: float) -> Iterator[np.ndarray]:
         """The pictures nearest to `times`, in seconds from the episode's first."""
         assert part.video is not None
         first = part.begin + float(times[0])

@@ -20,7 +20,7 @@ TO_709 = np.array(  # linear light of BT.2020's primaries in those of BT.709 (IT
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Orientation:
     """How a stored picture is turned to stand upright: mirrored about its diagonal, then left to right, then upside down."""
 
     transposed: bool = False
@@ -28,7 +28,7 @@ class Turn:
     flipped: bool = False
 
     @classmethod
-    def of(cls, frame: av.VideoFrame) -> Turn:
+    def of(cls, frame: av.VideoFrame) -> Orientation:
         """By the frame's display matrix. ValueError for one that is no quarter turn."""
         try:
             matrix = bytes(frame.side_data[Type.DISPLAYMATRIX])  # type: ignore[typeddict-item]
@@ -56,7 +56,7 @@ class Picture:
 
     frame: av.VideoFrame
     aspect: Fraction = Fraction(1)
-    turn: Turn = Turn()
+    turn: Orientation = Orientation()
 
     def rgb(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """uint8 [H, W, 3], scaled by area to `size` (H, W) where given. High dynamic range is mapped to the ordinary one."""

@@ -45,7 +45,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ColumnSource:
     """One column: its place in the table, and what its numbers are multiplied by and moved by."""
 
     column: int
@@ -91,7 +91,7 @@ class Table:
                 )
         return cls(path.name, header, tuple(row for _, row in cells), tuple(number for number, _ in cells))
 
-    def source(self, text: str) -> Source:
+    def source(self, text: str) -> ColumnSource:
         """The column that `COLUMN*FACTOR+OFFSET` means; its name may itself hold such signs. DataError where there is none."""
         for name in sorted(self.names, key=lambda name: (len(name), text.startswith(name)), reverse=True):
             told = RECIPE.fullmatch(text[len(name) :].strip())
@@ -100,7 +100,7 @@ class Table:
                 if len(same) > 1:
                     raise DataError(f"{self.name} has {len(same)} columns '{name}'; give each a name of its own.")
                 factor, offset = (_plain(told[part]) for part in ("factor", "offset"))
-                return Source(same[0], 1.0 if factor is None else factor, offset)
+                return ColumnSource(same[0], 1.0 if factor is None else factor, offset)
         column, star, by = text.partition("*")
         if star and column.strip() in self.names:
             raise DataError(f"'{text}' multiplies by '{by}', which is no number; write steer=angle*0.01.")
@@ -110,7 +110,7 @@ class Table:
     def cells(self, column: int) -> list[str]:
         return [row[column] if column < len(row) else "" for row in self.rows]
 
-    def numbers(self, source: Source) -> np.ndarray:
+    def numbers(self, source: ColumnSource) -> np.ndarray:
         """float64 [rows]. DataError, with the line, for what is missing, no number or not finite."""
         cells, column = self.cells(source.column), self.names[source.column]
         comma = _comma(cells, self.lines, self.name)

@@ -16,7 +16,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from PIL import Image
 
-from world.data.picture import HD, Picture, Turn
+from world.data.picture import HD, Orientation, Picture
 from world.errors import DataError
 
 BT601 = 6  # AVCOL_SPC_SMPTE170M
@@ -131,9 +131,9 @@ def _stream(container: InputContainer, path: Path, number: int | None) -> av.Vid
     return films[number or 0]
 
 
-def _turn(frame: av.VideoFrame, name: str) -> Turn:
+def _turn(frame: av.VideoFrame, name: str) -> Orientation:
     try:
-        return Turn.of(frame)
+        return Orientation.of(frame)
     except ValueError as error:
         raise DataError(f"{name} cannot be used: {error}.") from error
 

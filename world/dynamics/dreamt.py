@@ -34,7 +34,7 @@ EVERYWHERE = Regions()  # anything
 
 
 @dataclass(frozen=True, slots=True)
-class Dreamt:
+class DreamtName:
     """What a name says. mark: of the graph that it must become; empty: any."""
 
     seed: int = 0
@@ -66,7 +66,7 @@ class GrowingPlace(Place):
 
     growth: Growth
     stock: Stock
-    told: Dreamt
+    told: DreamtName
     weights: tuple[Path, Path]
     near: np.ndarray
     rows: np.ndarray
@@ -84,14 +84,14 @@ def is_dreamt(name: str) -> bool:
     return name.partition(MARK)[0].split(":")[0] == DREAMT
 
 
-def dreamt_of(name: str) -> Dreamt:
+def dreamt_of(name: str) -> DreamtName:
     """DataError for a name that says what there is not."""
     plain, _, mark = name.partition(MARK)
     seed, _, rest = plain.removeprefix(DREAMT).removeprefix(":").partition(":")
     head, plus, outside = seed.partition("+")
     if not head.isdigit():
-        return Dreamt(0, regions_of(":".join(part for part in (seed, rest) if part)), mark)
-    return Dreamt(int(head), regions_of(f"{plus}{outside}:{rest}" if plus else rest), mark)
+        return DreamtName(0, regions_of(":".join(part for part in (seed, rest) if part)), mark)
+    return DreamtName(int(head), regions_of(f"{plus}{outside}:{rest}" if plus else rest), mark)
 
 
 def remark(name: str, lined_by: Path = roadside.FOLDER) -> str:
@@ -130,7 +130,7 @@ def dreamt_place(name: str, grown_by: Path = streets.FOLDER, lined_by: Path = ro
 
 
 @lru_cache(maxsize=32)
-def _begun(told: Dreamt, grown_by: Path, lined_by: Path) -> GrowingPlace:
+def _begun(told: DreamtName, grown_by: Path, lined_by: Path) -> GrowingPlace:
     model, regions = streets.load_streets(grown_by), told.regions
     growth = streets.grow(model, told.seed, regions.first, JUNCTIONS, at=regions.at)
     place = build(growth.graph)

@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit
 
 from world.dynamics import streets
-from world.dynamics.dreamt import Dreamt, GrowingPlace, lined
-from world.dynamics.growth import Asked, Growth, Surroundings, Wish
+from world.dynamics.dreamt import DreamtName, GrowingPlace, lined
+from world.dynamics.growth import Asked, GraphArrays, Growth, JunctionSpec
 from world.dynamics.prefix_lm import PrefixLM
 from world.dynamics.stock import signalled
 from world.scene import furniture
@@ -121,7 +121,7 @@ def shown(place: GrowingPlace, asked: tuple[Asked, ...], everywhere: bool = Fals
     return replace(place, map=made, props=signalled(props, made), near=near, rows=rows, asked=asked)
 
 
-def _as_wished(model: PrefixLM, growth: Growth, told: Dreamt, asked: Asked) -> Growth:
+def _as_wished(model: PrefixLM, growth: Growth, told: DreamtName, asked: Asked) -> Growth:
     """With the arm that a plan asks for at the open junction that our way ends at; where it has no room, at the one after."""
     if not asked.arm or asked.junction not in growth.numbers or asked.street not in growth.streets:
         return growth
@@ -132,10 +132,10 @@ def _as_wished(model: PrefixLM, growth: Growth, told: Dreamt, asked: Asked) -> G
             break
         at = growth.graph.junctions[junction]
         how = (told.seed, told.regions.at(at.x, at.y))
-        made, granted = streets.expand(model, growth, junction, *how, Wish(asked.arm), street)
+        made, granted = streets.expand(model, growth, junction, *how, JunctionSpec(asked.arm), street)
         if granted:
             return made
-        growth, _ = streets.expand(model, growth, junction, *how, Wish(within=max(NEXT, metres)), street)
+        growth, _ = streets.expand(model, growth, junction, *how, JunctionSpec(within=max(NEXT, metres)), street)
         onward = _straight_on(growth, junction, street)
         if onward is None:
             break
@@ -147,7 +147,7 @@ def _as_wished(model: PrefixLM, growth: Growth, told: Dreamt, asked: Asked) -> G
 
 def _straight_on(growth: Growth, junction: int, street: int) -> tuple[int, int] | None:
     """The junction that one comes to next, and the street that leads there; None where a junction has no other street."""
-    around = Surroundings.of(growth.graph, growth.grown, growth.lines)
+    around = GraphArrays.of(growth.graph, growth.grown, growth.lines)
     heading = around.arrival(street, junction)
     turned = {
         k: abs(math.remainder(around.arrival(k, junction) + math.pi - heading, math.tau))
@@ -166,7 +166,7 @@ def _standing(props: np.ndarray) -> np.ndarray:
     return np.stack([own["x"], own["y"], 0.5 * np.hypot(own["length"], own["width"])], 1)
 
 
-def _lined(made: HDMap, new: set[int], told: Dreamt, lined_by: Path) -> np.ndarray:
+def _lined(made: HDMap, new: set[int], told: DreamtName, lined_by: Path) -> np.ndarray:
     """PROP [N] along new streets but for signals and signs."""
     props = lined(made, told.seed, lined_by, told.looks(made.graph, new), new)
     return props[np.isin(props["street"], sorted(new)) & ~np.isin(props["kind"], _RULED)]

@@ -25,7 +25,7 @@ SECTORS = {  # rad from the heading of arrival within which an arm is what a pla
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class JunctionSpec:
     """What a plan asks of a junction. arm: a key of SECTORS that must be there, seen from the street of arrival; lanes: that it has
     out of the junction; arms: of the junction in all; within: m that its new arms are long at most. None: anything."""
 
@@ -155,7 +155,7 @@ class Growth:
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class GraphArrays:
     """A graph as arrays. xy [J, 2], signals bool [J], grown bool [J]; ends int [S, 2], middles [S, 2], lanes int [S, 2] (forward, backward)."""
 
     xy: np.ndarray
@@ -166,7 +166,7 @@ class Surroundings:
     lanes: np.ndarray
 
     @classmethod
-    def of(cls, graph: RoadGraph, grown: frozenset[int], lines: Sequence[np.ndarray]) -> Surroundings:
+    def of(cls, graph: RoadGraph, grown: frozenset[int], lines: Sequence[np.ndarray]) -> GraphArrays:
         return cls(
             np.array([(j.x, j.y) for j in graph.junctions]).reshape(-1, 2),
             np.array([j.signals for j in graph.junctions], bool),

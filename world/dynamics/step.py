@@ -15,7 +15,7 @@ from world.dynamics.car import move_car, touch
 from world.dynamics.roles import roles
 from world.dynamics.roles.stage import BY_RULE
 from world.dynamics.tables import tables
-from world.dynamics.traffic import Drive, Traffic, signed
+from world.dynamics.traffic import Traffic, TrafficInput, signed
 from world.errors import DataError
 from world.scene.facts import conditions
 from world.scene.state import EGO, SceneState, copied
@@ -76,7 +76,7 @@ def _by_networks(
         )
         side, level = signed(control.side), float(min(3, max(1, control.level)))
         drives.append(
-            Drive(
+            TrafficInput(
                 place, state.seed[row], int(state.clock[row]), ego[row : row + 1], agents[row], bool(dark[row]),
                 float(state.density[row]), side, level, float(state.reckless[row]),
             )

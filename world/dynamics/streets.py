@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from world.dynamics.growth import FEATURES, SECTORS, Growth, Surroundings, Wish
+from world.dynamics.growth import FEATURES, SECTORS, GraphArrays, Growth, JunctionSpec
 from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, load
 from world.dynamics.writing import Writing, drawn
 from world.errors import DataError
 from world.scene.arms import centre_line
 from world.scene.character import CONDITIONS, Character
 from world.scene.graph import Junction, Point, RoadGraph, Street
-from world.scene.planar import Plan, corners_fit, has_room, is_free, plan_of
+from world.scene.planar import PlanarGraph, corners_fit, has_room, is_free, plan_of
 from world.scene.tokens import (
     ARM_FIELDS,
     LANES,
@@ -50,7 +50,7 @@ HEAT = 0.93  # temperature
 FIRST_LENGTHS = {"dense": (68.0, 112.0), "mixed": (76.0, 132.0), "suburban": (80.0, 150.0)}
 WIDER = 9.0  # m more for each lane beyond the first
 LIKE = PrefixConfig(FEATURES, STREETS.size, STREET_TOKENS, CONDITIONS)
-ANYTHING, NO_WISH = Character(), Wish()
+ANYTHING, NO_WISH = Character(), JunctionSpec()
 SPANS = {
     field.name: np.isin(np.arange(STREETS.size), np.r_[STREETS.span(field.name)]) for field in STREETS.fields
 }  # bool [V]
@@ -74,7 +74,7 @@ def expand(
     junction: int,
     seed: int,
     character: Character = ANYTHING,
-    wish: Wish = NO_WISH,
+    wish: JunctionSpec = NO_WISH,
     arrival: int | None = None,
 ) -> tuple[Growth, bool]:
     """The arms of an open junction; and whether what was wished for is there. arrival: the street that one comes along (default: its first).
@@ -100,7 +100,7 @@ class _Expansion:
         junction: int,
         seed: int,
         character: Character,
-        wish: Wish,
+        wish: JunctionSpec,
         arrival: int | None,
         attempt: int,
     ) -> None:
@@ -108,7 +108,7 @@ class _Expansion:
         self.dice = np.random.default_rng([seed, growth.number(junction), attempt])
         self.failed = PATIENCE if attempt else 0  # arms without room
         self.character = character
-        here = Surroundings.of(growth.graph, growth.grown, growth.lines)
+        here = GraphArrays.of(growth.graph, growth.grown, growth.lines)
         self.incident = [k for k, s in enumerate(growth.graph.streets) if junction in (s.start, s.end)]
         first = arrival if arrival is not None else self.incident[0]
         self.heading = here.arrival(first, junction)
@@ -309,7 +309,7 @@ class _Expansion:
 
 
 @lru_cache(maxsize=2)
-def _plan(growth: Growth) -> Plan:
+def _plan(growth: Growth) -> PlanarGraph:
     """Asked for again while arms are without room."""
     return plan_of(growth.graph, growth.lines)
 

@@ -1,7 +1,7 @@
 """Learnt traffic: every 0.2 s each road user is told what it can know, a network says how likely each motion token is, one is drawn.
 
 `Traffic.moved` is a pure function of the drives of a batch, all of which the networks see at once. Random numbers are hashes of
-seed, clock and id. Below the networks lies a numeric guard (`guard`), whose changes are counted in `Tally`.
+seed, clock and id. Below the networks lies a numeric guard (`guard`), whose changes are counted in `GuardCounts`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from world.dynamics.right_of_way import heeds_signals
 from world.dynamics.spawn import is_vehicle
 from world.dynamics.tables import Tables
 from world.dynamics.threads import in_threads
-from world.dynamics.traffic_net import PERSON, VEHICLE, Network, forward, read_networks
+from world.dynamics.traffic_net import PERSON, VEHICLE, TrafficWeights, forward, read_networks
 from world.dynamics.vehicles import everybody, moved_by_role
 from world.scene.motion_tokens import EVERY
 from world.scene.objects import DRIVEN, Kind
@@ -38,7 +38,7 @@ _PERSON, _DEER, _CONE = int(Kind.PERSON), int(Kind.DEER), int(Kind.CONE)
 
 
 @dataclass(slots=True)
-class Tally:
+class GuardCounts:
     """Decisions carried out for a tenth of a second, and how many of them the guard changed; vehicles, then people."""
 
     vehicles: int = 0
@@ -53,7 +53,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drive:
+class TrafficInput:
     """What of one drive its traffic's step depends on. ego: EGO [1], agents: AGENT [AGENTS]; side, level: of the event in force;
     reckless: share of the drivers who take no notice of signals."""
 
@@ -77,13 +77,13 @@ class Drive:
 class Traffic:
     """Weights, and whether the guard is on. `sha256` stands for the weights; `tally` counts and decides nothing."""
 
-    vehicles: Network
-    people: Network
+    vehicles: TrafficWeights
+    people: TrafficWeights
     sha256: str = ""
     guard: bool = True
-    tally: Tally = field(default_factory=Tally)
+    tally: GuardCounts = field(default_factory=GuardCounts)
 
-    def moved(self, drives: Sequence[Drive]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def moved(self, drives: Sequence[TrafficInput]) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each drive its agents [AGENTS] a step on, and what those that a role moves are to do: float64 [AGENTS, 2].
 
         The latter: a vehicle's m/s2 and m left of its way, a person's m/s; NaN for those without a role.
@@ -94,7 +94,7 @@ class Traffic:
         return [self._apply(*of_one) for of_one in zip(drives, told, vehicles, people, strict=True)]
 
     def _apply(
-        self, drive: Drive, told: Observed, vehicles: np.ndarray, people: np.ndarray
+        self, drive: TrafficInput, told: Observed, vehicles: np.ndarray, people: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         out, wanted, counts = told.seen[:AGENTS].copy(), np.full((AGENTS, 2), np.nan), np.zeros(4, np.int64)
         there, seed, clock, density = drive.place, np.uint64(drive.seed), int(drive.clock), float(drive.density)
@@ -129,7 +129,7 @@ class Observed:
     people: Group
 
 
-def observed(drive: Drive, everybody: bool = False, styles: np.ndarray | None = None) -> Observed:
+def observed(drive: TrafficInput, everybody: bool = False, styles: np.ndarray | None = None) -> Observed:
     """What those who decide now are told. everybody: whether it is their turn or not; styles float64 [AGENTS], else hashes."""
     seen = drive.seen()
     due = np.zeros(AGENTS, np.int64)
@@ -155,7 +155,7 @@ def observed(drive: Drive, everybody: bool = False, styles: np.ndarray | None = 
     return Observed(seen, *groups)
 
 
-def _at_once(network: Network, groups: Sequence[Group]) -> list[np.ndarray]:
+def _at_once(network: TrafficWeights, groups: Sequence[Group]) -> list[np.ndarray]:
     """The logits of every group, from one pass through the network."""
     if not sum(len(group.own) for group in groups):
         return [np.zeros((0, len(network.tokens_bias)), np.float32) for _ in groups]

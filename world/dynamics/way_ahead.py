@@ -17,7 +17,7 @@ ARMS = {
     int(Command.LEFT): "left",
     int(Command.RIGHT): "right",
     int(Command.STRAIGHT): "straight",
-}  # as `Wish` calls them
+}  # as `JunctionSpec` calls them
 MOST = 24  # junctions that are looked at
 DRAWN = 200.0  # m of way at least, where streets go on
 

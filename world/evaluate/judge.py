@@ -18,7 +18,7 @@ from world.controls import FPS, SIDED_EVENTS, Command, Control, Event, Side, Tim
 from world.dynamics.traffic import Traffic
 from world.evaluate.frechet import frechet
 from world.evaluate.scene_drives import CRUISE, on
-from world.judge import AGES, GAP, KINDS, MANOEUVRES, SIDES, Judge, Sight
+from world.judge import AGES, GAP, KINDS, MANOEUVRES, SIDES, Judge, JudgeOutput
 from world.metrics import correlation
 from world.places import find_place
 from world.render.camera import Rig
@@ -134,7 +134,7 @@ def _asked(draw: Draw, before: Control, after: Control, number: int, random: np.
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class TestSetting:
     """Where drives are judged: places by name (none: the test towns), and who moves the others there (None: rules)."""
 
     names: Sequence[str] = ()
@@ -146,10 +146,10 @@ class Where:
         return find_place(names[number % len(names)])
 
 
-TOWNS = Where()
+TOWNS = TestSetting()
 
 
-def events(judge: Judge, draw: Draw, cases: int, seed: int, where: Where = TOWNS) -> dict[str, Any]:
+def events(judge: Judge, draw: Draw, cases: int, seed: int, where: TestSetting = TOWNS) -> dict[str, Any]:
     """By event: the `share` that is seen within 4 s of its onset, where it has a side on that; `left` and `right` likewise; the `cases`.
 
     Onset: the scene's first moment with the actor in sight. An event that has none within 8 s was not seen; `came` is the share that has.
@@ -185,7 +185,7 @@ def events(judge: Judge, draw: Draw, cases: int, seed: int, where: Where = TOWNS
 
 
 def _eventful(
-    asked: Control, number: int, random: np.random.Generator, where: Where
+    asked: Control, number: int, random: np.random.Generator, where: TestSetting
 ) -> tuple[list[SceneState], list[int] | None]:
     """A drive with an event, and the steps at which films of it end from its onset on; None where it has none."""
     before = Control(weather=asked.weather, time=asked.time)
@@ -205,7 +205,7 @@ def _eventful(
     return states, None
 
 
-def _sees(sight: Sight, event: Event, side: Side) -> bool:
+def _sees(sight: JudgeOutput, event: Event, side: Side) -> bool:
     """Whether in any film the event is the likeliest, and its side likelier than the other."""
     return bool(sight.shows(event, side if event in SIDED_EVENTS else Side.NONE).any())
 

@@ -50,11 +50,11 @@ def look_in_dreams(seed: int, sources: Sources, cases: int) -> dict[str, Any]:
     """Which events the judge sees in dreamt streets amid the traffic that dreams have, painted; `missing` says why there is nothing."""
     if sources.painter is None or sources.judge is None:
         return {"missing": NO_PAINTER if sources.painter is None else NO_JUDGE}
-    from world.evaluate.judge import Where, drawing, events
+    from world.evaluate.judge import TestSetting, drawing, events
     from world.evaluate.scene_driver import DREAMT
 
     traffic = None if USUAL.folder is None else load_traffic(USUAL.folder)
-    return events(sources.judge, drawing(renderer(sources.painter)), cases, seed, Where(DREAMT, traffic))
+    return events(sources.judge, drawing(renderer(sources.painter)), cases, seed, TestSetting(DREAMT, traffic))
 
 
 def dreamt_judge_rows(found: dict[str, Any]) -> list[Row]:

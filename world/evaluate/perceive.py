@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from world.perceive.coding import LEAST_SCORE, Reading, reading
+from world.perceive.coding import LEAST_SCORE, Estimate, reading
 from world.perceive.network import FOLDER, Output, Perceiver, load
 from world.perceive.scene import scene_of
 from world.perceive.sight import KINDS, SeenUser, Sight, targets
@@ -67,9 +67,9 @@ def evaluate_perceive(
     return {"pictures": len(pictures), "traced": bool(lessons), "figures": figures}
 
 
-def read_all(perceiver: Perceiver, pictures: Pictures) -> list[Reading]:
+def read_all(perceiver: Perceiver, pictures: Pictures) -> list[Estimate]:
     """A reading of each picture, by itself, with its faint road users."""
-    out: list[Reading] = []
+    out: list[Estimate] = []
     with torch.inference_mode():
         for first in range(0, len(pictures), BATCH):
             images, _ = pictures.batch(range(first, min(len(pictures), first + BATCH)))
@@ -80,7 +80,7 @@ def read_all(perceiver: Perceiver, pictures: Pictures) -> list[Reading]:
     return out
 
 
-def _sure(one: Reading) -> Reading:
+def _sure(one: Estimate) -> Estimate:
     """As it is used: without faint road users."""
     users = tuple(user for user in one.sight.users if user.score > LEAST_SCORE)
     return replace(one, sight=replace(one.sight, users=users))
@@ -203,7 +203,7 @@ def _average_precision(hits: Sequence[tuple[float, bool]], so: int) -> float:
     return float((np.diff(np.concatenate([[0], right])) * precision).sum() / so)
 
 
-def scenes_of(readings: Sequence[Reading], seed: int) -> dict[str, Figure]:
+def scenes_of(readings: Sequence[Estimate], seed: int) -> dict[str, Figure]:
     """How well scenes fit the readings that they are made of, in the test towns: as the default camera sees them."""
     names, step = towns()["test"], max(1, len(readings) // SCENES)
     chosen = [one for one in readings[::step] if one.sight.lanes]

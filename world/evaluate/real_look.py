@@ -27,7 +27,7 @@ from world.errors import DataError, LucidriveError
 from world.evaluate.pictures import psnr
 from world.labels.cameras import CameraSet
 from world.labels.formats.nuscenes import KEYS, NuScenes
-from world.labels.formats.writer import Drive
+from world.labels.formats.writer import DriveInfo
 from world.labels.record import record, see
 from world.nuscenes.bring import maps_of
 from world.nuscenes.captures import write as import_captures
@@ -110,7 +110,7 @@ def _write_nuscenes(folder: Path, frames: Iterator[tuple[SceneState, Rig, np.nda
         for number, (state, rig, picture) in enumerate(frames):
             writer.cameras = CameraSet("captures", {CAMERA: rig}, KEYS)
             seen = replace(see(rig, state, plainly), picture=picture)
-            writer.begin(Drive(f"{number:06d}", state.places[0], "a moment"))
+            writer.begin(DriveInfo(f"{number:06d}", state.places[0], "a moment"))
             writer.add(replace(record(0, state, None, plainly), seen={CAMERA: seen}))
             writer.end()
 

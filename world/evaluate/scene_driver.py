@@ -20,7 +20,18 @@ from world.dynamics.policy import FOLDER, load_policy
 from world.dynamics.start import start
 from world.dynamics.traffic import Traffic
 from world.errors import DataError
-from world.evaluate.scene_drives import CRUISE, LATEST, TURNS, Route, done_after, event_case, on, route, shares, tried
+from world.evaluate.scene_drives import (
+    CRUISE,
+    LATEST,
+    TURNS,
+    RouteResult,
+    done_after,
+    event_case,
+    on,
+    route,
+    shares,
+    tried,
+)
 from world.places import find_place
 from world.scene.places import towns
 from world.telling import Report
@@ -106,7 +117,7 @@ def _tell(note: Report, first: float, all_of: float, name: str, share: float, wh
     note(first + all_of * share, f"{name}: {what}")
 
 
-def route_of(job: tuple[str, int], seconds: float, by: Driver, eventful: bool, traffic: Traffic | None) -> Route:
+def route_of(job: tuple[str, int], seconds: float, by: Driver, eventful: bool, traffic: Traffic | None) -> RouteResult:
     """A route, in another process."""
     return route(job[0], seconds, job[1], by, eventful, traffic)
 

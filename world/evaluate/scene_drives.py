@@ -211,7 +211,7 @@ def _on_side(state: SceneState, actor: int, event: Event, side: Side) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class RouteResult:
     """A drive: whether our car touched nobody and ever left the road, its m, and the contacts of others in their minutes."""
 
     clean: bool
@@ -228,7 +228,7 @@ def route(
     by: Driver = drive,
     eventful: bool = False,
     traffic: Traffic | None = None,
-) -> Route:
+) -> RouteResult:
     """One drive along whatever road comes; eventful: events of all kinds one after the other, 10 s each, 3 s apart. traffic: as `step` takes it."""
     rng, control, until = np.random.default_rng(seed), Control(), 3.0
     state, clean, strayed, count, ticks = start(_at(where), seed), True, False, 0, 0
@@ -241,7 +241,7 @@ def route(
         strayed = strayed or facts(state).off_road
         now, vehicles = _contacts(state.agents[0])
         count, ticks, before = count + len(now - before), ticks + vehicles, now
-    return Route(clean, strayed, float(state.ego["driven"][0]), count, ticks * DT / 60)
+    return RouteResult(clean, strayed, float(state.ego["driven"][0]), count, ticks * DT / 60)
 
 
 def _other_event(control: Control, rng: np.random.Generator) -> Control:

@@ -11,7 +11,7 @@ import numpy as np
 
 from world.dynamics.dreamt import DREAMT, dreamt_place
 from world.dynamics.extend import extended
-from world.dynamics.growth import SECTORS, Asked, Growth, Wish
+from world.dynamics.growth import SECTORS, Asked, Growth, JunctionSpec
 from world.dynamics.prefix_lm import PrefixLM
 from world.dynamics.roadside import FOLDER as LINED_BY
 from world.dynamics.streets import FOLDER, begun, expand, grow, load_streets
@@ -122,7 +122,11 @@ def dead_ends(values: Sequence[dict[str, list[float]]]) -> float:
 
 def asked(model: PrefixLM, count: int, seed: int) -> dict[str, dict[str, float]]:
     """Wishes of each kind: the share that the map made of it fulfils, and of the others the share of which it was said."""
-    kinds = [Wish(arm) for arm in SECTORS] + [Wish("left", lanes=3), Wish(arms=3), Wish("right", within=120.0)]
+    kinds = [JunctionSpec(arm) for arm in SECTORS] + [
+        JunctionSpec("left", lanes=3),
+        JunctionSpec(arms=3),
+        JunctionSpec("right", within=120.0),
+    ]
     tried: dict[str, list[tuple[bool, bool]]] = {}
     for k in range(count):
         wish = kinds[k % len(kinds)]
@@ -142,7 +146,7 @@ def asked(model: PrefixLM, count: int, seed: int) -> dict[str, dict[str, float]]
     }
 
 
-def fulfilled(place: HDMap, junction: int, arrival: int, wish: Wish) -> bool:
+def fulfilled(place: HDMap, junction: int, arrival: int, wish: JunctionSpec) -> bool:
     """Whether traffic of a street may do at a junction what was wished for: told by the map, not by who grew it."""
     graph, lanes = place.graph, place.lanes
     links = lanes[(lanes["junction"] == junction) & (lanes["street"][lanes["source"]] == arrival)]
@@ -170,7 +174,7 @@ def _chord(place: HDMap, start: int, end: int) -> float:
     return float(np.hypot(a.x - b.x, a.y - b.y))
 
 
-def _named(wish: Wish) -> str:
+def _named(wish: JunctionSpec) -> str:
     parts = [wish.arm or "", f"{wish.lanes} lanes" if wish.lanes else "", f"{wish.arms} arms" if wish.arms else ""]
     return " ".join(part for part in [*parts, f"within {wish.within:.0f} m" if wish.within else ""] if part)
 

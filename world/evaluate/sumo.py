@@ -25,11 +25,11 @@ def installed() -> bool:
 def sumo_contacts(name: str, seconds: float, seed: int) -> tuple[int, float]:
     """(contacts, vehicle-minutes) of SUMO's traffic in a shipped town. One simulation a process. SimulatorError: no SUMO."""
     from world.town.network import load
-    from world.town.traffic import Traffic
+    from world.town.traffic import SumoTraffic
 
     if name not in {town for names in towns().values() for town in names}:
         raise SimulatorError(f"SUMO knows no '{name}'; take a shipped town.")
-    traffic = Traffic(load(int(name.rpartition("-")[2])), seed)
+    traffic = SumoTraffic(load(int(name.rpartition("-")[2])), seed)
     before, count, ticks = set[tuple[int, int]](), 0, 0
     try:
         for _ in range(int(seconds * FPS)):

@@ -11,7 +11,7 @@ from numba import njit
 from world.dynamics.motion import move
 from world.dynamics.spawn import edge
 from world.scene.motion_tokens import acceleration_of, acceleration_token, across_token, offset_of
-from world.train.traffic_samples import HORIZON, Recording
+from world.train.traffic_samples import HORIZON, DriveLog
 
 
 @njit(cache=True)
@@ -22,7 +22,7 @@ def _carried_out(t, seed, agents, slots, accels, aims, steps):
             move(t, seed, agents[slots[n]], accels[n], aims[n])
 
 
-def round_trip(recordings: Sequence[Recording], every: int = 7) -> dict[str, dict[str, float]]:
+def round_trip(recordings: Sequence[DriveLog], every: int = 7) -> dict[str, dict[str, float]]:
     """Of metres, degrees and m/s that vehicles by tokens are away from where they were: mean, and what 95% are below; and how many."""
     away: list[tuple[float, float, float]] = []
     for recording in recordings:
@@ -50,7 +50,7 @@ def round_trip(recordings: Sequence[Recording], every: int = 7) -> dict[str, dic
     }
 
 
-def _tokens(recording: Recording, k: int, slot: int) -> tuple[float, float]:
+def _tokens(recording: DriveLog, k: int, slot: int) -> tuple[float, float]:
     """(m/s2, m left of the lane) that the tokens of what a vehicle then does stand for."""
     now, then = recording.agents[k, slot], recording.agents[k + HORIZON, slot]
     lanes, lane, speed = recording.places[0].lanes, int(now["lane"]), float(now["speed"])

@@ -19,7 +19,7 @@ from world.dynamics.people import people
 from world.dynamics.start import start
 from world.dynamics.step import blank_ego, step
 from world.dynamics.tables import Tables, tables
-from world.dynamics.traffic import FOLDER, Drive, Tally, Traffic, load_traffic
+from world.dynamics.traffic import FOLDER, GuardCounts, Traffic, TrafficInput, load_traffic
 from world.dynamics.vehicles import vehicles
 from world.errors import DataError
 from world.evaluate import sumo
@@ -35,8 +35,8 @@ from world.scene.objects import Kind
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
 from world.telling import Report
-from world.train.traffic_drives import Job, recorded
-from world.train.traffic_samples import Recording
+from world.train.traffic_drives import DriveJob, recorded
+from world.train.traffic_samples import DriveLog
 
 WHO = ("learnt", "without guard", "rules")
 HEAD = ("what", *WHO, "SUMO", "aim")
@@ -81,14 +81,14 @@ def evaluate_traffic(
     if split not in towns():
         raise DataError(f"There is no split '{split}'; there are: {', '.join(towns())}.")
     learnt = load_traffic(weights)
-    minds = {"learnt": learnt, "without guard": replace(learnt, guard=False, tally=Tally()), "rules": None}
+    minds = {"learnt": learnt, "without guard": replace(learnt, guard=False, tally=GuardCounts()), "rules": None}
     names, seconds = towns()[split], sizes.seconds
     places = [(names[n % len(names)], seed + n) for n in range(sizes.drives * sizes.seeds)]
     wild = [(DREAMT[n * len(DREAMT) // sizes.dreamt % len(DREAMT)], seed + n) for n in range(sizes.dreamt)]
     result: dict[str, Any] = {"split": split, "seed": seed, "weights": learnt.sha256}
     with ProcessPoolExecutor(max(1, workers), get_context("spawn")) as pool:
         true: list[Counts] = []
-        recordings: list[Recording] = []
+        recordings: list[DriveLog] = []
         if sumo.installed():
             note(0.0, "SUMO")
             for name, number in places[: len(names)]:
@@ -96,7 +96,7 @@ def evaluate_traffic(
                     recordings.append(alone.submit(_recorded, name, seconds, number).result())
                 true.append(_of_recording(name, recordings[-1]))
             result["sumo"] = figures(true)
-        jobs = [Job(FIRST_SEED + seed + n, 60.0, split) for n in range(3)]
+        jobs = [DriveJob(FIRST_SEED + seed + n, 60.0, split) for n in range(3)]
         result["round trip"] = round_trip(list(pool.map(recorded, jobs)))
         for index, (who, mind) in enumerate(minds.items()):
             begin = 0.1 + 0.3 * index
@@ -138,14 +138,14 @@ def evaluate_traffic(
     return result
 
 
-def driven(job: tuple[str, int], seconds: float, traffic: Traffic | None) -> tuple[Counts, Tally]:
+def driven(job: tuple[str, int], seconds: float, traffic: Traffic | None) -> tuple[Counts, GuardCounts]:
     """One drive with our car driven by rules; `traffic` None: rules move the others, too."""
     state, frames = start(find_place(job[0]), job[1]), []
     for _ in range(int(seconds * FPS)):
         frames.append(state.agents[0])
         state = _on(state, traffic)
     there = tables(state.places[0].map)
-    return counted(state.places[0].map, np.stack(frames), lambda k: there), traffic.tally if traffic else Tally()
+    return counted(state.places[0].map, np.stack(frames), lambda k: there), traffic.tally if traffic else GuardCounts()
 
 
 def _on(state: SceneState, traffic: Traffic | None) -> SceneState:
@@ -189,13 +189,13 @@ def _event(job: tuple[str, Event, Side, int, int], traffic: Traffic | None) -> A
     return event_case(*job, traffic=traffic)
 
 
-def _recorded(name: str, seconds: float, seed: int) -> Recording:
+def _recorded(name: str, seconds: float, seed: int) -> DriveLog:
     from world.train.traffic_sumo import record
 
     return record(name, seconds, seed)
 
 
-def _of_recording(name: str, recording: Recording) -> Counts:
+def _of_recording(name: str, recording: DriveLog) -> Counts:
     return counted(load_place(name).map, recording.agents, lambda k: recording.places[k], recording.first_clock)
 
 
@@ -219,7 +219,7 @@ def figures(parts: Sequence[Counts], true: Counts | None = None) -> dict[str, An
     return made
 
 
-def windows(recordings: Iterable[tuple[str, Recording]], mind: Traffic | None) -> dict[str, Any]:
+def windows(recordings: Iterable[tuple[str, DriveLog]], mind: Traffic | None) -> dict[str, Any]:
     """The figures of WINDOW on from moments of SUMO's, with its vehicles, signals and people, beside what SUMO did then."""
     counts, true = list[Counts](), list[Counts]()
     for name, recording in recordings:
@@ -236,11 +236,11 @@ def windows(recordings: Iterable[tuple[str, Recording]], mind: Traffic | None) -
     return figures(counts, Counts.joined(true))
 
 
-def _tables_of(recording: Recording, first: int, k: int) -> Tables:
+def _tables_of(recording: DriveLog, first: int, k: int) -> Tables:
     return recording.places[first + 1 + k]
 
 
-def min_ade(recordings: Sequence[Recording], mind: Traffic | str | None, moments: int) -> float:
+def min_ade(recordings: Sequence[DriveLog], mind: Traffic | str | None, moments: int) -> float:
     """m between where SUMO's vehicles were in the next 3 s and the nearest of FUTURES; mind: "constant" velocity, None: rules."""
     errors = []
     for number in range(moments):
@@ -258,7 +258,7 @@ def min_ade(recordings: Sequence[Recording], mind: Traffic | str | None, moments
     return float(np.concatenate(errors).mean()) if errors else float("nan")
 
 
-def _future(recording: Recording, first: int, mind: Traffic | str | None, seed: int, steps: int) -> np.ndarray:
+def _future(recording: DriveLog, first: int, mind: Traffic | str | None, seed: int, steps: int) -> np.ndarray:
     """AGENT [steps, AGENTS] from a moment of a recording on: people go where they went, no vehicle comes."""
     agents, made = recording.agents[first].copy(), []
     ego = blank_ego()
@@ -270,7 +270,9 @@ def _future(recording: Recording, first: int, mind: Traffic | str | None, seed: 
             agents["x"] += agents["speed"] * DT * np.cos(agents["heading"])
             agents["y"] += agents["speed"] * DT * np.sin(agents["heading"])
         else:
-            drive = Drive(recording.places[k], np.uint64(seed), recording.first_clock + k, ego, agents, False, 0.0)
+            drive = TrafficInput(
+                recording.places[k], np.uint64(seed), recording.first_clock + k, ego, agents, False, 0.0
+            )
             if isinstance(mind, Traffic):
                 agents = mind.moved([drive])[0][0]
             else:

@@ -13,7 +13,7 @@ from world.dynamics.people import people
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.tables import tables
-from world.dynamics.traffic import Drive, Traffic
+from world.dynamics.traffic import Traffic, TrafficInput
 from world.dynamics.vehicles import vehicles
 from world.scene.places import load_place
 from world.scene.state import SceneState
@@ -54,18 +54,18 @@ def _busy(place: str, agents: int, seed: int) -> SceneState:
         density *= 1.3
 
 
-def _with_nearest(state: SceneState, agents: int) -> Drive:
+def _with_nearest(state: SceneState, agents: int) -> TrafficInput:
     """What a tick of traffic depends on, with those alone who are nearest to our car."""
     ego, kept = state.ego, state.agents[0].copy()
     away = np.hypot(kept["x"] - ego["x"][0], kept["y"] - ego["y"][0])
     away[kept["kind"] == 0] = np.inf
     kept["kind"][np.argsort(away)[agents:]] = 0
-    return Drive(
+    return TrafficInput(
         tables(state.places[0].map), state.seed[0], int(state.clock[0]), ego, kept, False, float(state.density[0])
     )
 
 
-def by_rules(drive: Drive) -> np.ndarray:
+def by_rules(drive: TrafficInput) -> np.ndarray:
     """The others [AGENTS] a step on."""
     place, seed, clock, ego = drive.place, drive.seed, drive.clock, drive.ego
     moved = vehicles(place, seed, clock, ego, drive.agents, drive.dark, drive.density, drive.reckless)

@@ -13,7 +13,7 @@ from world.scene.state import Place
 PROP_BASE, AGENT_BASE = 1, -1  # a G-buffer's instance is PROP_BASE + number, or AGENT_BASE - id
 
 
-class Label(IntEnum):
+class SemanticClass(IntEnum):
     """Cityscapes' label ids of what is drawn here."""
 
     UNLABELED = 0
@@ -39,63 +39,63 @@ class Label(IntEnum):
 
 
 PALETTE = {  # Cityscapes' colours
-    Label.ROAD: (128, 64, 128),
-    Label.SIDEWALK: (244, 35, 232),
-    Label.BUILDING: (70, 70, 70),
-    Label.WALL: (102, 102, 156),
-    Label.FENCE: (190, 153, 153),
-    Label.POLE: (153, 153, 153),
-    Label.TRAFFIC_LIGHT: (250, 170, 30),
-    Label.TRAFFIC_SIGN: (220, 220, 0),
-    Label.VEGETATION: (107, 142, 35),
-    Label.TERRAIN: (152, 251, 152),
-    Label.SKY: (70, 130, 180),
-    Label.PERSON: (220, 20, 60),
-    Label.RIDER: (255, 0, 0),
-    Label.CAR: (0, 0, 142),
-    Label.TRUCK: (0, 0, 70),
-    Label.BUS: (0, 60, 100),
-    Label.BICYCLE: (119, 11, 32),
+    SemanticClass.ROAD: (128, 64, 128),
+    SemanticClass.SIDEWALK: (244, 35, 232),
+    SemanticClass.BUILDING: (70, 70, 70),
+    SemanticClass.WALL: (102, 102, 156),
+    SemanticClass.FENCE: (190, 153, 153),
+    SemanticClass.POLE: (153, 153, 153),
+    SemanticClass.TRAFFIC_LIGHT: (250, 170, 30),
+    SemanticClass.TRAFFIC_SIGN: (220, 220, 0),
+    SemanticClass.VEGETATION: (107, 142, 35),
+    SemanticClass.TERRAIN: (152, 251, 152),
+    SemanticClass.SKY: (70, 130, 180),
+    SemanticClass.PERSON: (220, 20, 60),
+    SemanticClass.RIDER: (255, 0, 0),
+    SemanticClass.CAR: (0, 0, 142),
+    SemanticClass.TRUCK: (0, 0, 70),
+    SemanticClass.BUS: (0, 60, 100),
+    SemanticClass.BICYCLE: (119, 11, 32),
 }
 OF_SURFACE = {
-    Surface.SKY: Label.SKY,
-    Surface.ASPHALT: Label.ROAD,
-    Surface.PAINT: Label.ROAD,
-    Surface.PAVEMENT: Label.SIDEWALK,
-    Surface.GROUND: Label.TERRAIN,
-    Surface.WALL: Label.BUILDING,
-    Surface.GLASS: Label.BUILDING,
-    Surface.ROOF: Label.BUILDING,
-    Surface.FOLIAGE: Label.VEGETATION,
-    Surface.BARK: Label.VEGETATION,
-    Surface.METAL: Label.POLE,
+    Surface.SKY: SemanticClass.SKY,
+    Surface.ASPHALT: SemanticClass.ROAD,
+    Surface.PAINT: SemanticClass.ROAD,
+    Surface.PAVEMENT: SemanticClass.SIDEWALK,
+    Surface.GROUND: SemanticClass.TERRAIN,
+    Surface.WALL: SemanticClass.BUILDING,
+    Surface.GLASS: SemanticClass.BUILDING,
+    Surface.ROOF: SemanticClass.BUILDING,
+    Surface.FOLIAGE: SemanticClass.VEGETATION,
+    Surface.BARK: SemanticClass.VEGETATION,
+    Surface.METAL: SemanticClass.POLE,
 }
 OF_KIND = {
-    Kind.CAR: Label.CAR,
-    Kind.POLICE: Label.CAR,
-    Kind.VAN: Label.CAR,
-    Kind.AMBULANCE: Label.CAR,
-    Kind.LORRY: Label.TRUCK,
-    Kind.FIRE_ENGINE: Label.TRUCK,
-    Kind.BUS: Label.BUS,
-    Kind.BICYCLE: Label.BICYCLE,
-    Kind.PERSON: Label.PERSON,
-    Kind.CHILD: Label.PERSON,
-    Kind.DOG: Label.DYNAMIC,
-    Kind.DEER: Label.DYNAMIC,
-    **dict.fromkeys(THINGS, Label.DYNAMIC),
-    Kind.HOUSE: Label.BUILDING,
-    Kind.TREE: Label.VEGETATION,
-    Kind.HEDGE: Label.VEGETATION,
-    Kind.LAMP: Label.POLE,
-    Kind.SIGNAL: Label.POLE,
-    Kind.SIGN: Label.POLE,
-    Kind.FENCE: Label.FENCE,
-    Kind.WALL: Label.WALL,
-    Kind.BENCH: Label.STATIC,
-    Kind.BIN: Label.STATIC,
-    Kind.BOLLARD: Label.POLE,
-    Kind.SHELTER: Label.STATIC,
+    Kind.CAR: SemanticClass.CAR,
+    Kind.POLICE: SemanticClass.CAR,
+    Kind.VAN: SemanticClass.CAR,
+    Kind.AMBULANCE: SemanticClass.CAR,
+    Kind.LORRY: SemanticClass.TRUCK,
+    Kind.FIRE_ENGINE: SemanticClass.TRUCK,
+    Kind.BUS: SemanticClass.BUS,
+    Kind.BICYCLE: SemanticClass.BICYCLE,
+    Kind.PERSON: SemanticClass.PERSON,
+    Kind.CHILD: SemanticClass.PERSON,
+    Kind.DOG: SemanticClass.DYNAMIC,
+    Kind.DEER: SemanticClass.DYNAMIC,
+    **dict.fromkeys(THINGS, SemanticClass.DYNAMIC),
+    Kind.HOUSE: SemanticClass.BUILDING,
+    Kind.TREE: SemanticClass.VEGETATION,
+    Kind.HEDGE: SemanticClass.VEGETATION,
+    Kind.LAMP: SemanticClass.POLE,
+    Kind.SIGNAL: SemanticClass.POLE,
+    Kind.SIGN: SemanticClass.POLE,
+    Kind.FENCE: SemanticClass.FENCE,
+    Kind.WALL: SemanticClass.WALL,
+    Kind.BENCH: SemanticClass.STATIC,
+    Kind.BIN: SemanticClass.STATIC,
+    Kind.BOLLARD: SemanticClass.POLE,
+    Kind.SHELTER: SemanticClass.STATIC,
 }
 HEAD, FACE = 2.2, 2.1  # m above the ground from which on a signal's post bears its head, and a sign's its face
 BODY = (Surface.CLOTH, Surface.SKIN)  # of a bicycle it is who rides it
@@ -110,7 +110,7 @@ def semantic(
     the place are the scene's. The head of a signal and the face of a sign are told from their posts by where they are.
     """
     assert agents.dtype == AGENT
-    table = np.full(256, int(Label.STATIC), np.uint8)
+    table = np.full(256, int(SemanticClass.STATIC), np.uint8)
     for material, label in OF_SURFACE.items():
         table[int(material)] = int(label)
     out = table[surface]
@@ -119,9 +119,9 @@ def semantic(
     for one, label in OF_KIND.items():
         by_kind[int(one)] = int(label)
     out = np.where(kind > 0, by_kind[kind], out)
-    out[(kind == Kind.BICYCLE) & np.isin(surface, [int(one) for one in BODY])] = int(Label.RIDER)
-    out[(kind == Kind.SIGNAL) & (height > HEAD)] = int(Label.TRAFFIC_LIGHT)
-    out[(kind == Kind.SIGN) & (height > FACE)] = int(Label.TRAFFIC_SIGN)
+    out[(kind == Kind.BICYCLE) & np.isin(surface, [int(one) for one in BODY])] = int(SemanticClass.RIDER)
+    out[(kind == Kind.SIGNAL) & (height > HEAD)] = int(SemanticClass.TRAFFIC_LIGHT)
+    out[(kind == Kind.SIGN) & (height > FACE)] = int(SemanticClass.TRAFFIC_SIGN)
     return np.asarray(out, np.uint8)
 
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 from world.labels.cameras import CameraSet
-from world.labels.classes import Label
-from world.labels.record import Record, Seen
+from world.labels.classes import SemanticClass
+from world.labels.record import CameraRecord, Record
 from world.labels.tracks import Track
 from world.labels.truth import Truth, bounds, points_of
 from world.render.camera import Rig, View, view
@@ -147,16 +147,20 @@ def _within(track: Track, points: np.ndarray) -> np.ndarray:
 
 def ground(truth: Truth, sight: View, drivable: Sequence[np.ndarray]) -> Tally:
     """Pixels of near road, every EVERY-th, that lie on no polygon [N, 2] of the drivable area."""
-    road = points_of(sight, truth.depth)[(truth.semantic == Label.ROAD) & (truth.depth < CLOSE)][::EVERY]
+    road = points_of(sight, truth.depth)[(truth.semantic == SemanticClass.ROAD) & (truth.depth < CLOSE)][::EVERY]
     return Tally.of(np.array([any(inside(area, x, y) for area in drivable) for x, y, _ in road], bool))
 
 
 def surfaces(truth: Truth, sight: View) -> Tally:
     """Pixels of the sky that are near, of the road that are not at its height, and of cars that are something else."""
-    road = truth.semantic == Label.ROAD
+    road = truth.semantic == SemanticClass.ROAD
     heights = points_of(sight, truth.depth)[road][:, 2]
     cars = np.isin(truth.instance, [box.track.number + 1 for box in truth.boxes if box.track.kind is Kind.CAR])
-    right = np.isinf(truth.depth[truth.semantic == Label.SKY]), abs(heights) < FLAT, truth.semantic[cars] == Label.CAR
+    right = (
+        np.isinf(truth.depth[truth.semantic == SemanticClass.SKY]),
+        abs(heights) < FLAT,
+        truth.semantic[cars] == SemanticClass.CAR,
+    )
     return Tally.of(np.concatenate(right))
 
 
@@ -192,7 +196,7 @@ def _goes_on(was: Track, now: Track, seconds: float) -> bool:
     return was.kind is now.kind and was.size == now.size and moved <= (STEPS * speed + PUSHED) * seconds
 
 
-def carried(before: Seen, now: Seen) -> Carried:
+def carried(before: CameraRecord, now: CameraRecord) -> Carried:
     """Where both pictures show the same class, sky aside."""
     height, width = now.truth.depth.shape
     x, y = np.meshgrid(np.arange(width), np.arange(height))

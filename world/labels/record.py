@@ -37,7 +37,7 @@ class Ego:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class CameraRecord:
     """picture uint8 [H, W, 3] of a camera and the truth of it."""
 
     picture: np.ndarray
@@ -57,7 +57,7 @@ class Record:
     signals: tuple[Signal, ...]
     lanes: tuple[NearLane, ...]
     drivable: tuple[np.ndarray, ...]
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, CameraRecord]
 
 
 def records(
@@ -110,9 +110,11 @@ def ego_of(state: SceneState, row: int = 0) -> Ego:
     return Ego(**real, command=int(ego["command"]), lights=int(ego["lights"]))
 
 
-def see(camera: Camera, state: SceneState, renderer: Renderer, row: int = 0, before: SceneState | None = None) -> Seen:
+def see(
+    camera: Camera, state: SceneState, renderer: Renderer, row: int = 0, before: SceneState | None = None
+) -> CameraRecord:
     """A camera's picture with the truth of it; flow is since `before`."""
     if isinstance(camera, Fisheye):
-        return Seen(*wide(camera, state, renderer, row, before))
+        return CameraRecord(*wide(camera, state, renderer, row, before))
     shot = renderer.shot(state, camera, row, before=before)
-    return Seen(shot.picture, truth_of(shot, state, renderer, row, before))
+    return CameraRecord(shot.picture, truth_of(shot, state, renderer, row, before))

@@ -18,19 +18,19 @@ ALONG = np.linspace(0.0, 1.0, 9)[:, None]  # of an edge, which a fisheye bends
 
 
 @dataclass(frozen=True, eq=False)
-class Pose:
+class FisheyePose:
     """A fisheye in the world. eye float64 [3]; axes float64 [3, 3]: right, down, forward as rows."""
 
     eye: np.ndarray
     axes: np.ndarray
 
 
-def pose(camera: Fisheye, x: float, y: float, heading: float) -> Pose:
+def pose(camera: Fisheye, x: float, y: float, heading: float) -> FisheyePose:
     """Where it is when the rear axle is at (x, y)."""
     cos, sin = math.cos(heading), math.sin(heading)
     turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
     eye = turn @ [camera.ahead, camera.left, camera.up] + [x, y, 0.0]
-    return Pose(eye, axes_of(camera) @ turn.T)
+    return FisheyePose(eye, axes_of(camera) @ turn.T)
 
 
 def wide(
@@ -60,7 +60,7 @@ def _place(state: SceneState, row: int) -> tuple[float, float, float]:
     return float(ego["x"]), float(ego["y"]), float(ego["heading"])
 
 
-def points_of(camera: Fisheye, here: Pose, depth: np.ndarray) -> np.ndarray:
+def points_of(camera: Fisheye, here: FisheyePose, depth: np.ndarray) -> np.ndarray:
     """Where every pixel's point lies in the world, float64 [H, W, 3]; infinite for the sky."""
     with np.errstate(invalid="ignore"):
         return np.asarray(here.eye + (sides(camera).rays @ here.axes) * depth[..., None].astype(np.float64))
@@ -90,7 +90,9 @@ def _picture(found: Sides, shots: list[Shot]) -> np.ndarray:
     return out
 
 
-def _flow(camera: Fisheye, here: Pose, then: Pose, found: Sides, depth: np.ndarray, moved: np.ndarray) -> np.ndarray:
+def _flow(
+    camera: Fisheye, here: FisheyePose, then: FisheyePose, found: Sides, depth: np.ndarray, moved: np.ndarray
+) -> np.ndarray:
     """float32 [H, W, 2] to where every point was; of the sky by the turn alone."""
     far = ~np.isfinite(depth)
     was = points_of(camera, here, np.where(far, np.float32(1e6), depth)) - moved
@@ -118,7 +120,7 @@ def _visible(
 
 
 def _boxes(
-    camera: Fisheye, here: Pose, shown: list[Track], instance: np.ndarray, visible: list[float]
+    camera: Fisheye, here: FisheyePose, shown: list[Track], instance: np.ndarray, visible: list[float]
 ) -> tuple[Box, ...]:
     out = []
     for track, share in zip(shown, visible, strict=True):

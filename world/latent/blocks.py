@@ -69,7 +69,7 @@ class SwiGLU(nn.Module):
         return self.down(F.silu(gate) * value)
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """Pre-norm transformer block over the tokens of one frame; FiLM-modulated when `condition_width` is given.
 
     The modulation (scale and shift before each half) starts at zero, i.e. at the unconditioned block.

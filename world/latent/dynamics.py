@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from world.controls import Command, Event, Side, TimeOfDay, Weather
 from world.inputs import DRIVING, Inputs
-from world.latent.blocks import Block, TimeAttention, fourier
+from world.latent.blocks import TimeAttention, TransformerBlock, fourier
 
 # How many values each int of a Control can take; NULL (-1) is added in front.
 FIELDS: dict[str, int] = {
@@ -92,7 +92,7 @@ class Dynamics(nn.Module):
         self.register_load_state_dict_pre_hook(_with_later_events)
         self.condition = nn.Sequential(nn.SiLU(), nn.Linear(c.dim, c.dim), nn.SiLU())
 
-        self.blocks = nn.ModuleList(Block(c.dim, c.heads, c.dim) for _ in range(c.depth))
+        self.blocks = nn.ModuleList(TransformerBlock(c.dim, c.heads, c.dim) for _ in range(c.depth))
         self.times = nn.ModuleList(TimeAttention(c.dim, c.heads) for _ in range(c.depth // c.time_every))
         self.residual = nn.Linear(c.dim, c.channels)
         nn.init.zeros_(self.residual.weight)

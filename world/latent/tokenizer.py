@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from world.latent.blocks import Block
+from world.latent.blocks import TransformerBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ class Tokenizer(nn.Module):
 
         self.encoder_in = nn.Linear(c.patch_size, c.dim)
         self.encoder_position = nn.Parameter(torch.randn(c.tokens, c.dim) * 0.02)
-        self.encoder = nn.ModuleList(Block(c.dim, c.heads) for _ in range(c.encoder_depth))
+        self.encoder = nn.ModuleList(TransformerBlock(c.dim, c.heads) for _ in range(c.encoder_depth))
         self.encoder_out = nn.Linear(c.dim, c.channels)
 
         self.decoder_in = nn.Linear(c.channels, c.dim)
         self.decoder_position = nn.Parameter(torch.randn(c.tokens, c.dim) * 0.02)
-        self.decoder = nn.ModuleList(Block(c.dim, c.heads) for _ in range(c.decoder_depth))
+        self.decoder = nn.ModuleList(TransformerBlock(c.dim, c.heads) for _ in range(c.decoder_depth))
         self.decoder_out = nn.Linear(c.dim, c.patch_size)
 
         last = nn.Conv2d(c.conv_channels, 12, 3, padding=1)

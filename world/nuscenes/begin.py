@@ -14,7 +14,7 @@ from world.dynamics.start import start
 from world.dynamics.tables import Tables, tables
 from world.errors import DataError
 from world.nuscenes.flat import PARKED, along, flat, kind_of
-from world.nuscenes.tables import Box, Moment
+from world.nuscenes.tables import AnnotatedBox, KeyFrame
 from world.scene.objects import AGENT, PEOPLE, THINGS, VEHICLES, Kind
 from world.scene.query import locate
 from world.scene.state import AGENTS, Place, SceneState
@@ -26,7 +26,7 @@ ROOM = 0.8  # m off its lane's edge that somebody still drives on it
 SEEN_IDS = FIRST_ID - 1000  # ids of people, from here on
 
 
-def beginning(place: Place, moment: Moment, control: Control, mirrored: bool = False, seed: int = 0) -> SceneState:
+def beginning(place: Place, moment: KeyFrame, control: Control, mirrored: bool = False, seed: int = 0) -> SceneState:
     """The state, a batch of one. control: its conditions; mirrored: whether the place is the map's mirror image. DataError where our car is off the map."""
     x, y, heading = flat(moment.ego, mirrored)
     lane, s, left = locate(place.map, x, y, heading)
@@ -52,7 +52,7 @@ def beginning(place: Place, moment: Moment, control: Control, mirrored: bool = F
 
 
 def _put(
-    there: Tables, place: Place, agent: np.ndarray, slot: int, box: Box, kind: Kind, mirrored: bool, seed: int
+    there: Tables, place: Place, agent: np.ndarray, slot: int, box: AnnotatedBox, kind: Kind, mirrored: bool, seed: int
 ) -> None:
     """Fills an AGENT record. Whom no lane leads on stays where it is; people find their pavement themselves."""
     agent["kind"], agent["id"] = int(kind), SEEN_IDS + slot if kind in PEOPLE else slot + 1

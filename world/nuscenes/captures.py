@@ -14,7 +14,7 @@ from world import weather
 from world.errors import DataError
 from world.nuscenes.bring import Map
 from world.nuscenes.flat import along, conditions, flat, kind_of, seen_by
-from world.nuscenes.tables import Box, Dataset, Moment, Picture
+from world.nuscenes.tables import AnnotatedBox, CameraImage, Dataset, KeyFrame
 from world.scene.objects import Kind
 from world.scene.places import save
 from world.scene.state import AGENTS
@@ -70,7 +70,7 @@ def _conditions(description: str) -> dict[str, dict[str, float]]:
     }
 
 
-def _picture(picture: Picture, mirrored: bool, out: Path) -> dict[str, float]:
+def _picture(picture: CameraImage, mirrored: bool, out: Path) -> dict[str, float]:
     """Writes what a camera of ours would see of it, reduced; its mount. DataError where it cannot be read."""
     try:
         with Image.open(picture.file) as opened:
@@ -87,7 +87,7 @@ def _picture(picture: Picture, mirrored: bool, out: Path) -> dict[str, float]:
     return {name: getattr(rig, name) for name in MOUNT}
 
 
-def _described(moment: Moment, picture: Picture, mirrored: bool) -> dict[str, Any]:
+def _described(moment: KeyFrame, picture: CameraImage, mirrored: bool) -> dict[str, Any]:
     """Our car and the boxes as they are when the picture is taken."""
     x, y, heading = flat(picture.ego, mirrored)
     car = {"x": x, "y": y, "heading": heading, "speed": picture.speed}
@@ -100,7 +100,7 @@ def _described(moment: Moment, picture: Picture, mirrored: bool) -> dict[str, An
     }
 
 
-def _object(box: Box, kind: Kind, late: float, mirrored: bool) -> dict[str, Any]:
+def _object(box: AnnotatedBox, kind: Kind, late: float, mirrored: bool) -> dict[str, Any]:
     x, y, heading = flat(box.pose, mirrored)
     on = late * box.velocity[0] * (-1 if mirrored else 1), late * box.velocity[1]
     length, width, height = box.size

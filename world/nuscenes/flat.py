@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from world.controls import Control, TimeOfDay, Weather
-from world.nuscenes.tables import Box, Picture, Pose
+from world.nuscenes.tables import AnnotatedBox, CameraImage, StampedPose
 from world.render.camera import Rig
 from world.scene.objects import SIZES, Kind
 from world.scene.query import wrap
@@ -49,19 +49,19 @@ TIMES = (
 )
 
 
-def kind_of(box: Box) -> Kind:
+def kind_of(box: AnnotatedBox) -> Kind:
     """NONE for what has no place in a scene."""
     names = [name for name in KINDS if box.category == name or box.category.startswith(name + ".")]
     several = KINDS[max(names, key=len)] if names and NO_RIDER not in box.attributes else ()
     return min(several, key=lambda kind: math.dist(SIZES[kind], box.size), default=Kind.NONE)
 
 
-def flat(pose: Pose, mirrored: bool) -> tuple[float, float, float]:
+def flat(pose: StampedPose, mirrored: bool) -> tuple[float, float, float]:
     """x, y and heading on the place's map."""
     return (-pose.x, pose.y, wrap(math.pi - pose.heading)) if mirrored else (pose.x, pose.y, pose.heading)
 
 
-def along(box: Box) -> float:
+def along(box: AnnotatedBox) -> float:
     """m/s that a box goes ahead, not backwards."""
     x, y = box.pose.turn[:2, 0] / max(1e-9, float(np.hypot(*box.pose.turn[:2, 0])))
     return max(0.0, float(box.velocity[0] * x + box.velocity[1] * y))
@@ -77,7 +77,7 @@ def conditions(description: str) -> Control:
     return Control(weather=int(weather), time=int(time))
 
 
-def seen_by(picture: Picture, size: tuple[int, int], mirrored: bool) -> tuple[Rig, tuple[int, int, int, int]]:
+def seen_by(picture: CameraImage, size: tuple[int, int], mirrored: bool) -> tuple[Rig, tuple[int, int, int, int]]:
     """(the camera as it is mounted on our car, the box of the picture that it sees): left, upper, right, lower, in pixels of the picture, mirrored where the
     map is. size: its width and height. Our cameras look through the middle of their pictures, theirs nearly so: the longer side is cut off.
 

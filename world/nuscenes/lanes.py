@@ -24,7 +24,7 @@ ALONG = 0.9  # cosine between the directions of such
 
 
 @dataclass(frozen=True, eq=False)
-class Lane:
+class MapLane:
     """line float64 [N, 2] of its middle; width m; connector: whether it leads through a junction; after: the tokens of lanes that it leads to."""
 
     token: str
@@ -47,7 +47,7 @@ class Lanes:
     """A map. lanes by token; polygons float64 [N, 2]: of intersections, crossings, walkways; lights float64 [N, 2]: the middles of stop lines at traffic lights;
     mirrored: whether east and west are changed over."""
 
-    lanes: Mapping[str, Lane]
+    lanes: Mapping[str, MapLane]
     intersections: tuple[np.ndarray, ...]
     crossings: tuple[np.ndarray, ...]
     walkways: tuple[np.ndarray, ...]
@@ -89,7 +89,7 @@ class _Tables:
                 area = _area(self._polygon(row)) if row.get("polygon_token") in self._polygons else 0.0
                 wide = min(WIDTHS[1], max(WIDTHS[0], area / long))
                 after = tuple(leads.get(token, {}).get("outgoing", ()))
-                lanes[token] = Lane(token, line, wide, layer == "lane_connector", after)
+                lanes[token] = MapLane(token, line, wide, layer == "lane_connector", after)
         whole = {
             token: replace(lane, after=tuple(one for one in lane.after if one in lanes))
             for token, lane in lanes.items()
@@ -127,7 +127,7 @@ def line_of(path: Iterable[Mapping[str, Any]]) -> np.ndarray:
     return line[np.concatenate([[True], apart])]
 
 
-def side_by_side(lanes: list[Lane]) -> tuple[np.ndarray, np.ndarray]:
+def side_by_side(lanes: list[MapLane]) -> tuple[np.ndarray, np.ndarray]:
     """(bool [N, N]: of lanes that run the same way beside each other, likewise of such that run the other way)."""
     rows = np.array([lane.middle for lane in lanes]).reshape(-1, 4)
     near = np.zeros((len(rows), len(rows)), bool)
@@ -139,7 +139,7 @@ def side_by_side(lanes: list[Lane]) -> tuple[np.ndarray, np.ndarray]:
     return near & near.T & (alike > ALONG) & ~np.eye(len(rows), dtype=bool), near & near.T & (alike < -ALONG)
 
 
-def _keeps_left(lanes: Iterable[Lane]) -> bool:
+def _keeps_left(lanes: Iterable[MapLane]) -> bool:
     """Whether whoever comes towards a lane does so on its right, for most."""
     streets = [lane for lane in lanes if not lane.connector]
     _, against = side_by_side(streets)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from world.labels.lines import beside, length, simpler
-from world.nuscenes.lanes import Lane, Lanes, side_by_side
+from world.nuscenes.lanes import Lanes, MapLane, side_by_side
 from world.scene.areas import covers
 from world.scene.graph import SPEED_LIMIT, Junction, RoadGraph, without_traps
 from world.scene.pairing import Edge, joined, meeting, reaching
@@ -76,7 +76,7 @@ def _by_intersections(found: Lanes, streets: set[str], nodes: _Together) -> None
             nodes.join((ways[k].token, "start"), ("intersection", number))
 
 
-def _by_ends(lanes: Sequence[Lane], along: np.ndarray, against: np.ndarray, nodes: _Together) -> None:
+def _by_ends(lanes: Sequence[MapLane], along: np.ndarray, against: np.ndarray, nodes: _Together) -> None:
     """Lanes side by side that begin or end together do so at one junction."""
     for pairs, ends in ((along, (("start", "start"), ("end", "end"))), (against, (("start", "end"), ("end", "start")))):
         for i, k in np.argwhere(pairs):
@@ -86,7 +86,7 @@ def _by_ends(lanes: Sequence[Lane], along: np.ndarray, against: np.ndarray, node
                     nodes.join((lanes[i].token, one), (lanes[k].token, other))
 
 
-def _edges(lanes: Sequence[Lane], along: np.ndarray, nodes: _Together, walkways: Sequence[np.ndarray]) -> list[Edge]:
+def _edges(lanes: Sequence[MapLane], along: np.ndarray, nodes: _Together, walkways: Sequence[np.ndarray]) -> list[Edge]:
     """Lanes side by side from one junction to another, as one direction of a street."""
     names: dict[Hashable, str] = {}
     groups: dict[Hashable, list[int]] = defaultdict(list)
@@ -112,7 +112,7 @@ def _edges(lanes: Sequence[Lane], along: np.ndarray, nodes: _Together, walkways:
     return edges
 
 
-def _from_right(lanes: Sequence[Lane]) -> list[Lane]:
+def _from_right(lanes: Sequence[MapLane]) -> list[MapLane]:
     """From the rightmost lane to the leftmost."""
     x, y, way_x, way_y = lanes[0].middle
     return sorted(lanes, key=lambda lane: float(way_x * (lane.middle[1] - y) - way_y * (lane.middle[0] - x)))

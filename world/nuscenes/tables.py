@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Pose:
+class StampedPose:
     """x, y, z in m; turn float64 [3, 3]: from its own axes to the world's; seconds since 1970."""
 
     x: float
@@ -43,21 +43,21 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class AnnotatedBox:
     """Somebody at a key frame. number: the same from frame to frame of a scene; pose: of the middle; size: length, width, height in m;
     velocity (x, y) in m/s; points: of lidar and radar that met it."""
 
     number: int
     category: str
     attributes: frozenset[str]
-    pose: Pose
+    pose: StampedPose
     size: tuple[float, float, float]
     velocity: tuple[float, float]
     points: int
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class CameraImage:
     """What a camera saw. eye float64 [3] and axes float64 [3, 3] (right, down, forward as columns): of the camera in our car's axes; matrix [3, 3]; ego: our car
     as the picture was taken."""
 
@@ -66,20 +66,20 @@ class Picture:
     eye: np.ndarray
     axes: np.ndarray
     matrix: np.ndarray
-    ego: Pose
+    ego: StampedPose
     speed: float
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class KeyFrame:
     """A key frame. ego: our car's rear axle; speed m/s, yaw_rate rad/s."""
 
     seconds: float
-    ego: Pose
+    ego: StampedPose
     speed: float
     yaw_rate: float
-    boxes: tuple[Box, ...]
-    pictures: tuple[Picture, ...]
+    boxes: tuple[AnnotatedBox, ...]
+    pictures: tuple[CameraImage, ...]
 
 
 class Dataset:
@@ -114,7 +114,7 @@ class Dataset:
             )
         return path
 
-    def moments(self, scene: str) -> list[Moment]:
+    def moments(self, scene: str) -> list[KeyFrame]:
         """The key frames of a scene in their order."""
         row, out = self._scene(scene), []
         numbers: dict[str, int] = {}
@@ -150,7 +150,7 @@ class Dataset:
                 f"{self.folder / self.version / table}.json has no row '{token}' that another table names; unpack the metadata again."
             ) from error
 
-    def _moment(self, sample: Row, numbers: dict[str, int]) -> Moment:
+    def _moment(self, sample: Row, numbers: dict[str, int]) -> KeyFrame:
         shots = self._shots[sample["token"]]
         if not shots:
             raise DataError(
@@ -161,11 +161,11 @@ class Dataset:
         speed, yaw_rate = self._motion(nearest)
         boxes = tuple(self._box(mark, seconds, numbers) for mark in self._marks[sample["token"]])
         cameras = [shot for shot in shots if self._sensor(shot)["modality"] == "camera"]
-        return Moment(
+        return KeyFrame(
             seconds, self._ego(nearest), speed, yaw_rate, boxes, tuple(self._picture(shot) for shot in cameras)
         )
 
-    def _ego(self, shot: Row) -> Pose:
+    def _ego(self, shot: Row) -> StampedPose:
         row = self._row("ego_pose", shot["ego_pose_token"])
         return _pose(row, 1e-6 * row["timestamp"])
 
@@ -182,9 +182,9 @@ class Dataset:
     def _sensor(self, shot: Row) -> Row:
         return self._row("sensor", self._row("calibrated_sensor", shot["calibrated_sensor_token"])["sensor_token"])
 
-    def _picture(self, shot: Row) -> Picture:
+    def _picture(self, shot: Row) -> CameraImage:
         mount = self._row("calibrated_sensor", shot["calibrated_sensor_token"])
-        return Picture(
+        return CameraImage(
             str(self._sensor(shot)["channel"]),
             self.folder / shot["filename"],
             np.array(mount["translation"], np.float64),
@@ -194,10 +194,10 @@ class Dataset:
             self._motion(shot)[0],
         )
 
-    def _box(self, mark: Row, seconds: float, numbers: dict[str, int]) -> Box:
+    def _box(self, mark: Row, seconds: float, numbers: dict[str, int]) -> AnnotatedBox:
         instance = self._row("instance", mark["instance_token"])
         width, length, height = mark["size"]
-        return Box(
+        return AnnotatedBox(
             numbers.setdefault(mark["instance_token"], len(numbers) + 1),
             str(self._row("category", instance["category_token"])["name"]),
             frozenset(str(self._row("attribute", one)["name"]) for one in mark["attribute_tokens"]),
@@ -233,12 +233,12 @@ def turn_of(quaternion: list[float]) -> np.ndarray:
     )
 
 
-def _pose(row: Row, seconds: float) -> Pose:
+def _pose(row: Row, seconds: float) -> StampedPose:
     x, y, z = (float(value) for value in row["translation"])
-    return Pose(x, y, z, turn_of(row["rotation"]), seconds)
+    return StampedPose(x, y, z, turn_of(row["rotation"]), seconds)
 
 
-def _when(pose: Pose) -> float:
+def _when(pose: StampedPose) -> float:
     return pose.seconds
 
 

@@ -98,14 +98,14 @@ def _enter(heat: np.ndarray, place: np.ndarray, user: SeenUser) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class Estimate:
     """What the network makes of one moment: the likeliest sight, and the probabilities float64 [n] behind its classes, by name."""
 
     sight: Sight
     odds: dict[str, np.ndarray]
 
 
-def reading(output: Output, least: float = LEAST_SCORE) -> Reading:
+def reading(output: Output, least: float = LEAST_SCORE) -> Estimate:
     """Of the pictures of one moment, the last of them the newest: the road by all, road users of at least that score by the last."""
     logits, values = split(output.road)
     odds = {
@@ -133,7 +133,7 @@ def reading(output: Output, least: float = LEAST_SCORE) -> Reading:
         up=number["up"],
         users=users_of(output.grid[-1], focal, least),
     )
-    return Reading(sight, odds)
+    return Estimate(sight, odds)
 
 
 def _normal(odds: np.ndarray) -> np.ndarray:

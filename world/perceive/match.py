@@ -10,7 +10,7 @@ import numpy as np
 
 from world.errors import DataError
 from world.kinematics import REAR_AXLE_TO_FRONT
-from world.perceive.coding import AHEAD, INSIDE, NOWHERE, Reading
+from world.perceive.coding import AHEAD, INSIDE, NOWHERE, Estimate
 from world.perceive.sight import MOST_LANES
 from world.scene.facts import NO_JUNCTION
 from world.scene.places import load_place
@@ -55,7 +55,7 @@ def spots(place: Place) -> Spots:
     return Spots(place, lane, s, wide[forward, street], wide[1 - forward, street], lanes["number"][lane], away)
 
 
-def unlikeness(found: Spots, reading: Reading, speed: float = 0.0) -> np.ndarray:
+def unlikeness(found: Spots, reading: Estimate, speed: float = 0.0) -> np.ndarray:
     """How little each spot is like what was read, in nats; a junction that cannot be taken at that speed (m/s) is unlike anything."""
     odds = {name: -np.log(np.maximum(part, LEAST_ODDS)) for name, part in reading.odds.items()}
     cost = odds["lanes"][np.minimum(found.ours, MOST_LANES) - 1]
@@ -70,7 +70,7 @@ def unlikeness(found: Spots, reading: Reading, speed: float = 0.0) -> np.ndarray
     return cost + np.where(near, np.abs(off) / DISTANCE, 0.0) + SHORT * missing
 
 
-def match(reading: Reading, names: Sequence[str], seed: int, speed: float = 0.0) -> tuple[Place, int, float]:
+def match(reading: Estimate, names: Sequence[str], seed: int, speed: float = 0.0) -> tuple[Place, int, float]:
     """The place, lane and s (m, of the rear axle) most like what was read, for a car at that speed (m/s); among equals the seed decides. DataError: there is no street."""
     best: list[tuple[float, Spots, int]] = []
     for name in names:

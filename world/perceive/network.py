@@ -59,7 +59,7 @@ class Output(NamedTuple):
     grid: Tensor
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two convolutions on a residual path."""
 
     def __init__(self, width: int) -> None:
@@ -85,7 +85,7 @@ class Perceiver(nn.Module):
             for before, after in zip(c.widths[:-1], c.widths[1:], strict=True)
         )
         self.stages = nn.ModuleList(
-            nn.Sequential(*(Block(width) for _ in range(count)))
+            nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
             for width, count in zip(c.widths, c.blocks, strict=True)
         )
         fine, coarse = c.widths[-2], c.widths[-1]
@@ -97,7 +97,7 @@ class Perceiver(nn.Module):
             nn.Linear(c.head, sum(CLASSES.values()) + len(VALUES)),
         )  # fmt: skip
         self.rise = _active(coarse, nn.Conv2d(coarse, fine, 1))
-        self.merge = Block(fine)
+        self.merge = ResidualBlock(fine)
         grid = nn.Conv2d(fine, len(KINDS) + len(PLACE), 1)
         self.grid = _active(fine, grid)
         assert grid.bias is not None

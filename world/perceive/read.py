@@ -7,7 +7,7 @@ import torch
 
 from world.data.video import fit
 from world.errors import DataError
-from world.perceive.coding import Reading, reading
+from world.perceive.coding import Estimate, reading
 from world.perceive.network import SIZE, Perceiver
 
 LEAST_SIDE = 32  # pixels
@@ -31,7 +31,7 @@ def check(frames: np.ndarray) -> np.ndarray:
     return film
 
 
-def read(perceiver: Perceiver, frames: np.ndarray) -> Reading:
+def read(perceiver: Perceiver, frames: np.ndarray) -> Estimate:
     """What a picture or the end of a film shows; cropped to 16:9. DataError as in `check`."""
     film = check(frames)[-LAST:]
     seen = np.stack([fit(frame, SIZE) for frame in film])

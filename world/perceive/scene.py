@@ -15,7 +15,7 @@ from world.dynamics.spawn import choose_next, edge
 from world.dynamics.start import start
 from world.dynamics.tables import Tables, tables
 from world.kinematics import EGO_LENGTH, EGO_WIDTH
-from world.perceive.coding import Reading
+from world.perceive.coding import Estimate
 from world.perceive.match import match
 from world.perceive.network import Perceiver, load
 from world.perceive.read import check, read
@@ -56,7 +56,7 @@ def scene_from(
 
 
 def scene_of(
-    reading: Reading,
+    reading: Estimate,
     names: Sequence[str],
     seed: int = 0,
     speed: float | None = None,
@@ -78,7 +78,7 @@ def seen_conditions(state: SceneState) -> dict[str, int]:
     return {"weather": weather, "time": time}
 
 
-def _where_the_camera_was(state: SceneState, reading: Reading, rig: Rig) -> SceneState:
+def _where_the_camera_was(state: SceneState, reading: Estimate, rig: Rig) -> SceneState:
     """The same with our car off its lane's middle and askew as it was seen."""
     ego, place = state.ego.copy(), state.places[0].map
     lane, s = int(ego["lane"][0]), float(ego["s"][0])
@@ -91,7 +91,7 @@ def _where_the_camera_was(state: SceneState, reading: Reading, rig: Rig) -> Scen
     return _frozen(state, ego=ego)
 
 
-def _with_those_seen(state: SceneState, reading: Reading, rig: Rig) -> SceneState:
+def _with_those_seen(state: SceneState, reading: Estimate, rig: Rig) -> SceneState:
     """Nobody is in sight but who was seen, each in the nearest place where the rules have such a one."""
     ego, agents, place = state.ego[0], state.agents[0].copy(), state.places[0].map
     x, y, heading = (float(ego[name]) for name in ("x", "y", "heading"))

@@ -74,7 +74,7 @@ PAINTERS = {
 }
 
 
-class Block(nn.Module):
+class FilmBlock(nn.Module):
     """Two convolutions on a residual path, scaled and shifted by the conditions between them."""
 
     def __init__(self, width: int, condition: int) -> None:
@@ -107,9 +107,9 @@ class Painter(nn.Module):
         self.down = nn.ModuleList(
             nn.Conv2d(sizes[k], sizes[k + 1], *((1,) if k == 0 else (2, 2))) for k in range(len(c.widths))
         )
-        self.inward = nn.ModuleList(Block(width, c.condition) for width in c.widths)
+        self.inward = nn.ModuleList(FilmBlock(width, c.condition) for width in c.widths)
         self.up = nn.ModuleList(nn.Conv2d(c.widths[k + 1], c.widths[k], 1) for k in range(len(c.widths) - 1))
-        self.outward = nn.ModuleList(Block(width, c.condition) for width in c.widths[:-1])
+        self.outward = nn.ModuleList(FilmBlock(width, c.condition) for width in c.widths[:-1])
         self.leave = nn.Conv2d(c.widths[0], 4 * c.stem, 1)
         self.head = nn.Conv2d(2 * c.stem, c.head, 3, padding=1)
         self.last = nn.Conv2d(c.head, 6, 1)

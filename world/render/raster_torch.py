@@ -19,7 +19,7 @@ BLOCK = 64  # triangles that meet all samples at once
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class TorchGBuffer:
     """float32 [H, W, 3], [H, W, 3], [H, W], [H, W] and uint8 [H, W], as in the GBuffer."""
 
     albedo: Tensor
@@ -82,7 +82,7 @@ class _Textures:
         return torch.lerp(self.linear[whole], self.linear[whole + 1], byte - whole)
 
 
-def draw(mesh: Mesh, view: View, library: Library, device: torch.device | str = "cpu") -> Seen:
+def draw(mesh: Mesh, view: View, library: Library, device: torch.device | str = "cpu") -> TorchGBuffer:
     """What the view sees of a mesh."""
     device = torch.device(device)
     textures = _Textures(library, device)
@@ -140,7 +140,7 @@ def _cut_level(p: Tensor, det: Tensor, uv: Tensor, row: Tensor) -> int:
 
 def _resolved(
     mesh: Mesh, view: View, textures: _Textures, kinds: Tensor, back: Tensor, kept: Tensor, planes: Tensor, uv: Tensor, owner: Tensor
-) -> Seen:  # fmt: skip
+) -> TorchGBuffer:  # fmt: skip
     device, h, w = owner.device, view.height, view.width
     four = owner.reshape(h, 2, w, 2).permute(0, 2, 1, 3).reshape(-1, 4)
     albedo, normal = torch.zeros(h * w, 3, device=device), torch.zeros(h * w, 3, device=device)
@@ -188,7 +188,7 @@ def _resolved(
         best[chosen], best_depth[chosen] = weight[better].float(), z[better]
         surface[chosen] = kinds[triangle[better], 1].to(torch.uint8)
     normal = torch.nn.functional.normalize(normal, dim=1)
-    return Seen(
+    return TorchGBuffer(
         albedo.reshape(h, w, 3),
         normal.reshape(h, w, 3),
         depth.reshape(h, w),

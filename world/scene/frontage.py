@@ -24,7 +24,7 @@ _TOUCH = 0.06  # m that neighbours may share: walls of a row of houses touch
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class StreetSide:
     """A street's side. `kerb` float64 [N, 2]; `out`: +1 where the plots lie left of it, -1 where they lie right; `points`: m along the
     kerb, x and y of each of its points, for look-ups one by one."""
 
@@ -59,7 +59,7 @@ class Side:
         return float(uniform(np.uint64(self.key), round(10 * who) + 100_000, self.out + 1, purpose))
 
 
-def sides(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
+def sides(place: HDMap, only: Collection[int] | None = None) -> list[StreetSide]:
     """Both sides of every street that is long enough to be lined. only: of these streets."""
     found = []
     for shape in place.streets if only is None else [place.pieces.streets[k].shape for k in sorted(only)]:
@@ -69,7 +69,7 @@ def sides(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
     return found
 
 
-def corners(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
+def corners(place: HDMap, only: Collection[int] | None = None) -> list[StreetSide]:
     """The kerbs of junctions between their arms, as sides that belong to one of the arms' streets. only: to one of these streets."""
     found = []
     for shape in place.junctions:
@@ -83,13 +83,13 @@ def corners(place: HDMap, only: Collection[int] | None = None) -> list[Side]:
     return found
 
 
-def _side(street: int, key: int, kerb: np.ndarray, out: int, pavement: float) -> Side | None:
+def _side(street: int, key: int, kerb: np.ndarray, out: int, pavement: float) -> StreetSide | None:
     gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(kerb, axis=0), axis=1))])
     keep = np.concatenate([[True], np.diff(gone) > 1e-6])
     if keep.sum() < 2:
         return None
     kerb, gone = kerb[keep], gone[keep]
-    return Side(street, key, kerb, gone, out, pavement, (gone.tolist(), kerb[:, 0].tolist(), kerb[:, 1].tolist()))
+    return StreetSide(street, key, kerb, gone, out, pavement, (gone.tolist(), kerb[:, 0].tolist(), kerb[:, 1].tolist()))
 
 
 def _key(line: np.ndarray) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from world.scene.frontage import Side
+from world.scene.frontage import StreetSide
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import LEFT, HDMap
 from world.scene.objects import Kind
@@ -21,7 +21,7 @@ _SPEED_LIMIT, _GIVE_WAY = range(2)  # PROP.look % 5 of a SIGN; look // 5: 50, 30
 _TREE, _CROWN, _HIGH, _LOOK, _BENCH, _SHELTER, _BOLLARD, _SIDE = range(300, 308)
 
 
-def line(side: Side, graph: RoadGraph, look: str) -> list[Prop]:
+def line(side: StreetSide, graph: RoadGraph, look: str) -> list[Prop]:
     """Lamps and trees at the kerb, the rest at the pavement's inner edge."""
     street = graph.streets[side.street]
     found: list[Prop] = []
@@ -46,26 +46,28 @@ def _spread(first: float, last: float, spacing: float) -> list[float]:
     return [first + (last - first) * k / number for k in range(number + 1)] if number else [(first + last) / 2]
 
 
-def _kerb(side: Side) -> float:
+def _kerb(side: StreetSide) -> float:
     """m behind the kerb where posts stand: on the pavement, or on the verge where there is none."""
     return KERB if side.pavement >= 1.2 else 0.9
 
 
-def _post(side: Side, s: float, kind: Kind, height: float, look: int, toward: bool = False, back: bool = False) -> Prop:
+def _post(
+    side: StreetSide, s: float, kind: Kind, height: float, look: int, toward: bool = False, back: bool = False
+) -> Prop:
     """A post at the kerb that looks along the traffic on its side, or over the road (`toward`)."""
     x, y, heading = side.at(s, _kerb(side))
     heading += -side.out * math.pi / 2 if toward else math.pi if back else 0.0
     return Prop(kind, (x, y, heading, 0.2, 0.2), height, look, side.street)
 
 
-def _tree(side: Side, s: float, look: str) -> Prop:
+def _tree(side: StreetSide, s: float, look: str) -> Prop:
     x, y, heading = side.at(s, _kerb(side) + 0.25)
     crown = between(3.0, 4.4 if look == "dense" else 5.2, side.die(s, _CROWN))
     height = between(5.0, 8.0, side.die(s, _HIGH))
     return Prop(Kind.TREE, (x, y, heading, crown, crown), height, int(1000 * side.die(s, _LOOK)), side.street)
 
 
-def _seats(side: Side, look: str) -> list[Prop]:
+def _seats(side: StreetSide, look: str) -> list[Prop]:
     """Benches with bins, a bus shelter now and then, bollards at the corners of dense streets."""
     found = []
     inner = side.pavement - 0.4
@@ -105,7 +107,7 @@ def signals(place: HDMap, only: Collection[int] | None = None) -> list[Prop]:
     return found
 
 
-def signs(side: Side, place: HDMap) -> list[Prop]:
+def signs(side: StreetSide, place: HDMap) -> list[Prop]:
     """For the traffic beside this side: the limit after a junction; give way before one where it must."""
     street = place.graph.streets[side.street]
     forward = side.out < 0

@@ -21,7 +21,7 @@ PHASE = GREEN + AMBER + ALL_RED
 
 
 @dataclass
-class Tables:
+class LaneBuilder:
     """What is gathered while a street or a junction is built; indices count from its own first rows."""
 
     lanes: list[dict[str, float]] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Tables:
     phases: dict[tuple[int, int], int] = field(default_factory=dict)  # (junction, street * 2 + at_start) -> signal
 
 
-def street_lanes(index: int, street: Street, centre: np.ndarray, tables: Tables) -> None:
+def street_lanes(index: int, street: Street, centre: np.ndarray, tables: LaneBuilder) -> None:
     """A street's lanes, right to left, forward first. centre: from mouth to mouth."""
     for forward, count in ((True, street.forward), (False, street.backward)):
         own = []
@@ -55,7 +55,7 @@ def street_lanes(index: int, street: Street, centre: np.ndarray, tables: Tables)
             tables.lanes[lane]["opposite"] = other[-1] if other else -1
 
 
-def junction_signals(graph: RoadGraph, junction: int, arms: list[Arm], lines: Lines, tables: Tables) -> None:
+def junction_signals(graph: RoadGraph, junction: int, arms: list[Arm], lines: Lines, tables: LaneBuilder) -> None:
     """One signal an arm that leads in; two arms at most share a phase, and only where their ways straight on do not meet."""
     if not graph.junctions[junction].signals or len(arms) < 3:
         return
@@ -69,7 +69,7 @@ def junction_signals(graph: RoadGraph, junction: int, arms: list[Arm], lines: Li
         tables.signals.append((junction, x, y, heading, green, green + GREEN, green + GREEN + AMBER, cycle))
 
 
-def _mouths(arms: list[Arm], tables: Tables) -> list[Mouth]:
+def _mouths(arms: list[Arm], tables: LaneBuilder) -> list[Mouth]:
     return [
         Mouth(
             math.atan2(arm.direction[1], arm.direction[0]),
@@ -81,7 +81,7 @@ def _mouths(arms: list[Arm], tables: Tables) -> list[Mouth]:
     ]
 
 
-def connections(graph: RoadGraph, junction: int, arms: list[Arm], tables: Tables) -> None:
+def connections(graph: RoadGraph, junction: int, arms: list[Arm], tables: LaneBuilder) -> None:
     """From every lane that leads into a junction to the lanes that it leads to."""
     made: list[tuple[int, Arm, Arm]] = []
     for arm, after, turn, lane, target in _pairs(arms, graph.junctions[junction].signals, tables):
@@ -104,7 +104,7 @@ def connections(graph: RoadGraph, junction: int, arms: list[Arm], tables: Tables
     _conflicts(made, arms, graph, tables)
 
 
-def _pairs(arms: list[Arm], signals: bool, tables: Tables) -> list[tuple[Arm, Arm, int, int, int]]:
+def _pairs(arms: list[Arm], signals: bool, tables: LaneBuilder) -> list[tuple[Arm, Arm, int, int, int]]:
     """(arm, arm led to, turn, lane, target lane) by arm and lane; every lane gets at least one where there is anywhere to go."""
     into = [tables.of[arm.street, not arm.at_start] for arm in arms]
     away = [tables.of[arm.street, arm.at_start] for arm in arms]
@@ -123,7 +123,7 @@ def _pairs(arms: list[Arm], signals: bool, tables: Tables) -> list[tuple[Arm, Ar
     return found + [row[3:] for row in rows]
 
 
-def _conflicts(made: list[tuple[int, Arm, Arm]], arms: list[Arm], graph: RoadGraph, tables: Tables) -> None:
+def _conflicts(made: list[tuple[int, Arm, Arm]], arms: list[Arm], graph: RoadGraph, tables: LaneBuilder) -> None:
     most = max((tables_lanes(graph, arm) for arm in arms), default=0)
     rows: dict[int, list[tuple[int, float, float, float, float, int]]] = {row: [] for row, _, _ in made}
     for i, (a, arm_a, _) in enumerate(made):

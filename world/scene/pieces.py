@@ -13,7 +13,7 @@ from world.scene.arms import Arm, Corner, Lines, arms_at, centre_line, corners, 
 from world.scene.geometry import offset, resampled, trimmed
 from world.scene.graph import Junction, RoadGraph
 from world.scene.hd_map import CONFLICT, SIGNAL, JunctionShape, Marking, StreetShape
-from world.scene.lanes import Tables, connections, junction_signals, pack_lanes, street_lanes
+from world.scene.lanes import LaneBuilder, connections, junction_signals, pack_lanes, street_lanes
 from world.scene.markings import arrow, stop_line, street_markings, zebra
 from world.scene.walks import Walks
 
@@ -22,7 +22,7 @@ from world.scene.walks import Walks
 class StreetPiece:
     """tables: its lanes as `connections` reads them; lanes LANE, points POINT; walks WALK, walk_points POINT, ends int64 [walks, 2]."""
 
-    tables: Tables
+    tables: LaneBuilder
     lanes: np.ndarray
     points: np.ndarray
     walks: np.ndarray
@@ -153,7 +153,7 @@ def _at(junction: Junction) -> tuple[float, float]:
 
 
 def _street(graph: RoadGraph, index: int, lines: Lines) -> StreetPiece:
-    street, tables = graph.streets[index], Tables()
+    street, tables = graph.streets[index], LaneBuilder()
     street_lanes(index, street, lines[index], tables)
     walks = Walks(graph, lines, tables)
     walks.add_street(index)
@@ -171,7 +171,7 @@ def _junction(
     lines: Lines,
     streets: Mapping[int, StreetPiece],
 ) -> JunctionPiece:
-    tables, lane_of = Tables(), list[tuple[int, int]]()
+    tables, lane_of = LaneBuilder(), list[tuple[int, int]]()
     for street in sorted({arm.street for arm in arms}):
         base, own = len(tables.lanes), streets[street].tables
         tables.lanes += [dict(row) for row in own.lanes]
@@ -221,7 +221,7 @@ def _shape(junction: int, arms: list[Arm], between: list[Corner], lines: Lines) 
     return JunctionShape(junction, ring, tuple(corner.kerb for corner in between), pavements)
 
 
-def _lane_markings(tables: Tables, lane: int) -> tuple[Marking, ...]:
+def _lane_markings(tables: LaneBuilder, lane: int) -> tuple[Marking, ...]:
     """The stop line at a lane's end, and arrows where lanes lie side by side."""
     values, line = tables.lanes[lane], tables.shapes[lane]
     out = [stop_line(line, values["width"] - 0.3)]

@@ -129,12 +129,12 @@ def _from_opendrive(path: Path) -> RoadGraph:
 
 def _from_osm(path: Path, box: str = "") -> RoadGraph:
     from world.town.osm import from_osm
-    from world.town.osm_map import Box
+    from world.town.osm_map import BoundingBox
 
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "map.net.xml"
         try:
-            from_osm(path, target, Box.of(box) if box else None)
+            from_osm(path, target, BoundingBox.of(box) if box else None)
         except SimulatorError as error:
             raise DataError(str(error)) from error
         return without_traps(graph_of(target))

@@ -24,7 +24,7 @@ NEAR = 420.0  # m beyond which nothing is looked at
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class PlanarGraph:
     """A graph as it lies in the plane. xy [J, 2]; lines: centre lines, [N, 2] each; middles [S, 2]; ends int [S, 2]; halves [S]: m
     from the centre to the further kerb."""
 
@@ -35,9 +35,9 @@ class Plan:
     halves: np.ndarray
 
 
-def plan_of(graph: RoadGraph, lines: Sequence[np.ndarray]) -> Plan:
+def plan_of(graph: RoadGraph, lines: Sequence[np.ndarray]) -> PlanarGraph:
     """lines: the streets' centre lines."""
-    return Plan(
+    return PlanarGraph(
         np.array([(j.x, j.y) for j in graph.junctions]).reshape(-1, 2),
         tuple(lines),
         np.array([line[len(line) // 2] for line in lines]).reshape(-1, 2),
@@ -46,7 +46,7 @@ def plan_of(graph: RoadGraph, lines: Sequence[np.ndarray]) -> Plan:
     )
 
 
-def has_room(plan: Plan, line: np.ndarray, half: float, ends: tuple[int, int | None]) -> bool:
+def has_room(plan: PlanarGraph, line: np.ndarray, half: float, ends: tuple[int, int | None]) -> bool:
     """Whether a street may lie there. half: m from its centre to the further kerb; ends: its junctions, None for a new one at its end."""
     points = resampled(line, SAMPLES)
     others = np.ones(len(plan.xy), bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from world.scene.frontage import Box, Ground, Side
+from world.scene.frontage import Box, Ground, StreetSide
 from world.scene.objects import SIZES, Kind
 
 # A house is drawn in whole bays (world/render/assets/houses.py); where it is high, look // 2 % 5 says whether it has shops.
@@ -17,7 +17,7 @@ CORNER = 14.0  # m that a row of houses goes on past a street's end, where there
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PlotStyle:
     """How plots are filled: pairs are lowest and highest, lengths in m; shares in [0, 1]."""
 
     bays: tuple[int, int]  # of a front
@@ -35,9 +35,9 @@ class Look:
 
 
 LOOKS = {
-    "dense": Look((3, 5), (3, 3), (3, 6), (1.0, 2.4), (3, 5), 0.92, 0.5, (0.1, 0.3), 0.0, 0.0, 0.7, (1, 2)),
-    "mixed": Look((3, 4), (2, 3), (2, 4), (1.6, 4.0), (3, 7), 0.35, 0.18, (0.4, 0.3), 0.25, 0.25, 0.5, (1,)),
-    "suburban": Look((2, 3), (2, 2), (1, 2), (4.0, 6.5), (4, 9), 0.05, 0.0, (0.5, 0.35), 0.7, 0.5, 0.35, (0,)),
+    "dense": PlotStyle((3, 5), (3, 3), (3, 6), (1.0, 2.4), (3, 5), 0.92, 0.5, (0.1, 0.3), 0.0, 0.0, 0.7, (1, 2)),
+    "mixed": PlotStyle((3, 4), (2, 3), (2, 4), (1.6, 4.0), (3, 7), 0.35, 0.18, (0.4, 0.3), 0.25, 0.25, 0.5, (1,)),
+    "suburban": PlotStyle((2, 3), (2, 2), (1, 2), (4.0, 6.5), (4, 9), 0.05, 0.0, (0.5, 0.35), 0.7, 0.5, 0.35, (0,)),
 }
 _PIECE = 4.0  # m of a hedge, fence or wall
 _BEHIND = 1.3  # m from the pavement to its middle
@@ -60,7 +60,7 @@ class Prop:
 
 @dataclass(frozen=True, slots=True)
 class _House:
-    side: Side
+    side: StreetSide
     s0: float
     s1: float
     prop: Prop
@@ -76,7 +76,7 @@ def whole(ends: tuple[int, int], share: float) -> int:
     return ends[0] + int(share * (ends[1] - ends[0] + 1))
 
 
-def _house(side: Side, s: float, bays: int, setback: float, look: Look, row: int) -> _House:
+def _house(side: StreetSide, s: float, bays: int, setback: float, look: PlotStyle, row: int) -> _House:
     """A house whose front begins at s, parallel to the chord of the kerb along it."""
     front = BAY * bays
     x0, y0, _ = side.at(s, side.pavement)
@@ -101,7 +101,7 @@ def _house(side: Side, s: float, bays: int, setback: float, look: Look, row: int
     return _House(side, s, s + front, Prop(Kind.HOUSE, box, height, number, side.street, floors))
 
 
-def _candidates(side: Side, ground: Ground, look: Look, fewer: int, again: bool) -> list[_House]:
+def _candidates(side: StreetSide, ground: Ground, look: PlotStyle, fewer: int, again: bool) -> list[_House]:
     """A side's front row, dodging roads and what stands already. `fewer`: bays that its fronts lack."""
     setback = between(*look.setback, side.die(0, _SETBACK))
     s, found = -CORNER, []
@@ -117,7 +117,7 @@ def _candidates(side: Side, ground: Ground, look: Look, fewer: int, again: bool)
     return found
 
 
-def _wider(box: Box, look: Look) -> Box:
+def _wider(box: Box, look: PlotStyle) -> Box:
     """A box with the gap that detached houses leave on both sides."""
     return (*box[:4], box[4] + (0.0 if look.joined > 0.9 else 2 * look.gap[0]))
 
@@ -132,7 +132,7 @@ def _settle(houses: list[_House], ground: Ground) -> list[_House]:
     return kept
 
 
-def houses(every: list[Side], ground: Ground, look: Look) -> list[_House]:
+def houses(every: list[StreetSide], ground: Ground, look: PlotStyle) -> list[_House]:
     """The front rows: once as they come, then narrower ones in what was left."""
     found: list[_House] = []
     for turn, fewer in enumerate((0, *look.again)):
@@ -140,7 +140,7 @@ def houses(every: list[Side], ground: Ground, look: Look) -> list[_House]:
     return found
 
 
-def second_row(every: list[Side], ground: Ground, look: Look) -> list[Prop]:
+def second_row(every: list[StreetSide], ground: Ground, look: PlotStyle) -> list[Prop]:
     """Houses and trees behind the first row: nothing that anybody comes near, but it moves when one drives past."""
     found: list[tuple[float, Prop]] = []
     for side in every:
@@ -170,14 +170,14 @@ def second_row(every: list[Side], ground: Ground, look: Look) -> list[Prop]:
     return kept
 
 
-def tree(side: Side, s: float, behind_pavement: float, crown: float) -> Prop:
+def tree(side: StreetSide, s: float, behind_pavement: float, crown: float) -> Prop:
     """A tree of `crown` m across."""
     x, y, heading = side.at(s, side.pavement + behind_pavement)
     height = crown * between(1.25, 1.6, side.die(s, _TREE + 20))
     return Prop(Kind.TREE, (x, y, heading, crown, crown), height, int(1000 * side.die(s, _TREE + 21)), side.street)
 
 
-def gaps(side: Side, row: list[_House]) -> list[tuple[float, float]]:
+def gaps(side: StreetSide, row: list[_House]) -> list[tuple[float, float]]:
     """(from, to) along a side where no house of its row stands."""
     free, s = [], -2.0
     for house in sorted(row, key=lambda h: h.s0):
@@ -192,7 +192,7 @@ def gaps(side: Side, row: list[_House]) -> list[tuple[float, float]]:
 _HEIGHTS = {Kind.HEDGE: (0.9, 1.3), Kind.FENCE: (0.12, 1.1), Kind.WALL: (0.3, 1.5)}  # thickness, height
 
 
-def around(side: Side, ground: Ground, look: Look) -> list[Prop]:
+def around(side: StreetSide, ground: Ground, look: PlotStyle) -> list[Prop]:
     """What closes the corners of a junction: hedges, fences or walls, and a tree behind, where there is room."""
     found = []
     kind = _kind(side.die(0, _KIND), look)
@@ -205,7 +205,7 @@ def around(side: Side, ground: Ground, look: Look) -> list[Prop]:
     return found
 
 
-def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[Prop]:
+def closing(side: StreetSide, row: list[_House], ground: Ground, look: PlotStyle) -> list[Prop]:
     """Hedges, fences and walls in pieces of about 4 m, garden trees and cars in driveways between a side's houses."""
     found: list[Prop] = []
 
@@ -238,12 +238,12 @@ def closing(side: Side, row: list[_House], ground: Ground, look: Look) -> list[P
     return found
 
 
-def _kind(share: float, look: Look) -> Kind:
+def _kind(share: float, look: PlotStyle) -> Kind:
     hedge, fence = look.hedges
     return Kind.HEDGE if share < hedge else Kind.FENCE if share < hedge + fence else Kind.WALL
 
 
-def pieces(side: Side, start: float, end: float, kind: Kind, behind: float) -> list[Prop]:
+def pieces(side: StreetSide, start: float, end: float, kind: Kind, behind: float) -> list[Prop]:
     """Pieces from start to end along a side, their length along their heading."""
     number = max(1, round((end - start) / _PIECE))
     if end - start < 1.0:
@@ -260,7 +260,7 @@ def pieces(side: Side, start: float, end: float, kind: Kind, behind: float) -> l
     return found
 
 
-def _parked(side: Side, s: float) -> Prop:
+def _parked(side: StreetSide, s: float) -> Prop:
     """A car in a driveway, its nose towards the street or away from it."""
     length, width, height = SIZES[Kind.CAR]
     x, y, heading = side.at(s, side.pavement + 1.2 + length / 2)

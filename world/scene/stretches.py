@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from world.scene.frontage import Side, corners, sides
+from world.scene.frontage import StreetSide, corners, sides
 from world.scene.hd_map import HDMap
 from world.scene.objects import SIZES, Kind
 from world.scene.plots import GROUND, STOREY, Prop, pieces
@@ -31,7 +31,7 @@ _LOOK = 900  # purpose of a die
 class Stretch:
     """Part of a side, from `first` to `last` m along its kerb. wave: how many stretches of the side lie before it; corner: of a junction."""
 
-    side: Side
+    side: StreetSide
     first: float
     last: float
     wave: int
@@ -60,7 +60,7 @@ def stretches(place: HDMap, only: Collection[int] | None = None) -> list[Stretch
     return found
 
 
-def along(side: Side, x: float, y: float) -> tuple[float, float]:
+def along(side: StreetSide, x: float, y: float) -> tuple[float, float]:
     """(s, behind) of the place of a side that is nearest to a point; straight on before and after its ends."""
     a, d = side.kerb[:-1], np.diff(side.kerb, axis=0)
     long = np.hypot(d[:, 0], d[:, 1])
@@ -111,7 +111,7 @@ def _askew(prop: np.void, heading: float) -> float:
     return ASKEW * abs(math.sin(turn)) if prop["kind"] in [int(kind) for kind in BARRIERS] else 0.0
 
 
-def _standing(prop: np.void, side: Side, s: float, behind: float) -> Standing:
+def _standing(prop: np.void, side: StreetSide, s: float, behind: float) -> Standing:
     kind = Kind(int(prop["kind"]))
     one = Standing(kind, s, behind)
     long, wide = float(prop["length"]), float(prop["width"])
@@ -164,7 +164,7 @@ def props_of(stretch: Stretch, one: Standing) -> list[Prop]:
     return [Prop(one.kind, (x, y, heading - side.out * math.pi / 2, length, width), height, 0, side.street)]
 
 
-def _house(side: Side, s: float, one: Standing) -> Prop:
+def _house(side: StreetSide, s: float, one: Standing) -> Prop:
     """Parallel to the chord of the kerb along its front."""
     x0, y0, _ = side.at(s - one.width / 2, side.pavement)
     x1, y1, _ = side.at(s + one.width / 2, side.pavement)

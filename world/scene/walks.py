@@ -8,7 +8,7 @@ from world.scene.arms import Arm, Corner, Lines, mouth_point
 from world.scene.geometry import along, crossing_point, lengths, offset, resampled
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import CORNER, CROSSED, CROSSING, CROSSING_WALK, PAVEMENT, WALK, WALK_LINK
-from world.scene.lanes import AMBER, GREEN, PHASE, Tables, pack_lines
+from world.scene.lanes import AMBER, GREEN, PHASE, LaneBuilder, pack_lines
 
 WIDTH, BEFORE_MOUTH = 3.5, 2.3  # m of a crossing; its middle lies so far inside a mouth
 Node = tuple[int, bool, bool]  # street, at its start?, left side looking along the street?
@@ -17,7 +17,7 @@ Node = tuple[int, bool, bool]  # street, at its start?, left side looking along 
 class Walks:
     """Gathers walks while a street or a junction is built; indices count from its own first rows."""
 
-    def __init__(self, graph: RoadGraph, lines: Lines, tables: Tables) -> None:
+    def __init__(self, graph: RoadGraph, lines: Lines, tables: LaneBuilder) -> None:
         self.graph, self.lines, self.tables = graph, lines, tables
         self.rows: list[tuple[int, int, int, float]] = []  # kind, street, crossing, width
         self.shapes: list[np.ndarray] = []

@@ -10,13 +10,13 @@ from panda3d.core import NodePath
 
 from world.town import models, props
 from world.town.camera import Camera
-from world.town.mesh import Colour, Mesh, Surface, line_length
-from world.town.network import Network
-from world.town.traffic import Other, Traffic, paint_of
+from world.town.mesh import Colour, MeshBuilder, TownSurface, line_length
+from world.town.network import RoadNetwork
+from world.town.traffic import Other, SumoTraffic, paint_of
 
 COATS = ((190, 70, 64), (64, 96, 150), (222, 190, 90), (70, 120, 92), (150, 92, 140), (226, 222, 212), (60, 62, 70))
 TROUSERS = ((52, 56, 72), (92, 84, 76), (40, 40, 44))
-EVENT_SURFACES = (Surface.EVENT_VEHICLE, Surface.EVENT_PERSON, Surface.EVENT_ANIMAL, Surface.EVENT_PROP)
+EVENT_SURFACES = (TownSurface.EVENT_VEHICLE, TownSurface.EVENT_PERSON, TownSurface.EVENT_ANIMAL, TownSurface.EVENT_PROP)
 EVENT_COATS = ((226, 44, 52), (236, 200, 40), (40, 110, 220), (222, 60, 150))
 DRAWN = 110.0  # m
 TRAFFIC_KINDS = frozenset(name for name, kind in models.KINDS.items() if kind.share > 0)
@@ -26,7 +26,7 @@ NOWHERE = (0.0,) * 4
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisiblePixels:
     """Pixels of the picture (at 144x256) that show vehicles, people, and the event's actor; and the box around the last:
     left, top, right, bottom as shares of the picture's width and height, zeros where nothing of it is seen.
     """
@@ -37,13 +37,13 @@ class Seen:
     box: tuple[float, float, float, float]
 
 
-def seen(raw: np.ndarray) -> Seen:
+def seen(raw: np.ndarray) -> VisiblePixels:
     """Count surfaces in a raw view (`Camera.look`)."""
     counts = np.bincount(raw[..., 3].reshape(-1), minlength=32) // 4
     event = int(sum(counts[s] for s in EVENT_SURFACES))
-    vehicles = int(counts[Surface.VEHICLE] + counts[Surface.EVENT_VEHICLE])
-    people = int(counts[Surface.PERSON] + counts[Surface.EVENT_PERSON])
-    return Seen(vehicles, people, event, _box(np.isin(raw[..., 3], EVENT_SURFACES)) if event else NOWHERE)
+    vehicles = int(counts[TownSurface.VEHICLE] + counts[TownSurface.EVENT_VEHICLE])
+    people = int(counts[TownSurface.PERSON] + counts[TownSurface.EVENT_PERSON])
+    return VisiblePixels(vehicles, people, event, _box(np.isin(raw[..., 3], EVENT_SURFACES)) if event else NOWHERE)
 
 
 def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
@@ -58,7 +58,7 @@ _Key = tuple[str, bool, str]  # id, is it the event's, look
 class _Actor:
     """A model with alternatives of which one is shown."""
 
-    def __init__(self, parent: NodePath, base: Mesh | None, variants: list[Mesh]) -> None:
+    def __init__(self, parent: NodePath, base: MeshBuilder | None, variants: list[MeshBuilder]) -> None:
         self.node = parent.attachNewNode("actor")
         if base is not None:
             self.node.attachNewNode(base.node("base"))
@@ -120,19 +120,19 @@ class Actors:
     def _make(self, other: Other, key: _Key) -> _Actor:
         pick = sum(ord(c) * 17**i for i, c in enumerate(other.id))
         kind, look, event = other.kind, other.look, key[1]
-        base: Mesh | None = None
+        base: MeshBuilder | None = None
         if kind == "person" and look in props.ANIMALS:
-            surface = Surface.EVENT_ANIMAL if event else Surface.PERSON
+            surface = TownSurface.EVENT_ANIMAL if event else TownSurface.PERSON
             variants = [props.animal(look, surface, pose) for pose in (0, 1)]
         elif kind in ("person", "bicycle"):
-            surface = Surface.EVENT_PERSON if event else Surface.PERSON
+            surface = TownSurface.EVENT_PERSON if event else TownSurface.PERSON
             coats = EVENT_COATS if look else COATS
             coat, legs = coats[pick % len(coats)], TROUSERS[pick // 7 % len(TROUSERS)]
             variants = [_someone(look, coat, legs, surface, pose) for pose in (0, 1)]
         elif kind not in TRAFFIC_KINDS:
-            variants = [props.thing(kind, Surface.EVENT_PROP if event else Surface.WALL)]
+            variants = [props.thing(kind, TownSurface.EVENT_PROP if event else TownSurface.WALL)]
         else:
-            surface = Surface.EVENT_VEHICLE if event else Surface.VEHICLE
+            surface = TownSurface.EVENT_VEHICLE if event else TownSurface.VEHICLE
             base = props.body(look, kind, paint_of(other.id), surface)
             if look in props.FLASHING:
                 base.placed(models.rear_lights(kind, False), 0, 0, 0)
@@ -149,7 +149,7 @@ class Actors:
         return actor
 
 
-def _someone(look: str, coat: Colour, legs: Colour, surface: int, pose: int) -> Mesh:
+def _someone(look: str, coat: Colour, legs: Colour, surface: int, pose: int) -> MeshBuilder:
     if look == "cyclist":
         return props.cyclist(coat, surface, pose)
     if look == "child":
@@ -162,9 +162,9 @@ def _someone(look: str, coat: Colour, legs: Colour, surface: int, pose: int) -> 
 class Signals:
     """Every approach's signal heads: one at the stop line, one on the far side, both facing the approach."""
 
-    def __init__(self, camera: Camera, network: Network) -> None:
+    def __init__(self, camera: Camera, network: RoadNetwork) -> None:
         self._heads: list[tuple[str, int, list[_Actor]]] = []
-        parent = camera.attach(Mesh(), 0, 0, 0)
+        parent = camera.attach(MeshBuilder(), 0, 0, 0)
         for names in network.edge_lanes.values():
             turns = [t for name in names for t in network.turns.get(name, ()) if t.signal and t.direction != "t"]
             if not turns:
@@ -189,7 +189,7 @@ class Signals:
             assert straight.signal is not None
             self._heads.append((straight.signal, straight.link, heads))
 
-    def update(self, traffic: Traffic) -> None:
+    def update(self, traffic: SumoTraffic) -> None:
         """Show the lights' true state."""
         for light, link, heads in self._heads:
             which = "ryg".index(traffic.signal(light, link))

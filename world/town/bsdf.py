@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from world.town.scattering import Shape
+from world.town.scattering import MaterialMesh
 
 
-def bsdf(mi: Any, shape: Shape) -> Any:
+def bsdf(mi: Any, shape: MaterialMesh) -> Any:
     """How the shape's surface scatters light; kept for shapes of the same make."""
     key = (mi.variant(), shape.make)
     if key not in _BSDFS:
@@ -23,7 +23,7 @@ def bsdf(mi: Any, shape: Shape) -> Any:
 _BSDFS: dict[Any, Any] = {}
 
 
-def _scattering(mi: Any, shape: Shape) -> dict[str, Any]:
+def _scattering(mi: Any, shape: MaterialMesh) -> dict[str, Any]:
     tint = {"type": "mesh_attribute", "name": "vertex_tint"}
     colour = tint if shape.albedo is None else bitmap(mi, shape.albedo)
     base = _base(shape.finish, colour, shape.roughness)

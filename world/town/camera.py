@@ -22,7 +22,7 @@ try:
 except ImportError as error:
     raise SimulatorError("The town's camera needs Panda3D: run `pip install 'lucidrive[sim]'`.") from error
 
-from world.town.mesh import Mesh, Surface  # noqa: E402 (needs panda3d)
+from world.town.mesh import MeshBuilder, TownSurface  # noqa: E402 (needs panda3d)
 from world.town.scene import Scene  # noqa: E402
 
 _SETTINGS = (
@@ -70,12 +70,12 @@ class Camera:
     def _add_grass(self) -> None:
         from world.town.ground import GRASS
 
-        mesh, size = Mesh(), 60.0
+        mesh, size = MeshBuilder(), 60.0
         for i in range(-3, 3):
             for j in range(-3, 3):
                 x, y = i * size, j * size
                 quad = [(x, y, 0), (x + size, y, 0), (x + size, y + size, 0), (x, y + size, 0)]
-                mesh.polygon(quad, GRASS, Surface.GRASS, shade=False)
+                mesh.polygon(quad, GRASS, TownSurface.GRASS, shade=False)
         node = self._grass.attachNewNode(mesh.node("grass"))
         _paint(node, 0)
 
@@ -94,7 +94,7 @@ class Camera:
         for mesh in scene.objects.values():
             self._static.attachNewNode(mesh.node("objects"))
 
-    def attach(self, mesh: Mesh, x: float, y: float, heading: float) -> core.NodePath:
+    def attach(self, mesh: MeshBuilder, x: float, y: float, heading: float) -> core.NodePath:
         """Hang a mesh on the static scene (signal heads)."""
         node = self._static.attachNewNode(mesh.node("fixed"))
         node.setPosHpr(x, y, 0, math.degrees(heading), 0, 0)

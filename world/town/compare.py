@@ -24,7 +24,7 @@ from world.scene.geometry import along, lengths
 from world.scene.graph import RoadGraph
 from world.scene.hd_map import HDMap
 from world.scene.sumo import graph_in, graph_of
-from world.town.network import LANE_WIDTH, SIDEWALK_WIDTH, STREETS, Network, cache_dir, read, run_sumo
+from world.town.network import LANE_WIDTH, SIDEWALK_WIDTH, STREETS, RoadNetwork, cache_dir, read, run_sumo
 
 VERSION = 1  # of the networks: raise it when an option below changes
 CLOSE = 0.5  # m between lane centres
@@ -184,7 +184,7 @@ def _told(found: Agreement) -> str:
     )
 
 
-def _turns(network: Network) -> list[tuple[str, str]]:
+def _turns(network: RoadNetwork) -> list[tuple[str, str]]:
     return [(lane, turn.to) for lane, turns in network.turns.items() for turn in turns]
 
 

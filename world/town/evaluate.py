@@ -27,7 +27,7 @@ class Undisturbed:
 
 
 @dataclass
-class Tally:
+class DriveTotals:
     """Sums over drives: s, m, collisions (of them during an event), frames off the road, drives that came to a standstill."""
 
     drives: int = 0
@@ -63,7 +63,7 @@ def evaluate_town(
         "undisturbed": lambda rng: Undisturbed(),
         "with noise": ExpertPilot,
     }
-    tallies = {name: Tally() for name in pilots}
+    tallies = {name: DriveTotals() for name in pilots}
     camera, towns = Camera(), SPLITS[split]
     try:
         for number, identity in enumerate(towns):
@@ -82,10 +82,10 @@ def evaluate_town(
 
 
 def measure(
-    town: Town, pilot: Callable[[random.Random], Pilot], frames: int, seed: int, tally: Tally | None = None
-) -> Tally:
+    town: Town, pilot: Callable[[random.Random], Pilot], frames: int, seed: int, tally: DriveTotals | None = None
+) -> DriveTotals:
     """Drives of up to a minute, `frames` in all, added to `tally`. A drive ends early with a collision or when lost."""
-    tally = tally or Tally()
+    tally = tally or DriveTotals()
     rng = random.Random(f"measure-{town.id}-{seed}")
     left = frames
     while left > 0:

@@ -24,7 +24,7 @@ from world.render.renderer import Shot, developed, plain_renderer, under_our_sky
 from world.scene.places import load_place
 from world.scene.state import SceneState, from_bytes, to_bytes
 from world.telling import Count
-from world.town.moments import VERSION, Truth, scenes, truth_of
+from world.town.moments import VERSION, FilmLabels, scenes, truth_of
 from world.town.pathtracer import mitsuba, trace_state
 from world.town.teacher import SPLITS, Lesson, claim, files_in, fingerprint, header, path_of, read
 
@@ -42,7 +42,7 @@ class Film:
 
     pictures: np.ndarray
     states: tuple[SceneState, ...]
-    truth: Truth
+    truth: FilmLabels
     actor: np.ndarray
 
 
@@ -189,7 +189,7 @@ def read_film(path: Path) -> Film:
                 if name.startswith("state."):
                     _, k, field = name.split(".")
                     parts[int(k)][field] = file[name].tobytes()
-        return Film(pictures, tuple(from_bytes(place, part) for part in parts), Truth(**about["truth"]), actor)
+        return Film(pictures, tuple(from_bytes(place, part) for part in parts), FilmLabels(**about["truth"]), actor)
     except (OSError, ValueError, KeyError, TypeError, IndexError, BadZipFile) as error:
         raise DataError(f"{path} is no film, or damaged ({error}); delete it, and it is made again.") from error
 
@@ -198,6 +198,6 @@ def read_pictures(path: Path) -> Film:
     """A film without its states, which is quicker. DataError where it is damaged."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return Film(file["pictures"], (), Truth(**json.loads(str(file["about"]))["truth"]), file["actor"])
+            return Film(file["pictures"], (), FilmLabels(**json.loads(str(file["about"]))["truth"]), file["actor"])
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise DataError(f"{path} is no film, or damaged ({error}); delete it, and it is made again.") from error

@@ -1,6 +1,6 @@
 """Flat-shaded meshes: polygons collected as numpy rows, shaded once by their face's normal, handed to Panda3D.
 
-The alpha of every vertex colour carries the surface's class (see `Surface`), so that one render gives picture and
+The alpha of every vertex colour carries the surface's class (see `TownSurface`), so that one render gives picture and
 masks at once: the software renderer writes it to the frame buffer untouched.
 """
 
@@ -17,7 +17,7 @@ SUN = np.array([0.45, 0.3, 0.84]) / np.linalg.norm([0.45, 0.3, 0.84])
 Colour = tuple[int, int, int]
 
 
-class Surface(IntEnum):
+class TownSurface(IntEnum):
     """What a pixel shows; the alpha channel's value. SKY is where nothing was drawn."""
 
     SKY = 0
@@ -45,16 +45,16 @@ class Surface(IntEnum):
 
 
 GROUND = (
-    Surface.GRASS,
-    Surface.ROAD,
-    Surface.MARKING,
-    Surface.PAVEMENT,
-    Surface.ROAD_LAMPLIT,
-    Surface.PAVEMENT_LAMPLIT,
+    TownSurface.GRASS,
+    TownSurface.ROAD,
+    TownSurface.MARKING,
+    TownSurface.PAVEMENT,
+    TownSurface.ROAD_LAMPLIT,
+    TownSurface.PAVEMENT_LAMPLIT,
 )
 
 
-class Mesh:
+class MeshBuilder:
     """A growing list of flat polygons."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class Mesh:
         if bottom:
             self.polygon(lo[::-1], colour, surface)
 
-    def placed(self, other: Mesh, x: float, y: float, heading: float, z: float = 0.0) -> None:
+    def placed(self, other: MeshBuilder, x: float, y: float, heading: float, z: float = 0.0) -> None:
         """Add another mesh, turned by `heading` (shading stays as it was baked) and moved."""
         c, s = math.cos(heading), math.sin(heading)
         turn = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
@@ -184,7 +184,7 @@ def line_length(shape: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(shape, axis=0), axis=1).sum())
 
 
-def strip(mesh: Mesh, shape: np.ndarray, left: float, right: float, colour: Colour, surface: int) -> None:
+def strip(mesh: MeshBuilder, shape: np.ndarray, left: float, right: float, colour: Colour, surface: int) -> None:
     """A ground ribbon along a polyline between two offsets (m, left positive, left > right)."""
     a, b = offset_line(shape, left), offset_line(shape, right)
     for i in range(len(shape) - 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from world.town.mesh import Colour, Mesh, Surface
+from world.town.mesh import Colour, MeshBuilder, TownSurface
 
 GLASS: Colour = (58, 70, 84)
 TYRE: Colour = (38, 38, 42)
@@ -41,9 +41,9 @@ KINDS: dict[str, VehicleKind] = {
 }
 
 
-def vehicle(kind: str, paint: Colour, surface: int) -> Mesh:
+def vehicle(kind: str, paint: Colour, surface: int) -> MeshBuilder:
     """A vehicle without its rear lights (see `rear_lights`)."""
-    k, mesh = KINDS[kind], Mesh()
+    k, mesh = KINDS[kind], MeshBuilder()
     le, w, h = k.length, k.width / 2, k.height
     wheel = 0.34 if kind in ("car", "van") else 0.48
     for x in (-0.9, -le + 0.9):
@@ -78,19 +78,19 @@ def vehicle(kind: str, paint: Colour, surface: int) -> Mesh:
             (0.03, y + 0.2, z + 0.12),
             (0.03, y - 0.2, z + 0.12),
         ]
-        mesh.polygon(quad, (236, 236, 224), Surface.HEADLIGHT, shade=False)
+        mesh.polygon(quad, (236, 236, 224), TownSurface.HEADLIGHT, shade=False)
     return mesh
 
 
-def _panel(mesh: Mesh, x: float, half: float, z0: float, z1: float, colour: Colour, surface: int) -> None:
+def _panel(mesh: MeshBuilder, x: float, half: float, z0: float, z1: float, colour: Colour, surface: int) -> None:
     """A quad on the rear face, seen from behind."""
     x -= 0.03
     mesh.polygon([(x, half, z0), (x, -half, z0), (x, -half, z1), (x, half, z1)], colour, surface, shade=False)
 
 
-def rear_lights(kind: str, braking: bool) -> Mesh:
+def rear_lights(kind: str, braking: bool) -> MeshBuilder:
     """Tail lights; brighter and larger when braking."""
-    k, mesh = KINDS[kind], Mesh()
+    k, mesh = KINDS[kind], MeshBuilder()
     w, x = k.width / 2, -k.length - 0.04
     z0, z1 = (0.6, 0.84) if kind in ("car", "van") else (0.75, 1.05)
     if braking:
@@ -101,13 +101,13 @@ def rear_lights(kind: str, braking: bool) -> Mesh:
         a, b = side * w, side * (w - wide)
         y0, y1 = max(a, b), min(a, b)
         quad = [(x, y0, z0), (x, y1, z0), (x, y1, z1), (x, y0, z1)]
-        mesh.polygon(quad, colour, Surface.LIGHT if braking else Surface.TAIL, shade=False)
+        mesh.polygon(quad, colour, TownSurface.LIGHT if braking else TownSurface.TAIL, shade=False)
     return mesh
 
 
-def person(coat: Colour, legs: Colour, surface: int, pose: int, scale: float = 1.0) -> Mesh:
+def person(coat: Colour, legs: Colour, surface: int, pose: int, scale: float = 1.0) -> MeshBuilder:
     """Someone walking along +x; `pose` 0 or 1 swings the legs."""
-    mesh, s = Mesh(), scale
+    mesh, s = MeshBuilder(), scale
     swing = 0.2 if pose == 0 else -0.2
     for side, shift in ((-1, swing), (1, -swing)):
         y = side * 0.12
@@ -120,23 +120,23 @@ def person(coat: Colour, legs: Colour, surface: int, pose: int, scale: float = 1
 LENS: dict[str, Colour] = {"r": (255, 48, 36), "y": (255, 190, 40), "g": (60, 240, 120)}
 
 
-def signal_post(arm: float) -> Mesh:
+def signal_post(arm: float) -> MeshBuilder:
     """A signal's post with its head's back board, facing traffic that comes along +x (looking at -x). `arm`: m to the left."""
-    mesh = Mesh()
-    mesh.box((-0.1, -0.1, 0), (0.1, 0.1, 4.6), (70, 72, 76), Surface.WALL)
+    mesh = MeshBuilder()
+    mesh.box((-0.1, -0.1, 0), (0.1, 0.1, 4.6), (70, 72, 76), TownSurface.WALL)
     if arm > 0.5:
-        mesh.box((-0.08, 0, 4.4), (0.08, arm, 4.56), (70, 72, 76), Surface.WALL, bottom=True)
-    mesh.box((-0.3, arm - 0.55, 2.3), (-0.05, arm + 0.55, 4.9), (34, 36, 40), Surface.WALL, bottom=True)
+        mesh.box((-0.08, 0, 4.4), (0.08, arm, 4.56), (70, 72, 76), TownSurface.WALL, bottom=True)
+    mesh.box((-0.3, arm - 0.55, 2.3), (-0.05, arm + 0.55, 4.9), (34, 36, 40), TownSurface.WALL, bottom=True)
     return mesh
 
 
-def signal_lens(state: str, arm: float) -> Mesh:
+def signal_lens(state: str, arm: float) -> MeshBuilder:
     """The three lenses with one of them lit (r, y, g) or none."""
-    mesh, x = Mesh(), -0.33
+    mesh, x = MeshBuilder(), -0.33
     for k, name in enumerate("gyr"):
         z, lit = 2.72 + 0.86 * k, name == state
         r = 0.40 if lit else 0.30
         quad = [(x, arm + r, z - r), (x, arm - r, z - r), (x, arm - r, z + r), (x, arm + r, z + r)]
         dark: Colour = tuple(c // 4 for c in LENS[name])  # type: ignore[assignment]
-        mesh.polygon(quad, LENS[name] if lit else dark, Surface.LIGHT if lit else Surface.WALL, shade=False)
+        mesh.polygon(quad, LENS[name] if lit else dark, TownSurface.LIGHT if lit else TownSurface.WALL, shade=False)
     return mesh

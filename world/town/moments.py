@@ -45,7 +45,7 @@ DRIFT, UNSURE = 0.5, 0.2  # m aside in a film that are a change of lanes; from w
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class FilmLabels:
     """What is true of a film's last picture; UNKNOWN where a class cannot be told.
 
     weather, time, event, side: values of the enums (side: where a sided event comes from); manoeuvre: an index into MANOEUVRES;
@@ -136,7 +136,7 @@ def _event(random: np.random.Generator) -> dict[str, int]:
     return {} if random.random() >= EVENTFUL else some_event(random)
 
 
-def truth_of(states: Sequence[SceneState], pixels: int) -> Truth:
+def truth_of(states: Sequence[SceneState], pixels: int) -> FilmLabels:
     """What is true at the end of some states in a row, one a step (WINDOW of them tell motion); pixels of DRAWN show the event's actor."""
     now = states[-1]
     weather, time = conditions(now.amounts[0])
@@ -148,11 +148,11 @@ def truth_of(states: Sequence[SceneState], pixels: int) -> Truth:
     elif pixels >= VISIBLE and happening(now):
         event, side = int(now.event["event"][0]), int(now.event["side"][0])
     if len(states) < WINDOW:
-        return Truth(weather, time, event, side, UNKNOWN, math.nan, math.nan)
+        return FilmLabels(weather, time, event, side, UNKNOWN, math.nan, math.nan)
     ago, last = states[-1 - GAP].ego[0], now.ego[0]
     speed = float(last["driven"] - ago["driven"]) / (GAP * DT)
     rate = wrap(float(last["heading"] - ago["heading"])) / (GAP * DT)
-    return Truth(weather, time, event, side, manoeuvre(states), speed, rate)
+    return FilmLabels(weather, time, event, side, manoeuvre(states), speed, rate)
 
 
 def happening(state: SceneState) -> bool:

@@ -40,7 +40,7 @@ STREETS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Character:
+class TownCharacter:
     """What a generated town is like. `lanes` a direction; `mixed`: each street draws one up to `lanes`; `block` in m."""
 
     plan: str  # grid, random or spider
@@ -50,33 +50,33 @@ class Character:
     block: float
 
 
-TOWNS: tuple[Character, ...] = (
-    Character("grid", 1, False, "suburban", 78),
-    Character("grid", 2, False, "mixed", 88),
-    Character("random", 1, False, "suburban", 98),
-    Character("spider", 2, True, "mixed", 76),
-    Character("grid", 3, True, "dense", 126),
-    Character("random", 2, False, "mixed", 124),
-    Character("grid", 2, True, "dense", 82),
-    Character("spider", 1, False, "suburban", 68),
-    Character("grid", 1, False, "mixed", 74),
-    Character("random", 3, True, "dense", 138),
-    Character("grid", 2, False, "suburban", 96),
-    Character("spider", 2, False, "dense", 80),
-    Character("grid", 3, False, "dense", 136),
-    Character("random", 2, True, "suburban", 108),
-    Character("grid", 1, False, "dense", 76),
-    Character("spider", 3, True, "mixed", 84),
-    Character("grid", 2, True, "mixed", 86),
-    Character("random", 1, False, "dense", 94),
-    Character("grid", 2, False, "dense", 90),  # validation
-    Character("random", 1, False, "mixed", 100),  # validation
-    Character("grid", 1, False, "suburban", 82),
-    Character("random", 2, True, "dense", 118),
-    Character("grid", 3, True, "mixed", 124),
-    Character("spider", 2, False, "suburban", 78),
-    Character("spider", 3, True, "suburban", 86),  # validation
-    Character("grid", 2, False, "dense", 84),
+TOWNS: tuple[TownCharacter, ...] = (
+    TownCharacter("grid", 1, False, "suburban", 78),
+    TownCharacter("grid", 2, False, "mixed", 88),
+    TownCharacter("random", 1, False, "suburban", 98),
+    TownCharacter("spider", 2, True, "mixed", 76),
+    TownCharacter("grid", 3, True, "dense", 126),
+    TownCharacter("random", 2, False, "mixed", 124),
+    TownCharacter("grid", 2, True, "dense", 82),
+    TownCharacter("spider", 1, False, "suburban", 68),
+    TownCharacter("grid", 1, False, "mixed", 74),
+    TownCharacter("random", 3, True, "dense", 138),
+    TownCharacter("grid", 2, False, "suburban", 96),
+    TownCharacter("spider", 2, False, "dense", 80),
+    TownCharacter("grid", 3, False, "dense", 136),
+    TownCharacter("random", 2, True, "suburban", 108),
+    TownCharacter("grid", 1, False, "dense", 76),
+    TownCharacter("spider", 3, True, "mixed", 84),
+    TownCharacter("grid", 2, True, "mixed", 86),
+    TownCharacter("random", 1, False, "dense", 94),
+    TownCharacter("grid", 2, False, "dense", 90),  # validation
+    TownCharacter("random", 1, False, "mixed", 100),  # validation
+    TownCharacter("grid", 1, False, "suburban", 82),
+    TownCharacter("random", 2, True, "dense", 118),
+    TownCharacter("grid", 3, True, "mixed", 124),
+    TownCharacter("spider", 2, False, "suburban", 78),
+    TownCharacter("spider", 3, True, "suburban", 86),  # validation
+    TownCharacter("grid", 2, False, "dense", 84),
 )
 
 
@@ -107,7 +107,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Network:
+class RoadNetwork:
     """Everything of a town's network that the driver, the camera and the labels need."""
 
     path: Path
@@ -198,7 +198,7 @@ def _drivable(lane: ET.Element) -> bool:
     return (allow is None or "passenger" in allow.split()) and "passenger" not in disallow.split() and disallow != "all"
 
 
-def read(path: Path, look: str = "mixed") -> Network:  # noqa: C901
+def read(path: Path, look: str = "mixed") -> RoadNetwork:  # noqa: C901
     """Parse a SUMO network file."""
     root = ET.parse(path).getroot()
     lanes: dict[str, Lane] = {}
@@ -261,7 +261,7 @@ def read(path: Path, look: str = "mixed") -> Network:  # noqa: C901
         raise ValueError("no network")
     everything = np.concatenate([lane.shape for lane in lanes.values()])
     low, high = everything.min(axis=0), everything.max(axis=0)
-    return Network(
+    return RoadNetwork(
         path=path,
         lanes=lanes,
         edge_lanes=edge_lanes,
@@ -295,7 +295,7 @@ def name_of(town: str | Path) -> str:
     return Path(town).name.removesuffix(".xml").removesuffix(".net")
 
 
-def load(town: int | str | Path) -> Network:
+def load(town: int | str | Path) -> RoadNetwork:
     """The network of a town by number (see SPLITS), or of a file. SimulatorError where it cannot be driven in."""
     if isinstance(town, int):
         return read(ensure(town), TOWNS[town].look)

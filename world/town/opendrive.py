@@ -14,7 +14,7 @@ from world.scene.build import build
 from world.scene.graph import without_traps
 from world.scene.pairing import meeting, reaching
 from world.scene.sumo import graph_of
-from world.town.network import STREETS, Network, load, run_sumo
+from world.town.network import STREETS, RoadNetwork, load, run_sumo
 
 OPTIONS = (
     *("--keep-edges.by-vclass", "passenger", "--keep-edges.components", "1", "--remove-edges.isolated"),
@@ -22,7 +22,7 @@ OPTIONS = (
 )
 
 
-def from_opendrive(source: Path, out: Path) -> Network:
+def from_opendrive(source: Path, out: Path) -> RoadNetwork:
     """Make a network file of a road network, in its own coordinates; returns what it holds.
 
     Raises SimulatorError for a file that is no OpenDRIVE, for streets that cannot be driven in, where SUMO is missing, or where the file cannot be written.

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from world.errors import SimulatorError
-from world.town.network import STREETS, Network, load, run_sumo
-from world.town.osm_map import Box, Traffic, prepared
+from world.town.network import STREETS, RoadNetwork, load, run_sumo
+from world.town.osm_map import BoundingBox, Traffic, prepared
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ OPTIONS = (
 MIRRORED = "Traffic keeps left there, and ours keeps right: %s is mirrored, with left and right changed over."
 
 
-def from_osm(osm: Path, out: Path, box: Box | None = None, traffic: Traffic = "auto") -> Network:
+def from_osm(osm: Path, out: Path, box: BoundingBox | None = None, traffic: Traffic = "auto") -> RoadNetwork:
     """Make a network file of a map, or of a box of it; returns what it holds. traffic: which side it keeps to there.
 
     Raises SimulatorError for a file that is no map, a map without streets to drive in or with too many, or a place that cannot
@@ -32,7 +32,7 @@ def from_osm(osm: Path, out: Path, box: Box | None = None, traffic: Traffic = "a
         return _converted(osm, streets, out)
 
 
-def _converted(osm: Path, streets: Path, out: Path) -> Network:
+def _converted(osm: Path, streets: Path, out: Path) -> RoadNetwork:
     aside = out.with_name(f".{out.name}.tmp")
     try:
         run_sumo("netconvert", ("--osm-files", str(streets), *OPTIONS, *STREETS), aside, f"netconvert refused {osm}")

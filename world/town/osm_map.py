@@ -55,7 +55,7 @@ NAMES = ("name", "alt_name", "old_name", "addr", "ref", "note", "destination", "
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class BoundingBox:
     """Degrees."""
 
     west: float
@@ -64,7 +64,7 @@ class Box:
     north: float
 
     @classmethod
-    def of(cls, text: str) -> Box:
+    def of(cls, text: str) -> BoundingBox:
         """WEST,SOUTH,EAST,NORTH. SimulatorError for anything else."""
         try:
             box = cls(*map(float, text.split(",")))
@@ -91,7 +91,7 @@ class Streets:
     relations: tuple[Relation, ...]
 
 
-def prepared(osm: Path, out: Path, box: Box | None = None, traffic: Traffic = "auto") -> bool:
+def prepared(osm: Path, out: Path, box: BoundingBox | None = None, traffic: Traffic = "auto") -> bool:
     """Writes the streets of a file as plain .osm; whether they are mirrored. SimulatorError as of `streets_of`."""
     streets = streets_of(osm, box)
     mirror = traffic == "left" or (traffic == "auto" and keeps_left(streets))
@@ -99,7 +99,7 @@ def prepared(osm: Path, out: Path, box: Box | None = None, traffic: Traffic = "a
     return mirror
 
 
-def streets_of(osm: Path, box: Box | None = None) -> Streets:
+def streets_of(osm: Path, box: BoundingBox | None = None) -> Streets:
     """SimulatorError for a file that is no map, holds no streets (there), or more than a dream's map may have."""
     inside = _ids(nodes.ids[box.inside(nodes)] for nodes in _nodes(osm)) if box else None
     ways: list[Way] = []
@@ -239,7 +239,7 @@ def _needed(osm: Path, ways: Iterable[Way]) -> Nodes:
     return Nodes(np.concatenate(ids), np.concatenate(lat), np.concatenate(lon), tags)
 
 
-def _too_large(osm: Path, count: int, box: Box | None) -> str:
+def _too_large(osm: Path, count: int, box: BoundingBox | None) -> str:
     """The map's size, and a box where most of it is."""
     samples = []
     for nodes in _nodes(osm):
@@ -268,7 +268,7 @@ def _turns(way: Way, places: Mapping[int, tuple[float, float]]) -> str:
 
 
 @cache
-def _left_hand() -> tuple[Box, ...]:
+def _left_hand() -> tuple[BoundingBox, ...]:
     with (Path(__file__).parent / "left_hand.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter="\t"))[1:]
-    return tuple(Box(*map(float, row[1:])) for row in rows)
+    return tuple(BoundingBox(*map(float, row[1:])) for row in rows)

@@ -24,7 +24,7 @@ from world.render.renderer import Renderer
 from world.scene.state import SceneState
 from world.town.bsdf import bitmap, bsdf, rgb
 from world.town.emitters import environment, spots, sun
-from world.town.scattering import Shape, shapes
+from world.town.scattering import MaterialMesh, shapes
 
 VARIANTS = {"cpu": "scalar_rgb", "cuda": "cuda_ad_rgb", "llvm": "llvm_ad_rgb"}  # of Mitsuba; llvm is for tests
 LAYERS = ("sky", "lamps", "beams")  # sky, sun and all that glows; street lamps; headlights
@@ -206,7 +206,7 @@ def _sensor(mi: Any, view: View, samples: int) -> dict[str, Any]:
     }
 
 
-def _mesh(mi: Any, shape: Shape, origin: np.ndarray, weight: float) -> Any:
+def _mesh(mi: Any, shape: MaterialMesh, origin: np.ndarray, weight: float) -> Any:
     """One shape as Mitsuba has it: every triangle with corners of its own."""
     count = 3 * len(shape.position)
     props = mi.Properties()

@@ -26,7 +26,7 @@ FIRST = {
 ABOUT = "networks.json"
 ONE_WAY = 0.4  # share of networks in which some streets are one-way
 BLOCKS = {"dense": (68, 112), "mixed": (76, 132), "suburban": (80, 150)}  # m
-PLANS = {"grid": "grid", "random": "organic", "spider": "radial"}  # of world.town.network.Character
+PLANS = {"grid": "grid", "random": "organic", "spider": "radial"}  # of world.town.network.TownCharacter
 
 
 def plan(split: str, number: int) -> tuple[Character, list[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from world.town import models
-from world.town.mesh import Colour, Mesh, Surface
+from world.town.mesh import Colour, MeshBuilder, TownSurface
 from world.town.models import KINDS, TYRE
 
 WHITE: Colour = (238, 238, 234)
@@ -25,7 +25,7 @@ ANIMALS = ("dog", "deer")
 _OCTAGON = tuple((k + 0.5) * math.tau / 8 for k in range(8))
 
 
-def body(look: str, kind: str, paint: Colour, surface: int) -> Mesh:
+def body(look: str, kind: str, paint: Colour, surface: int) -> MeshBuilder:
     """A vehicle of a special look, without its lights."""
     if look == "ambulance":
         return _ambulance(surface)
@@ -36,7 +36,7 @@ def body(look: str, kind: str, paint: Colour, surface: int) -> Mesh:
     return models.vehicle(kind, paint, surface)
 
 
-def _ambulance(surface: int) -> Mesh:
+def _ambulance(surface: int) -> MeshBuilder:
     mesh, k = models.vehicle("van", WHITE, surface), KINDS["van"]
     le, w, h = k.length, k.width / 2, k.height
     mesh.box((-le - 0.02, -w - 0.03, 0.95), (-1.9, w + 0.03, 1.35), RED, surface)
@@ -48,8 +48,8 @@ def _ambulance(surface: int) -> Mesh:
     return mesh
 
 
-def _fire_engine(surface: int) -> Mesh:
-    mesh, k = Mesh(), KINDS["lorry"]
+def _fire_engine(surface: int) -> MeshBuilder:
+    mesh, k = MeshBuilder(), KINDS["lorry"]
     le, w, h = k.length, k.width / 2, k.height
     for x in (-1.0, -le + 1.2):
         for y in (-w + 0.12, w - 0.12):
@@ -63,7 +63,7 @@ def _fire_engine(surface: int) -> Mesh:
     return mesh
 
 
-def _police(surface: int) -> Mesh:
+def _police(surface: int) -> MeshBuilder:
     mesh, k = models.vehicle("car", WHITE, surface), KINDS["car"]
     le, w = k.length, k.width / 2
     mesh.box((-le - 0.02, -w - 0.03, 0.5), (0.02, w + 0.03, 0.74), BLUE, surface)
@@ -71,9 +71,9 @@ def _police(surface: int) -> Mesh:
     return mesh
 
 
-def beacons(look: str, kind: str, phase: int) -> Mesh:
+def beacons(look: str, kind: str, phase: int) -> MeshBuilder:
     """Flashing lights on roof, nose and tail: `phase` 0 or 1 says which half shines."""
-    mesh, k = Mesh(), KINDS[kind]
+    mesh, k = MeshBuilder(), KINDS[kind]
     w = k.width / 2 - 0.1
     top = {"ambulance": k.height + 0.12, "fire_engine": 2.6, "police": k.height}[look]
     places = {
@@ -87,7 +87,9 @@ def beacons(look: str, kind: str, phase: int) -> Mesh:
             lit = (side > 0) == (phase == 0)
             colour = (RED_LIGHT if side > 0 and look != "fire_engine" else BLUE_LIGHT) if lit else DARK_LENS
             y0, y1 = sorted((0.08 * side, w * side))
-            mesh.box((x0, y0, z), (x1, y1, z + 0.34), colour, Surface.LIGHT if lit else Surface.WALL, bottom=True)
+            mesh.box(
+                (x0, y0, z), (x1, y1, z + 0.34), colour, TownSurface.LIGHT if lit else TownSurface.WALL, bottom=True
+            )
     for side in (-1, 1):
         if (side > 0) == (phase == 0):
             continue
@@ -98,42 +100,42 @@ def beacons(look: str, kind: str, phase: int) -> Mesh:
         x = -k.length - 0.08
         rear = [(x, y1, z0 + 0.3), (x, y0, z0 + 0.3), (x, y0, z1 + 0.3), (x, y1, z1 + 0.3)]
         for quad in (front, rear):
-            mesh.polygon(quad, BLUE_LIGHT, Surface.LIGHT, shade=False)
+            mesh.polygon(quad, BLUE_LIGHT, TownSurface.LIGHT, shade=False)
     return mesh
 
 
-def hazards(kind: str, on: bool) -> Mesh:
+def hazards(kind: str, on: bool) -> MeshBuilder:
     """The four indicators, all blinking."""
-    mesh, k = Mesh(), KINDS[kind]
+    mesh, k = MeshBuilder(), KINDS[kind]
     if not on:
         return mesh
     w, z = k.width / 2, 0.95 if kind in ("car", "van") else 1.2
     for side in (-1, 1):
         y0, y1 = sorted((side * (w + 0.05), side * (w - 0.32)))
         for x in (-k.length - 0.06, -0.1):
-            mesh.box((x, y0, z), (x + 0.16, y1, z + 0.3), AMBER, Surface.LIGHT, bottom=True)
+            mesh.box((x, y0, z), (x + 0.16, y1, z + 0.3), AMBER, TownSurface.LIGHT, bottom=True)
     return mesh
 
 
-def headlights(kind: str) -> Mesh:
+def headlights(kind: str) -> MeshBuilder:
     """Main beams, seen by day too."""
-    mesh, k = Mesh(), KINDS[kind]
+    mesh, k = MeshBuilder(), KINDS[kind]
     z = 0.62 if kind in ("car", "van") else 0.8
     for side in (-1, 1):
         y = side * (k.width / 2 - 0.34)
         quad = [(0.05, y - 0.26, z - 0.14), (0.05, y + 0.26, z - 0.14), (0.05, y + 0.26, z + 0.14), (0.05, y - 0.26, z + 0.14)]  # fmt: skip
-        mesh.polygon(quad, (255, 252, 230), Surface.LIGHT, shade=False)
+        mesh.polygon(quad, (255, 252, 230), TownSurface.LIGHT, shade=False)
     return mesh
 
 
-def child(coat: Colour, legs: Colour, surface: int, pose: int) -> Mesh:
+def child(coat: Colour, legs: Colour, surface: int, pose: int) -> MeshBuilder:
     """Smaller, with a larger stride."""
     mesh = models.person(coat, legs, surface, pose, scale=0.74)
     mesh.box((-0.17, -0.17, 1.26), (0.17, 0.17, 1.38), coat, surface)  # a cap
     return mesh
 
 
-def worker(surface: int, pose: int) -> Mesh:
+def worker(surface: int, pose: int) -> MeshBuilder:
     """High-visibility vest and helmet; the arm with the shovel moves."""
     mesh = models.person(ORANGE, (44, 52, 84), surface, 0)
     mesh.box((-0.17, -0.29, 1.05), (0.17, 0.29, 1.17), (214, 240, 60), surface)
@@ -143,9 +145,9 @@ def worker(surface: int, pose: int) -> Mesh:
     return mesh
 
 
-def cyclist(coat: Colour, surface: int, pose: int) -> Mesh:
+def cyclist(coat: Colour, surface: int, pose: int) -> MeshBuilder:
     """A bicycle with a rider; origin at the front wheel's front."""
-    mesh, k = Mesh(), KINDS["bicycle"]
+    mesh, k = MeshBuilder(), KINDS["bicycle"]
     frame: Colour = (30, 150, 190)
     for x in (-0.36, -k.length + 0.36):
         _wheel(mesh, x, 0.36, 0.05, surface)
@@ -162,15 +164,15 @@ def cyclist(coat: Colour, surface: int, pose: int) -> Mesh:
     mesh.polygon(
         [(-k.length - 0.02, 0.08, 0.7), (-k.length - 0.02, -0.08, 0.7), (-k.length - 0.02, -0.08, 0.86), (-k.length - 0.02, 0.08, 0.86)],
         RED_LIGHT,
-        Surface.LIGHT,
+        TownSurface.LIGHT,
         shade=False,
     )  # fmt: skip
     return mesh
 
 
-def animal(look: str, surface: int, pose: int) -> Mesh:
+def animal(look: str, surface: int, pose: int) -> MeshBuilder:
     """A dog or a deer at a run; `pose` 0 or 1: legs out, legs in."""
-    mesh = Mesh()
+    mesh = MeshBuilder()
     out = 0.18 if pose == 0 else -0.12
     if look == "dog":
         coat: Colour = (72, 54, 44)
@@ -195,7 +197,7 @@ def animal(look: str, surface: int, pose: int) -> Mesh:
     return mesh
 
 
-def thing(kind: str, surface: int) -> Mesh:
+def thing(kind: str, surface: int) -> MeshBuilder:
     """Something that stands or lies on the road."""
     return {
         "cone": _cone,
@@ -207,8 +209,8 @@ def thing(kind: str, surface: int) -> Mesh:
     }[kind](surface)
 
 
-def _cone(surface: int) -> Mesh:
-    mesh = Mesh()
+def _cone(surface: int) -> MeshBuilder:
+    mesh = MeshBuilder()
     mesh.box((-0.5, -0.25, 0), (0, 0.25, 0.08), (60, 56, 54), surface)
     mesh.box((-0.45, -0.2, 0.08), (-0.05, 0.2, 0.45), ORANGE, surface, inset=(0.05, 0.05, 0.05, 0.05))
     mesh.box((-0.4, -0.15, 0.45), (-0.1, 0.15, 0.7), WHITE, surface, inset=(0.04, 0.04, 0.04, 0.04))
@@ -216,8 +218,8 @@ def _cone(surface: int) -> Mesh:
     return mesh
 
 
-def _board(surface: int) -> Mesh:
-    mesh = Mesh()
+def _board(surface: int) -> MeshBuilder:
+    mesh = MeshBuilder()
     for y in (-1.0, 1.0):
         mesh.box((-0.4, y - 0.08, 0), (0, y + 0.08, 1.4), (90, 90, 92), surface)
     for z in (0.35, 0.9):
@@ -225,12 +227,12 @@ def _board(surface: int) -> Mesh:
             y = -1.2 + 0.4 * k
             mesh.box((-0.28, y, z), (-0.12, y + 0.4, z + 0.42), ORANGE if k % 2 else WHITE, surface, bottom=True)
     for y in (-1.0, 1.0):
-        mesh.box((-0.3, y - 0.12, 1.4), (-0.1, y + 0.12, 1.62), AMBER, Surface.LIGHT)
+        mesh.box((-0.3, y - 0.12, 1.4), (-0.1, y + 0.12, 1.62), AMBER, TownSurface.LIGHT)
     return mesh
 
 
-def _sign(surface: int) -> Mesh:
-    mesh = Mesh()
+def _sign(surface: int) -> MeshBuilder:
+    mesh = MeshBuilder()
     mesh.box((-0.2, -0.05, 0), (-0.1, 0.05, 1.0), (90, 90, 92), surface)
     for x, size, colour in ((-0.24, 0.72, (40, 36, 34)), (-0.27, 0.62, ORANGE)):
         corners = [(x, size, 1.5), (x, 0, 1.5 - size), (x, -size, 1.5), (x, 0, 1.5 + size)]
@@ -240,27 +242,27 @@ def _sign(surface: int) -> Mesh:
     return mesh
 
 
-def _crate(surface: int) -> Mesh:
-    mesh, cardboard, tape = Mesh(), (196, 148, 88), (228, 204, 150)
+def _crate(surface: int) -> MeshBuilder:
+    mesh, cardboard, tape = MeshBuilder(), (196, 148, 88), (228, 204, 150)
     mesh.box((-1.1, -0.55, 0), (0, 0.55, 0.9), cardboard, surface, top=(220, 178, 116))
     mesh.box((-1.11, -0.09, 0), (0.01, 0.09, 0.91), tape, surface)
     return mesh
 
 
-def _tyre(surface: int) -> Mesh:
+def _tyre(surface: int) -> MeshBuilder:
     """One lies, another stands on it."""
-    mesh = Mesh()
+    mesh = MeshBuilder()
     ring = [(-0.45 + 0.45 * math.cos(a), 0.45 * math.sin(a)) for a in _OCTAGON]
     for (ax, ay), (bx, by) in zip(ring, ring[1:] + ring[:1], strict=True):
         mesh.polygon([(ax, ay, 0), (bx, by, 0), (bx, by, 0.3), (ax, ay, 0.3)], (34, 34, 38), surface)
     mesh.polygon([(x, y, 0.3) for x, y in ring], (54, 54, 58), surface)
-    wheel = Mesh()
+    wheel = MeshBuilder()
     _wheel(wheel, 0.0, 0.42, 0.13, surface)
     mesh.placed(wheel, -0.45, 0.0, math.pi / 2, 0.3)
     return mesh
 
 
-def _wheel(mesh: Mesh, x: float, radius: float, half: float, surface: int) -> None:
+def _wheel(mesh: MeshBuilder, x: float, radius: float, half: float, surface: int) -> None:
     """An upright wheel that rolls along x, its hub pale."""
     rim = [(x + radius * math.cos(a), radius + radius * math.sin(a)) for a in _OCTAGON]
     hub = [(x + 0.5 * radius * math.cos(a), radius + 0.5 * radius * math.sin(a)) for a in _OCTAGON]
@@ -272,8 +274,8 @@ def _wheel(mesh: Mesh, x: float, radius: float, half: float, surface: int) -> No
         mesh.polygon([(px, side * (half + 0.01), pz) for px, pz in hub[::turn]], (150, 152, 156), surface, shade=False)
 
 
-def _branch(surface: int) -> Mesh:
-    mesh = Mesh()
+def _branch(surface: int) -> MeshBuilder:
+    mesh = MeshBuilder()
     bark: Colour = (92, 66, 44)
     mesh.box((-0.5, -1.3, 0.05), (-0.28, 1.3, 0.28), bark, surface, bottom=True)
     for y, x, size in ((-0.9, -0.75, 0.5), (-0.3, -0.35, 0.62), (0.4, -0.8, 0.56), (1.0, -0.4, 0.46)):

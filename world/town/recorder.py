@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from world.data.schema import COLUMNS, Episode
-from world.town.actors import Seen
+from world.town.actors import VisiblePixels
 from world.town.pilots import PILOTS
 from world.town.town import Options, Town
 
@@ -18,7 +18,7 @@ AFTER_CRASH = 5  # frames kept after a collision
 FEWEST = 40  # frames: shorter drives are not kept
 
 
-def row(town: Town, shown: Seen, onset: bool) -> dict[str, object]:
+def row(town: Town, shown: VisiblePixels, onset: bool) -> dict[str, object]:
     """The columns of the frame that the town shows now, all but `action`; call it after `Town.choose`."""
     return {
         "observation.state": (town.motion.speed, town.motion.yaw_rate),

@@ -14,7 +14,7 @@ import numpy as np
 
 from world.controls import Command
 from world.town.mesh import cut_line, line_length
-from world.town.network import Network, Turn
+from world.town.network import RoadNetwork, Turn
 
 AHEAD = 90.0  # m of path kept ahead
 COMMANDS = {"l": Command.LEFT, "r": Command.RIGHT, "s": Command.STRAIGHT}
@@ -30,7 +30,7 @@ def wrap(angle: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Junction:
+class RouteTurn:
     """A turn on the path: entry and exit arc lengths, and how long before (s) it is announced."""
 
     entry: float
@@ -53,7 +53,7 @@ class Fix:
 class LaneIndex:
     """All driving lanes' segments, for finding the nearest one."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: RoadNetwork) -> None:
         starts, ends, names, at = [], [], [], []
         for lane in network.lanes.values():
             length = 0.0
@@ -94,7 +94,7 @@ class Route:
     """The path ahead, extended turn by turn."""
 
     def __init__(
-        self, network: Network, index: LaneIndex, rng: random.Random, through: bool = False, wishes: str = ""
+        self, network: RoadNetwork, index: LaneIndex, rng: random.Random, through: bool = False, wishes: str = ""
     ) -> None:
         """`through`: rather straight on; `wishes`: the directions (l, r, s) of the first junctions."""
         self.network, self.index, self._rng = network, index, rng
@@ -104,7 +104,7 @@ class Route:
         self._taken = dict.fromkeys(TURN_SHARES, 0)
         self._points = np.zeros((0, 2))
         self._s = np.zeros(0)
-        self.junctions: list[Junction] = []
+        self.junctions: list[RouteTurn] = []
         self._spans: list[tuple[float, float, str]] = []  # start, end, lane of the path's pieces
         self._change: tuple[float, Command] | None = None  # until which s, which command
         self._bulge = -1.0  # until which s the path leads round something
@@ -201,7 +201,7 @@ class Route:
                     return
                 turn = turns[0]
                 rest = turn.via[turn.via.index(lane) + 1 :]
-                self.junctions.append(Junction(0.0, 0.0, turn.direction, None, -1, MAX_ANNOUNCE))
+                self.junctions.append(RouteTurn(0.0, 0.0, turn.direction, None, -1, MAX_ANNOUNCE))
             elif not turns:
                 return
             else:
@@ -213,7 +213,7 @@ class Route:
             out = float(self._s[-1])
             self._append(self.network.lanes[turn.to].shape, turn.to)
             announce = self._rng.uniform(0.0, MAX_ANNOUNCE)
-            made = Junction(entry, out, turn.direction, turn.signal, turn.link, announce)
+            made = RouteTurn(entry, out, turn.direction, turn.signal, turn.link, announce)
             if self.network.lanes[lane].internal:
                 self.junctions[-1] = made
             else:
@@ -273,7 +273,7 @@ class Route:
         ahead = [edge for _, edge in streets[here:]]
         return tuple(edge for k, edge in enumerate(ahead) if k == 0 or edge != ahead[k - 1])
 
-    def next_junction(self, s: float) -> Junction | None:
+    def next_junction(self, s: float) -> RouteTurn | None:
         """The first junction not yet left behind at `s`."""
         return next((j for j in self.junctions if j.exit > s), None)
 

@@ -42,7 +42,7 @@ SHINES = 0.02  # exposed radiance below which nothing is said to shine
 
 
 @dataclass(frozen=True, eq=False)
-class Shape:
+class MaterialMesh:
     """Triangles of one material: position, normal [T, 3, 3], uv [T, 3, 2]. make: shapes of the same make scatter alike.
 
     albedo float32 [H, W, 3], or None where `tint` [T, 3, 3] is the colour; opacity [H, W, 1]; over: what lies on it where `share`
@@ -67,7 +67,7 @@ class Shape:
     lights: float = 0.0
 
 
-def shapes(parts: Sequence[Part], view: View, light: Light, amounts: np.ndarray) -> list[Shape]:
+def shapes(parts: Sequence[Part], view: View, light: Light, amounts: np.ndarray) -> list[MaterialMesh]:
     """All triangles of a frame. amounts float64 [6] (world.weather.AMOUNTS)."""
     rain, snow = round(float(amounts[0]), 2), round(float(amounts[1]), 2)
     whole = join([part.mesh for part in parts])
@@ -84,7 +84,7 @@ def _taken(mesh: Mesh, rows: np.ndarray) -> Mesh:
     return Mesh(mesh.position[rows], mesh.normal[rows], mesh.uv[rows], mesh.material[rows], mesh.tint[rows])
 
 
-def _shape(mesh: Mesh, view: View, light: Light, rain: float, snow: float) -> Shape:
+def _shape(mesh: Mesh, view: View, light: Light, rain: float, snow: float) -> MaterialMesh:
     kind = int(mesh.material[0])
     material = MATERIALS[kind]
     if material.surface in FLOORS and (rain > 0 or snow > 0):
@@ -123,7 +123,7 @@ def _shape(mesh: Mesh, view: View, light: Light, rain: float, snow: float) -> Sh
         made["radiance"] = _radiance(material, step, tint, value)
         made["lights"] = LIT.get(material.emission, 0.0)
     make = (kind, step if material.texture else None, rain, snow, "share" in made)
-    return Shape(material.name, make, mesh.position, mesh.normal, mesh.uv, finish, rough, **made)
+    return MaterialMesh(material.name, make, mesh.position, mesh.normal, mesh.uv, finish, rough, **made)
 
 
 def _radiance(material: Material, step: tuple[int, ...], tint: np.ndarray, value: float) -> np.ndarray:

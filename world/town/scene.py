@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw
 
 from world.town import ground
 from world.town.ground import Tiles, tile_of
-from world.town.mesh import Colour, Mesh, Surface, cut_line, line_length, offset_line
-from world.town.network import Network
+from world.town.mesh import Colour, MeshBuilder, TownSurface, cut_line, line_length, offset_line
+from world.town.network import RoadNetwork
 
 FACADES: tuple[Colour, ...] = (
     (222, 208, 182), (196, 128, 100), (206, 200, 192), (176, 188, 196), (226, 190, 140), (188, 168, 148), (168, 178, 156),
@@ -31,7 +31,7 @@ CELL = 1.0  # m: occupancy raster
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class StreetStyle:
     """How streets are lined: shares in [0, 1], lengths in m."""
 
     built_up: float  # share of street sides with buildings
@@ -45,9 +45,9 @@ class Look:
 
 
 LOOKS = {
-    "dense": Look(0.95, 0.96, 0.1, (3, 8), (0.4, 1.2), (0.0, 1.5), 0.3, 0),
-    "mixed": Look(0.85, 0.88, 0.6, (2, 5), (1.2, 3.5), (0.6, 4.0), 0.55, 0),
-    "suburban": Look(0.9, 0.8, 1.0, (1, 2), (3.5, 7.0), (3.0, 8.0), 0.7, 2),
+    "dense": StreetStyle(0.95, 0.96, 0.1, (3, 8), (0.4, 1.2), (0.0, 1.5), 0.3, 0),
+    "mixed": StreetStyle(0.85, 0.88, 0.6, (2, 5), (1.2, 3.5), (0.6, 4.0), 0.55, 0),
+    "suburban": StreetStyle(0.9, 0.8, 1.0, (1, 2), (3.5, 7.0), (3.0, 8.0), 0.7, 2),
 }
 
 
@@ -93,10 +93,10 @@ class Raster:
 class Scene:
     """Static meshes by layer and tile; `solid` is what a car cannot pass, `drivable` lanes and junctions."""
 
-    def __init__(self, network: Network, seed: int | str, look: str = "mixed") -> None:
+    def __init__(self, network: RoadNetwork, seed: int | str, look: str = "mixed") -> None:
         self.network, self._look = network, LOOKS[look]
         self.layers: dict[str, Tiles] = ground.build(network)
-        self.objects: Tiles = defaultdict(Mesh)
+        self.objects: Tiles = defaultdict(MeshBuilder)
         self.drivable = Raster(network.bounds, 0.25)
         self.solid = Raster(network.bounds, 0.5)
         self._taken = Raster(network.bounds, CELL)
@@ -174,10 +174,10 @@ class Scene:
         if any((x - a) ** 2 + (y - b) ** 2 < 200 for a, b in self._lamps):
             return
         self._lamps.append((x, y))
-        post = Mesh()
-        post.box((-0.09, -0.09, 0.0), (0.09, 0.09, 6.2), METAL, Surface.WALL)
-        post.box((-0.08, 0.0, 6.05), (0.08, 1.9, 6.2), METAL, Surface.WALL, bottom=True)
-        post.box((-0.3, 1.2, 5.85), (0.3, 2.2, 6.08), (214, 214, 204), Surface.LAMP, bottom=True)
+        post = MeshBuilder()
+        post.box((-0.09, -0.09, 0.0), (0.09, 0.09, 6.2), METAL, TownSurface.WALL)
+        post.box((-0.08, 0.0, 6.05), (0.08, 1.9, 6.2), METAL, TownSurface.WALL, bottom=True)
+        post.box((-0.3, 1.2, 5.85), (0.3, 2.2, 6.08), (214, 214, 204), TownSurface.LAMP, bottom=True)
         where = np.array([x, y])
         self.objects[tile_of(where)].placed(post, x, y, heading)
 
@@ -189,8 +189,8 @@ class Scene:
             return
         size, tall = rng.uniform(0.85, 1.25), rng.uniform(2.0, 2.6)
         colour = rng.choice(CROWNS)
-        tree = Mesh()
-        tree.box((-0.16, -0.16, 0), (0.16, 0.16, tall), TRUNK, Surface.FOLIAGE)
+        tree = MeshBuilder()
+        tree.box((-0.16, -0.16, 0), (0.16, 0.16, tall), TRUNK, TownSurface.FOLIAGE)
         rings = [(tall - 0.2, 0.9), (tall + 0.9, 1.75), (tall + 2.4, 1.4), (tall + 3.5, 0.35)]
         turn = rng.uniform(0, 1)
         for (z0, r0), (z1, r1) in pairwise(rings):
@@ -198,7 +198,7 @@ class Scene:
                 a, b = (k + turn) * math.tau / 6, (k + 1 + turn) * math.tau / 6
                 low = [(r0 * size * math.cos(t), r0 * size * math.sin(t), z0) for t in (a, b)]
                 high = [(r1 * size * math.cos(t), r1 * size * math.sin(t), z1) for t in (b, a)]
-                tree.polygon([*low, *high], colour, Surface.FOLIAGE)
+                tree.polygon([*low, *high], colour, TownSurface.FOLIAGE)
         self.objects[tile_of(where[0])].placed(tree, x, y, 0.0)
         post = np.array([[x - 0.3, y - 0.3], [x + 0.3, y - 0.3], [x + 0.3, y + 0.3], [x - 0.3, y + 0.3]])
         self.solid.fill(post)
@@ -210,11 +210,11 @@ class Scene:
         if self._taken.at(np.array([[x + dx, y + dy] for dx in (-0.6, 0.6) for dy in (-0.6, 0.6)])).any():
             return
         size = rng.uniform(0.5, 1.0)
-        bush = Mesh()
+        bush = MeshBuilder()
         half = (size, size * rng.uniform(0.8, 1.6))
         inset = (0.25 * size, 0.25 * size, 0.25 * size, 0.25 * size)
         crown = rng.choice(CROWNS)
-        bush.box((-half[0], -half[1], 0), (half[0], half[1], 1.1 * size), crown, Surface.FOLIAGE, inset=inset)
+        bush.box((-half[0], -half[1], 0), (half[0], half[1], 1.1 * size), crown, TownSurface.FOLIAGE, inset=inset)
         self.objects[tile_of(np.array([x, y]))].placed(bush, x, y, rng.uniform(0, 1))
 
     def _building(self, line: np.ndarray, at: float, width: float, setback: float) -> None:
@@ -238,19 +238,21 @@ class Scene:
         self.objects[tile_of(corner[0])].placed(mesh, x, y, heading)
 
 
-def _house(rng: random.Random, width: float, depth: float, floors: int, pitched: bool) -> Mesh:
+def _house(rng: random.Random, width: float, depth: float, floors: int, pitched: bool) -> MeshBuilder:
     """A building in local axes: x along the street from 0 to width, y from 0 (the street) to -depth."""
-    mesh, storey = Mesh(), 3.1
+    mesh, storey = MeshBuilder(), 3.1
     height = floors * storey + 0.6
     wall = rng.choice(FACADES)
-    mesh.box((0, -depth, 0), (width, 0, height), wall, Surface.WALL, top=(150, 148, 146))
+    mesh.box((0, -depth, 0), (width, 0, height), wall, TownSurface.WALL, top=(150, 148, 146))
     if pitched:
         roof = rng.choice(ROOFS)
         low, high = (-0.3, -depth - 0.3, height), (width + 0.3, 0.3, height + 3.0)
-        mesh.box(low, high, roof, Surface.ROOF, inset=(2.5, 2.5, depth / 2 - 0.2, depth / 2 - 0.2), bottom=True)
+        mesh.box(low, high, roof, TownSurface.ROOF, inset=(2.5, 2.5, depth / 2 - 0.2, depth / 2 - 0.2), bottom=True)
     else:
         trim: Colour = (max(0, wall[0] - 36), max(0, wall[1] - 36), max(0, wall[2] - 36))
-        mesh.box((-0.15, -depth - 0.15, height), (width + 0.15, 0.15, height + 0.5), trim, Surface.ROOF, bottom=True)
+        mesh.box(
+            (-0.15, -depth - 0.15, height), (width + 0.15, 0.15, height + 0.5), trim, TownSurface.ROOF, bottom=True
+        )
     front = max(2, int(width // 3.6))
     side = max(2, int(depth // 4.0))
     for floor in range(floors):
@@ -262,7 +264,7 @@ def _house(rng: random.Random, width: float, depth: float, floors: int, pitched:
                 mesh.polygon(
                     [(u + 0.6, 0.03, 0), (u - 0.6, 0.03, 0), (u - 0.6, 0.03, 2.4), (u + 0.6, 0.03, 2.4)],
                     door,
-                    Surface.WALL,
+                    TownSurface.WALL,
                 )
                 continue
             _window(mesh, rng, (u + 0.8, 0.04, z0), (u - 0.8, 0.04, z0 + 1.6))
@@ -273,7 +275,9 @@ def _house(rng: random.Random, width: float, depth: float, floors: int, pitched:
     return mesh
 
 
-def _window(mesh: Mesh, rng: random.Random, a: tuple[float, float, float], b: tuple[float, float, float]) -> None:
-    surface = Surface.WINDOW if rng.random() < 0.42 else Surface.WINDOW_DARK
+def _window(
+    mesh: MeshBuilder, rng: random.Random, a: tuple[float, float, float], b: tuple[float, float, float]
+) -> None:
+    surface = TownSurface.WINDOW if rng.random() < 0.42 else TownSurface.WINDOW_DARK
     quad = [(a[0], a[1], a[2]), (b[0], b[1], a[2]), (b[0], b[1], b[2]), (a[0], a[1], b[2])]
     mesh.polygon(quad, GLASS, surface)

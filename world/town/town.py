@@ -14,19 +14,19 @@ from world.errors import SimulatorError
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, WHEELBASE, Motion
 from world.kinematics import step as drive_step
 from world.town import expert
-from world.town.actors import Actors, Seen, Signals, seen
+from world.town.actors import Actors, Signals, VisiblePixels, seen
 from world.town.camera import Camera
 from world.town.detour import blocking, lane_free, swing
 from world.town.events import Events
 from world.town.events.base import relative
 from world.town.models import KINDS
-from world.town.network import Network, load, name_of
+from world.town.network import RoadNetwork, load, name_of
 from world.town.pilots import Situation
 from world.town.recovery import clear_ahead
-from world.town.route import Fix, Junction, LaneIndex, Route
+from world.town.route import Fix, LaneIndex, Route, RouteTurn
 from world.town.scene import Scene
 from world.town.spray import puffs
-from world.town.traffic import Other, Traffic
+from world.town.traffic import Other, SumoTraffic
 from world.town.weather import Developer
 from world.weather import Atmosphere
 
@@ -79,7 +79,7 @@ class Town:
 
     def __init__(self, town: int | str, seed: int, camera: Camera) -> None:
         """`town`: a number of `network.TOWNS`, or the path of a network file."""
-        self.network: Network = load(town)
+        self.network: RoadNetwork = load(town)
         self.id: int | str = town if isinstance(town, int) else name_of(town)
         self.scene = Scene(self.network, self.id, self.network.look)
         self.drivable = self.scene.drivable
@@ -88,7 +88,7 @@ class Town:
         camera.load(self.scene)
         self.signals = Signals(camera, self.network)
         self.actors = Actors(camera)
-        self.traffic = Traffic(self.network, seed)
+        self.traffic = SumoTraffic(self.network, seed)
         self._edges = sorted(self.network.edge_lanes)
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Town:
     def restart(self, seed: int) -> None:
         """Begin the traffic anew: the same drive can be driven again, to the pixel."""
         self.close()
-        self.traffic = Traffic(self.network, seed)
+        self.traffic = SumoTraffic(self.network, seed)
 
     def reset(self, seed: int, options: Options | None = None) -> None:
         """Put our car somewhere and begin another drive."""
@@ -204,7 +204,7 @@ class Town:
         )
         self.lead, self.lead_distance = self.advice.lead, self.advice.lead_distance
 
-    def _look_at_light(self, junction: Junction, name: str, distance: float) -> None:
+    def _look_at_light(self, junction: RouteTurn, name: str, distance: float) -> None:
         """Its colour, where it is near enough to matter; where we are favoured it is asked to change as we come."""
         if name != self._light_id:
             self._light_id, self._favoured = name, self._lights.random() < self.options.greens
@@ -310,7 +310,7 @@ class Town:
         """The navigator's word for this frame."""
         return Command.STOP if self._stop else self.route.command(self.speed)
 
-    def render(self) -> tuple[np.ndarray, Seen]:
+    def render(self) -> tuple[np.ndarray, VisiblePixels]:
         """The picture, uint8 [144, 256, 3], and what is seen in it."""
         self.actors.update(self.others, self.x, self.y, self.events.actor)
         self.signals.update(self.traffic)

@@ -18,7 +18,7 @@ from world.controls import DT
 from world.errors import SimulatorError
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
 from world.town.models import KINDS, PAINTS
-from world.town.network import Network
+from world.town.network import RoadNetwork
 
 try:
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a line about pyarrow, which we do not pass to it
@@ -49,10 +49,10 @@ class Other:
     turn: float = 0.0  # rad/s
 
 
-class Traffic:
+class SumoTraffic:
     """A running simulation on one network. Call `close` before making another."""
 
-    def __init__(self, network: Network, seed: int) -> None:
+    def __init__(self, network: RoadNetwork, seed: int) -> None:
         self.network = network
         self._rng = random.Random(f"traffic-{seed}")
         self._count = 0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageFilter
 
-from world.town.mesh import GROUND, Surface
+from world.town.mesh import GROUND, TownSurface
 from world.town.spray import Puff, mist
 
 HEIGHT, WIDTH = 144, 256
@@ -34,24 +34,26 @@ def _table(*surfaces: int) -> np.ndarray:
     return table
 
 
-_IS_SKY = _table(Surface.SKY)
-_IS_WET = _table(Surface.ROAD, Surface.MARKING, Surface.PAVEMENT, Surface.ROAD_LAMPLIT, Surface.PAVEMENT_LAMPLIT)
+_IS_SKY = _table(TownSurface.SKY)
+_IS_WET = _table(
+    TownSurface.ROAD, TownSurface.MARKING, TownSurface.PAVEMENT, TownSurface.ROAD_LAMPLIT, TownSurface.PAVEMENT_LAMPLIT
+)
 _IS_GROUND = _table(*GROUND)
-_IS_LAMPLIT = _table(Surface.ROAD_LAMPLIT, Surface.PAVEMENT_LAMPLIT)
-_IS_GREEN = _table(Surface.GRASS, Surface.FOLIAGE)
-_IS_PAVED = _table(Surface.PAVEMENT, Surface.PAVEMENT_LAMPLIT)
-_IS_ROAD = _table(Surface.ROAD, Surface.ROAD_LAMPLIT, Surface.MARKING)
+_IS_LAMPLIT = _table(TownSurface.ROAD_LAMPLIT, TownSurface.PAVEMENT_LAMPLIT)
+_IS_GREEN = _table(TownSurface.GRASS, TownSurface.FOLIAGE)
+_IS_PAVED = _table(TownSurface.PAVEMENT, TownSurface.PAVEMENT_LAMPLIT)
+_IS_ROAD = _table(TownSurface.ROAD, TownSurface.ROAD_LAMPLIT, TownSurface.MARKING)
 _GLOW = np.zeros((256, 3), np.float32)  # at night; -1: the surface's own colour
-_GLOW[Surface.WINDOW] = (255, 206, 120)
-_GLOW[Surface.WINDOW_DARK] = (26, 30, 42)
-_GLOW[Surface.LAMP] = (255, 236, 190)
-_GLOW[Surface.HEADLIGHT] = (255, 250, 224)
-_GLOW[Surface.TAIL] = (190, 24, 22)
-_GLOWS = _table(Surface.WINDOW, Surface.LAMP, Surface.HEADLIGHT, Surface.TAIL)
+_GLOW[TownSurface.WINDOW] = (255, 206, 120)
+_GLOW[TownSurface.WINDOW_DARK] = (26, 30, 42)
+_GLOW[TownSurface.LAMP] = (255, 236, 190)
+_GLOW[TownSurface.HEADLIGHT] = (255, 250, 224)
+_GLOW[TownSurface.TAIL] = (190, 24, 22)
+_GLOWS = _table(TownSurface.WINDOW, TownSurface.LAMP, TownSurface.HEADLIGHT, TownSurface.TAIL)
 _HALOS = np.zeros((256, 3), np.float32)  # light that spreads around what shines
-_HALOS[Surface.LAMP] = (255, 220, 160)
-_HALOS[Surface.HEADLIGHT] = (255, 250, 230)
-_OWN = _table(Surface.LIGHT)
+_HALOS[TownSurface.LAMP] = (255, 220, 160)
+_HALOS[TownSurface.HEADLIGHT] = (255, 250, 230)
+_OWN = _table(TownSurface.LIGHT)
 
 
 def _halve(a: np.ndarray) -> np.ndarray:
@@ -85,7 +87,7 @@ class Developer:
         seen = np.minimum.accumulate(index[::-1], axis=0)[::-1]
         depth = self._ground_depth[np.minimum(seen, HEIGHT - 1)]
         # a crown hangs over ground that lies further away than its trunk: take its distance from its height instead
-        crown = (surface == Surface.FOLIAGE) & (self._row < 0)
+        crown = (surface == TownSurface.FOLIAGE) & (self._row < 0)
         return np.where(crown, np.minimum(depth, FOCAL * 2.7 / np.maximum(-self._row, 2.0)), depth)
 
     def sky(self, amounts: dict[str, float]) -> np.ndarray:
@@ -129,8 +131,8 @@ class Developer:
         if snow > 0:
             white = (0.95 * min(1.0, 0.1 + 1.1 * snow)) * _IS_GREEN[surface]
             white = white + (0.9 * snow**0.7) * _IS_PAVED[surface] + (0.72 * snow**1.8) * _IS_ROAD[surface]
-            white = white + (0.25 * snow) * (surface == Surface.WALL)
-            white = white + (0.95 * min(1.0, max(0.0, 2.4 * snow - 0.75))) * (surface == Surface.ROOF)
+            white = white + (0.25 * snow) * (surface == TownSurface.WALL)
+            white = white + (0.95 * min(1.0, max(0.0, 2.4 * snow - 0.75))) * (surface == TownSurface.ROOF)
             out += white[..., None].astype(np.float32) * (np.float32(236.0) - out)
         wet, lit = None, light
         if rain > 0:

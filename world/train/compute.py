@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from world.errors import DataError
-from world.latent.blocks import Block
+from world.latent.blocks import TransformerBlock
 from world.render.painter import quick
 
 PATIENCE = timedelta(hours=12)  # how long the others wait while the main process decodes a dataset, or validates
@@ -66,7 +66,7 @@ class Compute:
     def prepare(self, model: nn.Module) -> None:
         """Lets the model's blocks checkpoint and compile, in place, as asked for. Once a model."""
         for block in model.modules():
-            if not isinstance(block, Block):
+            if not isinstance(block, TransformerBlock):
                 continue
             if self.checkpointing:
                 again = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)

@@ -21,7 +21,7 @@ from world.files import seeded
 from world.judge import AGES, CLASSES, KINDS, MANOEUVRES, PART, SCALES, Judge, JudgeConfig, as_input, card, save
 from world.metrics import correlation
 from world.town.films import read_pictures
-from world.town.moments import UNKNOWN, Truth
+from world.town.moments import UNKNOWN, FilmLabels
 from world.train.compute import Compute
 from world.train.loop import Report, Schedule, TrainingLoop
 
@@ -65,7 +65,7 @@ class Films:
     def load(cls, folders: Sequence[Path], report: Report | None = None, size: tuple[int, int] = (72, 128)) -> Films:
         """Of one folder or several, in a size; films of one picture show it AGES times. DataError for a folder that holds none."""
         pictures: list[np.ndarray] = []
-        truths: list[Truth] = []
+        truths: list[FilmLabels] = []
         actors: list[np.ndarray] = []
         for folder in folders:
             paths = sorted(folder.glob("[0-9]*.npz"))

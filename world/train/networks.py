@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from world.dynamics.growth import ROWS, Surroundings
+from world.dynamics.growth import ROWS, GraphArrays
 from world.scene.arms import centre_line
 from world.scene.character import Character
 from world.scene.graph import RoadGraph
@@ -19,17 +19,17 @@ GAP = math.radians(125)  # a junction with nothing around it so far round lies a
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class LessonGraph:
     """A whole graph as lessons come from it. inner: junctions whose arms the network's edge has not cut off."""
 
     character: Character
-    whole: Surroundings
+    whole: GraphArrays
     at: tuple[tuple[int, ...], ...]  # streets of each junction
     inner: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class StreetLesson:
     """rows float32 [ROWS, FEATURES], there bool [ROWS], conditions, and the tokens that are to come, END last."""
 
     rows: np.ndarray
@@ -38,18 +38,18 @@ class Lesson:
     tokens: list[int]
 
 
-def network_of(character: Character, graph: RoadGraph) -> Network:
+def network_of(character: Character, graph: RoadGraph) -> LessonGraph:
     """Prepares a graph for lessons: centre lines, the streets of each junction, and which junctions are inner ones."""
     lines = [centre_line(graph, street) for street in graph.streets]
-    whole = Surroundings.of(graph, frozenset(range(len(graph.junctions))), lines)
+    whole = GraphArrays.of(graph, frozenset(range(len(graph.junctions))), lines)
     at: list[list[int]] = [[] for _ in graph.junctions]
     for number, street in enumerate(graph.streets):
         at[street.start].append(number)
         at[street.end].append(number)
-    return Network(character, whole, tuple(map(tuple, at)), inner_of(whole))
+    return LessonGraph(character, whole, tuple(map(tuple, at)), inner_of(whole))
 
 
-def inner_of(whole: Surroundings) -> np.ndarray:
+def inner_of(whole: GraphArrays) -> np.ndarray:
     """Junctions that have others around them on all sides."""
     steps = whole.xy[whole.ends[:, 1]] - whole.xy[whole.ends[:, 0]]
     reach = 2.4 * float(np.median(np.hypot(*steps.T)))
@@ -66,7 +66,7 @@ def inner_of(whole: Surroundings) -> np.ndarray:
     return np.array(found, np.int64)
 
 
-def warped(whole: Surroundings, slope: float, random: np.random.Generator) -> Surroundings:
+def warped(whole: GraphArrays, slope: float, random: np.random.Generator) -> GraphArrays:
     """The same streets on ground that was pulled smoothly, by a share of `slope` at most, so that they bend; and mirrored half the time."""
 
     def moved(points: np.ndarray) -> np.ndarray:
@@ -88,7 +88,7 @@ def warped(whole: Surroundings, slope: float, random: np.random.Generator) -> Su
     return replace(whole, xy=moved(whole.xy), middles=moved(whole.middles))
 
 
-def lesson(network: Network, random: np.random.Generator) -> Lesson | None:
+def lesson(network: LessonGraph, random: np.random.Generator) -> StreetLesson | None:
     """A junction of a network with what was grown before it; None where this draw gives none."""
     if not len(network.inner):
         return None
@@ -113,10 +113,10 @@ def lesson(network: Network, random: np.random.Generator) -> Lesson | None:
         return None
     rows, seen = here.rows(np.flatnonzero(known), junction, heading)
     told = tuple(0 if random.random() < FORGET else value for value in network.character.conditions)
-    return Lesson(rows, seen, told, encode_arms(bool(whole.signals[junction]), arms))
+    return StreetLesson(rows, seen, told, encode_arms(bool(whole.signals[junction]), arms))
 
 
-def _arm(whole: Surroundings, street: int, junction: int, heading: float) -> NewArm:
+def _arm(whole: GraphArrays, street: int, junction: int, heading: float) -> NewArm:
     start, end = whole.ends[street]
     forward, backward = whole.lanes[street]
     if start != junction:
@@ -130,10 +130,10 @@ def _arm(whole: Surroundings, street: int, junction: int, heading: float) -> New
 
 
 def batch(
-    networks: list[Network], count: int, random: np.random.Generator
+    networks: list[LessonGraph], count: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """rows [B, ROWS, FEATURES], there [B, ROWS], conditions [B, C], tokens [B, L] (BEGIN first), what comes after each [B, L] (-100: nothing)."""
-    lessons: list[Lesson] = []
+    lessons: list[StreetLesson] = []
     while len(lessons) < count:
         one = lesson(networks[int(random.integers(len(networks)))], random)
         lessons += [one] if one else []

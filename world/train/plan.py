@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from world.files import WorldConfig, parameters
-from world.latent.blocks import Block
+from world.latent.blocks import TransformerBlock
 from world.latent.dynamics import FIELDS, Condition
 from world.latent.rollout import Past, advance
 from world.readout import FRAMES
@@ -58,7 +58,7 @@ class PartPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """`dream_flops`: one frame of a dream at K = `steps`, but for attention to the frames before."""
 
     parts: tuple[PartPlan, ...]
@@ -70,7 +70,7 @@ class Plan:
         return sum(part.parameters for part in self.parts)
 
 
-def plan(config: WorldConfig, steps: int = 2) -> Plan:
+def plan(config: WorldConfig, steps: int = 2) -> TrainingPlan:
     """What the parts of `config` take to train, and a dreamt frame to compute."""
     with torch.device("meta"):
         modules: dict[str, Any] = dict(config.build())
@@ -95,10 +95,10 @@ def plan(config: WorldConfig, steps: int = 2) -> Plan:
         motions, fields = given.motions_B4, given.fields_B6
         dream = _flops(lambda: tokenizer.decode(advance(dynamics, past, motions, fields, noise, steps)))
         dream += next((part.flops for part in parts if part.name == "readout"), 0)
-    return Plan(tuple(parts), steps, dream)
+    return TrainingPlan(tuple(parts), steps, dream)
 
 
-def table(config: WorldConfig, made: Plan, memory_gb: float) -> list[tuple[str, str]]:
+def table(config: WorldConfig, made: TrainingPlan, memory_gb: float) -> list[tuple[str, str]]:
     """The plan as rows of text, for a device of that much memory."""
     t, d = config.tokenizer, config.dynamics
     rows = [
@@ -158,7 +158,7 @@ def _kept(module: nn.Module, run: Callable[[], Any]) -> tuple[int, int]:
 
         return run_block
 
-    blocks = [block for block in module.modules() if isinstance(block, Block)]
+    blocks = [block for block in module.modules() if isinstance(block, TransformerBlock)]
     for block in blocks:
         setattr(block, "forward", watched(block, block.forward))  # noqa: B010
     with _counting(module) as count:

@@ -32,7 +32,7 @@ AHEAD = 20  # frames: a dream begins where something is to happen within them
 
 
 @dataclass
-class Group:
+class RolloutGroup:
     """at: the frames they dream next; pasts and caches: of each part of this process's rows; shown: the pictures of their last
     frames, likewise.
     """
@@ -73,7 +73,7 @@ class RolloutBuffer:
             torch.manual_seed(seed)
             self.critic = Critic().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.criticism = torch.optim.AdamW(self.critic.parameters(), lr=1e-3, betas=(0.5, 0.95))
-        self.groups: list[Group] = []
+        self.groups: list[RolloutGroup] = []
         self.steps = 0
 
     def step(self, progress: float) -> Iterator[dict[str, Tensor]]:
@@ -128,7 +128,7 @@ class RolloutBuffer:
         group.at, group.age = group.at + 1, group.age + 1
         self.steps += 1
 
-    def _begin(self, progress: float) -> Group:
+    def _begin(self, progress: float) -> RolloutGroup:
         most = min(self.longest, round(LENGTHS[0] + progress * (LENGTHS[1] - LENGTHS[0])))
         length = int(torch.randint(min(most, LENGTHS[0] // 2), most + 1, (), generator=self.generator))
         starts = self.eventful * (self.drives.left >= length - 1)
@@ -136,7 +136,7 @@ class RolloutBuffer:
         pasts = [self.latents.past(self.drives, at[rows], self.device) for rows in self.rows]
         shown = [self.drives.batch(at[rows] - 1, self.device) for rows in self.rows]
         caches = [Cache(self.dynamics.config, len(rows), self.device) for rows in self.rows]
-        return Group(at, 0, length, pasts, shown, caches)
+        return RolloutGroup(at, 0, length, pasts, shown, caches)
 
     def _doubt(self, before: Tensor, picture: Tensor, fields: Tensor) -> tuple[Tensor, Tensor]:
         """How untrue the pictures look, and which way they would look truer (the gradient)."""

@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from world.dynamics.policy import FORMAT, HIDDEN, ITEM, SHAPES, Policy, policy_of
+from world.dynamics.policy import FORMAT, HIDDEN, ITEM, SHAPES, PolicyWeights, policy_of
 from world.telling import Report
 from world.train.checkpoint import load_checkpoint, save_checkpoint
-from world.train.scene_drives import Samples, drives
+from world.train.scene_drives import DriverSamples, drives
 
 FIRST_SEED = 10**6  # of the drives; evaluation's are below
 
@@ -39,7 +39,7 @@ class DriverRecipe:
     braking: float = 4.0
 
 
-class Network(nn.Module):
+class PolicyNetwork(nn.Module):
     """The network of `world.dynamics.policy`, for training; the last layer begins at zero, so that the base drives at first."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Network(nn.Module):
         return (x * there[..., None]).amax(1)
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """By the names of `Policy`, rounded to float16 as they are shipped."""
+        """By the names of `PolicyWeights`, rounded to float16 as they are shipped."""
         made = {}
         for name, layer in self.layers.items():
             assert isinstance(layer, nn.Linear)
@@ -73,7 +73,7 @@ class Network(nn.Module):
             made[f"{name}_bias"] = layer.bias.detach().cpu().half().numpy()
         return made
 
-    def policy(self) -> Policy:
+    def policy(self) -> PolicyWeights:
         return policy_of(self.tensors())
 
 
@@ -107,14 +107,14 @@ def train_scene_driver(
     recipe, note = recipe or DriverRecipe(), report or (lambda share, text: None)
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    network = Network().to(device)
+    network = PolicyNetwork().to(device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=1e-4)
     state = load_checkpoint(out / "checkpoint", network, {}, optimizer) or {"rounds": 0, "loss": math.nan}
-    samples: list[Samples] = []
+    samples: list[DriverSamples] = []
     for number in range(recipe.rounds):
         path, share = out / f"round-{number:02d}.npz", number / (recipe.rounds + 2)
         if path.exists():
-            samples.append(Samples.load(path))
+            samples.append(DriverSamples.load(path))
         else:
             note(share, f"round {number + 1} of {recipe.rounds}: drives")
             first = FIRST_SEED * (seed + 1) + number * recipe.drives
@@ -139,15 +139,15 @@ def train_scene_driver(
 
 
 def _fit(
-    network: Network,
+    network: PolicyNetwork,
     optimizer: torch.optim.Optimizer,
-    samples: list[Samples],
+    samples: list[DriverSamples],
     rates: list[float],
     recipe: DriverRecipe,
     seed: int,
 ) -> float:
     """The mean loss of the last tenth of the steps."""
-    device, all_of = next(network.parameters()).device, Samples.joined(samples)
+    device, all_of = next(network.parameters()).device, DriverSamples.joined(samples)
     generator, losses = np.random.default_rng(seed), []
     for rate in rates:
         for group in optimizer.param_groups:
@@ -167,7 +167,7 @@ def _fit(
     return float(np.mean(losses[-max(1, len(losses) // 10) :]))
 
 
-def _ship(network: Network, folder: Path, recipe: DriverRecipe, seed: int, states: int, loss: float) -> None:
+def _ship(network: PolicyNetwork, folder: Path, recipe: DriverRecipe, seed: int, states: int, loss: float) -> None:
     """float16 safetensors and a config with their sha256."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "driver.safetensors"

@@ -20,7 +20,7 @@ from world.controls import DT, FPS, SIDED_EVENTS, Command, Control, Event, Side,
 from world.dynamics import expert
 from world.dynamics.driver import act
 from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS
-from world.dynamics.policy import Policy
+from world.dynamics.policy import PolicyWeights
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.traffic import load_traffic
@@ -39,7 +39,7 @@ CRUISE = 9.0  # m/s
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
+class DriverSamples:
     """N labelled states. own float16 [N, OWN], users [N, USERS, USER], crossers [N, CROSSERS, CROSSER], counts int64 [N, 2], labels float32 [N, 2]."""
 
     own: np.ndarray
@@ -58,7 +58,7 @@ class Samples:
         aside.rename(path)
 
     @classmethod
-    def load(cls, path: Path) -> Samples:
+    def load(cls, path: Path) -> DriverSamples:
         """DataError where the file is damaged or of other shapes."""
         try:
             with np.load(path) as file:
@@ -70,18 +70,18 @@ class Samples:
         return made
 
     @classmethod
-    def joined(cls, parts: Iterable[Samples]) -> Samples:
+    def joined(cls, parts: Iterable[DriverSamples]) -> DriverSamples:
         parts = list(parts)
         return cls(*(np.concatenate([getattr(one, name) for one in parts]) for name in cls.__slots__))
 
 
-def drives(seeds: Iterable[int], seconds: float, policy: Policy | None, workers: int = 1) -> Samples:
+def drives(seeds: Iterable[int], seconds: float, policy: PolicyWeights | None, workers: int = 1) -> DriverSamples:
     """One drive a seed, in the order of the seeds whatever the number of processes. policy: who drives; None: the expert."""
     jobs = [(seed, seconds, policy) for seed in seeds]
     if workers < 2:
-        return Samples.joined(map(_drive, jobs))
+        return DriverSamples.joined(map(_drive, jobs))
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        return Samples.joined(pool.map(_drive, jobs, chunksize=4))
+        return DriverSamples.joined(pool.map(_drive, jobs, chunksize=4))
 
 
 class Wishes:
@@ -131,7 +131,7 @@ class Wishes:
         return max(-1.0, min(1.0, steer)), max(-1.0, min(1.0, accel))
 
 
-def _drive(job: tuple[int, float, Policy | None]) -> Samples:
+def _drive(job: tuple[int, float, PolicyWeights | None]) -> DriverSamples:
     seed, seconds, policy = job
     rng = np.random.default_rng(seed)
     names = DREAMT if rng.random() < IN_DREAMT else towns()["train"]
@@ -158,9 +158,9 @@ def _drive(job: tuple[int, float, Policy | None]) -> Samples:
         steer, accel = wishes.disturb(now, steer, accel)
         state = step(state, [control.with_(steer=steer, accel=accel)], traffic)
     if not rows:
-        return Samples(
+        return DriverSamples(
             np.zeros((0, OWN), np.float16), np.zeros((0, USERS, USER), np.float16),
             np.zeros((0, CROSSERS, CROSSER), np.float16), np.zeros((0, 2), np.int64), np.zeros((0, 2), np.float32),
         )  # fmt: skip
     own, users, crossers, counts, labels = (np.stack(part) for part in zip(*rows, strict=True))
-    return Samples(own.astype(np.float16), users.astype(np.float16), crossers.astype(np.float16), counts, labels)
+    return DriverSamples(own.astype(np.float16), users.astype(np.float16), crossers.astype(np.float16), counts, labels)

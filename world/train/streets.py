@@ -16,7 +16,7 @@ from world.town.network import SPLITS
 from world.town.plans import collect, networks, town_character
 from world.train.compute import Compute
 from world.train.loop import Report
-from world.train.networks import Network, batch, network_of
+from world.train.networks import LessonGraph, batch, network_of
 from world.train.prefix_lm import Batch, collected, fit
 
 WHAT = "Dreams which streets leave a junction, given the streets that are there, a character and what a plan asks for."
@@ -69,7 +69,7 @@ def train_streets(
     )  # fmt: skip
 
 
-def mapped(path: Path) -> Network:
+def mapped(path: Path) -> LessonGraph:
     """A map of real streets as lessons. DataError where none of its junctions has others around it."""
     network = network_of(Character(), load_place(str(path)).map.graph)
     if not len(network.inner):
@@ -77,6 +77,6 @@ def mapped(path: Path) -> Network:
     return network
 
 
-def known(folder: Path, split: str) -> list[Network]:
+def known(folder: Path, split: str) -> list[LessonGraph]:
     """The networks of a split that `collect` made. DataError where there are none."""
     return [network_of(character, graph) for character, graph in networks(folder / split, split)]

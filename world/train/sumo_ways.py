@@ -16,11 +16,11 @@ import numpy as np
 from world.dynamics.tables import Tables
 from world.scene.hd_map import HDMap
 from world.scene.query import locate, place_on, project
-from world.town.network import Network
+from world.town.network import RoadNetwork
 
 
 @dataclass(slots=True)
-class Track:
+class VehicleTrack:
     """One vehicle over time: its slot, temper, factor on the limit; for each step (step, x, y, our street lane or -1 in a junction)."""
 
     slot: int
@@ -39,7 +39,7 @@ class _Visit:
     left: int
 
 
-def lanes_of(network: Network, place: HDMap) -> dict[str, int]:
+def lanes_of(network: RoadNetwork, place: HDMap) -> dict[str, int]:
     """SUMO's street lanes -> ours."""
     found = {}
     for name, lane in network.lanes.items():
@@ -53,7 +53,7 @@ def lanes_of(network: Network, place: HDMap) -> dict[str, int]:
     return found
 
 
-def lines_beyond(network: Network, place: HDMap, there: Tables, lanes: Mapping[str, int]) -> np.ndarray:
+def lines_beyond(network: RoadNetwork, place: HDMap, there: Tables, lanes: Mapping[str, int]) -> np.ndarray:
     """float64 [lanes]: m from our stop line to SUMO's along each of our street lanes."""
     beyond = np.zeros(len(place.lanes))
     for name, ours in lanes.items():
@@ -62,7 +62,7 @@ def lines_beyond(network: Network, place: HDMap, there: Tables, lanes: Mapping[s
     return beyond
 
 
-def put_on(place: HDMap, beyond: np.ndarray, agents: np.ndarray, track: Track) -> None:
+def put_on(place: HDMap, beyond: np.ndarray, agents: np.ndarray, track: VehicleTrack) -> None:
     """Fills in pose, lane, s, left and next of a vehicle in AGENT [T, AGENTS]; where its way is not known it is not there."""
     lanes = place.lanes
     visits = _visits(lanes, track)
@@ -94,7 +94,7 @@ def put_on(place: HDMap, beyond: np.ndarray, agents: np.ndarray, track: Track) -
         a["x"], a["y"], a["heading"] = place_on(place, lane, s, left)
 
 
-def _visits(lanes: np.ndarray, track: Track) -> list[_Visit]:
+def _visits(lanes: np.ndarray, track: VehicleTrack) -> list[_Visit]:
     visits: list[_Visit] = []
     for n, (_, _, _, own) in enumerate(track.rows):
         if own < 0:

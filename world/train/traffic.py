@@ -23,16 +23,16 @@ from world.scene.places import towns
 from world.train.compute import Compute
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.traffic_card import ship
-from world.train.traffic_drives import Job, driven
+from world.train.traffic_drives import DriveJob, driven
 from world.train.traffic_network import Net, loss_of
-from world.train.traffic_samples import Both, Samples, load, save
+from world.train.traffic_samples import Both, TrafficSamples, load, save
 
 FIRST_SEED = 2 * 10**6  # of drives by rules; those of its own drives and of SUMO's follow, evaluation's are below
 OWN_SEED, HELD_SEED, SUMO_SEED = 10**6, 2 * 10**6, 3 * 10**6  # beyond FIRST_SEED
 SUMO_SHARE = 0.6  # of what a batch holds of recorded drives, where there are SUMO's
 OWN_SHARE = 0.3  # of a batch, in the rounds after its own drives
 HELD = 8192  # samples of a validation, at most
-Part = tuple[Samples, float]  # and its share of a batch
+Part = tuple[TrafficSamples, float]  # and its share of a batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,16 @@ def train_traffic(
     note = report or (lambda fraction, text: None)
     first = FIRST_SEED * (seed + 1)
     with compute.main_first():
-        jobs = [Job(first + n, recipe.seconds) for n in range(recipe.drives)]
+        jobs = [DriveJob(first + n, recipe.seconds) for n in range(recipe.drives)]
         data = drives(jobs, out / "data" / "rules", workers, partial(_tell, note, "drives by rules"))
-        held_jobs = [Job(first + HELD_SEED + n, recipe.seconds, "validation") for n in range(recipe.held)]
+        held_jobs = [DriveJob(first + HELD_SEED + n, recipe.seconds, "validation") for n in range(recipe.held)]
         held = drives(held_jobs, out / "data" / "held-out", workers, partial(_tell, note, "drives to validate on"))
         from_sumo = sumo(recipe, first + SUMO_SEED, out / "data" / "sumo", partial(_tell, note, "SUMO's drives"))
     nets: dict[str, Net] = {}
     for (name, size), share in zip(SIZES.items(), recipe.shares, strict=True):
-        train, true, check = (Samples.joined((both[name] for both in part), size) for part in (data, from_sumo, held))
+        train, true, check = (
+            TrafficSamples.joined((both[name] for both in part), size) for part in (data, from_sumo, held)
+        )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             nets[name] = begun_net(size, name, recipe.begin).to(compute.device)
@@ -99,14 +101,14 @@ def train_traffic(
         traffic = Traffic(nets["vehicles"].network(), nets["people"].network(), guard=number % 2 == 0)
         with compute.main_first():
             begin = first + OWN_SEED + number * recipe.own_drives
-            jobs = [Job(begin + n, recipe.seconds, traffic=traffic) for n in range(recipe.own_drives)]
+            jobs = [DriveJob(begin + n, recipe.seconds, traffic=traffic) for n in range(recipe.own_drives)]
             tell = partial(_tell, note, f"its own drives, round {number + 1} of {recipe.rounds}")
             own += drives(jobs, out / "data" / f"own-{number:02d}", workers, tell)
         whole = minutes * (1.0 - sum(recipe.shares)) / recipe.rounds
         gentle, rest = replace(recipe, rate=0.4 * recipe.rate), 1.0 - OWN_SHARE
         for name, share in (("vehicles", 1.0 - recipe.people_share), ("people", recipe.people_share)):
             size = SIZES[name]
-            sets = [Samples.joined((both[name] for both in part), size) for part in (data, from_sumo, own, held)]
+            sets = [TrafficSamples.joined((both[name] for both in part), size) for part in (data, from_sumo, own, held)]
             parts = shared((sets[0], rest * (1.0 - SUMO_SHARE)), (sets[1], rest * SUMO_SHARE), (sets[2], OWN_SHARE))
             if share:
                 round_name = f"{name}-round-{number + 1}"
@@ -148,7 +150,7 @@ def _tell(note: Report, what: str, share: float) -> None:
     note(share, what)
 
 
-def drives(jobs: Sequence[Job], folder: Path, workers: int, tell: Callable[[float], None]) -> list[Both]:
+def drives(jobs: Sequence[DriveJob], folder: Path, workers: int, tell: Callable[[float], None]) -> list[Both]:
     """The samples of every job, in order; those driven before are read from the folder."""
     paths = [folder / f"{job.seed}.npz" for job in jobs]
     missing = [(job, path) for job, path in zip(jobs, paths, strict=True) if not path.exists()]
@@ -190,7 +192,7 @@ def _fit(
     out: Path,
     minutes: float,
     parts: Sequence[Part],
-    held: Samples,
+    held: TrafficSamples,
     recipe: TrafficRecipe,
     compute: Compute,
     seed: int,
@@ -228,11 +230,13 @@ def _loss(net: Net, batch: Sequence[Tensor]) -> dict[str, Tensor]:
     return loss_of(net(own, near, counts), first, second, weight, net.size)
 
 
-def _drawn(samples: Samples, random: np.random.Generator, count: int) -> tuple[np.ndarray, ...]:
+def _drawn(samples: TrafficSamples, random: np.random.Generator, count: int) -> tuple[np.ndarray, ...]:
     return _rows(samples, random.integers(len(samples), size=count))
 
 
-def _rows(samples: Samples, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+def _rows(samples: TrafficSamples, rows: np.ndarray) -> tuple[np.ndarray, ...]:
     """own, near float32; counts, first, second int64; weight float32."""
     kinds = (np.float32, np.float32, np.int64, np.int64, np.int64, np.float32)
-    return tuple(getattr(samples, name)[rows].astype(kind) for name, kind in zip(Samples.__slots__, kinds, strict=True))
+    return tuple(
+        getattr(samples, name)[rows].astype(kind) for name, kind in zip(TrafficSamples.__slots__, kinds, strict=True)
+    )

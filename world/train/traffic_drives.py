@@ -16,7 +16,7 @@ from world.dynamics.spawn import edge
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.tables import tables
-from world.dynamics.traffic import Drive, Observed, Traffic, observed, signed
+from world.dynamics.traffic import Observed, Traffic, TrafficInput, observed, signed
 from world.dynamics.traffic_net import PERSON, VEHICLE
 from world.dynamics.vehicles import all_ruled
 from world.places import find_place
@@ -29,8 +29,8 @@ from world.train.traffic_samples import (
     HORIZON,
     SLID,
     Both,
-    Recording,
-    Samples,
+    DriveLog,
+    TrafficSamples,
     calm,
     picked,
     samples_of,
@@ -46,7 +46,7 @@ CALM = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class DriveJob:
     """A drive to be driven: its seed, how long (s), in which split; by rules (traffic None) or by its own weights."""
 
     seed: int
@@ -55,12 +55,12 @@ class Job:
     traffic: Traffic | None = None
 
 
-def driven(job: Job) -> Both:
+def driven(job: DriveJob) -> Both:
     """The samples of one drive."""
     return ruled(job) if job.traffic is None else rolled(job, job.traffic)
 
 
-def begun(job: Job) -> tuple[SceneState, np.random.Generator]:
+def begun(job: DriveJob) -> tuple[SceneState, np.random.Generator]:
     """Somewhere in a town of the split, or of those to train on in a dreamt place; decided by the seed."""
     random = np.random.default_rng(job.seed)
     dreamt = job.split == "train" and random.random() < IN_DREAMT
@@ -69,12 +69,12 @@ def begun(job: Job) -> tuple[SceneState, np.random.Generator]:
     return start(place, job.seed, density=float(random.choice([0.5, 1.0, 1.0, 1.5]))), random
 
 
-def ruled(job: Job) -> Both:
+def ruled(job: DriveJob) -> Both:
     """The samples of a drive by rules."""
     return samples_of(recorded(job))
 
 
-def recorded(job: Job) -> Recording:
+def recorded(job: DriveJob) -> DriveLog:
     """A drive by rules with events, commands and weather as they come."""
     state, random = begun(job)
     wishes = Wishes(random)
@@ -88,14 +88,14 @@ def recorded(job: Job) -> Recording:
     ego, agents, aims, sides, levels = (np.stack(column) for column in zip(*frames, strict=True))
     place = tables(state.places[0].map)
     styles = np.full(AGENTS, STYLE)
-    return Recording([place], job.seed, ego, agents, aims, styles, sides, levels, calm=CALM)
+    return DriveLog([place], job.seed, ego, agents, aims, styles, sides, levels, calm=CALM)
 
 
-def rolled(job: Job, traffic: Traffic) -> Both:
+def rolled(job: DriveJob, traffic: Traffic) -> Both:
     """A drive of its own in which things are put before vehicles; the tokens are what the rules and the guard ask for."""
     state, _ = begun(job)
     injected = Injected(KINDS, SECONDS_AHEAD, job.seed)
-    vehicles, people = list[Samples](), list[Samples]()
+    vehicles, people = list[TrafficSamples](), list[TrafficSamples]()
     control = Control()
     for tick in range(int(job.seconds * FPS)):
         if tick % BETWEEN == 0:
@@ -105,10 +105,10 @@ def rolled(job: Job, traffic: Traffic) -> Both:
             people.append(_corrected_people(drive, told))
         steer, accel = expert.drive(state, int(Command.FOLLOW), 9.0)
         state = injected.after(step(state, [control.with_(steer=steer, accel=accel)], traffic))
-    return {"vehicles": Samples.joined(vehicles, VEHICLE), "people": Samples.joined(people, PERSON)}
+    return {"vehicles": TrafficSamples.joined(vehicles, VEHICLE), "people": TrafficSamples.joined(people, PERSON)}
 
 
-def _corrected(drive: Drive, told: Observed, targets: set[int]) -> Samples:
+def _corrected(drive: TrafficInput, told: Observed, targets: set[int]) -> TrafficSamples:
     """Every vehicle of a moment with what the rules, and below them the guard, would have it do."""
     accels, aims, goals = judged(drive)
     most = np.full(AGENTS, 9.0)
@@ -130,7 +130,7 @@ def _corrected(drive: Drive, told: Observed, targets: set[int]) -> Samples:
     return picked(group.own, group.near, group.count, tokens, weight, tokens[:, 0] >= 0)
 
 
-def _corrected_people(drive: Drive, told: Observed) -> Samples:
+def _corrected_people(drive: TrafficInput, told: Observed) -> TrafficSamples:
     """Everybody on foot at a moment with the pace and way that the rules would have after as long as a token speaks of."""
     wants, slides = np.empty(AGENTS), np.empty(AGENTS)
     all_walking(drive.place, drive.seed, told.seen, drive.clock * DT, wants, slides)
@@ -146,7 +146,7 @@ def _corrected_people(drive: Drive, told: Observed) -> Samples:
     return picked(group.own, group.near, group.count, tokens, weight, tokens[:, 0] >= 0)
 
 
-def judged(drive: Drive) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def judged(drive: TrafficInput) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the rules would have every vehicle do: m/s2, m left of its lane, lane to change to; [AGENTS] each."""
     accels, aims = np.empty(AGENTS), np.empty(AGENTS)
     goals = np.empty(AGENTS, np.int64)
@@ -154,8 +154,8 @@ def judged(drive: Drive) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return accels, aims, goals
 
 
-def _drive(state: SceneState, control: Control) -> Drive:
-    return Drive(
+def _drive(state: SceneState, control: Control) -> TrafficInput:
+    return TrafficInput(
         tables(state.places[0].map),
         state.seed[0],
         int(state.clock[0]),

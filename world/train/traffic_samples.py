@@ -12,7 +12,7 @@ from world.dynamics.observe_vehicles import AIM
 from world.dynamics.people_arrive import SLIDE, WAY
 from world.dynamics.spawn import edge
 from world.dynamics.tables import Tables
-from world.dynamics.traffic import Drive, Observed, observed
+from world.dynamics.traffic import Observed, TrafficInput, observed
 from world.dynamics.traffic_net import PERSON, SIZES, VEHICLE, Size
 from world.errors import DataError
 from world.scene.motion_tokens import (
@@ -40,7 +40,7 @@ _SLIDE = 1  # of AGENT.memory of those with a role: m/s to the left
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recording:
+class DriveLog:
     """One drive, T steps. ego: EGO [T, 1]; agents: AGENT [T, AGENTS]; aims float64 [T, AGENTS]: m left of its lane that a vehicle aims for.
 
     places: the tables, one or T (signals of their own); styles [AGENTS] or [T, AGENTS]; sides, levels [T]: of the event in force.
@@ -61,7 +61,7 @@ class Recording:
     people: bool = True
     calm: float = 1.0
 
-    def drive(self, k: int) -> Drive:
+    def drive(self, k: int) -> TrafficInput:
         """The moment k, as the traffic's step is told of it."""
         place = self.places[k if len(self.places) > 1 else 0]
         agents = self.agents[k].copy()
@@ -70,11 +70,11 @@ class Recording:
         agents["memory"][free, AIM] = self.aims[max(0, k - 1)][free]
         clock = self.first_clock + k
         side, level = float(self.sides[k]), float(self.levels[k])
-        return Drive(place, np.uint64(self.seed), clock, self.ego[k], agents, False, 1.0, side, level)
+        return TrafficInput(place, np.uint64(self.seed), clock, self.ego[k], agents, False, 1.0, side, level)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Samples:
+class TrafficSamples:
     """float16 own [N, OWN], near [N, most, NEAR]; uint8 count [N]; int8 first, second [N]: tokens, UNTOLD: not known; weight float16 [N]."""
 
     own: np.ndarray
@@ -88,26 +88,28 @@ class Samples:
         return len(self.own)
 
     @classmethod
-    def joined(cls, parts: Iterable[Samples], size: Size) -> Samples:
+    def joined(cls, parts: Iterable[TrafficSamples], size: Size) -> TrafficSamples:
         """All of them in order; `size` says what none of them looks like."""
         parts = [part for part in parts if len(part)] or [cls.none(size)]
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     @classmethod
-    def none(cls, size: Size) -> Samples:
+    def none(cls, size: Size) -> TrafficSamples:
         shapes = ((size.own,), (size.most, size.near), (), (), (), ())
         kinds = (np.float16, np.float16, np.uint8, np.int8, np.int8, np.float16)
         return cls(*(np.zeros((0, *shape), kind) for shape, kind in zip(shapes, kinds, strict=True)))
 
 
-Both = dict[str, Samples]  # "vehicles", "people"
+Both = dict[str, TrafficSamples]  # "vehicles", "people"
 
 
 def save(both: Both, path: Path) -> None:
     """Written aside and then renamed, so that what is there is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".new.npz")
-    arrays = {f"{name}.{field.name}": getattr(both[name], field.name) for name in SIZES for field in fields(Samples)}
+    arrays = {
+        f"{name}.{field.name}": getattr(both[name], field.name) for name in SIZES for field in fields(TrafficSamples)
+    }
     np.savez(aside, **arrays)
     aside.rename(path)
 
@@ -116,7 +118,7 @@ def load(path: Path) -> Both:
     """DataError where the file is damaged or of another version."""
     try:
         with np.load(path) as file:
-            both = {n: Samples(*(file[f"{n}.{field.name}"] for field in fields(Samples))) for n in SIZES}
+            both = {n: TrafficSamples(*(file[f"{n}.{field.name}"] for field in fields(TrafficSamples))) for n in SIZES}
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} holds no traffic ({error}); delete it to have it driven again.") from error
     for name, size in SIZES.items():
@@ -125,9 +127,9 @@ def load(path: Path) -> Both:
     return both
 
 
-def samples_of(recording: Recording) -> Both:
+def samples_of(recording: DriveLog) -> Both:
     """The samples of a recording, every half second one of each road user that lives long enough."""
-    parts: dict[str, list[Samples]] = {name: [] for name in SIZES}
+    parts: dict[str, list[TrafficSamples]] = {name: [] for name in SIZES}
     for k in range(LONGER, len(recording.agents) - LONGER, BETWEEN):
         drive = recording.drive(k)
         styles = recording.styles[k] if recording.styles.ndim == 2 else recording.styles
@@ -135,10 +137,10 @@ def samples_of(recording: Recording) -> Both:
         groups = [("vehicles", VEHICLE)] + ([("people", PERSON)] if recording.people else [])
         for name, size in groups:
             parts[name].append(_labelled(recording, k, told, name, size))
-    return {name: Samples.joined(parts[name], size) for name, size in SIZES.items()}
+    return {name: TrafficSamples.joined(parts[name], size) for name, size in SIZES.items()}
 
 
-def _labelled(recording: Recording, k: int, told: Observed, name: str, size: Size) -> Samples:
+def _labelled(recording: DriveLog, k: int, told: Observed, name: str, size: Size) -> TrafficSamples:
     group = told.vehicles if name == "vehicles" else told.people
     tokens = np.full((len(group.own), 2), UNTOLD, np.int8)
     for slot in np.flatnonzero(group.row >= 0).tolist():
@@ -160,9 +162,9 @@ def calm(agents: np.ndarray) -> np.ndarray:
 
 def picked(
     own: np.ndarray, near: np.ndarray, count: np.ndarray, tokens: np.ndarray, weight: np.ndarray, kept: np.ndarray
-) -> Samples:
+) -> TrafficSamples:
     """The kept rows as samples."""
-    return Samples(
+    return TrafficSamples(
         own[kept].astype(np.float16),
         near[kept].astype(np.float16),
         count[kept].astype(np.uint8),
@@ -172,13 +174,13 @@ def picked(
     )
 
 
-def _same(recording: Recording, k: int, slot: int, later: int) -> bool:
+def _same(recording: DriveLog, k: int, slot: int, later: int) -> bool:
     """Whether a slot holds the same road user in the same part `later` steps on."""
     now, then = recording.agents[k, slot], recording.agents[k + later, slot]
     return bool(now["id"] == then["id"] and then["kind"] != 0 and now["role"] == then["role"])
 
 
-def _vehicle(recording: Recording, k: int, slot: int) -> tuple[int, int] | None:
+def _vehicle(recording: DriveLog, k: int, slot: int) -> tuple[int, int] | None:
     """The tokens of a vehicle, None where it is gone too soon."""
     now = recording.agents[k, slot]
     if now["role"] != 0 and now["mode"] >= 100:
@@ -205,7 +207,7 @@ def _vehicle(recording: Recording, k: int, slot: int) -> tuple[int, int] | None:
     return first, across_token(change, kept if np.isnan(aim) else aim, kept)
 
 
-def _player(recording: Recording, k: int, slot: int) -> tuple[int, int] | None:
+def _player(recording: DriveLog, k: int, slot: int) -> tuple[int, int] | None:
     """The tokens of a vehicle with a role: what it does at once, and where it is bound for across its way."""
     if not _same(recording, k, slot, LONGER):
         return None
@@ -219,7 +221,7 @@ def _player(recording: Recording, k: int, slot: int) -> tuple[int, int] | None:
     return first, int(across_token(0, aim, kept))
 
 
-def _person(recording: Recording, k: int, slot: int) -> tuple[int, int] | None:
+def _person(recording: DriveLog, k: int, slot: int) -> tuple[int, int] | None:
     """The tokens of a person, None where it is gone too soon."""
     if not _same(recording, k, slot, HORIZON):
         return None

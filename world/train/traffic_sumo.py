@@ -20,8 +20,8 @@ from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.places import load_place
 from world.scene.query import AMBER, GREEN, RED, locate
 from world.scene.state import AGENTS
-from world.train.sumo_ways import Track, connection, lanes_of, lines_beyond, put_on
-from world.train.traffic_samples import Both, Recording, samples_of
+from world.train.sumo_ways import VehicleTrack, connection, lanes_of, lines_beyond, put_on
+from world.train.traffic_samples import Both, DriveLog, samples_of
 
 WARM_UP = 200  # steps that are not recorded
 FAR = 1e6  # m: where our car is, which SUMO has none of here
@@ -36,16 +36,16 @@ def sumo_samples(name: str, seconds: float, seed: int) -> Both:
     return samples_of(record(name, seconds, seed))
 
 
-def record(name: str, seconds: float, seed: int) -> Recording:
+def record(name: str, seconds: float, seed: int) -> DriveLog:
     """SUMO's traffic in a shipped town for so many seconds. SimulatorError: no SUMO."""
     from world.town.network import load
-    from world.town.traffic import Traffic  # before libsumo, which says a line on stdout when it is first imported
+    from world.town.traffic import SumoTraffic  # before libsumo, which says a line on stdout when it is first imported
 
     import libsumo  # isort: skip
 
     place, network = load_place(name), load(int(name.rpartition("-")[2]))
-    traffic, rng = Traffic(network, seed), random.Random(seed)
-    there, known, tracks = tables(place.map), dict[str, Track](), dict[int, Track]()
+    traffic, rng = SumoTraffic(network, seed), random.Random(seed)
+    there, known, tracks = tables(place.map), dict[str, VehicleTrack](), dict[int, VehicleTrack]()
     links, ours = _links(libsumo, place.map), lanes_of(network, place.map)
     frames: list[np.ndarray] = []
     places: list[Tables] = []
@@ -79,13 +79,13 @@ def record(name: str, seconds: float, seed: int) -> Recording:
     ego = blank_ego()
     ego["x"], ego["y"] = FAR, FAR
     steps = len(agents)
-    return Recording(
+    return DriveLog(
         places, seed, np.stack([ego] * steps), agents, _aims(place.map, agents), np.stack(styles), np.zeros(steps),
         np.ones(steps), changes_in=AHEAD, people=False,
     )  # fmt: skip
 
 
-def _met(sumo: object, name: str, known: dict[str, Track], rng: random.Random) -> Track:
+def _met(sumo: object, name: str, known: dict[str, VehicleTrack], rng: random.Random) -> VehicleTrack:
     """A vehicle that is new: a slot of its own and a temper, which SUMO is told."""
     vehicle = sumo.vehicle  # type: ignore[attr-defined]
     taken = {track.slot for track in known.values()}
@@ -95,10 +95,10 @@ def _met(sumo: object, name: str, known: dict[str, Track], rng: random.Random) -
     vehicle.setTau(name, 2.0 - 1.3 * style)
     vehicle.setMinGap(name, 3.2 - 1.7 * style)
     vehicle.setAccel(name, (2.4 if vehicle.getTypeID(name) == "car" else 1.6) * (0.75 + 0.5 * style))
-    return Track(slot, style, wish)
+    return VehicleTrack(slot, style, wish)
 
 
-def _brake_for_nothing(sumo: object, names: list[str], known: dict[str, Track], rng: random.Random) -> None:
+def _brake_for_nothing(sumo: object, names: list[str], known: dict[str, VehicleTrack], rng: random.Random) -> None:
     """Some drivers now and then brake hard, so that those behind them show what they then do."""
     vehicle = sumo.vehicle  # type: ignore[attr-defined]
     for name in names:
@@ -106,7 +106,7 @@ def _brake_for_nothing(sumo: object, names: list[str], known: dict[str, Track], 
             vehicle.slowDown(name, rng.uniform(0.0, 3.0), rng.uniform(0.8, 2.0))
 
 
-def _frame(sumo: object, ours: dict[str, int], names: list[str], known: dict[str, Track], k: int) -> np.ndarray:
+def _frame(sumo: object, ours: dict[str, int], names: list[str], known: dict[str, VehicleTrack], k: int) -> np.ndarray:
     """Everybody at a moment, AGENT [AGENTS]; vehicles where SUMO has them, 30 people at most."""
     agents = np.zeros(AGENTS, AGENT)
     for name in ("lane", "next", "goal"):

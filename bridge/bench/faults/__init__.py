@@ -13,23 +13,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bridge.bench.faults.result import FULL, QUICK, Amounts, Found
+from bridge.bench.faults.result import FULL, QUICK, Amounts, FaultResult
 from bridge.errors import SessionError
 from world.telling import Report
 
-__all__ = ["FULL", "NAMES", "QUICK", "Amounts", "Found", "run", "table"]
+__all__ = ["FULL", "NAMES", "QUICK", "Amounts", "FaultResult", "run", "table"]
 
 NAMES = ("kills", "disk", "damage", "nans", "ooms", "crosstalk", "crowd", "peaks", "long")
 
 
 def run(
     only: tuple[str, ...] = (), amounts: Amounts = FULL, world: Path | None = None, report: Report | None = None
-) -> list[Found]:
+) -> list[FaultResult]:
     """Each of NAMES, or `only` those. SessionError for a name that there is not."""
     if odd := [name for name in only if name not in NAMES]:
         raise SessionError(f"There is no measurement '{odd[0][:40]}'; there are: {', '.join(NAMES)}.")
     chosen = [name for name in NAMES if name in only or not only]
-    found: list[Found] = []
+    found: list[FaultResult] = []
     for number, name in enumerate(chosen):
         if report is not None:
             report(number / len(chosen), name)
@@ -38,12 +38,12 @@ def run(
     return found
 
 
-def table(found: list[Found]) -> list[tuple[str, str, str]]:
+def table(found: list[FaultResult]) -> list[tuple[str, str, str]]:
     """Rows for people: what, measured, aimed at."""
     return [(one.what, one.measured if one.met else f"{one.measured} (missed)", one.aim) for one in found]
 
 
-def _measure(name: str, amounts: Amounts, world: Path | None, folder: Path) -> list[Found]:
+def _measure(name: str, amounts: Amounts, world: Path | None, folder: Path) -> list[FaultResult]:
     from brain.director import Director
     from bridge.bench.faults import crosstalk, crowd, damage, disk, growth, kills, nans, ooms
     from bridge.bench.faults.made import made_moments
@@ -64,5 +64,5 @@ def _measure(name: str, amounts: Amounts, world: Path | None, folder: Path) -> l
         "crosstalk": lambda: crosstalk.measure(model, amounts.sessions, amounts.steps),
         "long": lambda: [growth.long(model, amounts.frames)],
     }
-    found: list[Found] = calls[name]()
+    found: list[FaultResult] = calls[name]()
     return found

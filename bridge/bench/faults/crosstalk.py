@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.session import Session
 from world.controls import Control, Weather
 from world.dream import AnyWorld, open_dream, step_all
@@ -20,7 +20,7 @@ BATCH, FRAMES = 4, 10  # dreams as one batch, so many frames long
 TOLERANCE = 2  # of 255, a pixel of a batched dream beside its own alone, in the first frame
 
 
-class Drive:
+class ScriptedDrive:
     """A session with a person whose doings follow from its seed alone, and a fingerprint of all that was shown; of a scene, which
     is not drawn here, of all that is so."""
 
@@ -46,9 +46,9 @@ class Drive:
         self.frames += 1
 
 
-def measure(model: AnyWorld, sessions: int, steps: int) -> list[Found]:
+def measure(model: AnyWorld, sessions: int, steps: int) -> list[FaultResult]:
     """`steps` frames of so many drives, a drive at a time by chance; then each alone. And batches beside single dreams."""
-    together = [Drive(model, seed) for seed in range(sessions)]
+    together = [ScriptedDrive(model, seed) for seed in range(sessions)]
     chance = random.Random(0)
     for _ in range(steps):
         chance.choice(together).go_on()
@@ -56,14 +56,14 @@ def measure(model: AnyWorld, sessions: int, steps: int) -> list[Found]:
     unlike = len({drive.print.digest() for drive in together})
     first, mean = _batched(model)
     return [
-        Found(
+        FaultResult(
             f"{sessions} sessions, {steps:,} interleaved steps",
             f"{other} of them other than alone; {unlike} unlike each other",
             "0 cross-talk",
             other == 0 and unlike == sessions,
             {"sessions": sessions, "steps": steps, "other": other, "unlike": unlike},
         ),
-        Found(
+        FaultResult(
             f"{BATCH} dreams as one batch beside the same alone",
             f"the first frame differs by at most {first} of 255 a pixel; frame {FRAMES} by {mean:.2f} in the mean",
             f"at most {TOLERANCE} in the first",
@@ -74,7 +74,7 @@ def measure(model: AnyWorld, sessions: int, steps: int) -> list[Found]:
 
 
 def _alone(model: AnyWorld, seed: int, frames: int) -> bytes:
-    alone = Drive(model, seed)
+    alone = ScriptedDrive(model, seed)
     for _ in range(frames):
         alone.go_on()
     return alone.print.digest()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.bench.page import page_server
 from bridge.loop import percentile
 
@@ -60,21 +60,21 @@ def crowd(address: str, clients: int) -> list[Visitor]:
     return visitors
 
 
-def measure(clients: int, tabs: int, world: Path | None) -> Found:
+def measure(clients: int, tabs: int, world: Path | None) -> FaultResult:
     """The real page in a process of its own, which lets in `tabs` at most."""
     with page_server(world, 2, tabs) as (address, _):
         visitors = crowd(address, clients)
     return found(visitors, tabs)
 
 
-def found(visitors: list[Visitor], tabs: int) -> Found:
+def found(visitors: list[Visitor], tabs: int) -> FaultResult:
     """A row of the table. Met where at most `tabs` were let in, the rest told that it is full (99% within REFUSED s), and nobody cut off."""
     inside = sum(visitor.inside for visitor in visitors)
     cut = sum(visitor.waited is None for visitor in visitors)
     waits = sorted(one.waited for one in visitors if not one.inside and one.waited is not None)
     unsaid = sum("full" not in one.told for one in visitors if not one.inside and one.waited is not None)
     p99 = percentile(waits, 0.99)
-    return Found(
+    return FaultResult(
         f"{len(visitors)} tabs at once where {tabs} may",
         f"{inside} let in, {len(waits)} told that it is full (p50 {1000 * percentile(waits, 0.5):.0f} ms, p99 {1000 * p99:.0f} ms), "
         f"{cut} cut off",

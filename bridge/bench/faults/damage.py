@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from brain.files import ADAPTER, CONFIG, WEIGHTS, checked, seal
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.clips import Clip, Moment
 from bridge.errors import LucidriveError
 from bridge.export import check_clip, write_clip
@@ -34,7 +34,7 @@ def damaged(data: bytes, kind: str, chance: random.Random) -> bytes:
 
 def measure(
     model: AnyWorld, world: Path | None, moments: list[Moment], told: Clip, folder: Path, times: int
-) -> list[Found]:
+) -> list[FaultResult]:
     """Of every kind of file as often: weights (of scene worlds: the driver's), saved drives, clips, recordings. Refused: a typed error before anything of them is used."""
     weights = _linked(world or FOLDER, folder / "weights")
     use = partial(read_policy if isinstance(model, SceneWorld) else load_world, weights)
@@ -63,7 +63,7 @@ def measure(
     return [_found(what, files, use, chance, share) for what, files, use in kinds]
 
 
-def _found(what: str, files: list[Path], use: Callable[[], object], chance: random.Random, times: int) -> Found:
+def _found(what: str, files: list[Path], use: Callable[[], object], chance: random.Random, times: int) -> FaultResult:
     use()  # whole, it is taken
     refused = 0
     for number in range(times):
@@ -76,7 +76,7 @@ def _found(what: str, files: list[Path], use: Callable[[], object], chance: rand
             refused += 1
         finally:
             _put(path, whole)
-    return Found(
+    return FaultResult(
         f"{what}: flips, cuts, appends",
         f"{refused} of {times} refused before use",
         "all",

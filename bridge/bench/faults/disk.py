@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.clips import Clip, Moment
 from bridge.disk import DISK, SAVING, Disk
 from bridge.errors import ExportError
@@ -70,7 +70,7 @@ class FailingDisk(Disk):
         return True
 
 
-def measure(model: AnyWorld, moments: list[Moment], told: Clip, folder: Path) -> Found:
+def measure(model: AnyWorld, moments: list[Moment], told: Clip, folder: Path) -> FaultResult:
     """Every fault at every operation of saving a clip over another, a drive's state over another, and of a recording."""
     clip = replace(told, moments=tuple(moments[:10]))
     other = replace(told, moments=tuple(moments[10:20]), seed=told.seed + 1)
@@ -111,7 +111,7 @@ def measure(model: AnyWorld, moments: list[Moment], told: Clip, folder: Path) ->
         changed += any(state not in ("recovered", "whole") for state in states)
         left += sum(1 for path in place.glob(f"{DRIVES}/*/.*") if path.name == PROCESS or path.name.startswith(SAVING))
         tried += 1
-    return Found(
+    return FaultResult(
         "ENOSPC, EIO, short write at every operation of a save",
         f"{tried} faults: {tried - untyped} told as a typed error, {changed} old files changed, {left} leftovers",
         "all typed, old files whole, 0 leftovers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.bench.long import SETTLED, WINDOW, long_run
 from bridge.budget.measure import compare, measure
 from bridge.budget.setup import TIERS
@@ -15,10 +15,10 @@ GROWTH, SLOWER = 10 * MIB, 1.1
 APART = 0.1  # of what is measured
 
 
-def long(model: AnyWorld, frames: int) -> Found:
+def long(model: AnyWorld, frames: int) -> FaultResult:
     """One dream of so many frames."""
     found = long_run(model, frames)
-    return Found(
+    return FaultResult(
         f"{frames:,} steps of one dream",
         f"grown by {found['rss_growth'] / MIB:.1f} MiB after step {SETTLED}; p99 of the last {WINDOW:,} is "
         f"{found['p99_ratio']:.2f} x the first {WINDOW:,}'s",
@@ -28,12 +28,12 @@ def long(model: AnyWorld, frames: int) -> Found:
     )
 
 
-def peaks(dreams: tuple[int, ...], world: Path | None) -> Found:
+def peaks(dreams: tuple[int, ...], world: Path | None) -> FaultResult:
     """Peak RSS as foretold from one dream and three, beside that of processes with other numbers of them."""
     beside = compare(measure(TIERS["embedded"].setup, world), dreams, world)
     wrong = {number: foretold / real - 1 for number, foretold, real in beside}
     shown = ", ".join(f"{number}: {said / MIB:,.0f} / {real / MIB:,.0f} MiB" for number, said, real in beside)
-    return Found(
+    return FaultResult(
         "peak RSS, foretold / measured, by sessions",
         f"{shown}; wrong by at most {max(map(abs, wrong.values())):.1%}",
         f"within {APART:.0%}",

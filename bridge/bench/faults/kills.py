@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.bench.faults.disk import FailingDisk
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.clips import Clip, Moment
 from bridge.disk import DISK, SAVING, Disk
 from bridge.export import write_clip
@@ -27,7 +27,7 @@ EVERY = 15  # frames: of them a clip is saved, so many frames long
 LOST = 2 * FPS  # frames that may be lost
 
 
-def measure(moments: list[Moment], told: Clip, folder: Path, kills: int) -> list[Found]:
+def measure(moments: list[Moment], told: Clip, folder: Path, kills: int) -> list[FaultResult]:
     """At random moments; and at every operation of so long a drive as has three clips saved."""
     chance = random.Random(1)
     found = [
@@ -38,10 +38,10 @@ def measure(moments: list[Moment], told: Clip, folder: Path, kills: int) -> list
     return [*found, _found(f"SIGKILL before each of {points} operations of the disk", at)]
 
 
-def _found(what: str, kills: list[tuple[int, int, int]]) -> Found:
+def _found(what: str, kills: list[tuple[int, int, int]]) -> FaultResult:
     worst = max(frames for frames, _, _ in kills)
     clips, half = (sum(each[place] for each in kills) for place in (1, 2))
-    return Found(
+    return FaultResult(
         what,
         f"{clips} saved clips lost, {half} half-visible, at most {worst / FPS:.1f} s of a drive lost",
         f"0, 0, at most {LOST / FPS:g} s",
@@ -56,12 +56,12 @@ def _random(moments: list[Moment], told: Clip, folder: Path, chance: random.Rand
 
 def _points(moments: list[Moment], told: Clip, folder: Path) -> int:
     counting, room = FailingDisk(), folder / "points"
-    _drive(moments, told, room, counting, Counts(*(_Plain() for _ in range(2))), 3 * EVERY)
+    _drive(moments, told, room, counting, KillCounts(*(_Plain() for _ in range(2))), 3 * EVERY)
     shutil.rmtree(room)
     return counting.done
 
 
-class Counts:
+class KillCounts:
     """Frames handed over, and clips whose saving had come back."""
 
     def __init__(self, frames: Any, clips: Any) -> None:
@@ -75,7 +75,7 @@ class _Plain:
 def _killed(moments: list[Moment], told: Clip, folder: Path, disk: Disk, after: float | None) -> tuple[int, int, int]:
     """Frames lost, clips lost, and things that are half there. after: s to the kill; None: the disk kills."""
     context, room = multiprocessing.get_context("fork"), folder / "killed"
-    counts = Counts(context.Value("i", 0), context.Value("i", 0))
+    counts = KillCounts(context.Value("i", 0), context.Value("i", 0))
     frames = 3 * EVERY if after is None else round(10 * LONGEST / PACE)
     child = context.Process(target=_drive, args=(moments, told, room, disk, counts, frames), daemon=True)
     child.start()
@@ -90,7 +90,7 @@ def _killed(moments: list[Moment], told: Clip, folder: Path, disk: Disk, after: 
         shutil.rmtree(room, ignore_errors=True)
 
 
-def _left(room: Path, counts: Counts) -> tuple[int, int, int]:
+def _left(room: Path, counts: KillCounts) -> tuple[int, int, int]:
     saved, damaged = check_clips(room)
     mended = [repair(found) for found in look(room)]
     lost = counts.frames.value - sum(found.frames for found in mended)
@@ -101,7 +101,7 @@ def _left(room: Path, counts: Counts) -> tuple[int, int, int]:
     return max(0, lost), max(0, counts.clips.value - (saved - len(damaged))), half
 
 
-def _drive(moments: list[Moment], told: Clip, room: Path, disk: Disk, counts: Counts, frames: int) -> None:
+def _drive(moments: list[Moment], told: Clip, room: Path, disk: Disk, counts: KillCounts, frames: int) -> None:
     """Records what comes, and saves a clip now and then, as a page does."""
     room.mkdir(parents=True, exist_ok=True)
     recording = Recording(room, told, lambda text: None, disk)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.loop import Thinking
 from bridge.session import Session
 from bridge.state import load_state, save_state
@@ -29,12 +29,12 @@ ORDERS = "ped_cross(right)"
 GOOD, AFTER = 12, 6  # frames before, and ticks after
 
 
-def measure(model: AnyWorld, folder: Path, director: Any) -> Found:
+def measure(model: AnyWorld, folder: Path, director: Any) -> FaultResult:
     """Every number of a scene's record, or every tensor of a latent world; and the logits of `director`, the brain."""
     tried, unnamed, bad = _records(model, folder) if isinstance(model, SceneWorld) else _parts(model, folder)
     heard = _brain(model, director)
     tried, unnamed = tried + 1, unnamed + (not heard)
-    return Found(
+    return FaultResult(
         "NaN in every number that a scene keeps, or in every tensor of a latent world, and in the brain's logits",
         f"{tried} tried, {tried - unnamed} named, {bad} bad frames shown or saved",
         "all named, 0 bad frames",

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from brain.plan import Utterance, parse_line
-from bridge.bench.faults.result import Found
+from bridge.bench.faults.result import FaultResult
 from bridge.budget.fake import FakeDevice
 from bridge.budget.leased_brain import LeasedBrain
 from bridge.budget.ledger import Ledger
@@ -56,7 +56,7 @@ class HungryDream(SceneDream):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class FakeReply:
     """As `brain.director.Reply`."""
 
     utterance: Utterance
@@ -72,19 +72,19 @@ class HungryBrain:
         self.device, self.setup = device, setup
         self.weights = device.allocate(GIB)
 
-    def think(self, text: str, context: object) -> Generator[None, None, Said]:
+    def think(self, text: str, context: object) -> Generator[None, None, FakeReply]:
         for _ in range(PASSES):
             with self.device.block(MIB):
                 pass
             yield
-        return Said(parse_line("left"), "left")
+        return FakeReply(parse_line("left"), "left")
 
     def __del__(self) -> None:
         if hasattr(self, "weights"):
             self.device.give_back(self.weights)
 
 
-class Drive:
+class FakeMachine:
     """Two dreams and a brain on one fake device, all of it under a ledger. `open_dream` makes the dreams."""
 
     def __init__(
@@ -143,14 +143,14 @@ def hungry(model: SceneWorld, device: FakeDevice, seed: int) -> HungryDream:
     return dream
 
 
-def measure(model: SceneWorld, row: int) -> Found:
+def measure(model: SceneWorld, row: int) -> FaultResult:
     """Each allocation of a drive of TICKS ticks, then `row` allocations in a row."""
-    quiet = Drive(partial(hungry, model))
+    quiet = FakeMachine(partial(hungry, model))
     quiet.go(TICKS)
     points = quiet.device.allocations
     recovered, longest = 0, (0.0, 0.0)
     for at in range(points):
-        drive = Drive(partial(hungry, model), frozenset({at}))
+        drive = FakeMachine(partial(hungry, model), frozenset({at}))
         longest = max(longest, drive.go(TICKS))
         frames = [session.frame.index for session in drive.sessions]
         told = any("Memory ran out" in text for text in drive.sentences)
@@ -163,7 +163,7 @@ def measure(model: SceneWorld, row: int) -> Found:
         longest = max(longest, quiet.tick())
         in_a_row += quiet.goes_on and quiet.sessions[0].frame.index == before + 1
     quiet.brain.close()
-    return Found(
+    return FaultResult(
         f"memory runs out at each of {points} allocations, then {row} in a row",
         f"{recovered} + {in_a_row} recovered, the longest tick {longest[0]:.2f} s ({longest[1]:.2f} s of computing)",
         f"all, each within {LONGEST:g} s",

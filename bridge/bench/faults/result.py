@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FaultResult:
     """met: whether what was aimed at was reached; numbers: what `measured` was made of."""
 
     what: str

@@ -22,7 +22,7 @@ from world.controls import FPS
 from world.labels.cameras import CameraSet
 from world.labels.formats.card import card
 from world.labels.formats.formats import FORMATS
-from world.labels.formats.writer import Drive, Writer
+from world.labels.formats.writer import DriveInfo, Writer
 from world.packages import need
 from world.render.painter import SHIPPED
 from world.telling import Report
@@ -125,7 +125,7 @@ def _write(
             stack.enter_context(writer)
         for number, (clip, dreamt, records) in enumerate(drawn(labeller, workers, ledger)):
             begin, end = (dreamt.states[index].places[0] for index in (0, -1))
-            drive = Drive(clip.stem.replace(".", "-"), begin, clip.task, int(clip.fields["seed"]), end)
+            drive = DriveInfo(clip.stem.replace(".", "-"), begin, clip.task, int(clip.fields["seed"]), end)
             for writer in writers:
                 writer.begin(drive)
             for record in records:

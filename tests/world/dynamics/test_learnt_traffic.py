@@ -14,7 +14,7 @@ from world.dynamics.injected import Injected
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.tables import tables
-from world.dynamics.traffic import Drive, Traffic, load_traffic, observed
+from world.dynamics.traffic import Traffic, TrafficInput, load_traffic, observed
 from world.dynamics.traffic_net import PERSON, VEHICLE, forward, network_of, sample
 from world.errors import WeightsError
 from world.evaluate.traffic_counts import counted
@@ -65,7 +65,9 @@ def test_logits_are_the_same_whoever_else_is_in_the_batch() -> None:
 
 def test_what_is_told_stays_in_range_and_fills_what_it_says() -> None:
     state = gone_on(start(town(), 8), 30, None, Control(event=Event.HARD_BRAKE, level=2))
-    drive = Drive(tables(state.places[0].map), state.seed[0], 30, state.ego, state.agents[0], False, 1.0, 1.0, 2.0)
+    drive = TrafficInput(
+        tables(state.places[0].map), state.seed[0], 30, state.ego, state.agents[0], False, 1.0, 1.0, 2.0
+    )
     told = observed(drive, everybody=True)
     agents = state.agents[0]
     assert len(told.vehicles.own) == ((agents["kind"] >= 1) & (agents["kind"] <= 5)).sum() > 5

@@ -16,7 +16,7 @@ from world.dynamics.right_of_way import heeds_signals
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.tables import tables
-from world.dynamics.traffic import Drive, Traffic, observed
+from world.dynamics.traffic import Traffic, TrafficInput, observed
 from world.errors import DataError, WeightsError
 from world.evaluate.traffic_counts import Counts, counted
 from world.scene.check import check
@@ -62,7 +62,9 @@ def test_who_is_reckless_is_told_of_green_lights_alone() -> None:
         state = step(state, [Control()])
     told = {
         reckless: observed(
-            Drive(tables(town().map), state.seed[0], 30, state.ego, state.agents[0], False, 1.0, reckless=reckless),
+            TrafficInput(
+                tables(town().map), state.seed[0], 30, state.ego, state.agents[0], False, 1.0, reckless=reckless
+            ),
             everybody=True,
         ).vehicles.own
         for reckless in (0.0, 1.0)

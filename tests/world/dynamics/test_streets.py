@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.world.scene.test_hd_map import areas_fit, whole
-from world.dynamics.growth import FEATURES, ROWS, SECTORS, Growth, Surroundings, Wish
+from world.dynamics.growth import FEATURES, ROWS, SECTORS, GraphArrays, Growth, JunctionSpec
 from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, save
 from world.dynamics.streets import LIKE, begun, expand, grow, load_streets
 from world.dynamics.writing import Writing, drawn
@@ -83,16 +83,16 @@ def test_growing_on_is_growing_at_once() -> None:
 
 
 WISHES = [
-    *map(Wish, SECTORS),
-    Wish("left", lanes=3),
-    Wish(arms=3),
-    Wish("straight", arms=3),
-    Wish("right", within=110.0),
+    *map(JunctionSpec, SECTORS),
+    JunctionSpec("left", lanes=3),
+    JunctionSpec(arms=3),
+    JunctionSpec("straight", arms=3),
+    JunctionSpec("right", within=110.0),
 ]
 
 
 @pytest.mark.parametrize("wish", WISHES, ids=str)
-def test_what_is_wished_for_at_a_free_junction_is_there(wish: Wish) -> None:
+def test_what_is_wished_for_at_a_free_junction_is_there(wish: JunctionSpec) -> None:
     for seed in range(3):
         growth, granted = expand(network(seed), begun(seed=seed), 1, seed, wish=wish)
         assert granted and fulfilled(build(growth.graph), 1, 0, wish)
@@ -111,7 +111,7 @@ def test_where_there_is_no_room_it_is_said() -> None:
     streets = (Street(0, 1), Street(2, 3), Street(3, 4), Street(4, 5))
     graph = RoadGraph(tuple(junctions), streets)
     growth = Growth(graph, frozenset(range(6)) - {1}, tuple(centre_line(graph, street) for street in streets))
-    made, granted = expand(network(0), growth, 1, 0, wish=Wish("left"))
+    made, granted = expand(network(0), growth, 1, 0, wish=JunctionSpec("left"))
     assert not granted and made.graph.streets == streets and made.open == []
 
 
@@ -141,7 +141,7 @@ def test_what_a_junction_sees_does_not_depend_on_where_north_is() -> None:
             tuple(Junction(cos * j.x - sin * j.y, sin * j.x + cos * j.y, j.signals) for j in growth.graph.junctions),
             tuple(Street(s.start, s.end, (), s.forward, s.backward) for s in growth.graph.streets),
         )
-        here = Surroundings.of(moved, growth.grown, [centre_line(moved, s) for s in moved.streets])
+        here = GraphArrays.of(moved, growth.grown, [centre_line(moved, s) for s in moved.streets])
         junction = growth.open[0]
         street = next(k for k, s in enumerate(moved.streets) if junction in (s.start, s.end))
         rows, there = here.rows(np.arange(len(moved.streets)), junction, here.arrival(street, junction))
@@ -164,7 +164,7 @@ def test_what_a_junction_sees_does_not_depend_on_where_north_is() -> None:
 )
 def test_an_impossible_wish_is_a_sentence(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(DataError, match=said):
-        Wish(**wrong)  # type: ignore[arg-type]
+        JunctionSpec(**wrong)  # type: ignore[arg-type]
 
 
 def test_characters_are_said_in_words() -> None:

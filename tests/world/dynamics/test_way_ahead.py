@@ -15,7 +15,7 @@ from world.dynamics import dreamt
 from world.dynamics.dreamt import GrowingPlace, dreamt_place, remark
 from world.dynamics.driver import By, drive
 from world.dynamics.extend import extended
-from world.dynamics.growth import Asked, Wish, asked_from
+from world.dynamics.growth import Asked, JunctionSpec, asked_from
 from world.dynamics.horizon import Horizon
 from world.dynamics.start import start
 from world.dynamics.step import step
@@ -100,7 +100,7 @@ def test_a_turn_that_is_asked_for_is_grown(place: GrowingPlace, command: int, mo
     larger = extended(place, asked)
     way = way_ahead(start(larger, 1, density=0.0, lane=int(state.ego["lane"][0]), s=2.0), command)
     assert way is not None and way.found and way.end not in place.growth.grown
-    assert fulfilled(larger.map, way.end, way.street, Wish(asked.arm))
+    assert fulfilled(larger.map, way.end, way.street, JunctionSpec(asked.arm))
     assert asked_from([*asked]) == asked
 
 

@@ -17,7 +17,7 @@ from world.dynamics.tables import tables
 from world.errors import DataError
 from world.evaluate.frechet import frechet
 from world.evaluate.judge import FOUND, Sizes, events, hours, judged, manoeuvres, motion, own_accuracy, weathers
-from world.judge import AGES, CLASSES, GAP, MANOEUVRES, Judge, Sight
+from world.judge import AGES, CLASSES, GAP, MANOEUVRES, Judge, JudgeOutput
 from world.scene.facts import conditions
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.query import wrap
@@ -37,7 +37,7 @@ class Knowing:
         self.states.append(state)
         return np.array(divmod(len(self.states) - 1, 256), np.uint8).reshape(1, 2, 1).repeat(3, 2)
 
-    def watch(self, films: list[np.ndarray]) -> Sight:
+    def watch(self, films: list[np.ndarray]) -> JudgeOutput:
         behind = [[self.states[256 * int(one[0, 0, 0]) + int(one[0, 1, 0])] for one in film] for film in films]
         rows = [self.row(states) for states in behind]
         likely = {
@@ -45,7 +45,7 @@ class Knowing:
             for number, (name, size) in enumerate(CLASSES.items())
         }
         numbers = np.array([self.motion(states) for states in behind]).reshape(-1, 2)
-        return Sight(**likely, speed=numbers[:, 0], yaw_rate=numbers[:, 1], features=np.zeros((len(films), 1)))
+        return JudgeOutput(**likely, speed=numbers[:, 0], yaw_rate=numbers[:, 1], features=np.zeros((len(films), 1)))
 
     def row(self, states: list[SceneState]) -> tuple[int, ...]:
         now = states[-1]
@@ -160,9 +160,9 @@ def test_pictures_that_are_the_traced_ones_are_as_near_as_those(tmp_path: Path) 
     folder = folder_of([replace(film, pictures=pictures) for pictures in shaken], tmp_path)
 
     class Mean:
-        def watch(self, films: list[np.ndarray]) -> Sight:
+        def watch(self, films: list[np.ndarray]) -> JudgeOutput:
             features = np.stack([one.mean((0, 1, 2)) for one in films]).astype(float)
-            return Sight(*(np.zeros((len(films), 1)) for _ in range(7)), features=features)
+            return JudgeOutput(*(np.zeros((len(films), 1)) for _ in range(7)), features=features)
 
     drawn = iter([picture for pictures in shaken for picture in pictures])
     found = frechet(cast(Judge, Mean()), lambda state: next(drawn), folder)

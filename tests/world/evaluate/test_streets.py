@@ -11,7 +11,7 @@ import pytest
 
 from tests.world.dynamics.test_streets import network
 from tests.world.grid import BLOCK, SIDE, graph, town
-from world.dynamics.growth import Wish
+from world.dynamics.growth import JunctionSpec
 from world.dynamics.prefix_lm import save
 from world.evaluate import roadside, streets
 from world.evaluate.street_figures import blocks, faults, values_of
@@ -52,12 +52,12 @@ def test_wishes_are_judged_by_the_map() -> None:
     place = town().map
     middle, arrival = 4, next(k for k, s in enumerate(graph().streets) if (s.start, s.end) == (1, 4))
     for arm in ("left", "right", "straight"):
-        assert streets.fulfilled(place, middle, arrival, Wish(arm))
-    assert streets.fulfilled(place, middle, arrival, Wish("left", lanes=2))
-    assert not streets.fulfilled(place, middle, arrival, Wish("left", lanes=3))
-    assert not streets.fulfilled(place, middle, arrival, Wish(arms=3))
+        assert streets.fulfilled(place, middle, arrival, JunctionSpec(arm))
+    assert streets.fulfilled(place, middle, arrival, JunctionSpec("left", lanes=2))
+    assert not streets.fulfilled(place, middle, arrival, JunctionSpec("left", lanes=3))
+    assert not streets.fulfilled(place, middle, arrival, JunctionSpec(arms=3))
     corner = next(k for k, s in enumerate(graph().streets) if (s.start, s.end) == (0, 1))
-    assert not streets.fulfilled(place, 0, corner, Wish("left"))
+    assert not streets.fulfilled(place, 0, corner, JunctionSpec("left"))
 
 
 def test_tables_have_a_cell_for_every_head() -> None:

@@ -18,7 +18,7 @@ from world.scene.objects import AGENT, SIZES, Kind
 from world.scene.places import towns
 from world.scene.query import RED, place_on, signal_colour
 from world.scene.state import AGENTS
-from world.train.traffic_drives import Job, recorded
+from world.train.traffic_drives import DriveJob, recorded
 
 PLACE = town().map
 LANES = PLACE.lanes
@@ -97,7 +97,7 @@ def test_the_table_has_a_row_for_every_figure_and_a_cell_for_whoever_was_measure
 
 
 def test_drives_come_back_from_their_tokens() -> None:
-    lost = round_trip([recorded(Job(3, 8.0))])
+    lost = round_trip([recorded(DriveJob(3, 8.0))])
     assert lost["m/s"]["count"] > 50
     assert lost["m/s"]["95%"] < LOSS["speed"] and lost["m"]["95%"] < 0.5 and lost["degrees"]["95%"] < 4.0
 

@@ -11,7 +11,7 @@ from tests.world.labels.drives import states
 from world.errors import DataError
 from world.labels import wide as module
 from world.labels.cameras import distortion, extrinsics, intrinsics
-from world.labels.classes import Label
+from world.labels.classes import SemanticClass
 from world.labels.fisheye import LIMIT, Fisheye, axes_of, project, rig_of, sides
 from world.labels.near import drivable
 from world.labels.record import see
@@ -70,9 +70,9 @@ def test_labels_agree() -> None:
         here = pose(camera, float(ego["x"]), float(ego["y"]), float(ego["heading"]))
         earlier = pose(camera, float(then["x"]), float(then["y"]), float(then["heading"]))
         points = points_of(camera, here, seen.depth)
-        road = points[(seen.semantic == Label.ROAD) & (seen.depth < 25)]
+        road = points[(seen.semantic == SemanticClass.ROAD) & (seen.depth < 25)]
         assert len(road) > 500 and np.quantile(abs(road[:, 2]), 0.95) < 0.3 and len(areas)
-        assert np.isinf(seen.depth[seen.semantic == Label.SKY]).all()
+        assert np.isinf(seen.depth[seen.semantic == SemanticClass.SKY]).all()
         for box in seen.boxes:
             left, top, right, bottom = box.seen
             assert (seen.instance[top:bottom, left:right] == box.track.number + 1).any()

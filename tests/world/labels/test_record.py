@@ -11,7 +11,7 @@ import pytest
 from tests.world.labels.drives import states
 from world.controls import FPS
 from world.labels.cameras import CameraSet
-from world.labels.classes import Label
+from world.labels.classes import SemanticClass
 from world.labels.consistency import Carried, carried, checked, ground, persist, sight_of
 from world.labels.near import drivable, lanes_near, signals_near
 from world.labels.record import Record, records
@@ -53,7 +53,7 @@ def test_numbers_persist_in_sight_or_not(found: list[Record]) -> None:
 def test_the_camera_behind_sees_the_street_behind(found: list[Record]) -> None:
     for one in found:
         shown = one.seen["back"].truth
-        assert (shown.semantic == Label.ROAD).mean() > 0.1 and (shown.semantic == Label.BUILDING).any()
+        assert (shown.semantic == SemanticClass.ROAD).mean() > 0.1 and (shown.semantic == SemanticClass.BUILDING).any()
 
 
 def test_road_in_the_picture_lies_in_the_drivable_area(found: list[Record]) -> None:

@@ -23,13 +23,13 @@ from world.errors import DataError
 from world.labels.cameras import CameraSet
 from world.labels.formats.nuscenes import CATEGORIES, REACH, VERSION, NuScenes
 from world.labels.formats.nuscenes_map import origin
-from world.labels.formats.writer import Drive
+from world.labels.formats.writer import DriveInfo
 from world.labels.poses import of_heading
 from world.labels.record import records
 from world.nuscenes.bring import first_moment, maps_of, save_places
 from world.nuscenes.captures import write as write_captures
 from world.nuscenes.flat import conditions, flat, kind_of, seen_by
-from world.nuscenes.tables import Box, Dataset, Picture, Pose, turn_of
+from world.nuscenes.tables import AnnotatedBox, CameraImage, Dataset, StampedPose, turn_of
 from world.render.camera import Rig, view
 from world.render.renderer import plain_renderer
 from world.scene.objects import VEHICLES, Kind
@@ -109,7 +109,7 @@ def test_captures_show_what_was_seen(tmp_path: Path) -> None:
     cameras, steps = CameraSet("large", rigs, 2), states("town-0", 0, 6)
     seen = list(records(steps, cameras, plain_renderer()))
     with NuScenes(tmp_path / "large", cameras) as writer:
-        writer.begin(Drive("drive", steps[0].places[0], "go on"))
+        writer.begin(DriveInfo("drive", steps[0].places[0], "go on"))
         for record in seen:
             writer.add(record)
         writer.end()
@@ -137,12 +137,12 @@ def test_captures_show_what_was_seen(tmp_path: Path) -> None:
 def test_a_camera_of_ours_sees_what_theirs_did(mirrored: bool) -> None:
     chance = np.random.default_rng(3)
     tilt = turn_of([1.0, 0.004, -0.01, 0.0])
-    ego = Pose(400.0, 900.0, 0.0, turn_of(list(of_heading(2.2))) @ tilt, 0.0)
+    ego = StampedPose(400.0, 900.0, 0.0, turn_of(list(of_heading(2.2))) @ tilt, 0.0)
     axes = np.array([[0.0, 0.05, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.05]])
     axes, _ = np.linalg.qr(axes @ turn_of([1.0, 0.02, 0.3, -0.03]))
     axes = axes * np.sign(np.diag(axes.T @ np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])))
     matrix = np.array([[1260.0, 0.0, 816.0], [0.0, 1260.0, 491.0], [0.0, 0.0, 1.0]])
-    picture = Picture("CAM_FRONT", Path("none"), np.array([1.7, 0.1, 1.5]), axes, matrix, ego, 0.0)
+    picture = CameraImage("CAM_FRONT", Path("none"), np.array([1.7, 0.1, 1.5]), axes, matrix, ego, 0.0)
     rig, (left, upper, right, lower) = seen_by(picture, (1600, 900), mirrored)
     assert (
         0 <= left < right <= 1600
@@ -173,10 +173,10 @@ def test_descriptions_tell_the_conditions() -> None:
 
 
 def test_who_somebody_is() -> None:
-    pose = Pose(0, 0, 0, np.eye(3), 0.0)
+    pose = StampedPose(0, 0, 0, np.eye(3), 0.0)
 
     def kind(category: str, size: tuple[float, float, float] = (4.5, 1.8, 1.5), *attributes: str) -> Kind:
-        return kind_of(Box(1, category, frozenset(attributes), pose, size, (0.0, 0.0), 1))
+        return kind_of(AnnotatedBox(1, category, frozenset(attributes), pose, size, (0.0, 0.0), 1))
 
     assert kind("vehicle.car") == Kind.CAR and kind("vehicle.car", (5.7, 2.0, 2.4)) == Kind.VAN
     assert kind("vehicle.bus.bendy") == Kind.BUS and kind("human.pedestrian.police_officer") == Kind.PERSON

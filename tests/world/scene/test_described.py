@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from world.dynamics.dreamt import Dreamt, dreamt_of
+from world.dynamics.dreamt import DreamtName, dreamt_of
 from world.errors import DataError
 from world.scene.character import PLANS, Regions
 from world.scene.described import OUTSIDE, TABLE, describe
@@ -19,7 +19,7 @@ ROWS = list(csv.reader(TABLE.read_text(encoding="utf-8").splitlines()[1:], delim
 
 
 def name(text: str) -> str:
-    return Dreamt(7, describe(text).regions).name.removeprefix("dreamt:7").removeprefix(":")
+    return DreamtName(7, describe(text).regions).name.removeprefix("dreamt:7").removeprefix(":")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         told = describe(text)
     except DataError:
         return
-    assert dreamt_of(Dreamt(3, told.regions).name).regions == told.regions
+    assert dreamt_of(DreamtName(3, told.regions).name).regions == told.regions
 
 
 WORDS = {

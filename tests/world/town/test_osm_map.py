@@ -21,7 +21,7 @@ from world.scene.graph import RoadGraph
 from world.scene.places import load_place
 from world.scene.sumo import graph_of
 from world.town import osm_map
-from world.town.osm_map import Box, keeps_left, mirrored, prepared, streets_of, swapped
+from world.town.osm_map import BoundingBox, keeps_left, mirrored, prepared, streets_of, swapped
 from world.town.osm_parts import Nodes, Relation, Way
 
 BERLIN, LONDON, TAIPEI, TOKYO, SYDNEY = (
@@ -222,19 +222,19 @@ def test_a_box_cuts_ways_where_they_leave_it(tmp_path: Path) -> None:
     nodes, ways = grid(BERLIN, size=5)
     (tmp_path / "map.osm.pbf").write_bytes(pbf(nodes, ways))
     (south, west), (north, east) = nodes[1], nodes[13]
-    box = Box(west - 1e-4, south - 1e-4, east + 1e-4, north + 1e-4)
+    box = BoundingBox(west - 1e-4, south - 1e-4, east + 1e-4, north + 1e-4)
     streets = streets_of(tmp_path / "map.osm.pbf", box)
     assert sorted(way.refs for way in streets.ways) == sorted(
         [(1, 2, 3), (6, 7, 8), (11, 12, 13), (1, 6, 11), (2, 7, 12), (3, 8, 13)]
     )
     with pytest.raises(SimulatorError, match="holds no streets in that box"):
-        streets_of(tmp_path / "map.osm.pbf", Box(0, 0, 1, 1))
+        streets_of(tmp_path / "map.osm.pbf", BoundingBox(0, 0, 1, 1))
 
 
 def test_a_way_that_comes_back_into_the_box_is_two(tmp_path: Path) -> None:
     ends = at(BERLIN, {k: (50.0 * k, 400.0 if k == 4 else 0.0) for k in range(1, 8)})
     (tmp_path / "map.osm").write_bytes(xml(ends, [(list(range(1, 8)), {"highway": "primary"})]))
-    streets = streets_of(tmp_path / "map.osm", Box(13, BERLIN[0] - 1e-3, 14, BERLIN[0] + 1e-3))
+    streets = streets_of(tmp_path / "map.osm", BoundingBox(13, BERLIN[0] - 1e-3, 14, BERLIN[0] + 1e-3))
     assert [way.refs for way in streets.ways] == [(1, 2, 3), (5, 6, 7)]
     assert len({way.id for way in streets.ways}) == 2
 
@@ -249,13 +249,13 @@ def test_a_huge_map_tells_its_size_and_offers_a_box(tmp_path: Path, monkeypatch:
     offered = str(refused.value).partition("--box ")[2].partition(" ")[0]
     with pytest.raises(DataError, match="9 at most"):
         load_place(str(path))
-    assert 0 < len(streets_of(path, Box.of(offered)).ways) <= 9
+    assert 0 < len(streets_of(path, BoundingBox.of(offered)).ways) <= 9
 
 
 @pytest.mark.parametrize("box", ["", "1,2,3", "3,2,1,4", "a,b,c,d", "1,2,3,4,5", "nan,0,1,1", "0,0,0,0"])
 def test_what_is_no_box_is_a_sentence(box: str) -> None:
     with pytest.raises(SimulatorError, match="is no box; give WEST,SOUTH,EAST,NORTH"):
-        Box.of(box)
+        BoundingBox.of(box)
 
 
 def test_a_place_may_be_a_box_of_a_file(tmp_path: Path) -> None:

@@ -11,15 +11,15 @@ import torch
 from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS
 from world.dynamics.policy import load_policy, residual
 from world.errors import DataError
-from world.train.scene_driver import DriverRecipe, Network, loss_of, train_scene_driver
-from world.train.scene_drives import Samples, drives
+from world.train.scene_driver import DriverRecipe, PolicyNetwork, loss_of, train_scene_driver
+from world.train.scene_drives import DriverSamples, drives
 
 TINY = DriverRecipe(rounds=2, drives=1, seconds=3.0, steps=2, last_steps=2, batch=8)
 
 
 def test_the_network_that_is_trained_is_the_one_that_drives() -> None:
     torch.manual_seed(1)
-    network = Network()
+    network = PolicyNetwork()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
         parameter.data = parameter.data.half().float()
@@ -36,7 +36,7 @@ def test_the_network_that_is_trained_is_the_one_that_drives() -> None:
 
 def test_before_training_nothing_is_added() -> None:
     shapes = ((4, OWN), (4, USERS, USER), (4, CROSSERS, CROSSER))
-    added = Network()(*(torch.randn(shape) for shape in shapes), torch.ones(4, 2, dtype=torch.int64))
+    added = PolicyNetwork()(*(torch.randn(shape) for shape in shapes), torch.ones(4, 2, dtype=torch.int64))
     assert not added.any()
 
 
@@ -55,10 +55,10 @@ def test_drives_are_the_same_again_and_saved_ones_too(tmp_path: Path) -> None:
     first, again = (drives([5, 6], 2.0, None) for _ in range(2))
     assert len(first) > 5 and np.array_equal(first.own, again.own) and np.array_equal(first.labels, again.labels)
     first.save(tmp_path / "round.npz")
-    assert np.array_equal(Samples.load(tmp_path / "round.npz").users, first.users)
+    assert np.array_equal(DriverSamples.load(tmp_path / "round.npz").users, first.users)
     (tmp_path / "round.npz").write_bytes(b"no drives")
     with pytest.raises(DataError, match="delete it"):
-        Samples.load(tmp_path / "round.npz")
+        DriverSamples.load(tmp_path / "round.npz")
 
 
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from world.evaluate.traffic import windows
 from world.evaluate.traffic_counts import counted
 from world.scene.places import load_place
 from world.scene.query import RED, signal_colour
-from world.train.traffic_samples import Recording
+from world.train.traffic_samples import DriveLog
 from world.train.traffic_sumo import record
 
 TOWN = "town-18"
@@ -21,13 +21,13 @@ PLACE = load_place(TOWN).map
 
 
 @pytest.fixture(scope="module")
-def recording() -> Recording:
+def recording() -> DriveLog:
     pytest.importorskip("libsumo", reason="SUMO, which drives, is not installed")
     with ProcessPoolExecutor(1, get_context("spawn")) as alone:  # SUMO runs once a process
         return alone.submit(record, TOWN, 62.0, 3).result()
 
 
-def test_everybody_is_on_a_lane_and_goes_on_along_it(recording: Recording) -> None:
+def test_everybody_is_on_a_lane_and_goes_on_along_it(recording: DriveLog) -> None:
     agents, lanes = recording.agents, PLACE.lanes
     driving = (agents["kind"] >= 1) & (agents["kind"] <= 5)
     assert driving.sum(1).mean() > 25 and (agents["lane"][driving] >= 0).all()
@@ -41,7 +41,7 @@ def test_everybody_is_on_a_lane_and_goes_on_along_it(recording: Recording) -> No
     assert found.off == 0
 
 
-def test_who_waits_at_red_waits_before_our_line(recording: Recording) -> None:
+def test_who_waits_at_red_waits_before_our_line(recording: DriveLog) -> None:
     lanes, lines, waiting = PLACE.lanes, tables(PLACE).stop_line, []
     for k in range(100, len(recording.agents), 20):
         for a in recording.agents[k]:
@@ -53,7 +53,7 @@ def test_who_waits_at_red_waits_before_our_line(recording: Recording) -> None:
     assert len(first) > 30 and first.min() > -0.6 and np.median(first) < 2.5
 
 
-def test_driving_on_from_sumos_moments_is_measured_beside_sumo(recording: Recording) -> None:
+def test_driving_on_from_sumos_moments_is_measured_beside_sumo(recording: DriveLog) -> None:
     found = windows([(TOWN, recording)], None)
     assert found["minutes"] > 15
     assert 0.0 < found["divergence"]["speeds"] < 0.3 and found["contacts a vehicle-minute"]["rate"] < 0.1

@@ -7,7 +7,7 @@ import math
 from world.controls import Event
 from world.dynamics.roles.ground import WAY, beside, edge, leader, opposite, place
 from world.dynamics.roles.moves import ACTS, BEGINS, FASTER, NUMBER, PACE
-from world.dynamics.roles.scene import PATIENT, Scene
+from world.dynamics.roles.scene import PATIENT, CastingInput
 from world.dynamics.roles.sight import sees
 from world.kinematics import REAR_AXLE_TO_FRONT
 from world.scene.objects import SIZES, Kind
@@ -17,16 +17,16 @@ LOW = 13.0  # m from the rear axle at the least
 IN_SIGHT = 19.5  # m from the rear axle: where a vehicle may appear in the picture
 
 
-def cast(scene: Scene) -> int:
+def cast(scene: CastingInput) -> int:
     """The slot of the actor that now plays the asked event, others of its with it; -1: not yet."""
     return CASTS[Event(scene.event)](scene)
 
 
-def _lane(scene: Scene) -> int:
+def _lane(scene: CastingInput) -> int:
     return int(scene.ego[0]["lane"])
 
 
-def _crossing(scene: Scene) -> int:
+def _crossing(scene: CastingInput) -> int:
     """Somebody from the kerb; a person, child or animal."""
     animal = scene.event == Event.ANIMAL
     if animal:
@@ -61,7 +61,7 @@ def _crossing(scene: Scene) -> int:
     return -1
 
 
-def _cyclist(scene: Scene) -> int:
+def _cyclist(scene: CastingInput) -> int:
     slot = scene.new(Kind.BICYCLE, 3.8 + 1.2 * scene.draw(1))
     if slot < 0:
         return -1
@@ -80,7 +80,7 @@ def _cyclist(scene: Scene) -> int:
     return -1
 
 
-def _from_behind(scene: Scene, slot: int, left: float, speed: float) -> bool:
+def _from_behind(scene: CastingInput, slot: int, left: float, speed: float) -> bool:
     """Puts a vehicle beside our car, just outside the picture, to come past."""
     scene.agents["speed"][slot] = speed
     scene.agents["memory"][slot, NUMBER], scene.agents["memory"][slot, PACE] = left, speed
@@ -91,7 +91,7 @@ def _from_behind(scene: Scene, slot: int, left: float, speed: float) -> bool:
     return False
 
 
-def _cut_in(scene: Scene) -> int:
+def _cut_in(scene: CastingInput) -> int:
     slot = scene.new(Kind.CAR)
     if slot < 0:
         return -1
@@ -118,13 +118,13 @@ def _cut_in(scene: Scene) -> int:
     return -1
 
 
-def _leader(scene: Scene, reach: float) -> int:
+def _leader(scene: CastingInput, reach: float) -> int:
     """The slot of a vehicle that drives ahead of us and is seen; -1: none."""
     found = int(leader(scene.t, scene.ego, scene.agents, reach))
     return found if found >= 0 and sees(scene.ego, scene.agents, found) else -1
 
 
-def _take(scene: Scene, slot: int) -> None:
+def _take(scene: CastingInput, slot: int) -> None:
     """Gives a vehicle of the traffic a part."""
     a = scene.agents[slot : slot + 1]
     a["role"], a["mode"], a["timer"], a["goal"] = scene.event, BEGINS, 0.0, -1
@@ -132,7 +132,7 @@ def _take(scene: Scene, slot: int) -> None:
     a["memory"][0, 0], a["memory"][0, PACE] = a["heading"][0], max(0.5, float(a["speed"][0]))
 
 
-def _hard_brake(scene: Scene) -> int:
+def _hard_brake(scene: CastingInput) -> int:
     found = _leader(scene, 40.0)
     if found >= 0 and (float(scene.agents["speed"][found]) > 2.5 or scene.age > HURRIED):
         _take(scene, found)
@@ -154,7 +154,7 @@ def _hard_brake(scene: Scene) -> int:
     return -1
 
 
-def _stalled(scene: Scene) -> int:
+def _stalled(scene: CastingInput) -> int:
     kind = (Kind.CAR, Kind.CAR, Kind.VAN, Kind.LORRY)[int(4 * scene.draw(1))] if scene.age < PATIENT else Kind.CAR
     slot = scene.new(kind)
     if slot >= 0:
@@ -170,11 +170,11 @@ def _stalled(scene: Scene) -> int:
     return found
 
 
-def _debris(scene: Scene) -> int:
+def _debris(scene: CastingInput) -> int:
     return _lies(scene, Kind.DEBRIS, 1.2 * scene.draw(1) - 0.6, scene.draw(2) - 0.5)
 
 
-def _lies(scene: Scene, kind: Kind, left: float, turn: float) -> int:
+def _lies(scene: CastingInput, kind: Kind, left: float, turn: float) -> int:
     """A thing in our lane, `left` m of its middle and turned by `turn` rad; where there is no room, beside it."""
     slot = scene.new(kind)
     if slot < 0:
@@ -191,7 +191,7 @@ def _lies(scene: Scene, kind: Kind, left: float, turn: float) -> int:
     return -1
 
 
-def _oncoming(scene: Scene) -> int:
+def _oncoming(scene: CastingInput) -> int:
     kind = (Kind.CAR, Kind.CAR, Kind.VAN)[int(3 * scene.draw(1))] if scene.age < PATIENT else Kind.CAR
     slot = scene.new(kind, 6.0)
     if slot < 0:
@@ -209,7 +209,7 @@ def _oncoming(scene: Scene) -> int:
     return -1
 
 
-def _emergency(scene: Scene) -> int:
+def _emergency(scene: CastingInput) -> int:
     kind = (Kind.AMBULANCE, Kind.FIRE_ENGINE, Kind.POLICE)[int(3 * scene.draw(1))]
     if scene.age > HURRIED:
         kind = Kind.POLICE
@@ -236,7 +236,7 @@ def _emergency(scene: Scene) -> int:
     return -1
 
 
-def _road_work(scene: Scene) -> int:
+def _road_work(scene: CastingInput) -> int:
     """A board across our lane, and cones that lead round it from the kerb's side."""
     slot = scene.new(Kind.BOARD)
     if slot < 0:
@@ -253,7 +253,7 @@ def _road_work(scene: Scene) -> int:
     return -1
 
 
-def _cones(scene: Scene, board: int, frame: int) -> None:
+def _cones(scene: CastingInput, board: int, frame: int) -> None:
     """A taper before a board, from the right edge to the left, then along its left; where there is room for each."""
     ego, a = scene.ego[0], scene.agents[board]
     away = math.hypot(float(a["x"] - ego["x"]), float(a["y"] - ego["y"]))

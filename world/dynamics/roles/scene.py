@@ -19,7 +19,7 @@ PATIENT = 1.0  # s asked, from which on places straight ahead will do
 
 
 @dataclass(slots=True)
-class Scene:
+class CastingInput:
     """All that a casting reads: tables, our car [1], agents (written to), what is asked, for how long (s) and the random numbers' arguments."""
 
     t: Tables

@@ -9,7 +9,7 @@ import numpy as np
 from world.controls import DT, Event, Side
 from world.dynamics.roles.cast import cast
 from world.dynamics.roles.moves import BEGINS, LEAVES, act
-from world.dynamics.roles.scene import Scene
+from world.dynamics.roles.scene import CastingInput
 from world.dynamics.roles.sight import EYE, sees
 from world.dynamics.tables import Tables
 from world.scene.state import AGENTS
@@ -50,7 +50,7 @@ def roles(
     level = min(3, max(1, level))
     if wanted != Event.NONE and int(event["stage"][0]) == ASKED and int(event["actor"][0]) < 0:
         age, unseen = float(event["age"][0]), bool(event["memory"][0, _UNSEEN])
-        slot = cast(Scene(place, np.uint64(seed), clock, ego, agents, wanted, sign, level, age, unseen))
+        slot = cast(CastingInput(place, np.uint64(seed), clock, ego, agents, wanted, sign, level, age, unseen))
         if slot >= 0:
             event["actor"] = agents["id"][slot]
             event["memory"][0, _CAST_AT] = age

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from world.labels.formats.writer import Drive, Rows, Writer, calibration, depth_levels, dumps, jpeg, png
+from world.labels.formats.writer import DriveInfo, Rows, Writer, calibration, depth_levels, dumps, jpeg, png
 from world.labels.record import Record
 from world.scene.objects import Kind
 
@@ -24,7 +24,7 @@ class Coco(Writer):
     bytes_a_pixel = 4.0
     package, wants = "pycocotools", "COCO's masks"
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         if not hasattr(self, "_images"):
             self._images = Rows(self.folder / "annotations" / "images.part")
             self._boxes = Rows(self.folder / "annotations" / "boxes.part")

@@ -30,7 +30,7 @@ from world.labels.fisheye import LIMIT, Fisheye
 from world.labels.formats.cosmos_control import class_of, hdmap, near_is_bright
 from world.labels.formats.cosmos_map import LAYERS, Shape, labels, layers
 from world.labels.formats.webdataset import npy
-from world.labels.formats.writer import Drive, Writer, check_even, dumps
+from world.labels.formats.writer import DriveInfo, Writer, check_even, dumps
 from world.labels.record import Ego, Record
 
 RATE = 30  # poses a second
@@ -50,7 +50,7 @@ class Cosmos(Writer):
         """DataError where a picture's sides are not even, as its video wants them."""
         check_even(cameras, "control videos")
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         self._drive, self._records = drive, list[Record]()
         self._videos = {
             (kind, name): self._video(kind, name, camera)
@@ -193,7 +193,7 @@ def ftheta(camera: Camera) -> np.ndarray:
     return np.array([camera.width / 2 - 0.5, camera.height / 2 - 0.5, camera.width, camera.height, 0.0, *bent, 0.0])
 
 
-def caption_of(drive: Drive, first: Record) -> str:
+def caption_of(drive: DriveInfo, first: Record) -> str:
     """What a clip shows, for a model that reads: the drive's task, and weather and time as it begins."""
     word, _, level = Weather(first.facts.weather).name.lower().partition("_")
     amount = {"1": "light ", "2": "", "3": "heavy "}.get(level, "")

@@ -14,7 +14,7 @@ import numpy as np
 
 from world.errors import DataError
 from world.labels.cameras import CameraSet, extrinsics, intrinsics
-from world.labels.formats.writer import Drive, Writer, depth_levels, dumps, png
+from world.labels.formats.writer import DriveInfo, Writer, depth_levels, dumps, png
 from world.labels.record import Record
 from world.labels.truth import NEAR, Box
 from world.render.camera import Rig
@@ -52,7 +52,7 @@ class Kitti(Writer):
         if len(pair) > 2 or (len(pair) == 2 and replace(pinholes[0], left=pinholes[1].left) != pinholes[1]):
             raise DataError("KITTI has one camera, or two that differ in `left:` alone: take --cameras stereo.")
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         self._drive = drive
         if not hasattr(self, "_count"):
             self._count = 0

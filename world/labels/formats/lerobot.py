@@ -26,8 +26,8 @@ from world.data.stats import Summary, picture_summary, shades, summary
 from world.data.video import VideoWriter
 from world.inputs import DRIVING
 from world.labels.cameras import CameraSet
-from world.labels.formats.writer import Drive, Writer, calibration, check_even, described, dumps
-from world.labels.record import Record, Seen
+from world.labels.formats.writer import DriveInfo, Writer, calibration, check_even, described, dumps
+from world.labels.record import CameraRecord, Record
 
 AGENTS = 16  # that a row has room for
 AGENT = ("track", "class", "ahead", "left", "up", "length", "width", "height", "heading", "speed")
@@ -50,7 +50,7 @@ class LeRobot(Writer):
         """DataError where a picture's sides are not even, as its video wants them."""
         check_even(cameras, "a LeRobotDataset's videos")
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         if not hasattr(self, "_episodes"):
             self._episodes: list[dict[str, Any]] = []
             self._tasks: dict[str, int] = {}
@@ -193,7 +193,7 @@ def _column(array: np.ndarray) -> pa.Array:
     return flat if array.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
 
 
-def _arrays(seen: Seen) -> dict[str, np.ndarray]:
+def _arrays(seen: CameraRecord) -> dict[str, np.ndarray]:
     truth = seen.truth
     short = {name: getattr(truth, name).astype(np.float16) for name in ("depth", "flow", "scene_flow")}
     return short | {"semantic": truth.semantic, "instance": truth.instance}

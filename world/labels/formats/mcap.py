@@ -13,9 +13,9 @@ import numpy as np
 
 from world.labels.cameras import distortion, extrinsics, intrinsics
 from world.labels.formats import foxglove as fox
-from world.labels.formats.writer import Drive, Writer, dumps, jpeg, png
+from world.labels.formats.writer import DriveInfo, Writer, dumps, jpeg, png
 from world.labels.poses import of_heading, of_matrix
-from world.labels.record import Record, Seen
+from world.labels.record import CameraRecord, Record
 from world.scene.objects import PEOPLE
 
 VEHICLE, PERSON, LANE = fox.colour(0.2, 0.5, 1.0, 0.5), fox.colour(1.0, 0.5, 0.1, 0.7), fox.colour(0.7, 0.7, 0.7, 0.8)
@@ -43,7 +43,7 @@ class Mcap(Writer):
     bytes_a_pixel = 7.0
     package, wants = "mcap", "MCAP files"
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         from mcap.writer import CompressionType
         from mcap.writer import Writer as File
 
@@ -73,7 +73,7 @@ class Mcap(Writer):
         self._file.finish()
         self._out.close()
 
-    def _camera(self, now: int, name: str, seen: Seen) -> None:
+    def _camera(self, now: int, name: str, seen: CameraRecord) -> None:
         stamp, frame = fox.stamp(now), f"camera_{name}"
         camera = self.cameras.cameras[name]
         pose, matrix = extrinsics(camera), intrinsics(camera)

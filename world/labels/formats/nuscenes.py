@@ -19,7 +19,7 @@ from world.kinematics import MAX_WHEEL_ANGLE
 from world.labels.cameras import CameraSet, extrinsics, intrinsics
 from world.labels.fisheye import Fisheye
 from world.labels.formats.nuscenes_map import MapTables, mask, origin, token
-from world.labels.formats.writer import ORIGIN, Drive, Rows, Writer, dumps, jpeg, microseconds
+from world.labels.formats.writer import ORIGIN, DriveInfo, Rows, Writer, dumps, jpeg, microseconds
 from world.labels.poses import of_heading, of_matrix
 from world.labels.record import Record
 from world.labels.tracks import Track
@@ -67,7 +67,7 @@ class NuScenes(Writer):
                 f"nuScenes has {KEYS} key frames a second: give the cameras rate: 2 or 10, not {cameras.rate}."
             )
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         if not hasattr(self, "_tables"):
             self._start()
         self._drive, self._number = drive, FIRST + len(self._scenes)

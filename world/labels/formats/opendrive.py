@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from world.labels.formats.writer import Drive, Writer
+from world.labels.formats.writer import DriveInfo, Writer
 from world.labels.lines import beside, headings, simpler
 from world.labels.near import NearLane, lane_of
 from world.labels.record import Record
@@ -31,7 +31,7 @@ class OpenDrive(Writer):
     package, wants = "scenariogeneration", "OpenDRIVE and OpenSCENARIO"
     draws, bytes_a_pixel = False, 0.1
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         path = self.folder / file_of(drive.place)
         if not path.exists():
             write(drive.place, path)

@@ -21,7 +21,7 @@ from world.kinematics import (
     WHEELBASE,
 )
 from world.labels.formats.opendrive import OpenDrive, file_of
-from world.labels.formats.writer import Drive
+from world.labels.formats.writer import DriveInfo
 from world.labels.record import Record
 from world.labels.tracks import Track
 from world.scene.objects import PEOPLE, VEHICLES, Kind
@@ -39,7 +39,7 @@ Path = list[tuple[float, tuple[float, float, float]]]  # seconds; x, y, heading 
 class OpenScenario(OpenDrive):
     """The format `openscenario`. A drive's scenario is written as it ends; its road network is there from its beginning."""
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         super().begin(drive)
         self._drive = drive
         self._records: list[Record] = []
@@ -54,7 +54,7 @@ class OpenScenario(OpenDrive):
         told.write_xml(str(self.folder / f"{self._drive.name}.xosc"))
 
 
-def scenario(xosc: Any, drive: Drive, records: Sequence[Record]) -> Any:
+def scenario(xosc: Any, drive: DriveInfo, records: Sequence[Record]) -> Any:
     """The whole of it."""
     paths: dict[str, Path] = {"ego": [(one.seconds, (one.ego.x, one.ego.y, one.ego.heading)) for one in records]}
     who: dict[str, Track] = {}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from world.labels.cameras import extrinsics, intrinsics
-from world.labels.classes import PALETTE, Label
+from world.labels.classes import PALETTE, SemanticClass
 from world.labels.fisheye import Fisheye
-from world.labels.formats.writer import Drive, Writer, jpeg
+from world.labels.formats.writer import DriveInfo, Writer, jpeg
 from world.labels.poses import of_heading
 from world.labels.record import Record
 
@@ -18,7 +18,7 @@ class Rerun(Writer):
     bytes_a_pixel = 8.0
     package, wants = "rerun", "Rerun's recordings"
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         import rerun as rr
 
         self._to = rr.RecordingStream("lucidrive", recording_id=drive.name)
@@ -26,7 +26,7 @@ class Rerun(Writer):
         about = rr.AnyValues(synthetic=True, task=drive.task, seed=drive.seed, place=drive.place.name)
         self._to.log("about", about, static=True)
         self._to.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
-        classes = [(int(label), label.name.lower(), PALETTE.get(label, (0, 0, 0))) for label in Label]
+        classes = [(int(label), label.name.lower(), PALETTE.get(label, (0, 0, 0))) for label in SemanticClass]
         self._to.log("/", rr.AnnotationContext(classes), static=True)
         for name, camera in self.cameras.cameras.items():
             pose, at = extrinsics(camera), f"world/car/{name}"

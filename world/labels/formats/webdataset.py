@@ -16,8 +16,8 @@ from typing import IO, Any
 import numpy as np
 
 from world.labels.cameras import CameraSet
-from world.labels.formats.writer import Drive, Writer, calibration, described, dumps, jpeg, png
-from world.labels.record import Record, Seen
+from world.labels.formats.writer import DriveInfo, Writer, calibration, described, dumps, jpeg, png
+from world.labels.record import CameraRecord, Record
 
 EACH = 512  # pictures a shard
 
@@ -25,7 +25,7 @@ EACH = 512  # pictures a shard
 class Shard:
     """A tar file of pictures of one drive after another. names: which of `ENDINGS` each picture has, besides its KEY.json. Use it in a `with`."""
 
-    def __init__(self, file: IO[bytes], drive: Drive, cameras: CameraSet, names: Sequence[str] = ()) -> None:
+    def __init__(self, file: IO[bytes], drive: DriveInfo, cameras: CameraSet, names: Sequence[str] = ()) -> None:
         self.drive, self.count = drive, 0
         self._names = tuple(names) or tuple(ENDINGS)
         self._calibration = calibration(cameras)
@@ -43,7 +43,7 @@ class Shard:
         for name, seen in record.seen.items():
             self.put(about, name, seen)
 
-    def put(self, about: dict[str, Any], name: str, seen: Seen) -> None:
+    def put(self, about: dict[str, Any], name: str, seen: CameraRecord) -> None:
         """One camera's; about: its moment, `described`."""
         drive = {"drive": self.drive.name, "task": self.drive.task, "seed": self.drive.seed, "synthetic": True}
         camera = {"boxes": about["boxes"][name], "camera": name, "calibration": self._calibration[name]}
@@ -69,7 +69,7 @@ class WebDataset(Writer):
         self._shard: Shard | None = None
         self._stack, self._shards = ExitStack(), 0
 
-    def begin(self, drive: Drive) -> None:
+    def begin(self, drive: DriveInfo) -> None:
         self._drive = drive
         if self._shard is not None:
             self._shard.drive = drive
@@ -98,7 +98,7 @@ def npy(array: np.ndarray, kind: type) -> bytes:
     return buffer.getvalue()
 
 
-ENDINGS: dict[str, Callable[[Seen], bytes]] = {  # what a picture's files hold
+ENDINGS: dict[str, Callable[[CameraRecord], bytes]] = {  # what a picture's files hold
     "jpg": lambda seen: jpeg(seen.picture),
     "depth.npy": lambda seen: npy(seen.truth.depth, np.float16),
     "flow.npy": lambda seen: npy(seen.truth.flow, np.float16),

@@ -26,7 +26,7 @@ ORIGIN = 1_600_000_000_000_000  # microseconds: when every drive begins, for for
 
 
 @dataclass(frozen=True, eq=False)
-class Drive:
+class DriveInfo:
     """Which drive the next records are of. name: unlike any other's, of letters, digits, - and _; task: what it shows, in a sentence; place: as the drive
     begins; end: the same as it ends, where it has grown meanwhile."""
 
@@ -55,7 +55,7 @@ class Writer(ABC):
         folder.mkdir(parents=True, exist_ok=True)
 
     @abstractmethod
-    def begin(self, drive: Drive) -> None: ...
+    def begin(self, drive: DriveInfo) -> None: ...
 
     @abstractmethod
     def add(self, record: Record) -> None: ...

@@ -15,7 +15,7 @@ from world.kinematics import REAR_AXLE_TO_FRONT, WHEELBASE
 from world.town.models import KINDS
 from world.town.route import Fix, LaneIndex, Route
 from world.town.scene import Raster
-from world.town.traffic import Other, Traffic
+from world.town.traffic import Other, SumoTraffic
 
 GONE = 50.0  # m: too far to be seen
 SECONDS = {1: 2.8, 2: 2.1, 3: 1.5}  # by level: until our car would be there
@@ -25,7 +25,7 @@ class EventContext(Protocol):
     """What an event may see and use of a running town."""
 
     route: Route
-    traffic: Traffic
+    traffic: SumoTraffic
     index: LaneIndex
     drivable: Raster
     x: float

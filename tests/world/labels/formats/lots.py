@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.world.labels.drives import states
 from world.labels.cameras import CameraSet
 from world.labels.fisheye import Fisheye
-from world.labels.formats.writer import Drive, Writer
+from world.labels.formats.writer import DriveInfo, Writer
 from world.labels.record import Record, records
 from world.render.camera import Rig
 from world.render.renderer import plain_renderer
@@ -21,13 +21,13 @@ DRIVES = (("town-0", 0), ("town-1", 1))
 
 
 @lru_cache(maxsize=8)
-def made(name: str, count: int = 2) -> tuple[tuple[Drive, tuple[Record, ...]], ...]:
+def made(name: str, count: int = 2) -> tuple[tuple[DriveInfo, tuple[Record, ...]], ...]:
     """The drives of a set of cameras, by its name."""
     cameras = {one.name: one for one in (FRONT, PAIR, ROUND)}[name]
     out = []
     for town, seed in DRIVES:
         steps = states(town, seed, count)
-        drive = Drive(f"drive-{seed}", steps[0].places[0], "go on", seed)
+        drive = DriveInfo(f"drive-{seed}", steps[0].places[0], "go on", seed)
         out.append((drive, tuple(records(steps, cameras, plain_renderer()))))
     return tuple(out)
 

@@ -20,7 +20,7 @@ from tests.world.labels.formats.lots import FRONT, made, write
 from world.data.video import read_video
 from world.errors import DataError
 from world.labels.cameras import CameraSet
-from world.labels.classes import PALETTE, Label
+from world.labels.classes import PALETTE, SemanticClass
 from world.labels.formats.cosmos import CHUNK, RATE, Cosmos, ftheta, pinhole
 from world.labels.formats.cosmos_control import near_is_bright, pixels
 from world.labels.formats.cosmos_map import LAYERS, layers
@@ -152,7 +152,10 @@ def test_heads_and_faces_lie_where_the_picture_shows_them() -> None:
     (now,) = states("town-0", 0, 1)
     rig, place, away = Rig(256, 144, pitch=12.0), now.places[0], 5.6
     found = layers(place, np.array([[now.ego[0]["x"], now.ego[0]["y"]]]))
-    for layer, wanted in (("traffic_lights", Label.TRAFFIC_LIGHT), ("traffic_signs", Label.TRAFFIC_SIGN)):
+    for layer, wanted in (
+        ("traffic_lights", SemanticClass.TRAFFIC_LIGHT),
+        ("traffic_signs", SemanticClass.TRAFFIC_SIGN),
+    ):
         right = []
         for shape in found[layer][:20]:
             heading = float(place.props["heading"][np.searchsorted(place.numbers, shape.number)])
@@ -185,7 +188,7 @@ def test_paint_lies_on_the_road_that_the_picture_shows() -> None:
             sure &= (where >= 0).all(1) & (where < (rig.width, rig.height)).all(1) & (own[:, 2] < 30)
             columns, rows = where[sure].astype(int).T
             open_ = abs(seen.depth[rows, columns] - own[sure, 2]) < 0.5  # nothing stands before it
-            right += (seen.semantic[rows, columns] == Label.ROAD)[open_].tolist()
+            right += (seen.semantic[rows, columns] == SemanticClass.ROAD)[open_].tolist()
     assert len(right) > 200 and np.mean(right) > 0.97
 
 
@@ -216,11 +219,11 @@ def test_control_videos_go_with_the_picture(folder: Path) -> None:
             for number, record in enumerate(found):
                 seen = record.seen[name]
                 assert np.abs(films["depth"][number] - near_is_bright(seen.truth.depth)).mean() < 4
-                road = films["seg"][number][seen.truth.semantic == Label.ROAD]
-                assert np.median(road, 0) == pytest.approx(PALETTE[Label.ROAD], abs=12)
+                road = films["seg"][number][seen.truth.semantic == SemanticClass.ROAD]
+                assert np.median(road, 0) == pytest.approx(PALETTE[SemanticClass.ROAD], abs=12)
                 lines = films["hdmap"][number]
                 assert 0.01 < (lines.max(-1) > 40).mean() < 0.6
-                sky = lines[seen.truth.semantic == Label.SKY]
+                sky = lines[seen.truth.semantic == SemanticClass.SKY]
                 assert not len(sky) or (sky.max(-1) > 40).mean() < 0.2
         caption = (folder / "captions" / f"{clip}.txt").read_text()
         assert "by day, in clear weather" in caption and caption.endswith("go on")

@@ -17,7 +17,7 @@ from PIL import Image
 from tests.world.labels.formats.lots import FRONT, PAIR, made, write
 from world.errors import DataError
 from world.labels.cameras import PRESETS, CameraSet, camera_set
-from world.labels.classes import Label
+from world.labels.classes import SemanticClass
 from world.labels.formats.coco import Coco
 from world.labels.formats.kitti import TYPES, Kitti
 from world.labels.formats.mcap import Mcap
@@ -171,7 +171,7 @@ def test_webdataset(tmp_path: Path) -> None:
         fields = json.loads(sample["json"])
         seen = records[fields["drive"], fields["index"]].seen[fields["camera"]]
         depth = np.load(io.BytesIO(sample["depth.npy"]))
-        assert depth.dtype == np.float16 and np.isinf(depth[seen.truth.semantic == Label.SKY]).all()
+        assert depth.dtype == np.float16 and np.isinf(depth[seen.truth.semantic == SemanticClass.SKY]).all()
         assert (np.load(io.BytesIO(sample["instance.npy"])) == seen.truth.instance).all()
         assert [box["track"] for box in fields["boxes"]] == [box.track.number for box in seen.truth.boxes]
         assert np.load(io.BytesIO(sample["flow.npy"])).shape == (*depth.shape, 2)

@@ -14,7 +14,7 @@ from tests.world.labels.drives import states
 from world.labels.cameras import PRESETS
 from world.labels.formats.opendrive import WAYS, OpenDrive, file_of, write
 from world.labels.formats.openscenario import OpenScenario
-from world.labels.formats.writer import Drive
+from world.labels.formats.writer import DriveInfo
 from world.labels.record import Record, records
 from world.render.renderer import plain_renderer
 from world.scene.places import load_place
@@ -37,7 +37,7 @@ def driven(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Record]
     found = list(records(steps, PRESETS["front"], plain_renderer(), draw=False))
     assert not any(record.seen for record in found)
     with OpenScenario(folder, PRESETS["front"]) as writer:
-        writer.begin(Drive("drive-1", steps[0].places[0], "go on", 1))
+        writer.begin(DriveInfo("drive-1", steps[0].places[0], "go on", 1))
         for record in found:
             writer.add(record)
         writer.end()
@@ -142,6 +142,6 @@ def test_a_place_is_written_once(tmp_path: Path) -> None:
     place = load_place("town-1")
     with OpenDrive(tmp_path, PRESETS["front"]) as writer:
         for name in ("a", "b"):
-            writer.begin(Drive(name, place, "go on"))
+            writer.begin(DriveInfo(name, place, "go on"))
             writer.end()
     assert [path.name for path in tmp_path.iterdir()] == [file_of(place)] == ["town-1.xodr"]
