@@ -13,7 +13,7 @@ if missing := [name for name in ("sumo", "libsumo", "panda3d") if find_spec(name
     pytest.skip(f"the town needs the extra `sim` ({', '.join(missing)} missing)", allow_module_level=True)
 
 from world.controls import SIDED_EVENTS, Event, Side, TimeOfDay, Weather
-from world.town.camera import Camera
+from world.town.camera import TownCamera
 from world.town.events import SCENARIO_EVENTS
 from world.town.events.base import beside, relative, unseen
 from world.town.events.schedule import SHARES
@@ -26,14 +26,14 @@ FRAMES = 260  # of a drive
 
 
 @pytest.fixture(scope="module")
-def camera() -> Iterator[Camera]:
-    made = Camera()
+def camera() -> Iterator[TownCamera]:
+    made = TownCamera()
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def wide(camera: Camera) -> Iterator[Town]:
+def wide(camera: TownCamera) -> Iterator[Town]:
     """A town with two lanes a direction: everything can happen there."""
     identity = next(n for n in sorted(itertools.chain(*SPLITS.values())) if _lanes(n) == {2})
     town = Town(identity, 1, camera)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from bridge.bench import faults
 from bridge.bench.faults import crowd, nans, ooms
-from bridge.bench.faults.result import Amounts, FaultResult
+from bridge.bench.faults.result import FaultAmounts, FaultResult
 from tests.conftest import serving
 from tests.fake_page import FakeDreamer
 from tests.tiny_brain import tiny_director
@@ -19,7 +19,7 @@ from ui.cli import app
 from world.dream import load_world
 from world.scene_world import SceneWorld
 
-LITTLE = Amounts(ooms=5, sessions=2, steps=12)
+LITTLE = FaultAmounts(ooms=5, sessions=2, steps=12)
 
 
 @pytest.fixture(scope="module")

@@ -26,12 +26,13 @@ from world.controls import NULL, Control
 from world.data import DriveDataset, Episode, EpisodeWriter, assemble
 from world.data.imports import write_dataset
 from world.errors import DataError, WeightsError
+from world.evaluate.future import evaluate_future
 from world.files import WorldConfig, read_config, write_config
-from world.future import evaluate_future, table
 from world.inputs import DRIVING, Inputs
 from world.latent.dream import LatentDream
 from world.model import WorldModel
 from world.train import train
+from world.train.card import future_table
 from world.train.drives import Drives
 from world.train.release import release
 
@@ -262,7 +263,7 @@ def test_from_an_import_to_a_dream(dataset: Path, tmp_path: Path) -> None:
         train("driver", dataset / "set", dataset / "held", out, minutes=0.01)
     assert read_config(out)[0].dynamics.inputs == RACING
     scores = evaluate_future(out, dataset / "held", tmp_path / "cache", clips=4)
-    assert {len(row) for row in scores["dream_psnr"].values()} == {4} and len(table(scores)) == 5
+    assert {len(row) for row in scores["dream_psnr"].values()} == {4} and len(future_table(scores)) == 5
     release(out, dataset / "held", tmp_path / "weights")
     model = WorldModel.load(tmp_path / "weights")
     assert len(model.scenes) == 8

@@ -17,7 +17,7 @@ import libsumo
 from world.controls import DT, TimeOfDay, Weather
 from world.data.schema import COLUMNS, Episode
 from world.errors import SimulatorError
-from world.town.camera import Camera
+from world.town.camera import TownCamera
 from world.town.evaluate import Undisturbed, measure
 from world.town.pilots import PILOTS
 from world.town.recorder import record
@@ -30,7 +30,7 @@ PLAIN = Options(weather=Weather.CLEAR, time=TimeOfDay.DAY, events=0, changes=Fal
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Town]:
-    camera = Camera()
+    camera = TownCamera()
     town = Town(20, 1, camera)
     yield town
     town.close()

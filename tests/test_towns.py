@@ -20,7 +20,7 @@ from world.controls import Command, TimeOfDay, Weather
 from world.errors import SimulatorError
 from world.kinematics import REAR_AXLE_TO_FRONT
 from world.town import routes
-from world.town.camera import Camera
+from world.town.camera import TownCamera
 from world.town.detour import blocking, lane_free, swing
 from world.town.network import SPLITS, TOWNS, RoadNetwork, load
 from world.town.osm import from_osm
@@ -67,7 +67,7 @@ def own_town(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def town(own_town: Path) -> Iterator[Town]:
-    camera = Camera()
+    camera = TownCamera()
     made = Town(str(own_town), 1, camera)
     yield made
     made.close()

@@ -12,9 +12,7 @@ from pathlib import Path
 from bridge.disk import refusing
 from bridge.errors import DataError
 from bridge.factory.export.labelled import EXTRA, export, wanted
-from bridge.factory.pool import memory_of
-from bridge.factory.store import open_request
-from ui.clip_views import FOLDER
+from ui.clip_views import FOLDER, worker_memory
 from world.labels.cameras import PRESETS
 from world.labels.formats.formats import FORMATS
 from world.labels.formats.writer import Writer
@@ -64,7 +62,7 @@ class Export:
 
     @property
     def memory(self) -> int:
-        return memory_of(open_request(self.folder, None, True))[0]
+        return worker_memory(self.folder)
 
     def make(self, tell: Say) -> None:
         """Writes the zip. LucidriveError where the export refuses."""

@@ -66,7 +66,7 @@ class ClipView:
 
     @property
     def memory(self) -> int:
-        return memory_of(open_request(self.folder, None, True))[0]
+        return worker_memory(self.folder)
 
     def make(self, tell: Say) -> None:
         """Drives the clip again and writes its files. DataError, WeightsError, ExportError."""
@@ -79,6 +79,11 @@ class ClipView:
             made = list(labels_of(labeller.world, clip, dreamt, tell))
         (self.folder / FOLDER).mkdir(exist_ok=True)
         write_files(dict(zip(self.files, made, strict=True)))
+
+
+def worker_memory(folder: Path) -> int:
+    """Bytes that a process needs to drive a run's clips again. LucidriveError where they cannot be."""
+    return memory_of(open_request(folder, None, True))[0]
 
 
 @lru_cache(maxsize=1)

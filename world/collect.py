@@ -52,7 +52,7 @@ Make = Callable[[Unit], int]  # one shard's frames
 
 def make_shard(unit: Unit) -> int:
     """Drive one shard; returns its frames. Runs in a process of its own: SUMO and the camera are one a process."""
-    from world.town.camera import Camera
+    from world.town.camera import TownCamera
     from world.town.network import SPLITS as TOWNS
     from world.town.recorder import record
     from world.town.town import Town
@@ -60,7 +60,7 @@ def make_shard(unit: Unit) -> int:
     again = f"-{unit.attempt}" if unit.attempt else ""
     rng = random.Random(f"shard-{VERSION}-{unit.seed}-{unit.split}-{unit.number}{again}")
     towns = (unit.town,) if unit.town else TOWNS[unit.split]
-    town = Town(towns[unit.number % len(towns)], rng.randrange(2**31), Camera())
+    town = Town(towns[unit.number % len(towns)], rng.randrange(2**31), TownCamera())
     done = 0
     try:
         with EpisodeWriter(Path(unit.folder)) as writer:

@@ -119,7 +119,7 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
 
     def _enter(self, town: Any, seed: int) -> None:
         """Be in a town, its traffic begun anew."""
-        from world.town.camera import Camera
+        from world.town.camera import TownCamera
         from world.town.network import SPLITS
         from world.town.town import Town
 
@@ -137,7 +137,7 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
             self._town.restart(seed)
             return
         self.close()
-        camera = Camera()
+        camera = TownCamera()
         self._town, self._camera, self._in = Town(town, seed, camera), camera, town
 
     def _look(self) -> tuple[np.ndarray, dict[str, Any]]:

@@ -28,6 +28,7 @@ JUDGE = Path(__file__).parent / "weights" / "judge"  # who judges unless told ot
 BATCH = 64  # films at a time
 AGES = (8, 4, 0)  # steps of 0.1 s before now of a film's pictures, oldest first
 GAP = 4  # steps from one picture to the next
+EVENT_SECONDS = 4.0  # of its onset, within which an event is to be seen
 MANOEUVRES = (
     Command.FOLLOW, Command.STRAIGHT, Command.LEFT, Command.RIGHT, Command.LANE_LEFT, Command.LANE_RIGHT, Command.STOP,
 )  # fmt: skip

@@ -45,7 +45,7 @@ SETTLED = 5  # batches after which a worker has all that it will ever have
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
+class ClipAmounts:
     """Clips of each measurement; each: of every event; seconds: of a clip, as asked for by default; short: of one whose
     length does not matter.
     """
@@ -63,11 +63,11 @@ class Amounts:
     short: float = 2.0
 
 
-FULL = Amounts()
-QUICK = Amounts(speed=16, labelled=8, workers=32, resume=16, each=4, memory=96, export=100, labels=10, search=4)
+FULL = ClipAmounts()
+QUICK = ClipAmounts(speed=16, labelled=8, workers=32, resume=16, each=4, memory=96, export=100, labels=10, search=4)
 
 
-def run(only: Sequence[str] = (), amounts: Amounts = FULL, report: Report | None = None) -> list[FaultResult]:
+def run(only: Sequence[str] = (), amounts: ClipAmounts = FULL, report: Report | None = None) -> list[FaultResult]:
     """Each of NAMES, or `only` those. SessionError for a name that there is not."""
     if odd := [name for name in only if name not in NAMES]:
         raise SessionError(f"There is no measurement '{odd[0][:40]}'; there are: {', '.join(NAMES)}.")
@@ -104,7 +104,7 @@ def _made(asked: Request, out: Path, workers: int, tell: Report) -> RunProgress:
     return make(asked, out, workers=workers, note=lambda made: tell(made.done / made.jobs, made.line()))
 
 
-def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _speed(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     load, workers = os.getloadavg()[0], cores()
     made = _made(_several(amounts.speed, amounts.seconds), folder / "out", workers, tell)
     rate = made.seconds / made.wall
@@ -119,7 +119,7 @@ def _speed(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     ]
 
 
-def _labelled(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _labelled(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Clips of 144x256 with boxes, depth and masks of every picture: `lucidrive clips --labels`."""
     load, workers = os.getloadavg()[0], cores()
     made = _made(replace(_several(amounts.labelled, amounts.seconds), labels=True), folder / "out", workers, tell)
@@ -135,7 +135,7 @@ def _labelled(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]
     ]
 
 
-def _search(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _search(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Takes that look for what hardly ever comes: so many scenes each are driven, without a picture."""
     load, line = os.getloadavg()[0], of_words({"event": "cut_in", "side": "left"}).line
     asked = replace(request([line], amounts.search, amounts.seconds), find=Find.of("collision", "random", TRIALS))
@@ -158,7 +158,7 @@ def _several(clips: int, seconds: float) -> Request:
     return Request(asked.wanted[:clips], seconds, asked.world, retries=0)
 
 
-def _workers(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _workers(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     """By the seconds after the first batches are back: a worker's start is not what is compared."""
     rates, load = [], os.getloadavg()[0]
     for count in (1, 2):
@@ -185,7 +185,7 @@ def _workers(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     ]
 
 
-def _resume(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _resume(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     """The command itself, killed by SIGKILL three times, against one that was left alone."""
 
     def command(out: Path) -> list[str]:
@@ -221,7 +221,7 @@ def _resume(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     ]
 
 
-def _events(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _events(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Every event from every side, each take under the next weather and time: whether its scene is what was asked for, and whether the
     judge sees the event in the picture of those that are.
     """
@@ -270,7 +270,7 @@ def wilson(good: int, count: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, middle - wide), min(1.0, middle + wide)
 
 
-def _memory(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _memory(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     made = _made(_several(amounts.memory, amounts.short), folder / "out", 1, tell)
     first, last = max(made.resident[:SETTLED]), max(made.resident[-SETTLED:])
     grown = (last - first) / first
@@ -285,7 +285,7 @@ def _memory(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     ]
 
 
-def _export(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _export(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Some clips are made and copied under other names to so many; the time of making is reckoned from those."""
     few = 16
     asked = request(["follow"], amounts.export, amounts.seconds)
@@ -313,11 +313,11 @@ def _export(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
     ]
 
 
-def _labels(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _labels(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     return labels.consistent(_several(amounts.labels, amounts.short), tell)
 
 
-def _surround(amounts: Amounts, folder: Path, tell: Report) -> list[FaultResult]:
+def _surround(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     return labels.surround(_several(1, amounts.short), tell)
 
 
@@ -343,7 +343,7 @@ def _sums(out: Path) -> dict[str, str]:
     }
 
 
-_MEASURES: dict[str, Callable[[Amounts, Path, Any], list[FaultResult]]] = {
+_MEASURES: dict[str, Callable[[ClipAmounts, Path, Any], list[FaultResult]]] = {
     "speed": _speed,
     "labelled": _labelled,
     "workers": _workers,

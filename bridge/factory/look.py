@@ -18,9 +18,8 @@ from bridge.clips import Clip
 from bridge.factory.check import CONDITION_SECONDS, MOST, Finding
 from bridge.factory.scenario import of_line
 from world.controls import FPS, Event, Side
-from world.judge import AGES, GAP, JUDGE, KINDS, Judge, JudgeOutput
+from world.judge import AGES, EVENT_SECONDS, GAP, JUDGE, KINDS, Judge, JudgeOutput
 
-EVENT_SECONDS = 4.0  # of its onset, within which an event is to be seen
 EACH = FPS  # frames from one look at weather and time to the next
 
 

@@ -56,11 +56,11 @@ def world(
     """Scene worlds in the test towns, told by the scene itself: manoeuvres, events, driver, traffic, futures, hashes, speed, painter."""
     from bridge.bench.states import same_elsewhere
     from world.evaluate.painter import Sources
-    from world.evaluate.scene import HEAD, QUICK, Sizes, evaluate_scene, table
+    from world.evaluate.scene import HEAD, QUICK, SceneSizes, evaluate_scene, table
 
     sources = Sources.of(painter, references, judge, films)
     with progress("evaluate world") as report:
-        sizes = QUICK if quick else Sizes()
+        sizes = QUICK if quick else SceneSizes()
         result = evaluate_scene(
             sizes, seed, tuple(only or ()), elsewhere=same_elsewhere, report=report, sources=sources
         )
@@ -80,14 +80,15 @@ def future(
     as_json: AsJson = False,
 ) -> None:
     """The dream against the true future, on data of your own."""
-    from world.future import evaluate_future, table
+    from world.evaluate.future import evaluate_future
+    from world.train.card import future_table
 
     with progress("evaluate future") as report:
         result = evaluate_future(weights, data, weights / "cache", steps=steps, seed=seed, device=device, report=report)
     if as_json:
         print_json(result)
     else:
-        print_table("The dream, on data it never saw", table(result))
+        print_table("The dream, on data it never saw", future_table(result))
 
 
 @evaluate.command(epilog="Example: lucidrive evaluate driver --json > driver.json")

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ui.console import print_table, progress, say
-
-
-class Shape(StrEnum):
-    """The shapes of `world.render.painter.PAINTERS`."""
-
-    small = "small"
-    embedded = "embedded"
-    wide = "wide"
-    rtx5090 = "rtx5090"
-
 
 Folder = Annotated[
     Path,
@@ -41,8 +30,10 @@ def train(
     held_out: HeldOut = Path("data/teacher-validation"),
     out: Out = Path("runs/painter"),
     config: Annotated[
-        Shape | None,
-        typer.Option(help="How large the network is: embedded by itself; one to --begin with grows to it."),
+        str | None,
+        typer.Option(
+            help="How large the network is: small, embedded, wide or rtx5090; embedded by itself; one to --begin with grows to it."
+        ),
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Budget of training.")] = 40.0,
     device: Device = "cpu",
@@ -57,9 +48,10 @@ def train(
     ] = False,
 ) -> None:
     """The painter, on lessons of the path tracer: how light falls. Curves and sample pictures come into the folder."""
-    from world.render.painter import PAINTERS
+    from world.render.painter import painter_config
     from world.train.compute import Compute
 
+    shape = None if config is None else painter_config(config)
     compute = Compute(device).joined()
     if ablate:
         from world.evaluate.painter_inputs import ablate_painter, channel_milliseconds, table
@@ -70,7 +62,7 @@ def train(
                 held_out,
                 out,
                 minutes,
-                name=(config or Shape.embedded).value,
+                name=config or "embedded",
                 compute=compute,
                 seed=seed,
                 report=report,
@@ -86,7 +78,7 @@ def train(
             held_out,
             out,
             minutes,
-            config=None if config is None else PAINTERS[config.value],
+            config=shape,
             compute=compute,
             seed=seed,
             report=report if compute.main else None,

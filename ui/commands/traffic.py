@@ -75,9 +75,9 @@ def evaluate(
 ) -> None:
     """Learnt traffic with its guard and without, beside the rules, and beside SUMO where it is installed."""
     from world.dynamics.traffic import FOLDER
-    from world.evaluate.traffic import HEAD, Sizes, evaluate_traffic, table
+    from world.evaluate.traffic import HEAD, TrafficSizes, evaluate_traffic, table
 
-    sizes = Sizes(drives, seconds, seeds, befalls, events, forks, moments, dreamt)
+    sizes = TrafficSizes(drives, seconds, seeds, befalls, events, forks, moments, dreamt)
     with progress("evaluate traffic") as report:
         result = evaluate_traffic(weights or FOLDER, split, sizes, seed, workers, report)
     if as_json:

@@ -18,7 +18,7 @@ from world.controls import FPS, SIDED_EVENTS, Command, Control, Event, Side, Tim
 from world.dynamics.traffic import Traffic
 from world.evaluate.frechet import frechet
 from world.evaluate.scene_drives import CRUISE, on
-from world.judge import AGES, GAP, KINDS, MANOEUVRES, SIDES, Judge, JudgeOutput
+from world.judge import AGES, EVENT_SECONDS, GAP, KINDS, MANOEUVRES, SIDES, Judge, JudgeOutput
 from world.metrics import correlation
 from world.places import find_place
 from world.render.camera import Rig
@@ -31,7 +31,7 @@ from world.train.judge import Films, accuracy
 
 Draw = Callable[[SceneState], np.ndarray]  # the picture uint8 [H, W, 3] of one drive
 ASKED_SECONDS = 3.0  # from asking for weather or an hour to the picture that is judged
-ONSET_SECONDS, EVENT_SECONDS = 8.0, 4.0  # within which an event comes; within which it is to be seen from then on
+ONSET_SECONDS = 8.0  # within which an event comes
 MANOEUVRE_SECONDS = 40.0
 BEFORE = 2.0  # s of driving before anything is asked
 LOOKS = 12  # films of a manoeuvre at most
@@ -39,7 +39,7 @@ FOUND = ("go", *(one.name.lower() for one in MANOEUVRES if one != Command.FOLLOW
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class JudgeSizes:
     """Cases of each weather, hour, event (half from either side) and manoeuvre; drives of `seconds` for speed and yaw rate."""
 
     weathers: int = 20
@@ -50,7 +50,7 @@ class Sizes:
     seconds: float = 20.0
 
 
-QUICK = Sizes(3, 3, 4, 3, 3, 8.0)
+QUICK = JudgeSizes(3, 3, 4, 3, 3, 8.0)
 
 
 def drawing(renderer: Renderer, rig: Rig | None = None) -> Draw:
@@ -62,12 +62,12 @@ def judged(
     judge: Judge,
     draw: Draw,
     films: Path | None = None,
-    sizes: Sizes | None = None,
+    sizes: JudgeSizes | None = None,
     seed: int = 0,
     tell: Report | None = None,
 ) -> dict[str, Any]:
     """All measurements of one way to draw; `films`: the path tracer's, of test towns, for `own` and `frechet`, which else are missing."""
-    sizes, say = sizes or Sizes(), tell or (lambda fraction, text: None)
+    sizes, say = sizes or JudgeSizes(), tell or (lambda fraction, text: None)
     found: dict[str, Any] = {}
     parts: list[tuple[str, Callable[[], dict[str, Any]]]] = [
         ("weathers", lambda: weathers(judge, draw, sizes.weathers, seed)),

@@ -34,12 +34,12 @@ def look(seed: int, sources: Sources, cases: int, tell: Callable[[float, str], N
     """Everything of world.evaluate.judge for `painted` and for `plain` pictures of the same drives; `missing` says why there is nothing."""
     if sources.painter is None or sources.judge is None:
         return {"missing": NO_PAINTER if sources.painter is None else NO_JUDGE}
-    from world.evaluate.judge import Sizes, drawing, judged
+    from world.evaluate.judge import JudgeSizes, drawing, judged
 
     def within(begin: float, what: str, fraction: float, text: str) -> None:
         tell(begin + 0.5 * fraction, f"the judge, {what} pictures: {text}")
 
-    sizes, out = Sizes(*[cases] * 5), dict[str, Any]()
+    sizes, out = JudgeSizes(*[cases] * 5), dict[str, Any]()
     for begin, what, painter in ((0.0, "painted", sources.painter), (0.5, "plain", None)):
         draw = drawing(renderer(painter))
         out[what] = judged(sources.judge, draw, sources.films, sizes, seed, partial(within, begin, what))

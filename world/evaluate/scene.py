@@ -51,7 +51,7 @@ PICTURE_AIMS = {"144x256": 12, "288x512": 30}  # ms
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class SceneSizes:
     """Of each manoeuvre, of each event, routes of a minute, forks; minutes of one drive; minutes of SUMO in each town.
 
     Of the painter: references at most (None: all), dreams, the seconds at which each is looked at, paths a pixel that are traced there; what the
@@ -71,14 +71,14 @@ class Sizes:
     judged: int = 20
 
 
-QUICK = Sizes(10, 5, 10, 10, 2.0, 1.0, references=16, dreams=2, seconds=SECONDS[:2], samples=16, judged=2)
+QUICK = SceneSizes(10, 5, 10, 10, 2.0, 1.0, references=16, dreams=2, seconds=SECONDS[:2], samples=16, judged=2)
 
 
 @dataclass(frozen=True)
 class Bench:
     """What a measurement is made with. `each`: a function of every row of arguments, in order, on all workers."""
 
-    sizes: Sizes
+    sizes: SceneSizes
     seed: int
     workers: Executor | None
     elsewhere: Elsewhere | None
@@ -216,7 +216,7 @@ MEASUREMENTS: dict[str, tuple[float, Callable[[Bench], Any]]] = {  # share of th
 
 
 def evaluate_scene(
-    sizes: Sizes = Sizes(),
+    sizes: SceneSizes = SceneSizes(),
     seed: int = 0,
     only: Sequence[str] = (),
     workers: int | None = None,

@@ -36,9 +36,9 @@ DREAMS = (
     Control(weather=Weather.CLEAR, time=TimeOfDay.NIGHT),
     Control(weather=Weather.RAIN_3, time=TimeOfDay.DAY),
 )
-PAINTERS = ("painted", "plain")
+SHADINGS = ("painted", "plain")
 BROAD = 4.0  # px, sigma of the blur under which resampling of fine detail, the same for all, no longer hides what whole areas do
-CHANGES = ("traced", "traced_broad", *(f"{name}{end}" for name in PAINTERS for end in ("", "_broad", "_own")))
+CHANGES = ("traced", "traced_broad", *(f"{name}{end}" for name in SHADINGS for end in ("", "_broad", "_own")))
 MOVING = 1.0  # m/s: whoever stands at its moment drives on until it moves so fast, for a minute at most
 Row = dict[str, Any]
 
@@ -74,7 +74,7 @@ def _detail(moments: Sequence[Row]) -> Row:
     """RMS over the tracer's, over moments together: by band, and of the geometric mean of fine and middle ones."""
     out: Row = {}
     truth = np.sum([one["detail"]["traced"] for one in moments], 0)
-    for name in PAINTERS:
+    for name in SHADINGS:
         ratios = np.sqrt(np.sum([one["detail"][name] for one in moments], 0) / truth)
         out[name] = float(np.sqrt(ratios[0] * ratios[1]))
         out[f"{name}_bands"] = dict(zip(BANDS, ratios.tolist(), strict=True))
@@ -91,7 +91,7 @@ def _flicker(moments: Sequence[Row]) -> Row:
     }
     rms = {name: math.sqrt(max(0.0, value)) for name, value in mean.items()}
     out: Row = {"traced_levels": rms["traced"], "traced_broad_levels": rms["traced_broad"]}
-    for name in PAINTERS:
+    for name in SHADINGS:
         out[name] = rms[name] / rms["traced"] if rms["traced"] else math.nan
         out[f"{name}_broad"] = rms[f"{name}_broad"] / rms["traced_broad"] if rms["traced_broad"] else math.nan
         out[f"{name}_own_levels"] = rms[f"{name}_own"]
@@ -112,7 +112,7 @@ def moment(seed: int, control: Control, second: float, painter: Painter | None, 
         for half in (0, 1)
     }
     pictures = {
-        name: tuple(_picture(name, shot, there) for shot, there in ((was, before), (now, state))) for name in PAINTERS
+        name: tuple(_picture(name, shot, there) for shot, there in ((was, before), (now, state))) for name in SHADINGS
     }
     place = {"town": state.places[0].name, "condition": named(control), "second": second, "seed": seed}
     return place | {

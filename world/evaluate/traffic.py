@@ -51,7 +51,7 @@ WINDOW = 60.0  # s on from a moment of SUMO's
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class TrafficSizes:
     """minutes of driving a drive (there are `drives` a seed), seeds; drives of each thing that befalls; cases of each event; forks; futures' moments;
     drives of a minute in dreamt streets.
 
@@ -71,13 +71,13 @@ class Sizes:
 def evaluate_traffic(
     weights: Path = FOLDER,
     split: str = "test",
-    sizes: Sizes | None = None,
+    sizes: TrafficSizes | None = None,
     seed: int = 0,
     workers: int = 2,
     report: Report | None = None,
 ) -> dict[str, Any]:
     """The figures of learnt traffic and of rules; SUMO's where it is installed. WeightsError: no weights; DataError: no such split."""
-    sizes, note = sizes or Sizes(), report or (lambda share, text: None)
+    sizes, note = sizes or TrafficSizes(), report or (lambda share, text: None)
     if split not in towns():
         raise DataError(f"There is no split '{split}'; there are: {', '.join(towns())}.")
     learnt = load_traffic(weights)

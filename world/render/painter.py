@@ -21,7 +21,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from world.errors import WeightsError
+from world.errors import DataError, WeightsError
 from world.render.camera import View
 from world.render.gbuffer import GBuffer
 from world.render.light import Light
@@ -72,6 +72,13 @@ PAINTERS = {
     "wide": PainterConfig(40, (96, 192, 320, 448), 48, 96),
     "rtx5090": PainterConfig(64, (192, 384, 768, 1536), 96, 256, scale=1),
 }
+
+
+def painter_config(name: str) -> PainterConfig:
+    """The shapes of that name; DataError lists them all."""
+    if name not in PAINTERS:
+        raise DataError(f"There is no painter '{name}'; there are: {', '.join(PAINTERS)}.")
+    return PAINTERS[name]
 
 
 class FilmBlock(nn.Module):

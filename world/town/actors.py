@@ -9,7 +9,7 @@ import numpy as np
 from panda3d.core import NodePath
 
 from world.town import models, props
-from world.town.camera import Camera
+from world.town.camera import TownCamera
 from world.town.mesh import Colour, MeshBuilder, TownSurface, line_length
 from world.town.network import RoadNetwork
 from world.town.traffic import Other, SumoTraffic, paint_of
@@ -38,7 +38,7 @@ class VisiblePixels:
 
 
 def seen(raw: np.ndarray) -> VisiblePixels:
-    """Count surfaces in a raw view (`Camera.look`)."""
+    """Count surfaces in a raw view (`TownCamera.look`)."""
     counts = np.bincount(raw[..., 3].reshape(-1), minlength=32) // 4
     event = int(sum(counts[s] for s in EVENT_SURFACES))
     vehicles = int(counts[TownSurface.VEHICLE] + counts[TownSurface.EVENT_VEHICLE])
@@ -76,7 +76,7 @@ class _Actor:
 class Actors:
     """Keeps the scene graph in step with the traffic."""
 
-    def __init__(self, camera: Camera) -> None:
+    def __init__(self, camera: TownCamera) -> None:
         self._camera = camera
         self._pool: dict[_Key, _Actor] = {}
         self._tick = 0
@@ -162,7 +162,7 @@ def _someone(look: str, coat: Colour, legs: Colour, surface: int, pose: int) -> 
 class Signals:
     """Every approach's signal heads: one at the stop line, one on the far side, both facing the approach."""
 
-    def __init__(self, camera: Camera, network: RoadNetwork) -> None:
+    def __init__(self, camera: TownCamera, network: RoadNetwork) -> None:
         self._heads: list[tuple[str, int, list[_Actor]]] = []
         parent = camera.attach(MeshBuilder(), 0, 0, 0)
         for names in network.edge_lanes.values():

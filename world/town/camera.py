@@ -34,7 +34,7 @@ _SETTINGS = (
 )
 
 
-class Camera:
+class TownCamera:
     """A scene graph with one camera. `actors` is the node to hang moving things on."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ THINGS = ("cone", "board", "crate", "tyre", "branch")
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacle:
+class PathObstacle:
     """What stands on our path: from and to (arc lengths, m), and its left edge (m left of the path)."""
 
     start: float
@@ -37,7 +37,7 @@ def stands(other: Other) -> bool:
     return other.kind in THINGS or broken
 
 
-def blocking(route: Route, others: list[Other], distance: float = 45.0) -> Obstacle | None:
+def blocking(route: Route, others: list[Other], distance: float = 45.0) -> PathObstacle | None:
     """What stands on our path within `distance` m, taken together."""
     spans = []
     for other in others:
@@ -51,7 +51,7 @@ def blocking(route: Route, others: list[Other], distance: float = 45.0) -> Obsta
         return None
     start = min(span[0] for span in hit)
     cluster = [span for span in spans if start - 3 < span[0] < max(s[0] for s in hit) + 6 and span[1] < 3.0]
-    return Obstacle(start, max(span[0] for span in cluster), max(span[2] for span in cluster))
+    return PathObstacle(start, max(span[0] for span in cluster), max(span[2] for span in cluster))
 
 
 def _body(other: Other) -> np.ndarray:
@@ -101,7 +101,7 @@ def _on(shape: np.ndarray, x: float, y: float, reach: float = 2.0) -> bool:
     return bool((np.hypot(a[:, 0] + t * d[:, 0] - x, a[:, 1] + t * d[:, 1] - y) < reach).any())
 
 
-def swing(route: Route, block: Obstacle, speed: float, others: list[Other], drivable: Raster) -> bool:
+def swing(route: Route, block: PathObstacle, speed: float, others: list[Other], drivable: Raster) -> bool:
     """Lead the path round a block to its left and back; False where there is no room or something comes."""
     front = route.s + REAR_AXLE_TO_FRONT
     ramp = min(RAMP[1], max(RAMP[0], block.start - front))

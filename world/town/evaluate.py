@@ -9,7 +9,7 @@ from typing import Any
 
 from world.controls import DT, Event
 from world.telling import Report
-from world.town.camera import Camera
+from world.town.camera import TownCamera
 from world.town.expert import Advice
 from world.town.network import SPLITS
 from world.town.pilots import ExpertPilot, Pilot, Situation
@@ -64,7 +64,7 @@ def evaluate_town(
         "with noise": ExpertPilot,
     }
     tallies = {name: DriveTotals() for name in pilots}
-    camera, towns = Camera(), SPLITS[split]
+    camera, towns = TownCamera(), SPLITS[split]
     try:
         for number, identity in enumerate(towns):
             town = Town(identity, seed, camera)

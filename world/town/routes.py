@@ -14,7 +14,7 @@ from typing import Any
 
 from world.controls import DT, TimeOfDay, Weather
 from world.kinematics import REAR_AXLE_TO_FRONT
-from world.town.camera import Camera
+from world.town.camera import TownCamera
 from world.town.network import SPLITS
 from world.town.town import Options, Town
 
@@ -98,7 +98,7 @@ def evaluate_routes(
 
     Returns counts by outcome, means, and every failed run. The same arguments give the same result.
     """
-    towns, camera, runs = SPLITS[split], Camera(), []
+    towns, camera, runs = SPLITS[split], TownCamera(), []
     rng = random.Random(f"routes-{seed}")
     options = Options(Weather.CLEAR, TimeOfDay.DAY, None, 1.0 if events else 0.0, changes=False)
     try:

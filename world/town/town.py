@@ -15,7 +15,7 @@ from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT, WHEELBAS
 from world.kinematics import step as drive_step
 from world.town import expert
 from world.town.actors import Actors, Signals, VisiblePixels, seen
-from world.town.camera import Camera
+from world.town.camera import TownCamera
 from world.town.detour import blocking, lane_free, swing
 from world.town.events import Events
 from world.town.events.base import relative
@@ -77,7 +77,7 @@ class Collision:
 class Town:
     """A town with our car in it. The camera may be shared by the towns of a process (`world.town.camera`)."""
 
-    def __init__(self, town: int | str, seed: int, camera: Camera) -> None:
+    def __init__(self, town: int | str, seed: int, camera: TownCamera) -> None:
         """`town`: a number of `network.TOWNS`, or the path of a network file."""
         self.network: RoadNetwork = load(town)
         self.id: int | str = town if isinstance(town, int) else name_of(town)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from world.files import parameters, read_config
-from world.future import table
 from world.presets import PRESETS
+from world.train.dynamics import HORIZONS
 from world.train.stages import PipelineStage, read_stages
 
 BY_HAND = "<!-- Below this line a person writes; `lucidrive train release` keeps it. -->"
@@ -97,7 +97,7 @@ def _measured(path: Path) -> str:
     def numbered(pairs: dict[str, Any]) -> dict[Any, Any]:  # JSON made texts of the numbers of frames
         return {int(key) if key.isdigit() else key: value for key, value in pairs.items()}
 
-    rows = table(json.loads(path.read_text(), object_hook=numbered))
+    rows = future_table(json.loads(path.read_text(), object_hook=numbered))
     return (
         f"## Measured\n\n`lucidrive evaluate future`, on data never trained on:\n\n{markdown(('what', 'value'), rows)}"
     )
@@ -115,3 +115,13 @@ def _data(data: Path | None) -> str:
     text = text.split("---", 2)[-1] if text.startswith("---") else text  # without its YAML head
     body = text.strip().split("\n", 1)[-1].strip()  # and without its title
     return f"## Data\n\n{body}"
+
+
+def future_table(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """What `lucidrive evaluate future` measured, as rows of text for people."""
+    rows = [("tokenizer PSNR", f"{result['tokenizer_psnr']:.1f} dB")]
+    psnr = result["dream_psnr"]
+    for frames in HORIZONS:
+        values = " / ".join(f"{psnr[name][frames]:.1f}" for name in ("dream", "repeat", "shuffled"))
+        rows.append((f"PSNR at {frames} frames: dream / repeat the last frame / another's actions", f"{values} dB"))
+    return rows

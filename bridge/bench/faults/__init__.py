@@ -13,17 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bridge.bench.faults.result import FULL, QUICK, Amounts, FaultResult
+from bridge.bench.faults.result import FULL, QUICK, FaultAmounts, FaultResult
 from bridge.errors import SessionError
 from world.telling import Report
 
-__all__ = ["FULL", "NAMES", "QUICK", "Amounts", "FaultResult", "run", "table"]
+__all__ = ["FULL", "NAMES", "QUICK", "FaultAmounts", "FaultResult", "run", "table"]
 
 NAMES = ("kills", "disk", "damage", "nans", "ooms", "crosstalk", "crowd", "peaks", "long")
 
 
 def run(
-    only: tuple[str, ...] = (), amounts: Amounts = FULL, world: Path | None = None, report: Report | None = None
+    only: tuple[str, ...] = (), amounts: FaultAmounts = FULL, world: Path | None = None, report: Report | None = None
 ) -> list[FaultResult]:
     """Each of NAMES, or `only` those. SessionError for a name that there is not."""
     if odd := [name for name in only if name not in NAMES]:
@@ -43,7 +43,7 @@ def table(found: list[FaultResult]) -> list[tuple[str, str, str]]:
     return [(one.what, one.measured if one.met else f"{one.measured} (missed)", one.aim) for one in found]
 
 
-def _measure(name: str, amounts: Amounts, world: Path | None, folder: Path) -> list[FaultResult]:
+def _measure(name: str, amounts: FaultAmounts, world: Path | None, folder: Path) -> list[FaultResult]:
     from brain.director import Director
     from bridge.bench.faults import crosstalk, crowd, damage, disk, growth, kills, nans, ooms
     from bridge.bench.faults.made import made_moments

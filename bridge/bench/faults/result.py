@@ -17,7 +17,7 @@ class FaultResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
+class FaultAmounts:
     """damages: flips, cuts and appends, over all kinds of files; steps: interleaved frames of all sessions together; frames:
     of one long dream; clients: at once, where `tabs` may be open; dreams: numbers of them whose memory is compared.
     """
@@ -33,5 +33,5 @@ class Amounts:
     dreams: tuple[int, ...] = (1, 4, 8)
 
 
-FULL = Amounts()
-QUICK = Amounts(kills=10, damages=60, ooms=20, sessions=4, steps=80, clients=20, frames=1500, dreams=(1, 4))
+FULL = FaultAmounts()
+QUICK = FaultAmounts(kills=10, damages=60, ooms=20, sessions=4, steps=80, clients=20, frames=1500, dreams=(1, 4))

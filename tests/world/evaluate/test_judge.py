@@ -16,7 +16,7 @@ from world.dynamics.path import at
 from world.dynamics.tables import tables
 from world.errors import DataError
 from world.evaluate.frechet import frechet
-from world.evaluate.judge import FOUND, Sizes, events, hours, judged, manoeuvres, motion, own_accuracy, weathers
+from world.evaluate.judge import FOUND, JudgeSizes, events, hours, judged, manoeuvres, motion, own_accuracy, weathers
 from world.judge import AGES, CLASSES, GAP, MANOEUVRES, Judge, JudgeOutput
 from world.scene.facts import conditions
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
@@ -136,7 +136,7 @@ def test_motion_is_correlated_where_it_is_seen() -> None:
 
 def test_the_same_seed_measures_the_same() -> None:
     (knows, its), (again, other) = ((cast(Judge, one), one) for one in (Knowing(), Knowing()))
-    sizes, said = Sizes(1, 1, 2, 1, 1, 2.0), list[str]()
+    sizes, said = JudgeSizes(1, 1, 2, 1, 1, 2.0), list[str]()
     first = judged(knows, its.draw, None, sizes, 3, lambda fraction, text: said.append(text))
     second = judged(again, other.draw, None, sizes, 3)
     assert first == second

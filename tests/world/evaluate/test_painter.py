@@ -241,7 +241,7 @@ def test_another_device_paints_alike_or_is_not_there(monkeypatch: pytest.MonkeyP
 
 
 def test_all_is_measured_and_told(references: Path, noisy: None) -> None:
-    sizes = scene.Sizes(dreams=1, seconds=(0.5,), samples=4)
+    sizes = scene.SceneSizes(dreams=1, seconds=(0.5,), samples=4)
     only = ("painter", "steadiness", "gpu_difference")
     sources = measured.Sources(untrained(), measured.References.of(references))
     found = scene.evaluate_scene(sizes, 0, only, workers=0, sources=sources)
@@ -259,7 +259,7 @@ def test_all_is_measured_and_told(references: Path, noisy: None) -> None:
 
 
 def test_what_is_not_there_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes, only = scene.Sizes(), ("painter", "steadiness", "frames_a_second", "judge", "gpu_difference")
+    sizes, only = scene.SceneSizes(), ("painter", "steadiness", "frames_a_second", "judge", "gpu_difference")
     rows = scene.table(scene.evaluate_scene(sizes, 0, only, workers=0))
     assert "lucidrive train painter" in rows[0][1]
     assert {shown for _, shown, _ in rows if "lucidrive" not in shown} == {"not measured"}

@@ -16,7 +16,7 @@ from world.evaluate.scene_pictures import hour, seen_again
 from world.scene.objects import AGENT, Kind
 from world.scene.places import load_place, towns
 
-TINY = scene.Sizes(cases=1, events=1, routes=2, forks=2, minutes=0.5, sumo_minutes=0.1)
+TINY = scene.SceneSizes(cases=1, events=1, routes=2, forks=2, minutes=0.5, sumo_minutes=0.1)
 
 
 def test_a_manoeuvre_is_done_or_there_is_nowhere_to_do_it() -> None:

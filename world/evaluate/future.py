@@ -9,7 +9,7 @@ from world.errors import DataError
 from world.model import WorldModel
 from world.telling import Report
 from world.train.drives import Drives, encode_all
-from world.train.dynamics import HORIZONS, horizons
+from world.train.dynamics import horizons
 from world.train.tokenizer import reconstruction
 
 
@@ -48,13 +48,3 @@ def evaluate_future(
             model.tokenizer, model.dynamics, drives, latents, device, clips=clips, steps=steps, seed=seed
         ),
     }
-
-
-def table(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """The result as rows of text, for people."""
-    rows = [("tokenizer PSNR", f"{result['tokenizer_psnr']:.1f} dB")]
-    psnr = result["dream_psnr"]
-    for frames in HORIZONS:
-        values = " / ".join(f"{psnr[name][frames]:.1f}" for name in ("dream", "repeat", "shuffled"))
-        rows.append((f"PSNR at {frames} frames: dream / repeat the last frame / another's actions", f"{values} dB"))
-    return rows
