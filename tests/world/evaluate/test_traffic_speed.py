@@ -20,7 +20,7 @@ TOWN = towns()["validation"][0]
 def test_so_many_road_users_are_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     moved, real = list[int](), traffic_speed.by_rules
 
-    def watched(drive: traffic_speed.Drive) -> np.ndarray:
+    def watched(drive: traffic_speed.TrafficInput) -> np.ndarray:
         moved.append(int(np.count_nonzero(drive.agents["kind"])))
         return real(drive)
 
