@@ -11,7 +11,7 @@ import numpy as np
 
 from world.controls import FPS
 from world.data.imports import even_size, quiet, write_dataset
-from world.data.policies import Policy, find_policy
+from world.data.policies import EnvPolicy, find_policy
 from world.data.schema import Episode
 from world.data.spaces import Actions, Pixels
 from world.data.video import fit
@@ -96,7 +96,7 @@ def _make(environment: str, options: Mapping[str, Any]) -> gymnasium.Env[Any, An
 def _record(
     env: gymnasium.Env[Any, Any],
     frames: int,
-    policy: Policy,
+    policy: EnvPolicy,
     space: Actions,
     skip: int,
     discard: int,

@@ -20,7 +20,7 @@ MEMORY_SECONDS = 0.7  # of smooth chance
 BURST_EVERY, BURST_SECONDS = 3.0, (0.5, 2.0)  # s between bursts of chance, s that one lasts
 
 
-class Policy(Protocol):
+class EnvPolicy(Protocol):
     """Chooses the next action from what an environment shows."""
 
     def __call__(self, observation: Any) -> np.ndarray:
@@ -72,7 +72,7 @@ class Yours:
 class Varied:
     """Now and then smooth chance takes over for a while, so that the data also show what lies beside the policy's way."""
 
-    def __init__(self, policy: Policy, inputs: Inputs, rng: np.random.Generator) -> None:
+    def __init__(self, policy: EnvPolicy, inputs: Inputs, rng: np.random.Generator) -> None:
         self.policy, self.inputs, self.rng = policy, inputs, rng
         self._burst, self._left = Smooth(inputs, rng), 0
 
@@ -85,9 +85,9 @@ class Varied:
         return self.policy(observation)
 
 
-def find_policy(name: str, actions: Actions, vary: bool, rng: np.random.Generator) -> Policy:
+def find_policy(name: str, actions: Actions, vary: bool, rng: np.random.Generator) -> EnvPolicy:
     """`random`, `smooth` or MODULE:FUNCTION; DataError where there is none of that name."""
-    policy: Policy
+    policy: EnvPolicy
     if name == "random":
         policy = Chance(actions.inputs, rng)
     elif name == "smooth":

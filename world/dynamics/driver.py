@@ -14,7 +14,7 @@ from numba import njit
 
 from world.dynamics import expert
 from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS, observe
-from world.dynamics.policy import PolicyWeights, load_policy, residual
+from world.dynamics.policy import Policy, load_policy, residual
 from world.dynamics.situation import situation
 from world.dynamics.vector import VECTOR, vector
 from world.scene.state import SceneState
@@ -40,14 +40,12 @@ def watch(
     return _watch(load_policy(), state, command, target, row)
 
 
-def act(policy: PolicyWeights, state: SceneState, command: int, target: float, row: int = 0) -> tuple[float, float]:
+def act(policy: Policy, state: SceneState, command: int, target: float, row: int = 0) -> tuple[float, float]:
     """What a policy does in one drive."""
     return _watch(policy, state, command, target, row)[1:]
 
 
-def _watch(
-    policy: PolicyWeights, state: SceneState, command: int, target: float, row: int
-) -> tuple[np.ndarray, float, float]:
+def _watch(policy: Policy, state: SceneState, command: int, target: float, row: int) -> tuple[np.ndarray, float, float]:
     told = np.zeros(VECTOR, np.float32)
     if state.ego["lane"][row] < 0:
         return told, 0.0, -0.5

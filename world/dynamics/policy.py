@@ -34,7 +34,7 @@ SHAPES = {
 }
 
 
-class PolicyWeights(NamedTuple):
+class Policy(NamedTuple):
     """float32 weights, a matrix [inputs, outputs] and a bias [outputs] a layer."""
 
     user_1: np.ndarray
@@ -53,7 +53,7 @@ class PolicyWeights(NamedTuple):
     action_bias: np.ndarray
 
 
-def policy_of(tensors: dict[str, np.ndarray]) -> PolicyWeights:
+def policy_of(tensors: dict[str, np.ndarray]) -> Policy:
     """From arrays by name. WeightsError where one is missing or of another shape."""
     made = {}
     for name, shape in SHAPES.items():
@@ -63,16 +63,16 @@ def policy_of(tensors: dict[str, np.ndarray]) -> PolicyWeights:
             array = np.ascontiguousarray(tensors[key], np.float32)
             array.flags.writeable = False
             made[key] = array
-    return PolicyWeights(**made)
+    return Policy(**made)
 
 
 @lru_cache(maxsize=4)
-def load_policy(folder: Path = FOLDER) -> PolicyWeights:
+def load_policy(folder: Path = FOLDER) -> Policy:
     """As `read_policy`, once a folder."""
     return read_policy(folder)
 
 
-def read_policy(folder: Path) -> PolicyWeights:
+def read_policy(folder: Path) -> Policy:
     """The policy in a folder. WeightsError where a file is missing, damaged or of another format."""
     try:
         config = json.loads((folder / "config.json").read_text())

@@ -24,7 +24,7 @@ from world.dynamics.right_of_way import heeds_signals
 from world.dynamics.spawn import is_vehicle
 from world.dynamics.tables import Tables
 from world.dynamics.threads import in_threads
-from world.dynamics.traffic_net import PERSON, VEHICLE, TrafficWeights, forward, read_networks
+from world.dynamics.traffic_net import PERSON, VEHICLE, Network, forward, read_networks
 from world.dynamics.vehicles import everybody, moved_by_role
 from world.scene.motion_tokens import EVERY
 from world.scene.objects import DRIVEN, Kind
@@ -77,8 +77,8 @@ class TrafficInput:
 class Traffic:
     """Weights, and whether the guard is on. `sha256` stands for the weights; `tally` counts and decides nothing."""
 
-    vehicles: TrafficWeights
-    people: TrafficWeights
+    vehicles: Network
+    people: Network
     sha256: str = ""
     guard: bool = True
     tally: GuardCounts = field(default_factory=GuardCounts)
@@ -155,7 +155,7 @@ def observed(drive: TrafficInput, everybody: bool = False, styles: np.ndarray | 
     return Observed(seen, *groups)
 
 
-def _at_once(network: TrafficWeights, groups: Sequence[Group]) -> list[np.ndarray]:
+def _at_once(network: Network, groups: Sequence[Group]) -> list[np.ndarray]:
     """The logits of every group, from one pass through the network."""
     if not sum(len(group.own) for group in groups):
         return [np.zeros((0, len(network.tokens_bias)), np.float32) for _ in groups]

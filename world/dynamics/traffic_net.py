@@ -43,7 +43,7 @@ PERSON = Size(43, 20, 10, VOCABULARY["pace"], VOCABULARY["way"])
 SIZES: Mapping[str, Size] = {"vehicles": VEHICLE, "people": PERSON}
 
 
-class TrafficWeights(NamedTuple):
+class Network(NamedTuple):
     """float32 weights, [inputs, outputs] a matrix; those of the layers are stacked. Norms: scale and shift."""
 
     own_1: np.ndarray
@@ -75,7 +75,7 @@ class TrafficWeights(NamedTuple):
 
 
 def shapes(size: Size) -> dict[str, tuple[int, ...]]:
-    """The shape of every field of `TrafficWeights`."""
+    """The shape of every field of `Network`."""
     matrices = {
         "own_1": (size.own, WIDTH),
         "own_2": (WIDTH, WIDTH),
@@ -100,7 +100,7 @@ def shapes(size: Size) -> dict[str, tuple[int, ...]]:
     return made
 
 
-def network_of(tensors: Mapping[str, np.ndarray], size: Size) -> TrafficWeights:
+def network_of(tensors: Mapping[str, np.ndarray], size: Size) -> Network:
     """From arrays by name. WeightsError where one is missing or of another shape."""
     made = {}
     for name, shape in shapes(size).items():
@@ -109,10 +109,10 @@ def network_of(tensors: Mapping[str, np.ndarray], size: Size) -> TrafficWeights:
         array = np.ascontiguousarray(tensors[name], np.float32)
         array.flags.writeable = False
         made[name] = array
-    return TrafficWeights(**made)
+    return Network(**made)
 
 
-def read_networks(folder: Path) -> tuple[dict[str, TrafficWeights], str]:
+def read_networks(folder: Path) -> tuple[dict[str, Network], str]:
     """The two networks of a folder, and the sha256 that stands for both. WeightsError: missing, damaged, of another format."""
     try:
         config = json.loads((folder / "config.json").read_text())

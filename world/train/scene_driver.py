@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from world.dynamics.policy import FORMAT, HIDDEN, ITEM, SHAPES, PolicyWeights, policy_of
+from world.dynamics.policy import FORMAT, HIDDEN, ITEM, SHAPES, Policy, policy_of
 from world.telling import Report
 from world.train.checkpoint import load_checkpoint, save_checkpoint
 from world.train.scene_drives import DriverSamples, drives
@@ -65,7 +65,7 @@ class PolicyNetwork(nn.Module):
         return (x * there[..., None]).amax(1)
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """By the names of `PolicyWeights`, rounded to float16 as they are shipped."""
+        """By the names of `Policy`, rounded to float16 as they are shipped."""
         made = {}
         for name, layer in self.layers.items():
             assert isinstance(layer, nn.Linear)
@@ -73,7 +73,7 @@ class PolicyNetwork(nn.Module):
             made[f"{name}_bias"] = layer.bias.detach().cpu().half().numpy()
         return made
 
-    def policy(self) -> PolicyWeights:
+    def policy(self) -> Policy:
         return policy_of(self.tensors())
 
 

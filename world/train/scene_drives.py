@@ -20,7 +20,7 @@ from world.controls import DT, FPS, SIDED_EVENTS, Command, Control, Event, Side,
 from world.dynamics import expert
 from world.dynamics.driver import act
 from world.dynamics.observe import CROSSER, CROSSERS, OWN, USER, USERS
-from world.dynamics.policy import PolicyWeights
+from world.dynamics.policy import Policy
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.traffic import load_traffic
@@ -75,7 +75,7 @@ class DriverSamples:
         return cls(*(np.concatenate([getattr(one, name) for one in parts]) for name in cls.__slots__))
 
 
-def drives(seeds: Iterable[int], seconds: float, policy: PolicyWeights | None, workers: int = 1) -> DriverSamples:
+def drives(seeds: Iterable[int], seconds: float, policy: Policy | None, workers: int = 1) -> DriverSamples:
     """One drive a seed, in the order of the seeds whatever the number of processes. policy: who drives; None: the expert."""
     jobs = [(seed, seconds, policy) for seed in seeds]
     if workers < 2:
@@ -131,7 +131,7 @@ class Wishes:
         return max(-1.0, min(1.0, steer)), max(-1.0, min(1.0, accel))
 
 
-def _drive(job: tuple[int, float, PolicyWeights | None]) -> DriverSamples:
+def _drive(job: tuple[int, float, Policy | None]) -> DriverSamples:
     seed, seconds, policy = job
     rng = np.random.default_rng(seed)
     names = DREAMT if rng.random() < IN_DREAMT else towns()["train"]

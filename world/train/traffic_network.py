@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from world.dynamics.traffic_net import HEADS, ITEM, LAYERS, WIDTH, Size, TrafficWeights, network_of, shapes
+from world.dynamics.traffic_net import HEADS, ITEM, LAYERS, WIDTH, Network, Size, network_of, shapes
 
 
 class Net(nn.Module):
@@ -50,7 +50,7 @@ class Net(nn.Module):
         out: Tensor = _normed(x, p["norm"]) @ p["tokens"] + p["tokens_bias"]
         return out
 
-    def network(self) -> TrafficWeights:
+    def network(self) -> Network:
         """What drives with these weights, rounded to float16 as they are shipped."""
         tensors = {name: value.detach().half().float().cpu().numpy() for name, value in self.named_parameters()}
         return network_of(tensors, self.size)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from world.dynamics.traffic import Traffic
-from world.dynamics.traffic_net import PERSON, VEHICLE, Size, TrafficWeights, network_of, shapes
+from world.dynamics.traffic_net import PERSON, VEHICLE, Network, Size, network_of, shapes
 from world.scene.motion_tokens import ACCELERATIONS, KEEP, ON, PACES
 
 
-def network(size: Size, seed: int) -> TrafficWeights:
+def network(size: Size, seed: int) -> Network:
     random = np.random.default_rng(seed)
     made = {}
     for name, shape in shapes(size).items():
@@ -23,7 +23,7 @@ def network(size: Size, seed: int) -> TrafficWeights:
     return network_of(made, size)
 
 
-def constant(size: Size, first: int, second: int) -> TrafficWeights:
+def constant(size: Size, first: int, second: int) -> Network:
     """Says the same two tokens whatever it is told."""
     tensors = {name: np.zeros(shape, np.float32) for name, shape in shapes(size).items()}
     tensors["tokens_bias"][first] = 100.0
