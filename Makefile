@@ -30,7 +30,7 @@ test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 test-fast: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 
 # A vLLM server on this machine's CPU, in an environment of its own: it pins a torch and a transformers that are not ours.
 # Its torchvision, torchaudio and torchcodec are of a CUDA build and break its own import.

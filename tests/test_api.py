@@ -182,6 +182,7 @@ def test_without_being_asked_it_is_no_mcp_server(real: str) -> None:
     assert httpx.post(f"{real}/gradio_api/mcp/", json={}).status_code == 404
 
 
+@pytest.mark.slow
 def test_the_example_of_the_docs_runs(real: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = (Path(__file__).parents[1] / "docs" / "drive.md").read_text("utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)

@@ -144,6 +144,7 @@ def test_the_bench_measures_the_brain_by_steps() -> None:
     assert set(found) == {"one_step", "one_step_tokens", "three_steps", "three_steps_tokens"}
 
 
+@pytest.mark.slow
 def test_labels_of_clips_are_held_against_each_other_and_timed() -> None:
     asked = tiny_request(lines="follow", seeds=1)
     found = labels.consistent(asked, lambda fraction, text: None)

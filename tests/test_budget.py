@@ -90,6 +90,7 @@ def test_the_shapes_are_those_of_transformers(name: str, family: str) -> None:
     assert sum(value.numel() for value in model.parameters()) == shape(replace(c, num_hidden_layers=1)).parameters
 
 
+@pytest.mark.slow
 def test_a_worlds_state_is_what_a_dream_keeps(tmp_path: Path) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path, config=preset("embedded")))
     dream = LatentDream(model)
@@ -106,6 +107,7 @@ def test_a_worlds_state_is_what_a_dream_keeps(tmp_path: Path) -> None:
     assert world_size(preset("embedded"), 3).tick > 2 * size.tick > 0
 
 
+@pytest.mark.slow
 def test_a_scenes_record_and_last_minute_are_what_a_drive_keeps() -> None:
     dream = open_dream(SceneWorld())
     assert isinstance(dream, SceneDream)

@@ -21,6 +21,8 @@ from tests.fakes import FakeDirector
 from tests.tiny_factory import sums
 from ui.cli import app
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--seconds", "1.5", "--retries", "0", "--workers", "0")
 
 

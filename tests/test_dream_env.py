@@ -31,6 +31,8 @@ from world.scene_dream import SceneDream
 from world.train.traffic_card import ship
 from world.train.traffic_network import Net
 
+pytestmark = pytest.mark.slow
+
 ACTION = np.array([0.2, 0.1], np.float32)
 
 

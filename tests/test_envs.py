@@ -40,6 +40,7 @@ def drive(env: TownEnv, seed: int, frames: int) -> list[tuple[Any, ...]]:
     return rows
 
 
+@pytest.mark.slow
 def test_gymnasium_finds_nothing_wrong(env: TownEnv) -> None:
     check_env(env)
 

@@ -47,6 +47,7 @@ def export() -> Iterator[Any]:
         del os.environ[name]
 
 
+@pytest.mark.slow
 def test_a_run_becomes_a_labelled_dataset(run: Path, export: Any, tmp_path: Path) -> None:
     rigs, before = tmp_path / "rigs.yaml", sums(run)
     rigs.write_text(RIGS)

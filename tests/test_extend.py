@@ -25,7 +25,7 @@ from ui.clips_tab import CHOICES
 from ui.page import event_module, event_symbols
 from ui.words import step_words
 from world.judge import JUDGE, Judge
-from world.labels.classes import OF_KIND, Label
+from world.labels.classes import OF_KIND, SemanticClass
 from world.scene.objects import Kind
 
 plan = parse_line("fallen_tree(3)@+2~5")
@@ -36,7 +36,7 @@ for split in ("train", "validation", "held_out"):
     assert any("fallen_tree" in case.plan for case in corpus(1000, split)), split
 assert '"event": "fallen_tree"' in event_module() and 'id="i-fallen_tree"' in event_symbols()
 assert ("fallen tree", "fallen_tree") in CHOICES["events"]
-assert OF_KIND[Kind.FALLEN_TREE] is Label.DYNAMIC
+assert OF_KIND[Kind.FALLEN_TREE] is SemanticClass.DYNAMIC
 assert Judge.load(JUDGE).config.events == 11
 """
 

@@ -30,6 +30,8 @@ from world.scene_world import SceneWorld
 from world.train import train
 from world.train.compute import Compute
 
+pytestmark = pytest.mark.slow
+
 FORMATS = ("lerobot", "mcap", "webdataset")
 FRAMES = 25
 

@@ -37,6 +37,8 @@ from world.data.video import read_video
 from world.scene_dream import SceneDream
 from world.scene_world import SceneWorld
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:

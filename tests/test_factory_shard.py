@@ -17,6 +17,8 @@ from tests.tiny_factory import sums, tiny_request
 from world.data.video import read_video
 from world.labels.classes import SemanticClass
 
+pytestmark = pytest.mark.slow
+
 
 def request() -> Request:
     return tiny_request("follow rain(2)@junction", seeds=2, labels=True)

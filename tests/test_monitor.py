@@ -67,6 +67,7 @@ def test_a_percentile_is_one_of_the_numbers(share: float, found: int) -> None:
     assert math.isnan(percentile([], share))
 
 
+@pytest.mark.slow
 def test_asked_to_end_it_ends_in_good_order(tmp_path: Path) -> None:
     folder = write_tiny_world(tmp_path / "own", config=OWN)
     command = [sys.executable, "-m", "ui.cli", "ui", "--world", str(folder), "--port", "0"]

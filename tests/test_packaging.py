@@ -38,6 +38,7 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_packages_with_all_their_files_and_no_others(source: Path, wheel: Path) -> None:
     ours = {
         path.relative_to(source).as_posix()

@@ -172,6 +172,7 @@ def automaton() -> Automaton:
     return Automaton()
 
 
+@pytest.mark.slow
 @given(utterance=utterances())
 def test_the_grammar_admits_what_is_printed(automaton: Automaton, utterance: Utterance) -> None:
     assert automaton.admits(print_line(utterance))

@@ -41,6 +41,7 @@ def test_this_machine_is_reached_directly_and_other_settings_stay() -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_page_can_be_made_whatever_proxy_is_set() -> None:
     """As `lucidrive ui` begins: the command line first, then the server's libraries."""
     code = "import os; import ui.cli; ui.cli.setup(False); import ui.app; print(ui.app.__name__)"

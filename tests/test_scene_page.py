@@ -112,6 +112,7 @@ def test_a_drive_begins_in_a_picture_where_there_is_a_network_that_reads_it(
     assert drive.view().scene is None
 
 
+@pytest.mark.slow
 def test_a_drive_begins_where_a_sentence_says_and_says_so(drive: PageDream) -> None:
     drive.begin(StartRequest(5, where="a suburb at night, two lanes", stand=True))
     view = drive.view()

@@ -68,6 +68,7 @@ def state(shop: Shop, number: int) -> str:
     return next(ticket.state for ticket in shop.tickets() if ticket.number == number)
 
 
+@pytest.mark.slow
 def test_orders_are_made_one_after_another(shop: Shop, gate: threading.Event) -> None:
     gate.set()
     first, second = shop.order(wish("follow"), "follow"), shop.order(wish("rain(2)@junction"), "<b>rain</b>")

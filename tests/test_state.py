@@ -151,6 +151,7 @@ def test_what_was_made_up_with_a_right_checksum_is_refused_too(model: WorldModel
     assert session.frame is before
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_where_it_was_to_the_last_bit(tmp_path: Path) -> None:
     world = write_tiny_world(tmp_path / "world")
 

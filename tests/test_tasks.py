@@ -45,6 +45,7 @@ def test_each_is_made_once_in_one_other_process_and_the_newest_first(tasks: Task
     assert tasks.ask(notes[1]) == TaskStatus("ready")
 
 
+@pytest.mark.slow
 def test_what_fails_is_a_sentence_and_may_be_asked_for_again(tasks: Tasks, tmp_path: Path) -> None:
     (tmp_path / "gate").touch()
     bad, dies, good = (

@@ -28,6 +28,7 @@ def begun(model: SceneWorld, seed: int = 3) -> SceneDream:
     return dream
 
 
+@pytest.mark.slow
 def test_frames_count_and_have_the_dials_size(model: SceneWorld) -> None:
     dream = begun(model)
     frame = dream.step(Control(accel=0.2))

@@ -74,6 +74,7 @@ def test_alone_and_in_a_batch_it_does_the_same() -> None:
     assert [batch.hash(row) for row in range(3)] == [driven(one, 30).hash() for one in begins]
 
 
+@pytest.mark.slow
 def test_in_another_process_with_other_threads_it_does_the_same() -> None:
     code = (
         "from tests.world.dynamics.test_driver import driven, town, start\nprint(driven(start(town(), 5), 40).hash())"
@@ -105,6 +106,7 @@ def test_a_red_light_stops_it_before_the_line_and_a_green_one_does_not() -> None
     assert int(driven(alone(green), 100).ego["lane"][0]) != green
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Kind.PERSON, Kind.CHILD, Kind.CAR, Kind.BUS, Kind.DEBRIS])
 def test_it_stops_for_what_stands_in_its_way(kind: Kind) -> None:
     lane = signalled_lane(False, 6)

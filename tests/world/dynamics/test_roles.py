@@ -74,6 +74,7 @@ def _appeared_fairly(before: SceneState, state: SceneState) -> None:
     assert away > 15.0 or not in_view(car["x"], car["y"], car["heading"], one["x"], one["y"], 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("event", "side", "level"), ASKED)
 def test_an_event_begins_within_eight_seconds_on_its_side(event: Event, side: Side, level: int) -> None:
     control = Control(event=event, side=side, level=level)

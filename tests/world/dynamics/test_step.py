@@ -37,6 +37,7 @@ def test_the_same_seed_and_controls_give_the_same_states() -> None:
     assert driven(start(town(), 5), 40).hash() != first
 
 
+@pytest.mark.slow
 def test_a_drive_is_the_same_alone_and_in_a_batch() -> None:
     begins = [start(town(), seed) for seed in (1, 2, 3)]
     batch = driven(stack(begins), 30)
@@ -44,6 +45,7 @@ def test_a_drive_is_the_same_alone_and_in_a_batch() -> None:
     assert batch.row(1).hash() == batch.hash(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cores", [1, 3])
 def test_a_large_batch_goes_on_several_threads_and_every_drive_as_alone(
     monkeypatch: pytest.MonkeyPatch, cores: int

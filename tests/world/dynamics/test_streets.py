@@ -188,6 +188,7 @@ def test_weights_come_back_and_others_are_refused(tmp_path: Path) -> None:
         load_streets(tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_tokens_one_by_one_are_tokens_at_once() -> None:
     """What is written a token at a time is what the whole sequence gives; nobody's logits depend on those beside it, or on what was taken back."""
     model, random = network(4), torch.Generator().manual_seed(0)

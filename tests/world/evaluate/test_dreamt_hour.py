@@ -26,6 +26,7 @@ def world() -> SceneWorld:
         yield world
 
 
+@pytest.mark.slow
 def test_a_long_drive_is_told_of_as_ratios(world: SceneWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured, "LOOK", 50)
     found = measured.dreamt_hour(world, 1, seconds=18.0)

@@ -102,6 +102,7 @@ def dreams(painter: Painter) -> dict[str, Any]:
     return steadiness.steadiness(0, painter, each, dreams=2, seconds=(0.5, 2.0), rig=SMALL)
 
 
+@pytest.mark.slow
 def test_an_untrained_painter_gains_nothing_and_the_right_one_much(references: Path) -> None:
     found = measured.fidelity(measured.References.of(references), untrained(), each)
     assert set(found["conditions"]) == {"clear dawn", "rain dawn"}
@@ -217,6 +218,7 @@ def test_decibels_and_bands() -> None:
     assert np.abs(bands(flat)).max() < 1e-9
 
 
+@pytest.mark.slow
 def test_frames_are_counted_and_the_processor_is_named(tmp_path: Path) -> None:
     found = painter_speed.frames_a_second(0, untrained(), frames=3, warm=1, sizes={"144x256": SMALL})
     assert 0 < found["144x256"]["painted"] <= found["144x256"]["painted_best"]

@@ -61,6 +61,7 @@ def test_what_is_asked_for_is_measured_and_told() -> None:
         scene.evaluate_scene(only=("smell",))
 
 
+@pytest.mark.slow
 def test_states_repeat_and_elsewhere_is_asked() -> None:
     assert all(scene_states.hashes(2, frames=6).values())
     found = scene.evaluate_scene(TINY, 2, ("hashes",), workers=1, elsewhere=lambda seed: {"at sea": seed == 3})

@@ -96,6 +96,7 @@ def test_the_table_has_a_row_for_every_figure_and_a_cell_for_whoever_was_measure
     assert len({len(row) for row in rows}) == 1
 
 
+@pytest.mark.slow
 def test_drives_come_back_from_their_tokens() -> None:
     lost = round_trip([recorded(DriveJob(3, 8.0))])
     assert lost["m/s"]["count"] > 50

@@ -17,6 +17,7 @@ from world.scene.places import load_place, towns
 from world.scene.state import SceneState, from_bytes, to_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", [one for one in Event if one != Event.NONE])
 def test_states_of_true_drives_pass(event: Event) -> None:
     state = start(load_place(towns()["test"][int(event) % 5]), int(event))

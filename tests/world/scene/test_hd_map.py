@@ -290,6 +290,7 @@ def test_lines() -> None:
     assert np.allclose(trimmed(straight, 2.0, 3.0), [[2, 0], [7, 0]])
 
 
+@pytest.mark.slow
 @pytest.mark.sim
 def test_lanes_are_netconverts() -> None:
     from world.town.compare import compare, one, total

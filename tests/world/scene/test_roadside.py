@@ -79,6 +79,7 @@ def hits(points: np.ndarray, polygons: list[np.ndarray]) -> int:
     )
 
 
+@pytest.mark.slow
 def test_houses_hedges_and_cars_stand_behind_the_pavements(place):
     found = of(place.props, *BEHIND)
     assert len(found) > 200

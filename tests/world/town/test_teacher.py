@@ -75,6 +75,7 @@ def test_a_lesson_is_read_as_it_was_made(lesson: Lesson, file: Path) -> None:
         assert layer.dtype == np.float16 and np.isfinite(layer).all()
 
 
+@pytest.mark.slow
 def test_splits_drive_through_their_own_towns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teacher, "MOST", 20)  # short drives do
     seen = {split: {moment(0, split, number)[0].places[0].name for number in range(6)} for split in SPLITS}

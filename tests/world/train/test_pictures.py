@@ -59,6 +59,7 @@ def _read(tmp_path: Path, text: object) -> list:
     return captures(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_scenes_come_back_as_they_were_drawn(folder, number: int) -> None:
     capture = captures(folder)[number]
@@ -200,6 +201,7 @@ def _train(folder: Path, held: Path, out: Path, **options: Any) -> list[dict[str
     return list(csv.DictReader((out / "painter.csv").read_text().splitlines()))
 
 
+@pytest.mark.slow
 def test_a_painter_goes_on_with_pictures_and_learns_their_sky(folder, tmp_path) -> None:
     held = tmp_path / "held"
     states = [start(load_place("town-18"), seed, Control(time=int(TimeOfDay.DAY))) for seed in (1, 2)]

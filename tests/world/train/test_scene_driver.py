@@ -61,6 +61,7 @@ def test_drives_are_the_same_again_and_saved_ones_too(tmp_path: Path) -> None:
         DriverSamples.load(tmp_path / "round.npz")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     seen: list[str] = []
     train_scene_driver(tmp_path / "whole", TINY, report=lambda share, text: seen.append(text))

@@ -72,6 +72,7 @@ def test_drives_by_rules_are_the_same_again_and_saved_ones_too(tmp_path: Path) -
         load(tmp_path / "one.npz")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_its_weights_drive(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_traffic(tmp_path, 0.4, recipe=TINY, compute=STEPS, workers=1, report=_killer)
