@@ -61,6 +61,7 @@ def test_every_action_is_documented(client: Client) -> None:
         assert all(parameter["label"] for parameter in told[name]["parameters"]), name
 
 
+@pytest.mark.slow
 def test_a_program_drives_a_dream(client: Client, token: str, real: str) -> None:
     seen = client.predict(token, api_name="/look")
     assert seen["frame"] == 0 and seen["paused"]
@@ -80,6 +81,7 @@ def test_a_program_drives_a_dream(client: Client, token: str, real: str) -> None
     assert again["frame"] == 12
 
 
+@pytest.mark.slow
 def test_a_program_compares_futures(client: Client, token: str) -> None:
     client.predict(token, 10, api_name="/advance")
     parted = client.predict(token, 2, 6, api_name="/fork")

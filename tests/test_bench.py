@@ -19,6 +19,8 @@ from tests.tiny_world import write_tiny_world
 from world.dream import load_world
 from world.scene_world import SceneWorld
 
+pytestmark = pytest.mark.slow
+
 
 def test_gaps_are_counted_within_a_row_of_arrivals_only() -> None:
     found = gaps([[0.0, 0.1, 0.2, 0.3], [9.0, 9.1, 9.3]])

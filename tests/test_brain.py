@@ -204,6 +204,7 @@ def test_a_token_far_above_the_others_does_not_ruin_them_in_int8() -> None:
     assert torch.allclose(quant.Int8Linear.of(plain)(x)[1:], alone[1:], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_where_it_is_not_sure_it_weighs_a_second_line() -> None:
     """Of the language too; a forward pass a turn as ever. The reply is the likelier line of the two."""
     turned = 0

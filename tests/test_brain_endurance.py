@@ -34,6 +34,7 @@ def test_injections_are_distinct_and_of_both_languages() -> None:
     assert any(c > "\u2e80" for text in attempts for c in text)
 
 
+@pytest.mark.slow
 def test_a_model_of_random_weights_endures_whatever_comes() -> None:
     """Its answers roam the grammar far more than a trained one's."""
     found = endured(Director(tiny_model(2), unsure=0.0), fuzzed(60), 60, silent)

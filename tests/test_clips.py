@@ -57,6 +57,7 @@ def test_the_sidecar_tells_how_it_was_made(clip: Clip, tmp_path: Path) -> None:
     assert {step["status"] for step in row["plan"]} <= {"pending", "running", "done", "timed_out", "cancelled"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["ENOSPC", "EIO", "short"])
 def test_a_refused_write_leaves_the_old_clip_and_no_trace(clip: Clip, tmp_path: Path, fault: Fault) -> None:
     video, beside = write_clip(clip, tmp_path / "drive.mp4")

@@ -154,6 +154,7 @@ def die(unit: Unit) -> int:
     os._exit(9)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collecting, "make_shard", die)
     with pytest.raises(SimulatorError, match="run the same command again"):

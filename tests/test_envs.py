@@ -51,6 +51,7 @@ def test_gymnasium_finds_it_by_its_full_name() -> None:
     assert told.stdout.strip() == "Town"
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_drive_whatever_came_before(env: TownEnv) -> None:
     first, other, again = drive(env, 3, 30), drive(env, 4, 5), drive(env, 3, 30)
     assert not np.array_equal(first[5][0], other[5][0])

@@ -88,6 +88,7 @@ def test_every_event_can_be_named_played_and_said_and_every_thing_drawn() -> Non
     assert list(gaps()) == []
 
 
+@pytest.mark.slow
 def test_the_documents_example_is_six_files_and_all_else_follows(copy: Path) -> None:
     assert len(EXAMPLE) == 6
     assert with_(copy, EXAMPLE, "-m", "tests.event_gaps") == ""

@@ -134,6 +134,7 @@ def test_the_average_of_least_loss_is_kept_and_made_once(tmp_path: Path) -> None
     assert load_file(checked(adapter))["a"].tolist() == pytest.approx([0.6] * 3, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_sweep_tries_each_setting_and_every_trial_learns() -> None:
     """One setting is changed at a time; more steps of a trial leave less loss."""
     config = FinetuneConfig(rate=1e-2, batch=8)

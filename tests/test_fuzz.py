@@ -175,6 +175,7 @@ def paths(dice: random.Random, token: str) -> Iterator[tuple[str, bytes]]:
         yield dice.choice(("GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "x")), made
 
 
+@pytest.mark.slow
 def test_no_path_leads_anywhere_it_should_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()

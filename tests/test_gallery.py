@@ -27,6 +27,8 @@ from ui.shop import Shop
 from world.data.video import read_video
 from world.labels.formats.formats import FORMATS
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 240  # s
 
 

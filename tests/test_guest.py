@@ -63,6 +63,7 @@ def test_each_has_its_own_keys_and_plan(host: Session) -> None:
     assert guest.snapshot().by_keys and not host.snapshot().by_keys
 
 
+@pytest.mark.slow
 def test_the_sky_is_one_for_both_whoever_asks(host: Session) -> None:
     guest = Guest(host)
     guest.do("rain(2)")

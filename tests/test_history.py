@@ -133,6 +133,7 @@ def index(drive: LiveDrive, lane: int = 0) -> int:
     return view.frame.index
 
 
+@pytest.mark.slow
 def test_futures_part_are_stepped_together_and_one_is_kept(drive: LiveDrive) -> None:
     wait_until(lambda: index(drive) >= 12, 20)
     drive.fork(8, 3)

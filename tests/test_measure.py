@@ -72,6 +72,7 @@ def test_a_damaged_measurement_is_a_sentence(empty_store: Path, text: str) -> No
     assert Fingerprint.of(EMBEDDED).key in str(next(empty_store.iterdir()))
 
 
+@pytest.mark.slow
 def test_only_what_runs_here_is_measured(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for other, told in (
         (replace(EMBEDDED, quant="fp32"), "only the embedded"),

@@ -203,6 +203,7 @@ def test_the_configs_keep_their_promises() -> None:
         preset("huge")
 
 
+@pytest.mark.slow
 def test_a_plan_is_printed_and_is_json() -> None:
     runner = CliRunner()
     shown = runner.invoke(app, ["train", "plan", "--config", "rtx5090"])

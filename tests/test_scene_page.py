@@ -66,6 +66,7 @@ def test_a_map_file_is_no_start_scene_of_the_page(drive: PageDream, model: Scene
     assert drive.view().scene == model.scenes[1]
 
 
+@pytest.mark.slow
 def test_a_drive_in_a_map_file_goes_on_at_the_command_line_alone(
     drive: PageDream, model: SceneWorld, own_map: str
 ) -> None:
@@ -97,6 +98,7 @@ def test_a_drive_may_begin_in_a_town_that_no_seed_would_choose(drive: PageDream,
     assert drive.view().scene == "town-3"
 
 
+@pytest.mark.slow
 def test_a_drive_begins_in_a_picture_where_there_is_a_network_that_reads_it(
     drive: PageDream, model: SceneWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

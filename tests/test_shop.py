@@ -27,6 +27,8 @@ from ui.gallery import Gallery
 from ui.paths import served
 from ui.shop import MOST_WAITING, Shop, captions
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 240  # s: a machine may be busy with other things
 
 

@@ -7,6 +7,7 @@ import pytest
 from bridge.bench import states
 
 
+@pytest.mark.slow
 def test_page_headless_and_step_agree() -> None:
     assert states.same_elsewhere(1, frames=4) == {"on the page": True, "headless": True}
 

@@ -28,6 +28,7 @@ def state(tasks: Tasks, task: Note) -> str:
     return "" if standing is None else standing.state
 
 
+@pytest.mark.slow
 def test_each_is_made_once_in_one_other_process_and_the_newest_first(tasks: Tasks, tmp_path: Path) -> None:
     notes = [Note(tmp_path, name) for name in "abc"]
     assert tasks.standing(notes[0]) is None

@@ -227,6 +227,7 @@ def test_the_way_back_leads_round_a_wall(two_lanes: RoadNetwork) -> None:
     assert round_it.steer > 0.2 and round_it.free > 5.0
 
 
+@pytest.mark.slow
 def test_a_stray_comes_back(town: Town) -> None:
     left = back = 0
     for seed in range(6):

@@ -38,6 +38,7 @@ def test_frames_count_and_have_the_dials_size(model: SceneWorld) -> None:
     assert dream.step(Control()).image.shape[:2] == SIZES[2]
 
 
+@pytest.mark.slow
 def test_a_fork_goes_its_own_way_and_leaves_the_first_alone(model: SceneWorld) -> None:
     dream = begun(model)
     other = dream.fork()
@@ -57,6 +58,7 @@ def test_a_saved_drive_goes_on_to_the_last_bit(model: SceneWorld) -> None:
     dream.fits(twin)
 
 
+@pytest.mark.slow
 def test_a_drive_by_rules_goes_on_by_rules_where_a_model_moves_the_others(model: SceneWorld) -> None:
     old = begun(load_world("plain", others=RULES))  # type: ignore[arg-type,call-arg]
     assert model.traffic is not None and old.traffic is None
@@ -93,6 +95,7 @@ def test_looking_around_changes_nothing(model: SceneWorld) -> None:
     assert looked.state_now.hash() == other.state_now.hash()
 
 
+@pytest.mark.slow
 def test_after_an_error_every_dream_is_as_it_was(model: SceneWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = begun(model), begun(model, 4)
     before = [dream.state_now.hash() for dream in (first, second)]

@@ -142,6 +142,7 @@ def test_minutes_amid_traffic_without_touching_anybody() -> None:
     assert metres > 300.0
 
 
+@pytest.mark.slow
 def test_a_world_says_who_drives() -> None:
     actions = {}
     for by in ("learnt", "expert"):

@@ -21,6 +21,8 @@ from world.render.tiles import Tiles
 from world.scene.hd_map import HDMap
 from world.scene.objects import PROP, Kind
 
+pytestmark = pytest.mark.slow
+
 FAR = 1700.0  # m of the way out and back
 NAME = "dreamt:3:suburban:1"
 

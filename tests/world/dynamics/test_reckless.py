@@ -36,12 +36,14 @@ def minutes(reckless: float, traffic: Traffic | None = None) -> Counts:
     return Counts.joined(parts)
 
 
+@pytest.mark.slow
 def test_rules_break_signals_when_the_condition_says_so() -> None:
     usual, reckless = minutes(0.0), minutes(1.0)
     assert usual.crossings > 10 and usual.red == 0
     assert reckless.red > 0.1 * reckless.crossings
 
 
+@pytest.mark.slow
 def test_a_model_under_its_guard_does_too() -> None:
     """The guard keeps everybody else behind the line."""
     usual, reckless = minutes(0.0, headlong(guard=True)), minutes(1.0, headlong(guard=True))

@@ -24,6 +24,8 @@ from world.scene.query import wrap
 from world.scene.state import SceneState
 from world.town.films import make
 
+pytestmark = pytest.mark.slow
+
 TURNS = {LEFT: Command.LEFT, RIGHT: Command.RIGHT, STRAIGHT: Command.STRAIGHT}
 
 

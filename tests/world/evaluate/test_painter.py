@@ -148,6 +148,7 @@ def test_a_folder_without_lessons_is_refused(references: Path, tmp_path: Path) -
         measured.Sources.of(painter=tmp_path)
 
 
+@pytest.mark.slow
 def test_the_tracers_noise_is_neither_detail_nor_flicker(noisy: None) -> None:
     found = dreams(untrained())
     for second in ("0.5", "2"):
@@ -315,6 +316,7 @@ def test_events_are_looked_for_in_dreamt_streets(monkeypatch: pytest.MonkeyPatch
     ]
 
 
+@pytest.mark.slow
 def test_sheets_hold_plain_beside_painted(tmp_path: Path) -> None:
     paths = sheets(tmp_path / "out", untrained(), rig=SMALL, weathers=(Weather.FOG_3,), seconds=(0.1, 0.3))
     assert [path.name for path in paths] == ["fog_3.png"]

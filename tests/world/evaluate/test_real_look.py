@@ -21,6 +21,8 @@ from world.town.teacher import VERSION, claim, fingerprint
 from world.train.compute import Compute
 from world.train.pictures import captures
 
+pytestmark = pytest.mark.slow
+
 
 def vars_of(rig: Rig) -> list[float]:
     return [float(value) for value in astuple(rig)]

@@ -90,6 +90,7 @@ def test_a_place_is_the_same_when_seen_again() -> None:
     assert seen_again(1, seconds=6.0) >= 40
 
 
+@pytest.mark.slow
 def test_a_long_drive_is_told_of_as_ratios() -> None:
     found = hour(1, seconds=40.0)
     assert found["metres"] > 20
@@ -97,6 +98,7 @@ def test_a_long_drive_is_told_of_as_ratios() -> None:
     assert all(found[name] > 0 for name in ("picture", "step", "detail"))
 
 
+@pytest.mark.slow
 @pytest.mark.sim
 def test_sumos_traffic_is_counted_by_the_same_boxes() -> None:
     found = scene.evaluate_scene(TINY, 0, ("sumo",), workers=1)["sumo"]

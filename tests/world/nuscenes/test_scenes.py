@@ -37,6 +37,8 @@ from world.scene_dream import SceneDream
 from world.scene_world import USUAL, SceneWorld
 from world.train.pictures import captures
 
+pytestmark = pytest.mark.slow
+
 COUNT = 11
 
 

@@ -98,6 +98,7 @@ def test_lights_bloom(seen: View, gbuffer: GBuffer) -> None:
     assert glow[27, 50].min() > 0 and glow[27, 50].min() >= glow[27, 60].min() and glow[27, 48].min() > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(8, 8), (100, 57), (512, 288)])
 def test_sizes(size: tuple[int, int]) -> None:
     width, height = size

@@ -69,6 +69,7 @@ def test_what_the_painter_said_moves_along(drive: list[SceneState]) -> None:
     assert close > max(36, far + 2)
 
 
+@pytest.mark.slow
 def test_a_long_street_is_there_to_its_end() -> None:
     """A street is kept where its middle lies, which at its end is far behind."""
     place = load_place("town-23")

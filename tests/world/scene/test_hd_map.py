@@ -100,6 +100,7 @@ def test_a_grid_is_whole() -> None:
     areas_fit(town().map)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [towns()["test"][0], towns()["test"][1], towns()["train"][9], towns()["train"][15]])
 def test_towns_are_whole(name: str) -> None:
     whole(load_place(name).map)
@@ -182,6 +183,7 @@ def test_junctions_of_many_arms_have_as_many_phases_as_they_need(arms: int, cycl
     people_wait_for_their_arm(place)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 5), min_size=3, max_size=6, unique=True), st.data())
 @settings(max_examples=40, deadline=None)
 def test_any_star_is_whole_and_its_signals_agree(sixths: list[int], data: st.DataObject) -> None:

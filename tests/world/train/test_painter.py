@@ -20,6 +20,8 @@ from world.town.teacher import VERSION, Lesson, claim, fingerprint, read, write
 from world.train.compute import Compute
 from world.train.painter import BRIGHT, Pages, loss_in_light, slope, train_painter
 
+pytestmark = pytest.mark.slow
+
 RIG = Rig(width=64, height=32)
 CONFIG = PainterConfig(4, (8, 16), 8, 8)
 

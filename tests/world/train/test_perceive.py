@@ -78,6 +78,7 @@ def test_lessons_of_other_towns_are_refused(tmp_path: Path) -> None:
         train_perceive(None, tmp_path, tmp_path / "out", 1.0, count=1)
 
 
+@pytest.mark.slow
 def test_drawn_pictures_are_the_same_again_and_of_cars_off_the_middle(few: None, cache: Path, tmp_path: Path) -> None:
     first, again = drawn(4, "validation", cache, 1, 1), drawn(4, "validation", tmp_path, 1, 1)
     assert len(first) == len(again) == 4
@@ -134,6 +135,7 @@ def train(out: Path, cache: Path, minutes: float, lessons: Path | None = None) -
     return dict(load(out).state_dict())
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(few: None, cache: Path, tmp_path: Path) -> None:
     whole = train(tmp_path / "whole", cache, 0.1)
     train(tmp_path / "parts", cache, 0.05)

@@ -16,6 +16,8 @@ from world.scene.query import RED, signal_colour
 from world.train.traffic_samples import DriveLog
 from world.train.traffic_sumo import record
 
+pytestmark = pytest.mark.slow
+
 TOWN = "town-18"
 PLACE = load_place(TOWN).map
 

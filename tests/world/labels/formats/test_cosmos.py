@@ -29,6 +29,8 @@ from world.render.camera import Rig, view
 from world.render.renderer import plain_renderer
 from world.scene.objects import Kind
 
+pytestmark = pytest.mark.slow
+
 COUNT = 3  # moments a drive
 
 

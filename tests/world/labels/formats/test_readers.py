@@ -111,6 +111,7 @@ def test_kitti_refuses_cameras_that_it_has_no_place_for() -> None:
         Kitti.check(CameraSet("odd", {"a": Rig(pitch=0.0), "b": Rig(pitch=0.0, fov=50.0)}))
 
 
+@pytest.mark.slow
 def test_mcap(tmp_path: Path) -> None:
     reader = pytest.importorskip("mcap.reader", reason="mcap, the format's own reader, is not installed")
     schemas = pytest.importorskip("jsonschema", reason="jsonschema, which checks messages, is not installed")
