@@ -30,10 +30,10 @@ from brain.prompt import Context
 from bridge.budget.rescue import Rescue
 from bridge.clips import Clip
 from bridge.errors import LucidriveError, SessionError, explain
-from bridge.pace import Pace
 from bridge.session import Session
 from bridge.snapshot import Beginning, Heard
 from bridge.stepper import StepAll, step
+from bridge.tick_timer import TickTimer
 from world.controls import DT, FPS
 from world.dream import is_scene, open_dream
 from world.places import ANYWHERE, where
@@ -68,7 +68,7 @@ class Loop:
     def __init__(self, brain: Brain | None, step_all: StepAll | None = None, rescue: Rescue | None = None) -> None:
         self.thinking = Thinking(brain)
         self._step_all, self._rescue = step_all, rescue
-        self.pulse, self.pace = Pulse(), Pace()
+        self.pulse, self.pace = Pulse(), TickTimer()
         self._sessions: dict[Session, Callable[[], None]] = {}
         self._asked: tuple[PendingText, ...] = ()
         self._lock = threading.Lock()

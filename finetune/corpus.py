@@ -14,9 +14,9 @@ from brain.prompt import Context
 from finetune import numbers
 from finetune.book import Split, kinds
 from finetune.cases import Case, template
-from finetune.pieces import DRIVE, EVENT_SIDES, EVENTS, TIME, WEATHER, Phrase, TemplateSampler
 from finetune.reserved import is_reserved
-from finetune.wear import worn
+from finetune.template_sampler import DRIVE, EVENT_SIDES, EVENTS, TIME, WEATHER, Phrase, TemplateSampler
+from finetune.typos import worn
 
 Said = tuple[str, str, Utterance]  # text, context, plan
 ENGLISH_SHARE = 0.52

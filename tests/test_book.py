@@ -11,7 +11,7 @@ import pytest
 
 from brain.plan import Plan, parse_line, print_line
 from finetune.book import COLUMNS, FOLDER, LANGUAGES, SPLITS, Row, Split, read_book, read_rows
-from finetune.pieces import FORMS
+from finetune.template_sampler import FORMS
 from world.errors import DataError
 
 ROWS = [row for path in sorted(FOLDER.glob("*.tsv")) for row in read_rows(path)]

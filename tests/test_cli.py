@@ -21,7 +21,7 @@ from ui.cli import app
 from ui.commands import plan as plan_command
 from world import machine
 from world.errors import DataError, WeightsError
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 
 
 def run(*arguments: str, text: str | bytes | None = None) -> Result:
@@ -216,7 +216,7 @@ def test_train_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 0, result.stderr
     assert given == {
         "part": "dynamics", "data": tmp_path, "held_out": tmp_path, "out": tmp_path / "out",
-        "minutes": 3.0, "seed": 5, "config": None, "compute": Compute(accumulate=2), "begin": None,
+        "minutes": 3.0, "seed": 5, "config": None, "compute": DistributedContext(accumulate=2), "begin": None,
     }  # fmt: skip
     assert "50%" in result.stderr
 

@@ -11,7 +11,7 @@ from brain.plan import REASONS, SLOTS, STEPS, Plan, Question, Refusal, parse_lin
 from finetune import numbers, reserved
 from finetune.cases import BENCHMARK, Case, bare, read_tsv, template
 from finetune.corpus import apart, corpus
-from finetune.pieces import EVENT_SIDES
+from finetune.template_sampler import EVENT_SIDES
 
 COUNT = 20_000
 

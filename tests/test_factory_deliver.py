@@ -28,7 +28,7 @@ from world.data.video import read_video
 from world.files import write_config
 from world.scene_world import SceneWorld
 from world.train import train
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +101,7 @@ def test_it_can_be_imported_again(out: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_world_can_be_trained_on_it_as_it_is(out: Path, tmp_path: Path) -> None:
     write_config(tmp_path, TINY, {})
-    one = Compute(mixed_precision="fp32", step_seconds=60)
+    one = DistributedContext(mixed_precision="fp32", step_seconds=60)
     for part in ("tokenizer", "dynamics"):
         train(part, out / "dataset", out / "dataset", tmp_path, minutes=1.0, compute=one)
     assert (tmp_path / "dynamics.safetensors").stat().st_size > 10_000

@@ -18,9 +18,9 @@ from tests.fake_page import FakeDreamer
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
 from ui.app import create_app
+from ui.client_sessions import ClientSessions
 from ui.live import LiveDreamer
 from ui.stream import Stream
-from ui.visits import Visits
 from world.model import WorldModel
 
 MESSAGES = PATHS = 10_000
@@ -127,7 +127,7 @@ def test_no_message_hurts_a_dream(
     dreamer = LiveDreamer(model, Loop(FakeDirector()), dream_size=1000, clips=tmp_path / "clips")
 
     async def drive() -> tuple[int, int]:
-        visits = Visits(dreamer)
+        visits = ClientSessions(dreamer)
         visit = await visits.call()
         socket = Socket(messages(random.Random(7)))
         stream = Stream(visit, dreamer, socket)  # type: ignore[arg-type]

@@ -18,12 +18,12 @@ from bridge.factory.pool import LocalWorker
 from tests.conftest import wait_until
 from tests.tiny_factory import sums
 from ui.clip_exports import RIGS, Export
+from ui.clip_queue import ClipQueue
 from ui.clip_routes import serve_clips
 from ui.clip_views import FOLDER, ClipView, depth_colours, instance_colours
 from ui.gallery import EXAMPLES, Gallery
 from ui.page import fragment
 from ui.paths import served
-from ui.shop import Shop
 from world.data.video import read_video
 from world.labels.formats.formats import FORMATS
 
@@ -35,7 +35,7 @@ PATIENCE = 240  # s
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     """Order 1: a clip that is accepted, and one that is not."""
-    shop = Shop(tmp_path_factory.mktemp("factory"), workers=lambda order, stop: LocalWorker(order.request))
+    shop = ClipQueue(tmp_path_factory.mktemp("factory"), workers=lambda order, stop: LocalWorker(order.request))
     gallery = Gallery(shop)
     wish = ClipSpec("hard_brake@+0.5", number=1, seconds=2.5, retries=0, scene="town-21")
     shop.order(wish, "hard_brake")
@@ -190,7 +190,7 @@ def test_the_examples_are_offered_and_make_scenes_without_a_language_model(tmp_p
         assert len(request.jobs) == example.number and request.seconds == example.seconds
     assert fragment("welcome").count("data-example") == len(EXAMPLES)
     assert f"{EXAMPLES[0].number} clips of {EXAMPLES[0].seconds:g} s" in fragment("welcome")
-    shop = Shop(tmp_path / "closed")
+    shop = ClipQueue(tmp_path / "closed")
     with pytest.raises(SessionError):
         Gallery(shop).example("moon")
 

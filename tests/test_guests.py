@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.conftest import serving, wait_until
 from tests.fake_page import FakeDreamer
 from tests.test_stream import Tab, tab
-from ui import visits
+from ui import client_sessions
 from ui.stream import REFUSED
 
 
@@ -75,7 +75,7 @@ def test_a_guest_that_reloads_keeps_its_seat(shared: str, pair: FakeDreamer) -> 
 def test_a_guest_that_left_makes_room_for_another(
     shared: str, pair: FakeDreamer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visits, "GUEST_SECONDS", 0.1)
+    monkeypatch.setattr(client_sessions, "GUEST_SECONDS", 0.1)
     with tab(shared) as host:
         invitation = invited(host)
         with tab(shared, f"/dream?join={invitation}") as guest:
@@ -112,7 +112,7 @@ def test_a_program_takes_a_seat_too(shared: str, pair: FakeDreamer) -> None:
 def test_a_host_that_left_keeps_its_dream_while_its_guest_drives(
     shared: str, pair: FakeDreamer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visits, "OWN_SECONDS", 0.0)
+    monkeypatch.setattr(client_sessions, "OWN_SECONDS", 0.0)
     with tab(shared) as host:
         invitation = invited(host)
         guest = tab(shared, f"/dream?join={invitation}")

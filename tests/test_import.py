@@ -24,7 +24,7 @@ from world.data.sampling import between, resampled
 from world.data.video import VideoWriter
 from world.errors import DataError
 from world.inputs import DRIVING, Inputs
-from world.train.drives import Drives
+from world.train.in_memory import InMemoryDataset
 
 
 class Ball(gymnasium.Env[Any, Any]):
@@ -189,14 +189,14 @@ def test_a_video_of_any_rate_and_shape_at_ten_frames_a_second(tmp_path: Path) ->
     steer = dataset.column("action")[:, 0]
     assert steer[0] == pytest.approx(-0.02 * (-30 + 1), abs=0.011)  # the mean of the frames until the next one kept
     assert (np.diff(steer) < 0).all()
-    drives = Drives.load(tmp_path / "set", (72, 128), tmp_path / "cache")
+    drives = InMemoryDataset.load(tmp_path / "set", (72, 128), tmp_path / "cache")
     assert drives.motions[5, 2:].isnan().all() and not drives.motions[5, :2].isnan().any()
     assert (drives.fields == -1).all() and drives.moving.all()
 
 
 def test_a_video_without_actions(tmp_path: Path) -> None:
     import_video(film(tmp_path / "drive.mp4"), tmp_path / "set")
-    drives = Drives.load(tmp_path / "set", (72, 128), tmp_path / "cache")
+    drives = InMemoryDataset.load(tmp_path / "set", (72, 128), tmp_path / "cache")
     assert drives.driving and drives.motions.isnan().all()
 
 
@@ -267,7 +267,7 @@ def test_a_video_that_is_cut_off(kind: str, tmp_path: Path) -> None:
 def test_a_dataset_of_another_rate_is_not_trained_on(tmp_path: Path) -> None:
     import_video(film(tmp_path / "drive.mp4"), tmp_path / "set", fps=5)
     with pytest.raises(DataError, match="5 frames/s and worlds are trained at 10"):
-        Drives.load(tmp_path / "set", (72, 128), tmp_path / "cache")
+        InMemoryDataset.load(tmp_path / "set", (72, 128), tmp_path / "cache")
 
 
 # -- LeRobot ----------------------------------------------------------------------------------------------------------

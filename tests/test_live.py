@@ -15,7 +15,7 @@ from bridge.budget.ledger import Ledger, NoRoomError
 from bridge.budget.opening import CLIP
 from bridge.errors import BusyError, DataError
 from bridge.loop import Loop
-from bridge.pace import Pace
+from bridge.tick_timer import TickTimer
 from tests.conftest import wait_until
 from tests.fakes import FakeDirector
 from tests.tiny_world import write_tiny_world
@@ -112,7 +112,7 @@ def test_keys_pause_step_reset_and_save(drive: PageDream) -> None:
 
 
 def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monkeypatch: pytest.MonkeyPatch) -> None:
-    pace = Pace()
+    pace = TickTimer()
     monkeypatch.setattr(dreamer.loop, "pace", pace)
     monkeypatch.setattr(pace, "took", lambda dreams, seconds: None)
     pace._known = {1: 0.05}  # 0.075 with two, 0.1 and more with three and four
@@ -129,7 +129,7 @@ def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monk
 
 
 def test_the_pace_of_more_dreams_is_reckoned_from_fewer() -> None:
-    pace = Pace()
+    pace = TickTimer()
     assert pace.expected(3) == 0
     pace.took(1, 0.04)
     assert pace.expected(2) == pytest.approx(0.06)
@@ -187,7 +187,7 @@ def test_missing_weights_are_a_sentence(tmp_path: Path) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow this machine is, it is not full."""
-    monkeypatch.setattr(Pace, "expected", lambda pace, dreams: 0.0)
+    monkeypatch.setattr(TickTimer, "expected", lambda pace, dreams: 0.0)
 
 
 @pytest.mark.usefixtures("quick")

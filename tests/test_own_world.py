@@ -33,7 +33,7 @@ from world.latent.dream import LatentDream
 from world.model import WorldModel
 from world.train import train
 from world.train.card import future_table
-from world.train.drives import Drives
+from world.train.in_memory import InMemoryDataset
 from world.train.release import release
 
 RACING = Inputs(("steer", "gas", "brake"), (-1, 0, 0), (1, 1, 1))
@@ -191,7 +191,7 @@ def test_the_dataset_says_its_actions(dataset: Path, tmp_path: Path) -> None:
         "high": [1, 1, 1],
         "one_hot": False,
     }
-    drives = Drives.load(dataset / "set", (72, 128), tmp_path)
+    drives = InMemoryDataset.load(dataset / "set", (72, 128), tmp_path)
     action = torch.from_numpy(drives.dataset.column("action").copy())
     assert not drives.driving and torch.equal(drives.motions[5], action[4])
 
@@ -223,7 +223,7 @@ def test_a_dataset_with_odd_actions_is_not_trained_on(value: float, said: str, d
     column = pa.FixedSizeListArray.from_arrays(pa.array(actions.reshape(-1)), 3)
     pq.write_table(rows.set_column(rows.column_names.index("action"), "action", column), path)
     with pytest.raises(DataError, match=f"'gas' {said}, out of its bounds 0 to 1"):
-        Drives.load(tmp_path / "set", (72, 128), tmp_path / "cache")
+        InMemoryDataset.load(tmp_path / "set", (72, 128), tmp_path / "cache")
 
 
 def test_shards_of_different_actions_do_not_join(tmp_path: Path) -> None:

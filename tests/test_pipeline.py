@@ -23,7 +23,7 @@ from world.model import WorldModel
 from world.train import pipeline
 from world.train.ablate import ABLATIONS, Ablation, ablate
 from world.train.card import BY_HAND, write_card
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.dynamics import HORIZONS
 from world.train.loop import Report
 from world.train.pipeline import train_all
@@ -125,7 +125,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_from_a_dataset_to_weights_in_one_go(dataset: Path, tmp_path: Path, small_batches: None) -> None:
     write_config(tmp_path, TINY, {})
-    compute = Compute(step_seconds=30.0)
+    compute = DistributedContext(step_seconds=30.0)
     train_all(TINY, tmp_path, silence, data=dataset, held_out=dataset, minutes=6, compute=compute)
     model = WorldModel.load(tmp_path / "weights")
     dream = open_dream(model)
@@ -143,7 +143,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_ablations_make_a_table_once(dataset: Path, tmp_path: Path, small_batches: None) -> None:
-    compute, only = Compute(step_seconds=10.0), ["velocity", "k-1"]
+    compute, only = DistributedContext(step_seconds=10.0), ["velocity", "k-1"]
     said: list[str] = []
 
     def run() -> str:

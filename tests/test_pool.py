@@ -14,9 +14,9 @@ from world.errors import WeightsError
 from world.files import go_on, seeded
 from world.model import WorldModel
 from world.train import pool as pooling
-from world.train.compute import Compute
-from world.train.critic import Critic, hinge
-from world.train.drives import Drives, encode_all
+from world.train.discriminator import Discriminator, hinge
+from world.train.distributed import DistributedContext
+from world.train.in_memory import InMemoryDataset, encode_all
 from world.train.pool import RolloutBuffer, ahead
 from world.train.recipe import Recipe
 
@@ -29,7 +29,7 @@ def test_a_critic_learns_what_is_true() -> None:
     generator = seeded(0, "cpu")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        critic = Critic()
+        critic = Discriminator()
     optimizer = torch.optim.AdamW(critic.parameters(), lr=2e-3)
     fields = torch.zeros(8, 6, dtype=torch.int64)
 
@@ -50,13 +50,21 @@ def test_a_critic_learns_what_is_true() -> None:
 def test_dreams_of_a_group_go_on_together_and_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"GROUPS": 1, "DREAMS": 4, "LENGTHS": (4, 4), "STEPS": (2,)}.items():
         monkeypatch.setattr(pooling, name, value)
-    drives = Drives.load(made_up_dataset(tmp_path / "drives"), (72, 128), tmp_path)
+    drives = InMemoryDataset.load(made_up_dataset(tmp_path / "drives"), (72, 128), tmp_path)
     model = WorldModel.load(write_tiny_world(tmp_path / "weights"))
     dynamics = model.dynamics.requires_grad_(True)
     latents = encode_all(drives, model.tokenizer, "cpu", tmp_path, model.hashes)
     weights = (drives.age >= 1).double()
     pool = RolloutBuffer(
-        model.tokenizer, dynamics, drives, latents, weights, torch.ones(32), Compute(), seeded(0, "cpu"), Recipe()
+        model.tokenizer,
+        dynamics,
+        drives,
+        latents,
+        weights,
+        torch.ones(32),
+        DistributedContext(),
+        seeded(0, "cpu"),
+        Recipe(),
     )
     seen, lengths = [], []
     for _ in range(9):

@@ -33,7 +33,7 @@ from world.train import dynamics as dynamics_recipe
 from world.train import pool as pool_recipe
 from world.train import tokenizer as tokenizer_recipe
 from world.train import train
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.loop import Schedule, TrainingLoop
 from world.train.plan import plan, table
 
@@ -102,7 +102,7 @@ def test_a_batch_in_parts_takes_the_same_steps(dataset: Path, alone: Path, tmp_p
     assert_alike(alone, tmp_path / "run")
 
 
-def gradients(compute: Compute) -> tuple[Tensor, list[Tensor]]:
+def gradients(compute: DistributedContext) -> tuple[Tensor, list[Tensor]]:
     """A loss of a tiny dynamics, and its gradients."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -118,7 +118,7 @@ def gradients(compute: Compute) -> tuple[Tensor, list[Tensor]]:
 
 
 def test_checkpointing_gives_the_same_gradients() -> None:
-    plain, checkpointed = gradients(PLAIN), gradients(Compute(mixed_precision="fp32", checkpointing=True))
+    plain, checkpointed = gradients(PLAIN), gradients(DistributedContext(mixed_precision="fp32", checkpointing=True))
     torch.testing.assert_close(plain, checkpointed)
 
 
@@ -126,36 +126,38 @@ def test_checkpointing_gives_the_same_gradients() -> None:
 @pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="torch.compile needs a C++ compiler")
 def test_compiled_blocks_give_the_same_gradients() -> None:
     torch.testing.assert_close(
-        gradients(PLAIN), gradients(Compute(mixed_precision="fp32", compile=True)), rtol=1e-3, atol=1e-5
+        gradients(PLAIN), gradients(DistributedContext(mixed_precision="fp32", compile=True)), rtol=1e-3, atol=1e-5
     )
 
 
 def test_bf16_computes_in_it_and_keeps_weights_in_float32() -> None:
-    loss, grads = gradients(Compute(mixed_precision="bf16"))
+    loss, grads = gradients(DistributedContext(mixed_precision="bf16"))
     plain, _ = gradients(PLAIN)
     assert loss == pytest.approx(float(plain), rel=0.05)
     assert loss != plain
     assert all(grad.dtype == torch.float32 for grad in grads)
     with pytest.raises(DataError, match="no precision 'fp8'"):
-        Compute(mixed_precision="fp8")
+        DistributedContext(mixed_precision="fp8")
 
 
 def test_every_row_belongs_to_one_part_of_one_process() -> None:
     shares = [
-        torch.cat(list(Compute(accumulate=2, rank=rank, processes=3).shares(24, together=2))).tolist()
+        torch.cat(list(DistributedContext(accumulate=2, rank=rank, processes=3).shares(24, together=2))).tolist()
         for rank in range(3)
     ]
     assert sorted(row for share in shares for row in share) == list(range(24))
     assert all(row + 1 in share for share in shares for row in share[::2])  # clips of two stay whole
-    pairs = torch.cat(list(Compute(accumulate=2, rank=1, processes=3).shares(12))).sort().values
-    assert torch.equal(pairs, Compute(rank=1, processes=3).own(12))
+    pairs = torch.cat(list(DistributedContext(accumulate=2, rank=1, processes=3).shares(12))).sort().values
+    assert torch.equal(pairs, DistributedContext(rank=1, processes=3).own(12))
     with pytest.raises(DataError, match="cannot be shared by 3 processes"):
-        list(Compute(processes=3).shares(32))
+        list(DistributedContext(processes=3).shares(32))
 
 
 def test_ctrl_c_ends_the_step_and_keeps_it(tmp_path: Path) -> None:
     def loop() -> TrainingLoop:
-        return TrainingLoop("line", tmp_path, nn.Linear(1, 1), Schedule(1.0, rate=0.1), Compute(step_seconds=6.0))
+        return TrainingLoop(
+            "line", tmp_path, nn.Linear(1, 1), Schedule(1.0, rate=0.1), DistributedContext(step_seconds=6.0)
+        )
 
     def loss_of(step: int) -> Iterator[dict[str, Tensor]]:
         if step == 3 and first.step == 3:
@@ -222,7 +224,7 @@ def test_a_narrow_rtx5090_takes_a_step_of_everything(dataset: Path, tmp_path: Pa
             patch.setattr(dynamics_recipe, name, value)
         for name, value in {"BATCH": 4, "PCA_PATCHES": 5760}.items():
             patch.setattr(tokenizer_recipe, name, value)
-        compute = Compute(mixed_precision="bf16", checkpointing=True, accumulate=2, step_seconds=60.0)
+        compute = DistributedContext(mixed_precision="bf16", checkpointing=True, accumulate=2, step_seconds=60.0)
         write_config(tmp_path, config, {})
         for part in ("tokenizer", "dynamics"):
             train(part, dataset, dataset, tmp_path, minutes=0.5, compute=compute)

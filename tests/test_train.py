@@ -18,9 +18,9 @@ from world.files import load_part, read_config, write_config
 from world.latent.tokenizer import Tokenizer
 from world.model import WorldModel
 from world.train import train
-from world.train.compute import Compute
-from world.train.drives import Drives
+from world.train.distributed import DistributedContext
 from world.train.dynamics import HORIZONS
+from world.train.in_memory import InMemoryDataset
 from world.train.release import release
 from world.train.samples import SAMPLES
 
@@ -41,7 +41,7 @@ def test_a_tokenizer_that_is_gone_on_with_keeps_its_latents(dataset: Path, tmp_p
     begin, out = write_tiny_world(tmp_path / "begin"), tmp_path / "run"
     out.mkdir()
     write_config(out, TINY, {})
-    few = Compute(mixed_precision="fp32", step_seconds=0.1)
+    few = DistributedContext(mixed_precision="fp32", step_seconds=0.1)
     train("tokenizer", dataset, dataset, out, minutes=0.01, compute=few, begin=begin)  # 6 steps
     before, after = (
         load_part(folder, "tokenizer", Tokenizer(TINY.tokenizer), read_config(folder)[1]) for folder in (begin, out)
@@ -81,7 +81,7 @@ def test_from_a_dataset_to_weights_that_dream(dataset: Path, tmp_path: Path) -> 
 
 
 def test_the_control_of_a_frame_is_the_one_that_led_to_it(dataset: Path, tmp_path: Path) -> None:
-    drives = Drives.load(dataset, (72, 128), tmp_path)
+    drives = InMemoryDataset.load(dataset, (72, 128), tmp_path)
     action = torch.from_numpy(drives.dataset.column("action").copy())
     assert torch.equal(drives.motions[5, :2], action[4])
     assert drives.age[FRAMES - 1] == FRAMES - 1

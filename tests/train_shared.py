@@ -10,9 +10,9 @@ import pytest
 from tests.tiny_world import TINY
 from world.files import write_config
 from world.train import driver, dynamics, pool, tokenizer, train
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 
-PLAIN = Compute(mixed_precision="fp32", step_seconds=3.6)
+PLAIN = DistributedContext(mixed_precision="fp32", step_seconds=3.6)
 MINUTES = 0.6  # of each part: ten of those steps, shared by its phases
 SMALL = {
     tokenizer: {"BATCH": 8, "PCA_PATCHES": 4800},
@@ -22,7 +22,7 @@ SMALL = {
 }
 
 
-def train_shared(data: Path, out: Path, compute: Compute) -> None:
+def train_shared(data: Path, out: Path, compute: DistributedContext) -> None:
     """All parts of a world in `out`, in small batches."""
     compute = compute.joined()
     if compute.main:

@@ -14,10 +14,10 @@ from typing import Any
 import gradio as gr
 
 from ui import messages
+from ui.client_sessions import ClientSession
 from ui.drive import NO_FUTURE, Note, PageState, StartRequest
 from ui.limits import PICTURES
 from ui.stream import state_fields
-from ui.visits import Visit
 from world.errors import LucidriveError
 from world.render.camera import Pose
 
@@ -42,7 +42,7 @@ def answered(call: Callable[..., Any]) -> Callable[..., Any]:
     return answering
 
 
-async def look_at(visit: Visit, lane: int = 0, picture: bool = True) -> dict:
+async def look_at(visit: ClientSession, lane: int = 0, picture: bool = True) -> dict:
     """State, notes and newest frame of the drive (lane 0) or of a future, as plain values.
 
     What was commanded stands apart from what is estimated. picture: with the frame as a JPEG in base64. ApiError where there is no such future.
@@ -69,7 +69,7 @@ async def look_at(visit: Visit, lane: int = 0, picture: bool = True) -> dict:
     return found
 
 
-async def begin_at(visit: Visit, start: StartRequest) -> None:
+async def begin_at(visit: ClientSession, start: StartRequest) -> None:
     """Begins anew in a thread, since a place may have to be built first. LucidriveError where that cannot be."""
     await asyncio.to_thread(visit.drive.begin, start)
 
@@ -79,7 +79,7 @@ def told(note: Note) -> dict[str, Any]:
     return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "lane": note.lane}
 
 
-def view_of(visit: Visit, lane: int) -> PageState:
+def view_of(visit: ClientSession, lane: int) -> PageState:
     """What is shown of the drive (lane 0) or of a future. ApiError where there is no such future."""
     if lane == 0:
         return visit.drive.view()
@@ -89,7 +89,7 @@ def view_of(visit: Visit, lane: int) -> PageState:
     return futures[lane - 1]
 
 
-def newest(visit: Visit) -> PageState:
+def newest(visit: ClientSession) -> PageState:
     """Of the futures the last one, which is stepped last."""
     return (visit.drive.futures() or (visit.drive.view(),))[-1]
 

@@ -31,9 +31,9 @@ from ui.answers import (
     until,
     view_of,
 )
+from ui.client_sessions import ClientSessions
 from ui.drive import StartRequest
 from ui.uploads import frames_of
-from ui.visits import Visits
 from world.controls import TimeOfDay, Weather
 from world.errors import LucidriveError
 
@@ -41,7 +41,7 @@ MOST_FRAMES = 300  # of one `advance`
 TICK = 0.15  # seconds after which a plan is told of
 
 
-def add_api(visits: Visits) -> None:
+def add_api(visits: ClientSessions) -> None:
     """To the Blocks that is being built."""
     calls = Calls(visits)
     for call in ENDPOINTS:
@@ -52,7 +52,7 @@ def add_api(visits: Visits) -> None:
 class Calls:
     """The endpoints: every public method is one, and its docstring is what an MCP client is told of it."""
 
-    def __init__(self, visits: Visits) -> None:
+    def __init__(self, visits: ClientSessions) -> None:
         self.visits = visits
 
     @answered

@@ -15,9 +15,11 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
+from ui.access import AccessMiddleware
+from ui.client_sessions import GRACE_SECONDS, ClientSessions
+from ui.clip_queue import queue_of
 from ui.clip_routes import serve_clips
 from ui.clips_tab import clips_tab
-from ui.door import Door
 from ui.drive import Dreamer
 from ui.gallery import Gallery
 from ui.limits import PICTURES
@@ -26,9 +28,7 @@ from ui.monitor import watchable
 from ui.origin import Public, is_loopback
 from ui.page import HEAD, STATIC, build_page, theme
 from ui.routes import add_routes
-from ui.shop import shop_of
 from ui.stream import MAX_MESSAGE
-from ui.visits import GRACE_SECONDS, Visits
 from world.errors import LucidriveError
 from world.packages import need
 
@@ -51,7 +51,7 @@ def create_app(
     asked of everyone; mcp: whether programs may call it as an MCP server; public: a reverse proxy's names and path. AuthError.
     """
     public = public or Public()
-    visits, shop = Visits(dreamer, grace), shop_of(dreamer)
+    visits, shop = ClientSessions(dreamer, grace), queue_of(dreamer)
     gallery = Gallery(shop, getattr(dreamer, "ledger", None))
     cache = Path(tempfile.mkdtemp(prefix="lucidrive-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio's cache is this process's own, and goes with it
@@ -65,7 +65,7 @@ def create_app(
         shutil.rmtree(cache, ignore_errors=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Door, cache=cache, login=Login(auth) if auth else None, mcp=mcp, public=public)
+    app.add_middleware(AccessMiddleware, cache=cache, login=Login(auth) if auth else None, mcp=mcp, public=public)
     add_routes(app, visits)
     watchable(app, dreamer)
     serve_clips(app, gallery)

@@ -16,8 +16,8 @@ from bridge.errors import LucidriveError, explain
 from bridge.factory.matrix import Matrix, coverage, expand, recipe
 from bridge.factory.orders import ClipSpec
 from bridge.factory.scenario import EVENTS, MANOEUVRES, TIMES, WEATHER
+from ui.clip_queue import MOST_CLIPS, ClipQueue
 from ui.page import fragment, show
-from ui.shop import MOST_CLIPS, Shop
 from ui.words import NAMES, line_words
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -40,7 +40,7 @@ CHOICES: dict[str, Sequence[tuple[str, Any]]] = {
 }
 
 
-def clips_tab(shop: Shop) -> None:
+def clips_tab(shop: ClipQueue) -> None:
     """The tab's parts, for all visitors the same queue."""
     show(fragment("welcome"))
     with gr.Row(elem_classes=["lr-form", WORDS]):
@@ -89,7 +89,7 @@ def clips_tab(shop: Shop) -> None:
         part.change(_covers, [*boxes, each, cap], covers, **QUIET)
 
 
-def _place(shop: Shop, wish: ClipSpec, what: str) -> None:
+def _place(shop: ClipQueue, wish: ClipSpec, what: str) -> None:
     try:
         shop.order(wish, what)
     except LucidriveError as error:

@@ -15,8 +15,8 @@ from bridge.factory.orders import ClipSpec
 from bridge.factory.scenario import NONE
 from bridge.factory.store import CLIPS, REJECTED
 from ui.clip_exports import RIGS, Export, FormatChoice, choices
+from ui.clip_queue import ClipQueue, JobStatus
 from ui.clip_views import FOLDER, ClipView, What
-from ui.shop import Shop, Ticket
 from ui.tasks import Tasks, TaskStatus
 from ui.words import NAMES, line_words, time_words, weather_words
 from world.controls import FPS
@@ -51,7 +51,7 @@ EXAMPLES = (
 class Gallery:
     """Any method may be called from any thread."""
 
-    def __init__(self, shop: Shop, ledger: Ledger | None = None) -> None:
+    def __init__(self, shop: ClipQueue, ledger: Ledger | None = None) -> None:
         self.shop = shop
         ledger = ledger or ram()
         self.views = Tasks("labels of clips", ledger, newest_first=True)
@@ -96,7 +96,7 @@ class Gallery:
             asked.append(export)
         return self.exports.ask(export)
 
-    def example(self, name: str) -> Ticket:
+    def example(self, name: str) -> JobStatus:
         """Orders one of EXAMPLES. SessionError where there is none, or too many orders wait."""
         example = next((one for one in EXAMPLES if one.name == name), None)
         if example is None:
@@ -120,18 +120,18 @@ class Gallery:
         self.views.close()
         self.exports.close()
 
-    def _told(self, ticket: Ticket) -> dict[str, Any]:
+    def _told(self, ticket: JobStatus) -> dict[str, Any]:
         version = f"{len(self._paths(ticket))} {self.views.changes} {self.exports.changes}"
         fields = {"number": ticket.number, "what": ticket.what, "state": ticket.state, "told": ticket.told}
         return fields | {"open": ticket.open, "version": version}
 
-    def _paths(self, ticket: Ticket) -> list[Path]:
+    def _paths(self, ticket: JobStatus) -> list[Path]:
         """Sidecars."""
         if ticket.out is None:
             return []
         return [path for folder in (CLIPS, REJECTED) for path in kept_at(ticket.out / folder)]
 
-    def _card(self, ticket: Ticket, path: Path) -> dict[str, Any]:
+    def _card(self, ticket: JobStatus, path: Path) -> dict[str, Any]:
         if path not in self._cards:  # a sidecar never changes
             self._cards[path] = card(Kept.read(path))
         assert ticket.out is not None

@@ -6,12 +6,12 @@ import asyncio
 from typing import Any
 
 from ui import messages
+from ui.client_sessions import ClientSession, SavedFile
 from ui.drive import StartRequest
 from ui.messages import Message, Order
-from ui.visits import SavedFile, Visit
 
 
-def act(visit: Visit, message: Message) -> None:
+def act(visit: ClientSession, message: Message) -> None:
     """What is done at once. LucidriveError."""
     drive = visit.drive
     match message:
@@ -35,7 +35,7 @@ def act(visit: Visit, message: Message) -> None:
             raise AssertionError(f"{message} takes longer than that")
 
 
-async def work(visit: Visit, order: Order) -> SavedFile | None:
+async def work(visit: ClientSession, order: Order) -> SavedFile | None:
     """What takes a while: off the event loop. What was saved, if it was that. LucidriveError."""
     drive, away = visit.drive, asyncio.to_thread
     match order:
@@ -60,7 +60,7 @@ async def work(visit: Visit, order: Order) -> SavedFile | None:
     return None
 
 
-def links(visit: Visit, kept: SavedFile) -> dict[str, Any]:
+def links(visit: ClientSession, kept: SavedFile) -> dict[str, Any]:
     """The fields of the message `kept`: where the files are to be had."""
     base = f"clips/{visit.token}"
     labels = f"{base}/{kept.labels}" if kept.labels else ""

@@ -14,7 +14,7 @@ from brain.files import ADAPTER
 from brain.prompt import MAX_TEXT
 from bridge.clips import versions
 from ui.api import add_api
-from ui.visits import Visits
+from ui.client_sessions import ClientSessions
 from world.dynamics.policy import FOLDER
 from world.events import event_rows
 
@@ -39,7 +39,7 @@ def theme() -> gr.themes.Base:
     return gr.themes.Base(font=sans, font_mono=mono, primary_hue="amber", neutral_hue="slate", radius_size="md")
 
 
-def build_page(visits: Visits, more: Tabs = ()) -> gr.Blocks:
+def build_page(visits: ClientSessions, more: Tabs = ()) -> gr.Blocks:
     """The Blocks to mount. It holds no state: every visitor's dream lives behind the WebSocket of `ui.stream`. more: tabs beside Drive."""
     with gr.Blocks(title="lucidrive", analytics_enabled=False, fill_width=True) as page:
         add_api(visits)  # first: the names of its endpoints are its own

@@ -11,13 +11,13 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Res
 from fastapi.staticfiles import StaticFiles
 
 from ui import orders
+from ui.client_sessions import ClientSessionError, ClientSessions
 from ui.drive import StartRequest
 from ui.limits import PICTURES
 from ui.messages import MAX_SEED
 from ui.page import ASSETS, STATIC, event_module
 from ui.stream import serve_dream
 from ui.uploads import frames_of
-from ui.visits import VisitError, Visits
 from world.errors import LucidriveError
 
 NO_STREETS = "This dream is pictures alone; it has no streets.\n"
@@ -27,7 +27,7 @@ FASTEST = 60 / 3.6  # m/s
 LATEST = 600.0  # seconds into a film
 
 
-def add_routes(app: FastAPI, visits: Visits) -> None:
+def add_routes(app: FastAPI, visits: ClientSessions) -> None:
     """Adds every address to the app: those that belong to no drive, then `add_drive_routes`."""
 
     @app.get(f"{ASSETS}/events.js")
@@ -68,7 +68,7 @@ def add_routes(app: FastAPI, visits: Visits) -> None:
     add_drive_routes(app, visits)
 
 
-def add_drive_routes(app: FastAPI, visits: Visits) -> None:  # noqa: C901 (a route after another)
+def add_drive_routes(app: FastAPI, visits: ClientSessions) -> None:  # noqa: C901 (a route after another)
     """Adds what is below /drives/TOKEN: a drive's past, streets and frames, and uploads that a drive begins with."""
 
     @app.get("/drives/{token}/past.json")
@@ -94,7 +94,7 @@ def add_drive_routes(app: FastAPI, visits: Visits) -> None:  # noqa: C901 (a rou
         visit = visits.by_token.get(token)
         try:
             if visit is None:
-                raise VisitError(NO_DREAM)
+                raise ClientSessionError(NO_DREAM)
             picture = await asyncio.to_thread(visit.drive.picture, index)
         except LucidriveError as error:
             return PlainTextResponse(f"{error}\n", status_code=404)
@@ -104,7 +104,7 @@ def add_drive_routes(app: FastAPI, visits: Visits) -> None:  # noqa: C901 (a rou
     async def take_up(token: str, request: Request) -> Response:
         try:
             await visits.take_up(token, request.stream())
-        except VisitError:
+        except ClientSessionError:
             return PlainTextResponse(NO_DREAM, status_code=404)
         except LucidriveError as error:
             return PlainTextResponse(f"{error}\n", status_code=400)
@@ -123,7 +123,7 @@ def add_drive_routes(app: FastAPI, visits: Visits) -> None:  # noqa: C901 (a rou
                     return PlainTextResponse("A picture or film may have 64 MiB at most.\n", status_code=413)
             pictures = await asyncio.to_thread(frames_of, bytes(data), at)
             await asyncio.to_thread(drive.begin, StartRequest(seed, pictures=pictures, speed=kmh / 3.6))
-        except VisitError:
+        except ClientSessionError:
             return PlainTextResponse(NO_DREAM, status_code=404)
         except LucidriveError as error:
             return PlainTextResponse(f"{error}\n", status_code=400)

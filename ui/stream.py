@@ -1,7 +1,7 @@
 """A dream for every tab, over a WebSocket: pictures and state go down, sentences, buttons and keys come up.
 
 Newest picture wins: a picture is sent only when the page has received the one before the last, so that a slow page sees
-fewer pictures and never old ones. A tab that loses its connection finds its dream again for a while (`ui.visits`).
+fewer pictures and never old ones. A tab that loses its connection finds its dream again for a while (`ui.client_sessions`).
 `ui.messages` says what the messages are; `ui.origin` has refused other sites' sockets before they come here.
 """
 
@@ -21,9 +21,9 @@ from typing import Any, get_args
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ui import messages, orders, words
+from ui.client_sessions import ClientSession, ClientSessions
 from ui.drive import Dreamer, Note, PageState
 from ui.road_map import Around
-from ui.visits import Visit, Visits
 from world.controls import DT
 from world.errors import LucidriveError
 
@@ -69,7 +69,7 @@ class PictureStream:
         return messages.encode_picture(view.frame, view.by_keys, number, view.target, view.encode)
 
 
-async def serve_dream(visits: Visits, socket: WebSocket) -> None:
+async def serve_dream(visits: ClientSessions, socket: WebSocket) -> None:
     """One WebSocket, from its handshake to its end."""
     await socket.accept()
     invitation = socket.query_params.get("join", "")[:MOST_NAME]
@@ -106,7 +106,7 @@ async def serve_dream(visits: Visits, socket: WebSocket) -> None:
 class Stream:
     """One connection. `receive` acts on messages, `send` is the only one that writes to the socket."""
 
-    def __init__(self, visit: Visit, dreamer: Dreamer, socket: WebSocket) -> None:
+    def __init__(self, visit: ClientSession, dreamer: Dreamer, socket: WebSocket) -> None:
         self.visit = visit
         self.drive = visit.drive
         self.dreamer = dreamer

@@ -17,11 +17,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from world.census import card, census
 from world.controls import FPS
 from world.data.assemble import assemble
 from world.data.reader import DriveDataset
 from world.data.writer import EpisodeWriter, is_done
+from world.dataset_statistics import card, statistics_of
 from world.errors import DataError, SimulatorError
 from world.processes import follow_parent
 from world.telling import Count
@@ -126,7 +126,7 @@ def collect(
                 progress(min(finished, frames), frames)
         seconds = time.monotonic() - start
         assemble(out, [Path(unit.folder) for unit in units], split=split, card="")
-        found = census(DriveDataset.open(out))
+        found = statistics_of(DriveDataset.open(out))
         text = card(found, split, seed, town.name if town else None)
         if todo:
             text += f"\nMade at {size * len(todo) / max(seconds, 1e-6):.0f} frames/s by {workers} processes.\n"

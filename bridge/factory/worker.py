@@ -42,4 +42,5 @@ class Worker:
     def do(self, batch: Batch) -> Done:
         made = products(self.request, batch, dream(self.world, self.request, batch, self.judge))
         gc.collect()  # sessions and their dreams refer to each other: a batch of them would wait for the next ones
+        machine.give_back()
         return Done(batch, tuple(made), machine.resident())

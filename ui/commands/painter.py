@@ -49,10 +49,10 @@ def train(
 ) -> None:
     """The painter, on lessons of the path tracer: how light falls. Curves and sample pictures come into the folder."""
     from world.render.painter import painter_config
-    from world.train.compute import Compute
+    from world.train.distributed import DistributedContext
 
     shape = None if config is None else painter_config(config)
-    compute = Compute(device).joined()
+    compute = DistributedContext(device).joined()
     if ablate:
         from world.evaluate.painter_inputs import ablate_painter, channel_milliseconds, table
 

@@ -35,7 +35,7 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """The network that reads a scene from a picture: on drawn pictures of training towns, then on traced ones."""
-    from world.train.compute import Compute
+    from world.train.distributed import DistributedContext
     from world.train.perceive import train_perceive
 
     with progress("train perceive") as report:
@@ -45,7 +45,7 @@ def train(
             out,
             minutes,
             count=drawn,
-            compute=Compute(device),
+            compute=DistributedContext(device),
             seed=seed,
             workers=workers,
             report=report,

@@ -88,9 +88,9 @@ def _train(
     seed: int,
     step_seconds: float | None,
 ) -> None:
-    from world.train.compute import Compute
+    from world.train.distributed import DistributedContext
 
-    compute = Compute(device, step_seconds=step_seconds)
+    compute = DistributedContext(device, step_seconds=step_seconds)
     with progress(f"train {name}") as report:
         made = train(
             out,

@@ -40,7 +40,7 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Vehicles and people, by imitation of rules and of SUMO's drivers, then on drives of their own."""
-    from world.train.compute import Compute
+    from world.train.distributed import DistributedContext
     from world.train.traffic import TrafficRecipe, train_traffic
 
     recipe = TrafficRecipe(drives, seconds, sumo, sumo_seconds, rounds, own_drives, held, batch)
@@ -48,7 +48,7 @@ def train(
         recipe = replace(recipe, shares=(0.4, 0.0), begin=begin)
     with progress("train traffic") as report:
         made = train_traffic(
-            out, minutes, recipe=recipe, compute=Compute(device), seed=seed, workers=workers, report=report
+            out, minutes, recipe=recipe, compute=DistributedContext(device), seed=seed, workers=workers, report=report
         )
     say(f"The traffic is in {made}; `lucidrive evaluate traffic --weights {made}` measures it beside the rules.")
 

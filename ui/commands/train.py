@@ -94,9 +94,9 @@ def collect(
         return
     if samples is not None or device is not None:
         raise DataError("--samples and --device are the path tracer's; leave them out, or add --teacher.")
-    from world.census import census, rows
     from world.collect import collect as drive
     from world.data import DriveDataset
+    from world.dataset_statistics import rows, statistics_of
 
     out = out or Path("data/train")
     with progress(f"collect {split}") as report:
@@ -109,7 +109,7 @@ def collect(
             progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
             town=town,
         )
-    found = census(DriveDataset.open(out))
+    found = statistics_of(DriveDataset.open(out))
     for name, value in rows(found):
         say(f"{name}: {value}")
     say(f"Collected in {out}; what is in it: {out / 'README.md'}")

@@ -14,7 +14,7 @@ from ui.commands import painter, perceive, streets, traffic
 from ui.console import Report, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
-    from world.train.compute import Compute
+    from world.train.distributed import DistributedContext
 
 
 class Config(StrEnum):
@@ -316,14 +316,14 @@ app.command("roadside", epilog="Example: lucidrive train roadside --networks 300
 
 def _compute(
     device: str, precision: Precision, checkpointing: bool, compile: bool, accumulate: int, step_seconds: float | None
-) -> Compute:
-    from world.train.compute import Compute
+) -> DistributedContext:
+    from world.train.distributed import DistributedContext
 
-    return Compute(device, precision.value, checkpointing, compile, accumulate, step_seconds).joined()
+    return DistributedContext(device, precision.value, checkpointing, compile, accumulate, step_seconds).joined()
 
 
 @contextmanager
-def _talk(what: str, compute: Compute) -> Iterator[Report]:
+def _talk(what: str, compute: DistributedContext) -> Iterator[Report]:
     """Progress of the main process; the others are silent."""
     if compute.main:
         with progress(what) as report:

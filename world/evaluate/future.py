@@ -8,8 +8,8 @@ from typing import Any
 from world.errors import DataError
 from world.model import WorldModel
 from world.telling import Report
-from world.train.drives import Drives, encode_all
 from world.train.dynamics import horizons
+from world.train.in_memory import InMemoryDataset, encode_all
 from world.train.tokenizer import reconstruction
 
 
@@ -30,7 +30,7 @@ def evaluate_future(
     """
     note = report or (lambda fraction, text: None)
     model = WorldModel.load(weights, device)
-    drives = Drives.load(data, model.size, cache, lambda text: note(0.1, text))
+    drives = InMemoryDataset.load(data, model.size, cache, lambda text: note(0.1, text))
     inputs = model.dynamics.config.inputs
     if drives.dataset.inputs != inputs:
         raise DataError(

@@ -13,7 +13,7 @@ from world.evaluate.pictures import psnr
 from world.render.painter import CHANNELS, GROUPS, PAINTERS, Painter, quick, repaint
 from world.render.renderer import developed
 from world.town.teacher import read
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.loop import Report
 from world.train.painter import drawn, train_painter
 
@@ -36,7 +36,7 @@ def ablate_painter(
     minutes: float,
     *,
     name: str = "small",
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     report: Report | None = None,
 ) -> list[Without]:

@@ -38,7 +38,7 @@ from world.render.painter import PAINTERS, Painter, PainterConfig, load_painter
 from world.render.renderer import Shot, developed, renderer, under_our_sky
 from world.scene.state import SceneState
 from world.town.teacher import moment, read
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.loop import Report
 from world.train.painter import lessons_in, train_painter
 from world.train.pictures import captures, write_captures
@@ -166,7 +166,7 @@ def learn_look(
     lessons: Path | None = None,
     held_lessons: Path | None = None,
     config: PainterConfig | None = None,
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     report: Report | None = None,
     by_nuscenes: bool = False,
 ) -> dict[str, dict[str, float]]:
@@ -222,7 +222,7 @@ def main(arguments: Sequence[str]) -> int:
             lessons=given.lessons,
             held_lessons=given.held_out,
             config=PAINTERS[given.config],
-            compute=Compute(given.device),
+            compute=DistributedContext(given.device),
             by_nuscenes=given.by == "nuscenes",
             report=lambda fraction, text: print(f"{100 * fraction:3.0f} %  {text}", file=sys.stderr, flush=True),
         )

@@ -22,9 +22,9 @@ from world.files import WorldConfig, load_part, read_config, write_config
 from world.latent.dream import LatentDream
 from world.model import WorldModel
 from world.train.card import markdown
-from world.train.compute import Compute
-from world.train.drives import DREAMING, Drives, encode_all
+from world.train.distributed import DistributedContext
 from world.train.dynamics import horizons
+from world.train.in_memory import DREAMING, InMemoryDataset, encode_all
 from world.train.loop import Report
 from world.train.recipe import Recipe
 from world.train.run import train
@@ -96,7 +96,7 @@ def ablate(
     *,
     minutes: float = 3.0,
     only: Sequence[str] = (),
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     report: Report | None = None,
 ) -> Path:
@@ -107,7 +107,7 @@ def ablate(
     if unknown := sorted(set(only) - {ablation.name for ablation in ABLATIONS}):
         names = ", ".join(ablation.name for ablation in ABLATIONS)
         raise DataError(f"There is no ablation '{unknown[0]}'; there are: {names}.")
-    compute, say = compute or Compute(), report or (lambda fraction, text: None)
+    compute, say = compute or DistributedContext(), report or (lambda fraction, text: None)
     rows = _done(out / "ablations.csv", minutes)
     wanted = [ablation for ablation in ABLATIONS if not only or ablation.name in (BASE, *only)]
     for number, ablation in enumerate(wanted):
@@ -150,7 +150,7 @@ def measure(folder: Path, held_out: Path, ablation: Ablation, device: str = "cpu
     for name in DREAMING:
         modules[name] = load_part(folder, name, modules[name], raw).to(device)
     model = WorldModel({name: module.eval() for name, module in modules.items()}, raw["files"], {}, device)
-    drives = Drives.load(held_out, model.size, folder / "cache")
+    drives = InMemoryDataset.load(held_out, model.size, folder / "cache")
     latents = encode_all(drives, model.tokenizer, device, folder / "cache", raw["files"])
     noise = ablation.recipe.context_noise
     psnr = horizons(
@@ -213,7 +213,7 @@ def _done(path: Path, minutes: float) -> dict[str, dict[str, str]]:
     return {row["name"]: row for row in rows if float(row["minutes"]) == minutes}
 
 
-def _write(out: Path, rows: dict[str, dict[str, str]], minutes: float, compute: Compute) -> None:
+def _write(out: Path, rows: dict[str, dict[str, str]], minutes: float, compute: DistributedContext) -> None:
     order = ["repeat", *(ablation.name for ablation in ABLATIONS)]
     ordered = [rows[name] for name in order if name in rows]
     aside = out / "ablations.csv.tmp"

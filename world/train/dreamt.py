@@ -12,8 +12,8 @@ from world.files import seeded
 from world.latent.dynamics import Dynamics
 from world.latent.rollout import rollout
 from world.telling import Say
-from world.train.compute import precision
-from world.train.drives import Drives, Latents, fingerprint, save_array
+from world.train.distributed import precision
+from world.train.in_memory import InMemoryDataset, Latents, fingerprint, save_array
 
 CLIP, EVERY = 32, 40  # frames of a dream, and from one's first frame to the next one's at least
 MOST = 300  # dreams; spread over all drives
@@ -21,7 +21,7 @@ BATCH = 64
 
 
 def dream_clips(
-    drives: Drives,
+    drives: InMemoryDataset,
     latents: Latents,
     dynamics: Dynamics,
     device: str,

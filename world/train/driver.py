@@ -13,9 +13,9 @@ from world.controls import FPS, TRANSITION_SECONDS
 from world.driver import Driver
 from world.files import go_on, save_part, seeded
 from world.readout import FLAGS, FRAMES, SCALES, ReadoutHeads
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.dreamt import dream_clips
-from world.train.drives import DREAMING, Drives, Latents, cache_key, encode_all, trained_parts
+from world.train.in_memory import DREAMING, InMemoryDataset, Latents, cache_key, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
 
 BATCH = 256  # half of it dreamt
@@ -35,7 +35,7 @@ class Observer(nn.Module):
 class Labels:
     """The targets of all frames, and where they hold."""
 
-    def __init__(self, drives: Drives) -> None:
+    def __init__(self, drives: InMemoryDataset) -> None:
         column = drives.column
         values = [*column("observation.state").T, column("label.junction_distance"), column("label.lane_offset")]
         self.values = torch.stack(values, dim=1).float() / torch.tensor(list(SCALES.values()))
@@ -51,11 +51,11 @@ class Labels:
 
 
 def train_driver(
-    drives: Drives,
-    held_out: Drives,
+    drives: InMemoryDataset,
+    held_out: InMemoryDataset,
     out: Path,
     minutes: float,
-    compute: Compute,
+    compute: DistributedContext,
     seed: int = 0,
     report: Report | None = None,
     begin: Path | None = None,
@@ -133,7 +133,7 @@ def _past(latents: Tensor, index: Tensor) -> Tensor:
 def _losses(
     observer: Observer,
     past: Tensor,
-    drives: Drives,
+    drives: InMemoryDataset,
     labels: Labels,
     index: Tensor,
     settled: Tensor,
@@ -163,7 +163,9 @@ def _losses(
 
 
 @torch.inference_mode()
-def scores(observer: Observer, drives: Drives, latents: Latents, labels: Labels, device: str) -> dict[str, float]:
+def scores(
+    observer: Observer, drives: InMemoryDataset, latents: Latents, labels: Labels, device: str
+) -> dict[str, float]:
     """Errors on held-out frames: speed (m/s), yaw rate (rad/s), junction distance (m), accuracies, driver correlations."""
     index = torch.linspace(FRAMES, len(drives) - 1, 4000).long()
     index = index[(drives.age[index] >= FRAMES - 1) & labels.settled[index]]

@@ -18,8 +18,8 @@ from world.files import go_on, save_part, seeded
 from world.latent.dynamics import FIELD_EVENT, SMALLEST, Condition, Dynamics
 from world.latent.rollout import CONTEXT_NOISE, rollout
 from world.latent.tokenizer import Tokenizer
-from world.train.compute import Compute, precision
-from world.train.drives import Drives, Latents, encode_all, trained_parts
+from world.train.distributed import DistributedContext, precision
+from world.train.in_memory import InMemoryDataset, Latents, encode_all, trained_parts
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.pool import RolloutBuffer
 from world.train.recipe import Recipe
@@ -37,11 +37,11 @@ VALIDATION_CLIPS = 16
 
 
 def train_dynamics(
-    drives: Drives,
-    held_out: Drives,
+    drives: InMemoryDataset,
+    held_out: InMemoryDataset,
     out: Path,
     minutes: float,
-    compute: Compute,
+    compute: DistributedContext,
     seed: int = 0,
     report: Report | None = None,
     recipe: Recipe | None = None,
@@ -112,9 +112,9 @@ class DynamicsTrainer:
         self,
         tokenizer: Tokenizer,
         dynamics: Dynamics,
-        drives: Drives,
+        drives: InMemoryDataset,
         latents: Latents,
-        compute: Compute,
+        compute: DistributedContext,
         seed: int,
         recipe: Recipe | None = None,
     ) -> None:
@@ -243,7 +243,7 @@ class DynamicsTrainer:
         return given
 
 
-def weights(drives: Drives) -> Tensor:
+def weights(drives: InMemoryDataset) -> Tensor:
     """How often a frame is drawn: turning, events (rare ones and their beginnings above all) and changes of weather or time
     more, standing still less.
     """
@@ -260,7 +260,7 @@ def weights(drives: Drives) -> Tensor:
     return weight + 4.0 * changed + (1.0 + begun) * 2.0 * rarity * (event > 0)
 
 
-def entering(drives: Drives) -> Tensor:
+def entering(drives: InMemoryDataset) -> Tensor:
     """bool [T]: an event's actor is there and was not a frame before; only here must it be drawn out of nothing."""
     event = drives.fields[:, FIELD_EVENT]
     return (event > 0) & (event != event.roll(1)) & (drives.age >= 2)
@@ -275,7 +275,7 @@ def edges(picture: Tensor) -> Tensor:
 def horizons(
     tokenizer: Tokenizer,
     dynamics: Dynamics,
-    drives: Drives,
+    drives: InMemoryDataset,
     latents: Latents,
     device: str,
     *,

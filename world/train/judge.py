@@ -22,7 +22,7 @@ from world.judge import AGES, CLASSES, KINDS, MANOEUVRES, PART, SCALES, Judge, J
 from world.metrics import correlation
 from world.town.films import read_pictures
 from world.town.moments import UNKNOWN, FilmLabels
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.loop import Report, Schedule, TrainingLoop
 
 BATCH = 32
@@ -127,7 +127,7 @@ def train_judge(
     *,
     config: JudgeConfig | None = None,
     minutes: float = MINUTES,
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     report: Report | None = None,
     begin: Path | None = None,
@@ -138,7 +138,7 @@ def train_judge(
     `begin`: the folder of a judge of the same shape to go on with, whose minutes count as its own.
     A killed run goes on from its last checkpoint when the same command is given again.
     """
-    compute = (compute or Compute()).joined()
+    compute = (compute or DistributedContext()).joined()
     device, config = compute.device, config or JudgeConfig()
     for folder in films:
         if _made(folder).get("split", "train") != "train":

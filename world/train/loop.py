@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from world.telling import Report
 from world.train.checkpoint import load_checkpoint, save_checkpoint
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 
 LossOf = Callable[[int], Iterable[dict[str, Tensor]]]
 LOG_EVERY = 20  # steps
@@ -45,12 +45,12 @@ class TrainingLoop:
         folder: Path,
         model: nn.Module,
         schedule: Schedule,
-        compute: Compute | None = None,
+        compute: DistributedContext | None = None,
         beside: nn.Module | None = None,
     ) -> None:
         """`beside`: what is trained against the model by `loss_of` itself; it is kept in checkpoints too."""
         self.name, self.folder, self.model, self.schedule = name, folder, model, schedule
-        self.compute, self.beside = compute or Compute(), beside
+        self.compute, self.beside = compute or DistributedContext(), beside
         folder.mkdir(parents=True, exist_ok=True)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(

@@ -35,7 +35,7 @@ from world.render.painter import (
 )
 from world.render.renderer import Shot, developed, plain_renderer
 from world.town.teacher import Lesson, files_in, of_these_assets, read, town_by_town
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.pictures import Capture, captures, holds_captures, stamp
 
@@ -176,7 +176,7 @@ def train_painter(
     minutes: float,
     *,
     config: PainterConfig | None = None,
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     report: Report | None = None,
     cache: Path | None = None,
@@ -195,7 +195,7 @@ def train_painter(
     config = config or (PainterConfig() if first is None else first.config)
     if sky:
         config = replace(config, sky=True)
-    compute = (compute or Compute()).joined()
+    compute = (compute or DistributedContext()).joined()
     device = compute.device
     with compute.main_first():
         pages, held = (Pages.load(folder, cache or out / "cache", report) for folder in (lessons, held_out))

@@ -13,8 +13,8 @@ from world.errors import DataError
 from world.perceive.coding import coded, loss_of
 from world.perceive.network import PerceiveConfig, Perceiver, save
 from world.perceive.sight import Sight
-from world.train.compute import Compute
 from world.train.degrade import degraded
+from world.train.distributed import DistributedContext
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.perceive_pictures import Pictures, drawn, of_towns, traced
 
@@ -34,7 +34,7 @@ def train_perceive(
     cache: Path | None = None,
     config: PerceiveConfig | None = None,
     batch: int = BATCH,
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     workers: int = 2,
     report: Report | None = None,
@@ -49,7 +49,7 @@ def train_perceive(
     for folder, split in ((lessons, "train"), (held_out, "validation")):
         if folder:
             of_towns(folder, split)
-    compute = (compute or Compute()).joined()
+    compute = (compute or DistributedContext()).joined()
     device, cache = compute.device, cache or out / "cache"
     with compute.main_first():
         ours = drawn(count, "train", cache, seed, workers, report)

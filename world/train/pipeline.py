@@ -8,8 +8,8 @@ from pathlib import Path
 
 from world.data import DriveDataset
 from world.files import WorldConfig
-from world.train.compute import Compute
-from world.train.drives import labelled
+from world.train.distributed import DistributedContext
+from world.train.in_memory import labelled
 from world.train.loop import Report
 from world.train.release import check_release, release
 from world.train.run import MINUTES, train
@@ -30,7 +30,7 @@ def train_all(
     held_out: Path | None = None,
     frames: int = FRAMES,
     minutes: float = TOTAL,
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     workers: int = 2,
     begin: Path | None = None,
@@ -43,7 +43,7 @@ def train_all(
     `accelerate launch` every process calls this.
     """
     check_release()
-    compute = (compute or Compute()).joined()
+    compute = (compute or DistributedContext()).joined()
     stages = read_stages(out)
     compute.wait()  # before anyone writes to it
     grown = False

@@ -16,9 +16,9 @@ from torch import Tensor
 from world.latent.dynamics import Cache, Dynamics
 from world.latent.rollout import Past, advance
 from world.latent.tokenizer import Tokenizer
-from world.train.compute import Compute
-from world.train.critic import Critic, hinge
-from world.train.drives import Drives, Latents
+from world.train.discriminator import Discriminator, hinge
+from world.train.distributed import DistributedContext
+from world.train.in_memory import InMemoryDataset, Latents
 from world.train.recipe import Recipe
 
 GROUPS = 4
@@ -52,11 +52,11 @@ class RolloutBuffer:
         self,
         tokenizer: Tokenizer,
         dynamics: Dynamics,
-        drives: Drives,
+        drives: InMemoryDataset,
         latents: Latents,
         weights: Tensor,
         weight_C: Tensor,
-        compute: Compute,
+        compute: DistributedContext,
         generator: torch.Generator,
         recipe: Recipe,
         seed: int = 0,
@@ -71,7 +71,7 @@ class RolloutBuffer:
         self.longest = int(drives.left[drives.age >= 2].max()) + 1
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.critic = Critic().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.critic = Discriminator().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.criticism = torch.optim.AdamW(self.critic.parameters(), lr=1e-3, betas=(0.5, 0.95))
         self.groups: list[RolloutGroup] = []
         self.steps = 0

@@ -13,7 +13,7 @@ from torch.nn import functional
 from world.dynamics.prefix_lm import PrefixConfig, PrefixLM, load, save
 from world.errors import DataError
 from world.files import sha256
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.dreamt_card import write_dreamt_card
 from world.train.loop import Report, Schedule, TrainingLoop
 
@@ -29,7 +29,7 @@ def collected(
     counts: tuple[int, int],
     collect: Callable[[Path, int, str, int, Callable[[int, int], None]], None],
     what: str,
-    compute: Compute,
+    compute: DistributedContext,
     workers: int,
     report: Report | None,
 ) -> None:
@@ -52,7 +52,7 @@ def fit(
     held: Callable[[], Iterable[Batch]],
     learnt_from: dict[str, object],
     size: int,
-    compute: Compute,
+    compute: DistributedContext,
     seed: int,
     report: Report | None,
     begin: Path | None = None,

@@ -17,8 +17,8 @@ from world.files import SCENES, read_config, write_config
 from world.packages import need
 from world.readout import FRAMES
 from world.train.card import write_card
-from world.train.drives import Drives
 from world.train.dynamics import HORIZONS, SHARES
+from world.train.in_memory import InMemoryDataset
 
 SCENES_OF = {Weather.CLEAR: 3, Weather.RAIN_2: 1, Weather.SNOW_2: 1, Weather.FOG_2: 1}  # start scenes at every time
 OPEN_ROAD = 25.0  # m to the next junction: who begins right before one sees little road at first
@@ -45,7 +45,7 @@ def release(trained: Path, scenes_from: Path, out: Path, data: Path | None = Non
             raise DataError(f"{path} is missing; train that part before releasing.")
         shutil.copyfile(path, out / path.name)
     size = (config.tokenizer.height, config.tokenizer.width)
-    save_file(pick_scenes(Drives.load(scenes_from, size, trained / "cache")), out / f"{SCENES}.safetensors")
+    save_file(pick_scenes(InMemoryDataset.load(scenes_from, size, trained / "cache")), out / f"{SCENES}.safetensors")
     write_config(out, config, raw["trained"])
     curves(trained, out / "curves.png")
     write_card(trained, out, data)
@@ -56,7 +56,7 @@ def check_release() -> None:
     need("matplotlib", "train", "The curves of a release")
 
 
-def pick_scenes(drives: Drives) -> dict[str, Tensor]:
+def pick_scenes(drives: InMemoryDataset) -> dict[str, Tensor]:
     """Three frames and their state for scenes of every weather and time there is: on the road, moving, well settled, and
     with open road ahead where there are such.
 
@@ -92,7 +92,7 @@ def pick_scenes(drives: Drives) -> dict[str, Tensor]:
     return scenes
 
 
-def _spread(drives: Drives) -> dict[str, Tensor]:
+def _spread(drives: InMemoryDataset) -> dict[str, Tensor]:
     """Scenes from anywhere, with what is known of them: of a car its motion."""
     index = (drives.age >= FRAMES - 1).nonzero()[:, 0]
     if not len(index):

@@ -9,7 +9,7 @@ import numpy as np
 
 from world.dynamics.prefix_lm import PrefixConfig
 from world.dynamics.roadside import LIKE
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.loop import Report
 from world.train.prefix_lm import Batch, collected, fit
 from world.train.roadside_lessons import batch, collect, lessons_in
@@ -30,7 +30,7 @@ def train_roadside(
     data: Path | None = None,
     config: PrefixConfig | None = None,
     size: int = BATCH,
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     workers: int = 2,
     report: Report | None = None,
@@ -40,7 +40,7 @@ def train_roadside(
     count, held: networks of the train and the validation split whose streets are lined, made where they are missing (extra `sim`) in
     folders of those names in `data` (default: out/roadsides). DataError for folders of other splits, SimulatorError without SUMO.
     """
-    compute, data = (compute or Compute()).joined(), data or out / "roadsides"
+    compute, data = (compute or DistributedContext()).joined(), data or out / "roadsides"
     collected(data, (count, held), collect, "roadsides", compute, workers, report)
     own, validation = lessons_in(data / "train"), lessons_in(data / "validation")
     by_length = np.argsort((own.tokens >= 0).sum(1), kind="stable")

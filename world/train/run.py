@@ -9,10 +9,10 @@ from world.controls import NULL, Command, Event, TimeOfDay, Weather
 from world.errors import DataError
 from world.files import WorldConfig, read_config, write_config
 from world.inputs import Inputs
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.driver import train_driver
-from world.train.drives import Drives
 from world.train.dynamics import train_dynamics
+from world.train.in_memory import InMemoryDataset
 from world.train.loop import Report
 from world.train.recipe import Recipe
 from world.train.tokenizer import train_tokenizer
@@ -29,7 +29,7 @@ def train(
     *,
     config: WorldConfig | None = None,
     minutes: float | None = None,
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     report: Report | None = None,
     recipe: Recipe | None = None,
@@ -42,7 +42,7 @@ def train(
     given more minutes. `begin`: weights of the same shapes to go on with, on these data. Under `accelerate launch` every
     process calls this; all must see the same `out`.
     """
-    compute = (compute or Compute()).joined()
+    compute = (compute or DistributedContext()).joined()
     asked = config
     if part not in (*PARTS, "all"):
         raise DataError(f"There is no part '{part}' to train; there are: {', '.join(PARTS)}, all.")
@@ -59,8 +59,8 @@ def train(
                 raise DataError(f"{out} holds a world of another configuration; train into another folder.")
         size = (config.tokenizer.height, config.tokenizer.width)
         with compute.main_first():
-            drives = Drives.load(data, size, out / "cache", lambda text: report(0.0, text) if report else None)
-            held = Drives.load(held_out, size, out / "cache")
+            drives = InMemoryDataset.load(data, size, out / "cache", lambda text: report(0.0, text) if report else None)
+            held = InMemoryDataset.load(held_out, size, out / "cache")
         config = suited(config, drives.dataset.inputs, out, fresh=not trained)
         suited(config, held.dataset.inputs, out)
         if name == "driver" and not drives.labelled:
@@ -95,7 +95,7 @@ def suited(config: WorldConfig, inputs: Inputs, out: Path, *, fresh: bool = Fals
     return replace(config, dynamics=replace(config.dynamics, inputs=inputs))
 
 
-def seen(drives: Drives) -> list[str]:
+def seen(drives: InMemoryDataset) -> list[str]:
     """The words of control that the data show, in lower case and without levels: what a dream can have learnt."""
     words = set()
     for column, kind in enumerate((Command, Weather, TimeOfDay, Event)):

@@ -14,7 +14,7 @@ from world.scene.character import Character
 from world.scene.places import ENDING, FOLDER, load, load_place
 from world.town.network import SPLITS
 from world.town.plans import collect, networks, town_character
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.loop import Report
 from world.train.networks import LessonGraph, batch, network_of
 from world.train.prefix_lm import Batch, collected, fit
@@ -36,7 +36,7 @@ def train_streets(
     begin: Path | None = None,
     config: PrefixConfig | None = None,
     size: int = BATCH,
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     workers: int = 2,
     report: Report | None = None,
@@ -48,7 +48,7 @@ def train_streets(
     their character. begin: a folder of weights to go on from.
     Raises DataError for folders of other splits and maps without junctions, SimulatorError where SUMO is missing, WeightsError for `begin`.
     """
-    compute, data = (compute or Compute()).joined(), data or out / "networks"
+    compute, data = (compute or DistributedContext()).joined(), data or out / "networks"
     collected(data, (count, held), collect, "networks", compute, workers, report)
     own = known(data, "train") + [
         network_of(town_character(town), load(FOLDER / f"town-{town}{ENDING}")) for town in SPLITS["train"]

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from world.files import WorldConfig, go_on, save_part, seeded
 from world.latent.tokenizer import Tokenizer
-from world.train.compute import Compute
-from world.train.drives import Drives
+from world.train.distributed import DistributedContext
+from world.train.in_memory import InMemoryDataset
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.recipe import Recipe
 from world.train.samples import SAMPLES, save_sheet
@@ -28,12 +28,12 @@ def psnr(mse: Tensor) -> Tensor:
 
 
 def train_tokenizer(
-    drives: Drives,
-    held_out: Drives,
+    drives: InMemoryDataset,
+    held_out: InMemoryDataset,
     config: WorldConfig,
     out: Path,
     minutes: float,
-    compute: Compute,
+    compute: DistributedContext,
     seed: int = 0,
     report: Report | None = None,
     recipe: Recipe | None = None,
@@ -93,7 +93,7 @@ def train_tokenizer(
 
 @torch.inference_mode()
 def reconstruction(
-    tokenizer: Tokenizer, drives: Drives, device: str, frames: int = 256, where: Tensor | None = None
+    tokenizer: Tokenizer, drives: InMemoryDataset, device: str, frames: int = 256, where: Tensor | None = None
 ) -> float:
     """Mean PSNR (dB) over `frames` frames spread evenly over the dataset, or over those `where` (bool [T]) holds."""
     index = torch.arange(len(drives)) if where is None else where.nonzero()[:, 0]

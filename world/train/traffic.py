@@ -20,7 +20,7 @@ from world.dynamics.traffic import Traffic
 from world.dynamics.traffic_net import SIZES, Size, read_networks
 from world.errors import DataError
 from world.scene.places import towns
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.loop import Report, Schedule, TrainingLoop
 from world.train.traffic_card import ship
 from world.train.traffic_drives import DriveJob, driven
@@ -63,7 +63,7 @@ def train_traffic(
     minutes: float,
     *,
     recipe: TrafficRecipe | None = None,
-    compute: Compute | None = None,
+    compute: DistributedContext | None = None,
     seed: int = 0,
     workers: int = 2,
     report: Report | None = None,
@@ -72,7 +72,7 @@ def train_traffic(
 
     Raises DataError for a recipe without drives, SimulatorError where SUMO is asked for and missing.
     """
-    recipe, compute = recipe or TrafficRecipe(), (compute or Compute()).joined()
+    recipe, compute = recipe or TrafficRecipe(), (compute or DistributedContext()).joined()
     if min(recipe.drives, recipe.held) < 1 or recipe.batch < 4:
         raise DataError(
             "Traffic learns from drives: ask for at least one to train on, one to validate on, and batches of 4."
@@ -194,7 +194,7 @@ def _fit(
     parts: Sequence[Part],
     held: TrafficSamples,
     recipe: TrafficRecipe,
-    compute: Compute,
+    compute: DistributedContext,
     seed: int,
     report: Report | None,
 ) -> None:

@@ -18,7 +18,7 @@ from world.render.renderer import Renderer
 from world.scene.places import load_place, towns
 from world.scene.state import SceneState
 from world.town.teacher import VERSION, claim, fingerprint
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.pictures import captures
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ def test_it_is_learnt_and_measured(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(real_look, "moment", _state)
     begin = tmp_path / "begin"
     Painter(CONFIG).save(begin, {})
-    compute = Compute("cpu", step_seconds=0.01)
+    compute = DistributedContext("cpu", step_seconds=0.01)
     found = learn_look(tmp_path / "look", 4, 60 * 0.01 / 60, held=2, begin=begin, compute=compute)
     assert list(found) == ["plain shading", "before", "learnt"]
     assert found["before"] == pytest.approx(found["plain shading"], abs=0.2)

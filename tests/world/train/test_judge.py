@@ -18,7 +18,7 @@ from world.errors import DataError
 from world.judge import AGES, CELLS, MANOEUVRES, Judge, as_input
 from world.town.moments import UNKNOWN
 from world.train import judge
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.judge import MIRRORED, Films, accuracy, losses, summary, train_judge
 
 
@@ -32,7 +32,9 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("judge")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judge, "BATCH", 16)
-        train_judge([folder], folder, out, config=SMALL, minutes=1.0, compute=Compute(step_seconds=0.1))  # 600 steps
+        train_judge(
+            [folder], folder, out, config=SMALL, minutes=1.0, compute=DistributedContext(step_seconds=0.1)
+        )  # 600 steps
     return out
 
 
@@ -53,13 +55,13 @@ def test_it_learns_what_films_show(trained: Path, folder: Path) -> None:
 @pytest.mark.slow
 def test_a_finished_training_goes_on_from_its_checkpoint(trained: Path, folder: Path) -> None:
     before = json.loads((trained / "config.json").read_text())["trained"]["steps"]
-    train_judge([folder], folder, trained, config=SMALL, minutes=1.02, compute=Compute(step_seconds=0.1))
+    train_judge([folder], folder, trained, config=SMALL, minutes=1.02, compute=DistributedContext(step_seconds=0.1))
     assert before < json.loads((trained / "config.json").read_text())["trained"]["steps"] <= before + 13
 
 
 @pytest.mark.slow
 def test_a_judge_can_be_gone_on_with_and_keeps_what_it_knows(trained: Path, folder: Path, tmp_path: Path) -> None:
-    few = Compute(step_seconds=0.2)
+    few = DistributedContext(step_seconds=0.2)
     train_judge([folder], folder, tmp_path, config=SMALL, minutes=0.02, compute=few, begin=trained)
     trained_as, before = (json.loads((one / "config.json").read_text())["trained"] for one in (tmp_path, trained))
     assert trained_as["minutes"] == pytest.approx(before["minutes"] + 0.02)

@@ -17,7 +17,7 @@ from world.render.painter import Painter, PainterConfig
 from world.render.renderer import Renderer
 from world.scene.places import load_place
 from world.town.teacher import VERSION, Lesson, claim, fingerprint, read, write
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.painter import BRIGHT, Pages, loss_in_light, slope, train_painter
 
 pytestmark = pytest.mark.slow
@@ -45,7 +45,7 @@ def lessons(tmp_path_factory) -> tuple[Path, Path]:
 
 
 def _train(lessons, out: Path, steps: int) -> list[dict[str, str]]:
-    compute = Compute("cpu", step_seconds=0.01)
+    compute = DistributedContext("cpu", step_seconds=0.01)
     train_painter(*lessons, out, steps * 0.01 / 60, config=CONFIG, compute=compute)
     return [row for row in csv.DictReader((out / "painter.csv").read_text().splitlines())]
 

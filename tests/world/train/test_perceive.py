@@ -20,8 +20,8 @@ from world.render.renderer import Renderer
 from world.scene.places import load_place, towns
 from world.scene.state import to_bytes
 from world.train import perceive, perceive_pictures
-from world.train.compute import Compute
 from world.train.degrade import _part, degraded
+from world.train.distributed import DistributedContext
 from world.train.perceive import train_perceive
 from world.train.perceive_pictures import MOMENTS, drawn, moments, of_towns, traced
 
@@ -129,7 +129,7 @@ def part_of(pictures: np.ndarray) -> tuple[torch.Tensor, list[Sight]]:
 
 
 def train(out: Path, cache: Path, minutes: float, lessons: Path | None = None) -> dict[str, torch.Tensor]:
-    compute = Compute(step_seconds=1.0, mixed_precision="fp32")
+    compute = DistributedContext(step_seconds=1.0, mixed_precision="fp32")
     train_perceive(lessons, None, out, minutes, count=4, cache=cache, config=TINY, batch=4, compute=compute, workers=1)
     load.cache_clear()
     return dict(load(out).state_dict())

@@ -19,7 +19,7 @@ from world.render.undevelop import CLEAR, UNKNOWN, undevelop
 from world.scene.objects import Kind, Lights
 from world.scene.places import load_place
 from world.scene.state import SceneState
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.painter import Pages, train_painter
 from world.train.pictures import AGENTS, captures, stamp, write_captures
 
@@ -195,7 +195,7 @@ def test_a_folder_that_changes_is_another(written, tmp_path) -> None:
 
 
 def _train(folder: Path, held: Path, out: Path, **options: Any) -> list[dict[str, str]]:
-    compute = Compute("cpu", step_seconds=0.01)
+    compute = DistributedContext("cpu", step_seconds=0.01)
     cache = out.parent / "cache"
     train_painter(folder, held, out, 40 * 0.01 / 60, config=CONFIG, compute=compute, cache=cache, **options)
     return list(csv.DictReader((out / "painter.csv").read_text().splitlines()))

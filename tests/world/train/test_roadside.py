@@ -17,7 +17,7 @@ from world.scene.objects import Kind
 from world.scene.roadside_tokens import decode_stretch, encode_stretch, told_order
 from world.scene.stretches import standings, stretches
 from world.train import roadside_lessons
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.roadside import train_roadside
 from world.train.roadside_lessons import collect, lessons_in, lessons_of
 from world.train.uses import lined_as
@@ -46,7 +46,7 @@ def lessons(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_that_was_stopped_goes_on(lessons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roadside_lessons, "SPLITS", {"train": (), "validation": ()})
-    compute = Compute(step_seconds=1.0, mixed_precision="fp32")
+    compute = DistributedContext(step_seconds=1.0, mixed_precision="fp32")
     for minutes in (0.05, 0.1):
         train_roadside(tmp_path, minutes, count=1, held=1, data=lessons, config=TINY, size=4, compute=compute)
         load.cache_clear()

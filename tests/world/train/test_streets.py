@@ -24,7 +24,7 @@ from world.scene.places import ENDING, save
 from world.scene.tokens import decode_arms
 from world.town.network import SPLITS
 from world.town.plans import ABOUT, FIRST, VERSION, collect, made, networks, plan
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.dreamt_card import POINTS, write_dreamt_card
 from world.train.networks import batch, inner_of, lesson, network_of
 from world.train.streets import mapped, train_streets
@@ -96,7 +96,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
         folder_of(tmp_path / "networks" / split, split, 2)
 
     def train(minutes: float) -> None:
-        compute = Compute(step_seconds=1.0, mixed_precision="fp32")
+        compute = DistributedContext(step_seconds=1.0, mixed_precision="fp32")
         train_streets(
             tmp_path / "out", minutes, count=2, held=2, data=tmp_path / "networks", config=TINY, size=4, compute=compute
         )
@@ -121,7 +121,7 @@ def test_real_streets_teach_too_and_weights_are_gone_on_from(tmp_path: Path) -> 
     save(RoadGraph((Junction(0, 0), Junction(120, 0)), (Street(0, 1),)), alone)
     assert mapped(real).character == Character() and len(mapped(real).inner) == 16
     sizes = {"count": 2, "held": 2, "data": tmp_path / "networks", "config": TINY, "size": 4}
-    compute = Compute(step_seconds=1.0, mixed_precision="fp32")
+    compute = DistributedContext(step_seconds=1.0, mixed_precision="fp32")
     first = train_streets(tmp_path / "first", 0.05, **sizes, compute=compute)
     further = train_streets(tmp_path / "further", 0.05, **sizes, compute=compute, maps=[real], begin=first)
     trained = json.loads((further / "config.json").read_text())["trained"]

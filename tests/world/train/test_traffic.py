@@ -17,14 +17,14 @@ from world.errors import DataError
 from world.scene.motion_tokens import ACCELERATIONS, STEP_OUT, STOP
 from world.scene_dream import SceneDream
 from world.scene_world import Others, SceneWorld
-from world.train.compute import Compute
+from world.train.distributed import DistributedContext
 from world.train.traffic import TrafficRecipe, train_traffic
 from world.train.traffic_drives import DriveJob, ruled
 from world.train.traffic_network import Net, loss_of
 from world.train.traffic_samples import TrafficSamples, load, save
 
 TINY = TrafficRecipe(drives=1, seconds=6.0, sumo=0, rounds=1, own_drives=1, held=1, batch=16)
-STEPS = Compute(step_seconds=1.0)  # so that minutes are steps
+STEPS = DistributedContext(step_seconds=1.0)  # so that minutes are steps
 
 
 @pytest.mark.parametrize("size", [VEHICLE, PERSON])

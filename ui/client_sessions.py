@@ -32,13 +32,13 @@ GUEST_SECONDS = 20.0  # how long a guest's car drives on by itself before it is 
 NO_INVITATION = "The dream that this link invites to is over, or the link was not copied whole; reload the page to begin a dream of your own."
 
 
-class VisitError(LucidriveError):
+class ClientSessionError(LucidriveError):
     """A token that names no dream."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedFile:
-    """Something that was saved, by names that `Visits.clip` knows. kind: clip, drive (its whole) or dream (to go on with)."""
+    """Something that was saved, by names that `ClientSessions.clip` knows. kind: clip, drive (its whole) or dream (to go on with)."""
 
     kind: str
     file: str
@@ -47,7 +47,7 @@ class SavedFile:
 
 
 @dataclass(eq=False)
-class Visit:
+class ClientSession:
     """A tab and its dream, from the first connection to GRACE_SECONDS after the last, in which the dream stands still.
 
     browser: what its browser calls itself, empty for a program; left: when its tab went (monotonic), None while it is there;
@@ -68,7 +68,7 @@ class Visit:
     files: dict[str, Path] = field(default_factory=dict)
     kept: list[SavedFile] = field(default_factory=list)
     invitation: str | None = None
-    host: Visit | None = None
+    host: ClientSession | None = None
 
     def invite(self) -> str:
         """The token of the link by which somebody may drive along. LucidriveError."""
@@ -95,15 +95,17 @@ class Visit:
         return kept
 
 
-class Visits:
+class ClientSessions:
     """All of them. Used from the server's event loop alone."""
 
     def __init__(self, dreamer: Dreamer, grace: float = GRACE_SECONDS) -> None:
         self.dreamer = dreamer
         self.grace = grace
-        self.by_token: dict[str, Visit] = {}
+        self.by_token: dict[str, ClientSession] = {}
 
-    async def enter(self, token: str | None, socket: WebSocket, browser: str = "", invitation: str = "") -> Visit:
+    async def enter(
+        self, token: str | None, socket: WebSocket, browser: str = "", invitation: str = ""
+    ) -> ClientSession:
         """The visit that `token` names; else a seat in the dream that `invitation` opens; else what this browser left; else one with a
         new dream. LucidriveError if refused.
         """
@@ -126,20 +128,20 @@ class Visits:
         self._wait(visit, None)
         return visit
 
-    def _left_by(self, browser: str) -> Visit | None:
+    def _left_by(self, browser: str) -> ClientSession | None:
         """What this browser left last."""
         left = [
             v for v in self.by_token.values() if browser and v.browser == browser and v.left is not None and not v.host
         ]
         return max(left, key=lambda visit: visit.left or 0.0, default=None)
 
-    async def _half_open(self, browser: str) -> Visit | None:
+    async def _half_open(self, browser: str) -> ClientSession | None:
         """One of this browser's visits whose tab does not answer any more."""
         own = [visit for visit in self.by_token.values() if browser and visit.browser == browser and not visit.host]
         answers = await asyncio.gather(*map(self._answers, own))
         return next((visit for visit, answer in zip(own, answers, strict=True) if not answer), None)
 
-    async def _answers(self, visit: Visit) -> bool:
+    async def _answers(self, visit: ClientSession) -> bool:
         visit.heard.clear()
         visit.asked = True
         visit.wake.set()
@@ -147,31 +149,31 @@ class Visits:
             await asyncio.wait_for(visit.heard.wait(), ANSWER_SECONDS)
         return visit.heard.is_set() and visit.left is None
 
-    async def call(self, token: str | None = None) -> Visit:
-        """The visit of a program, or with no token a new one; it waits for the next call. VisitError, LucidriveError."""
+    async def call(self, token: str | None = None) -> ClientSession:
+        """The visit of a program, or with no token a new one; it waits for the next call. ClientSessionError, LucidriveError."""
         visit = await self._begin() if token is None else self.of(token)
         if visit.socket is None:
             visit.drive.watch(True)
             self._wait(visit, CALL_SECONDS)
         return visit
 
-    async def join(self, invitation: str) -> Visit:
-        """A visit with a second car in the dream of whoever invited. VisitError, LucidriveError."""
+    async def join(self, invitation: str) -> ClientSession:
+        """A visit with a second car in the dream of whoever invited. ClientSessionError, LucidriveError."""
         host = next(
             (v for v in self.by_token.values() if v.invitation and secrets.compare_digest(v.invitation, invitation)),
             None,
         )
         if host is None:
-            raise VisitError(NO_INVITATION)
+            raise ClientSessionError(NO_INVITATION)
         return await self._begin(host)
 
-    def of(self, token: str) -> Visit:
+    def of(self, token: str) -> ClientSession:
         visit = self.by_token.get(token)
         if visit is None:
-            raise VisitError("There is no such dream, or it is over; open another.")
+            raise ClientSessionError("There is no such dream, or it is over; open another.")
         return visit
 
-    async def _begin(self, host: Visit | None = None) -> Visit:
+    async def _begin(self, host: ClientSession | None = None) -> ClientSession:
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
 
         def changed() -> None:
@@ -180,11 +182,11 @@ class Visits:
 
         begin = await self._admitted(host)
         drive = await asyncio.to_thread(begin, changed)
-        visit = Visit(secrets.token_urlsafe(16), drive, wake, host=host)
+        visit = ClientSession(secrets.token_urlsafe(16), drive, wake, host=host)
         self.by_token[visit.token] = visit
         return visit
 
-    async def _admitted(self, host: Visit | None) -> Callable[[Callable[[], None]], PageDream]:
+    async def _admitted(self, host: ClientSession | None) -> Callable[[Callable[[], None]], PageDream]:
         """A place for a dream. Where there is none, those that were left longest ago make room. LucidriveError."""
         while True:
             try:
@@ -202,7 +204,7 @@ class Visits:
                 if self.by_token.pop(oldest.token, None) is not None:
                     await asyncio.to_thread(oldest.drive.close)
 
-    def leave(self, visit: Visit, socket: WebSocket) -> None:
+    def leave(self, visit: ClientSession, socket: WebSocket) -> None:
         """The connection is over; another one may have taken the visit over before."""
         if visit.socket is not socket:
             return
@@ -215,7 +217,7 @@ class Visits:
         self._wait(self.of(token), None)
         self._end(self.of(token))
 
-    def _wait(self, visit: Visit, seconds: float | None) -> None:
+    def _wait(self, visit: ClientSession, seconds: float | None) -> None:
         """Its end comes after so long; None: not by itself."""
         if visit.ending is not None:
             visit.ending.cancel()
@@ -223,7 +225,7 @@ class Visits:
         if seconds is not None:
             visit.ending = asyncio.get_running_loop().call_later(seconds, self._end, visit)
 
-    def _end(self, visit: Visit) -> None:
+    def _end(self, visit: ClientSession) -> None:
         if self.by_token.pop(visit.token, None) is not None:
             guests = [one for one in self.by_token.values() if one.host is visit]
             for guest in guests:

@@ -8,7 +8,7 @@ SMOOTHING = 0.1  # of a new duration in what is known
 MORE = 0.5  # of one dream's time: what a batch is expected to take longer for each further one, until it is known
 
 
-class Pace:
+class TickTimer:
     """Durations in seconds by the number of dreams in a batch. May be asked from any thread."""
 
     def __init__(self) -> None:

@@ -55,7 +55,7 @@ FORWARDED = {b"x-forwarded-host", b"x-gradio-server"}  # by which Gradio would b
 BEFORE_LOGIN = ("/health/live", "/page/theme.js", "/favicon.ico")
 
 
-class Door:
+class AccessMiddleware:
     """ASGI middleware. cache: the folder whose files Gradio may hand out; login: demanded of everyone, if there is one; public:
     the names and the path of a reverse proxy in front.
     """

@@ -21,7 +21,7 @@ from world.latent.dynamics import FIELDS, Condition
 from world.latent.rollout import Past
 from world.latent.tokenizer import Tokenizer, to_float
 from world.telling import Say
-from world.train.compute import precision
+from world.train.distributed import precision
 
 MOVING = 2.0  # m/s
 ROUNDING = 1e-3  # of an action's range: that far out of bounds is no fault
@@ -42,7 +42,7 @@ CONTROLS = tuple(f"control.{name}" for name in FIELDS)
 
 
 @dataclass(frozen=True)
-class Drives:
+class InMemoryDataset:
     """All frames of a dataset, in order.
 
     images: uint8 [T, H, W, 3]; age: int64 [T], frames since the episode began; left: int64 [T], frames until it ends;
@@ -58,7 +58,7 @@ class Drives:
     fields: Tensor
 
     @classmethod
-    def load(cls, root: Path, size: tuple[int, int], cache: Path, note: Say | None = None) -> Drives:
+    def load(cls, root: Path, size: tuple[int, int], cache: Path, note: Say | None = None) -> InMemoryDataset:
         """Reads a dataset; the decoded pictures are kept in `cache` for the next time."""
         dataset = DriveDataset.open(root)
         if dataset.fps != FPS:
@@ -122,12 +122,12 @@ class Latents:
 
     clean: Tensor
 
-    def past(self, drives: Drives, index: Tensor, device: str) -> Past:
+    def past(self, drives: InMemoryDataset, index: Tensor, device: str) -> Past:
         """The two frames before the frames `index` (whose age is at least 1; of a second one, the first twice)."""
         before = (index - 1) - (drives.age[index] > 1).long()
         return Past(self.clean[before].to(device).float(), self.clean[index - 1].to(device).float())
 
-    def condition(self, drives: Drives, index: Tensor, device: str = "cpu") -> Condition:
+    def condition(self, drives: InMemoryDataset, index: Tensor, device: str = "cpu") -> Condition:
         """What leads to the frames `index` (whose age is at least 1), their true past included."""
         past, one = self.past(drives, index, device), torch.ones(len(index), device=device)
         motions, fields = drives.motions[index].to(device), drives.fields[index].to(device)
@@ -169,7 +169,12 @@ def cache_key(hashes: Mapping[str, str], names: Sequence[str]) -> str:
 
 @torch.inference_mode()
 def encode_all(
-    drives: Drives, tokenizer: Tokenizer, device: str, cache: Path, hashes: Mapping[str, str], note: Say | None = None
+    drives: InMemoryDataset,
+    tokenizer: Tokenizer,
+    device: str,
+    cache: Path,
+    hashes: Mapping[str, str],
+    note: Say | None = None,
 ) -> Latents:
     """The latents of all frames. `hashes`: of the files of weights; what is in `cache` is not done again."""
     path = cache / f"latents-{cache_key(hashes, ('tokenizer',))}-{fingerprint(drives.dataset, '')}.npy"

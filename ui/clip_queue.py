@@ -37,7 +37,7 @@ State = Literal["waiting", "making", "done", "cancelled", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class JobStatus:
     """An order as it stands. told: its progress, its result or its error in a sentence."""
 
     number: int
@@ -51,7 +51,7 @@ class Ticket:
         return self.state in ("waiting", "making")
 
 
-class Shop:
+class ClipQueue:
     """Any method may be called from any thread. `read`: what makes scenarios of sentences; `workers`: what dreams a request."""
 
     def __init__(
@@ -66,14 +66,14 @@ class Shop:
         self._read = read or self._by_the_brain
         self._workers = workers or self._one_process
         self._lock = threading.Lock()
-        self._tickets: dict[int, Ticket] = {}
+        self._tickets: dict[int, JobStatus] = {}
         self._wishes: dict[int, ClipSpec] = {}
         self._stops: dict[int, threading.Event] = {}
         self._some = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def order(self, wish: ClipSpec, what: str) -> Ticket:
+    def order(self, wish: ClipSpec, what: str) -> JobStatus:
         """Queues a wish; SessionError where too many wait. What is wrong with it is found when its turn comes."""
         with self._lock:
             if sum(ticket.open for ticket in self._tickets.values()) >= MOST_WAITING:
@@ -81,7 +81,7 @@ class Shop:
             number = len(self._tickets) + 1
             wish = replace(wish, cap=min(wish.cap or MOST_CLIPS, MOST_CLIPS))
             self._wishes[number], self._stops[number] = wish, threading.Event()
-            ticket = self._tickets[number] = Ticket(number, what, "waiting", "waits for its turn")
+            ticket = self._tickets[number] = JobStatus(number, what, "waiting", "waits for its turn")
             self._some.set()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="lucidrive-shop", daemon=True)
@@ -98,7 +98,7 @@ class Shop:
             if ticket.state == "waiting":
                 self._tickets[number] = replace(ticket, state="cancelled", told="cancelled before it began")
 
-    def tickets(self) -> tuple[Ticket, ...]:
+    def tickets(self) -> tuple[JobStatus, ...]:
         """The newest first."""
         with self._lock:
             return tuple(reversed(self._tickets.values()))
@@ -196,10 +196,10 @@ class Shop:
             self._tickets[number] = replace(self._tickets[number], **changes)
 
 
-def shop_of(dreamer: Any) -> Shop:
+def queue_of(dreamer: Any) -> ClipQueue:
     """With the memory of the page's dreams, where they have it, and beside their clips."""
     folder = getattr(dreamer, "clips", FOLDER.parent) / FOLDER.name
-    return Shop(folder, getattr(dreamer, "ledger", None))
+    return ClipQueue(folder, getattr(dreamer, "ledger", None))
 
 
 def captions(fields: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ PRECISIONS = ("auto", "bf16", "fp32")
 
 
 @dataclass(frozen=True, slots=True)
-class Compute:
+class DistributedContext:
     """`accumulate`: in how many parts a process takes its share of a batch, one after the other. `checkpointing`: blocks'
     activations are computed again in the backward pass instead of kept. `compile`: blocks go through torch.compile.
     `step_seconds`: every step counts as that long whatever it took, so that a budget of minutes is the same steps anywhere.
@@ -46,7 +46,7 @@ class Compute:
         if self.mixed_precision not in PRECISIONS:
             raise DataError(f"There is no precision '{self.mixed_precision}'; there are: {', '.join(PRECISIONS)}.")
 
-    def joined(self) -> Compute:
+    def joined(self) -> DistributedContext:
         """The same with the other processes that `accelerate launch` started, if it did, and with this one's device."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return self

@@ -19,7 +19,7 @@ CROSSINGS = {Command.LEFT: "left", Command.RIGHT: "right", Command.STRAIGHT: "st
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class DatasetStatistics:
     """Frames by what they show or were told; counts of what began or came about; shares in [0, 1]."""
 
     frames: int
@@ -43,7 +43,7 @@ class Census:
     collisions: int
 
 
-def census(dataset: DriveDataset) -> Census:
+def statistics_of(dataset: DriveDataset) -> DatasetStatistics:
     """Count a dataset that the town recorded."""
     state, drive = dataset.column("observation.state"), np.zeros(len(dataset), dtype=np.int64)
     drive[dataset.starts[1:-1]] = 1
@@ -60,7 +60,7 @@ def census(dataset: DriveDataset) -> Census:
         if (found := TASK.fullmatch(tasks[index])) and count:
             towns[found["town"]] += int(count)
             pilots[found["pilot"]] += int(count)
-    return Census(
+    return DatasetStatistics(
         frames=len(dataset),
         drives=len(dataset.starts) - 1,
         mean_speed_kmh=float(kmh.mean()),
@@ -111,7 +111,7 @@ def _crossings(dataset: DriveDataset, drive: np.ndarray) -> dict[str, int]:
     }
 
 
-def rows(found: Census) -> list[tuple[str, str]]:
+def rows(found: DatasetStatistics) -> list[tuple[str, str]]:
     """The census as rows of text."""
     table = [
         ("frames", f"{found.frames:,} at {FPS} Hz in {found.drives:,} drives ({found.frames / FPS / 3600:.1f} h)"),
@@ -135,7 +135,7 @@ def _shares(counts: dict[str, int], total: int) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {count / total:.1%}" for name, count in counts.items())
 
 
-def card(found: Census, split: str, seed: int, town: str | None = None) -> str:
+def card(found: DatasetStatistics, split: str, seed: int, town: str | None = None) -> str:
     """The dataset's card (Markdown)."""
     where = f"the network {town}" if town else f"the towns of lucidrive's {split} split"
     lines = [

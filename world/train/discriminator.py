@@ -18,7 +18,7 @@ from world.latent.dynamics import FIELDS
 WIDTHS = (32, 64, 96, 128)
 
 
-class Critic(nn.Module):
+class Discriminator(nn.Module):
     """Sees two pictures in a row, so that what flickers or creeps looks untrue too.
 
     `steps`: that it has taken; `pulls`: how hard the truth and it pull on a picture, averaged over steps.

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.conftest import serving, wait_until
 from tests.fake_page import FakeDreamer
 from tests.test_stream import tab
-from ui import visits
+from ui import client_sessions
 from ui.stream import TAKEN
 
 
@@ -77,7 +77,7 @@ def test_a_tab_that_answers_keeps_its_dream(full: str) -> None:
 def test_a_dream_that_was_left_for_a_while_makes_room_for_another_browser(
     full: str, single: FakeDreamer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visits, "OWN_SECONDS", 0.0)
+    monkeypatch.setattr(client_sessions, "OWN_SECONDS", 0.0)
     with tab(full, "/dream?browser=mine") as mine:
         token = mine.next("hello")["token"]
     wait_until(lambda: not single.drives[-1].watched)

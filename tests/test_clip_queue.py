@@ -21,11 +21,11 @@ from bridge.factory.orders import ClipSpec, Order
 from bridge.factory.pool import LocalWorker, Stopped, Workers
 from tests.conftest import wait_until
 from ui.clip_exports import packed
+from ui.clip_queue import MOST_WAITING, ClipQueue, captions
 from ui.clip_routes import serve_clips
 from ui.clips_tab import _covers
 from ui.gallery import Gallery
 from ui.paths import served
-from ui.shop import MOST_WAITING, Shop, captions
 
 pytestmark = pytest.mark.slow
 
@@ -52,11 +52,11 @@ def gate() -> threading.Event:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, gate: threading.Event) -> Iterator[Shop]:
+def shop(tmp_path: Path, gate: threading.Event) -> Iterator[ClipQueue]:
     def workers(order: Order, stop: threading.Event) -> Workers:
         return Patient(order, stop, gate)
 
-    shop = Shop(tmp_path / "factory", None, workers=workers)
+    shop = ClipQueue(tmp_path / "factory", None, workers=workers)
     yield shop
     gate.set()
     shop.close()
@@ -66,12 +66,12 @@ def wish(line: str, number: int = 2) -> ClipSpec:
     return ClipSpec(line, number=number, seconds=1.5, retries=0)
 
 
-def state(shop: Shop, number: int) -> str:
+def state(shop: ClipQueue, number: int) -> str:
     return next(ticket.state for ticket in shop.tickets() if ticket.number == number)
 
 
 @pytest.mark.slow
-def test_orders_are_made_one_after_another(shop: Shop, gate: threading.Event) -> None:
+def test_orders_are_made_one_after_another(shop: ClipQueue, gate: threading.Event) -> None:
     gate.set()
     first, second = shop.order(wish("follow"), "follow"), shop.order(wish("rain(2)@junction"), "<b>rain</b>")
     wait_until(lambda: state(shop, second.number) == "done", PATIENCE)
@@ -83,7 +83,7 @@ def test_orders_are_made_one_after_another(shop: Shop, gate: threading.Event) ->
     assert "2 of 2 clips" in next(ticket.told for ticket in shop.tickets() if ticket.number == 1)
 
 
-def test_an_order_can_be_called_off(shop: Shop, gate: threading.Event) -> None:
+def test_an_order_can_be_called_off(shop: ClipQueue, gate: threading.Event) -> None:
     shop.order(wish("follow"), "one")
     shop.order(wish("follow"), "two")
     wait_until(lambda: state(shop, 1) == "making", PATIENCE)
@@ -99,7 +99,7 @@ def test_an_order_can_be_called_off(shop: Shop, gate: threading.Event) -> None:
     wait_until(lambda: state(shop, 3) == "done", PATIENCE)
 
 
-def test_what_is_wrong_with_an_order_is_a_sentence_and_ends_no_queue(shop: Shop, gate: threading.Event) -> None:
+def test_what_is_wrong_with_an_order_is_a_sentence_and_ends_no_queue(shop: ClipQueue, gate: threading.Event) -> None:
     gate.set()
     shop.order(wish("rain(9)"), "rain(9)")
     shop.order(ClipSpec("follow", seconds=500), "long")
@@ -113,7 +113,7 @@ def test_what_is_wrong_with_an_order_is_a_sentence_and_ends_no_queue(shop: Shop,
             shop.order(wish("follow"), "more")
 
 
-def test_only_an_orders_own_clips_are_served(shop: Shop, gate: threading.Event, tmp_path: Path) -> None:
+def test_only_an_orders_own_clips_are_served(shop: ClipQueue, gate: threading.Event, tmp_path: Path) -> None:
     gate.set()
     shop.order(wish("follow", 1), "follow")
     wait_until(lambda: state(shop, 1) == "done", PATIENCE)
@@ -155,7 +155,7 @@ def test_a_zip_has_nothing_hidden_and_no_links(tmp_path: Path) -> None:
         assert pack.namelist() == ["order/clips/a.mp4"]
 
 
-def test_captions_tell_commanded_and_seen_apart(shop: Shop, gate: threading.Event) -> None:
+def test_captions_tell_commanded_and_seen_apart(shop: ClipQueue, gate: threading.Event) -> None:
     gate.set()
     shop.order(wish("rain(2);slower@+0.5", 1), "rain")
     wait_until(lambda: state(shop, 1) == "done", PATIENCE)
@@ -176,7 +176,7 @@ def test_a_matrix_by_checkboxes() -> None:
 
 
 def test_a_closed_shop_leaves_nobody_behind(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, None)
+    shop = ClipQueue(tmp_path, None)
     shop.order(wish("follow", 1), "follow")
     time.sleep(0.05)
     shop.close()
