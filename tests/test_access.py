@@ -253,7 +253,7 @@ def test_only_what_is_on_the_list_exists(app: Any) -> None:
 
 
 def test_links_out_of_the_cache_lead_nowhere(app: Any, tmp_path: Path) -> None:
-    door = next(item for item in app.user_middleware if item.cls.__name__ == "Door")
+    door = next(item for item in app.user_middleware if item.cls.__name__ == "AccessMiddleware")
     cache = Path(door.kwargs["cache"])
     (cache / "inside.txt").write_text("within")
     (cache / "outside.txt").symlink_to(ROOT / "README.md")

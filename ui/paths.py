@@ -32,7 +32,7 @@ GETS = (
     rf"{API}/(?:info/?|startup-events|theme\.css|app_id/?|login_check/?|queue/data)",
     rf"{API}/heartbeat/{NAME}",
     rf"{API}/call/{NAME}/[0-9a-f]{{32}}",
-    rf"{API}/file=/[^\x00-\x1f\\?#]{{1,400}}",  # what of those, `Door` says
+    rf"{API}/file=/[^\x00-\x1f\\?#]{{1,400}}",  # what of those, `AccessMiddleware` says
 )
 POSTS = (
     rf"/drives/{NAME}",
