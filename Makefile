@@ -35,7 +35,7 @@ test-fast: $(VENV)/.dev
 # A vLLM server on this machine's CPU, in an environment of its own: it pins a torch and a transformers that are not ours.
 # Its torchvision, torchaudio and torchcodec are of a CUDA build and break its own import.
 test-vllm: $(VENV)/.dev $(VLLM)/.ready
-	LUCIDRIVE_VLLM=$(CURDIR)/$(VLLM)/bin/python $(BIN)/python -m pytest tests/test_vllm_server.py
+	LUCIDRIVE_VLLM=$(CURDIR)/$(VLLM)/bin/python $(BIN)/python -m pytest tests/brain/test_vllm_server.py
 
 $(VLLM)/.ready:
 	@echo "Installing vLLM for CPUs into $(VLLM) (a few minutes)"
@@ -46,7 +46,7 @@ $(VLLM)/.ready:
 
 # LeRobot opens, trains on and writes datasets, in an environment of its own: it pins a torch and a PyAV that are not ours.
 test-lerobot: $(VENV)/.dev $(LEROBOT)/.ready
-	LUCIDRIVE_LEROBOT=$(CURDIR)/$(LEROBOT)/bin/python $(BIN)/python -m pytest tests/test_lerobot_trainer.py
+	LUCIDRIVE_LEROBOT=$(CURDIR)/$(LEROBOT)/bin/python $(BIN)/python -m pytest tests/world/data/test_lerobot_trainer.py
 
 $(LEROBOT)/.ready:
 	@echo "Installing LeRobot into $(LEROBOT) (a few minutes)"
@@ -56,7 +56,7 @@ $(LEROBOT)/.ready:
 
 # COCO, nuScenes, MCAP, Rerun, WebDataset, OpenDRIVE and OpenSCENARIO by their own readers and checkers.
 test-labels: $(LABELS)/.ready
-	OMP_NUM_THREADS=1 $(LABELS)/bin/python -m pytest tests/world/labels tests/world/nuscenes tests/test_export_cli.py
+	OMP_NUM_THREADS=1 $(LABELS)/bin/python -m pytest tests/world/labels tests/world/nuscenes tests/ui/commands/test_export.py
 
 $(LABELS)/.ready: tests/world/labels/readers.txt
 	@echo "Installing lucidrive and the readers into $(LABELS) (a few minutes)"

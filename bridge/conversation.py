@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from brain.plan import Plan, Question, Refusal, Utterance, print_line, sentence
 from brain.prompt import Context
 from brain.speeds import too_fast
-from bridge.clips import Said
 from bridge.corrections import Correction
 from bridge.drive import Drive
 from bridge.errors import LucidriveError, SessionError, explain
-from bridge.recorder import LastMinute
+from bridge.recording.clip import Said
+from bridge.recording.last_minute import LastMinute
 from bridge.snapshot import Heard, NoteKind, Notice
 from bridge.timeline import TimelineState
 

@@ -12,7 +12,7 @@ from typing import Any
 from bridge.conversation import Conversation
 from bridge.errors import DataError, SessionError, explain
 from bridge.mailbox import Mailbox
-from bridge.recorder import LastMinute
+from bridge.recording.last_minute import LastMinute
 from bridge.session import Session
 from bridge.snapshot import StepRequest
 from bridge.timeline import Timeline

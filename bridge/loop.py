@@ -28,8 +28,8 @@ from brain.conditions import reader
 from brain.plan import Utterance
 from brain.prompt import Context
 from bridge.budget.rescue import Rescue
-from bridge.clips import Clip
 from bridge.errors import LucidriveError, SessionError, explain
+from bridge.recording.clip import Clip
 from bridge.session import Session
 from bridge.snapshot import Beginning, Heard
 from bridge.stepper import StepAll, step
@@ -389,7 +389,7 @@ def headless(
     """
     from brain.director import Director
     from bridge.budget.opening import CLIP, CLIP_JOB, DREAM, lease_brain, open_world, ram
-    from bridge.state import load_state, save_state
+    from bridge.recording.state import load_state, save_state
 
     tell = report or (lambda fraction, text: None)
     ledger, speaks, begins = ram(), bool(prompt.strip()), ANYWHERE

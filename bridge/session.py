@@ -20,17 +20,17 @@ import numpy as np
 from brain.director import clean
 from brain.plan import Plan, parse_line
 from brain.prompt import Context
-from bridge.clips import Clip, Moment, Said
 from bridge.conversation import Conversation
 from bridge.corrections import Correction
 from bridge.disk import free_name
 from bridge.drive import Drive, OpenDream
 from bridge.errors import DataError, LucidriveError, SessionError, explain
-from bridge.export import write_clip
 from bridge.keyboard import Bindings
 from bridge.mailbox import Mailbox, Order
 from bridge.pedals import Pedals
-from bridge.recorder import LastMinute
+from bridge.recording.clip import Clip, Moment, Said
+from bridge.recording.clip_files import write_clip
+from bridge.recording.last_minute import LastMinute
 from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, StepRequest
 from bridge.timeline import Timeline
 from world.controls import NULL, Control

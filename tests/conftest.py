@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 import uvicorn
 
-from tests.fake_page import FakeDreamer
+from tests.ui.fake_page import FakeDreamer
 from ui.app import address, bind, create_app
 from ui.drive import Dreamer
 from ui.origin import Public

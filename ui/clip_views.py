@@ -16,12 +16,12 @@ import numpy as np
 
 from bridge.disk import write_files
 from bridge.errors import DataError
-from bridge.export import encode_pictures
 from bridge.factory.dreaming import Dreamt
 from bridge.factory.export.clips import Kept
 from bridge.factory.export.drawn import Drawing, Labeller
 from bridge.factory.pool import memory_of
 from bridge.factory.store import CLIPS, REJECTED, open_request
+from bridge.recording.clip_files import encode_pictures
 from ui.road_map import course
 from world.controls import FPS
 from world.data.video import read_video

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from bridge.history import PastFrame
-from bridge.recorder import jpeg
+from bridge.recording.history import PastFrame
+from bridge.recording.last_minute import jpeg
 from ui.road_map import Around, LaneLines
 from world.frame import Frame
 from world.render.camera import Pose, Rig

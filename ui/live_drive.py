@@ -18,13 +18,13 @@ from bridge.corrections import keep
 from bridge.disk import free_name, write_whole
 from bridge.errors import DataError, SessionError
 from bridge.guest import Guest
-from bridge.history import History, PastFrame
 from bridge.loop import Loop
-from bridge.recorder import jpeg
-from bridge.recording import Recorder
+from bridge.recording.history import History, PastFrame
+from bridge.recording.last_minute import jpeg
+from bridge.recording.recorder import Recorder
+from bridge.recording.state import SUFFIX, pack, unpack
 from bridge.session import ACCOMPANIED, Session, stem
 from bridge.snapshot import Beginning
-from bridge.state import SUFFIX, pack, unpack
 from ui.drive import NO_FUTURE, Chip, Note, PageState, Saved, StartRequest
 from ui.places import offered
 from ui.road_map import Around, LaneLines, around, streets_of

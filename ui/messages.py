@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.recorder import jpeg
+from bridge.recording.last_minute import jpeg
 from world.controls import TimeOfDay, Weather
 from world.errors import DataError, LucidriveError
 from world.frame import Frame, Readout

@@ -12,7 +12,7 @@ import gradio as gr
 
 from brain.files import ADAPTER
 from brain.prompt import MAX_TEXT
-from bridge.clips import versions
+from bridge.recording.clip import versions
 from ui.api import add_api
 from ui.client_sessions import ClientSessions
 from world.dynamics.policy import FOLDER

@@ -12,7 +12,7 @@ from bridge.budget.scenes import scene_size
 from bridge.budget.setup import TIERS
 from bridge.budget.sizes import MIB
 from bridge.budget.worlds import WorldSize, world_size
-from bridge.clips import CLIP_SECONDS
+from bridge.recording.clip import CLIP_SECONDS
 from world.dream import AnyWorld, is_scene, load_world
 from world.files import read_config
 from world.places import ANYWHERE, Where

@@ -16,7 +16,7 @@ from typing import Any
 
 from brain.files import ADAPTER
 from bridge.budget.meters import CudaMeter, RamMeter, Stages, stage
-from bridge.clips import CLIP_SECONDS, Moment
+from bridge.recording.clip import CLIP_SECONDS, Moment
 from world.controls import FPS, Control
 from world.dream import AnyDream, load_world, open_dream, step_all
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from bridge.clips import CLIP_SECONDS
+from bridge.recording.clip import CLIP_SECONDS
 from world.controls import FPS
 from world.files import WorldConfig
 from world.latent.dynamics import FIELDS, Cache

@@ -17,10 +17,10 @@ import numpy as np
 
 from brain.conditions import condition_line
 from brain.plan import SIDES, Plan, Step, print_line
-from bridge.clips import Clip
 from bridge.factory.labels import Label
 from bridge.factory.scenario import Scenario, bare
 from bridge.progress import TURNED
+from bridge.recording.clip import Clip
 from bridge.timeline import StepState
 from world.controls import FPS, Event, Side
 from world.scene.objects import Kind

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bridge.clips import Clip
 from bridge.errors import LucidriveError, explain
 from bridge.factory.check import Finding, check, reasons
 from bridge.factory.find import Candidate, search, worst
@@ -19,6 +18,7 @@ from bridge.factory.look import Look, look
 from bridge.factory.scenario import Scenario
 from bridge.factory.shard import labelled
 from bridge.factory.start import begin
+from bridge.recording.clip import Clip
 from bridge.session import Session
 from bridge.stepper import step
 from world.dream import step_all

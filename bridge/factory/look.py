@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from brain.plan import SIDES as LEFT_RIGHT
-from bridge.clips import Clip
 from bridge.factory.check import CONDITION_SECONDS, MOST, Finding
 from bridge.factory.scenario import of_line
+from bridge.recording.clip import Clip
 from world.controls import FPS, Event, Side
 from world.judge import AGES, EVENT_SECONDS, GAP, JUDGE, KINDS, Judge, JudgeOutput
 

@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from brain.plan import Plan, print_line
-from bridge.clips import sidecar
-from bridge.export import described, encode_pictures, labels_alone
 from bridge.factory.check import Verdict, reasons
 from bridge.factory.dreaming import Dreamt
 from bridge.factory.jobs import Batch, Request
@@ -24,6 +22,8 @@ from bridge.factory.labels import plain
 from bridge.factory.look import Look
 from bridge.factory.scenario import Scenario, of_line
 from bridge.factory.sets import differences
+from bridge.recording.clip import sidecar
+from bridge.recording.clip_files import described, encode_pictures, labels_alone
 from world.scene_world import SIZES
 
 SET, SHARD = ".set.json", ".labels.tar"

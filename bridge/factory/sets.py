@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bridge.clips import Clip
+from bridge.recording.clip import Clip
 from world.controls import DT, FPS
 
 APART = 2.0  # m/s, or m aside: from then on two futures are told apart

@@ -16,8 +16,8 @@ from brain.plan import Step
 from bridge.errors import DataError
 from bridge.factory.find import Candidate
 from bridge.factory.scenario import Scenario
+from bridge.recording.state import SUFFIX, unpack
 from bridge.session import Session
-from bridge.state import SUFFIX, unpack
 from bridge.timeline import Timeline
 from world.controls import Control, TimeOfDay, Weather
 from world.dream import restore

@@ -17,12 +17,12 @@ from typing import Any
 
 from bridge.disk import DISK, Disk, mend, write_files, write_whole
 from bridge.errors import DataError, ExportError
-from bridge.export import check_clip, check_labels
 from bridge.factory.jobs import Batch, Job, Request, Take, of_plain
 from bridge.factory.look import seen
 from bridge.factory.product import SET, SHARD, Product
 from bridge.factory.shard import BYTES_A_PIXEL
 from bridge.factory.start import unpacked
+from bridge.recording.clip_files import check_clip, check_labels
 from world.controls import FPS
 from world.files import sha256
 

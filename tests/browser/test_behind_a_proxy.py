@@ -19,7 +19,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import open_page
 from tests.conftest import serving, wait_until
-from tests.fake_page import FakeDreamer
+from tests.ui.fake_page import FakeDreamer
 from ui.origin import Public
 
 pytestmark = pytest.mark.browser

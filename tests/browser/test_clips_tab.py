@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import keep, open_page
 from tests.conftest import serving
-from tests.fake_page import FakeDreamer
+from tests.ui.fake_page import FakeDreamer
 
 pytestmark = pytest.mark.browser
 PATIENCE = 300_000  # ms, for clips to be made

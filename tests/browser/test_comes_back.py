@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.conftest import serving, wait_until
-from tests.fake_page import FakeDreamer, FakeDrive
+from tests.ui.fake_page import FakeDreamer, FakeDrive
 
 pytestmark = pytest.mark.browser
 DREAMING = '#lucidrive[data-state="dreaming"]'

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import keep, open_page, pixels
 from tests.conftest import wait_until
-from tests.fake_page import FakeDreamer
+from tests.ui.fake_page import FakeDreamer
 from world.events import event_rows
 
 pytestmark = pytest.mark.browser

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from tests.browser.conftest import keep, open_page, pixels
 from tests.conftest import serving, wait_until
-from tests.fake_page import FakeDreamer
+from tests.ui.fake_page import FakeDreamer
 from world.controls import Weather
 
 pytestmark = pytest.mark.browser

@@ -164,8 +164,8 @@ def nuscenes(
     version: Annotated[str | None, typer.Option(help="v1.0-mini or the like, where there are several.")] = None,
 ) -> None:
     """Make places of a nuScenes dataset's maps, and of each scene a drive (.dream) that begins as it does; or lessons of its pictures."""
-    from bridge.begun import Begun
-    from bridge.state import SUFFIX
+    from bridge.recording.from_scene import Begun
+    from bridge.recording.state import SUFFIX
     from world.nuscenes.bring import first_moment, maps_of, save_places
     from world.nuscenes.captures import check_new, write
     from world.nuscenes.tables import Dataset

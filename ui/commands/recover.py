@@ -16,8 +16,8 @@ def recover(
     as_json: Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")] = False,
 ) -> None:
     """List recorded drives, repair those that were cut off, check saved clips. Exit code 1 where one is damaged."""
-    from bridge import recover as recovery
     from bridge.errors import SessionError
+    from bridge.recording import recover as recovery
 
     saved, broken = recovery.check_clips(clips)
     found = [recovery.repair(one) for one in recovery.look(clips)]

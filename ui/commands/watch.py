@@ -165,7 +165,7 @@ def dream(
     """Dream a drive and write it as a video with its JSON sidecar."""
     from bridge.disk import check_place
     from bridge.errors import ExportError
-    from bridge.export import CLIP_BYTES
+    from bridge.recording.clip_files import CLIP_BYTES
 
     if out.suffix.lower() != ".mp4":  # before the work, not after it
         raise ExportError(f"The clip {out.name} cannot be written: give it a name that ends in .mp4.")
@@ -176,8 +176,8 @@ def dream(
         raise DataError("Begin the dream in a scene or in a video, not in both.")
     if load_state is not None and (film is not None or scene is not None):
         raise DataError("A saved drive goes on where it was; give no scene and no video with --load-state.")
-    from bridge.export import check_clip, write_clip
     from bridge.loop import headless
+    from bridge.recording.clip_files import check_clip, write_clip
     from bridge.snapshot import Beginning
     from world.data.footage import first_frames
     from world.dream import is_scene

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from brain.files import ADAPTER, CONFIG, WEIGHTS, checked, seal
 from bridge.bench.faults.result import FaultResult
-from bridge.clips import Clip, Moment
 from bridge.errors import LucidriveError
-from bridge.export import check_clip, write_clip
-from bridge.recording import MANIFEST, Recording
-from bridge.recover import look
+from bridge.recording.clip import Clip, Moment
+from bridge.recording.clip_files import check_clip, write_clip
+from bridge.recording.recorder import MANIFEST, Recording
+from bridge.recording.recover import look
+from bridge.recording.state import load_state, save_state
 from bridge.session import Session
-from bridge.state import load_state, save_state
 from world.dream import AnyWorld, load_world, open_dream
 from world.dynamics.policy import FOLDER, read_policy
 from world.scene_world import SceneWorld

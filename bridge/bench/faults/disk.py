@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 from bridge.bench.faults.result import FaultResult
-from bridge.clips import Clip, Moment
 from bridge.disk import DISK, SAVING, Disk
 from bridge.errors import ExportError
-from bridge.export import write_clip
-from bridge.recording import DRIVES, PROCESS, Recording
-from bridge.recover import check_clips, look, repair
+from bridge.recording.clip import Clip, Moment
+from bridge.recording.clip_files import write_clip
+from bridge.recording.recorder import DRIVES, PROCESS, Recording
+from bridge.recording.recover import check_clips, look, repair
+from bridge.recording.state import save_state
 from bridge.session import Session
-from bridge.state import save_state
 from world.dream import AnyWorld, open_dream
 
 Fault = Literal["ENOSPC", "EIO", "short", "kill"]

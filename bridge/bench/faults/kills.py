@@ -14,11 +14,11 @@ from typing import Any
 
 from bridge.bench.faults.disk import FailingDisk
 from bridge.bench.faults.result import FaultResult
-from bridge.clips import Clip, Moment
 from bridge.disk import DISK, SAVING, Disk
-from bridge.export import write_clip
-from bridge.recording import Recording
-from bridge.recover import check_clips, look, repair
+from bridge.recording.clip import Clip, Moment
+from bridge.recording.clip_files import write_clip
+from bridge.recording.recorder import Recording
+from bridge.recording.recover import check_clips, look, repair
 from world.controls import FPS
 
 PACE = 0.02  # s a frame: five times as fast as a drive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bridge.clips import Clip, Moment
+from bridge.recording.clip import Clip, Moment
 from bridge.session import Session
 from world.dream import AnyWorld, open_dream
 

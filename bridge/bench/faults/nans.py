@@ -17,8 +17,8 @@ import torch
 
 from bridge.bench.faults.result import FaultResult
 from bridge.loop import Thinking
+from bridge.recording.state import load_state, save_state
 from bridge.session import Session
-from bridge.state import load_state, save_state
 from world.dream import AnyWorld, open_dream
 from world.errors import DataError
 from world.scene.state import ARRAYS

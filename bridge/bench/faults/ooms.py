@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from brain.plan import Utterance, parse_line
+from bridge.bench.faults.counted_device import CountedDevice
 from bridge.bench.faults.result import FaultResult
-from bridge.budget.fake import FakeDevice
 from bridge.budget.leased_brain import LeasedBrain
 from bridge.budget.ledger import Ledger
 from bridge.budget.rescue import Rescue
@@ -40,7 +40,7 @@ Spent = tuple[float, float]  # s by the clock; s of computing, which a busy mach
 class HungryDream(SceneDream):
     """Allocates its state when it starts, and working memory in every step."""
 
-    device: FakeDevice
+    device: CountedDevice
 
     def start(self, *given: Any, **named: Any) -> Frame:
         self.device.allocate(10 * MIB)
@@ -68,7 +68,7 @@ class FakeReply:
 class HungryBrain:
     """Makes `left` of any sentence. Allocates its weights, and working memory in every pass."""
 
-    def __init__(self, device: FakeDevice, setup: Setup) -> None:
+    def __init__(self, device: CountedDevice, setup: Setup) -> None:
         self.device, self.setup = device, setup
         self.weights = device.allocate(GIB)
 
@@ -89,12 +89,12 @@ class FakeMachine:
 
     def __init__(
         self,
-        open_dream: Callable[[FakeDevice, int], Any],
+        open_dream: Callable[[CountedDevice, int], Any],
         failing: frozenset[int] = frozenset(),
         *,
         batched: Callable[..., list[Frame]] | None = step_all,
     ) -> None:
-        self.device = FakeDevice(32 * GIB, failing)
+        self.device = CountedDevice(32 * GIB, failing)
         self.ledger = Ledger(self.device)
         self.sentences: list[str] = []
         self._batched = batched
@@ -136,7 +136,7 @@ class FakeMachine:
             return self._batched(dreams, controls)
 
 
-def hungry(model: SceneWorld, device: FakeDevice, seed: int) -> HungryDream:
+def hungry(model: SceneWorld, device: CountedDevice, seed: int) -> HungryDream:
     """A dream without pictures whose allocations `device` counts, and refuses where it is told to."""
     dream = HungryDream(model, seed, steps=0)  # its pictures are not what is tried
     dream.device = device

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.clips import versions
 from bridge.factory.jobs import Request
+from bridge.recording.clip import versions
 from world.controls import FPS
 
 

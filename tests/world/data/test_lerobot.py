@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tests.films import film
+from tests.world.data.films import film
 from world.data import DriveDataset
 from world.data.lerobot import import_lerobot
 from world.errors import DataError

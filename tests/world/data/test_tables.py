@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.films import film
+from tests.world.data.films import film
 from world.data import DriveDataset
 from world.data.clock import moments, time_column
 from world.data.footage import import_video

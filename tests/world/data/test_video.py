@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-from tests.films import film, grey, shortened, trimmed
+from tests.world.data.films import film, grey, shortened, trimmed
 from world.data import DriveDataset
 from world.data.footage import first_frames, import_video
 from world.data.video import VideoWriter, read_pictures, read_video

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from bridge.recording.state import load_state
 from bridge.session import Session
-from bridge.state import load_state
 from tests.world.labels.drives import states
 from tests.world.labels.formats.lots import ROUND, made, write
 from ui.cli import app

@@ -1,0 +1,477 @@
+"""The page's socket: what it says, what it refuses, and that nothing a page sends can hurt a dream."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from brain.plan import Plan, parse_line
+from tests.conftest import serving, wait_until
+from tests.fakes import FakeDream
+from tests.ui.fake_page import FakeDreamer
+from ui import messages, words
+from ui.app import ServeError, bind, serve
+from ui.origin import host_allowed, origin_allowed
+from world.controls import Control
+from world.errors import LucidriveError
+from world.render.camera import HIGHEST, LOWEST, Pose, Rig
+
+
+class Tab:
+    """A page's side of the socket."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.patience = time.monotonic() + 30
+
+    def send(self, **message: Any) -> None:
+        self.socket.send(json.dumps(message))
+
+    def next(self, kind: str, seconds: float = 5.0, receipts: bool = True) -> Any:
+        """The next message of a kind: hello, state, note, clip (a dict) or picture (bytes)."""
+        end = time.monotonic() + seconds
+        while True:
+            assert time.monotonic() < self.patience, f"no {kind} that would do"
+            data = self.socket.recv(timeout=max(0.01, end - time.monotonic()))
+            if isinstance(data, bytes):
+                if receipts:
+                    self.send(type="seen", index=messages.HEADER.unpack_from(data)[0])
+                if kind == "picture":
+                    return data
+            elif json.loads(data)["type"] == kind:
+                return json.loads(data)
+
+
+@contextmanager
+def tab(page: str, path: str = "/dream", origin: str | None = None) -> Iterator[Tab]:
+    with connect(page.replace("http", "ws") + path, origin=origin or page, open_timeout=20) as socket:  # type: ignore[arg-type]
+        yield Tab(socket)
+
+
+def test_a_tab_is_greeted_then_sees_the_dream(page: str) -> None:
+    with tab(page) as mine:
+        hello = mine.next("hello")
+        assert hello["scenes"] == ["avenue", "old_town"] and len(hello["token"]) >= 16 and hello["pictures"]
+        first, second = mine.next("picture"), mine.next("picture")
+    assert messages.HEADER.unpack_from(second)[0] > messages.HEADER.unpack_from(first)[0]
+    image = Image.open(io.BytesIO(second[messages.HEADER.size :]))
+    assert image.format == "JPEG" and image.size == (128, 72)
+
+
+def test_a_picture_carries_its_figures() -> None:
+    dream = FakeDream()
+    dream.start()
+    frame = dream.step(Control(steer=0.5, accel=float("nan"), command=2))
+    index, speed, steer, accel, command, flags, lane, seen, junction, yaw, target, *read = messages.HEADER.unpack_from(
+        messages.encode_picture(frame, True, 2, 12.5)
+    )
+    assert (lane, target, read) == (2, 12.5, [0, 255, 1, 255, 0])
+    assert yaw == pytest.approx(frame.motion.yaw_rate)
+    assert (index, steer, accel, command, flags) == (1, 0.5, 0.0, 2, messages.BY_KEYS)
+    assert speed == pytest.approx(frame.motion.speed) == pytest.approx(seen)
+    assert junction == pytest.approx(frame.readout.junction_distance)
+
+
+def test_a_picture_survives_its_jpeg() -> None:
+    frame = FakeDream().start()
+    jpeg = messages.encode_picture(frame, False)[messages.HEADER.size :]
+    seen = np.asarray(Image.open(io.BytesIO(jpeg)), np.float32)
+    assert np.abs(seen - frame.image).mean() < 3
+
+
+def test_a_picture_between_two_frames_travels_behind_the_newer_one() -> None:
+    frame = FakeDream().start()
+    dark = replace(frame, between=np.zeros_like(frame.image))
+    message = messages.encode_picture(dark, False)
+    size = messages.HEADER.unpack_from(message)[-1]
+    assert message[messages.HEADER.size : -size] == messages.encode_picture(frame, False)[messages.HEADER.size :]
+    assert np.asarray(Image.open(io.BytesIO(message[-size:]))).max() < 3
+
+
+def test_a_sentence_becomes_a_plan_in_the_state(page: str) -> None:
+    with tab(page) as mine:
+        mine.send(type="say", text="turn left, then make it rain")
+        while len((state := mine.next("state"))["plan"]) != 2:
+            pass
+        assert [chip["line"] for chip in state["plan"]] == ["left", "rain(2)"]
+        assert {chip["state"] for chip in state["plan"]} <= {"pending", "running", "done", "timed_out", "cancelled"}
+
+
+def test_a_refusal_is_a_sentence(page: str) -> None:
+    with tab(page) as mine:
+        mine.send(type="say", text="fly to the moon")
+        assert mine.next("note")["kind"] == "refusal"
+
+
+def test_newest_picture_wins(page: str) -> None:
+    """A page that gives no receipts is sent two pictures and then none; then it gets the newest, not the next."""
+    with tab(page) as mine:
+        mine.next("hello")
+        seen = [messages.HEADER.unpack_from(mine.next("picture", receipts=False))[0] for _ in range(2)]
+        with pytest.raises(TimeoutError):
+            mine.next("picture", seconds=1.0, receipts=False)
+        mine.send(type="seen", index=seen[-1])
+        assert messages.HEADER.unpack_from(mine.next("picture"))[0] >= seen[-1] + 8
+
+
+def test_keys_drive_and_are_let_go(page: str, fake_dreamer: FakeDreamer) -> None:
+    with tab(page) as mine:
+        mine.send(type="keys", keys=["left", "up"])
+        while not messages.HEADER.unpack_from(mine.next("picture"))[5] & messages.BY_KEYS:
+            pass
+        drive = fake_dreamer.drives[-1]
+        assert drive.held == {"left", "up"}
+        wait_until(lambda: not drive.held, 4)  # this page has gone silent: a held key is let go
+        mine.send(type="keys", keys=["right"])
+        wait_until(lambda: drive.held)
+    wait_until(lambda: not drive.held)  # the page is gone
+
+
+def test_a_key_flood_does_no_harm(page: str, fake_dreamer: FakeDreamer) -> None:
+    with tab(page) as mine:
+        mine.next("hello")
+        drive = fake_dreamer.drives[-1]
+        for turn in range(5_000):
+            mine.send(type="keys", keys=["left"] if turn % 2 else ["right", "up"])
+        mine.send(type="keys", keys=[])
+        wait_until(lambda: not drive.held and drive.calls[-1] == ("press", ()), 15)
+        before = drive.dream.index
+        wait_until(lambda: drive.dream.index >= before + 5, 3)
+        mine.send(type="say", text="make it rain")
+        while not mine.next("state")["plan"]:
+            pass
+
+
+def test_a_flood_of_orders_is_cut_short_and_said(page: str, fake_dreamer: FakeDreamer) -> None:
+    with tab(page) as mine:
+        mine.next("hello")
+        drive = fake_dreamer.drives[-1]
+        for _ in range(500):
+            mine.send(type="plan", line="rain(2)")
+        assert "too much at once" in mine.next("note")["text"]
+        mine.send(type="keys", keys=["up"])
+        wait_until(lambda: drive.held == {"up"})
+        assert sum(call[0] == "event" for call in drive.calls) < 200
+        assert mine.next("picture")
+
+
+BAD = [
+    "",
+    "{",
+    "[]",
+    "null",
+    "[" * 30_000,
+    '{"type": 3}',
+    '{"type": "say"}',
+    '{"type": "say", "text": "hello", "more": 1}',
+    '{"type": "keys", "keys": ["up", "rm -rf"]}',
+    '{"type": "keys", "keys": "up"}',
+    '{"type": "keys", "keys": [["up"]]}',
+    '{"type": "pause", "on": 1}',
+    '{"type": "reset", "seed": -1, "scene": null}',
+    '{"type": "reset", "seed": true, "scene": null}',
+    '{"type": "reset", "seed": 1e400, "scene": null}',
+    '{"type": "seen", "index": "1"}',
+    '{"type": "plan", "line": "%s"}' % ("rain(2);" * 100),
+    '{"type": "shutdown"}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 0.4, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 121, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 7, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": -1.6}',
+    '{"type": "camera", "x": NaN, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": -Infinity, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 1%s, "y": 0, "z": 2, "yaw": 0, "pitch": 0}' % ("0" * 400),
+    '{"type": "camera", "x": true, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": "0", "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 0}',
+    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": 0, "roll": 0}',
+]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_is_no_message_is_one_sentence(text: str) -> None:
+    with pytest.raises(messages.MessageError) as error:
+        messages.parse_message(text)
+    assert str(error.value).endswith((".", "”.")) and "\n" not in str(error.value)
+
+
+@given(st.text() | st.binary().map(lambda b: b.decode("latin-1")))
+def test_no_text_crashes_the_parser(text: str) -> None:
+    with suppress(messages.MessageError):
+        messages.parse_message(text)
+    sentence = json.dumps({"type": "say", "text": text})
+    try:
+        message = messages.parse_message(sentence)
+    except messages.MessageError:
+        return
+    assert message == messages.Say(text)
+
+
+NUMBERS = st.floats() | st.integers() | st.floats(-2.0, 125.0)
+
+
+@given(st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS))
+def test_a_camera_is_where_the_page_says_or_nowhere(numbers: tuple[float, ...]) -> None:
+    fields = dict(zip(("x", "y", "z", "yaw", "pitch"), numbers, strict=True))
+    try:
+        message = messages.parse_message(json.dumps({"type": "camera", **fields}))
+    except LucidriveError as error:
+        assert str(error).endswith(".") and "\n" not in str(error)
+        x, y, z, yaw, pitch = numbers
+        inside = max(abs(x), abs(y)) <= 1e6 and LOWEST <= z <= HIGHEST and abs(yaw) <= 2 * math.pi
+        assert not (inside and abs(pitch) <= math.pi / 2)
+        return
+    assert isinstance(message, messages.Camera)
+    assert astuple(message.pose) == numbers and LOWEST <= message.pose.z <= HIGHEST
+
+
+def test_of_many_poses_the_newest_is_drawn(
+    page: str, fake_dreamer: FakeDreamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeDreamer, "camera", Rig())
+    with tab(page) as mine:
+        assert mine.next("hello")["camera"]["highest"] == HIGHEST
+        for number in range(1000):
+            mine.send(type="camera", x=0, y=0, z=1 + number / 10, yaw=0, pitch=0)
+        drive, flags, seen = fake_dreamer.drives[-1], 0, b""
+        wait_until(lambda: ("seen_from", Pose(0, 0, 100.9, 0, 0)) in drive.calls)
+        while not flags & messages.ELSEWHERE or np.asarray(Image.open(io.BytesIO(seen))).mean((0, 1))[0] < 190:
+            picture = mine.next("picture")
+            flags, seen = messages.HEADER.unpack_from(picture)[5], picture[messages.HEADER.size :]
+        assert sum(call[0] == "seen_from" for call in drive.calls) < 500
+
+
+def test_the_cameras_round_the_car_are_drawn_when_asked_for_and_only_then(
+    page: str, fake_dreamer: FakeDreamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeDreamer, "camera", Rig())
+    with tab(page) as mine:
+        mine.next("hello")
+        drive, flags, seen = fake_dreamer.drives[-1], 0, b""
+        for _ in range(5):
+            flags |= messages.HEADER.unpack_from(mine.next("picture"))[5]
+        assert not flags & messages.AROUND and ("surround",) not in drive.calls
+        mine.send(type="surround")
+        while not flags & messages.AROUND:
+            picture = mine.next("picture")
+            flags, seen = messages.HEADER.unpack_from(picture)[5], picture[messages.HEADER.size :]
+        assert Image.open(io.BytesIO(seen)).size == (96, 36)
+        assert drive.calls.count(("surround",)) == 1
+
+
+def test_a_world_without_another_camera_says_so(page: str) -> None:
+    with tab(page) as mine:
+        assert mine.next("hello")["camera"] is None
+        mine.send(type="camera", x=0, y=0, z=2, yaw=0, pitch=0)
+        assert "one camera" in mine.next("note")["text"]
+        assert mine.next("picture")
+
+
+@pytest.mark.parametrize("text", ["", " \0\x07\ud800 ", "x" * 5_000])
+def test_a_text_that_cannot_be_read_is_one_sentence(page: str, text: str) -> None:
+    with tab(page) as mine:
+        mine.send(type="say", text=text)
+        note = mine.next("note")
+        assert note["kind"] == "error" and note["text"].endswith(".") and "\n" not in note["text"]
+
+
+def test_bad_messages_get_a_sentence_and_the_dream_goes_on(page: str) -> None:
+    with tab(page) as mine:
+        mine.next("hello")
+        for text in BAD[:10]:
+            mine.socket.send(text)
+            assert mine.next("note")["kind"] == "error"
+        mine.socket.send(b"\x00\xff")
+        assert mine.next("note")["kind"] == "error"
+        mine.send(type="plan", line="rain(2")
+        assert "plan language" in mine.next("note")["text"]
+        assert mine.next("picture")
+
+
+def test_markup_stays_text(page: str, fake_dreamer: FakeDreamer) -> None:
+    with tab(page) as mine:
+        mine.send(type="say", text="<img src=x onerror=alert(1)>")
+        mine.next("note")
+        assert fake_dreamer.drives[-1].calls[-1] == ("say", "<img src=x onerror=alert(1)>")
+
+
+def test_a_giant_message_closes_that_socket_alone(page: str) -> None:
+    with tab(page) as mine, tab(page) as other:
+        mine.next("hello")
+        with pytest.raises(ConnectionClosed):
+            mine.socket.send("x" * 1_000_000)
+            for _ in range(100):
+                mine.next("picture", seconds=2)
+        assert other.next("picture")
+
+
+def test_a_tab_that_comes_back_finds_its_dream(page: str, fake_dreamer: FakeDreamer) -> None:
+    with tab(page) as mine:
+        token = mine.next("hello")["token"]
+        index = messages.HEADER.unpack_from(mine.next("picture"))[0]
+        drive = fake_dreamer.drives[-1]
+    with tab(page, f"/dream?resume={token}") as mine:
+        assert mine.next("hello")["token"] == token
+        assert messages.HEADER.unpack_from(mine.next("picture"))[0] >= index
+    wait_until(lambda: ("close",) in drive.calls, 5)
+    with tab(page, f"/dream?resume={token}") as mine:
+        assert mine.next("hello")["token"] != token
+
+
+def test_a_dream_stands_still_while_its_tab_is_away(fake_dreamer: FakeDreamer) -> None:
+    with serving(fake_dreamer, grace=60) as page:
+        with tab(page) as mine:
+            token, drive = mine.next("hello")["token"], fake_dreamer.drives[-1]
+            mine.next("picture")
+        wait_until(lambda: not drive.watched)
+        time.sleep(0.3)  # the tick that was under way
+        left = drive.frame.index
+        time.sleep(0.5)
+        assert drive.frame.index == left
+        with tab(page, f"/dream?resume={token}"):
+            wait_until(lambda: drive.frame.index > left)
+
+
+def test_reset_pause_and_step(page: str, fake_dreamer: FakeDreamer) -> None:
+    with tab(page) as mine:
+        mine.next("hello")
+        mine.send(type="reset", seed=7, scene="avenue")
+        wait_until(lambda: fake_dreamer.drives[-1].calls[-1] == ("reset", 7, "avenue"))
+        mine.send(type="pause", on=True)
+        while not mine.next("state")["paused"]:
+            pass
+        with suppress(TimeoutError):
+            while True:
+                mine.next("picture", seconds=0.6)
+        stood = fake_dreamer.drives[-1].frame.index
+        mine.send(type="step")
+        assert messages.HEADER.unpack_from(mine.next("picture"))[0] == stood + 1
+
+
+def test_a_saved_clip_can_be_fetched_and_nothing_else(page: str) -> None:
+    with tab(page) as mine:
+        mine.send(type="save")
+        clip = mine.next("kept")
+        assert (clip["kind"], httpx.get(f"{page}/clips/{clip['file'].split('/')[1]}").json()) == (
+            "clip",
+            [clip_only(clip)],
+        )
+        answer = httpx.get(f"{page}/{clip['file']}")
+        assert answer.content == b"not really a video" and "attachment" in answer.headers["content-disposition"]
+        assert httpx.get(f"{page}/{clip['labels']}").json() == {}
+        token = clip["file"].split("/")[1]
+        for path in (f"{token}/other.mp4", f"{token}/..%2F..%2Fetc%2Fpasswd", "nobody/drive.mp4"):
+            assert httpx.get(f"{page}/clips/{path}").status_code == 404
+
+
+def clip_only(message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name != "type"}
+
+
+def test_a_drive_is_saved_and_gone_on_with(page: str, fake_dreamer: FakeDreamer) -> None:
+    with tab(page) as mine:
+        token = mine.next("hello")["token"]
+        mine.send(type="keep")
+        kept = mine.next("kept")
+        data = httpx.get(f"{page}/{kept['file']}").content
+        assert data == b"a drive"
+        assert httpx.post(f"{page}/drives/{token}", content=data).status_code == 204
+        assert fake_dreamer.drives[-1].calls[-1] == ("take_up",)
+        for wrong, said in ((b"no drive", "no saved drive"), (b"x" * 2000, "larger than any")):
+            answer = httpx.post(f"{page}/drives/{token}", content=wrong)
+            assert answer.status_code == 400 and said in answer.text
+        assert httpx.post(f"{page}/drives/nobody", content=data).status_code == 404
+        assert mine.next("picture")
+
+
+def test_a_page_is_told_how_it_runs_and_when_others_take_its_memory(
+    page: str, fake_dreamer: FakeDreamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.stream.MEASURES_SECONDS", 0.0)
+    with tab(page) as mine:
+        told = mine.next("measures")
+        assert (told["memory_lent"], told["gap_p50"]) == (100, None)
+        monkeypatch.setattr(fake_dreamer, "overrun", 5 * 2**20)
+        note = mine.next("note")
+        assert note["kind"] == "error" and "Other programs have taken 5 MiB" in note["text"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://example.com", "http://127.0.0.1:1", "null", "http://localhost.example.com"]
+)
+def test_another_origin_is_refused(page: str, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refusal, tab(page, origin=origin):
+        pass
+    assert refusal.value.response.status_code == 403
+
+
+def test_no_origin_and_other_hosts_are_refused(page: str) -> None:
+    with pytest.raises(InvalidStatus), connect(page.replace("http", "ws") + "/dream"):
+        pass
+    answer = httpx.get(page, headers={"host": "evil.example:7860"})
+    assert answer.status_code == 403 and "127.0.0.1" in answer.text
+    assert httpx.get(page).status_code == 200
+
+
+def test_hosts_and_origins() -> None:
+    assert all(map(host_allowed, ["localhost", "127.0.0.1:7860", "[::1]:80", "127.8.8.8", "LOCALHOST:1"]))
+    assert not any(map(host_allowed, [None, "", "example.com", "0.0.0.0", "127.0.0.1.nip.io", "[::1", "localhost:x"]))
+    assert origin_allowed("http://localhost:8080", "localhost:8080")
+    assert not origin_allowed("http://localhost:8080", "127.0.0.1:8080")
+    assert not origin_allowed("file://localhost", "localhost")
+
+
+def test_too_many_tabs_is_a_sentence(tmp_path: Path) -> None:
+    with serving(FakeDreamer(tmp_path, most=1)) as page, tab(page) as mine:
+        assert mine.next("picture")
+        with tab(page) as other:
+            assert "close one" in other.next("note")["text"]
+            with pytest.raises(ConnectionClosed):
+                other.next("hello")
+
+
+def test_only_this_machine_and_a_free_port(page: str, fake_dreamer: FakeDreamer) -> None:
+    for host in ("0.0.0.0", "192.168.1.5", "example.com"):
+        with pytest.raises(ServeError, match=r"this machine only.* --auth"):
+            serve(fake_dreamer, host)
+    port = int(page.rsplit(":", 1)[1])
+    with pytest.raises(ServeError, match=rf"Port {port} .* choose another with --port"):
+        bind("127.0.0.1", port)
+    with pytest.raises(ServeError, match="0 to 65535"):
+        bind("127.0.0.1", 99_999)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("left", "turn left"),
+        ("rain(3)~10", "heavy rain, for 10 s"),
+        ("ped_cross(right,3)@+5", "person crosses from the right, sudden, in 5 s"),
+        ("hard_brake@junction", "car ahead brakes, at the junction"),
+        ("speed(20)@next", "20 km/h"),
+    ],
+)
+def test_steps_in_words(line: str, said: str) -> None:
+    plan = parse_line(line)
+    assert isinstance(plan, Plan) and words.step_words(plan.steps[0]) == said
+
+
+def test_sky_in_words() -> None:
+    assert [words.weather_words(w) for w in (0, 1, 2, 9, 77)] == ["clear", "light rain", "rain", "heavy fog", ""]
+    assert words.weather_name(6) == "snow" and words.time_words(3) == "night"
