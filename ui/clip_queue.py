@@ -19,7 +19,7 @@ from bridge.budget.ledger import Ledger
 from bridge.budget.opening import lease_brain, ram
 from bridge.disk import free_folder
 from bridge.errors import LucidriveError, SessionError, explain
-from bridge.factory.export.clips import Kept, kept
+from bridge.factory.export.clips import StoredClip, stored_clips
 from bridge.factory.matrix import Reader
 from bridge.factory.orders import ClipSpec, Order, PromptReader, is_line
 from bridge.factory.pool import Processes, Stopped, Workers
@@ -103,10 +103,10 @@ class ClipQueue:
         with self._lock:
             return tuple(reversed(self._tickets.values()))
 
-    def clips(self, number: int, accepted: bool) -> list[Kept]:
+    def clips(self, number: int, accepted: bool) -> list[StoredClip]:
         """What the order has made so far."""
         out = self._out(number)
-        return [] if out is None else list(kept(out, accepted))
+        return [] if out is None else list(stored_clips(out, accepted))
 
     def file(self, number: int, name: str) -> Path | None:
         """A clip's video or labels; None for anything else, whatever its name says."""
@@ -172,10 +172,10 @@ class ClipQueue:
         order = Order.of(wish, out, read=self._read)
         self._set(number, out=out, told="waking a worker")
 
-        def note(made: RunProgress) -> None:
+        def on_progress(made: RunProgress) -> None:
             self._set(number, told=made.line())
 
-        made = make(order.request, out, cluster=lambda: self._workers(order, stop), note=note)
+        made = make(order.request, out, cluster=lambda: self._workers(order, stop), on_progress=on_progress)
         self._set(number, told="writing the dataset")
         found = order.deliver(("lerobot",))
         share = found["all"]["yield"]

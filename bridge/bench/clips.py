@@ -29,11 +29,11 @@ from bridge.bench import labels
 from bridge.bench.faults.result import FaultResult
 from bridge.errors import SessionError
 from bridge.factory.deliver import deliver
-from bridge.factory.find import TRIALS, Find
+from bridge.factory.find import TRIALS, SearchSpec
 from bridge.factory.jobs import Request
 from bridge.factory.run import RunProgress, make
 from bridge.factory.scenario import EVENTS, SIDED, TIMES, WEATHER, Scenario, of_line, of_words
-from bridge.factory.store import LOCK, Store, Taken
+from bridge.factory.store import LOCK, Store, TakeResult
 from world import machine
 from world.machine import cores
 from world.scene_world import SceneWorld
@@ -87,8 +87,8 @@ def _part(report: Report | None, number: int, count: int, name: str, fraction: f
 
 def request(lines: Sequence[str], seeds: int, seconds: float, retries: int = 0) -> Request:
     """A run of clips of `seconds` s: every plan line under each seed from 0 to `seeds` - 1."""
-    wanted = tuple((of_line(line), seed) for seed in range(seeds) for line in lines)
-    return Request(wanted, seconds, SceneWorld().hashes, retries=retries)
+    clips = tuple((of_line(line), seed) for seed in range(seeds) for line in lines)
+    return Request(clips, seconds, SceneWorld().hashes, retries=retries)
 
 
 def mixed() -> list[str]:
@@ -101,7 +101,7 @@ def mixed() -> list[str]:
 
 
 def _made(asked: Request, out: Path, workers: int, tell: Report) -> RunProgress:
-    return make(asked, out, workers=workers, note=lambda made: tell(made.done / made.jobs, made.line()))
+    return make(asked, out, workers=workers, on_progress=lambda made: tell(made.done / made.jobs, made.line()))
 
 
 def _speed(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
@@ -138,7 +138,7 @@ def _labelled(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultRes
 def _search(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
     """Takes that look for what hardly ever comes: so many scenes each are driven, without a picture."""
     load, line = os.getloadavg()[0], of_words({"event": "cut_in", "side": "left"}).line
-    asked = replace(request([line], amounts.search, amounts.seconds), find=Find.of("collision", "random", TRIALS))
+    asked = replace(request([line], amounts.search, amounts.seconds), find=SearchSpec.of("collision", "random", TRIALS))
     made = _made(asked, folder / "out", cores(), tell)
     rate = made.steps_a_second * cores()
     return [
@@ -155,7 +155,7 @@ def _search(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResul
 def _several(clips: int, seconds: float) -> Request:
     lines = mixed()
     asked = request(lines, -(-clips // len(lines)), seconds)
-    return Request(asked.wanted[:clips], seconds, asked.world, retries=0)
+    return Request(asked.clips[:clips], seconds, asked.world, retries=0)
 
 
 def _workers(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResult]:
@@ -167,7 +167,7 @@ def _workers(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResu
             _several(amounts.workers, amounts.seconds),
             folder / f"by-{count}",
             workers=count,
-            note=lambda made, marks=marks: marks.append((made.wall, made.seconds)),  # type: ignore[misc]
+            on_progress=lambda made, marks=marks: marks.append((made.wall, made.seconds)),  # type: ignore[misc]
         )
         tell(count / 2, f"{count} workers")
         first, last = marks[count - 1], marks[-1]
@@ -235,7 +235,7 @@ def _events(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResul
     asked = Request(tuple(every), 6.0, SceneWorld().hashes, retries=0)
     _made(asked, folder / "out", cores(), tell)
     with Store(folder / "out", asked) as store:
-        takes = [store.result(job)[0] for job in asked.jobs]
+        takes = [store.results(job)[0] for job in asked.jobs]
     found = []
     for event in EVENTS:
         of = [one for one, job in zip(takes, asked.jobs, strict=True) if job.scenario.words()["event"] == event]
@@ -243,10 +243,10 @@ def _events(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResul
     return found
 
 
-def _yields(event: str, takes: Sequence[Taken]) -> list[FaultResult]:
+def _yields(event: str, takes: Sequence[TakeResult]) -> list[FaultResult]:
     good = [one for one in takes if one.accepted]
     first = sum(one.trials == 1 for one in good) / len(takes)
-    seen = [one.seen["event"] for one in good if "event" in one.seen]
+    seen = [one.judge["event"] for one in good if "event" in one.judge]
     rows = []
     for what, share, of, aim in (
         ("takes accepted by the scene, any weather and time", len(good), len(takes), ACCEPTED),
@@ -289,7 +289,7 @@ def _export(amounts: ClipAmounts, folder: Path, tell: Report) -> list[FaultResul
     """Some clips are made and copied under other names to so many; the time of making is reckoned from those."""
     few = 16
     asked = request(["follow"], amounts.export, amounts.seconds)
-    first = Request(asked.wanted[:few], amounts.seconds, asked.world, retries=0)
+    first = Request(asked.clips[:few], amounts.seconds, asked.world, retries=0)
     made = _made(first, folder / "few", cores(), tell)
     dreaming = made.wall / made.takes * amounts.export
     with Store(folder / "many", asked) as store:

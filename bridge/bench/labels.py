@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from bridge.bench.faults.result import FaultResult
-from bridge.factory.dreaming import again
+from bridge.factory.dreaming import rollouts
 from bridge.factory.jobs import Request
 from world.controls import Weather
 from world.labels.cameras import PRESETS, CameraSet
@@ -49,7 +49,7 @@ def consistent(asked: Request, tell: Report) -> list[FaultResult]:
     """Each check over every clip of the request, by the first scene that is tried of it; a clip is right where no check finds too much."""
     world, found, clear = SceneWorld(asked.start.places), list[Checked](), list[bool]()
     for number, job in enumerate(asked.jobs):
-        states = again(world, asked, job.take(0))[0].states
+        states = rollouts(world, asked, job.take(0))[0].states
         found.append(_clip(states, world.renderer))
         clear.append(facts(states[-1]).weather == Weather.CLEAR)
         tell((number + 1) / len(asked.jobs), job.scenario.line)
@@ -110,7 +110,7 @@ def _carried(each: Sequence[Carried], clear: bool) -> FaultResult:
 def surround(asked: Request, tell: Report) -> list[FaultResult]:
     """Moments a second with six cameras, painted, with all labels: of one clip, its first moment aside, in which its street is built."""
     load, world = os.getloadavg()[0], SceneWorld(asked.start.places)
-    states, cameras = again(world, asked, asked.jobs[0].take(0))[0].states, PRESETS["surround"]
+    states, cameras = rollouts(world, asked, asked.jobs[0].take(0))[0].states, PRESETS["surround"]
     taken = []
     for index in range(1, len(states)):
         began = time.perf_counter()

@@ -118,7 +118,7 @@ def clips(
 def _coverage(order: Order, as_json: bool) -> None:
     from bridge.factory.coverage import HEAD, rows
 
-    cells = order.covered()
+    cells = order.coverage_table()
     if as_json:
         print_json([cell.plain() for cell in cells])
         return
@@ -218,7 +218,7 @@ class _Lines:
 
 def _left(made: Made) -> str:
     """By the jobs settled a second so far."""
-    if not made.settled or made.done == made.jobs:
+    if not made.finished or made.done == made.jobs:
         return "0 s" if made.done == made.jobs else "?"
-    seconds = (made.jobs - made.done) * made.wall / made.settled
+    seconds = (made.jobs - made.done) * made.wall / made.finished
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -39,13 +39,13 @@ def test_a_node_is_killed_and_nothing_is_lost_and_nothing_twice(two_nodes: Any, 
     make(request, alone, workers=0)
     seen: list[int] = []
 
-    def note(made: RunProgress) -> None:
+    def on_progress(made: RunProgress) -> None:
         seen.append(made.takes)
         if len(seen) == 2:
             assert len(ray.nodes()) == 2
             two_nodes.remove_node(two_nodes.worker_nodes.copy().pop(), allow_graceful=False)
 
-    made = make(request, out, cluster=lambda: RayWorkers(request, two_nodes.address), note=note)
+    made = make(request, out, cluster=lambda: RayWorkers(request, two_nodes.address), on_progress=on_progress)
     assert sum(node["Alive"] for node in ray.nodes()) == 1 if ray.is_initialized() else True
     assert len(seen) > 2
     assert (made.accepted, made.given_up) == (8, 8)

@@ -16,7 +16,7 @@ from PIL import Image
 from bridge.errors import SessionError
 from bridge.factory.deliver import check_formats, deliver
 from bridge.factory.dreaming import TRIALS
-from bridge.factory.export.clips import kept
+from bridge.factory.export.clips import stored_clips
 from bridge.factory.run import make
 from bridge.factory.store import Store
 from tests.bridge.factory.tiny_factory import sums, tiny_request
@@ -85,7 +85,7 @@ def test_every_row_is_marked_synthetic_and_facts_are_apart_from_what_was_command
     dataset = DriveDataset.open(out / "dataset")
     assert (dataset.column("synthetic") == 1).all()
     assert {"facts.event", "facts.ahead", "readout.speed", "control.weather"} <= set(dataset.names)
-    clip = next(kept(out))
+    clip = next(stored_clips(out))
     rows = clip.fields["per_frame"]
     episode = slice(0, FRAMES)
     assert np.allclose(dataset.column("observation.state")[episode, 0], [row["motion"]["speed"] for row in rows])

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from brain.plan import PlanError
 from bridge.factory.check import Finding, check, reasons
-from bridge.factory.jobs import Request, of_plain, varied
+from bridge.factory.jobs import Request, of_plain, vary_by_seed
 from bridge.factory.labels import Label
-from bridge.factory.look import Look, look, seen
+from bridge.factory.look import Look, all_seen, look
 from bridge.factory.matrix import MOST, Matrix, coverage, expand, load, recipe
 from bridge.factory.orders import branches_of
-from bridge.factory.scenario import EVENTS, Scenario, ScenarioError, of_line, of_words, under
-from bridge.factory.start import by_seed, place_of, unpacked
+from bridge.factory.scenario import EVENTS, Scenario, ScenarioError, of_line, of_words, with_conditions
+from bridge.factory.start import by_seed, load_start, place_of
 from bridge.recording.clip import Clip, Moment
 from bridge.timeline import Timeline
 from world import kinematics
@@ -49,8 +49,8 @@ seconds: 6
 
 
 def request(**changes: Any) -> Request:
-    wanted = tuple((of_line(line), seed) for line in ("rain(2);left", "night;animal(left)@+1") for seed in range(6))
-    values: dict[str, Any] = {"wanted": wanted, "seconds": 4.0, "world": {"a": "1"}, "together": 5}
+    clips = tuple((of_line(line), seed) for line in ("rain(2);left", "night;animal(left)@+1") for seed in range(6))
+    values: dict[str, Any] = {"clips": clips, "seconds": 4.0, "world": {"a": "1"}, "together": 5}
     return Request(**values | changes)
 
 
@@ -161,16 +161,16 @@ def test_a_file_that_is_no_yaml(tmp_path: Path) -> None:
 @given(st.integers(0, 10**6))
 def test_varying_changes_only_what_was_left_open(seed: int) -> None:
     free, fixed = of_line("rain(2);animal(left)"), of_line("rain(2);animal(left,3)@+2")
-    assert varied(fixed, seed) == fixed
-    step = varied(free, seed).step("event")
+    assert vary_by_seed(fixed, seed) == fixed
+    step = vary_by_seed(free, seed).step("event")
     assert step is not None
     assert step.args[0] == "left"
     assert 0.5 <= (step.when.seconds or 0) <= 3.0
-    assert varied(free, seed) == varied(free, seed)
+    assert vary_by_seed(free, seed) == vary_by_seed(free, seed)
 
 
 def test_varying_varies() -> None:
-    assert len({varied(of_line("animal(left)"), seed).line for seed in range(40)}) > 8
+    assert len({vary_by_seed(of_line("animal(left)"), seed).line for seed in range(40)}) > 8
 
 
 def test_branches() -> None:
@@ -188,14 +188,14 @@ def test_a_jobs_id_says_all_that_its_clip_depends_on() -> None:
     assert ids == [job.id for job in request(retries=9).jobs]
     for change in ({"seconds": 5.0}, {"world": {"a": "2"}}, {"size": "288x512"}, {"together": 4}):
         assert not set(ids) & {job.id for job in request(**change).jobs}
-    twice = request(wanted=request().wanted * 2)
+    twice = request(clips=request().clips * 2)
     assert [job.id for job in twice.jobs] == ids
 
 
-def test_lots_are_settled_by_the_order_alone() -> None:
-    assert [len(lot) for lot in request().lots()] == [5, 5, 2]
+def test_groups_follow_from_the_order_alone() -> None:
+    assert [len(group) for group in request().groups()] == [5, 5, 2]
     forked = request(branches=("stop", "left"), fork_at=1.0)
-    assert [len(lot) for lot in forked.lots()] == [2] * 6
+    assert [len(group) for group in forked.groups()] == [2] * 6
 
 
 def test_clips_of_a_dreamt_place_are_driven_one_after_another() -> None:
@@ -203,23 +203,23 @@ def test_clips_of_a_dreamt_place_are_driven_one_after_another() -> None:
     start = by_seed(12)
     assert len(start.names) == 3 and start.names == usual_places()[:3]
     asked = request(start=start)
-    lots = asked.lots()
-    assert sorted(job.id for lot in lots for job in lot) == sorted(job.id for job in asked.jobs)
-    places = [place_of(start, job.seed) for lot in lots for job in lot]
+    groups = asked.groups()
+    assert sorted(job.id for group in groups for job in group) == sorted(job.id for job in asked.jobs)
+    places = [place_of(start, job.seed) for group in groups for job in group]
     assert places == sorted(places, key=start.names.index)
     assert not {job.id for job in asked.jobs} & {job.id for job in request().jobs}
-    assert of_plain(json.loads(json.dumps(asked.plain())), unpacked(Path("nowhere"), asked.plain()["begin"])) == asked
+    assert of_plain(json.loads(json.dumps(asked.plain())), load_start(Path("nowhere"), asked.plain()["begin"])) == asked
     assert by_seed(1000).names == usual_places()
 
 
 def test_a_place_tells_the_conditions_of_its_clips() -> None:
     dusk = {"time": int(TimeOfDay.DUSK)}
-    assert under(of_line("left"), dusk).line == "dusk;left"
-    assert under(of_line("dusk;left"), dusk).line == "dusk;left"
-    assert under(of_line("left"), {}).line == "left"
-    assert under(of_line("night@+5"), dusk).line == "dusk;night@+5"
+    assert with_conditions(of_line("left"), dusk).line == "dusk;left"
+    assert with_conditions(of_line("dusk;left"), dusk).line == "dusk;left"
+    assert with_conditions(of_line("left"), {}).line == "left"
+    assert with_conditions(of_line("night@+5"), dusk).line == "dusk;night@+5"
     with pytest.raises(ScenarioError, match="say the time once"):
-        under(of_line("night;left"), dusk)
+        with_conditions(of_line("night;left"), dusk)
 
 
 def test_attempts_have_seeds_of_their_own() -> None:
@@ -236,7 +236,7 @@ def test_attempts_have_seeds_of_their_own() -> None:
         ({"seconds": 0.5}, "lasts 1.5 to 60"),
         ({"size": "1x1"}, "no picture size '1x1'; there are: 144x256, 288x512, 576x1024"),
         ({"retries": -1}, "Retries are 0 to"),
-        ({"wanted": ()}, "nothing to make"),
+        ({"clips": ()}, "nothing to make"),
         ({"fork_at": 2.0}, "needs both"),
         ({"fork_at": 3.9, "branches": ("stop", "left")}, "forks at 0.1 to 3.5 s"),
         ({"fork_at": 1.0, "branches": ("stop", "stop")}, "no two the same"),
@@ -294,8 +294,8 @@ def test_the_judge_does_not_see_what_they_do_not() -> None:
 
 
 def test_what_is_seen_is_told_by_kind() -> None:
-    assert seen([("event", True), ("weather", True), ("event", False)]) == {"event": False, "weather": True}
-    assert seen([]) == {}
+    assert all_seen([("event", True), ("weather", True), ("event", False)]) == {"event": False, "weather": True}
+    assert all_seen([]) == {}
 
 
 # -- checks -----------------------------------------------------------------------------------------------------------
@@ -320,8 +320,8 @@ def played(line: str, frames: int = 80, weather: int = Weather.CLEAR, time: int 
             event=state.event,
             side=state.side,
         )
-        seen = replace(readout, speed=motion.speed, yaw_rate=motion.yaw_rate, event_visible=float(state.event > 0))
-        frame = Frame(frame.image, index + 1, told, motion, seen)
+        read = replace(readout, speed=motion.speed, yaw_rate=motion.yaw_rate, event_visible=float(state.event > 0))
+        frame = Frame(frame.image, index + 1, told, motion, read)
     return Clip(tuple(moments), (), 0, None, 2, {})
 
 

@@ -23,7 +23,7 @@ from bridge.factory import run, store
 from bridge.factory.dreaming import TRIALS, _begin, _step
 from bridge.factory.export.report import report
 from bridge.factory.jobs import Request, Take, of_plain
-from bridge.factory.pool import LIVES, Processes
+from bridge.factory.pool import MOST_ATTEMPTS, Processes
 from bridge.factory.run import make
 from bridge.factory.scenario import of_line
 from bridge.factory.start import Start, begin, check, from_file
@@ -46,7 +46,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "whole"
     made = make(tiny_request(), out, workers=0)
     assert (made.accepted, made.given_up, made.takes, made.rejected_takes) == (3, 3, 9, 6)
-    assert made.done == made.jobs == made.settled == 6
+    assert made.done == made.jobs == made.finished == 6
     return out
 
 
@@ -156,13 +156,13 @@ def test_a_worker_that_is_killed_costs_nothing(whole: Path, tmp_path: Path) -> N
     with Store(tmp_path / "out", request) as kept:
         workers = Processes(request, 2, Ledger(CountedDevice(2**40)))
         try:
-            lots = request.lots()
-            for lot, jobs in enumerate(lots):
-                while (batch := kept.next_batch(lot, jobs)) is not None:
-                    workers.give(batch)
+            groups = request.groups()
+            for group, jobs in enumerate(groups):
+                while (batch := kept.next_batch(group, jobs)) is not None:
+                    workers.submit(batch)
                     for pid in workers.pids:
                         os.kill(pid, signal.SIGKILL)
-                    for done in workers.take():
+                    for done in workers.collect():
                         for product in done.products:
                             kept.commit(product)
         finally:
@@ -186,15 +186,15 @@ def test_a_batch_that_kills_every_worker_is_given_up() -> None:
     try:
         os.kill(workers.pids[0], signal.SIGKILL)
         workers._start = doomed  # type: ignore[method-assign]
-        batch = next(iter(request.lots()))
+        batch = next(iter(request.groups()))
         from bridge.factory.jobs import Batch
 
-        workers.give(Batch(0, tuple(job.take(0) for job in batch)))
-        with pytest.raises(SessionError, match=f"died {LIVES} times.*SIGKILL"):
-            list(workers.take())
+        workers.submit(Batch(0, tuple(job.take(0) for job in batch)))
+        with pytest.raises(SessionError, match=f"died {MOST_ATTEMPTS} times.*SIGKILL"):
+            list(workers.collect())
     finally:
         workers.close()
-    assert died == LIVES - 1
+    assert died == MOST_ATTEMPTS - 1
 
 
 def test_workers_hold_leases_and_are_refused_where_there_is_no_room() -> None:
@@ -332,7 +332,7 @@ def test_a_dream_that_falls_apart_is_rejected_and_the_others_go_on(
         return step(dream, control)
 
     monkeypatch.setattr(SceneDream, "step", faulty)
-    done = worker.do(Batch(0, tuple(job.take(0) for job in request.lots()[0][:3])))
+    done = worker.run(Batch(0, tuple(job.take(0) for job in request.groups()[0][:3])))
     monkeypatch.undo()
     fine, fallen, other = done.products
     assert fine.accepted
@@ -344,4 +344,4 @@ def test_a_dream_that_falls_apart_is_rejected_and_the_others_go_on(
 
 def test_every_take_is_asked_for_once() -> None:
     request: Request = replace(tiny_request(), retries=0)
-    assert len({job.take(0).stem for lot in request.lots() for job in lot}) == len(request.jobs)
+    assert len({job.take(0).stem for group in request.groups() for job in group}) == len(request.jobs)
