@@ -264,7 +264,7 @@ class LiveDreamer:
             gap_thinking_p99=thinking.gap_p99,
             sentence_p50=percentile(read, 0.5),
             sentence_p99=percentile(read, 0.99),
-            memory_lent=ledger.taken,
+            memory_lent=ledger.reserved,
             memory_room=ledger.room,
             memory_overrun=ledger.overrun,
         )

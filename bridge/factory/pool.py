@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
-from bridge.budget.ledger import Instead, Ledger
+from bridge.budget.ledger import Alternative, Ledger
 from bridge.budget.opening import DREAM
 from bridge.budget.plan import LIBRARIES
 from bridge.budget.scenes import scene_size
@@ -189,10 +189,10 @@ def memory_of(request: Request) -> tuple[int, int]:
 
 def _lease(leases: ExitStack, request: Request, ledger: Ledger, number: int) -> None:
     """Leases for the worker of that number, counted from 0. NoRoomError."""
-    instead = [Instead(f"--workers {number}", 0)] if number else []
+    alternatives = [Alternative(f"--workers {number}", 0)] if number else []
     need, dreams = memory_of(request)
-    leases.enter_context(ledger.reserve(OWNER, need, instead))
-    leases.enter_context(ledger.reserve(f"{DREAM}s of {OWNER}", dreams, instead))
+    leases.enter_context(ledger.reserve(OWNER, need, alternatives))
+    leases.enter_context(ledger.reserve(f"{DREAM}s of {OWNER}", dreams, alternatives))
 
 
 @contextmanager

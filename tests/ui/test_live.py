@@ -146,11 +146,11 @@ def test_every_dream_holds_a_lease_and_gives_it_back(tmp_path: Path) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path / "world"))
     dreamer = LiveDreamer(model, Loop(FakeDirector()), ledger=ledger, dream_size=60)
     drive = dreamer.open(lambda: None)
-    assert [(held.owner, held.size, held.committed) for held in ledger.held()] == [("a dream", 60, True)]
+    assert [(held.owner, held.size, held.committed) for held in ledger.leases()] == [("a dream", 60, True)]
     with pytest.raises(NoRoomError, match="no room for a dream"):
         dreamer.open(lambda: None)
     drive.close()
-    assert ledger.held() == ()
+    assert ledger.leases() == ()
     dreamer.open(lambda: None).close()  # the refused one holds nothing
     dreamer.close()
 

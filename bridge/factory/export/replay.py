@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from bridge.budget.ledger import Instead, Ledger
+from bridge.budget.ledger import Alternative, Ledger
 from bridge.errors import SessionError, WeightsError
 from bridge.factory.dreaming import Rollout, rollouts
 from bridge.factory.export.clips import StoredClip
@@ -104,8 +104,8 @@ def labelled_clips(
                 yield clip, labeller.replay(clip), (one for first in firsts for one in labeller.chunk(number, first))
             return
         for number in range(workers):
-            instead = [Instead(f"--workers {number}", 0)]
-            stack.enter_context(ledger.reserve(OWNER, memory_of(spec.request)[0], instead))
+            alternatives = [Alternative(f"--workers {number}", 0)]
+            stack.enter_context(ledger.reserve(OWNER, memory_of(spec.request)[0], alternatives))
         context = multiprocessing.get_context("spawn")
         pool = stack.enter_context(
             ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(spec,))

@@ -16,7 +16,7 @@ from bridge.budget.brains import brain, brains, shape, weight_bytes
 from bridge.budget.ladder import RUNGS, advice, choices, one_down
 from bridge.budget.plan import budget
 from bridge.budget.scenes import scene_size
-from bridge.budget.serving import as_typed, kv_budget, serve_command
+from bridge.budget.serving import kv_budget, serve_command, shell_line
 from bridge.budget.setup import TIERS, setup
 from bridge.budget.sizes import GIB, KIB, MIB, BudgetError, parse_size, show_size
 from bridge.budget.worlds import _Counting, world_size
@@ -295,4 +295,4 @@ def test_vllm_is_told_what_our_client_needs_and_the_share_that_was_planned() -> 
     brain = sum(item.size for item in budget(asked, 24 * GIB).items if item.part.startswith("brain"))
     share = float(given["--gpu-memory-utilization"])
     assert brain / (24 * GIB) < share < 1.2 * (brain + GIB) / (24 * GIB)
-    assert as_typed(command).startswith("VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-8B ")
+    assert shell_line(command).startswith("VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-8B ")

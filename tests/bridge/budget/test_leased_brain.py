@@ -120,7 +120,7 @@ class Drive:
 
     @property
     def lent(self) -> int:
-        return self.ledger.taken
+        return self.ledger.reserved
 
 
 @contextmanager

@@ -201,7 +201,7 @@ def test_workers_hold_leases_and_are_refused_where_there_is_no_room() -> None:
     ledger = Ledger(CountedDevice(10 * 2**20))
     with pytest.raises(NoRoomError, match="no room for a clip worker"):
         Processes(tiny_request(), 1, ledger)
-    assert ledger.held() == ()
+    assert ledger.leases() == ()
 
 
 def test_another_run_is_refused_unless_it_is_to_go_on(whole: Path, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def drive(model: WorldModel, tmp_path: Path) -> Iterator[LiveDrive]:
     drive = dreamer.open(lambda: None)
     yield drive
     drive.close()
-    assert dreamer.ledger.taken == 0
+    assert dreamer.ledger.reserved == 0
     dreamer.close()
 
 
