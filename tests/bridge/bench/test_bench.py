@@ -98,7 +98,7 @@ def test_environments_without_pictures_are_measured_in_dreamt_places() -> None:
 
 
 def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(long, "SETTLED", 4)
+    monkeypatch.setattr(long, "WARMUP", 4)
     monkeypatch.setattr(long, "WINDOW", 3)
     sizes = iter([100, 150])
     monkeypatch.setattr(long.machine, "resident", lambda: next(sizes))

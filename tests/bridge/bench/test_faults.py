@@ -46,7 +46,7 @@ def test_memory_that_runs_out_at_every_allocation_costs_no_frame() -> None:
 def test_a_crowd_is_let_in_or_told_so_and_nobody_is_cut_off(tmp_path: Path) -> None:
     with serving(FakeDreamer(tmp_path, most=4)) as page:
         visitors = crowd.crowd(page, 50)
-    numbers = crowd.found(visitors, 4).numbers
+    numbers = crowd.result(visitors, 4).numbers
     assert (numbers["inside"], numbers["refused"], numbers["cut"], numbers["unsaid"]) == (4, 46, 0, 0)
 
 

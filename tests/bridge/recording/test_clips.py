@@ -64,7 +64,7 @@ def test_a_refused_write_leaves_the_old_clip_and_no_trace(clip: Clip, tmp_path: 
     before = video.read_bytes(), beside.read_bytes()
     counted = FailingDisk()
     write_clip(clip, tmp_path / "other" / "drive.mp4", counted)
-    for at in counted.writes if fault == "short" else range(counted.done):
+    for at in counted.writes if fault == "short" else range(counted.count):
         with pytest.raises(ExportError, match="not saved"):
             write_clip(clip, video, FailingDisk(at, fault))
         assert (video.read_bytes(), beside.read_bytes()) == before

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from brain.plan import Plan, parse_line
-from bridge.bench.faults.damage import KINDS, damaged
+from bridge.bench.faults.damage import KINDS, corrupt
 from bridge.errors import DataError, ExportError, WeightsError
 from bridge.recording.plan_state import timeline_from, timeline_plain
 from bridge.recording.state import HEAD, MARK, load_state, pack, save_state, unpack
@@ -111,7 +111,7 @@ def test_every_damage_is_refused_before_use(model: WorldModel, tmp_path: Path) -
     before = session.frame
     for number in range(90):
         with pytest.raises(DataError):
-            unpack(session, damaged(whole, KINDS[number % 3], chance))
+            unpack(session, corrupt(whole, KINDS[number % 3], chance))
     assert session.frame is before
     for nothing in (b"", MARK, b"GIF89a", whole[:HEAD]):
         with pytest.raises(DataError):
