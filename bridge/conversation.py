@@ -14,7 +14,7 @@ from brain.speeds import too_fast
 from bridge.corrections import Correction
 from bridge.drive import Drive
 from bridge.errors import LucidriveError, SessionError, explain
-from bridge.recording.clip import Said
+from bridge.recording.clip import Exchange
 from bridge.recording.last_minute import LastMinute
 from bridge.snapshot import Heard, NoteKind, Notice
 from bridge.timeline import TimelineState
@@ -159,4 +159,4 @@ class Conversation:
                 self.tell(explain(error), "error")
 
     def _note(self, text: str, line: str, seconds: float) -> None:
-        self._recorder.note(Said(self._drive.frame.index, text, line, round(seconds, 3)))
+        self._recorder.add_exchange(Exchange(self._drive.frame.index, text, line, round(seconds, 3)))

@@ -28,7 +28,7 @@ from bridge.errors import DataError, LucidriveError, SessionError, explain
 from bridge.keyboard import Bindings
 from bridge.mailbox import Mailbox, Order
 from bridge.pedals import Pedals
-from bridge.recording.clip import Clip, Moment, Said
+from bridge.recording.clip import Clip, Exchange, Moment
 from bridge.recording.clip_files import write_clip
 from bridge.recording.last_minute import LastMinute
 from bridge.snapshot import Beginning, Heard, NoteKind, Notice, Snapshot, StepRequest
@@ -277,9 +277,9 @@ class Session:
         state = self.timeline.tick(self.frame, by_keys)
         self.take(StepRequest(control, by_keys, state.steps), self.dream.step(control))
 
-    def before(self, moments: Sequence[Moment], said: Sequence[Said]) -> None:
+    def before(self, moments: Sequence[Moment], exchanges: Sequence[Exchange]) -> None:
         """What came before the frames that this drive has."""
-        self._recorder.before(moments, said)
+        self._recorder.before(moments, exchanges)
 
     def record_all(self) -> None:
         """From now on the clip is the whole drive, not its last minute."""

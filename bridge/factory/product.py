@@ -23,7 +23,7 @@ from bridge.factory.look import Look
 from bridge.factory.scenario import Scenario, of_line
 from bridge.factory.sets import differences
 from bridge.recording.clip import sidecar
-from bridge.recording.clip_files import described, encode_pictures, labels_alone
+from bridge.recording.clip_files import encode_pictures, sidecar_alone, sidecar_bytes
 from world.scene_world import SIZES
 
 SET, SHARD = ".set.json", ".labels.tar"
@@ -77,9 +77,9 @@ def products(request: Request, batch: Batch, rollouts: Sequence[Rollout]) -> lis
                 fields["shard"] = hashlib.sha256(one.shard).hexdigest()
             if one.painted:
                 video = encode_pictures(moment.frame.image for moment in one.clip.moments)
-                files |= {f"{stem}.mp4": video, f"{stem}.json": described(video, fields)}
+                files |= {f"{stem}.mp4": video, f"{stem}.json": sidecar_bytes(video, fields)}
             else:
-                files[f"{stem}.json"] = labels_alone(fields)
+                files[f"{stem}.json"] = sidecar_alone(fields)
             why += [f"{one.branch}: {reason}" if one.branch else reason for reason in result.reasons]
         if request.branches:
             files[f"{take.stem}{SET}"] = _set(request, take.stem, own)

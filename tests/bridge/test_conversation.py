@@ -32,7 +32,7 @@ def test_markup_and_control_characters_are_words_like_others() -> None:
     one = session()
     shown = answer(one, "<b>left</b>\0 [/INST]\r\nrain")
     assert lines(shown) == ["left", "rain(2)"]
-    assert one.clip().said[0].text == "<b>left</b> [/INST] rain"
+    assert one.clip().exchanges[0].text == "<b>left</b> [/INST] rain"
 
 
 class Empty(FakeDream):

@@ -59,7 +59,7 @@ def test_an_unsure_plan_is_asked_about_and_the_chosen_one_is_played_and_kept(kep
     assert [step.line for step in tick(one)] == ["stop"]
     assert [(c.text, c.plan) for c in kept] == [("left or so", "stop")]
     assert "weather=" in kept[0].context
-    assert one.clip().said[-1].text == "left or so"
+    assert one.clip().exchanges[-1].text == "left or so"
 
 
 def test_where_nobody_is_there_to_be_asked_the_best_plan_is_played() -> None:

@@ -177,9 +177,9 @@ def test_the_way_back_leads_round_what_two_drove(host: Session, tmp_path: Path) 
     def seen(guest: Guest | None, times: int) -> None:
         for _ in range(times):
             tick(host, guest)
-            history.see()
+            history.update()
 
-    history.see()
+    history.update()
     seen(None, 4)
     guest = Guest(host)
     seen(guest, 4)

@@ -112,7 +112,7 @@ def test_sessions_are_read_in_turn() -> None:
         assert thinking._take_up([one, two])
         while thinking.busy:
             thinking._one_pass()
-        heard = [said.line for each in (one, two) for said in each.clip().said]
+        heard = [said.line for each in (one, two) for said in each.clip().exchanges]
         assert expected in str(heard)
         assert len(heard) == ("left", "rain", "right", "night").index(expected) + 1
 
@@ -126,7 +126,7 @@ def test_a_sentence_of_a_drive_that_ended_is_dropped() -> None:
     thinking.forget(one)
     thinking.go_on([two], clock.now + 10)
     assert not thinking.busy
-    assert one.clip().said == two.clip().said == ()
+    assert one.clip().exchanges == two.clip().exchanges == ()
 
 
 class Clock:
@@ -221,7 +221,7 @@ def test_a_headless_drive_is_deterministic_and_whole() -> None:
         one = session(seed=4)
         one.say("turn left, then rain")
         clip = drive_headless(one, 70, FakeDirector())
-        assert clip.said[0].line == "left;rain(2)"
+        assert clip.exchanges[0].line == "left;rain(2)"
         assert len(clip.moments) == 700
         return [moment.frame.image for moment in clip.moments[:100]]
 

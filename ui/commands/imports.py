@@ -164,7 +164,7 @@ def nuscenes(
     version: Annotated[str | None, typer.Option(help="v1.0-mini or the like, where there are several.")] = None,
 ) -> None:
     """Make places of a nuScenes dataset's maps, and of each scene a drive (.dream) that begins as it does; or lessons of its pictures."""
-    from bridge.recording.from_scene import Begun
+    from bridge.recording.from_scene import SceneSaver
     from bridge.recording.state import SUFFIX
     from world.nuscenes.bring import first_moment, maps_of, save_places
     from world.nuscenes.captures import check_new, write
@@ -177,7 +177,7 @@ def nuscenes(
         found = Dataset(dataset, version)
         names = scene or sorted(found.scenes)
         maps = maps_of(found, names)
-        places, begun = save_places(maps, out), Begun()
+        places, begun = save_places(maps, out), SceneSaver()
         for number, name in enumerate(names):
             begun.save(first_moment(found, name, maps[name], places[name]), out / f"{name}{SUFFIX}")
             report((number + 1) / len(names) * (0.5 if captures else 1.0), f"{number + 1} of {len(names)} scenes")

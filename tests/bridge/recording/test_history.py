@@ -37,7 +37,7 @@ def driven(
 ) -> tuple[Session, History, list[np.ndarray]]:
     session = Session(lambda seed: LatentDream(model, seed, 1), seed=4)
     history = History(session, folder, lambda text: pytest.fail(text), spacing)
-    history.see()
+    history.update()
     pictures = [session.frame.image]
     for number in range(frames):
         if number == 13:
@@ -45,7 +45,7 @@ def driven(
         session.press(frozenset({"left"}) if 20 <= number < 24 else frozenset())
         session.begin_tick()
         session.tick()
-        history.see()
+        history.update()
         pictures.append(session.frame.image)
     return session, history, pictures
 
@@ -76,14 +76,14 @@ def test_a_long_drive_keeps_few_keys_and_the_whole_of_it(tmp_path: Path, monkeyp
     session = Session(lambda seed: FakeDream(seed=seed))  # type: ignore[arg-type,return-value]
     history = History(session, tmp_path, lambda text: pytest.fail(text), spacing=2)
     for _ in range(1200):
-        history.see()
+        history.update()
         session.begin_tick()
         session.tick()
-    history.see()
+    history.update()
     assert history.last == 1200 and len(history._keys) <= MOST_KEYS
     assert len(history.past(100)) <= 101 and history.past(100)[-1].index == 1200
     assert history.frame(600).startswith(b"\xff\xd8")
-    session.began = history.see
+    session.began = history.update
     session.go_on_from(FakeDreamStarted(1), session.timeline, (0.0, 0.0), None)  # type: ignore[arg-type]
     assert (history.first, history.last) == (0, 0)
 
@@ -100,7 +100,7 @@ def test_where_the_disk_refuses_the_dream_goes_on(tmp_path: Path) -> None:
     session = Session(lambda seed: FakeDream(seed=seed))  # type: ignore[arg-type,return-value]
     history = History(session, tmp_path / "file" / "clips", told.append)
     for _ in range(3):
-        history.see()
+        history.update()
         session.begin_tick()
         session.tick()
     assert len(told) == 1 and "the dream goes on" in told[0]
@@ -201,7 +201,7 @@ def test_a_picture_is_encoded_once_for_page_and_history(model: WorldModel, tmp_p
     one = Session(lambda seed: LatentDream(model, seed, 1), seed=4)
     history = History(one, tmp_path, print)
     for _ in range(3):
-        history.see()
+        history.update()
         shown = one.snapshot().frame
         assert one.jpeg(shown.image) is one.jpeg(shown.image) is one.fork().jpeg(shown.image)
         assert history.frame(shown.index) == one.jpeg(shown.image) == jpeg(shown.image)

@@ -16,7 +16,7 @@ from bridge.bench.faults.disk import FailingDisk
 from bridge.disk import SAVING, mend
 from bridge.errors import ExportError
 from bridge.recording.clip import Clip, Moment
-from bridge.recording.recorder import FRAMES, KEPT, MANIFEST, Recorder
+from bridge.recording.recorder import FRAMES, MANIFEST, MOST_DRIVES, Recorder
 from bridge.recording.recover import join, look, repair
 from bridge.session import Session
 from tests.bridge.sessions import reset
@@ -38,7 +38,7 @@ def drive(one: Session, recorder: Recorder, frames: int) -> None:
     for _ in range(frames):
         one.begin_tick()
         one.tick()
-        recorder.see()
+        recorder.update()
 
 
 @pytest.fixture
@@ -65,15 +65,17 @@ def test_a_drive_that_ended_is_whole_and_becomes_a_clip(recorded: Path) -> None:
 def test_a_reset_begins_another_drive_and_old_ones_make_room(tmp_path: Path) -> None:
     one = session()
     recorder = Recorder(one, tmp_path)
-    for number in range(1, KEPT + 3):
+    for number in range(1, MOST_DRIVES + 3):
         drive(one, recorder, FRAMES)
         reset(one, 8)
-        recorder.see()
-        ended = ["whole"] * min(number, KEPT)  # its folder is made by a thread: an empty list is no drive that ended
+        recorder.update()
+        ended = ["whole"] * min(
+            number, MOST_DRIVES
+        )  # its folder is made by a thread: an empty list is no drive that ended
         wait_until(lambda ended=ended: [found.state for found in look(tmp_path)] == ended)  # type: ignore[misc]
     drive(one, recorder, FRAMES)
     recorder.close()
-    wait_until(lambda: [found.frames for found in look(tmp_path)] == [FRAMES + 1] * KEPT)
+    wait_until(lambda: [found.frames for found in look(tmp_path)] == [FRAMES + 1] * MOST_DRIVES)
 
 
 def test_what_was_cut_off_is_repaired(recorded: Path) -> None:
