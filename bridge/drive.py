@@ -74,7 +74,7 @@ class Drive:
 
     # -- a frame ------------------------------------------------------------------------------------------------------
 
-    def plan(self, keys: frozenset[str]) -> TimelineState:
+    def advance_timeline(self, keys: frozenset[str]) -> TimelineState:
         """What the plan asks of the next frame."""
         return self.timeline.tick(self.frame, bool(keys))
 

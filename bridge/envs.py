@@ -47,7 +47,7 @@ class Planned:
         if not isinstance(plan, Plan):
             raise SessionError(f"'{line}' plans nothing; give steps, such as 'left'.")
         self.timeline = timeline(control)
-        self.timeline.add(plan)
+        self.timeline.plan(plan)
 
     def next(self, frame: Frame) -> Cue:
         state = self.timeline.tick(frame)

@@ -142,7 +142,7 @@ class Calls:
         drive = (await self.visits.call(token)).drive
         around = await asyncio.to_thread(drive.around)
         pose = pose_by((0, 0, 0) if around is None else around.car, ahead, left, up, yaw, pitch)
-        return base64.b64encode(await asyncio.to_thread(drive.seen_from, pose)).decode()
+        return base64.b64encode(await asyncio.to_thread(drive.look_around, pose)).decode()
 
     @answered
     async def surround(self, token: str) -> str:
@@ -180,7 +180,7 @@ class Calls:
         """
         visit = await self.visits.call(token)
         parse_line(line[:200])
-        orders.act(visit, messages.Line(line[:200], lane_of(lane)))
+        orders.act(visit, messages.PlanLine(line[:200], lane_of(lane)))
         await asyncio.sleep(TICK)
         return await look_at(visit, lane, picture=False)
 
@@ -199,7 +199,7 @@ class Calls:
         return await look_at(visit, lane, picture=False)
 
     @answered
-    async def not_what_i_meant(self, token: str, lane: int = 0) -> str:
+    async def wrong(self, token: str, lane: int = 0) -> str:
         """The last sentence was meant otherwise; what is said next is remembered as its meaning.
 
         Args:
@@ -229,7 +229,7 @@ class Calls:
         try:
             for _ in range(frames):
                 before = index_of(newest(visit))
-                visit.drive.step()
+                visit.drive.step_once()
                 await until(lambda before=before: index_of(newest(visit)) > before, "No frame came; look at its notes.")  # type: ignore[misc]
         finally:
             visit.drive.press(frozenset())
@@ -373,11 +373,11 @@ class Calls:
         order: messages.Order
         match what:
             case "clip":
-                order = messages.Save()
+                order = messages.SaveClip()
             case "drive":
-                order = messages.SaveAll()
+                order = messages.SaveDrive()
             case "dream":
-                order = messages.Keep()
+                order = messages.SaveDream()
             case _:
                 raise ApiError("Save a clip, the drive or the dream.")
         kept = await orders.work(visit, order)
@@ -385,7 +385,7 @@ class Calls:
         return orders.links(visit, kept)
 
     @answered
-    async def take_up(self, token: str, file: str) -> dict:
+    async def load_dream(self, token: str, file: str) -> dict:
         """Go on with a saved dream.
 
         Args:
@@ -393,7 +393,7 @@ class Calls:
             file: The bytes of the .dream file, in base64.
         """
         visit, data = await self.visits.call(token), bytes_of(file)
-        await asyncio.to_thread(visit.drive.take_up, data)
+        await asyncio.to_thread(visit.drive.load_dream, data)
         visit.drive.pause(True)
         return await look_at(visit)
 

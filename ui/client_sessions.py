@@ -243,7 +243,7 @@ class ClientSessions:
         visit = self.by_token.get(token)
         return visit.files.get(name) if visit else None
 
-    async def take_up(self, token: str, chunks: AsyncIterator[bytes]) -> None:
+    async def load_dream(self, token: str, chunks: AsyncIterator[bytes]) -> None:
         """Goes on in that tab's drive with a saved one. LucidriveError."""
         drive, data = self.of(token).drive, bytearray()
         most = drive.most_bytes
@@ -253,7 +253,7 @@ class ClientSessions:
                 raise messages.MessageError(
                     "That file is larger than any drive of this world; choose one that was saved here."
                 )
-        await asyncio.to_thread(drive.take_up, bytes(data))
+        await asyncio.to_thread(drive.load_dream, bytes(data))
 
     async def close(self) -> None:
         for visit in list(self.by_token.values()):

@@ -130,7 +130,7 @@ class LiveDrive:
         dream = self.session.dream
         return around(dream.state_now, dream.index) if isinstance(dream, SceneDream) else None
 
-    def seen_from(self, pose: Pose) -> bytes:
+    def look_around(self, pose: Pose) -> bytes:
         """SessionError where there is no other camera, or the drive does not stand still; DataError for a pose too far away."""
         dream = self.session.dream
         if not isinstance(dream, SceneDream):
@@ -155,8 +155,8 @@ class LiveDrive:
     def say(self, text: str, lane: int = 0) -> None:
         self._session(lane).say(text)
 
-    def event(self, line: str, lane: int = 0) -> None:
-        self._session(lane).do(line)
+    def plan(self, line: str, lane: int = 0) -> None:
+        self._session(lane).plan(line)
 
     def choose(self, line: str, lane: int = 0) -> None:
         self._session(lane).choose(line)
@@ -181,7 +181,7 @@ class LiveDrive:
             raise SessionError("This dream is pictures alone and has one seat; nobody can drive along.")
 
     def watch(self, on: bool) -> None:
-        if on != self.session.here:
+        if on != self.session.watched:
             self._tell_guest(BACK if on else LEFT)
         self.session.watch(on)
         if self._futures:
@@ -195,11 +195,11 @@ class LiveDrive:
             return
         self._together(lambda session: session.pause(on))
 
-    def step(self) -> None:
+    def step_once(self) -> None:
         if not self._futures:
-            _step(self.session)
+            _step_once(self.session)
             return
-        self._together(_step)
+        self._together(_step_once)
 
     def begin(self, start: StartRequest) -> None:
         """A new dream in place of this one and its futures. DataError for a scene that is not on the page's list, or a sentence that says no place."""
@@ -208,7 +208,7 @@ class LiveDrive:
         beginning = Beginning(start.pictures, start.speed) if start.pictures is not None else None
 
         def anew() -> None:
-            self.session.reset(start.seed, scene, control, BEGIN_WAIT, beginning, start.stand)
+            self.session.begin(start.seed, scene, control, BEGIN_WAIT, beginning, start.stand)
 
         self.shop.rescue.run(anew, self.session.tell)
         self._where = start.where
@@ -294,20 +294,20 @@ class LiveDrive:
 
     # -- what is to be kept -------------------------------------------------------------------------------------------
 
-    def save(self) -> Saved:
+    def save_clip(self) -> Saved:
         with self.shop.ledger.reserve(CLIP_JOB, CLIP):
             return Saved(*self.session.save_clip(self.shop.clips))
 
-    def save_all(self) -> Saved:
+    def save_drive(self) -> Saved:
         with self.shop.ledger.reserve(CLIP_JOB, CLIP):
             return Saved(*self._history.save(free_name(self.shop.clips, f"{stem(self.seed)}-whole")))
 
-    def keep(self) -> Path:
+    def save_dream(self) -> Path:
         data = self.session.between_frames(lambda: pack(self.session))
         self.shop.clips.mkdir(parents=True, exist_ok=True)
         return write_whole(self.shop.clips / f"{stem(self.seed)}{SUFFIX}", data)
 
-    def take_up(self, data: bytes) -> None:
+    def load_dream(self, data: bytes) -> None:
         self.keep_future(0)
         self.session.between_frames(lambda: unpack(self.session, data, maps=False))
         self._where = ""
@@ -363,7 +363,7 @@ class LiveDrive:
             self._changed()
 
 
-def _step(session: Session) -> None:
+def _step_once(session: Session) -> None:
     if not session.snapshot().paused:
         session.pause(True)  # a single frame means: stand still, then one
     session.step_once()

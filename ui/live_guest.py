@@ -38,7 +38,7 @@ class GuestDrive(LiveDrive):
         raise SessionError("You are a guest here; only the host can invite somebody.")
 
     def watch(self, on: bool) -> None:
-        if on != self.session.here:
+        if on != self.session.watched:
             self._host.tell(
                 "Your guest is back." if on else "Your guest has left; their car drives on by itself for a while."
             )
@@ -55,7 +55,7 @@ class GuestDrive(LiveDrive):
     def fork(self, index: int | None, count: int) -> None:
         raise SessionError(NOT_YOURS)
 
-    def take_up(self, data: bytes) -> None:
+    def load_dream(self, data: bytes) -> None:
         raise SessionError(NOT_YOURS)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, choose, wrong, keys, pause, step, camera, surround, quality, reset, begin, begin_in, fork, keep_future, drop_futures, save,
-save_all, keep, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
+Up (JSON): say, plan, choose, wrong, press, pause, step_once, look_around, surround, quality, begin, fork, keep_future, drop_futures,
+save_clip, save_drive, save_dream, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
     uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 zero
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from bridge.recording.last_minute import jpeg
+from ui.drive import StartRequest
 from world.controls import TimeOfDay, Weather
 from world.errors import DataError, LucidriveError
 from world.frame import Frame, Readout
@@ -41,7 +42,7 @@ MOST = 1e6  # of a camera's place, m
 FUTURES = (2, 4)  # at least, at most
 
 
-LANED = frozenset({"say", "plan", "choose", "wrong", "keys", "seen"})
+LANED = frozenset({"say", "plan", "choose", "wrong", "press", "seen"})
 UNKNOWN = "That message is not one the dream understands; reload the page."
 
 
@@ -58,7 +59,7 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlanLine:
     """A line of the plan language, from a button."""
 
     line: str
@@ -81,10 +82,10 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class Press:
     """The keys that are held now, of KEYS; empty: the driver takes over again."""
 
-    held: frozenset[str]
+    keys: frozenset[str]
     lane: int = 0
 
 
@@ -97,19 +98,9 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """A new dream from conditions alone: `Weather` and `TimeOfDay`."""
+    """A new dream takes the place of this one."""
 
-    seed: int
-    weather: int
-    time: int
-
-
-@dataclass(frozen=True, slots=True)
-class BeginIn:
-    """A new dream where, and under which conditions, a sentence says."""
-
-    seed: int
-    where: str
+    start: StartRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +124,7 @@ class DropFutures:
 
 
 @dataclass(frozen=True, slots=True)
-class SaveAll:
+class SaveDrive:
     """The whole drive as a clip."""
 
 
@@ -150,7 +141,7 @@ class StepOnce:
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class LookAround:
     """The paused dream is to be seen from there."""
 
     pose: Pose
@@ -162,20 +153,12 @@ class Surround:
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
-    """A new dream in a start scene; None: in the seed's own."""
-
-    seed: int
-    scene: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
+class SaveClip:
     """The last minute as a clip."""
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class SaveDream:
     """The drive itself is to be saved, to be gone on with later."""
 
 
@@ -198,13 +181,37 @@ class Here:
     """The answer to `there`: the tab is still open."""
 
 
-Order = Reset | Begin | BeginIn | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
+Order = Begin | Fork | KeepFuture | DropFutures | SaveClip | SaveDrive | SaveDream  # what may take a while
 Message = (
-    Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Surround | Quality | Invite | Seen | Here | Order
+    Say
+    | PlanLine
+    | Choose
+    | Wrong
+    | Press
+    | Pause
+    | StepOnce
+    | LookAround
+    | Surround
+    | Quality
+    | Invite
+    | Seen
+    | Here
+    | Order
 )
 
+BARE: dict[str, Callable[[], Message]] = {
+    "here": Here,
+    "step_once": StepOnce,
+    "surround": Surround,
+    "invite": Invite,
+    "drop_futures": DropFutures,
+    "save_clip": SaveClip,
+    "save_drive": SaveDrive,
+    "save_dream": SaveDream,
+}  # messages without fields
 
-def parse_message(text: str) -> Message:  # noqa: C901 (a case a message)
+
+def parse_message(text: str) -> Message:
     """One message of the page. MessageError, in one sentence, for anything that is not exactly one."""
     try:
         fields = json.loads(text)
@@ -213,26 +220,17 @@ def parse_message(text: str) -> Message:  # noqa: C901 (a case a message)
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
         raise MessageError("That message has no type; reload the page.")
     kind = fields.pop("type")
+    if kind in BARE and not fields:
+        return BARE[kind]()
     if kind in LANED:
         return _laned(kind, fields)
     match kind, fields:
         case "pause", {"on": bool(on), **rest} if not rest:
             return Pause(on)
-        case "here", {**rest} if not rest:
-            return Here()
-        case "step", {**rest} if not rest:
-            return StepOnce()
-        case "camera", {"x": x, "y": y, "z": z, "yaw": yaw, "pitch": pitch, **rest} if not rest:
-            return Camera(_pose(x, y, z, yaw, pitch))
-        case "surround", {**rest} if not rest:
-            return Surround()
-        case "reset", {"seed": int(seed), "scene": str() | None as scene, **rest} if not rest:
-            return Reset(_seed(seed), scene)
-        case "begin", {"seed": int(seed), "weather": int(weather), "time": int(time), **rest} if not rest:
-            if _whole(weather, max(Weather)) and _whole(time, max(TimeOfDay)):
-                return Begin(_seed(seed), weather, time)
-        case "begin_in", {"seed": int(seed), "where": str(where), **rest} if not rest and where.strip():
-            return BeginIn(_seed(seed), where)
+        case "look_around", {"x": x, "y": y, "z": z, "yaw": yaw, "pitch": pitch, **rest} if not rest:
+            return LookAround(_pose(x, y, z, yaw, pitch))
+        case "begin", {"seed": int(seed), **how}:
+            return Begin(_start(_seed(seed), how))
         case "quality", {"steps": int(steps), **rest} if not rest and _whole(steps, 8):
             return Quality(steps)
         case "fork", {"index": int() | None as index, "count": int(count), **rest} if not rest:
@@ -240,16 +238,19 @@ def parse_message(text: str) -> Message:  # noqa: C901 (a case a message)
                 return Fork(index, count)
         case "keep_future", {"lane": int(lane), **rest} if not rest and _whole(lane, FUTURES[1]):
             return KeepFuture(lane)
-        case "drop_futures", {**rest} if not rest:
-            return DropFutures()
-        case "save_all", {**rest} if not rest:
-            return SaveAll()
-        case "save", {**rest} if not rest:
-            return Save()
-        case "keep", {**rest} if not rest:
-            return Keep()
-        case "invite", {**rest} if not rest:
-            return Invite()
+    raise MessageError(UNKNOWN)
+
+
+def _start(seed: int, how: dict[str, Any]) -> StartRequest:
+    """In a scene (null: the seed's own), where a sentence says, or under conditions alone: `Weather` and `TimeOfDay`."""
+    match how:
+        case {"scene": str() | None as scene, **rest} if not rest:
+            return StartRequest(seed, scene)
+        case {"where": str(where), **rest} if not rest and where.strip():
+            return StartRequest(seed, where=where)
+        case {"weather": int(weather), "time": int(time), **rest} if not rest:
+            if _whole(weather, max(Weather)) and _whole(time, max(TimeOfDay)):
+                return StartRequest(seed, weather=weather, time=time)
     raise MessageError(UNKNOWN)
 
 
@@ -262,13 +263,15 @@ def _laned(kind: str, fields: dict[str, Any]) -> Message:
         case "say", {"text": str(given), **rest} if not rest:
             return Say(given, lane)
         case "plan", {"line": str(line), **rest} if not rest and len(line) <= 200:
-            return Line(line, lane)
+            return PlanLine(line, lane)
         case "choose", {"line": str(line), **rest} if not rest and len(line) <= 200:
             return Choose(line, lane)
         case "wrong", {**rest} if not rest:
             return Wrong(lane)
-        case "keys", {"keys": list(names), **rest} if not rest and all(isinstance(n, str) and n in KEYS for n in names):
-            return Keys(frozenset(names), lane)
+        case "press", {"keys": list(names), **rest} if not rest and all(
+            isinstance(n, str) and n in KEYS for n in names
+        ):
+            return Press(frozenset(names), lane)
         case "seen", {"index": int(index), **rest} if not rest and not isinstance(index, bool):
             return Seen(index, lane)
     raise MessageError(UNKNOWN)

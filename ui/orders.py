@@ -7,7 +7,6 @@ from typing import Any
 
 from ui import messages
 from ui.client_sessions import ClientSession, SavedFile
-from ui.drive import StartRequest
 from ui.messages import Message, Order
 
 
@@ -17,8 +16,8 @@ def act(visit: ClientSession, message: Message) -> None:
     match message:
         case messages.Say(text, lane):
             drive.say(text, lane)
-        case messages.Line(line, lane):
-            drive.event(line, lane)
+        case messages.PlanLine(line, lane):
+            drive.plan(line, lane)
         case messages.Choose(line, lane):
             drive.choose(line, lane)
         case messages.Wrong(lane):
@@ -26,7 +25,7 @@ def act(visit: ClientSession, message: Message) -> None:
         case messages.Pause(on):
             drive.pause(on)
         case messages.StepOnce():
-            drive.step()
+            drive.step_once()
         case messages.Quality(steps):
             drive.quality(steps)
         case messages.Invite():
@@ -39,24 +38,20 @@ async def work(visit: ClientSession, order: Order) -> SavedFile | None:
     """What takes a while: off the event loop. What was saved, if it was that. LucidriveError."""
     drive, away = visit.drive, asyncio.to_thread
     match order:
-        case messages.Reset(seed, scene):
-            await away(drive.begin, StartRequest(seed, scene))
-        case messages.Begin(seed, weather, time):
-            await away(drive.begin, StartRequest(seed, weather=weather, time=time))
-        case messages.BeginIn(seed, where):
-            await away(drive.begin, StartRequest(seed, where=where))
+        case messages.Begin(start):
+            await away(drive.begin, start)
         case messages.Fork(index, count):
             await away(drive.fork, index, count)
         case messages.KeepFuture(lane):
             await away(drive.keep_future, lane)
         case messages.DropFutures():
             await away(drive.keep_future, 0)
-        case messages.Save():
-            return visit.saved(await away(drive.save))
-        case messages.SaveAll():
-            return visit.saved(await away(drive.save_all), "drive")
-        case messages.Keep():
-            return visit.dreamt(await away(drive.keep))
+        case messages.SaveClip():
+            return visit.saved(await away(drive.save_clip))
+        case messages.SaveDrive():
+            return visit.saved(await away(drive.save_drive), "drive")
+        case messages.SaveDream():
+            return visit.dreamt(await away(drive.save_dream))
     return None
 
 

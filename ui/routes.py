@@ -101,9 +101,9 @@ def add_drive_routes(app: FastAPI, visits: ClientSessions) -> None:  # noqa: C90
         return Response(picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     @app.post("/drives/{token}")
-    async def take_up(token: str, request: Request) -> Response:
+    async def load_dream(token: str, request: Request) -> Response:
         try:
-            await visits.take_up(token, request.stream())
+            await visits.load_dream(token, request.stream())
         except ClientSessionError:
             return PlainTextResponse(NO_DREAM, status_code=404)
         except LucidriveError as error:

@@ -152,12 +152,12 @@ class Stream:
             self.lanes[message.lane].received(message.index)
             self.visit.wake.set()
             return
-        if isinstance(message, messages.Keys):  # never counted: letting go must always arrive
-            self.drive.press(message.held, message.lane)
-            self.keys_until = time.monotonic() + KEYS_SECONDS if message.held else None
+        if isinstance(message, messages.Press):  # never counted: letting go must always arrive
+            self.drive.press(message.keys, message.lane)
+            self.keys_until = time.monotonic() + KEYS_SECONDS if message.keys else None
             return
-        if isinstance(message, messages.Camera):  # nor these: of any number the newest alone is drawn
-            self.wish(messages.ELSEWHERE, partial(self.drive.seen_from, message.pose))
+        if isinstance(message, messages.LookAround):  # nor these: of any number the newest alone is drawn
+            self.wish(messages.ELSEWHERE, partial(self.drive.look_around, message.pose))
             return
         if isinstance(message, messages.Surround):
             self.wish(messages.AROUND, self.drive.surround)

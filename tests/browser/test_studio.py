@@ -97,7 +97,7 @@ def every_beginning(tab: Page, fake_dreamer: FakeDreamer, tmp_path: Path) -> Non
     wait_until(lambda: picture.evaluate("image => image.naturalWidth") == 128)
     keep(tab, "begin")
     tab.click("#lr-gallery [data-scene=old_town]")
-    wait_until(lambda: ("reset", 0, "old_town") in calls)
+    wait_until(lambda: ("begin", 0, "old_town") in calls)
     tab.select_option("#lr-begin-weather", "snow_3")
     tab.select_option("#lr-begin-time", "night")
     tab.click("#lr-conditions button")
@@ -133,9 +133,9 @@ def test_a_sentence_says_where_and_its_link_and_r_begin_there_again(
         tab.wait_for_selector(
             "#lr-where-form[data-begun^=dense]", state="attached", timeout=5_000
         )  # R is of what the page knows
-        begun = drive.calls.count(("reset", 5, None))
+        begun = drive.calls.count(("begin", 5, None))
         tab.keyboard.press("r")
-        wait_until(lambda: drive.calls.count(("reset", 5, None)) > begun and drive.view().where.startswith("dense"))
+        wait_until(lambda: drive.calls.count(("begin", 5, None)) > begun and drive.view().where.startswith("dense"))
         tab.fill("#lr-where", "a suburb with flamingos")
         tab.click("#lr-where-form button")
         tab.wait_for_selector("#lr-note.error:has-text('flamingos')", timeout=5_000)
@@ -147,7 +147,7 @@ def test_a_sentence_says_where_and_its_link_and_r_begin_there_again(
 
 def test_a_link_gives_the_same_beginning(browser: Browser, page: str, fake_dreamer: FakeDreamer) -> None:
     with open_page(browser, f"{page}/#seed=77&scene=avenue") as tab:
-        wait_until(lambda: ("reset", 77, "avenue") in fake_dreamer.drives[-1].calls)
+        wait_until(lambda: ("begin", 77, "avenue") in fake_dreamer.drives[-1].calls)
         assert tab.url == f"{page}/"
         tab.click("#lr-tab-begin")
         tab.click("#lr-share")
@@ -259,9 +259,9 @@ def test_the_dial_of_quality_and_keys_of_the_page(tab: Page, fake_dreamer: FakeD
     assert "held" in (tab.get_attribute("#lr-keys [data-key=down]", "class") or "")
     tab.keyboard.up("Space")
     wait_until(lambda: not drive.held)
-    resets = sum(call[0] == "reset" for call in drive.calls)
+    resets = sum(call[0] == "begin" for call in drive.calls)
     tab.keyboard.press("r")
-    wait_until(lambda: sum(call[0] == "reset" for call in drive.calls) == resets + 1)
+    wait_until(lambda: sum(call[0] == "begin" for call in drive.calls) == resets + 1)
 
 
 def test_a_gamepad_steers(browser: Browser, page: str, fake_dreamer: FakeDreamer) -> None:

@@ -155,8 +155,8 @@ class FakeDrive:
             for _, changes in found:
                 told.control = told.control.with_(**changes)
 
-    def event(self, line: str, lane: int = 0) -> None:
-        self.calls.append(("event", line))
+    def plan(self, line: str, lane: int = 0) -> None:
+        self.calls.append(("plan", line))
         if "(" in line and not line.endswith(")"):
             raise LucidriveError("That line is not in the plan language; check its brackets.")
         self.say(line, lane)
@@ -185,7 +185,7 @@ class FakeDrive:
         self.calls.append(("pause", on))
         self.paused = on
 
-    def step(self) -> None:
+    def step_once(self) -> None:
         self.tick()
 
     def begin(self, start: StartRequest) -> None:
@@ -202,7 +202,7 @@ class FakeDrive:
             self.chips, self.lanes, self.scene = [], [], start.scene
             self.frames: list[tuple[Frame, bytes]] = []
             self.record()
-        self.calls.append(("reset", start.seed, start.scene))
+        self.calls.append(("begin", start.seed, start.scene))
         if start.pictures is not None:
             self.calls.append(("pictures", start.pictures.shape))
 
@@ -245,8 +245,8 @@ class FakeDrive:
     def around(self) -> Around | None:
         return self.mapped and self.mapped[1]
 
-    def seen_from(self, pose: Pose) -> bytes:
-        self.calls.append(("seen_from", pose))
+    def look_around(self, pose: Pose) -> bytes:
+        self.calls.append(("look_around", pose))
         if FakeDreamer.camera is None:
             raise LucidriveError("This world's pictures have one camera.")
         jpeg = io.BytesIO()
@@ -261,10 +261,10 @@ class FakeDrive:
         Image.new("RGB", (96, 36), (0, 90, 0)).save(jpeg, "JPEG")
         return jpeg.getvalue()
 
-    def save_all(self) -> Saved:
-        return self.save("whole")
+    def save_drive(self) -> Saved:
+        return self.save_clip("whole")
 
-    def save(self, name: str = "drive") -> Saved:
+    def save_clip(self, name: str = "drive") -> Saved:
         video, sidecar = self.clips / f"{name}.mp4", self.clips / f"{name}.json"
         video.write_bytes(b"not really a video")
         sidecar.write_text("{}", encoding="utf-8")
@@ -280,15 +280,15 @@ class FakeDrive:
     def invite(self) -> None:
         self.calls.append(("invite",))
 
-    def keep(self) -> Path:
+    def save_dream(self) -> Path:
         path = self.clips / "drive.dream"
         path.write_bytes(b"a drive")
         return path
 
-    def take_up(self, data: bytes) -> None:
+    def load_dream(self, data: bytes) -> None:
         if data != b"a drive":
             raise LucidriveError("That is no saved drive; save it again.")
-        self.calls.append(("take_up",))
+        self.calls.append(("load_dream",))
 
     def close(self) -> None:
         self.calls.append(("close",))

@@ -77,7 +77,7 @@ def test_a_program_drives_a_dream(client: Client, token: str, real: str) -> None
         data = httpx.get(f"{real}/{kept['file']}").content
         assert data[4:8] == b"ftyp" or data.startswith(b"lucidrive drive")
     assert [kept["kind"] for kept in client.predict(token, api_name="/saved")] == ["clip", "drive", "dream"]
-    again = client.predict(token, base64.b64encode(data).decode(), api_name="/take_up")
+    again = client.predict(token, base64.b64encode(data).decode(), api_name="/load_dream")
     assert again["frame"] == 12
 
 
@@ -148,7 +148,7 @@ def test_what_cannot_be_done_is_a_sentence(client: Client, name: str, arguments:
         ("/keep_future", (3,), "no such future"),
         ("/past_picture", (999,), "not part of this drive"),
         ("/save", ("everything",), "Save a clip"),
-        ("/take_up", (base64.b64encode(b"no dream").decode(),), "no saved drive"),
+        ("/load_dream", (base64.b64encode(b"no dream").decode(),), "no saved drive"),
         ("/quality", (3,), "The dial has"),
     ],
 )

@@ -106,7 +106,7 @@ export class Futures {
     this.one = make("button", { type: "button" });
     this.drop = make("button", { type: "button", id: "lr-drop" });
     this.run.addEventListener("click", () => this.send({ type: "pause", on: !this.paused }));
-    this.one.addEventListener("click", () => this.send({ type: "step" }));
+    this.one.addEventListener("click", () => this.send({ type: "step_once" }));
     this.drop.addEventListener("click", () => this.send({ type: "drop_futures" }));
     const figures = [make("figure", {}, this.speedsSaid, this.speeds), make("figure", {}, this.pathsSaid, this.paths)];
     const apartBox = make("section", { className: "apart" }, ...figures, make("div", { className: "row" }, this.run, this.one, this.drop));

@@ -32,7 +32,7 @@ class ScriptedDrive:
 
     def go_on(self) -> None:
         if self.person.random() < 0.05:
-            self.session.do(self.person.choice(ORDERS))
+            self.session.plan(self.person.choice(ORDERS))
         if self.person.random() < 0.05:
             keys = self.person.sample(["up", "down", "left", "right"], self.person.randrange(3))
             self.session.press(frozenset(keys))

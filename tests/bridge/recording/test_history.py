@@ -41,7 +41,7 @@ def driven(
     pictures = [session.frame.image]
     for number in range(frames):
         if number == 13:
-            session.do("rain(2);left@+1")
+            session.plan("rain(2);left@+1")
         session.press(frozenset({"left"}) if 20 <= number < 24 else frozenset())
         session.begin_tick()
         session.tick()
@@ -139,14 +139,14 @@ def test_futures_part_are_stepped_together_and_one_is_kept(drive: LiveDrive) -> 
     drive.fork(8, 3)
     assert [index(drive, lane) for lane in (1, 2, 3)] == [8, 8, 8] and drive.view().paused
     drive.say("stop", 2)
-    drive.event("right", 3)
+    drive.plan("right", 3)
     drive.pause(False)
     wait_until(lambda: index(drive, 3) >= 20, 20)
     drive.pause(True)
     wait_until(lambda: all(view.paused for view in drive.futures()))
     stood = {index(drive, lane) for lane in (1, 2, 3)}
     assert len(stood) == 1
-    drive.step()
+    drive.step_once()
     wait_until(lambda: {index(drive, lane) for lane in (1, 2, 3)} == {stood.pop() + 1} if stood else True)
     speeds = [view.frame.motion.speed for view in drive.futures() if view.frame]
     assert speeds[1] < speeds[0]
@@ -178,7 +178,7 @@ def test_without_branches_the_same_seed_and_sentence_give_the_same_future(drive:
 
 @pytest.mark.parametrize("lane", [1, 5])
 def test_there_is_no_future_without_a_fork(drive: LiveDrive, lane: int) -> None:
-    for act in (lambda: drive.say("left", lane), lambda: drive.event("left", lane), lambda: drive.keep_future(lane)):
+    for act in (lambda: drive.say("left", lane), lambda: drive.plan("left", lane), lambda: drive.keep_future(lane)):
         with pytest.raises(SessionError, match="fork the drive first"):
             act()
 

@@ -47,8 +47,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> WorldModel:
 
 def driven(model: WorldModel, ticks: int = 6, seed: int = 4) -> Session:
     session = Session(partial(LatentDream, model), seed)
-    session.do("left;stop@next")
-    session.do("rain(2)~2")
+    session.plan("left;stop@next")
+    session.plan("rain(2)~2")
     session.press(frozenset({"up", "left"}))
     go_on(session, ticks)
     session.press(frozenset())
@@ -181,7 +181,7 @@ def test_a_timeline_goes_on_as_it_would_have(lines: list[str], ticks: int, later
     frame = dream.start()
     plans = {line: plan for line in LINES if isinstance(plan := parse_line(line), Plan)}
     for line in lines:
-        timeline.add(plans[line])
+        timeline.plan(plans[line])
         for _ in range(ticks // 3):
             state = timeline.tick(frame)
             frame = dream.step(frame.control.with_(command=state.command, event=state.event))
