@@ -42,12 +42,12 @@ def answered(call: Callable[..., Any]) -> Callable[..., Any]:
     return answering
 
 
-async def look_at(visit: ClientSession, lane: int = 0, picture: bool = True) -> dict:
-    """State, notes and newest frame of the drive (lane 0) or of a future, as plain values.
+async def look_at(visit: ClientSession, branch: int = 0, picture: bool = True) -> dict:
+    """State, notes and newest frame of the drive (branch 0) or of a future, as plain values.
 
     What was commanded stands apart from what is estimated. picture: with the frame as a JPEG in base64. ApiError where there is no such future.
     """
-    view = view_of(visit, lane)
+    view = view_of(visit, branch)
     frame = view.frame
     found: dict[str, Any] = state_fields(view) | {"notes": [told(note) for note in visit.drive.notes()]}
     found["futures"] = len(visit.drive.futures())
@@ -76,17 +76,17 @@ async def begin_at(visit: ClientSession, start: StartRequest) -> None:
 
 def told(note: Note) -> dict[str, Any]:
     """A note as plain values; of its choices the plan lines alone."""
-    return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "lane": note.lane}
+    return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "branch": note.branch}
 
 
-def view_of(visit: ClientSession, lane: int) -> PageState:
-    """What is shown of the drive (lane 0) or of a future. ApiError where there is no such future."""
-    if lane == 0:
+def view_of(visit: ClientSession, branch: int) -> PageState:
+    """What is shown of the drive (branch 0) or of a future. ApiError where there is no such future."""
+    if branch == 0:
         return visit.drive.view()
     futures = visit.drive.futures()
-    if not 1 <= lane <= len(futures):
+    if not 1 <= branch <= len(futures):
         raise ApiError(NO_FUTURE)
-    return futures[lane - 1]
+    return futures[branch - 1]
 
 
 def newest(visit: ClientSession) -> PageState:
@@ -108,11 +108,11 @@ async def until(true: Callable[[], bool], otherwise: str) -> None:
         await asyncio.sleep(POLL)
 
 
-def lane_of(lane: int) -> int:
-    """The lane, checked: 0 or a future's number. ApiError."""
-    if not 0 <= lane <= messages.FUTURES[1]:
-        raise ApiError(f"Lanes are 0 to {messages.FUTURES[1]}, not {lane}.")
-    return lane
+def branch_of(branch: int) -> int:
+    """The branch, checked: 0 or a future's number. ApiError."""
+    if not 0 <= branch <= messages.FUTURES[1]:
+        raise ApiError(f"Branches are 0 to {messages.FUTURES[1]}, not {branch}.")
+    return branch
 
 
 def seed_of(seed: int) -> int:

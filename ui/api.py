@@ -20,7 +20,7 @@ from ui.answers import (
     begin_at,
     bytes_of,
     index_of,
-    lane_of,
+    branch_of,
     look_at,
     member,
     newest,
@@ -109,15 +109,15 @@ class Calls:
         return "closed"
 
     @answered
-    async def look(self, token: str, lane: int = 0, picture: bool = True) -> dict:
+    async def look(self, token: str, branch: int = 0, picture: bool = True) -> dict:
         """What the dream shows now: frame, commanded and estimated values, the plan, notes since the last look, the picture.
 
         Args:
             token: Of the dream.
-            lane: 0 for the drive, from 1 for one of its futures side by side.
+            branch: 0 for the drive, from 1 for one of its futures side by side.
             picture: Whether the picture comes along, as a base64 JPEG.
         """
-        return await look_at(await self.visits.call(token), lane, picture)
+        return await look_at(await self.visits.call(token), branch, picture)
 
     @answered
     async def look_around(
@@ -155,58 +155,60 @@ class Calls:
         return base64.b64encode(await asyncio.to_thread(drive.surround)).decode()
 
     @answered
-    async def say(self, token: str, text: str, lane: int = 0) -> dict:
+    async def say(self, token: str, text: str, branch: int = 0) -> dict:
         """Say in English or Chinese what should happen; the answer has the plan that it became, or a refusal or question.
 
         Args:
             token: Of the dream.
             text: For example "turn left, then make it rain".
-            lane: 0 for the drive, from 1 for one of its futures.
+            branch: 0 for the drive, from 1 for one of its futures.
         """
         visit = await self.visits.call(token)
-        orders.act(visit, messages.Say(text, lane_of(lane)))
-        await until(lambda: not view_of(visit, lane).thinking, "The language model did not answer in time; try again.")
+        orders.act(visit, messages.Say(text, branch_of(branch)))
+        await until(
+            lambda: not view_of(visit, branch).thinking, "The language model did not answer in time; try again."
+        )
         await asyncio.sleep(TICK)
-        return await look_at(visit, lane, picture=False)
+        return await look_at(visit, branch, picture=False)
 
     @answered
-    async def plan(self, token: str, line: str, lane: int = 0) -> dict:
+    async def plan(self, token: str, line: str, branch: int = 0) -> dict:
         """Give a line of the plan language at once, as a button does, for example ped_cross(left,3) or rain(2);left.
 
         Args:
             token: Of the dream.
             line: Steps of the plan language.
-            lane: 0 for the drive, from 1 for one of its futures.
+            branch: 0 for the drive, from 1 for one of its futures.
         """
         visit = await self.visits.call(token)
         parse_line(line[:200])
-        orders.act(visit, messages.PlanLine(line[:200], lane_of(lane)))
+        orders.act(visit, messages.PlanLine(line[:200], branch_of(branch)))
         await asyncio.sleep(TICK)
-        return await look_at(visit, lane, picture=False)
+        return await look_at(visit, branch, picture=False)
 
     @answered
-    async def choose(self, token: str, line: str, lane: int = 0) -> dict:
+    async def choose(self, token: str, line: str, branch: int = 0) -> dict:
         """Of the plans that a "did you mean" note offers, the one that was meant.
 
         Args:
             token: Of the dream.
             line: One of the note's choices.
-            lane: 0 for the drive, from 1 for one of its futures.
+            branch: 0 for the drive, from 1 for one of its futures.
         """
         visit = await self.visits.call(token)
-        orders.act(visit, messages.Choose(line[:200], lane_of(lane)))
+        orders.act(visit, messages.Choose(line[:200], branch_of(branch)))
         await asyncio.sleep(TICK)
-        return await look_at(visit, lane, picture=False)
+        return await look_at(visit, branch, picture=False)
 
     @answered
-    async def wrong(self, token: str, lane: int = 0) -> str:
+    async def wrong(self, token: str, branch: int = 0) -> str:
         """The last sentence was meant otherwise; what is said next is remembered as its meaning.
 
         Args:
             token: Of the dream.
-            lane: 0 for the drive, from 1 for one of its futures.
+            branch: 0 for the drive, from 1 for one of its futures.
         """
-        orders.act(await self.visits.call(token), messages.Wrong(lane_of(lane)))
+        orders.act(await self.visits.call(token), messages.Wrong(branch_of(branch)))
         return "say it in other words"
 
     @answered
@@ -303,7 +305,7 @@ class Calls:
 
     @answered
     async def fork(self, token: str, count: int = 2, frame: int = -1) -> dict:
-        """Part the drive into two to four futures with the same past and seed. They stand; give each its own sentence by its lane
+        """Part the drive into two to four futures with the same past and seed. They stand; give each its own sentence by its branch
         (from 1), and `advance` them together.
 
         Args:
@@ -319,15 +321,15 @@ class Calls:
         return await look_at(visit, 1)
 
     @answered
-    async def keep_future(self, token: str, lane: int = 0) -> dict:
+    async def keep_future(self, token: str, branch: int = 0) -> dict:
         """One of the futures becomes the drive, and the others are gone.
 
         Args:
             token: Of the dream.
-            lane: From 1; 0 drops them all and the drive is as it was.
+            branch: From 1; 0 drops them all and the drive is as it was.
         """
         visit = await self.visits.call(token)
-        await orders.work(visit, messages.KeepFuture(lane_of(lane)))
+        await orders.work(visit, messages.KeepFuture(branch_of(branch)))
         return await look_at(visit)
 
     @answered

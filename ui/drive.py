@@ -35,13 +35,13 @@ class Chip:
 @dataclass(frozen=True, slots=True)
 class Note:
     """A sentence to show. kind: news, question, refusal or error. choices: plan lines and their words, one of them meant.
-    lane: the future that it is of; 0 for the drive.
+    branch: the future that it is of; 0 for the drive.
     """
 
     text: str
     kind: str = "news"
     choices: tuple[tuple[str, str], ...] = ()
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class PageDream(Protocol):
     """One person's dream. Every method may be called from any thread and returns soon, but for `begin`, `fork`,
     `keep_future`, `save_clip`, `save_drive`, `save_dream` and `load_dream`.
 
-    Where the drive has futures side by side, `lane` says which of them is meant (from 1); 0 is the drive itself.
+    Where the drive has futures side by side, `branch` says which of them is meant (from 1); 0 is the drive itself.
     What goes wrong is a LucidriveError, or a Note where it is found out later.
     """
 
@@ -164,24 +164,24 @@ class PageDream(Protocol):
 
     def view(self) -> PageState: ...
     def futures(self) -> tuple[PageState, ...]:
-        """Of the futures side by side, the first one's lane being 1; none where there are none."""
+        """Of the futures side by side, the first one's branch being 1; none where there are none."""
         ...
 
     def notes(self) -> list[Note]:
         """The sentences since the last call."""
         ...
 
-    def say(self, text: str, lane: int = 0) -> None: ...
-    def plan(self, line: str, lane: int = 0) -> None: ...
-    def choose(self, line: str, lane: int = 0) -> None:
+    def say(self, text: str, branch: int = 0) -> None: ...
+    def plan(self, line: str, branch: int = 0) -> None: ...
+    def choose(self, line: str, branch: int = 0) -> None:
         """Of a note's choices, the line that was meant."""
         ...
 
-    def wrong(self, lane: int = 0) -> None:
+    def wrong(self, branch: int = 0) -> None:
         """The last sentence was meant otherwise."""
         ...
 
-    def press(self, keys: frozenset[str], lane: int = 0) -> None:
+    def press(self, keys: frozenset[str], branch: int = 0) -> None:
         """The keys held now: any of up, down, left, right."""
         ...
 
@@ -200,8 +200,8 @@ class PageDream(Protocol):
         """So many futures from that frame on (None: the newest), stepped together; they stand until `pause(False)`."""
         ...
 
-    def keep_future(self, lane: int) -> None:
-        """It takes the place of the drive; the others are gone. Lane 0: all are, and the drive is as it was."""
+    def keep_future(self, branch: int) -> None:
+        """It takes the place of the drive; the others are gone. Branch 0: all are, and the drive is as it was."""
         ...
 
     def picture(self, index: int) -> bytes:

@@ -108,7 +108,7 @@ class LiveDrive:
         return tuple(_view(future.session, future.history) for future in self._futures)
 
     def notes(self) -> list[Note]:
-        notes = [note for lane, session in enumerate(self._sessions()) for note in _notes(session, lane)]
+        notes = [note for branch, session in enumerate(self._sessions()) for note in _notes(session, branch)]
         for step in self.session.snapshot().steps:
             name = step.step.name
             if self.shop.known is not None and name not in self.shop.known and name not in self._warned:
@@ -152,21 +152,21 @@ class LiveDrive:
 
     # -- what is to be done -------------------------------------------------------------------------------------------
 
-    def say(self, text: str, lane: int = 0) -> None:
-        self._session(lane).say(text)
+    def say(self, text: str, branch: int = 0) -> None:
+        self._session(branch).say(text)
 
-    def plan(self, line: str, lane: int = 0) -> None:
-        self._session(lane).plan(line)
+    def plan(self, line: str, branch: int = 0) -> None:
+        self._session(branch).plan(line)
 
-    def choose(self, line: str, lane: int = 0) -> None:
-        self._session(lane).choose(line)
+    def choose(self, line: str, branch: int = 0) -> None:
+        self._session(branch).choose(line)
 
-    def wrong(self, lane: int = 0) -> None:
-        self._session(lane).wrong()
+    def wrong(self, branch: int = 0) -> None:
+        self._session(branch).wrong()
 
-    def press(self, keys: frozenset[str], lane: int = 0) -> None:
+    def press(self, keys: frozenset[str], branch: int = 0) -> None:
         for number, session in enumerate(self._sessions()):
-            session.press(keys if number == lane else frozenset())
+            session.press(keys if number == branch else frozenset())
 
     def quality(self, steps: int) -> None:
         for session in self._sessions():
@@ -263,13 +263,13 @@ class LiveDrive:
         for future in made:
             self.shop.loop.add(future.session, lambda future=future: self._future_ticked(future))  # type: ignore[misc]
 
-    def keep_future(self, lane: int) -> None:
+    def keep_future(self, branch: int) -> None:
         futures = self._futures
-        if not futures and lane == 0:
+        if not futures and branch == 0:
             return
-        if not 0 <= lane <= len(futures):
+        if not 0 <= branch <= len(futures):
             raise SessionError(NO_FUTURE)
-        kept = futures[lane - 1] if lane else None
+        kept = futures[branch - 1] if branch else None
         if kept is not None:
             kept.session.between_frames(partial(self._take_place, kept), FORK_WAIT)
         self._futures = ()
@@ -338,11 +338,11 @@ class LiveDrive:
     def _sessions(self) -> list[Session]:
         return [self.session, *(future.session for future in self._futures)]
 
-    def _session(self, lane: int) -> Session:
+    def _session(self, branch: int) -> Session:
         sessions = self._sessions()
-        if lane >= len(sessions):
+        if branch >= len(sessions):
             raise SessionError(NO_FUTURE)
-        return sessions[lane]
+        return sessions[branch]
 
     def _together(self, act: Callable[[Session], None]) -> None:
         """Done by the first future as its tick begins, so that none is a frame ahead of another."""
@@ -395,8 +395,8 @@ def _view(session: Session, history: History) -> PageState:
     )
 
 
-def _notes(session: Session, lane: int) -> list[Note]:
+def _notes(session: Session, branch: int) -> list[Note]:
     return [
-        Note(notice.text, notice.kind, tuple((line, line_words(line)) for line in notice.choices), lane)
+        Note(notice.text, notice.kind, tuple((line, line_words(line)) for line in notice.choices), branch)
         for notice in session.notes()
     ]

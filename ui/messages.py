@@ -4,13 +4,13 @@ Up (JSON): say, plan, choose, wrong, press, pause, step_once, look_around, surro
 save_clip, save_drive, save_dream, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
-    uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 zero
+    uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 branch | uint8 zero
     | float32 seen speed | float32 seen distance to a junction | float32 yaw rate | float32 target speed
     | uint8 seen weather | uint8 its probability | uint8 seen time | uint8 its probability | uint32 bytes of the second JPEG
     | JPEG | second JPEG
 
 Speeds in m/s, the yaw rate in rad/s, the distance in m; probabilities from 0 to 255. "Seen": what is so in a scene, or what a latent dream
-reads off its own picture; the rest is what it was told. Lane 0 is the drive, 1 to 4 are its futures side by side.
+reads off its own picture; the rest is what it was told. Branch 0 is the drive, 1 to 4 are its futures side by side.
 Flag 1: a person's keys drove this frame, not the autopilot. Flag 2: an event is in the picture.
 Flag 4: the car touches somebody. Flag 8: it is off the road. Flag 16: a camera sees this that is not on the car; flag 32: six cameras round it do, in two rows of three; the header tells the index alone.
 """
@@ -42,7 +42,7 @@ MOST = 1e6  # of a camera's place, m
 FUTURES = (2, 4)  # at least, at most
 
 
-LANED = frozenset({"say", "plan", "choose", "wrong", "press", "seen"})
+OF_A_BRANCH = frozenset({"say", "plan", "choose", "wrong", "press", "seen"})
 UNKNOWN = "That message is not one the dream understands; reload the page."
 
 
@@ -52,10 +52,10 @@ class MessageError(LucidriveError):
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A sentence that a person typed, for the drive (lane 0) or a future."""
+    """A sentence that a person typed, for the drive (branch 0) or a future."""
 
     text: str
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class PlanLine:
     """A line of the plan language, from a button."""
 
     line: str
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,14 @@ class Choose:
     """Of the plan lines that the brain was not sure of, the one that was meant."""
 
     line: str
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """The last sentence was meant otherwise; the next one says how."""
 
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Press:
     """The keys that are held now, of KEYS; empty: the driver takes over again."""
 
     keys: frozenset[str]
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,9 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class KeepFuture:
-    """That future becomes the drive; the others end. Lane 0: the drive stays, all futures end."""
+    """That future becomes the drive; the others end. Branch 0: the drive stays, all futures end."""
 
-    lane: int
+    branch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Seen:
 
     index: int
 
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +222,8 @@ def parse_message(text: str) -> Message:
     kind = fields.pop("type")
     if kind in BARE and not fields:
         return BARE[kind]()
-    if kind in LANED:
-        return _laned(kind, fields)
+    if kind in OF_A_BRANCH:
+        return _of_a_branch(kind, fields)
     match kind, fields:
         case "pause", {"on": bool(on), **rest} if not rest:
             return Pause(on)
@@ -236,8 +236,8 @@ def parse_message(text: str) -> Message:
         case "fork", {"index": int() | None as index, "count": int(count), **rest} if not rest:
             if _whole(count, FUTURES[1]) and count >= FUTURES[0] and (index is None or _whole(index, MAX_SEED)):
                 return Fork(index, count)
-        case "keep_future", {"lane": int(lane), **rest} if not rest and _whole(lane, FUTURES[1]):
-            return KeepFuture(lane)
+        case "keep_future", {"branch": int(branch), **rest} if not rest and _whole(branch, FUTURES[1]):
+            return KeepFuture(branch)
     raise MessageError(UNKNOWN)
 
 
@@ -254,26 +254,26 @@ def _start(seed: int, how: dict[str, Any]) -> StartRequest:
     raise MessageError(UNKNOWN)
 
 
-def _laned(kind: str, fields: dict[str, Any]) -> Message:
+def _of_a_branch(kind: str, fields: dict[str, Any]) -> Message:
     """A message that is for the drive, or for one of its futures."""
-    lane = fields.pop("lane", 0)
-    if not _whole(lane, FUTURES[1]):
+    branch = fields.pop("branch", 0)
+    if not _whole(branch, FUTURES[1]):
         raise MessageError(UNKNOWN)
     match kind, fields:
         case "say", {"text": str(given), **rest} if not rest:
-            return Say(given, lane)
+            return Say(given, branch)
         case "plan", {"line": str(line), **rest} if not rest and len(line) <= 200:
-            return PlanLine(line, lane)
+            return PlanLine(line, branch)
         case "choose", {"line": str(line), **rest} if not rest and len(line) <= 200:
-            return Choose(line, lane)
+            return Choose(line, branch)
         case "wrong", {**rest} if not rest:
-            return Wrong(lane)
+            return Wrong(branch)
         case "press", {"keys": list(names), **rest} if not rest and all(
             isinstance(n, str) and n in KEYS for n in names
         ):
-            return Press(frozenset(names), lane)
+            return Press(frozenset(names), branch)
         case "seen", {"index": int(index), **rest} if not rest and not isinstance(index, bool):
-            return Seen(index, lane)
+            return Seen(index, branch)
     raise MessageError(UNKNOWN)
 
 
@@ -298,7 +298,7 @@ def _seed(value: int) -> int:
 
 
 def encode_picture(
-    frame: Frame, by_keys: bool, lane: int = 0, target: float = 0.0, encode: Callable[[np.ndarray], bytes] = jpeg
+    frame: Frame, by_keys: bool, branch: int = 0, target: float = 0.0, encode: Callable[[np.ndarray], bytes] = jpeg
 ) -> bytes:
     """The binary message for a frame: header and JPEG, as `encode` gives it."""
     control, read = frame.control, frame.readout
@@ -312,7 +312,7 @@ def encode_picture(
             _number(control.accel),
             control.command if control.command >= 0 else 0,
             _flags(by_keys, read),
-            lane,
+            branch,
             _number(read.speed),
             _number(read.junction_distance),
             _number(frame.motion.yaw_rate),

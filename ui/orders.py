@@ -14,14 +14,14 @@ def act(visit: ClientSession, message: Message) -> None:
     """What is done at once. LucidriveError."""
     drive = visit.drive
     match message:
-        case messages.Say(text, lane):
-            drive.say(text, lane)
-        case messages.PlanLine(line, lane):
-            drive.plan(line, lane)
-        case messages.Choose(line, lane):
-            drive.choose(line, lane)
-        case messages.Wrong(lane):
-            drive.wrong(lane)
+        case messages.Say(text, branch):
+            drive.say(text, branch)
+        case messages.PlanLine(line, branch):
+            drive.plan(line, branch)
+        case messages.Choose(line, branch):
+            drive.choose(line, branch)
+        case messages.Wrong(branch):
+            drive.wrong(branch)
         case messages.Pause(on):
             drive.pause(on)
         case messages.StepOnce():
@@ -42,8 +42,8 @@ async def work(visit: ClientSession, order: Order) -> SavedFile | None:
             await away(drive.begin, start)
         case messages.Fork(index, count):
             await away(drive.fork, index, count)
-        case messages.KeepFuture(lane):
-            await away(drive.keep_future, lane)
+        case messages.KeepFuture(branch):
+            await away(drive.keep_future, branch)
         case messages.DropFutures():
             await away(drive.keep_future, 0)
         case messages.SaveClip():

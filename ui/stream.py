@@ -116,7 +116,7 @@ class Stream:
         self.allowance, self.counted = BURST, time.monotonic()
         self.warned = 0.0
         self.keys_until: float | None = None
-        self.lanes = [PictureStream() for _ in range(messages.FUTURES[1] + 1)]
+        self.branches = [PictureStream() for _ in range(messages.FUTURES[1] + 1)]
         self.state: str | None = None
         self.measured_at, self.overrun = 0.0, False
         self.around: Around | None = None  # on the map, as sent last
@@ -149,11 +149,11 @@ class Stream:
         if isinstance(message, messages.Here):
             return
         if isinstance(message, messages.Seen):
-            self.lanes[message.lane].received(message.index)
+            self.branches[message.branch].received(message.index)
             self.visit.wake.set()
             return
         if isinstance(message, messages.Press):  # never counted: letting go must always arrive
-            self.drive.press(message.keys, message.lane)
+            self.drive.press(message.keys, message.branch)
             self.keys_until = time.monotonic() + KEYS_SECONDS if message.keys else None
             return
         if isinstance(message, messages.LookAround):  # nor these: of any number the newest alone is drawn
@@ -271,7 +271,7 @@ class Stream:
                 self.state = state
                 await self.socket.send_text(state)
             for number, one in enumerate((view, *futures)):
-                if (picture := self.lanes[number].next(one, number)) is not None:
+                if (picture := self.branches[number].next(one, number)) is not None:
                     await self.socket.send_bytes(picture)
             while self.elsewhere:
                 await self.socket.send_bytes(self.elsewhere.popitem()[1])

@@ -65,17 +65,17 @@ def test_futures_side_by_side_each_with_its_sentence_and_one_is_kept(tab: Page, 
     futures.nth(1).locator("input").fill("make it rain")
     tab.keyboard.press("Enter")
     futures.nth(1).locator(".chip:has-text('rain')").wait_for(timeout=5_000)
-    tab.focus(".future[data-lane='3'] input")
+    tab.focus(".future[data-branch='3'] input")
     tab.keyboard.press("Tab")
     tab.click("#lr-skies [data-name=night]")  # goes to the future that was chosen last
-    wait_until(lambda: drive.lanes[2].control.time == 3)
+    wait_until(lambda: drive.branches[2].control.time == 3)
     tab.click("#lr-run")
-    wait_until(lambda: index(tab, ".future[data-lane='3'] canvas") >= 15, 10)
-    places = [index(tab, f".future[data-lane='{lane}'] canvas") for lane in (1, 2, 3)]
+    wait_until(lambda: index(tab, ".future[data-branch='3'] canvas") >= 15, 10)
+    places = [index(tab, f".future[data-branch='{branch}'] canvas") for branch in (1, 2, 3)]
     assert max(places) - min(places) <= 1
     assert "km/h" in (tab.text_content(".apart figcaption >> nth=0") or "")
     keep(tab, "futures")
-    tab.click(".future[data-lane='2'] header button")
+    tab.click(".future[data-branch='2'] header button")
     tab.wait_for_selector(".future", state="detached", timeout=5_000)
     assert ("keep_future", 2) in drive.calls and drive.control.weather == Weather.RAIN_2
     assert tab.locator("#lr-screen").is_visible()

@@ -88,7 +88,7 @@ def test_a_program_compares_futures(client: Client, token: str) -> None:
     assert parted["futures"] == 2 and parted["frame"] == 6
     client.predict(token, "stop", 2, api_name="/plan")
     client.predict(token, 8, api_name="/advance")
-    first, second = (client.predict(token, lane, False, api_name="/look") for lane in (1, 2))
+    first, second = (client.predict(token, branch, False, api_name="/look") for branch in (1, 2))
     assert first["frame"] == second["frame"] == 14
     assert second["commanded"]["speed"] < first["commanded"]["speed"]
     kept = client.predict(token, 2, api_name="/keep_future")

@@ -47,7 +47,7 @@ KINDS = [
 FIELDS = [
     "text",
     "line",
-    "lane",
+    "branch",
     "keys",
     "on",
     "steps",

@@ -78,10 +78,10 @@ def test_a_picture_carries_its_figures() -> None:
     dream = FakeDream()
     dream.start()
     frame = dream.step(Control(steer=0.5, accel=float("nan"), command=2))
-    index, speed, steer, accel, command, flags, lane, seen, junction, yaw, target, *read = messages.HEADER.unpack_from(
-        messages.encode_picture(frame, True, 2, 12.5)
+    index, speed, steer, accel, command, flags, branch, seen, junction, yaw, target, *read = (
+        messages.HEADER.unpack_from(messages.encode_picture(frame, True, 2, 12.5))
     )
-    assert (lane, target, read) == (2, 12.5, [0, 255, 1, 255, 0])
+    assert (branch, target, read) == (2, 12.5, [0, 255, 1, 255, 0])
     assert yaw == pytest.approx(frame.motion.yaw_rate)
     assert (index, steer, accel, command, flags) == (1, 0.5, 0.0, 2, messages.BY_KEYS)
     assert speed == pytest.approx(frame.motion.speed) == pytest.approx(seen)

@@ -56,7 +56,7 @@ function mount(root) {
     return blob ? picture.past(blob) : picture.now();
   });
   const futures = new Futures(root, send);
-  const pads = new Pads(root, (line) => send({ type: "plan", line, lane: futures.lane }));
+  const pads = new Pads(root, (line) => send({ type: "plan", line, branch: futures.branch }));
   const quality = segments(find("quality"), (steps) => send({ type: "quality", steps: Number(steps) }));
   const begin = new Begin(root, send, note, () => token, fresh);
   const keep = new Keep(root, send);
@@ -115,13 +115,13 @@ function mount(root) {
       showPlan(find("plan"), message.plan);
       talk.state(message);
       picture.sky(message);
-      pads.sky(message.futures[futures.lane - 1] ?? message);
+      pads.sky(message.futures[futures.branch - 1] ?? message);
       quality.set(message.quality);
       score.state(message);
       begin.show(message);
     },
     note(message) {
-      if (message.lane) return futures.note(message);
+      if (message.branch) return futures.note(message);
       if (!message.choices?.length) return note.say(message.text, message.kind);
       note.ask(message.text, message.choices, (line) => send({ type: "choose", line }), () => send({ type: "wrong" }));
     },
@@ -142,7 +142,7 @@ function mount(root) {
   };
 
   function shown(one) {
-    if (one.lane) return futures.show(one);
+    if (one.branch) return futures.show(one);
     score.grow(one.index);
     camera.again(); // a single frame on, it stands as another
     surround.moved();
@@ -181,7 +181,7 @@ function mount(root) {
 
   const keys = new Keys([find("keys"), find("thumbs")], (names) => {
     if (names.length) picture.pressed();
-    socket.send({ type: "press", keys: names, lane: futures.lane });
+    socket.send({ type: "press", keys: names, branch: futures.branch });
   });
   const SHORTCUTS = { p: "pause", ".": "step", r: "again", b: "branch", m: "map", v: "around" };
   const shortcuts = (event) => {
