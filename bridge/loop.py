@@ -375,7 +375,7 @@ def headless(
     seed: int = 0,
     scene: str | None = None,
     beginning: Beginning | None = None,
-    steps: int = 2,
+    quality: int = 2,
     world: Path | None = None,
     report: Report | None = None,
     load: Path | None = None,
@@ -412,7 +412,9 @@ def headless(
         tell(0.0, "waking the world")
         opened = open_world(ledger, world, 1, others, begins)
         with ledger.reserve(CLIP_JOB, CLIP), ledger.reserve(DREAM, opened.dream_of(seconds)):
-            session = Session(lambda number: open_dream(opened.model, number, steps), seed, scene, beginning=beginning)
+            session = Session(
+                lambda number: open_dream(opened.model, number, quality), seed, scene, beginning=beginning
+            )
             if load is not None:
                 load_state(session, load)
             brain = None

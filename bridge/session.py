@@ -133,13 +133,13 @@ class Session:
         """One frame on while paused."""
         self._mailbox.step_once()
 
-    def set_quality(self, steps: int) -> None:
+    def set_quality(self, quality: int) -> None:
         """The dial for the next frames, 1, 2, 4 or 8: a scene's picture size, a latent world's K. DataError, at once, for another number."""
-        if steps not in QUALITIES:
-            raise DataError(f"The dial has 1, 2, 4 and 8, not {steps}.")
+        if quality not in QUALITIES:
+            raise DataError(f"The dial has 1, 2, 4 and 8, not {quality}.")
 
         def order() -> None:
-            self.dream.steps = steps
+            self.dream.quality = quality
             self._publish()
 
         self.soon(order)
@@ -394,7 +394,7 @@ class Session:
             state.time if plans else NULL,
             drive.dream.seed,
             drive.scene,
-            drive.dream.steps,
+            drive.dream.quality,
             state.target_speed,
             reading or "",
             waiting,

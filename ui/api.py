@@ -18,9 +18,9 @@ from ui.answers import (
     ApiError,
     answered,
     begin_at,
+    branch_of,
     bytes_of,
     index_of,
-    branch_of,
     look_at,
     member,
     newest,
@@ -250,15 +250,15 @@ class Calls:
         return await look_at(visit, picture=False)
 
     @answered
-    async def quality(self, token: str, steps: int = 2) -> str:
-        """K, the steps of sampling a frame: more is sharper and slower.
+    async def set_quality(self, token: str, quality: int = 2) -> str:
+        """Set the dial: the size of a scene's picture, or a latent world's sampling steps a frame. More is sharper and slower.
 
         Args:
             token: Of the dream.
-            steps: 1, 2, 4 or 8.
+            quality: 1, 2, 4 or 8.
         """
-        orders.act(await self.visits.call(token), messages.Quality(steps))
-        return f"K={steps}"
+        orders.act(await self.visits.call(token), messages.SetQuality(quality))
+        return f"quality {quality}"
 
     @answered
     async def begin(

@@ -63,7 +63,7 @@ class PageTimings:
     machine: dict[str, Any]
 
 
-def run(world: Path | None, steps: int, minutes: float, report: Report) -> PageTimings:
+def run(world: Path | None, quality: int, minutes: float, report: Report) -> PageTimings:
     """BenchError where there is no browser, or the page does not come up."""
     try:
         from playwright.sync_api import Error, sync_playwright
@@ -71,7 +71,7 @@ def run(world: Path | None, steps: int, minutes: float, report: Report) -> PageT
         raise BenchError("This wants a browser's driver: pip install playwright.") from error
     machine = asdict(look_at_machine()) | {"load_average": os.getloadavg()[0]}
     report(0.02, "waking the page")
-    with page_server(world, steps, TABS) as (address, process), sync_playwright() as playwright:
+    with page_server(world, quality, TABS) as (address, process), sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
             with browser:

@@ -48,7 +48,7 @@ class Note:
 class PageState:
     """What is to be shown now: the newest frame, whether a person's keys drove it, the weather and time as told.
 
-    quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene, where: how it began; first, last: the frames that can be looked back at;
+    quality: where the dial stands; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene, where: how it began; first, last: the frames that can be looked back at;
     encode: gives a picture of the frame as a JPEG.
     """
 
@@ -185,7 +185,7 @@ class PageDream(Protocol):
         """The keys held now: any of up, down, left, right."""
         ...
 
-    def quality(self, steps: int) -> None:
+    def set_quality(self, quality: int) -> None:
         """K: 1, 2, 4 or 8."""
         ...
 

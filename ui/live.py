@@ -77,7 +77,7 @@ class LiveDreamer:
         model: AnyWorld,
         loop: Loop,
         *,
-        steps: int = 2,
+        quality: int = 2,
         clips: Path = CLIPS,
         bindings: Bindings | None = None,
         ledger: Ledger | None = None,
@@ -92,7 +92,7 @@ class LiveDreamer:
         self.tabs = tabs
         self.dream_size = dream_size
         self.rescue = rescue or Rescue(self.ledger.device, lambda: None)
-        self.steps = steps
+        self.quality = quality
         self.clips = clips
         self.bindings = bindings
         self._lock = threading.Lock()
@@ -106,7 +106,7 @@ class LiveDreamer:
         cls,
         world: Path | None = None,
         *,
-        steps: int = 2,
+        quality: int = 2,
         clips: Path = CLIPS,
         keys: str = "",
         tabs: int | None = None,
@@ -144,7 +144,7 @@ class LiveDreamer:
         made = cls(
             model,
             loop,
-            steps=steps,
+            quality=quality,
             clips=clips,
             bindings=bindings,
             ledger=ledger,
@@ -242,7 +242,7 @@ class LiveDreamer:
 
     def check(self) -> None:
         """A dream of its own, one frame long, in which a person begins to cross, and a wet night: whatever is compiled at its first use, is then."""
-        dream = open_dream(self.model, steps=1)
+        dream = open_dream(self.model, quality=1)
         frame = self.rescue.run(dream.start, self.loop.tell)
         control = (
             replace(frame.control, event=Event.PED_CROSS, side=Side.RIGHT, level=2) if self.driving else frame.control
@@ -281,7 +281,7 @@ class LiveDreamer:
         self.loop.stop()
 
     def _session(self) -> Session:
-        return Session(lambda seed: open_dream(self.model, seed, self.steps, smooth=True), bindings=self.bindings)
+        return Session(lambda seed: open_dream(self.model, seed, self.quality, smooth=True), bindings=self.bindings)
 
     def _ended(self) -> None:
         with self._lock:

@@ -168,9 +168,9 @@ class LiveDrive:
         for number, session in enumerate(self._sessions()):
             session.press(keys if number == branch else frozenset())
 
-    def quality(self, steps: int) -> None:
+    def set_quality(self, quality: int) -> None:
         for session in self._sessions():
-            session.set_quality(steps)
+            session.set_quality(quality)
 
     @property
     def guest(self) -> bool:

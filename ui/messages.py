@@ -1,6 +1,6 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, choose, wrong, press, pause, step_once, look_around, surround, quality, begin, fork, keep_future, drop_futures,
+Up (JSON): say, plan, choose, wrong, press, pause, step_once, look_around, surround, set_quality, begin, fork, keep_future, drop_futures,
 save_clip, save_drive, save_dream, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
@@ -90,10 +90,10 @@ class Press:
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class SetQuality:
     """The dial: the size of a scene's picture; of a latent world K, steps a frame."""
 
-    steps: int
+    quality: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ Message = (
     | StepOnce
     | LookAround
     | Surround
-    | Quality
+    | SetQuality
     | Invite
     | Seen
     | Here
@@ -231,8 +231,8 @@ def parse_message(text: str) -> Message:
             return LookAround(_pose(x, y, z, yaw, pitch))
         case "begin", {"seed": int(seed), **how}:
             return Begin(_start(_seed(seed), how))
-        case "quality", {"steps": int(steps), **rest} if not rest and _whole(steps, 8):
-            return Quality(steps)
+        case "set_quality", {"quality": int(quality), **rest} if not rest and _whole(quality, 8):
+            return SetQuality(quality)
         case "fork", {"index": int() | None as index, "count": int(count), **rest} if not rest:
             if _whole(count, FUTURES[1]) and count >= FUTURES[0] and (index is None or _whole(index, MAX_SEED)):
                 return Fork(index, count)

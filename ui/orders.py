@@ -26,8 +26,8 @@ def act(visit: ClientSession, message: Message) -> None:
             drive.pause(on)
         case messages.StepOnce():
             drive.step_once()
-        case messages.Quality(steps):
-            drive.quality(steps)
+        case messages.SetQuality(quality):
+            drive.set_quality(quality)
         case messages.Invite():
             visit.invite()
         case _:

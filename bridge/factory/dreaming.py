@@ -198,7 +198,7 @@ def _driven(
 
 
 def _dreamt(request: Request, drive: _Drive, trials: int) -> Dreamt:
-    clip = replace(drive.session.clip(), steps=request.quality)
+    clip = replace(drive.session.clip(), quality=request.quality)
     return Dreamt(drive.take, drive.branch, clip, tuple(drive.labels), drive.failure, tuple(drive.states), trials)
 
 

@@ -245,7 +245,7 @@ def test_questions_are_answered_by_a_press(tab: Page, fake_dreamer: FakeDreamer)
 def test_the_dial_of_quality_and_keys_of_the_page(tab: Page, fake_dreamer: FakeDreamer) -> None:
     drive = fake_dreamer.drives[-1]
     tab.click("#lr-quality [data-value='8']")
-    wait_until(lambda: ("quality", 8) in drive.calls)
+    wait_until(lambda: ("set_quality", 8) in drive.calls)
     tab.wait_for_selector("#lr-quality [data-value='8'][aria-pressed=true]", timeout=5_000)
     tab.focus("#lr-canvas") if tab.get_attribute("#lr-canvas", "tabindex") else tab.evaluate(
         "document.activeElement.blur()"

@@ -63,7 +63,7 @@ class FakeDrive:
         self.chips: list[Chip] = []
         self.control = Control()
         self.branches: list[FakeBranch] = []
-        self.steps = 2
+        self.dial = 2
         self.watched = True
         self.begin(StartRequest())
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -117,7 +117,7 @@ class FakeDrive:
                 False,
                 control.weather,
                 control.time,
-                quality=self.steps,
+                quality=self.dial,
                 target=10.0,
                 seed=self.seed,
                 scene=self.scene,
@@ -168,11 +168,11 @@ class FakeDrive:
         self.calls.append(("wrong",))
         self.told.append(Note("Did you mean", "question", (("left", "turn left"), ("right", "turn right"))))
 
-    def quality(self, steps: int) -> None:
-        if steps not in (1, 2, 4, 8):
+    def set_quality(self, quality: int) -> None:
+        if quality not in (1, 2, 4, 8):
             raise LucidriveError("K must be 1, 2, 4 or 8 steps a frame.")
-        self.calls.append(("quality", steps))
-        self.steps = steps
+        self.calls.append(("set_quality", quality))
+        self.dial = quality
 
     def press(self, keys: frozenset[str], branch: int = 0) -> None:
         self.calls.append(("press", tuple(sorted(keys))))

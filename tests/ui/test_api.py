@@ -104,7 +104,7 @@ def test_a_program_begins_where_it_likes(client: Client, token: str) -> None:
     Image.fromarray(np.full((90, 160, 3), 120, np.uint8)).save(picture, "PNG")
     file = base64.b64encode(picture.getvalue()).decode()
     assert client.predict(token, file, 1, 20.0, api_name="/begin_in_picture")["frame"] == 0
-    client.predict(token, 4, api_name="/quality")
+    client.predict(token, 4, api_name="/set_quality")
     assert client.predict(token, 1, api_name="/advance")["quality"] == 4
     memory = client.predict(api_name="/memory")
     assert memory["capacity"] > memory["room"] >= 0 and memory["held"][0]["owner"] == "a dream"
@@ -149,7 +149,7 @@ def test_what_cannot_be_done_is_a_sentence(client: Client, name: str, arguments:
         ("/past_picture", (999,), "not part of this drive"),
         ("/save", ("everything",), "Save a clip"),
         ("/load_dream", (base64.b64encode(b"no dream").decode(),), "no saved drive"),
-        ("/quality", (3,), "The dial has"),
+        ("/set_quality", (3,), "The dial has"),
     ],
 )
 def test_what_a_dream_cannot_do_is_a_sentence(

@@ -47,7 +47,7 @@ def own_map(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def drive(model: SceneWorld, tmp_path: Path) -> Iterator[PageDream]:
-    dreamer = LiveDreamer(model, Loop(FakeDirector()), clips=tmp_path, steps=1)
+    dreamer = LiveDreamer(model, Loop(FakeDirector()), clips=tmp_path, quality=1)
     dreamer.check()  # as a server does before it lets anybody in: compiling takes longer than a page waits
     drive = dreamer.open(lambda: None)
     yield drive

@@ -186,7 +186,9 @@ bench = typer.Typer(invoke_without_command=True, epilog="Example: lucidrive benc
 @bench.callback()
 def speed(
     context: typer.Context,
-    steps: Annotated[int, typer.Option(help="The dial of the loop's measurement: picture size, or K.")] = 2,
+    quality: Annotated[
+        int, typer.Option("--quality", "--steps", help="The dial of the loop's measurement: picture size, or K.")
+    ] = 2,
     seconds: Annotated[float, typer.Option(min=2, help="How long each part of the loop's measurement lasts.")] = 20.0,
     world: Annotated[
         Path | None, typer.Option(help="A folder of a latent world's weights; default: scene worlds.")
@@ -209,7 +211,7 @@ def speed(
         from world.dream import load_world
 
         with progress("bench") as report:
-            found = long_run(load_world(world), long, steps, report)
+            found = long_run(load_world(world), long, quality, report)
         if as_json:
             print_json(found)
         else:
@@ -218,7 +220,7 @@ def speed(
     if picture is not None:
         check(picture)
     with progress("bench") as report:
-        result = run(world, steps=steps, seconds=seconds, report=report)
+        result = run(world, quality=quality, seconds=seconds, report=report)
     if picture is not None:
         draw(result, picture)
     if as_json:
@@ -254,7 +256,7 @@ def environments(
 @bench.command(name="ui", epilog="Example: lucidrive bench ui --minutes 30 --json > ui.json")
 def page(
     minutes: Annotated[float, typer.Option(min=0.2, help="How long the drive is whose growth is measured.")] = 5.0,
-    steps: Annotated[int, typer.Option(help="The dial: picture size, or K.")] = 2,
+    quality: Annotated[int, typer.Option("--quality", "--steps", help="The dial: picture size, or K.")] = 2,
     world: Annotated[
         Path | None, typer.Option(help="A folder of a latent world's weights; default: scene worlds.")
     ] = None,
@@ -266,7 +268,7 @@ def page(
     from ui.bench import met, run, table
 
     with progress("bench ui") as report:
-        found = run(world, steps, minutes, report)
+        found = run(world, quality, minutes, report)
     if as_json:
         print_json(asdict(found) | {"met": met(found)})
     else:

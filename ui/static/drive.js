@@ -57,7 +57,7 @@ function mount(root) {
   });
   const futures = new Futures(root, send);
   const pads = new Pads(root, (line) => send({ type: "plan", line, branch: futures.branch }));
-  const quality = segments(find("quality"), (steps) => send({ type: "quality", steps: Number(steps) }));
+  const quality = segments(find("quality"), (value) => send({ type: "set_quality", quality: Number(value) }));
   const begin = new Begin(root, send, note, () => token, fresh);
   const keep = new Keep(root, send);
   const map = new RoadMap(root, () => token);

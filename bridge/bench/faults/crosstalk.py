@@ -25,7 +25,7 @@ class ScriptedDrive:
     is not drawn here, of all that is so."""
 
     def __init__(self, model: AnyWorld, seed: int) -> None:
-        self.session = Session(partial(open_dream, model, steps=0 if isinstance(model, SceneWorld) else 1), seed)
+        self.session = Session(partial(open_dream, model, quality=0 if isinstance(model, SceneWorld) else 1), seed)
         self.person = random.Random(seed)
         self.print = hashlib.sha256()
         self.frames = 0

@@ -25,6 +25,7 @@ from tests.fakes import FakeDream
 from tests.tiny_world import write_tiny_world
 from tests.world.test_own_world import OWN
 from ui.cli import app
+from world.dream import restore
 from world.frame import Frame
 from world.latent.dream import LatentDream
 from world.model import WorldModel
@@ -85,6 +86,12 @@ def test_it_goes_on_to_the_last_bit(model: WorldModel, tmp_path: Path) -> None:
     assert len(path.read_bytes()) < session.dream.most_bytes
 
 
+def test_a_drive_goes_on_that_was_saved_before_the_dial_had_one_name(model: WorldModel) -> None:
+    tensors, values = driven(model).dream.state()
+    dream = restore(model, tensors, {("steps" if name == "quality" else name): value for name, value in values.items()})
+    assert dream.quality == values["quality"] and dream.state()[1] == values
+
+
 def test_a_world_without_a_car_likewise(tmp_path: Path) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path / "own", config=OWN))
     session = Session(partial(LatentDream, model), 1)
@@ -134,7 +141,7 @@ def test_what_was_made_up_with_a_right_checksum_is_refused_too(model: WorldModel
         lambda t, p: t.update(latents=t["latents"][:, :, :1]),
         lambda t, p: t.update(cache=t["cache"].double()),
         lambda t, p: t["latents"].fill_(float("nan")),
-        lambda t, p: p["dream"].update(steps=3),
+        lambda t, p: p["dream"].update(quality=3),
         lambda t, p: p["dream"].pop("motion"),
         lambda t, p: p["timeline"]["entries"].append({"line": "explode"}),
         lambda t, p: p.update(pedals=None),
