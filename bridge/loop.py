@@ -68,7 +68,7 @@ class Loop:
     def __init__(self, brain: Brain | None, step_all: StepAll | None = None, rescue: Rescue | None = None) -> None:
         self.thinking = Thinking(brain)
         self._step_all, self._rescue = step_all, rescue
-        self.pulse, self.pace = Pulse(), TickTimer()
+        self.pulse, self.timer = Pulse(), TickTimer()
         self._sessions: dict[Session, Callable[[], None]] = {}
         self._asked: tuple[PendingText, ...] = ()
         self._lock = threading.Lock()
@@ -116,7 +116,7 @@ class Loop:
         dreamt = step(begun, self._step_all, self._guard)
         if dreamt:
             pictures = len(dreamt) + sum(session.companion is not None for session in dreamt)
-            self.pace.took(pictures, time.perf_counter() - began)
+            self.timer.took(pictures, time.perf_counter() - began)
         for changed in sessions.values():
             changed()
         if dreamt:

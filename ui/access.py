@@ -1,4 +1,4 @@
-"""The one door: who may talk to the page, about what, how often and how much. Everything passes here before Gradio sees it.
+"""Access middleware: who may talk to the page, about what, how often and how much. Everything passes here before Gradio sees it.
 
 1. The request names this machine, or a name that a reverse proxy was given for it (`ui/origin.py`); so a name of another
    site that was pointed here opens nothing.

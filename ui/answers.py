@@ -42,15 +42,15 @@ def answered(call: Callable[..., Any]) -> Callable[..., Any]:
     return answering
 
 
-async def look_at(visit: ClientSession, branch: int = 0, picture: bool = True) -> dict:
+async def look_at(client: ClientSession, branch: int = 0, picture: bool = True) -> dict:
     """State, notes and newest frame of the drive (branch 0) or of a future, as plain values.
 
     What was commanded stands apart from what is estimated. picture: with the frame as a JPEG in base64. ApiError where there is no such future.
     """
-    view = view_of(visit, branch)
+    view = view_of(client, branch)
     frame = view.frame
-    found: dict[str, Any] = state_fields(view) | {"notes": [told(note) for note in visit.drive.notes()]}
-    found["futures"] = len(visit.drive.futures())
+    found: dict[str, Any] = state_fields(view) | {"notes": [told(note) for note in client.drive.notes()]}
+    found["futures"] = len(client.drive.futures())
     if frame is not None:
         read = frame.readout
         found["frame"] = frame.index
@@ -69,9 +69,9 @@ async def look_at(visit: ClientSession, branch: int = 0, picture: bool = True) -
     return found
 
 
-async def begin_at(visit: ClientSession, start: StartRequest) -> None:
+async def begin_at(client: ClientSession, start: StartRequest) -> None:
     """Begins anew in a thread, since a place may have to be built first. LucidriveError where that cannot be."""
-    await asyncio.to_thread(visit.drive.begin, start)
+    await asyncio.to_thread(client.drive.begin, start)
 
 
 def told(note: Note) -> dict[str, Any]:
@@ -79,19 +79,19 @@ def told(note: Note) -> dict[str, Any]:
     return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "branch": note.branch}
 
 
-def view_of(visit: ClientSession, branch: int) -> PageState:
+def view_of(client: ClientSession, branch: int) -> PageState:
     """What is shown of the drive (branch 0) or of a future. ApiError where there is no such future."""
     if branch == 0:
-        return visit.drive.view()
-    futures = visit.drive.futures()
+        return client.drive.view()
+    futures = client.drive.futures()
     if not 1 <= branch <= len(futures):
         raise ApiError(NO_FUTURE)
     return futures[branch - 1]
 
 
-def newest(visit: ClientSession) -> PageState:
+def newest(client: ClientSession) -> PageState:
     """Of the futures the last one, which is stepped last."""
-    return (visit.drive.futures() or (visit.drive.view(),))[-1]
+    return (client.drive.futures() or (client.drive.view(),))[-1]
 
 
 def index_of(view: PageState) -> int:

@@ -24,7 +24,7 @@ from bridge.loop import Loop, percentile
 from bridge.session import Session
 from ui.budget import memory_of
 from ui.drive import Measures, Memory, PageDream
-from ui.live_drive import LiveDrive, Workshop
+from ui.live_drive import LiveDrive, Shared
 from ui.live_guest import GuestDrive
 from ui.places import offered, picture_of
 from world.controls import DT, Control, Event, Side, TimeOfDay, Weather
@@ -98,7 +98,7 @@ class LiveDreamer:
         self._lock = threading.Lock()
         self.brain, self._began = brain, brain.setup if brain is not None else None
         self._open = 0
-        self._shop = Workshop(loop, self.ledger, self.rescue, clips, self.known, dream_size)
+        self._shared = Shared(loop, self.ledger, self.rescue, clips, self.known, dream_size)
         loop.start()
 
     @classmethod
@@ -193,7 +193,7 @@ class LiveDreamer:
                 raise BusyError(
                     f"This page is full: {others} dreams are open, and no more may be. Close a tab, or try again."
                 )
-            if self.tabs is None and others and self.loop.pace.expected(others + 1) > DT:
+            if self.tabs is None and others and self.loop.timer.expected(others + 1) > DT:
                 raise BusyError(
                     f"This machine is full: with one more than the {others} dreams that are open, none would keep its ten "
                     "frames a second. Close a tab, or try again in a moment."
@@ -221,7 +221,7 @@ class LiveDreamer:
             raise
         if others:
             session.tell(f"{others + 1} tabs share this machine now, and each dreams the slower for it.")
-        return LiveDrive(session, self._shop, lease, changed, self._ended)
+        return LiveDrive(session, self._shared, lease, changed, self._ended)
 
     def _seat(self, lease: Lease, host: LiveDrive, changed: Callable[[], None]) -> GuestDrive:
         """A second car in a dream. SessionError, DataError where there is no place for it."""

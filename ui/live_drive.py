@@ -44,7 +44,7 @@ BACK = "The host is back."
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class Shared:
     """What all drives of a page share. known: plan words that the weights have learnt; dream_size: bytes that a dream takes."""
 
     loop: Loop
@@ -68,12 +68,12 @@ class LiveDrive:
     """A `ui.drive.PageDream`. `ended` is called once, when it is closed; `changed` after every tick of it or of its futures."""
 
     def __init__(
-        self, session: Session, shop: Workshop, lease: Lease, changed: Callable[[], None], ended: Callable[[], None]
+        self, session: Session, shared: Shared, lease: Lease, changed: Callable[[], None], ended: Callable[[], None]
     ) -> None:
-        self.session, self.shop, self._lease = session, shop, lease
+        self.session, self.shared, self._lease = session, shared, lease
         self._changed, self._ended = changed, ended
-        self._recorder = Recorder(session, shop.clips)
-        self._history = History(session, shop.clips, lambda text: self.session.tell(text, "error"))
+        self._recorder = Recorder(session, shared.clips)
+        self._history = History(session, shared.clips, lambda text: self.session.tell(text, "error"))
         self._futures: tuple[Future, ...] = ()
         self._where = ""  # the sentence that it began with
         self._parted, self._stood = 0, False  # the frame that they part at; whether the drive stood still then
@@ -82,10 +82,10 @@ class LiveDrive:
         self._adopt(session)
         session.began = self._see
         self._see()
-        shop.loop.add(session, self._ticked)
+        shared.loop.add(session, self._ticked)
 
     def _adopt(self, session: Session) -> None:
-        session.remember = lambda correction: keep(self.shop.clips, correction)
+        session.remember = lambda correction: keep(self.shared.clips, correction)
 
     def _see(self) -> None:
         self._recorder.see()
@@ -111,7 +111,7 @@ class LiveDrive:
         notes = [note for branch, session in enumerate(self._sessions()) for note in _notes(session, branch)]
         for step in self.session.snapshot().steps:
             name = step.step.name
-            if self.shop.known is not None and name not in self.shop.known and name not in self._warned:
+            if self.shared.known is not None and name not in self.shared.known and name not in self._warned:
                 self._warned.add(name)
                 notes.append(Note(f"These weights have not seen “{NAMES[name]}” in training; it may not show."))
         return notes
@@ -210,7 +210,7 @@ class LiveDrive:
         def anew() -> None:
             self.session.begin(start.seed, scene, control, BEGIN_WAIT, beginning, start.stand)
 
-        self.shop.rescue.run(anew, self.session.tell)
+        self.shared.rescue.run(anew, self.session.tell)
         self._where = start.where
 
     def _beginning(self, start: StartRequest) -> tuple[str | None, Control | None]:
@@ -219,7 +219,7 @@ class LiveDrive:
         if start.where and not isinstance(model, SceneWorld):
             raise DataError("This world is pictures alone and has no places; begin in one of its scenes.")
         if start.where:
-            begins = where(start.where, start.seed, reader(partial(self.shop.loop.ask, wait=READ_WAIT)))
+            begins = where(start.where, start.seed, reader(partial(self.shared.loop.ask, wait=READ_WAIT)))
             scene, told = begins.place, dict(begins.conditions)
         elif start.weather is not None and start.time is not None:
             told = {"weather": start.weather, "time": start.time}
@@ -244,7 +244,9 @@ class LiveDrive:
         self.session.pause(True)
         with ExitStack() as undo:
             undo.callback(self.session.pause, stood)
-            leases = [undo.enter_context(self.shop.ledger.reserve(DREAM, self.shop.dream_size)) for _ in range(count)]
+            leases = [
+                undo.enter_context(self.shared.ledger.reserve(DREAM, self.shared.dream_size)) for _ in range(count)
+            ]
             first = self.session.between_frames(self.session.fork, FORK_WAIT)
             if index is not None and index != first.frame.index:
                 self._history.rewind(first, index)
@@ -253,7 +255,7 @@ class LiveDrive:
             made = []
             for session, lease in zip(sessions, leases, strict=True):
                 self._adopt(session)
-                history = History(session, self.shop.clips, lambda text: self.session.tell(text, "error"))
+                history = History(session, self.shared.clips, lambda text: self.session.tell(text, "error"))
                 undo.callback(history.close)
                 history.see()
                 lease.commit()
@@ -261,7 +263,7 @@ class LiveDrive:
             undo.pop_all()
         self._parted, self._stood, self._futures = first.frame.index, stood, tuple(made)
         for future in made:
-            self.shop.loop.add(future.session, lambda future=future: self._future_ticked(future))  # type: ignore[misc]
+            self.shared.loop.add(future.session, lambda future=future: self._future_ticked(future))  # type: ignore[misc]
 
     def keep_future(self, branch: int) -> None:
         futures = self._futures
@@ -275,7 +277,7 @@ class LiveDrive:
         self._futures = ()
         for future in futures:
             if future is not kept:
-                self.shop.loop.remove(future.session)
+                self.shared.loop.remove(future.session)
                 future.history.close()
                 future.lease.release()
         if kept is None:
@@ -284,28 +286,28 @@ class LiveDrive:
     def _take_place(self, kept: Future) -> None:
         """In the thread that ticks, between two of its frames."""
         old, lease = self.session, self._lease
-        self.shop.loop.remove(old)
+        self.shared.loop.remove(old)
         self._history.graft(self._parted, kept.history)
         self._recorder.go_on_in(kept.session, self._parted)
         self.session, self._lease = kept.session, kept.lease
         old.began, kept.session.began = None, self._see
-        self.shop.loop.add(kept.session, self._ticked)
+        self.shared.loop.add(kept.session, self._ticked)
         lease.release()
 
     # -- what is to be kept -------------------------------------------------------------------------------------------
 
     def save_clip(self) -> Saved:
-        with self.shop.ledger.reserve(CLIP_JOB, CLIP):
-            return Saved(*self.session.save_clip(self.shop.clips))
+        with self.shared.ledger.reserve(CLIP_JOB, CLIP):
+            return Saved(*self.session.save_clip(self.shared.clips))
 
     def save_drive(self) -> Saved:
-        with self.shop.ledger.reserve(CLIP_JOB, CLIP):
-            return Saved(*self._history.save(free_name(self.shop.clips, f"{stem(self.seed)}-whole")))
+        with self.shared.ledger.reserve(CLIP_JOB, CLIP):
+            return Saved(*self._history.save(free_name(self.shared.clips, f"{stem(self.seed)}-whole")))
 
     def save_dream(self) -> Path:
         data = self.session.between_frames(lambda: pack(self.session))
-        self.shop.clips.mkdir(parents=True, exist_ok=True)
-        return write_whole(self.shop.clips / f"{stem(self.seed)}{SUFFIX}", data)
+        self.shared.clips.mkdir(parents=True, exist_ok=True)
+        return write_whole(self.shared.clips / f"{stem(self.seed)}{SUFFIX}", data)
 
     def load_dream(self, data: bytes) -> None:
         self.keep_future(0)
@@ -323,7 +325,7 @@ class LiveDrive:
         self.keep_future(0)
         if isinstance(self.session.companion, Guest):
             self.session.companion.end()
-        self.shop.loop.remove(self.session)
+        self.shared.loop.remove(self.session)
         self._recorder.close()
         self._history.close()
         self._lease.release()

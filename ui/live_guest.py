@@ -28,7 +28,7 @@ class GuestDrive(LiveDrive):
         session = self._host.between_frames(lambda: Guest(self._host), FORK_WAIT)
         self._host.tell(JOINED)
         session.tell(WELCOME)
-        super().__init__(session, host.shop, lease, changed, ended)
+        super().__init__(session, host.shared, lease, changed, ended)
 
     @property
     def guest(self) -> bool:

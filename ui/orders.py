@@ -10,9 +10,9 @@ from ui.client_sessions import ClientSession, SavedFile
 from ui.messages import Message, Order
 
 
-def act(visit: ClientSession, message: Message) -> None:
+def act(client: ClientSession, message: Message) -> None:
     """What is done at once. LucidriveError."""
-    drive = visit.drive
+    drive = client.drive
     match message:
         case messages.Say(text, branch):
             drive.say(text, branch)
@@ -29,14 +29,14 @@ def act(visit: ClientSession, message: Message) -> None:
         case messages.SetQuality(quality):
             drive.set_quality(quality)
         case messages.Invite():
-            visit.invite()
+            client.invite()
         case _:
             raise AssertionError(f"{message} takes longer than that")
 
 
-async def work(visit: ClientSession, order: Order) -> SavedFile | None:
+async def work(client: ClientSession, order: Order) -> SavedFile | None:
     """What takes a while: off the event loop. What was saved, if it was that. LucidriveError."""
-    drive, away = visit.drive, asyncio.to_thread
+    drive, away = client.drive, asyncio.to_thread
     match order:
         case messages.Begin(start):
             await away(drive.begin, start)
@@ -47,16 +47,16 @@ async def work(visit: ClientSession, order: Order) -> SavedFile | None:
         case messages.DropFutures():
             await away(drive.keep_future, 0)
         case messages.SaveClip():
-            return visit.saved(await away(drive.save_clip))
+            return client.saved(await away(drive.save_clip))
         case messages.SaveDrive():
-            return visit.saved(await away(drive.save_drive), "drive")
+            return client.saved(await away(drive.save_drive), "drive")
         case messages.SaveDream():
-            return visit.dreamt(await away(drive.save_dream))
+            return client.dreamt(await away(drive.save_dream))
     return None
 
 
-def links(visit: ClientSession, kept: SavedFile) -> dict[str, Any]:
+def links(client: ClientSession, kept: SavedFile) -> dict[str, Any]:
     """The fields of the message `kept`: where the files are to be had."""
-    base = f"clips/{visit.token}"
+    base = f"clips/{client.token}"
     labels = f"{base}/{kept.labels}" if kept.labels else ""
     return {"kind": kept.kind, "file": f"{base}/{kept.file}", "labels": labels, "seconds": kept.seconds}

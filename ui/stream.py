@@ -69,12 +69,12 @@ class PictureStream:
         return messages.encode_picture(view.frame, view.by_keys, number, view.target, view.encode)
 
 
-async def serve_dream(visits: ClientSessions, socket: WebSocket) -> None:
+async def serve_dream(clients: ClientSessions, socket: WebSocket) -> None:
     """One WebSocket, from its handshake to its end."""
     await socket.accept()
     invitation = socket.query_params.get("join", "")[:MOST_NAME]
     try:
-        visit = await visits.enter(
+        client = await clients.enter(
             socket.query_params.get("resume"),
             socket,
             socket.query_params.get("browser", "")[:MOST_NAME],
@@ -84,9 +84,9 @@ async def serve_dream(visits: ClientSessions, socket: WebSocket) -> None:
         await socket.send_text(messages.encode_json("note", text=str(error), kind="error"))
         await socket.close(REFUSED if invitation else 1013, "The dream could not begin.")
         return
-    stream = Stream(visit, visits.dreamer, socket)
+    stream = Stream(client, clients.dreamer, socket)
     tasks = tuple(map(asyncio.create_task, (stream.receive(), stream.send(), stream.look())))
-    visit.tasks = tasks
+    client.tasks = tasks
     try:
         finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in finished:
@@ -95,8 +95,8 @@ async def serve_dream(visits: ClientSessions, socket: WebSocket) -> None:
     finally:
         for task in [*tasks, *stream.works]:
             task.cancel()
-        taken = visit.socket is not socket
-        visits.leave(visit, socket)
+        taken = client.socket is not socket
+        clients.leave(client, socket)
         await asyncio.gather(*tasks, *stream.works, return_exceptions=True)
     if taken:
         with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):  # TimeoutError is an OSError
@@ -106,9 +106,9 @@ async def serve_dream(visits: ClientSessions, socket: WebSocket) -> None:
 class Stream:
     """One connection. `receive` acts on messages, `send` is the only one that writes to the socket."""
 
-    def __init__(self, visit: ClientSession, dreamer: Dreamer, socket: WebSocket) -> None:
-        self.visit = visit
-        self.drive = visit.drive
+    def __init__(self, client: ClientSession, dreamer: Dreamer, socket: WebSocket) -> None:
+        self.client = client
+        self.drive = client.drive
         self.dreamer = dreamer
         self.socket = socket
         self.news: deque[str] = deque(maxlen=20)  # JSON to send
@@ -121,8 +121,8 @@ class Stream:
         self.measured_at, self.overrun = 0.0, False
         self.around: Around | None = None  # on the map, as sent last
         self.around_at = 0.0
-        self.wished: dict[int, Callable[[], bytes]] = {}  # by flag: pictures of other cameras that are to be drawn
-        self.wishes = asyncio.Event()
+        self.requests: dict[int, Callable[[], bytes]] = {}  # by flag: pictures of other cameras that are to be drawn
+        self.requested = asyncio.Event()
         self.elsewhere: dict[int, bytes] = {}  # those pictures, to be sent
 
     # -- up -----------------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ class Stream:
             event = await self.socket.receive()
             if event["type"] == "websocket.disconnect":
                 return
-            self.visit.heard.set()
+            self.client.heard.set()
             try:
                 text = event.get("text")
                 if text is None:
@@ -150,17 +150,17 @@ class Stream:
             return
         if isinstance(message, messages.Seen):
             self.branches[message.branch].received(message.index)
-            self.visit.wake.set()
+            self.client.wake.set()
             return
         if isinstance(message, messages.Press):  # never counted: letting go must always arrive
             self.drive.press(message.keys, message.branch)
             self.keys_until = time.monotonic() + KEYS_SECONDS if message.keys else None
             return
         if isinstance(message, messages.LookAround):  # nor these: of any number the newest alone is drawn
-            self.wish(messages.ELSEWHERE, partial(self.drive.look_around, message.pose))
+            self.request(messages.ELSEWHERE, partial(self.drive.look_around, message.pose))
             return
         if isinstance(message, messages.Surround):
-            self.wish(messages.AROUND, self.drive.surround)
+            self.request(messages.AROUND, self.drive.surround)
             return
         if not self.allowed():
             if time.monotonic() - self.warned > 2.0:
@@ -170,10 +170,10 @@ class Stream:
                 )
             return
         if not isinstance(message, get_args(messages.Order)):
-            orders.act(self.visit, message)
+            orders.act(self.client, message)
             if isinstance(message, messages.Invite):
-                self.news.append(messages.encode_json("invited", invitation=self.visit.invitation))
-            self.visit.wake.set()
+                self.news.append(messages.encode_json("invited", invitation=self.client.invitation))
+            self.client.wake.set()
             return
         if self.works:
             raise messages.MessageError("The last order is still under way; wait for it.")
@@ -185,31 +185,31 @@ class Stream:
         """What takes longer than a message may."""
         name = type(order).__name__
         self.news.append(messages.encode_json("working", order=name))
-        self.visit.wake.set()
+        self.client.wake.set()
         try:
-            kept = await orders.work(self.visit, order)
+            kept = await orders.work(self.client, order)
             if kept is not None:
-                self.news.append(messages.encode_json("kept", **orders.links(self.visit, kept)))
+                self.news.append(messages.encode_json("kept", **orders.links(self.client, kept)))
         except LucidriveError as error:
             self.tell(Note(str(error), "error"))
         except Exception:
             log.exception("a %s failed", name)
             self.tell(FAULT)
         self.news.append(messages.encode_json("worked", order=name))
-        self.visit.wake.set()
+        self.client.wake.set()
 
-    def wish(self, flag: int, draw: Callable[[], bytes]) -> None:
-        self.wished[flag] = draw
-        self.wishes.set()
+    def request(self, flag: int, draw: Callable[[], bytes]) -> None:
+        self.requests[flag] = draw
+        self.requested.set()
 
     async def look(self) -> None:
-        """Draws what other cameras see, of each kind the newest wish, and half of the time at most: others' drives need the machine as well."""
+        """Draws what other cameras see, of each kind the newest request, and half of the time at most: others' drives need the machine as well."""
         while True:
-            await self.wishes.wait()
-            began, flag = time.monotonic(), min(self.wished)
-            draw = self.wished.pop(flag)
-            if not self.wished:
-                self.wishes.clear()
+            await self.requested.wait()
+            began, flag = time.monotonic(), min(self.requests)
+            draw = self.requests.pop(flag)
+            if not self.requests:
+                self.requested.clear()
             try:
                 picture = await asyncio.to_thread(draw)
             except LucidriveError as error:
@@ -221,7 +221,7 @@ class Stream:
             else:
                 frame = self.drive.view().frame
                 self.elsewhere[flag] = messages.encode_elsewhere(frame.index if frame is not None else 0, picture, flag)
-                self.visit.wake.set()
+                self.client.wake.set()
             await asyncio.sleep(min(time.monotonic() - began, DT if flag == messages.ELSEWHERE else 1.0))
 
     def allowed(self) -> bool:
@@ -238,14 +238,14 @@ class Stream:
 
     def tell(self, note: Note) -> None:
         self.news.append(messages.encode_json("note", **asdict(note)))
-        self.visit.wake.set()
+        self.client.wake.set()
 
     async def send(self) -> None:
         known = self.dreamer.known
         hello = {
-            "token": self.visit.token,
+            "token": self.client.token,
             "scenes": list(self.dreamer.scenes),
-            "kept": [orders.links(self.visit, kept) for kept in self.visit.kept],
+            "kept": [orders.links(self.client, kept) for kept in self.client.kept],
             "known": sorted(known) if known is not None else None,
             "driving": self.dreamer.driving,
             "scene_world": self.dreamer.scene_world,
@@ -255,10 +255,10 @@ class Stream:
         }
         await self.socket.send_text(messages.encode_json("hello", **hello))
         while True:
-            self.visit.wake.clear()
+            self.client.wake.clear()
             self.let_go()
-            if self.visit.asked:
-                self.visit.asked = False
+            if self.client.asked:
+                self.client.asked = False
                 await self.socket.send_text(messages.encode_json("there"))
             for note in self.drive.notes():
                 self.tell(note)
@@ -278,7 +278,7 @@ class Stream:
             await self.send_around()
             await self.send_measures()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.visit.wake.wait(), 0.25)
+                await asyncio.wait_for(self.client.wake.wait(), 0.25)
 
     async def send_around(self) -> None:
         """The page's map of a scene, where anything on it has moved."""

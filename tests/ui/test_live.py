@@ -112,13 +112,13 @@ def test_keys_pause_step_reset_and_save(drive: PageDream) -> None:
 
 
 def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monkeypatch: pytest.MonkeyPatch) -> None:
-    pace = TickTimer()
-    monkeypatch.setattr(dreamer.loop, "pace", pace)
-    monkeypatch.setattr(pace, "took", lambda dreams, seconds: None)
-    pace._known = {1: 0.05}  # 0.075 with two, 0.1 and more with three and four
+    timer = TickTimer()
+    monkeypatch.setattr(dreamer.loop, "timer", timer)
+    monkeypatch.setattr(timer, "took", lambda dreams, seconds: None)
+    timer._known = {1: 0.05}  # 0.075 with two, 0.1 and more with three and four
     first, second = dreamer.open(lambda: None), dreamer.open(lambda: None)
     assert "slower" in second.notes()[0].text
-    pace._known[2] = 0.08
+    timer._known[2] = 0.08
     began = time.monotonic()
     with pytest.raises(BusyError, match="try again"):
         dreamer.open(lambda: None)
@@ -129,15 +129,15 @@ def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monk
 
 
 def test_the_pace_of_more_dreams_is_reckoned_from_fewer() -> None:
-    pace = TickTimer()
-    assert pace.expected(3) == 0
-    pace.took(1, 0.04)
-    assert pace.expected(2) == pytest.approx(0.06)
-    pace.took(2, 0.05)
-    assert (pace.expected(2), pace.expected(4)) == (pytest.approx(0.05), pytest.approx(0.09))
+    timer = TickTimer()
+    assert timer.expected(3) == 0
+    timer.took(1, 0.04)
+    assert timer.expected(2) == pytest.approx(0.06)
+    timer.took(2, 0.05)
+    assert (timer.expected(2), timer.expected(4)) == (pytest.approx(0.05), pytest.approx(0.09))
     for _ in range(200):
-        pace.took(2, 0.07)
-    assert pace.expected(2) == pytest.approx(0.07)
+        timer.took(2, 0.07)
+    assert timer.expected(2) == pytest.approx(0.07)
 
 
 def test_every_dream_holds_a_lease_and_gives_it_back(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_missing_weights_are_a_sentence(tmp_path: Path) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow this machine is, it is not full."""
-    monkeypatch.setattr(TickTimer, "expected", lambda pace, dreams: 0.0)
+    monkeypatch.setattr(TickTimer, "expected", lambda timer, dreams: 0.0)
 
 
 @pytest.mark.usefixtures("quick")

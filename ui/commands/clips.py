@@ -103,12 +103,12 @@ def clips(
         return
 
     file = Path(what) if Path(what).suffix.lower() in YAML else None
-    wish = ClipSpec(
+    spec = ClipSpec(
         what=what, file=file, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
         fork_at=fork_at, branches=branches, size=size, traffic=traffic, reckless=reckless, find=find, by=by, trials=trials, labels=labels,
     )  # fmt: skip
     chosen = check_formats(formats or [])
-    order = Order.of(wish, out, resume)
+    order = Order.of(spec, out, resume)
     if dry_run:
         _dry_run(order, as_json)
         return

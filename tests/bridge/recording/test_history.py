@@ -195,7 +195,7 @@ def test_a_new_beginning_of_every_kind(drive: LiveDrive) -> None:
     drive.begin(StartRequest(2, pictures=pictures, speed=5.0, stand=True))
     frame = drive.view().frame
     assert frame is not None and frame.motion.speed == 5.0
-    drive.quality(4)
+    drive.set_quality(4)
     wait_until(lambda: drive.view().quality == 4)
     drive.begin(StartRequest(3, "street", stand=True))
     assert drive.view().quality == 4 and drive.view().scene == "street"
