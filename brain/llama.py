@@ -47,6 +47,7 @@ class KeysAndValues:
         self.length = 0
 
     def get_seq_length(self) -> int:
+        """Tokens in the cache."""
         return self.length
 
     def make_room(self, count: int) -> None:

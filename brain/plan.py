@@ -81,6 +81,7 @@ class Step:
 
     @property
     def group(self) -> str:
+        """drive, speed, weather, time or event."""
         return STEPS[self.name].group
 
 

@@ -75,6 +75,7 @@ class AccessMiddleware:
         self.own_name = socket.gethostname().lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -108,7 +109,7 @@ class AccessMiddleware:
             )  # refused after the answer had begun: that is all of it
 
     def inside(self, scope: Scope) -> Scope:
-        """The request as it would be without a proxy's path, and without what only a proxy of ours may say."""
+        """The request as the app sees it: without the proxy's path, and without headers that only our own proxy may set."""
         kept = [
             (name, value)
             for name, value in scope["headers"]
@@ -120,7 +121,7 @@ class AccessMiddleware:
         return {**scope, "headers": kept, "path": path, "raw_path": raw}
 
     def refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
-        """Why not, as an answer; None: welcome, so far."""
+        """The answer that refuses the request; None where it may pass."""
         host, origin, path = headers.get("host"), headers.get("origin"), scope["path"]
         client = (scope.get("client") or ("", 0))[0]
         if not (host_allowed(host, self.public) or (self.login is not None and self.ours(host))):
@@ -148,6 +149,7 @@ class AccessMiddleware:
         return None
 
     def same(self, origin: str | None, host: str | None) -> bool:
+        """Whether an origin is the page's own."""
         if host_allowed(host, self.public):
             return origin_allowed(origin, host, self.public)
         return origin is not None and urlsplit(origin).netloc.lower() == str(host).lower()
@@ -162,7 +164,7 @@ class AccessMiddleware:
         return method not in ("GET", "HEAD") or headers.get("sec-fetch-mode") != "navigate"
 
     def ours(self, host: str | None) -> bool:
-        """An address, or this machine's name: a name of somebody else's does not come by here."""
+        """Whether a host is an IP address or this machine's own name."""
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
@@ -189,6 +191,7 @@ class AccessMiddleware:
     async def at_the_login(
         self, login: Login, scope: Scope, headers: dict[str, str], receive: Receive
     ) -> Response | None:
+        """The login's answer to a request; None where name and password were given already, or are not needed."""
         path = scope["path"]
         html = "text/html" in headers.get("accept", "")
         if path == "/login":

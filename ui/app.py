@@ -126,6 +126,7 @@ class AnnouncingServer(uvicorn.Server):
         self.ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; then calls `ready`."""
         await super().startup(sockets)
         if self.started:
             self.ready()

@@ -168,6 +168,7 @@ class ClientSessions:
         return await self._begin(host)
 
     def of(self, token: str) -> ClientSession:
+        """The session of a token. ClientSessionError where there is none, or it is over."""
         client = self.by_token.get(token)
         if client is None:
             raise ClientSessionError("There is no such dream, or it is over; open another.")
@@ -214,6 +215,7 @@ class ClientSessions:
         self._wait(client, self.grace if client.host is None else min(self.grace, GUEST_SECONDS))
 
     def end(self, token: str) -> None:
+        """Ends a session and its dream. ClientSessionError where there is none."""
         self._wait(self.of(token), None)
         self._end(self.of(token))
 
@@ -256,6 +258,7 @@ class ClientSessions:
         await asyncio.to_thread(drive.load_dream, bytes(data))
 
     async def close(self) -> None:
+        """Ends all of them."""
         for client in list(self.by_token.values()):
             if client.ending is not None:
                 client.ending.cancel()

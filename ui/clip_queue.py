@@ -48,6 +48,7 @@ class JobStatus:
 
     @property
     def open(self) -> bool:
+        """Whether it waits or is being made."""
         return self.state in ("waiting", "making")
 
 
@@ -136,6 +137,7 @@ class ClipQueue:
             return Path(target.name)
 
     def close(self) -> None:
+        """Stops the job under way and ends the thread; what was made stays."""
         self._closed.set()
         for stop in self._stops.values():
             stop.set()

@@ -58,14 +58,17 @@ class ClipView:
 
     @property
     def files(self) -> tuple[Path, ...]:
+        """Paths of what it makes."""
         return tuple(self.folder / FOLDER / f"{self.stem}{suffix}" for suffix in FILES[self.what])
 
     @property
     def ready(self) -> bool:
+        """Whether they are all there."""
         return all(path.is_file() for path in self.files)
 
     @property
     def memory(self) -> int:
+        """Bytes that a process needs to make it. LucidriveError where the run cannot be driven again."""
         return worker_memory(self.folder)
 
     def make(self, tell: Say) -> None:

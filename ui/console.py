@@ -31,6 +31,7 @@ class Sentences(TyperGroup):
     """A group of commands whose errors are one red sentence on stderr; exit code 1, or 130 after Ctrl+C."""
 
     def invoke(self, ctx: Any) -> Any:
+        """As Typer's; an error of ours becomes a sentence and an exit code."""
         try:
             return super().invoke(ctx)
         except LucidriveError as error:

@@ -39,6 +39,7 @@ class SampleOrder:
 
     @property
     def spec(self) -> ClipSpec:
+        """The order for `ClipQueue.order`."""
         return ClipSpec(self.line, number=self.number, seconds=self.seconds, retries=1, vary=True)
 
 
@@ -117,6 +118,7 @@ class Gallery:
         return path if path.is_file() and not path.is_symlink() else None
 
     def close(self) -> None:
+        """Ends the processes that make maps, labels and datasets."""
         self.views.close()
         self.exports.close()
 

@@ -158,34 +158,40 @@ class LiveDreamer:
 
     @property
     def scenes(self) -> tuple[str, ...]:
+        """Names of the start scenes."""
         return offered(self.model)
 
     @property
     def driving(self) -> bool:
+        """Whether a car is driven."""
         return self.model.driving
 
     @property
     def scene_world(self) -> bool:
+        """Whether the world is a scene."""
         return isinstance(self.model, SceneWorld)
 
     @property
     def camera(self) -> Rig | None:
+        """The car's camera; None in a latent world."""
         return self.model.rig if isinstance(self.model, SceneWorld) else None
 
     @property
     def begins_in_pictures(self) -> bool:
+        """Whether a dream can begin in a picture."""
         return not self.scene_world or (FOLDER / "config.json").exists()
 
     @property
     def known(self) -> frozenset[str] | None:
+        """Plan words of the weights; None when they do not say."""
         if not self.model.driving:
             return frozenset()
         seen = self.model.vocabulary
         return seen | BY_SPEED if seen else None
 
     def admit(self, host: PageDream | None = None) -> Callable[[Callable[[], None]], LiveDrive]:
-        """host: of a guest. BusyError where one more dream would be too many, or would slow all others down below ten frames a second;
-        NoRoomError where memory has no place for it.
+        """A place for one more dream; host: whose dream it is to be a second car in. BusyError where it is one too many, or all would
+        fall below ten frames a second; NoRoomError where memory does not allow it.
         """
         with self._lock:
             others = self._open
@@ -206,7 +212,7 @@ class LiveDreamer:
         return partial(self._begin, lease, others)
 
     def open(self, changed: Callable[[], None]) -> LiveDrive:
-        """A new dream, on its first frame; errors as of `admit`."""
+        """A new dream at its first frame. Raises as `admit` does."""
         return self.admit()(changed)
 
     def _begin(self, lease: Lease, others: int, changed: Callable[[], None]) -> LiveDrive:
@@ -238,10 +244,11 @@ class LiveDreamer:
 
     @property
     def alive(self) -> bool:
+        """Whether the loop's thread runs."""
         return self.loop.alive
 
     def check(self) -> None:
-        """A dream of its own, one frame long, in which a person begins to cross, and a wet night: whatever is compiled at its first use, is then."""
+        """Dreams a frame, a person who crosses, and a wet night, so that everything is compiled. LucidriveError."""
         dream = open_dream(self.model, quality=1)
         frame = self.rescue.run(dream.start, self.loop.tell)
         control = (
@@ -253,6 +260,7 @@ class LiveDreamer:
             self.rescue.run(lambda: dream.start(control=night), self.loop.tell)
 
     def measures(self) -> Measures:
+        """Of the loop, the brain and the ledger, since the start."""
         idle, thinking = (self.loop.pulse.rhythm(busy) for busy in (False, True))
         read, ledger = sorted(self.loop.thinking.seconds), self.ledger
         return Measures(
@@ -270,10 +278,12 @@ class LiveDreamer:
         )
 
     def memory(self) -> Memory:
+        """The ledger as the page shows it."""
         setup = self.brain.setup if self.brain is not None else None
         return memory_of(self.ledger, self._open, setup, self._began)
 
     def scene_picture(self, name: str) -> bytes | None:
+        """A JPEG; None where there is no such scene."""
         return picture_of(self.model, name)
 
     def close(self) -> None:

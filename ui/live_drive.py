@@ -99,15 +99,19 @@ class LiveDrive:
 
     @property
     def seed(self) -> int:
+        """Of the drive."""
         return self.session.snapshot().seed
 
     def view(self) -> PageState:
+        """The drive as it stands."""
         return replace(_view(self.session, self._history), where=self._where)
 
     def futures(self) -> tuple[PageState, ...]:
+        """The futures as they stand."""
         return tuple(_view(future.session, future.history) for future in self._futures)
 
     def notes(self) -> list[Note]:
+        """Notes of all branches, and a warning for plan words that the weights do not know."""
         notes = [note for branch, session in enumerate(self._sessions()) for note in _notes(session, branch)]
         for step in self.session.snapshot().steps:
             name = step.step.name
@@ -117,21 +121,25 @@ class LiveDrive:
         return notes
 
     def picture(self, index: int) -> bytes:
+        """SessionError, DataError."""
         return self._history.frame(index)
 
     def past(self) -> tuple[PastFrame, ...]:
+        """Of the whole drive."""
         return tuple(self._history.past())
 
     def streets(self) -> LaneLines | None:
+        """None in a latent world."""
         dream = self.session.dream
         return streets_of(dream.state_now.places[0]) if isinstance(dream, SceneDream) else None
 
     def around(self) -> Around | None:
+        """None in a latent world."""
         dream = self.session.dream
         return around(dream.state_now, dream.index) if isinstance(dream, SceneDream) else None
 
     def look_around(self, pose: Pose) -> bytes:
-        """SessionError where there is no other camera, or the drive does not stand still; DataError for a pose too far away."""
+        """SessionError in a latent world, or while the drive goes on; DataError for a pose too far away."""
         dream = self.session.dream
         if not isinstance(dream, SceneDream):
             raise SessionError(
@@ -142,7 +150,7 @@ class LiveDrive:
         return jpeg(dream.seen_from(pose))
 
     def surround(self) -> bytes:
-        """SessionError where there is no scene."""
+        """SessionError in a latent world."""
         dream = self.session.dream
         if not isinstance(dream, SceneDream):
             raise SessionError(
@@ -153,34 +161,43 @@ class LiveDrive:
     # -- what is to be done -------------------------------------------------------------------------------------------
 
     def say(self, text: str, branch: int = 0) -> None:
+        """As `Session.say`."""
         self._session(branch).say(text)
 
     def plan(self, line: str, branch: int = 0) -> None:
+        """As `Session.plan`."""
         self._session(branch).plan(line)
 
     def choose(self, line: str, branch: int = 0) -> None:
+        """As `Session.choose`."""
         self._session(branch).choose(line)
 
     def wrong(self, branch: int = 0) -> None:
+        """As `Session.wrong`."""
         self._session(branch).wrong()
 
     def press(self, keys: frozenset[str], branch: int = 0) -> None:
+        """Keys drive one branch; the others are let go."""
         for number, session in enumerate(self._sessions()):
             session.press(keys if number == branch else frozenset())
 
     def set_quality(self, quality: int) -> None:
+        """Of all branches."""
         for session in self._sessions():
             session.set_quality(quality)
 
     @property
     def guest(self) -> bool:
+        """False."""
         return False
 
     def invite(self) -> None:
+        """SessionError in a latent world."""
         if not isinstance(self.session.dream, SceneDream):
             raise SessionError("This dream is pictures alone and has one seat; nobody can drive along.")
 
     def watch(self, on: bool) -> None:
+        """Of all branches; a guest is told."""
         if on != self.session.watched:
             self._tell_guest(BACK if on else LEFT)
         self.session.watch(on)
@@ -188,6 +205,7 @@ class LiveDrive:
             self._together(lambda session: session.watch(on))
 
     def pause(self, on: bool) -> None:
+        """The futures where there are any, else the drive; a guest is told."""
         if not self._futures:
             if on != self.session.snapshot().paused:
                 self._tell_guest(f"The host {'paused the dream' if on else 'goes on'}.")
@@ -196,13 +214,14 @@ class LiveDrive:
         self._together(lambda session: session.pause(on))
 
     def step_once(self) -> None:
+        """Likewise."""
         if not self._futures:
             _step_once(self.session)
             return
         self._together(_step_once)
 
     def begin(self, start: StartRequest) -> None:
-        """A new dream in place of this one and its futures. DataError for a scene that is not on the page's list, or a sentence that says no place."""
+        """DataError for a scene that is not on the page's list, or a sentence that names no place."""
         scene, control = self._beginning(start)
         self.keep_future(0)
         beginning = Beginning(start.pictures, start.speed) if start.pictures is not None else None
@@ -237,6 +256,7 @@ class LiveDrive:
         return scene, Control().with_(**told) if told else None
 
     def fork(self, index: int | None, count: int) -> None:
+        """SessionError while a guest drives along, or for a frame that is not part of the drive; DataError, NoRoomError."""
         if self.session.companion is not None:
             raise SessionError(ACCOMPANIED)
         self.keep_future(0)
@@ -266,6 +286,7 @@ class LiveDrive:
             self.shared.loop.add(future.session, lambda future=future: self._future_ticked(future))  # type: ignore[misc]
 
     def keep_future(self, branch: int) -> None:
+        """SessionError where there is no such future."""
         futures = self._futures
         if not futures and branch == 0:
             return
@@ -297,28 +318,34 @@ class LiveDrive:
     # -- what is to be kept -------------------------------------------------------------------------------------------
 
     def save_clip(self) -> Saved:
+        """ExportError, NoRoomError."""
         with self.shared.ledger.reserve(CLIP_JOB, CLIP):
             return Saved(*self.session.save_clip(self.shared.clips))
 
     def save_drive(self) -> Saved:
+        """ExportError, NoRoomError."""
         with self.shared.ledger.reserve(CLIP_JOB, CLIP):
             return Saved(*self._history.save(free_name(self.shared.clips, f"{stem(self.seed)}-whole")))
 
     def save_dream(self) -> Path:
+        """ExportError."""
         data = self.session.between_frames(lambda: pack(self.session))
         self.shared.clips.mkdir(parents=True, exist_ok=True)
         return write_whole(self.shared.clips / f"{stem(self.seed)}{SUFFIX}", data)
 
     def load_dream(self, data: bytes) -> None:
+        """DataError, WeightsError."""
         self.keep_future(0)
         self.session.between_frames(lambda: unpack(self.session, data, maps=False))
         self._where = ""
 
     @property
     def most_bytes(self) -> int:
+        """Of this world's files."""
         return self.session.dream.most_bytes
 
     def close(self) -> None:
+        """Once; further calls do nothing."""
         if self._closed:
             return
         self._closed = True

@@ -134,6 +134,7 @@ class PageFiles(StaticFiles):
     """Our own files; the browser asks again each time, so that an update is never half old."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """As Starlette's, with a header that asks the browser to look again each time."""
         response = super().file_response(*args, **kwargs)
         response.headers["cache-control"] = "no-cache"
         return response

@@ -52,6 +52,7 @@ class PictureStream:
     sent_at: float = 0.0
 
     def received(self, index: int) -> None:
+        """A receipt of the page; it stands for earlier pictures too."""
         while self.flying and index != self.flying[0]:
             self.flying.popleft()  # a receipt for a later picture stands for the earlier ones
         if self.flying:
@@ -128,6 +129,7 @@ class Stream:
     # -- up -----------------------------------------------------------------------------------------------------------
 
     async def receive(self) -> None:
+        """Acts on every message until the socket closes. What goes wrong is told to the page."""
         while True:
             event = await self.socket.receive()
             if event["type"] == "websocket.disconnect":
@@ -146,6 +148,7 @@ class Stream:
                 self.tell(FAULT)
 
     def act(self, message: messages.Message) -> None:
+        """Carries out one message. LucidriveError."""
         if isinstance(message, messages.Here):
             return
         if isinstance(message, messages.Seen):
@@ -182,7 +185,7 @@ class Stream:
         work.add_done_callback(self.works.discard)
 
     async def work(self, order: messages.Order) -> None:
-        """What takes longer than a message may."""
+        """Carries out an order, which may take a while; tells the page when it begins and when it is over."""
         name = type(order).__name__
         self.news.append(messages.encode_json("working", order=name))
         self.client.wake.set()
@@ -199,11 +202,12 @@ class Stream:
         self.client.wake.set()
 
     def request(self, flag: int, draw: Callable[[], bytes]) -> None:
+        """Asks `look` for a picture of other cameras; a newer request of the same flag replaces an older one."""
         self.requests[flag] = draw
         self.requested.set()
 
     async def look(self) -> None:
-        """Draws what other cameras see, of each kind the newest request, and half of the time at most: others' drives need the machine as well."""
+        """Draws the newest request of each flag, half of the time at most: other drives need the machine too."""
         while True:
             await self.requested.wait()
             began, flag = time.monotonic(), min(self.requests)
@@ -237,10 +241,12 @@ class Stream:
     # -- down ---------------------------------------------------------------------------------------------------------
 
     def tell(self, note: Note) -> None:
+        """Queues a note for the page."""
         self.news.append(messages.encode_json("note", **asdict(note)))
         self.client.wake.set()
 
     async def send(self) -> None:
+        """Sends whatever is new until the socket closes."""
         known = self.dreamer.known
         hello = {
             "token": self.client.token,
@@ -281,7 +287,7 @@ class Stream:
                 await asyncio.wait_for(self.client.wake.wait(), 0.25)
 
     async def send_around(self) -> None:
-        """The page's map of a scene, where anything on it has moved."""
+        """Sends who is where on the page's map, where anything has moved."""
         now = time.monotonic()
         if now - self.around_at < AROUND_SECONDS:
             return
@@ -291,7 +297,7 @@ class Stream:
             await self.socket.send_text(messages.encode_json("around", **asdict(around)))
 
     async def send_measures(self) -> None:
-        """Now and then; and when other programs begin to take what dreams hold."""
+        """Sends the measures every MEASURES_SECONDS, and a note when other programs begin to take the dreams' memory."""
         now = time.monotonic()
         if now - self.measured_at < MEASURES_SECONDS:
             return
@@ -306,6 +312,7 @@ class Stream:
         await self.socket.send_text(messages.encode_json("measures", **known))
 
     def let_go(self) -> None:
+        """Releases keys that the page has not repeated for KEYS_SECONDS."""
         if self.keys_until is not None and time.monotonic() > self.keys_until:
             self.keys_until = None
             self.drive.press(frozenset())

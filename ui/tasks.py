@@ -91,6 +91,7 @@ class Tasks:
         return told
 
     def close(self) -> None:
+        """Stops the task under way and ends the thread and its process."""
         self._closed.set()
         self._some.set()
         if self._thread is not None:
