@@ -141,9 +141,9 @@ class Director:
             if not other.end:
                 begin = [token.id for token in tokens]
                 tokens += yield from self._decoded(prompt, begin, reading, stopwatch)
-            found = self.line(tokens)
-            if found.text != line.text:
-                return found
+            second = self.line(tokens)
+            if second.text != line.text:
+                return second
         return None
 
     def line(self, tokens: list[Token]) -> DecodedLine:
@@ -167,8 +167,10 @@ def finished(thought: Thought) -> Reply:
 
 def limited(reply: Reply, read: str) -> Reply:
     """The reply, or a refusal where it commands a speed that the car cannot drive."""
-    kept = within_limit(reply.utterance, read)
-    return reply if kept is reply.utterance else replace(reply, utterance=kept, line=print_line(kept), instead=None)
+    utterance = within_limit(reply.utterance, read)
+    if utterance is reply.utterance:
+        return reply
+    return replace(reply, utterance=utterance, line=print_line(utterance), instead=None)
 
 
 class Stopwatch:
@@ -198,12 +200,12 @@ def threshold(adapter: Path) -> float | None:
 
 def clean(text: str) -> str:
     """The text on one line without control characters. BrainInputError when nothing is left or it is too long."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in text)
-    kept = " ".join(kept.split())
-    if not kept:
+    line = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in text)
+    line = " ".join(line.split())
+    if not line:
         raise BrainInputError("There is nothing to read in that; type what should happen, such as 'turn left'.")
-    if len(kept) > MAX_TEXT:
+    if len(line) > MAX_TEXT:
         raise BrainInputError(
-            f"That text has {len(kept):,} characters and the brain reads {MAX_TEXT:,}; say it shorter."
+            f"That text has {len(line):,} characters and the brain reads {MAX_TEXT:,}; say it shorter."
         )
-    return kept
+    return line

@@ -110,7 +110,7 @@ class AccessMiddleware:
 
     def inside(self, scope: Scope) -> Scope:
         """The request as the app sees it: without the proxy's path, and without headers that only our own proxy may set."""
-        kept = [
+        headers = [
             (name, value)
             for name, value in scope["headers"]
             if name.lower() not in FORWARDED
@@ -118,7 +118,7 @@ class AccessMiddleware:
         ]
         path = self.public.within(scope["path"])
         raw = self.public.within((scope.get("raw_path") or b"").decode("latin-1")).encode("latin-1")
-        return {**scope, "headers": kept, "path": path, "raw_path": raw}
+        return {**scope, "headers": headers, "path": path, "raw_path": raw}
 
     def refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         """The answer that refuses the request; None where it may pass."""
@@ -178,10 +178,10 @@ class AccessMiddleware:
     def cached(self, file: str) -> bool:
         """Whether it is a file of Gradio's cache, and no link out of it."""
         try:
-            found = Path(file).resolve(strict=True)
+            path = Path(file).resolve(strict=True)
         except (OSError, ValueError, RuntimeError):
             return False
-        return found.is_relative_to(self.cache) and found.is_file()
+        return path.is_relative_to(self.cache) and path.is_file()
 
     @property
     def form(self) -> str:
@@ -254,11 +254,11 @@ async def _body(receive: Receive, most: int) -> bytes:
 def _with_headers(send: Send, path: str) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [(name, value) for name, value in message.get("headers", []) if _stays(name)]
+            headers = [(name, value) for name, value in message.get("headers", []) if _stays(name)]
             own = dict(HEADERS)
             if path.startswith(f"{API}/file="):
                 own["content-security-policy"] = "default-src 'none'; sandbox"
-            message["headers"] = kept + [(name.encode(), value.encode()) for name, value in own.items()]
+            message["headers"] = headers + [(name.encode(), value.encode()) for name, value in own.items()]
         await send(message)
 
     return sending

@@ -49,24 +49,24 @@ async def look_at(client: ClientSession, branch: int = 0, picture: bool = True) 
     """
     view = view_of(client, branch)
     frame = view.frame
-    found: dict[str, Any] = state_fields(view) | {"notes": [told(note) for note in client.drive.notes()]}
-    found["futures"] = len(client.drive.futures())
+    answer: dict[str, Any] = state_fields(view) | {"notes": [note_fields(note) for note in client.drive.notes()]}
+    answer["futures"] = len(client.drive.futures())
     if frame is not None:
         read = frame.readout
-        found["frame"] = frame.index
-        found["commanded"] = {
+        answer["frame"] = frame.index
+        answer["commanded"] = {
             "speed": round(frame.motion.speed, 3),
             "target": round(view.target, 3),
             "steer": number_of(frame.control.steer),
         }
-        found["estimated"] = {
+        answer["estimated"] = {
             "speed": number_of(read.speed),
             "junction_distance": number_of(read.junction_distance),
             "event_visible": number_of(read.event_visible),
         }
         if picture:
-            found["picture"] = base64.b64encode(await asyncio.to_thread(view.encode, frame.image)).decode()
-    return found
+            answer["picture"] = base64.b64encode(await asyncio.to_thread(view.encode, frame.image)).decode()
+    return answer
 
 
 async def begin_at(client: ClientSession, start: StartRequest) -> None:
@@ -74,7 +74,7 @@ async def begin_at(client: ClientSession, start: StartRequest) -> None:
     await asyncio.to_thread(client.drive.begin, start)
 
 
-def told(note: Note) -> dict[str, Any]:
+def note_fields(note: Note) -> dict[str, Any]:
     """A note as plain values; of its choices the plan lines alone."""
     return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "branch": note.branch}
 

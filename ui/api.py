@@ -341,7 +341,7 @@ class Calls:
             token: Of the dream.
         """
         client = await self.clients.call(token)
-        told = await asyncio.to_thread(client.drive.past)
+        frames = await asyncio.to_thread(client.drive.past)
         return [
             {
                 "frame": one.index,
@@ -349,7 +349,7 @@ class Calls:
                 "seen_speed": number_of(one.seen_speed),
                 "yaw_rate": number_of(one.yaw_rate),
             }
-            for one in told
+            for one in frames
         ]
 
     @answered
@@ -383,9 +383,9 @@ class Calls:
                 order = messages.SaveDream()
             case _:
                 raise ApiError("Save a clip, the drive or the dream.")
-        kept = await orders.work(client, order)
-        assert kept is not None
-        return orders.links(client, kept)
+        file = await orders.work(client, order)
+        assert file is not None
+        return orders.links(client, file)
 
     @answered
     async def load_dream(self, token: str, file: str) -> dict:
@@ -408,7 +408,7 @@ class Calls:
             token: Of the dream.
         """
         client = await self.clients.call(token)
-        return [orders.links(client, kept) for kept in client.kept]
+        return [orders.links(client, file) for file in client.saved_files]
 
     @answered
     async def memory(self) -> dict:

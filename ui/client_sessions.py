@@ -66,7 +66,7 @@ class ClientSession:
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: tuple[asyncio.Task[None], ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
-    kept: list[SavedFile] = field(default_factory=list)
+    saved_files: list[SavedFile] = field(default_factory=list)
     invitation: str | None = None
     host: ClientSession | None = None
 
@@ -86,13 +86,13 @@ class ClientSession:
         self.files[path.name] = path
         return self._keep(SavedFile("dream", path.name))
 
-    def _keep(self, kept: SavedFile) -> SavedFile:
-        self.kept.append(kept)
-        for old in self.kept[:-MOST_CLIPS]:
+    def _keep(self, file: SavedFile) -> SavedFile:
+        self.saved_files.append(file)
+        for old in self.saved_files[:-MOST_CLIPS]:
             self.files.pop(old.file, None)
             self.files.pop(old.labels, None)
-        del self.kept[:-MOST_CLIPS]
-        return kept
+        del self.saved_files[:-MOST_CLIPS]
+        return file
 
 
 class ClientSessions:

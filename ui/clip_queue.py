@@ -178,14 +178,16 @@ class ClipQueue:
         order = Order.of(spec, out, read=self._read)
         self._set(number, out=out, told="waking a worker")
 
-        def note(made: RunProgress) -> None:
-            self._set(number, told=made.line())
+        def note(result: RunProgress) -> None:
+            self._set(number, told=result.line())
 
-        made = make(order.request, out, cluster=lambda: self._workers(order, stop), note=note)
+        result = make(order.request, out, cluster=lambda: self._workers(order, stop), note=note)
         self._set(number, told="writing the dataset")
-        found = order.deliver(("lerobot",))
-        share = found["all"]["yield"]
-        self._set(number, state="done", told=f"{made.accepted} of {made.jobs} clips; {share:.0%} of all takes accepted")
+        report = order.deliver(("lerobot",))
+        share = report["all"]["yield"]
+        self._set(
+            number, state="done", told=f"{result.accepted} of {result.jobs} clips; {share:.0%} of all takes accepted"
+        )
 
     def _one_process(self, order: Order, stop: threading.Event) -> Workers:
         return Processes(order.request, 1, self._ledger, stop)

@@ -31,8 +31,8 @@ def serve_clips(app: FastAPI, gallery: Gallery) -> None:
 
     @app.get("/factory/{number}/order.json")
     def order(number: int) -> Response:
-        found = gallery.order(number)
-        return _nothing() if found is None else JSONResponse(found, headers=FRESH)
+        order = gallery.order(number)
+        return _nothing() if order is None else JSONResponse(order, headers=FRESH)
 
     @app.get("/factory/{number}/all.zip")
     def pack(number: int) -> Response:

@@ -77,11 +77,11 @@ class ClipView:
         labeller, clip = _labeller(self.folder), clip_of(self.folder, self.stem)
         dreamt = labeller.again(clip)
         if self.what == "map":
-            made = [_json(asdict(course(dreamt.states)) | {"fps": FPS})]
+            files = [_json(asdict(course(dreamt.states)) | {"fps": FPS})]
         else:
-            made = list(labels_of(labeller.world, clip, dreamt, tell))
+            files = list(labels_of(labeller.world, clip, dreamt, tell))
         (self.folder / FOLDER).mkdir(exist_ok=True)
-        write_files(dict(zip(self.files, made, strict=True)))
+        write_files(dict(zip(self.files, files, strict=True)))
 
 
 def worker_memory(folder: Path) -> int:

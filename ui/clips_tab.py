@@ -73,8 +73,8 @@ def clips_tab(queue: ClipQueue) -> None:
         spec = ClipSpec(text.strip(), number=int(count), seconds=float(length), retries=int(more), vary=free)
         _place(queue, spec, text.strip() or "nothing")
 
-    def by_matrix(*given: Any) -> None:
-        *axes, seeds, most, length, more = given
+    def by_matrix(*values: Any) -> None:
+        *axes, seeds, most, length, more = values
         try:
             matrix = _matrix(axes, seeds, most)
         except LucidriveError as error:
@@ -106,17 +106,17 @@ def _words(axes: Sequence[Sequence[Any]]) -> str:
     return yaml.safe_dump(raw, default_flow_style=True, width=10_000).strip() if raw else "nothing"
 
 
-def _covers(*given: Any) -> str:
+def _covers(*values: Any) -> str:
     """How many clips a matrix makes, and of what."""
-    *axes, seeds, cap = given
+    *axes, seeds, cap = values
     try:
         clips = expand(_matrix(axes, seeds, cap))
     except LucidriveError as error:
         return f"<p>{html.escape(explain(error))}</p>"
     counts = coverage([scenario for scenario, _ in clips])
     parts = [
-        f"<tr><td>{axis.capitalize()}</td><td>{html.escape(', '.join(f'{word} {count}' for word, count in found.items()))}</td></tr>"
-        for axis, found in counts.items()
+        f"<tr><td>{axis.capitalize()}</td><td>{html.escape(', '.join(f'{word} {count}' for word, count in words.items()))}</td></tr>"
+        for axis, words in counts.items()
         if " x " not in axis
     ]
     return f'<p>{len(clips)} clips</p><table class="lr-covers">{"".join(parts)}</table>'

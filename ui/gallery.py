@@ -57,13 +57,13 @@ class Gallery:
         ledger = ledger or ram()
         self.views = Tasks("labels of clips", ledger, newest_first=True)
         self.exports = Tasks("a dataset of clips", ledger)
-        self._asked: dict[int, list[Export]] = {}  # of each order, as they were asked for
+        self._exports: dict[int, list[Export]] = {}  # of each order, as they were asked for
         self._cards: dict[Path, dict[str, Any]] = {}
         self.choices: tuple[FormatChoice, ...] = choices()
 
     def orders(self) -> list[dict[str, Any]]:
         """The newest first. version: another one whenever `order` would say something else."""
-        return [self._told(job) for job in self.queue.jobs()]
+        return [self._fields(job) for job in self.queue.jobs()]
 
     def order(self, number: int) -> dict[str, Any] | None:
         """All that is shown of one: its clips, the accepted ones first, and its datasets. None where there is none."""
@@ -73,9 +73,9 @@ class Gallery:
         cards = [self._card(job, path) for path in self._paths(job)[:SHOWN]]
         exports = [
             {"format": one.format, "rig": one.rig, "file": one.file.name, **asdict(self._standing(one))}
-            for one in self._asked.get(number, [])
+            for one in self._exports.get(number, [])
         ]
-        return self._told(job) | {"clips": cards, "exports": exports}
+        return self._fields(job) | {"clips": cards, "exports": exports}
 
     def look(self, number: int, stem: str, what: What) -> TaskStatus:
         """Has a clip's map or labels made, if they are not. SessionError for a clip that is not there."""
@@ -92,9 +92,9 @@ class Gallery:
             raise SessionError(f"There is no dataset '{form[:20]}' with cameras '{rig[:20]}'; choose one of the list.")
         if refusal := choice.missing or choice.rigs[rig]:
             raise SessionError(refusal)
-        export, asked = Export(out, form, rig), self._asked.setdefault(number, [])
-        if export not in asked:
-            asked.append(export)
+        export, exports = Export(out, form, rig), self._exports.setdefault(number, [])
+        if export not in exports:
+            exports.append(export)
         return self.exports.ask(export)
 
     def example(self, name: str) -> JobStatus:
@@ -122,7 +122,7 @@ class Gallery:
         self.views.close()
         self.exports.close()
 
-    def _told(self, job: JobStatus) -> dict[str, Any]:
+    def _fields(self, job: JobStatus) -> dict[str, Any]:
         version = f"{len(self._paths(job))} {self.views.changes} {self.exports.changes}"
         fields = {"number": job.number, "what": job.what, "state": job.state, "told": job.told}
         return fields | {"open": job.open, "version": version}
@@ -154,7 +154,7 @@ def card(clip: Kept) -> dict[str, Any]:
     """What a figure says of a clip. event: the one asked for; weather, time: those that are there at its end; at: s at which what was asked for is there."""
     fields = clip.fields
     event, there = fields["asked"]["event"], fields["per_frame"][-1]["readout"]
-    seen = [(one["asked"], one["at"]) for one in fields["check"]["findings"] if one["at"] is not None]
+    moments = [(one["asked"], one["at"]) for one in fields["check"]["findings"] if one["at"] is not None]
     branch = fields["job"]["branch"]
     return {
         "stem": clip.stem,
@@ -168,6 +168,6 @@ def card(clip: Kept) -> dict[str, Any]:
         "event": NAMES[event] if event != NONE else "no event",
         "weather": weather_words(there["weather"]),
         "time": time_words(there["time"]),
-        "seen": [{"what": what, "at": round(at, 1)} for what, at in seen],
+        "seen": [{"what": what, "at": round(at, 1)} for what, at in moments],
         "seconds": round(fields["frames"] / FPS, 1),
     }

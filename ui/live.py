@@ -141,7 +141,7 @@ class LiveDreamer:
                 load = partial(served_brain, brain_url, brain_name)
                 brain = LeasedBrain(SERVED, ledger, lambda _: load(), loop.tell, lower=lambda _: None)
             loop.thinking.brain = brain
-        made = cls(
+        dreamer = cls(
             model,
             loop,
             quality=quality,
@@ -153,8 +153,8 @@ class LiveDreamer:
             tabs=tabs,
             brain=brain,
         )
-        made.world = world
-        return made
+        dreamer.world = world
+        return dreamer
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -186,8 +186,8 @@ class LiveDreamer:
         """Plan words of the weights; None when they do not say."""
         if not self.model.driving:
             return frozenset()
-        seen = self.model.vocabulary
-        return seen | BY_SPEED if seen else None
+        words = self.model.vocabulary
+        return words | BY_SPEED if words else None
 
     def admit(self, host: PageDream | None = None) -> Callable[[Callable[[], None]], LiveDrive]:
         """A place for one more dream; host: whose dream it is to be a second car in. BusyError where it is one too many, or all would

@@ -234,14 +234,14 @@ class LiveDrive:
 
     def _beginning(self, start: StartRequest) -> tuple[str | None, Control | None]:
         """The scene's name and the conditions. A dreamt place is there afterwards: it takes seconds, in which the loop goes on."""
-        model, scene, told = self.session.dream.model, start.scene, {}
+        model, scene, conditions = self.session.dream.model, start.scene, {}
         if start.where and not isinstance(model, SceneWorld):
             raise DataError("This world is pictures alone and has no places; begin in one of its scenes.")
         if start.where:
             begins = where(start.where, start.seed, reader(partial(self.shared.loop.ask, wait=READ_WAIT)))
-            scene, told = begins.place, dict(begins.conditions)
+            scene, conditions = begins.place, dict(begins.conditions)
         elif start.weather is not None and start.time is not None:
-            told = {"weather": start.weather, "time": start.time}
+            conditions = {"weather": start.weather, "time": start.time}
         scenes = offered(model)
         if (
             scene is not None and scene not in scenes and not is_dreamt(scene)
@@ -252,8 +252,8 @@ class LiveDrive:
             if start.pictures is None:
                 model.place(name)
             if start.where:
-                return name, model.begins.with_(**told)
-        return scene, Control().with_(**told) if told else None
+                return name, model.begins.with_(**conditions)
+        return scene, Control().with_(**conditions) if conditions else None
 
     def fork(self, index: int | None, count: int) -> None:
         """SessionError while a guest drives along, or for a frame that is not part of the drive; DataError, NoRoomError."""
@@ -272,17 +272,17 @@ class LiveDrive:
                 self._history.rewind(first, index)
             first.pause(True)
             sessions = [first, *(first.fork() for _ in range(count - 1))]
-            made = []
+            futures = []
             for session, lease in zip(sessions, leases, strict=True):
                 self._adopt(session)
                 history = History(session, self.shared.clips, lambda text: self.session.tell(text, "error"))
                 undo.callback(history.close)
                 history.see()
                 lease.commit()
-                made.append(Future(session, history, lease))
+                futures.append(Future(session, history, lease))
             undo.pop_all()
-        self._parted, self._stood, self._futures = first.frame.index, stood, tuple(made)
-        for future in made:
+        self._parted, self._stood, self._futures = first.frame.index, stood, tuple(futures)
+        for future in futures:
             self.shared.loop.add(future.session, lambda future=future: self._future_ticked(future))  # type: ignore[misc]
 
     def keep_future(self, branch: int) -> None:
@@ -292,27 +292,27 @@ class LiveDrive:
             return
         if not 0 <= branch <= len(futures):
             raise SessionError(NO_FUTURE)
-        kept = futures[branch - 1] if branch else None
-        if kept is not None:
-            kept.session.between_frames(partial(self._take_place, kept), FORK_WAIT)
+        chosen = futures[branch - 1] if branch else None
+        if chosen is not None:
+            chosen.session.between_frames(partial(self._take_place, chosen), FORK_WAIT)
         self._futures = ()
         for future in futures:
-            if future is not kept:
+            if future is not chosen:
                 self.shared.loop.remove(future.session)
                 future.history.close()
                 future.lease.release()
-        if kept is None:
+        if chosen is None:
             self.session.pause(self._stood)
 
-    def _take_place(self, kept: Future) -> None:
+    def _take_place(self, future: Future) -> None:
         """In the thread that ticks, between two of its frames."""
         old, lease = self.session, self._lease
         self.shared.loop.remove(old)
-        self._history.graft(self._parted, kept.history)
-        self._recorder.go_on_in(kept.session, self._parted)
-        self.session, self._lease = kept.session, kept.lease
-        old.began, kept.session.began = None, self._see
-        self.shared.loop.add(kept.session, self._ticked)
+        self._history.graft(self._parted, future.history)
+        self._recorder.go_on_in(future.session, self._parted)
+        self.session, self._lease = future.session, future.lease
+        old.began, future.session.began = None, self._see
+        self.shared.loop.add(future.session, self._ticked)
         lease.release()
 
     # -- what is to be kept -------------------------------------------------------------------------------------------

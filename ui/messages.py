@@ -260,8 +260,8 @@ def _of_a_branch(kind: str, fields: dict[str, Any]) -> Message:
     if not _whole(branch, FUTURES[1]):
         raise MessageError(UNKNOWN)
     match kind, fields:
-        case "say", {"text": str(given), **rest} if not rest:
-            return Say(given, branch)
+        case "say", {"text": str(text), **rest} if not rest:
+            return Say(text, branch)
         case "plan", {"line": str(line), **rest} if not rest and len(line) <= 200:
             return PlanLine(line, branch)
         case "choose", {"line": str(line), **rest} if not rest and len(line) <= 200:

@@ -55,8 +55,8 @@ async def work(client: ClientSession, order: Order) -> SavedFile | None:
     return None
 
 
-def links(client: ClientSession, kept: SavedFile) -> dict[str, Any]:
+def links(client: ClientSession, file: SavedFile) -> dict[str, Any]:
     """The fields of the message `kept`: where the files are to be had."""
     base = f"clips/{client.token}"
-    labels = f"{base}/{kept.labels}" if kept.labels else ""
-    return {"kind": kept.kind, "file": f"{base}/{kept.file}", "labels": labels, "seconds": kept.seconds}
+    labels = f"{base}/{file.labels}" if file.labels else ""
+    return {"kind": file.kind, "file": f"{base}/{file.file}", "labels": labels, "seconds": file.seconds}

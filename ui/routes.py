@@ -56,7 +56,7 @@ def add_routes(app: FastAPI, clients: ClientSessions) -> None:
         client = clients.by_token.get(token)
         if client is None:
             return PlainTextResponse(NO_DREAM, status_code=404)
-        return JSONResponse([orders.links(client, kept) for kept in client.kept])
+        return JSONResponse([orders.links(client, file) for file in client.saved_files])
 
     @app.get("/clips/{token}/{name}")
     async def clip(token: str, name: str) -> Response:
@@ -84,10 +84,10 @@ def add_drive_routes(app: FastAPI, clients: ClientSessions) -> None:  # noqa: C9
         client = clients.by_token.get(token)
         if client is None:
             return PlainTextResponse(NO_DREAM, status_code=404)
-        found = await asyncio.to_thread(client.drive.streets)
-        if found is None:
+        lanes = await asyncio.to_thread(client.drive.streets)
+        if lanes is None:
             return PlainTextResponse(NO_STREETS, status_code=404)
-        return JSONResponse(asdict(found), headers={"cache-control": "no-store"})
+        return JSONResponse(asdict(lanes), headers={"cache-control": "no-store"})
 
     @app.get("/drives/{token}/frames/{index}.jpg")
     async def frame(token: str, index: int) -> Response:

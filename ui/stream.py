@@ -96,10 +96,10 @@ async def serve_dream(clients: ClientSessions, socket: WebSocket) -> None:
     finally:
         for task in [*tasks, *stream.works]:
             task.cancel()
-        taken = client.socket is not socket
+        displaced = client.socket is not socket
         clients.leave(client, socket)
         await asyncio.gather(*tasks, *stream.works, return_exceptions=True)
-    if taken:
+    if displaced:
         with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):  # TimeoutError is an OSError
             await asyncio.wait_for(socket.close(TAKEN, "This dream goes on in another tab."), CLOSING_SECONDS)
 
@@ -190,9 +190,9 @@ class Stream:
         self.news.append(messages.encode_json("working", order=name))
         self.client.wake.set()
         try:
-            kept = await orders.work(self.client, order)
-            if kept is not None:
-                self.news.append(messages.encode_json("kept", **orders.links(self.client, kept)))
+            file = await orders.work(self.client, order)
+            if file is not None:
+                self.news.append(messages.encode_json("kept", **orders.links(self.client, file)))
         except LucidriveError as error:
             self.tell(Note(str(error), "error"))
         except Exception:
@@ -251,7 +251,7 @@ class Stream:
         hello = {
             "token": self.client.token,
             "scenes": list(self.dreamer.scenes),
-            "kept": [orders.links(self.client, kept) for kept in self.client.kept],
+            "kept": [orders.links(self.client, file) for file in self.client.saved_files],
             "known": sorted(known) if known is not None else None,
             "driving": self.dreamer.driving,
             "scene_world": self.dreamer.scene_world,
@@ -303,9 +303,9 @@ class Stream:
             return
         self.measured_at, measures = now, self.dreamer.measures()
         if measures.memory_overrun and not self.overrun:
-            taken = f"{measures.memory_overrun / 2**20:,.0f} MiB"
+            size = f"{measures.memory_overrun / 2**20:,.0f} MiB"
             self.tell(
-                Note(f"Other programs have taken {taken} of the memory that dreams hold here; close some.", "error")
+                Note(f"Other programs have taken {size} of the memory that dreams hold here; close some.", "error")
             )
         self.overrun = measures.memory_overrun > 0
         known = {name: None if math.isnan(value) else value for name, value in asdict(measures).items()}

@@ -20,7 +20,7 @@ from world.frame import Frame
 def test_what_is_said_while_a_new_drive_is_under_way_is_the_new_drives() -> None:
     one = session()
     one.say("rain")
-    asked = threading.Thread(target=one.reset, args=(1, "old_town"))
+    asked = threading.Thread(target=one.begin, args=(1, "old_town"))
     asked.start()
     while not one.ordered:
         time.sleep(0.001)
@@ -67,7 +67,7 @@ def test_a_reset_drive_goes_on_unless_paused_meanwhile() -> None:
     one.pause(True)
     begin(one, 1)
     assert not one.snapshot().paused
-    waiting = threading.Thread(target=one.reset, args=(2,))
+    waiting = threading.Thread(target=one.begin, args=(2,))
     waiting.start()
     while not one.ordered:
         time.sleep(0.001)

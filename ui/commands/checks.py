@@ -211,11 +211,11 @@ def speed(
         from world.dream import load_world
 
         with progress("bench") as report:
-            found = long_run(load_world(world), long, quality, report)
+            results = long_run(load_world(world), long, quality, report)
         if as_json:
-            print_json(found)
+            print_json(results)
         else:
-            print_table("One long dream", rows(found))
+            print_table("One long dream", rows(results))
         return
     if picture is not None:
         check(picture)
@@ -243,14 +243,14 @@ def environments(
     from bridge.bench.env import BY, bench_traffic, table
 
     with progress("bench env") as report:
-        found = {}
+        results = {}
         for done, by in enumerate(chosen := traffic or BY):
             report(done / len(chosen), f"traffic by {by}")
-            found[by] = bench_traffic(by, number, steps, scene=scene)
+            results[by] = bench_traffic(by, number, steps, scene=scene)
     if as_json:
-        print_json(found)
+        print_json(results)
     else:
-        print_table("Environments without pictures", table(found))
+        print_table("Environments without pictures", table(results))
 
 
 @bench.command(name="ui", epilog="Example: lucidrive bench ui --minutes 30 --json > ui.json")
@@ -268,12 +268,12 @@ def page(
     from ui.bench import met, run, table
 
     with progress("bench ui") as report:
-        found = run(world, quality, minutes, report)
+        results = run(world, quality, minutes, report)
     if as_json:
-        print_json(asdict(found) | {"met": met(found)})
+        print_json(asdict(results) | {"met": met(results)})
     else:
-        print_table("The page in a browser", table(found), ("what", "measured", "aimed at"))
-    if not met(found):
+        print_table("The page in a browser", table(results), ("what", "measured", "aimed at"))
+    if not met(results):
         raise typer.Exit(1)
 
 
@@ -295,12 +295,12 @@ def faults(
     from bridge.bench.faults import FULL, QUICK, run, table
 
     with progress("bench faults") as report:
-        found = run(tuple(only or ()), QUICK if quick else FULL, world, report)
+        results = run(tuple(only or ()), QUICK if quick else FULL, world, report)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in results])
     else:
-        print_table("When things go wrong", table(found), ("what", "measured", "aimed at"))
-    if not all(one.met for one in found):
+        print_table("When things go wrong", table(results), ("what", "measured", "aimed at"))
+    if not all(one.met for one in results):
         raise typer.Exit(1)
 
 
@@ -321,12 +321,12 @@ def the_clips(
     from bridge.bench.clips import FULL, QUICK, run, table
 
     with progress("bench clips") as report:
-        found = run(tuple(only or ()), QUICK if quick else FULL, report)
+        results = run(tuple(only or ()), QUICK if quick else FULL, report)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in results])
     else:
-        print_table("The clip factory", table(found), ("what", "measured", "aimed at"))
-    if not all(one.met for one in found):
+        print_table("The clip factory", table(results), ("what", "measured", "aimed at"))
+    if not all(one.met for one in results):
         raise typer.Exit(1)
 
 

@@ -194,7 +194,7 @@ def test_a_timeline_goes_on_as_it_would_have(lines: list[str], ticks: int, later
             frame = dream.step(frame.control.with_(command=state.command, event=state.event))
     other = timeline_from(timeline_plain(timeline))
     for one in (timeline, other):
-        one.add(plans[later])
+        one.plan(plans[later])
     for _ in range(40):
         state = timeline.tick(frame)
         assert other.tick(frame) == state
