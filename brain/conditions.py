@@ -26,22 +26,22 @@ def condition_line(name: str, value: int) -> str:
 
 def at_once(plan: Plan) -> dict[str, int]:
     """Of its steps without a delay; nothing where it says nothing of them."""
-    found = {}
+    fields = {}
     for step in plan.steps:
         if step.when.kind == "now" and step.group == "weather":
-            found["weather"] = weather_of(step)
+            fields["weather"] = weather_of(step)
         elif step.when.kind == "now" and step.group == "time":
-            found["time"] = int(TimeOfDay[step.name.upper()])
-    return found
+            fields["time"] = int(TimeOfDay[step.name.upper()])
+    return fields
 
 
 def conditions(utterance: Utterance) -> Mapping[str, int] | None:
     """None for what is no plan, or plans anything besides, or twice the same kind."""
     if not isinstance(utterance, Plan):
         return None
-    found = at_once(utterance)
-    alone = len(found) == len(utterance.steps) and all(step.duration is None for step in utterance.steps)
-    return found if alone else None
+    fields = at_once(utterance)
+    alone = len(fields) == len(utterance.steps) and all(step.duration is None for step in utterance.steps)
+    return fields if alone else None
 
 
 def reader(answer: Callable[[str], Utterance]) -> ReadConditions:

@@ -55,19 +55,21 @@ class DecodedLine:
 
     @property
     def text(self) -> str:
+        """The line in its canonical form."""
         return print_line(self.utterance)
 
     @property
     def likelihood(self) -> float:
-        """Of the whole line: the sum of the log-probabilities of what was chosen."""
+        """Sum of the log-probabilities of the tokens that were chosen."""
         return sum(token.logprob or 0.0 for token in self.tokens)
 
     @property
     def confidence(self) -> float:
+        """Mean log-probability over the tokens that were chosen; 0 is certain."""
         return mean_logprob(self.tokens)
 
     def reply(self, seconds: float, instead: DecodedLine | None = None) -> Reply:
-        """It as the brain's answer, after so much computing."""
+        """The brain's answer, after `seconds` of computing."""
         count = sum(not token.end for token in self.tokens)
         return Reply(self.utterance, self.text, seconds, count, self.confidence, instead.text if instead else None)
 
@@ -92,11 +94,14 @@ class Director:
         quant: Quant = "int8",
         device: str = "cpu",
     ) -> Director:
+        """The shipped language model under its adapter, or another one. adapter: None for the base model alone; base: a folder or a name in
+        Hugging Face's cache. WeightsError where weights are missing, damaged or another model's.
+        """
         model = LocalModel.load(adapter, base=base, quant=quant, device=device)
         return cls(model, threshold(adapter) if adapter else None)
 
     def think(self, text: str, context: Context | str = "") -> Thought:
-        """Yields after every forward pass; the generator's return value is the reply. text: as `clean` gives it."""
+        """Yields after every forward pass and returns the reply. text: as `clean` returns it."""
         read = normal(text)
         prompt = prompt_tokens(self.model.tokenizer, read, str(context))
         stopwatch, reading = Stopwatch(), PromptCache()
@@ -109,7 +114,7 @@ class Director:
         return limited(line.reply(stopwatch.seconds, other), read)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
-        """Thinks to the end."""
+        """The reply to a sentence, however long it takes. BrainInputError for a text that is empty or too long."""
         return finished(self.think(clean(text), context))
 
     def _decoded(
@@ -136,13 +141,13 @@ class Director:
             if not other.end:
                 begin = [token.id for token in tokens]
                 tokens += yield from self._decoded(prompt, begin, reading, stopwatch)
-            found = self.line(tokens)
-            if found.text != line.text:
-                return found
+            second = self.line(tokens)
+            if second.text != line.text:
+                return second
         return None
 
     def line(self, tokens: list[Token]) -> DecodedLine:
-        """The line that was decoded as these tokens."""
+        """The line that these tokens decode to; what was cut off at the token limit is dropped. PlanError where nothing is left."""
         written = self.model.tokenizer.decode([token.id for token in tokens if not token.end])
         try:
             return DecodedLine(tokens, parse_line(written))
@@ -152,7 +157,7 @@ class Director:
 
 
 def finished(thought: Thought) -> Reply:
-    """What the thought comes to, however long it takes."""
+    """The reply at the end of a thought."""
     while True:
         try:
             next(thought)
@@ -161,9 +166,11 @@ def finished(thought: Thought) -> Reply:
 
 
 def limited(reply: Reply, read: str) -> Reply:
-    """A refusal instead of a speed that was made of one which the car cannot drive; else the reply as it is."""
-    kept = within_limit(reply.utterance, read)
-    return reply if kept is reply.utterance else replace(reply, utterance=kept, line=print_line(kept), instead=None)
+    """The reply, or a refusal where it commands a speed that the car cannot drive."""
+    utterance = within_limit(reply.utterance, read)
+    if utterance is reply.utterance:
+        return reply
+    return replace(reply, utterance=utterance, line=print_line(utterance), instead=None)
 
 
 class Stopwatch:
@@ -193,12 +200,12 @@ def threshold(adapter: Path) -> float | None:
 
 def clean(text: str) -> str:
     """The text on one line without control characters. BrainInputError when nothing is left or it is too long."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in text)
-    kept = " ".join(kept.split())
-    if not kept:
+    line = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in text)
+    line = " ".join(line.split())
+    if not line:
         raise BrainInputError("There is nothing to read in that; type what should happen, such as 'turn left'.")
-    if len(kept) > MAX_TEXT:
+    if len(line) > MAX_TEXT:
         raise BrainInputError(
-            f"That text has {len(kept):,} characters and the brain reads {MAX_TEXT:,}; say it shorter."
+            f"That text has {len(line):,} characters and the brain reads {MAX_TEXT:,}; say it shorter."
         )
-    return kept
+    return line

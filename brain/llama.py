@@ -47,6 +47,7 @@ class KeysAndValues:
         self.length = 0
 
     def get_seq_length(self) -> int:
+        """Tokens in the cache."""
         return self.length
 
     def make_room(self, count: int) -> None:
@@ -94,7 +95,7 @@ class Llama:
         """For what is read: empty."""
         return KeysAndValues(len(self.blocks), self.groups, self.width)
 
-    def read(self, ids: Sequence[int], cache: KeysAndValues, asked: bool = True) -> Tensor:
+    def read(self, ids: Sequence[int], cache: KeysAndValues, logits: bool = True) -> Tensor:
         """The scores [vocabulary] of the token after the last of `ids`, which the cache then holds too; [0] where not asked."""
         n, before = len(ids), cache.length
         cache.make_room(n)
@@ -102,34 +103,34 @@ class Llama:
         angles = torch.arange(before, t)[:, None, None] * self.frequencies
         sine = angles.sin()
         turn = torch.cat((angles, angles), -1).cos(), torch.cat((-sine, sine), -1)  # [n, 1, D] each
-        seen = torch.ones(n, t, dtype=torch.bool).tril(before).repeat(self.heads // self.groups, 1) if n > 1 else None
+        mask = torch.ones(n, t, dtype=torch.bool).tril(before).repeat(self.heads // self.groups, 1) if n > 1 else None
         x = self.embedding[torch.tensor(ids)].float()
         for number, block in enumerate(self.blocks):
-            kept = cache.keys[number, :, :t], cache.values[number, :, :t]
-            x = x + self._attended(block, self._norm(x, block.norm), kept, turn, seen)
+            past = cache.keys[number, :, :t], cache.values[number, :, :t]
+            x = x + self._attention(block, self._norm(x, block.norm), past, turn, mask)
             gate, up = block.gate_up(self._norm(x, block.mlp_norm)).chunk(2, -1)
             x = x + block.down(F.silu(gate) * up)
         cache.length = t
-        return self.head(self._norm(x[-1:], self.last_norm))[0] if asked else x.new_empty(0)
+        return self.head(self._norm(x[-1:], self.last_norm))[0] if logits else x.new_empty(0)
 
     def _norm(self, x: Tensor, weight: Tensor) -> Tensor:
         """RMSNorm, arXiv 1910.07467; in four operations it takes half as long as torch's own does here."""
         return x * (x.square().mean(-1, keepdim=True) + self.epsilon).rsqrt() * weight
 
-    def _attended(
-        self, block: _Block, x: Tensor, kept: tuple[Tensor, Tensor], turn: tuple[Tensor, Tensor], seen: Tensor | None
+    def _attention(
+        self, block: _Block, x: Tensor, past: tuple[Tensor, Tensor], turn: tuple[Tensor, Tensor], mask: Tensor | None
     ) -> Tensor:
         """What the heads find for x [n, hidden] among what is kept [G, t, D], where their own keys and values go."""
-        n, (keys, values) = len(x), kept
+        n, (keys, values) = len(x), past
         parts = block.qkv(x).view(n, self.heads + 2 * self.groups, self.width)
         turned, value = parts[:, : -self.groups], parts[:, -self.groups :]
         turned = turned * turn[0] + turned.roll(self.width // 2, -1) * turn[1]  # rotary embedding, arXiv 2104.09864
         keys[:, -n:], values[:, -n:] = turned[:, self.heads :].transpose(0, 1), value.transpose(0, 1)
         query = turned[:, : self.heads].view(n, self.groups, -1, self.width).permute(1, 2, 0, 3)  # [G, H/G, n, D]
-        found = F.scaled_dot_product_attention(
-            query.reshape(1, self.groups, -1, self.width), keys[None], values[None], seen
+        heads = F.scaled_dot_product_attention(
+            query.reshape(1, self.groups, -1, self.width), keys[None], values[None], mask
         )
-        return block.out(found.view(query.shape).permute(2, 0, 1, 3).reshape(n, -1))
+        return block.out(heads.view(query.shape).permute(2, 0, 1, 3).reshape(n, -1))
 
 
 class Tensors(Mapping[str, Tensor]):

@@ -142,7 +142,7 @@ class LocalModel:
         else:
             if self._beginning is None:
                 yield from self._begin()
-            cache, known = self._begun(prompt)
+            cache, known = self._cache_of(prompt)
             read = [*prompt[known:], *begin]
         for start in range(0, len(read), PIECE):
             logits = self._forward(read[start : start + PIECE], cache, start + PIECE >= len(read))
@@ -175,7 +175,7 @@ class LocalModel:
             self._beginning = ids, cache
         yield
 
-    def _begun(self, prompt: list[int]) -> tuple[Any, int]:
+    def _cache_of(self, prompt: list[int]) -> tuple[Any, int]:
         """Keys and values, and of how many tokens of the prompt they are."""
         ids, cache = self._beginning or ([], None)
         if ids and len(ids) < len(prompt) and prompt[: len(ids)] == ids:
@@ -191,11 +191,11 @@ class LocalModel:
         config: Any = self.model.config
         return DynamicCache(config=config)
 
-    def _forward(self, tokens: list[int], cache: Any, asked: bool = True) -> torch.Tensor:
+    def _forward(self, tokens: list[int], cache: Any, logits: bool = True) -> torch.Tensor:
         """The scores of the next token [vocabulary]; where they are not asked for they may be none [0]."""
         with torch.inference_mode():
             if isinstance(self.model, Llama):
-                return self.model.read(tokens, cache, asked)
+                return self.model.read(tokens, cache, logits)
             ids = torch.tensor([tokens], device=self.device)
             out = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return out.logits[0, -1].cpu()

@@ -149,8 +149,8 @@ def _mended(word: str) -> str:
         return word
     swapped = {small[:k] + small[k + 1] + small[k] + small[k + 2 :] for k in range(len(small) - 1)}
     single = {small[: double.start()] + small[double.start() + 1 :] for double in KEPT_DOUBLE.finditer(small)}
-    found = (swapped | single) & WORDS
-    if len(found) != 1:
+    words = (swapped | single) & WORDS
+    if len(words) != 1:
         return word
-    mended = found.pop()
+    mended = words.pop()
     return mended.upper() if word.isupper() else mended.capitalize() if word[0].isupper() else mended

@@ -81,6 +81,7 @@ class Step:
 
     @property
     def group(self) -> str:
+        """drive, speed, weather, time or event."""
         return STEPS[self.name].group
 
 
@@ -189,10 +190,10 @@ def check_step(step: Step) -> Step:
 
 
 def _parse_step(text: str) -> Step:
-    found = _STEP.fullmatch(text)
-    if not found:
+    match = _STEP.fullmatch(text)
+    if not match:
         raise PlanError(f"'{_short(text)}' is not a step of the form name(args)@when~seconds.")
-    name, arguments, when, duration = found.groups()
+    name, arguments, when, duration = match.groups()
     args = tuple(_argument(part) for part in arguments.split(",")) if arguments is not None else ()
     if STEPS.get(name, StepKind("drive")).signature == "side" and args[1:] == (ORDINARY,):
         args = args[:1]

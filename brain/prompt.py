@@ -45,10 +45,10 @@ def messages(
     turns = [{"role": "system", "content": instruction}]
     for shot in shots:
         turns += [
-            {"role": "user", "content": _asked(shot.text, shot.context)},
+            {"role": "user", "content": _question(shot.text, shot.context)},
             {"role": "assistant", "content": shot.plan},
         ]
-    return [*turns, {"role": "user", "content": _asked(text, context)}]
+    return [*turns, {"role": "user", "content": _question(text, context)}]
 
 
 def prompt_tokens(
@@ -74,5 +74,5 @@ def beginning(tokenizer: Any, instruction: str = INSTRUCTION, shots: Sequence[Fe
     return one[: next(place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)]
 
 
-def _asked(text: str, context: str) -> str:
+def _question(text: str, context: str) -> str:
     return f"{context}\n{text}" if context else text

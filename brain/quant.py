@@ -59,8 +59,8 @@ class Int8Linear(nn.Module):
     def parts(self) -> dict[str, torch.Tensor]:
         """What it is made of, by the names of the arguments."""
         whole, _ = torch.ops.quantized.linear_unpack(self.packed)
-        found = {"weight": whole.int_repr(), "scale": whole.q_per_channel_scales().float()}
-        return found if self.bias is None else found | {"bias": self.bias}
+        tensors = {"weight": whole.int_repr(), "scale": whole.q_per_channel_scales().float()}
+        return tensors if self.bias is None else tensors | {"bias": self.bias}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x: [..., in]; [..., out] of it."""
@@ -86,11 +86,11 @@ def int8(model: nn.Module) -> nn.Module:
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
     """A model with int8 layers as tensors by name; `layers_of` and `filled` make it of them again."""
-    found = dict(model.state_dict())
+    tensors = dict(model.state_dict())
     for name, module in model.named_modules():
         if isinstance(module, Int8Linear):
-            found |= {f"{name}{INT8}{part}": value.contiguous() for part, value in module.parts().items()}
-    return found
+            tensors |= {f"{name}{INT8}{part}": value.contiguous() for part, value in module.parts().items()}
+    return tensors
 
 
 def layers_of(tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, Int8Linear], dict[str, torch.Tensor]]:

@@ -70,7 +70,7 @@ class VllmDirector:
         from transformers import AutoTokenizer
 
         director = cls(AutoTokenizer.from_pretrained(found(base)), url, model, unsure)
-        names = [entry.get("id") for entry in director._asked("GET", "/v1/models").get("data", [])]
+        names = [entry.get("id") for entry in director._request("GET", "/v1/models").get("data", [])]
         if model not in names:
             raise BrainServerError(
                 f"The server at {url} has no model '{model}' but {', '.join(map(str, names)) or 'none'}; "
@@ -83,10 +83,10 @@ class VllmDirector:
         read = normal(text)
         prompt = prompt_tokens(self.tokenizer, read, str(context))
         began = time.perf_counter()
-        (said,) = yield from self._waited(lambda: self._said(prompt))
+        (said,) = yield from self._waited(lambda: self._completions(prompt))
         instead = None
         if self.unsure is not None and said.confidence < self.unsure:
-            others = yield from self._waited(lambda: self._said(prompt, SAMPLES))
+            others = yield from self._waited(lambda: self._completions(prompt, SAMPLES))
             lines = Counter(other.line for other in others if other.line != said.line)
             instead = lines.most_common(1)[0][0] if lines else None
         seconds = time.perf_counter() - began
@@ -98,14 +98,14 @@ class VllmDirector:
 
     def sleep(self) -> None:
         """The server gives its GPU memory up, keeping the weights in main memory (needs its sleep mode)."""
-        self._asked("POST", "/sleep?level=1")
+        self._request("POST", "/sleep?level=1")
 
     def wake(self) -> None:
         """The opposite of `sleep`. An adapter may be lost in it: ask something whose answer is known before people do."""
-        self._asked("POST", "/wake_up")
+        self._request("POST", "/wake_up")
 
-    def _said(self, prompt: list[int], samples: int = 1) -> list[Completion]:
-        wanted = {
+    def _completions(self, prompt: list[int], samples: int = 1) -> list[Completion]:
+        body = {
             "model": self.model,
             "prompt": prompt,
             "max_tokens": LIMIT,
@@ -114,7 +114,7 @@ class VllmDirector:
             "logprobs": 2,
             "structured_outputs": {"grammar": self.grammar},
         }
-        answer = self._asked("POST", "/v1/completions", wanted)
+        answer = self._request("POST", "/v1/completions", body)
         try:
             return [_read(choice["text"], choice.get("logprobs") or {}) for choice in answer["choices"]]
         except (KeyError, TypeError, PlanError) as error:
@@ -123,7 +123,7 @@ class VllmDirector:
                 "`--structured-outputs-config.backend guidance`."
             ) from error
 
-    def _asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
         try:
@@ -142,12 +142,12 @@ class VllmDirector:
 
     def _waited(self, call: Callable[[], list[Completion]]) -> Generator[None, None, list[Completion]]:
         """What `call` gives, made in a thread of its own."""
-        given: list[list[Completion]] = []
+        results: list[list[Completion]] = []
         errors: list[Exception] = []
 
         def run() -> None:
             try:
-                given.append(call())
+                results.append(call())
             except Exception as error:  # whatever it was, it is the caller's
                 errors.append(error)
 
@@ -158,13 +158,13 @@ class VllmDirector:
             yield
         if errors:
             raise errors[0]
-        return given[0]
+        return results[0]
 
 
 def server_root(url: str) -> str:
     """The server's address without the path of its API, with which others ask for it. BrainServerError where it is none."""
-    given = url.strip()
-    root = given if "://" in given else f"http://{given}"
+    address = url.strip()
+    root = address if "://" in address else f"http://{address}"
     root = re.sub(r"(?:/v1(?:/(?:chat/)?(?:completions|models))?)?/*$", "", root.rstrip("/"))
     try:
         parts = urlsplit(root)

@@ -1,4 +1,4 @@
-"""The server: Gradio's page, our own addresses and the dream's WebSocket, behind one door."""
+"""The server: Gradio's page, our own addresses and the dream's WebSocket, behind one access check."""
 
 from __future__ import annotations
 
@@ -51,27 +51,27 @@ def create_app(
     asked of everyone; mcp: whether programs may call it as an MCP server; public: a reverse proxy's names and path. AuthError.
     """
     public = public or Public()
-    visits, shop = ClientSessions(dreamer, grace), queue_of(dreamer)
-    gallery = Gallery(shop, getattr(dreamer, "ledger", None))
+    clients, queue = ClientSessions(dreamer, grace), queue_of(dreamer)
+    gallery = Gallery(queue, getattr(dreamer, "ledger", None))
     cache = Path(tempfile.mkdtemp(prefix="lucidrive-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio's cache is this process's own, and goes with it
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await visits.close()
-        shop.close()
+        await clients.close()
+        queue.close()
         gallery.close()
         shutil.rmtree(cache, ignore_errors=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(AccessMiddleware, cache=cache, login=Login(auth) if auth else None, mcp=mcp, public=public)
-    add_routes(app, visits)
+    add_routes(app, clients)
     watchable(app, dreamer)
     serve_clips(app, gallery)
     return gr.mount_gradio_app(
         app,
-        build_page(visits, (("Clips", partial(clips_tab, shop)),) if dreamer.driving else ()),
+        build_page(clients, (("Clips", partial(clips_tab, queue)),) if dreamer.driving else ()),
         path="/",
         root_path=public.root_path or None,
         theme=theme(),
@@ -126,6 +126,7 @@ class AnnouncingServer(uvicorn.Server):
         self.ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; then calls `ready`."""
         await super().startup(sockets)
         if self.started:
             self.ready()

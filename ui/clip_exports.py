@@ -54,14 +54,17 @@ class Export:
 
     @property
     def file(self) -> Path:
+        """The zip's path."""
         return self.folder / FOLDER / f"{self.format}-{self.rig}.zip"
 
     @property
     def ready(self) -> bool:
+        """Whether the zip is there."""
         return self.file.is_file()
 
     @property
     def memory(self) -> int:
+        """Bytes that a process needs to make it. LucidriveError where the run cannot be driven again."""
         return worker_memory(self.folder)
 
     def make(self, tell: Say) -> None:

@@ -48,6 +48,7 @@ class JobStatus:
 
     @property
     def open(self) -> bool:
+        """Whether it waits or is being made."""
         return self.state in ("waiting", "making")
 
 
@@ -66,42 +67,47 @@ class ClipQueue:
         self._read = read or self._by_the_brain
         self._workers = workers or self._one_process
         self._lock = threading.Lock()
-        self._tickets: dict[int, JobStatus] = {}
-        self._wishes: dict[int, ClipSpec] = {}
+        self._jobs: dict[int, JobStatus] = {}
+        self._specs: dict[int, ClipSpec] = {}
         self._stops: dict[int, threading.Event] = {}
         self._some = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def order(self, wish: ClipSpec, what: str) -> JobStatus:
-        """Queues a wish; SessionError where too many wait. What is wrong with it is found when its turn comes."""
+    def order(self, spec: ClipSpec, what: str) -> JobStatus:
+        """Queues a job; SessionError where too many wait. What is wrong with it is found when its turn comes."""
         with self._lock:
-            if sum(ticket.open for ticket in self._tickets.values()) >= MOST_WAITING:
+            if sum(job.open for job in self._jobs.values()) >= MOST_WAITING:
                 raise SessionError(f"{MOST_WAITING} orders are waiting; wait for one, or cancel one.")
-            number = len(self._tickets) + 1
-            wish = replace(wish, cap=min(wish.cap or MOST_CLIPS, MOST_CLIPS))
-            self._wishes[number], self._stops[number] = wish, threading.Event()
-            ticket = self._tickets[number] = JobStatus(number, what, "waiting", "waits for its turn")
+            number = len(self._jobs) + 1
+            spec = replace(spec, cap=min(spec.cap or MOST_CLIPS, MOST_CLIPS))
+            self._specs[number], self._stops[number] = spec, threading.Event()
+            job = self._jobs[number] = JobStatus(number, what, "waiting", "waits for its turn")
             self._some.set()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="lucidrive-shop", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="lucidrive-clips", daemon=True)
                 self._thread.start()
-        return ticket
+        return job
 
     def cancel(self, number: int) -> None:
         """SessionError for an order that is over, or none. What it made stays."""
         with self._lock:
-            ticket = self._tickets.get(number)
-            if ticket is None or not ticket.open:
+            job = self._jobs.get(number)
+            if job is None or not job.open:
                 raise SessionError("That order is not under way any more; choose one that is.")
             self._stops[number].set()
-            if ticket.state == "waiting":
-                self._tickets[number] = replace(ticket, state="cancelled", told="cancelled before it began")
+            if job.state == "waiting":
+                self._jobs[number] = replace(job, state="cancelled", told="cancelled before it began")
 
-    def tickets(self) -> tuple[JobStatus, ...]:
+    def job(self, number: int) -> JobStatus | None:
+        """None where there is no such order."""
+        with self._lock:
+            return self._jobs.get(number)
+
+    def jobs(self) -> tuple[JobStatus, ...]:
         """The newest first."""
         with self._lock:
-            return tuple(reversed(self._tickets.values()))
+            return tuple(reversed(self._jobs.values()))
 
     def clips(self, number: int, accepted: bool) -> list[StoredClip]:
         """What the order has made so far."""
@@ -131,6 +137,7 @@ class ClipQueue:
             return Path(target.name)
 
     def close(self) -> None:
+        """Stops the job under way and ends the thread; what was made stays."""
         self._closed.set()
         for stop in self._stops.values():
             stop.set()
@@ -139,9 +146,8 @@ class ClipQueue:
             self._thread.join(20)
 
     def _out(self, number: int) -> Path | None:
-        with self._lock:
-            ticket = self._tickets.get(number)
-        return None if ticket is None else ticket.out
+        job = self.job(number)
+        return None if job is None else job.out
 
     def _run(self) -> None:
         while not self._closed.is_set():
@@ -162,24 +168,26 @@ class ClipQueue:
 
     def _next(self) -> int | None:
         with self._lock:
-            return next((number for number, ticket in self._tickets.items() if ticket.state == "waiting"), None)
+            return next((number for number, job in self._jobs.items() if job.state == "waiting"), None)
 
     def _make(self, number: int) -> None:
         self._set(number, state="making", told="reading what is asked for")
-        wish, stop = self._wishes[number], self._stops[number]
+        spec, stop = self._specs[number], self._stops[number]
         out = free_folder(self.folder, f"order-{number}")
         out.rmdir()  # a run makes its own; the name is ours
-        order = Order.of(wish, out, read=self._read)
+        order = Order.of(spec, out, read=self._read)
         self._set(number, out=out, told="waking a worker")
 
-        def on_progress(made: RunProgress) -> None:
-            self._set(number, told=made.line())
+        def on_progress(result: RunProgress) -> None:
+            self._set(number, told=result.line())
 
-        made = make(order.request, out, cluster=lambda: self._workers(order, stop), on_progress=on_progress)
+        result = make(order.request, out, cluster=lambda: self._workers(order, stop), on_progress=on_progress)
         self._set(number, told="writing the dataset")
-        found = order.deliver(("lerobot",))
-        share = found["all"]["yield"]
-        self._set(number, state="done", told=f"{made.accepted} of {made.jobs} clips; {share:.0%} of all takes accepted")
+        report = order.deliver(("lerobot",))
+        share = report["all"]["yield"]
+        self._set(
+            number, state="done", told=f"{result.accepted} of {result.jobs} clips; {share:.0%} of all takes accepted"
+        )
 
     def _one_process(self, order: Order, stop: threading.Event) -> Workers:
         return Processes(order.request, 1, self._ledger, stop)
@@ -193,7 +201,7 @@ class ClipQueue:
 
     def _set(self, number: int, **changes: Any) -> None:
         with self._lock:
-            self._tickets[number] = replace(self._tickets[number], **changes)
+            self._jobs[number] = replace(self._jobs[number], **changes)
 
 
 def queue_of(dreamer: Any) -> ClipQueue:

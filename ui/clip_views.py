@@ -58,14 +58,17 @@ class ClipView:
 
     @property
     def files(self) -> tuple[Path, ...]:
+        """Paths of what it makes."""
         return tuple(self.folder / FOLDER / f"{self.stem}{suffix}" for suffix in FILES[self.what])
 
     @property
     def ready(self) -> bool:
+        """Whether they are all there."""
         return all(path.is_file() for path in self.files)
 
     @property
     def memory(self) -> int:
+        """Bytes that a process needs to make it. LucidriveError where the run cannot be driven again."""
         return worker_memory(self.folder)
 
     def make(self, tell: Say) -> None:
@@ -74,11 +77,11 @@ class ClipView:
         labeller, clip = _labeller(self.folder), clip_of(self.folder, self.stem)
         rollout = labeller.replay(clip)
         if self.what == "map":
-            made = [_json(asdict(course(rollout.states)) | {"fps": FPS})]
+            files = [_json(asdict(course(rollout.states)) | {"fps": FPS})]
         else:
-            made = list(labels_of(labeller.world, clip, rollout, tell))
+            files = list(labels_of(labeller.world, clip, rollout, tell))
         (self.folder / FOLDER).mkdir(exist_ok=True)
-        write_files(dict(zip(self.files, made, strict=True)))
+        write_files(dict(zip(self.files, files, strict=True)))
 
 
 def worker_memory(folder: Path) -> int:

@@ -31,6 +31,7 @@ class Sentences(TyperGroup):
     """A group of commands whose errors are one red sentence on stderr; exit code 1, or 130 after Ctrl+C."""
 
     def invoke(self, ctx: Any) -> Any:
+        """As Typer's; an error of ours becomes a sentence and an exit code."""
         try:
             return super().invoke(ctx)
         except LucidriveError as error:
@@ -102,12 +103,12 @@ def quiet() -> None:
 
 
 def _plain(what: str) -> Report:
-    shown, said = -1.0, ""
+    last, said = -1.0, ""
 
     def report(fraction: float, text: str) -> None:
-        nonlocal shown, said
-        if fraction >= shown + 0.05 or fraction < shown or (fraction == 0 and text != said):
-            shown, said = fraction, text
+        nonlocal last, said
+        if fraction >= last + 0.05 or fraction < last or (fraction == 0 and text != said):
+            last, said = fraction, text
             say(f"{what} {fraction:4.0%}  {text}")
 
     return report

@@ -50,9 +50,9 @@ class Login:
         self._keys = {key: until for key, until in self._keys.items() if until > now}
         while len(self._keys) >= MOST_KEYS:
             self._keys.pop(next(iter(self._keys)))
-        made = secrets.token_urlsafe(24)
-        self._keys[_hash(made)] = now + HOURS * 3600
-        return made
+        key = secrets.token_urlsafe(24)
+        self._keys[_hash(key)] = now + HOURS * 3600
+        return key
 
     def admits(self, headers: dict[str, str]) -> bool:
         """By the cookie."""

@@ -71,11 +71,11 @@ def origin_allowed(origin: str | None, host: str | None, public: Public | None =
 
 
 def _host(name: str) -> str:
-    given = name.strip()
+    address = name.strip()
     try:
-        parts = urlsplit(f"//{given}")
+        parts = urlsplit(f"//{address}")
         port = "" if parts.port is None else f":{parts.port}"
-        host = given.removesuffix(port).lower()
+        host = address.removesuffix(port).lower()
         if not host.isascii():
             host = host.encode("idna").decode()
     except ValueError:

@@ -107,8 +107,8 @@ def course(states: Sequence[SceneState], row: int = 0) -> DriveTrace:
 
 
 def _actor(agents: np.ndarray, number: int) -> Flat:
-    found = agents[(agents["id"] == number) & (agents["kind"] != int(Kind.NONE))]
-    return _flat(found["x"], found["y"])[:2] if number >= 0 else ()
+    agent = agents[(agents["id"] == number) & (agents["kind"] != int(Kind.NONE))]
+    return _flat(agent["x"], agent["y"])[:2] if number >= 0 else ()
 
 
 def _inside(x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -133,8 +133,8 @@ def _lines(place: HDMap, low: np.ndarray = -EVERYWHERE, high: np.ndarray = EVERY
             continue
         turned = np.abs(np.diff(np.unwrap(points["heading"]), prepend=points["heading"][0])).cumsum()
         bends = np.flatnonzero(np.diff(turned // BEND))
-        kept = np.unique([0, *bends, *(bends + 1), len(points) - 1])
-        yield _flat(points["x"][kept], points["y"][kept])
+        corners = np.unique([0, *bends, *(bends + 1), len(points) - 1])
+        yield _flat(points["x"][corners], points["y"][corners])
 
 
 def _flat(x: np.ndarray, y: np.ndarray) -> Flat:

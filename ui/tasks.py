@@ -85,12 +85,13 @@ class Tasks:
     def standing(self, task: Task) -> TaskStatus | None:
         """None: nobody has asked for it yet."""
         with self._lock:
-            told = self._standing.get(task)
-        if told is None or told.state == "ready":
+            status = self._standing.get(task)
+        if status is None or status.state == "ready":
             return TaskStatus("ready") if task.ready else None
-        return told
+        return status
 
     def close(self) -> None:
+        """Stops the task under way and ends the thread and its process."""
         self._closed.set()
         self._some.set()
         if self._thread is not None:
@@ -114,7 +115,7 @@ class Tasks:
                     helper = None
                 if helper is None:
                     helper = _Helper(self._ledger.reserve(self._owner, task.memory))
-                helper.make(task, lambda told, task=task: self._set(task, TaskStatus("making", told)), self._closed)  # type: ignore[misc]
+                helper.make(task, lambda text, task=task: self._set(task, TaskStatus("making", text)), self._closed)  # type: ignore[misc]
                 self._set(task, TaskStatus("ready"))
             except LucidriveError as error:
                 self._set(task, TaskStatus("failed", explain(error)))

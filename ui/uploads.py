@@ -81,15 +81,15 @@ def _film(data: bytes, at: float) -> np.ndarray:
             if stream.codec_context is None:  # nothing here decodes what it says it holds
                 raise _unreadable("film")
             _check_size(stream.width, stream.height, MAX_FILM_SIDE)
-            stream.thread_type, found, due = "SLICE", [], at
+            stream.thread_type, frames, due = "SLICE", [], at
             for frame in islice(container.decode(stream), int(120 * (at + 5))):
                 seconds = frame.time if frame.time is not None else 0.0
                 if seconds + 1e-6 >= due:
                     _check_size(frame.width, frame.height, MAX_FILM_SIDE)
-                    found.append(fit(frame.to_ndarray(format="rgb24"), SIZE))
+                    frames.append(fit(frame.to_ndarray(format="rgb24"), SIZE))
                     due = seconds + 1 / FPS
-                if len(found) >= FRAMES:
-                    return np.stack(found)
+                if len(frames) >= FRAMES:
+                    return np.stack(frames)
     except (av.error.FFmpegError, OSError, ValueError, IndexError, MemoryError, OverflowError) as error:
         raise _unreadable("film") from error
     raise DataError(f"That film has no {FRAMES / FPS:g} s after {at:g} s; choose a longer one.")

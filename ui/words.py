@@ -46,10 +46,10 @@ def step_words(step: Step) -> str:
 
 def line_words(line: str) -> str:
     """A whole line as a person may choose it: "turn left, then medium rain"; a refusal or a question by what it does."""
-    meant = parse_line(line)
-    if not isinstance(meant, Plan):
-        return "nothing that I can dream" if isinstance(meant, Refusal) else "I have yet to say more"
-    parts = [("then " if step.when.kind == "next" else "") + step_words(step) for step in meant.steps]
+    utterance = parse_line(line)
+    if not isinstance(utterance, Plan):
+        return "nothing that I can dream" if isinstance(utterance, Refusal) else "I have yet to say more"
+    parts = [("then " if step.when.kind == "next" else "") + step_words(step) for step in utterance.steps]
     return ", ".join(parts)
 
 

@@ -26,9 +26,9 @@ WARM, FRAMES, REPEATS = 5, 40, 30
 TARGET = 8.0  # m/s
 
 
-def bench_dial(model: AnyWorld, steps: int, frames: int = FRAMES) -> float:
+def bench_dial(model: AnyWorld, quality: int, frames: int = FRAMES) -> float:
     """Frames a second of one dream, by the median frame; the driver drives."""
-    dreams = open_dreams(model, 1, steps)
+    dreams = open_dreams(model, 1, quality)
     return 1 / median_seconds(lambda: one_by_one(dreams), frames)
 
 
@@ -59,12 +59,12 @@ def bench_scene(model: SceneWorld, sizes: tuple[int, ...] = DIAL, repeats: int =
 
 
 def bench_sessions(
-    model: AnyWorld, steps: int, numbers: tuple[int, ...] = SESSIONS, repeats: int = REPEATS
+    model: AnyWorld, quality: int, numbers: tuple[int, ...] = SESSIONS, repeats: int = REPEATS
 ) -> dict[str, dict[str, float]]:
     """Median milliseconds of a tick by the number of dreams, stepped one after another (`alone`) and as one batch (`batched`)."""
     result = {}
     for number in numbers:
-        alone, together = open_dreams(model, number, steps), open_dreams(model, number, steps)
+        alone, together = open_dreams(model, number, quality), open_dreams(model, number, quality)
         times: dict[str, list[float]] = {"alone": [], "batched": []}
         for _ in range(WARM + repeats):  # in turns, so that other load hits both
             times["alone"].append(seconds(partial(one_by_one, alone)))
@@ -73,9 +73,9 @@ def bench_sessions(
     return result
 
 
-def open_dreams(model: AnyWorld, number: int, steps: int) -> list[AnyDream]:
+def open_dreams(model: AnyWorld, number: int, quality: int) -> list[AnyDream]:
     """Dreams at their first frames, seeds from 0 on, in the model's scenes in turn."""
-    dreams = [open_dream(model, seed, steps) for seed in range(number)]
+    dreams = [open_dream(model, seed, quality) for seed in range(number)]
     for dream in dreams:
         dream.start(scene=model.scenes[dream.seed % len(model.scenes)] if model.scenes else None)
     return dreams

@@ -51,14 +51,14 @@ class LoopResult:
     peak_rss: int
 
 
-def bench_loop(world: Path | None, steps: int, seconds: float) -> LoopResult:
+def bench_loop(world: Path | None, quality: int, seconds: float) -> LoopResult:
     """Starts `lucidrive ui` and watches it for `seconds` idle, and for `seconds` while sentences are sent. BenchError where it ends."""
     from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect
     from websockets.typing import Origin
 
     began = time.perf_counter()
-    with page_server(world, steps) as (address, process):
+    with page_server(world, quality) as (address, process):
         try:
             where = address.replace("http", "ws", 1) + "/dream"
             with connect(where, origin=Origin(address), max_size=2**24) as socket:
@@ -142,9 +142,11 @@ def gaps(rows: list[list[float]]) -> Gaps | None:
 
 
 @contextmanager
-def page_server(world: Path | None, steps: int, tabs: int | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def page_server(
+    world: Path | None, quality: int, tabs: int | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`lucidrive ui` on a free port, as a process of its own: its address, and the process. BenchError where it does not start."""
-    command = [sys.executable, "-m", "ui.cli", "ui", "--port", "0", "--steps", str(steps)]
+    command = [sys.executable, "-m", "ui.cli", "ui", "--port", "0", "--quality", str(quality)]
     command += ["--world", str(world.resolve())] if world else []
     command += ["--tabs", str(tabs)] if tabs else []
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path[1:]])}

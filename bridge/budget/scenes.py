@@ -24,9 +24,9 @@ PIXEL = 256  # bytes: 2x2 samples of depth and index, the G-buffer, radiance, ai
 PAINTER_PIXEL = 500  # bytes more with the painter: its input, and the most of its layers that live at once
 
 
-def scene_size(steps: int = 2) -> WorldSize:
-    """The size of a scene world at the quality dial's value `steps`. weights: all that drives share; tick: the buffers of one picture."""
-    height, width = SIZES[steps]
+def scene_size(quality: int = 2) -> WorldSize:
+    """The size of a scene world at the quality dial's value `quality`. weights: all that drives share; tick: the buffers of one picture."""
+    height, width = SIZES[quality]
     shared = LOOPS + TEXTURES + len(towns()["test"]) * PLACE + PLACES * KEPT * TILE
     drive = 4 * AGENTS * AGENT.itemsize  # its state, the one before, and a copy of each during a step
     pixel = PIXEL

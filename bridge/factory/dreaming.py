@@ -112,7 +112,7 @@ class _Drive:
         other = _Drive(self.take, self.session.fork(), branch, self.failure)
         other.labels, other.states = list(self.labels), list(self.states)
         if not other.failure:
-            _guard(other, partial(other.session.do, branch))
+            _guard(other, partial(other.session.plan, branch))
         return other
 
 
@@ -201,7 +201,7 @@ def _drive(
 
 
 def _rollout(request: Request, drive: _Drive, trials: int) -> Rollout:
-    clip = replace(drive.session.clip(), steps=request.quality)
+    clip = replace(drive.session.clip(), quality=request.quality)
     return Rollout(drive.take, drive.branch, clip, tuple(drive.labels), drive.failure, tuple(drive.states), trials)
 
 
@@ -211,7 +211,7 @@ def _begin(
     scenario = candidate.apply(take.job.scenario) if candidate else take.job.scenario
     drive = _Drive(take, begin(world, request.start, scenario, take.seed, quality, trial, candidate))
     drive.record()
-    _guard(drive, partial(drive.session.do, scenario.line))
+    _guard(drive, partial(drive.session.plan, scenario.line))
     return drive
 
 

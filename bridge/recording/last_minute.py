@@ -87,7 +87,7 @@ class LastMinute:
     def _info(self) -> Clip:
         dream = self._dream
         return Clip(
-            (), tuple(self._exchanges), dream.seed, self._scene, getattr(dream, "steps", 0), dict(dream.model.hashes)
+            (), tuple(self._exchanges), dream.seed, self._scene, getattr(dream, "quality", 0), dict(dream.model.hashes)
         )
 
 

@@ -4,6 +4,7 @@ import { onLanguage, t } from "./i18n.js";
 import { make } from "./icons.js";
 
 const WEATHERS = ["clear", "rain_1", "rain_2", "rain_3", "snow_1", "snow_2", "snow_3", "fog_1", "fog_2", "fog_3"];
+export const DREAMING = "Dreaming the streets there …";
 const TIMES = ["dawn", "day", "dusk", "night"];
 
 function conditionWords(name) {
@@ -47,12 +48,13 @@ export class Begin {
 
   start(seed, scene) {
     this.fresh();
-    this.send({ type: "reset", seed, scene });
+    this.send({ type: "begin", seed, scene });
   }
 
   startIn(seed, where) {
     this.fresh();
-    this.send({ type: "begin_in", seed, where });
+    this.note.say(DREAMING, "news", 0);
+    this.send({ type: "begin", seed, where });
   }
 
   again() {

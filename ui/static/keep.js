@@ -10,7 +10,7 @@ export class Keep {
     this.find = (id) => root.querySelector(`#lr-${id}`);
     this.player = this.find("player");
     this.kept = [];
-    for (const [button, type] of [["save", "save"], ["save-all", "save_all"], ["keep", "keep"]])
+    for (const [button, type] of [["save", "save_clip"], ["save-all", "save_drive"], ["keep", "save_dream"]])
       this.find(button).addEventListener("click", () => send({ type }) && this.say("Saving …"));
     this.abandon = onLanguage(() => this.draw());
   }

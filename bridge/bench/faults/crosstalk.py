@@ -26,7 +26,7 @@ class ScriptedDrive:
     """
 
     def __init__(self, model: AnyWorld, seed: int) -> None:
-        self.session = Session(partial(open_dream, model, steps=0 if isinstance(model, SceneWorld) else 1), seed)
+        self.session = Session(partial(open_dream, model, quality=0 if isinstance(model, SceneWorld) else 1), seed)
         self.person = random.Random(seed)
         self.print = hashlib.sha256()
         self.frames = 0
@@ -34,7 +34,7 @@ class ScriptedDrive:
     def go_on(self) -> None:
         """Lets the person act, or not, makes a frame and hashes it."""
         if self.person.random() < 0.05:
-            self.session.do(self.person.choice(ORDERS))
+            self.session.plan(self.person.choice(ORDERS))
         if self.person.random() < 0.05:
             keys = self.person.sample(["up", "down", "left", "right"], self.person.randrange(3))
             self.session.press(frozenset(keys))

@@ -143,7 +143,7 @@ class FakeMachine:
 
 def hungry(model: SceneWorld, device: CountedDevice, seed: int) -> HungryDream:
     """A dream without pictures whose allocations are the device's."""
-    dream = HungryDream(model, seed, steps=0)
+    dream = HungryDream(model, seed, quality=0)
     dream.device = device
     return dream
 
