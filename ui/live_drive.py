@@ -381,7 +381,7 @@ class LiveDrive:
             for session in sessions:
                 act(session)
 
-        sessions[0].soon(order)
+        sessions[0].call_soon(order)
 
     def _future_ticked(self, future: Future) -> None:
         future.history.update()

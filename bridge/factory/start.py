@@ -126,7 +126,7 @@ def begin(
         tensors, values = session.dream.state()
         dream = restore(world, tensors, values | {"quality": quality})  # drawn anew, in the request's size
         dream.reseed(seed)
-        session.go_on_from(dream, session.timeline, session.pedals, session.snapshot().scene)
+        session.continue_from(dream, session.timeline, session.pedals, session.snapshot().scene)
     else:
         first = SceneDream(world, seed, quality)
         control = first_control(scenario)
@@ -137,7 +137,7 @@ def begin(
             lane, s = _candidate_position(world.place(name), candidate)
             density, reckless = candidate.gaps, candidate.reckless
             first.start(control, scene=name, speed=candidate.speed, lane=lane, s=s, density=density, reckless=reckless)
-        session.go_on_from(first, Timeline(control.weather, TimeOfDay(control.time)), (0.0, 0.0), name)
+        session.continue_from(first, Timeline(control.weather, TimeOfDay(control.time)), (0.0, 0.0), name)
     session.record_all()
     return session
 

@@ -37,5 +37,5 @@ class SceneSaver:
         dream.stand(state, Control(weather=weather, time=time), name)
         dream.quality = QUALITY
         session = Session(lambda number: SceneDream(world, number, UNDRAWN), seed, name)
-        session.go_on_from(dream, Timeline(Weather(weather), TimeOfDay(time)), (0.0, 0.0), None)
+        session.continue_from(dream, Timeline(Weather(weather), TimeOfDay(time)), (0.0, 0.0), None)
         return write_whole(out, pack(session))

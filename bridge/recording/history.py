@@ -127,7 +127,7 @@ class History:
         records = [self._record(number)[0] for number in range(key + 1, index + 1)]
         exchanges, moments = list(self._exchanges), other.clip().moments
         unpack(other, data)
-        other.before([one for one in moments if one.frame.index < key], [one for one in exchanges if one.frame < key])
+        other.prepend([one for one in moments if one.frame.index < key], [one for one in exchanges if one.frame < key])
         for number, fields in enumerate(records, key + 1):
             lines = [one.line for one in exchanges if one.frame == number - 1]
             control = from_plain(Control, fields["control"])

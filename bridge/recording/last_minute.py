@@ -51,7 +51,7 @@ class LastMinute:
         with self._lock:
             self._exchanges.append(exchange)
 
-    def before(self, moments: Sequence[Moment], exchanges: Sequence[Exchange]) -> None:
+    def prepend(self, moments: Sequence[Moment], exchanges: Sequence[Exchange]) -> None:
         """Puts an earlier part of the drive before the present frames."""
         with self._lock:
             self._moments.extendleft(reversed(moments))

@@ -12,7 +12,7 @@ from bridge.timeline import Timeline, _Entry, _Lasting
 
 W = TypeVar("W", JunctionWatch, Progress)
 STATUSES = ("pending", "running", "done", "timed_out", "cancelled")
-OWN = ("step", "target", "begun", "nearest")  # of a Progress: arguments, and what is for display alone
+OWN = ("step", "target", "first_speed", "nearest")  # of a Progress: arguments, and what is for display alone
 
 
 def timeline_plain(timeline: Timeline) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bridge.disk import DISK, Disk, free_name, lives, mend, refusing
+from bridge.disk import DISK, Disk, free_name, is_running, mend, refusing
 from bridge.errors import DataError, ExportError
 from bridge.recording.clip_files import check_clip, encode_pictures, enlarge, enlarged_size, write_with_sidecar
 from bridge.recording.recorder import DRIVES, MANIFEST, PROCESS, write_manifest
@@ -137,7 +137,7 @@ def _look(folder: Path) -> RecordedDrive:
 def _is_recording(folder: Path) -> bool:
     """Whether the process that records there still runs."""
     with suppress(OSError):
-        return lives((folder / PROCESS).read_text())
+        return is_running((folder / PROCESS).read_text())
     return False
 
 

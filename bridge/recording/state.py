@@ -68,7 +68,7 @@ def unpack(session: Session, data: bytes, name: str = "The file", maps: bool = T
         scene = plain["scene"] if plain["scene"] in names else None
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError, PlanError) as error:
         raise _not_a_drive(name) from error
-    session.go_on_from(dream, timeline, pedals, scene)
+    session.continue_from(dream, timeline, pedals, scene)
     if plain["torch"] != torch.__version__:
         session.tell(f"This drive was saved with torch {plain['torch']}; its pictures may differ in the last bit.")
 

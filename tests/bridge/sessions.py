@@ -49,7 +49,7 @@ def begin(one: Session, seed: int, scene: str | None = None) -> None:
     """As the loop does it, without a frame."""
     asked = threading.Thread(target=one.begin, args=(seed, scene))
     asked.start()
-    while not one.ordered:
+    while not one.pending_orders:
         time.sleep(0.001)
     one.begin_tick()
     asked.join()

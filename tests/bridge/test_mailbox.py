@@ -22,7 +22,7 @@ def test_what_is_said_while_a_new_drive_is_under_way_is_the_new_drives() -> None
     one.say("rain")
     asked = threading.Thread(target=one.begin, args=(1, "old_town"))
     asked.start()
-    while not one.ordered:
+    while not one.pending_orders:
         time.sleep(0.001)
     one.say("turn left")
     assert one.sentence() is None
@@ -53,7 +53,7 @@ def test_a_reset_that_fails_keeps_what_was_said() -> None:
 
     asked = threading.Thread(target=ask)
     asked.start()
-    while not one.ordered:
+    while not one.pending_orders:
         time.sleep(0.001)
     one.begin_tick()
     asked.join()
@@ -69,7 +69,7 @@ def test_a_reset_drive_goes_on_unless_paused_meanwhile() -> None:
     assert not one.snapshot().paused
     waiting = threading.Thread(target=one.begin, args=(2,))
     waiting.start()
-    while not one.ordered:
+    while not one.pending_orders:
         time.sleep(0.001)
     one.pause(True)
     one.begin_tick()

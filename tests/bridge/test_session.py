@@ -61,7 +61,7 @@ def test_reset_starts_anew_and_drops_what_was_being_read() -> None:
     begin(one, 7, "old_town")
     shown = one.snapshot()
     assert (shown.seed, shown.scene, shown.frame.index, shown.thinking) == (7, "old_town", 0, False)
-    one.heard(cast(Any, FakeReply(None, "left")))
+    one.on_reply(cast(Any, FakeReply(None, "left")))
     assert tick(one).steps == ()
 
 

@@ -131,12 +131,12 @@ def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monk
 def test_the_pace_of_more_dreams_is_reckoned_from_fewer() -> None:
     timer = TickTimer()
     assert timer.expected(3) == 0
-    timer.took(1, 0.04)
+    timer.record(1, 0.04)
     assert timer.expected(2) == pytest.approx(0.06)
-    timer.took(2, 0.05)
+    timer.record(2, 0.05)
     assert (timer.expected(2), timer.expected(4)) == (pytest.approx(0.05), pytest.approx(0.09))
     for _ in range(200):
-        timer.took(2, 0.07)
+        timer.record(2, 0.07)
     assert timer.expected(2) == pytest.approx(0.07)
 
 

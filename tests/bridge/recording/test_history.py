@@ -84,7 +84,7 @@ def test_a_long_drive_keeps_few_keys_and_the_whole_of_it(tmp_path: Path, monkeyp
     assert len(history.past(100)) <= 101 and history.past(100)[-1].index == 1200
     assert history.frame(600).startswith(b"\xff\xd8")
     session.began = history.update
-    session.go_on_from(FakeDreamStarted(1), session.timeline, (0.0, 0.0), None)  # type: ignore[arg-type]
+    session.continue_from(FakeDreamStarted(1), session.timeline, (0.0, 0.0), None)  # type: ignore[arg-type]
     assert (history.first, history.last) == (0, 0)
 
 
