@@ -134,7 +134,7 @@ class Session:
         self._snapshot = replace(self._snapshot, paused=on)
 
     def watch(self, on: bool) -> None:
-        """Says whether its person is there to see it; without them or a companion it stands still, paused or not."""
+        """Says whether its person is there to see it; without them or a companion the drive stops, paused or not."""
         self.watched = on
         self._mailbox.watched = on or (self.companion is not None and self.companion.watched)
 
@@ -165,7 +165,7 @@ class Session:
         """Starts anew: in a scene, under conditions alone, or in a film. Waits for the loop to do it; its error is raised
         here and leaves the drive as it was. Sentences that were said before are the old drive's, others the new one's.
 
-        The new drive stands still only where it is to `stand`, or if `pause` is called while this waits.
+        The new drive is paused only with `stand`, or where `pause` is called while this waits.
         """
         pauses = self._mailbox.pauses
         self._mailbox.expect_new_drive()

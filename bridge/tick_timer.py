@@ -16,13 +16,13 @@ class TickTimer:
         self._lock = threading.Lock()
 
     def record(self, dreams: int, seconds: float) -> None:
-        """Adds the duration of a tick of so many dreams."""
+        """Adds the duration of a tick with this number of dreams."""
         with self._lock:
             before = self._seconds.get(dreams, seconds)
             self._seconds[dreams] = before + SMOOTHING * (seconds - before)
 
     def expected(self, dreams: int) -> float:
-        """Expected seconds of a tick of so many, from the nearest smaller number that was measured; 0 without one."""
+        """Expected seconds of a tick with this number, from the nearest smaller number that was measured; 0 without one."""
         with self._lock:
             nearest = max((number for number in self._seconds if number <= dreams), default=0)
             if not nearest:

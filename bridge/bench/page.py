@@ -98,7 +98,7 @@ class Page:
         return [self.arrivals[start:]]
 
     def talk(self, seconds: float) -> tuple[list[list[float]], int]:
-        """Sends sentences for so many seconds. Returns arrival times while the brain thought, a row a sentence, and their number."""
+        """Sends sentences for `seconds`. Returns arrival times while the brain thought, a row a sentence, and their number."""
         rows, end, count = [], time.perf_counter() + seconds, 0
         while time.perf_counter() < end:
             self.send(type="say", text=THREE_STEPS[count % len(THREE_STEPS)])

@@ -80,7 +80,7 @@ class Peaks:
     more_tick: int
 
     def most(self, dreams: int) -> int:
-        """The peak of a drive of so many dreams, while its brain loads or later."""
+        """The peak of a drive with this number of dreams, while its brain loads or later."""
         base = self.libraries + self.world + self.brain
         return base + max(self.loading, dreams * (self.dream + self.more_tick) + self.tick)
 

@@ -37,7 +37,7 @@ class LoadedWorld:
         return self.sizes.dream + self.sizes.pictures
 
     def dream_of(self, seconds: float) -> int:
-        """Bytes of a dream of so many seconds that keeps all its pictures."""
+        """Bytes of a dream that keeps the pictures of all its seconds."""
         return self.sizes.dream + int(self.sizes.pictures * max(1.0, seconds / CLIP_SECONDS))
 
 
@@ -49,7 +49,7 @@ def ram(capacity: int | None = None) -> Ledger:
 def open_world(
     ledger: Ledger, world: Path | None, dreams: int, others: Others = USUAL, where: Where = ANYWHERE
 ) -> LoadedWorld:
-    """Loads a scene world, or the latent one of the weights in `world`, for so many dreams at a time. others, where: see `load_world`.
+    """Loads a scene world, or the latent one of the weights in `world`. dreams: at a time; others, where: see `load_world`.
 
     Raises WeightsError, NoRoomError, DataError.
     """

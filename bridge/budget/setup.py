@@ -19,7 +19,7 @@ MOST_SESSIONS = 1024
 class Setup:
     """A world and a brain together. device: cpu or cuda, the one that is planned; world: the scene world, always in RAM, or the preset of a
     latent world, on `device`; context: tokens in the brain's KV cache; kv: their type; sessions: dreams at a time; brain_device: may be
-    cpu beside a GPU. BudgetError or DataError for what there is not.
+    cpu beside a GPU. BudgetError or DataError for an unknown or impossible one.
     """
 
     device: str

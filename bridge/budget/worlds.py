@@ -29,7 +29,7 @@ SCENES = 24  # start scenes that come with a world, of FRAMES pictures each
 
 @dataclass(frozen=True, slots=True)
 class WorldSize:
-    """Bytes. weights: in float32, with the start scenes; dream: the state of one; tick: peak of what a tick of that many dreams
+    """Bytes. weights: in float32, with the start scenes; dream: the state of one; tick: peak of what a tick of all dreams
     allocates and frees; pictures: the last minute of one dream, always in RAM.
     """
 
@@ -41,7 +41,7 @@ class WorldSize:
 
 @cache
 def world_size(config: WorldConfig, dreams: int) -> WorldSize:
-    """The size of a world of these shapes with so many dreams in a batch."""
+    """The size of a world of these shapes. dreams: in a batch."""
     with torch.device("meta"), torch.no_grad():
         modules: dict[str, Any] = {name: part.eval().requires_grad_(False) for name, part in config.build().items()}
         own = [value for part in modules.values() for value in (*part.parameters(), *part.buffers())]

@@ -34,7 +34,7 @@ TRIALS = 16  # beginnings of a take driven at most, without a picture, to find o
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """One clip of a take. branch: the plan line that it forked into, or ""; labels, states: one a frame; failure: why it ended
-    early, or ""; trials: beginnings driven to find it, in so many `steps` and `seconds`; painted: whether its frames have pictures;
+    early, or ""; trials: beginnings driven to find it, in `steps` steps and `seconds` s; painted: whether its frames have pictures;
     looks: what the judge sees in the pictures; shard: the labels of the pictures, where the request has them; candidate: the
     parameters that a search drew.
     """

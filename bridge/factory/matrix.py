@@ -138,7 +138,7 @@ def coverage(scenarios: Sequence[Scenario]) -> dict[str, dict[str, int]]:
 
 
 def _sample(matrix: Matrix) -> Iterator[Scenario]:
-    """The product without its excludes; with a cap below its size, a random sample of so many."""
+    """The product without its excludes; with a cap below its size, a random sample of that size."""
     if not matrix.axes:
         return
     if matrix.product <= ENUMERABLE:

@@ -80,7 +80,7 @@ def make(
     cluster: Callable[[], Workers] | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunProgress:
-    """Makes what the folder lacks, by so many worker processes (0: in this one), or by a cluster's workers.
+    """Makes what the folder lacks. workers: processes, 0 for this one; cluster: makes the workers instead.
 
     ExportError: the folder or the disk; NoRoomError: the memory; SessionError: a worker or the cluster; WeightsError: the run is of
     another version. What was committed stays.

@@ -33,7 +33,7 @@ except ImportError:  # Windows has none
 
 RUN, LOCK = "run.json", ".lock"
 CLIPS, REJECTED = "clips", "rejected"
-# Bytes of a second of clip with so many PIXELS, half as much again as measured in rain at night: an mp4 (20 kB) and its sidecar (10 kB);
+# Bytes of a second of clip with PIXELS pixels, half as much again as measured in rain at night: an mp4 (20 kB) and its sidecar (10 kB);
 # and, once accepted, the same again in a dataset, and at most 200 kB of JPEGs as text in an MCAP file.
 CLIP_SECOND, EXPORT_SECOND, PIXELS = 45_000, 300_000, 144 * 256
 SPARE = 64 * 2**20  # bytes of the disk left free

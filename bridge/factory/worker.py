@@ -36,7 +36,7 @@ class Worker:
         self.judge = judge()
         if self.world.hashes != request.world:
             raise WeightsError(
-                "This version of lucidrive drives on otherwise than the one that this run began with; use a new folder."
+                "This version of lucidrive drives differently from the one that this run began with; use a new folder."
             )
 
     def run(self, batch: Batch) -> BatchResult:

@@ -106,7 +106,7 @@ class History:
         return self._record(index)[1]
 
     def past(self, most: int = 400) -> list[PastFrame]:
-        """At most so many frames, evenly spaced over the drive, and the newest."""
+        """At most `most` frames, evenly spaced over the drive, and the newest."""
         count = len(self._offsets)
         step = max(1, -(-count // most))
         picked = sorted({*range(0, count, step), *([count - 1] if count else [])})

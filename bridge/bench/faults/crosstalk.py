@@ -16,7 +16,7 @@ from world.scene_dream import SceneDream
 from world.scene_world import SceneWorld
 
 ORDERS = ("rain(2)", "left", "speed(20)", "night", "stop", "clear;day", "ped_cross(left)", "right;snow(1)")
-BATCH, FRAMES = 4, 10  # dreams as one batch, so many frames long
+BATCH, FRAMES = 4, 10  # dreams as one batch; frames
 TOLERANCE = 2  # of 255: most that a pixel of a batched dream may differ from the same dream alone, in the first frame
 
 
@@ -49,7 +49,7 @@ class ScriptedDrive:
 
 
 def measure(model: AnyWorld, sessions: int, steps: int) -> list[FaultResult]:
-    """`steps` frames of so many drives, interleaved at random, against each alone; and a batch against single dreams."""
+    """`steps` frames of `sessions` drives, interleaved at random, against each alone; and a batch against single dreams."""
     together = [ScriptedDrive(model, seed) for seed in range(sessions)]
     chance = random.Random(0)
     for _ in range(steps):

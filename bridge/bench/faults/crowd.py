@@ -46,7 +46,7 @@ class Visitor:
 
 
 def crowd(address: str, clients: int) -> list[Visitor]:
-    """Lets so many tabs connect at once; returns when all have an answer, or were cut off."""
+    """Lets `clients` tabs connect at once; returns when all have an answer, or were cut off."""
     gate, done = threading.Barrier(clients), threading.Event()
     visitors = [Visitor() for _ in range(clients)]
     with ThreadPoolExecutor(clients) as pool:

@@ -16,7 +16,7 @@ APART = 0.1  # share of the measured value
 
 
 def long(model: AnyWorld, frames: int) -> FaultResult:
-    """Measures one dream of so many frames."""
+    """Measures one dream over `frames` frames."""
     result = long_run(model, frames)
     return FaultResult(
         f"{frames:,} steps of one dream",

@@ -112,7 +112,7 @@ class FakeMachine:
             self.loop.add(session)
 
     def go(self, ticks: int) -> Durations:
-        """Says a sentence and runs so many ticks; the longest one's durations."""
+        """Says a sentence and runs `ticks` ticks; the longest one's durations."""
         self.sessions[0].say("left")
         longest = max(self.tick() for _ in range(ticks))
         self.sentences += [notice.text for session in self.sessions for notice in session.notes()]

@@ -78,7 +78,7 @@ class Labeller:
         rollout = next(one for one in self._last[1] if one.branch == job["branch"])
         if plain(rollout.labels) != clip.fields["facts"] or len(rollout.states) != clip.fields["frames"]:
             raise WeightsError(
-                f"{clip.stem} came out otherwise than it did when it was made, as on another kind of machine; make the clips again here."
+                f"{clip.stem} came out differently from when it was made, as on another kind of machine; make the clips again here."
             )
         return rollout
 
@@ -137,7 +137,7 @@ def _result(chunk: Future[list[Record]]) -> Sequence[Record]:
     try:
         return chunk.result()
     except BrokenProcessPool as error:
-        raise SessionError("A process died, perhaps for want of memory; try fewer (--workers 1).") from error
+        raise SessionError("A process died, perhaps for lack of memory; try fewer (--workers 1).") from error
 
 
 _spec: ReplaySpec | None = None  # in a worker process

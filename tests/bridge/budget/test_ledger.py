@@ -108,11 +108,11 @@ def test_a_refusal_says_why_and_what_would_fit() -> None:
     offers = [Alternative("Qwen3-14B", 10 * GIB), Alternative("Qwen3-8B", 6 * GIB), Alternative("Qwen3-4B", 3 * GIB)]
     with pytest.raises(NoRoomError) as refused:
         ledger.reserve("the brain", 20 * GIB, offers)
-    said = str(refused.value)
+    message = str(refused.value)
     assert refused.value.fits == offers[1]
     assert (refused.value.needed, refused.value.room) == (20 * GIB, 8 * GIB)
     for part in ("the brain", "20.00 GiB", "8.00 GiB of 32.00", "the world 4.00", "other programs", "Qwen3-8B would"):
-        assert part in said
+        assert part in message
     with pytest.raises(NoRoomError, match="close a dream"):
         ledger.reserve("the brain", 20 * GIB)
 
@@ -171,24 +171,24 @@ import numpy as np
 from bridge.budget.device import Ram, out_of_memory
 ram = Ram()
 ram.cap(ram.used() + {256 * MIB})
-kept = [np.ones(64 * 2**17)]
+blocks = [np.ones(64 * 2**17)]
 try:
     for _ in range(8):
-        kept.append(np.ones(64 * 2**17))
+        blocks.append(np.ones(64 * 2**17))
 except Exception as error:
     assert out_of_memory(error), error
-    print(len(kept))
-kept.clear()
+    print(len(blocks))
+blocks.clear()
 print(np.ones(64 * 2**17).nbytes)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux" or machine.mapped() == 0, reason="needs Linux's RLIMIT_DATA")
 def test_a_real_cap_on_ram_is_met_and_survived() -> None:
-    done = subprocess.run([sys.executable, "-c", CAPPED], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    kept, after = map(int, done.stdout.split())
-    assert 1 <= kept <= 4
+    process = subprocess.run([sys.executable, "-c", CAPPED], capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    blocks, after = map(int, process.stdout.split())
+    assert 1 <= blocks <= 4
     assert after == 64 * MIB
 
 
@@ -214,14 +214,14 @@ def test_a_gpu_under_a_cap_behaves_like_a_smaller_one() -> None:
     device = Cuda()
     capacity = min(32 * GIB, device.total() // 2)
     ledger = Ledger(device, capacity, enforce=True)
-    kept = []
+    blocks = []
     with ledger.loading("blocks", capacity) as lease, pytest.raises(Exception) as error:
         while True:
-            kept.append(torch.empty(GIB, dtype=torch.uint8, device="cuda"))
+            blocks.append(torch.empty(GIB, dtype=torch.uint8, device="cuda"))
     print(f"predicted {lease.size / GIB:.2f} GiB, measured {device.used() / GIB:.2f} GiB")
     assert out_of_memory(error.value)
     assert device.used() <= capacity
-    kept.clear()
+    blocks.clear()
     device.free()
     assert device.used() < GIB
 

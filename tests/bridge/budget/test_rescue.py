@@ -27,9 +27,9 @@ class HungryDream(FakeDream):
         super().__init__(seed=seed)
         self.device = device
 
-    def start(self, *given: Any, **named: Any) -> Frame:
+    def start(self, *args: Any, **kwargs: Any) -> Frame:
         self.device.allocate(10 * MIB)
-        return super().start(*given, **named)
+        return super().start(*args, **kwargs)
 
     def drive(self, command: int, target_speed: float) -> Any:
         with self.device.block(MIB):

@@ -42,33 +42,35 @@ def test_a_near_miss_touches_nobody() -> None:
     assert crash.score(0.0, True) < crash.score(0.1, False) < crash.score(3.0, False)
 
 
-def tried(by: str, seed: int) -> list[float]:
+def distances_of(by: str, seed: int) -> list[float]:
     """Distances of what is drawn from a corner that chance seldom comes near to."""
     distances: list[float] = []
 
-    def judge(drawn: Candidate) -> tuple[float, bool]:
-        distances.append(math.hypot(drawn.speed - 13.5, 10 * (drawn.reckless - 0.48), 10 * (drawn.where - 0.95)))
+    def evaluate(candidate: Candidate) -> tuple[float, bool]:
+        distances.append(
+            math.hypot(candidate.speed - 13.5, 10 * (candidate.reckless - 0.48), 10 * (candidate.where - 0.95))
+        )
         return distances[-1], False
 
-    search(SearchSpec.of("collision", by, 8 * GENERATION), seed, judge)
+    search(SearchSpec.of("collision", by, 8 * GENERATION), seed, evaluate)
     return distances
 
 
 def test_cem_comes_nearer_generation_by_generation_and_chance_does_not() -> None:
-    cem, chance = ([tried(by, seed) for seed in range(5)] for by in ("cem", "random"))
+    cem, chance = ([distances_of(by, seed) for seed in range(5)] for by in ("cem", "random"))
     last = [np.mean([one[-GENERATION:] for one in several]) for several in (cem, chance)]
     first = np.mean([one[:GENERATION] for one in cem])
     assert last[0] < 0.6 * first
     assert last[0] < 0.6 * last[1]
-    assert tried("cem", 3) == tried("cem", 3) != tried("cem", 4)
+    assert distances_of("cem", 3) == distances_of("cem", 3) != distances_of("cem", 4)
 
 
 def test_a_beginning_says_when_and_whence_events_come() -> None:
-    drawn = Candidate.of(np.array([0.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 1.0]))
+    candidate = Candidate.of(np.array([0.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 1.0]))
     assert len(NAMES) == 8
-    assert drawn.apply(of_line("night;ped_cross(left)@+1")).line == "night;ped_cross(right,3)@+4"
-    assert drawn.apply(of_line("debris")).line == "debris(3)@+4"
-    assert drawn.apply(of_line("rain(2);left")).line == "rain(2);left"
+    assert candidate.apply(of_line("night;ped_cross(left)@+1")).line == "night;ped_cross(right,3)@+4"
+    assert candidate.apply(of_line("debris")).line == "debris(3)@+4"
+    assert candidate.apply(of_line("rain(2);left")).line == "rain(2);left"
 
 
 def alone(speed: float, ahead: float, theirs: float, turn: float = 0.0) -> SceneState:
