@@ -162,8 +162,8 @@ class Session:
         beginning: Beginning | None = None,
         stand: bool = False,
     ) -> None:
-        """Starts anew: in a scene, under conditions alone, or in a film. Waits for the loop to do it; its error is raised
-        here and leaves the drive as it was. Sentences that were said before are the old drive's, others the new one's.
+        """Starts anew in a scene, under a control's conditions, or in a film, and waits for the loop to do so. Sentences said before are
+        dropped. DataError, WeightsError; then the drive stays. SessionError after `wait` s.
 
         The new drive is paused only with `stand`, or where `pause` is called while this waits.
         """
