@@ -13,7 +13,7 @@ from world.data.video import read_video
 
 FRAMES, MOST = 6, 40  # pictures a clip, clips a sheet
 EDGE, TEXT = 8, 16  # pixels
-PAPER, INK, PALE = (250, 250, 248), (30, 32, 36), (120, 124, 130)
+PAPER, INK = (250, 250, 248), (30, 32, 36)
 LOW, HIGH = (236, 214, 206), (40, 122, 92)  # of the heat map: nothing accepted, everything
 
 
