@@ -70,7 +70,7 @@ class Loop:
     def __init__(self, brain: Brain | None, step_all: StepAll | None = None, rescue: Rescue | None = None) -> None:
         self.thinking = Thinking(brain)
         self._step_all, self._rescue = step_all, rescue
-        self.pulse, self.timer = Pulse(), TickTimer()
+        self.meter, self.timer = FrameMeter(), TickTimer()
         self._sessions: dict[Session, Callable[[], None]] = {}
         self._pending: tuple[PendingText, ...] = ()
         self._lock = threading.Lock()
@@ -123,9 +123,9 @@ class Loop:
         for changed in sessions.values():
             changed()
         if frames:
-            self.pulse.beat(self.thinking.busy)
+            self.meter.count(self.thinking.busy)
         else:
-            self.pulse.pause()
+            self.meter.skip()
         self.thinking.go_on([*sessions, *self._pending], deadline)
 
     def _guard(self, session: Session | None, part: Callable[[], T]) -> T | None:
@@ -141,7 +141,7 @@ class Loop:
         while not self._stopping.is_set():
             if not self._some.wait(0.2):
                 deadline = time.perf_counter()
-                self.pulse.pause()
+                self.meter.skip()
                 continue
             deadline = max(deadline + DT, time.perf_counter())
             self.tick(deadline)
@@ -326,7 +326,7 @@ def _mishear(error: Exception, session: Speaker) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class FrameStats:
     """Percentiles of the gaps between frames in s, frames a second at the median gap, and the number of gaps; NaN without any."""
 
     fps: float
@@ -336,8 +336,8 @@ class Rhythm:
 
 
 @dataclass
-class Pulse:
-    """Measures the rhythm of frames, separately while the brain thinks and while it does not."""
+class FrameMeter:
+    """Measures the gaps between frames, separately while the brain thinks and while it does not."""
 
     clock: Callable[[], float] = time.perf_counter
     _last: float | None = None
@@ -345,22 +345,22 @@ class Pulse:
         default_factory=lambda: {True: deque(maxlen=WINDOW), False: deque(maxlen=WINDOW)}
     )
 
-    def beat(self, thinking: bool) -> None:
+    def count(self, thinking: bool) -> None:
         """Counts a frame now."""
         now = self.clock()
         if self._last is not None:
             self._gaps[thinking].append(now - self._last)
         self._last = now
 
-    def pause(self) -> None:
+    def skip(self) -> None:
         """Leaves out the next gap."""
         self._last = None
 
-    def rhythm(self, thinking: bool) -> Rhythm:
-        """The rhythm over the last WINDOW gaps."""
+    def stats(self, thinking: bool) -> FrameStats:
+        """Statistics of the last WINDOW gaps."""
         gaps = sorted(self._gaps[thinking])
         p50, p99 = percentile(gaps, 0.5), percentile(gaps, 0.99)
-        return Rhythm(1 / p50 if p50 else float("inf"), p50, p99, len(gaps))
+        return FrameStats(1 / p50 if p50 else float("inf"), p50, p99, len(gaps))
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

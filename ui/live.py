@@ -261,7 +261,7 @@ class LiveDreamer:
 
     def measures(self) -> Measures:
         """Of the loop, the brain and the ledger, since the start."""
-        idle, thinking = (self.loop.pulse.rhythm(busy) for busy in (False, True))
+        idle, thinking = (self.loop.meter.stats(busy) for busy in (False, True))
         read, ledger = sorted(self.loop.thinking.seconds), self.ledger
         return Measures(
             tabs=self._open,

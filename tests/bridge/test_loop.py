@@ -12,7 +12,7 @@ import pytest
 
 from brain.plan import parse_line
 from bridge.errors import DataError, SessionError
-from bridge.loop import Loop, Pulse, Thinking, drive_headless
+from bridge.loop import FrameMeter, Loop, Thinking, drive_headless
 from bridge.stepper import step
 from tests.bridge.sessions import Fragile, session
 from tests.fakes import FakeDirector, FakeDream, FakeReply
@@ -200,20 +200,20 @@ def test_the_loop_keeps_ten_ticks_a_second_for_two_sessions() -> None:
     assert two.snapshot().frame.index == stood
     assert 8 <= stood <= 20
     assert one.snapshot().seed == 5
-    assert loop.pulse.rhythm(False).frames + loop.pulse.rhythm(True).frames > 8
+    assert loop.meter.stats(False).frames + loop.meter.stats(True).frames > 8
 
 
-def test_pulse_measures_gaps() -> None:
+def test_a_meter_measures_gaps() -> None:
     clock = Clock()
-    pulse = Pulse(clock)
+    meter = FrameMeter(clock)
     for _ in range(100):
         clock.now += 0.1
-        pulse.beat(False)
+        meter.count(False)
     clock.now += 0.3
-    pulse.beat(True)
-    assert pulse.rhythm(False).gap_p99 == pytest.approx(0.1)
-    assert pulse.rhythm(False).fps == pytest.approx(10)
-    assert pulse.rhythm(True).gap_p50 == pytest.approx(0.3)
+    meter.count(True)
+    assert meter.stats(False).gap_p99 == pytest.approx(0.1)
+    assert meter.stats(False).fps == pytest.approx(10)
+    assert meter.stats(True).gap_p50 == pytest.approx(0.3)
 
 
 def test_a_headless_drive_is_deterministic_and_whole() -> None:
