@@ -296,15 +296,15 @@ class Thinking:
         began = self.clock()
         try:
             next(self._thought)
-        except StopIteration as done:
-            self._end(partial(_hear, done.value))
+        except StopIteration as end:
+            reply: BrainReply = end.value
+            self._end(lambda speaker: speaker.on_reply(reply))
             return
-        except LucidriveError as error:
-            self._end(partial(_mishear, error))
-            return
-        except Exception as error:  # the brain may fail in ways of its own; a drive must not end by it
-            log.exception("the brain failed on a sentence")
-            self._end(partial(_mishear, error))
+        except Exception as error:  # a drive must not end by any error of the brain
+            if not isinstance(error, LucidriveError):
+                log.exception("the brain failed on a sentence")
+            failure = error
+            self._end(lambda speaker: speaker.on_error(failure))
             return
         seconds, before = self.clock() - began, self._expected[self._first]
         self._expected[self._first] = before + SMOOTHING * (seconds - before) if before else seconds
@@ -315,14 +315,6 @@ class Thinking:
         self.seconds.append(self.clock() - self._began)
         if session is not None:
             tell(session)
-
-
-def _hear(reply: BrainReply, session: Speaker) -> None:
-    session.on_reply(reply)
-
-
-def _mishear(error: Exception, session: Speaker) -> None:
-    session.on_error(error)
 
 
 @dataclass(frozen=True, slots=True)
