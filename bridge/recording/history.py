@@ -155,13 +155,13 @@ class History:
             self._keys = {index: offset for index, offset in self._keys.items() if index <= at}
         self._exchanges = [one for one in self._exchanges if one.frame < at]
         self._exchanges += [one for one in branch._exchanges if one.frame >= at]
-        for offset in range(at + 1 - branch.first, len(branch._offsets)):
-            offset = branch._offsets[offset]
+        for number in range(at + 1 - branch.first, len(branch._offsets)):
+            offset = branch._offsets[number]
             self._offsets.append(self._write(branch._read(offset, sum(branch._head(offset)) + HEAD)))
-            self._speed.append(branch._speed[offset])
-            self._read_speed.append(branch._read_speed[offset])
-            self._yaw.append(branch._yaw[offset])
-            self._together.append(branch._together[offset])
+            self._speed.append(branch._speed[number])
+            self._read_speed.append(branch._read_speed[number])
+            self._yaw.append(branch._yaw[number])
+            self._together.append(branch._together[number])
         self.session, self._dream = branch.session, branch.session.dream
         self._add_key(self.last, pack(self.session))
         branch.close()
