@@ -56,8 +56,8 @@ class Future {
     this.drawn = picture.index;
     this.canvas.dataset.index = picture.index;
     paint(this.canvas, bitmap);
-    const [drawn, seen] = [picture.speed, picture.seenSpeed].map((speed) => Math.max(0, Math.round(speed * 3.6)));
-    this.figures.textContent = `${Math.round(picture.speed * 3.6)} km/h → ${Math.round(picture.target * 3.6)}${seen === drawn ? "" : ` · ≈ ${seen}`}`; // what a latent world's picture reads
+    const [exact, estimate] = [picture.speed, picture.seenSpeed].map((speed) => Math.max(0, Math.round(speed * 3.6)));
+    this.figures.textContent = `${Math.round(picture.speed * 3.6)} km/h → ${Math.round(picture.target * 3.6)}${estimate === exact ? "" : ` · ≈ ${estimate}`}`; // what a latent world's picture reads
   }
 }
 

@@ -156,9 +156,9 @@ export class DreamSocket {
   /** Whether it was sent, or is kept until the dream is ready, as sentences are. */
   send(message) {
     if (!this.ready || this.socket.readyState !== WebSocket.OPEN) {
-      const kept = message.type === "say" && !message.branch && this.waiting.length < MOST_WAITING;
-      if (kept) this.waiting.push(message);
-      return kept;
+      const waits = message.type === "say" && !message.branch && this.waiting.length < MOST_WAITING;
+      if (waits) this.waiting.push(message);
+      return waits;
     }
     this.socket.send(JSON.stringify(message));
     return true;
