@@ -51,8 +51,8 @@ def test_a_tab_that_answers_keeps_its_dream(small_page: str) -> None:
     with tab(small_page, "/dream?browser=mine") as first:
         token = first.next("hello")["token"]
         with tab(small_page, "/dream?browser=mine") as second:
-            first.next("there")
-            first.send(type="here")
+            first.next("ping")
+            first.send(type="pong")
             assert "full" in second.next("note")["text"]
         assert first.next("picture")
     with tab(small_page, f"/dream?resume={token}") as again:

@@ -119,7 +119,7 @@ export class DreamSocket {
       for (const sentence of this.waiting.splice(0)) this.send(sentence);
     }
     if (message.type === "note") this.said = message.text;
-    if (message.type === "there") this.send({ type: "here" });
+    if (message.type === "ping") this.send({ type: "pong" });
     if (message.type === "state") this.state = message;
     this.tell(message);
   }
