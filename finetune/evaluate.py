@@ -57,17 +57,17 @@ def evaluate_brain(
     and injections; seed: of the former. Raises ValueError for an unknown part, WeightsError where the adapter is
     missing or damaged, DataError where a file is malformed.
     """
-    chosen = [part for part in PARTS if part in only]
+    parts = [part for part in PARTS if part in only]
     if wrong := set(only) - set(PARTS):
         raise ValueError(f"there is no part {', '.join(sorted(wrong))}; there are {', '.join(PARTS)}")
     tell = report or (lambda fraction, text: None)
     tests = load_suite(cases, hand_written)
     result: dict[str, Any] = {}
-    director = Director.load(adapter or ADAPTER) if set(chosen) - {"rules", "base"} else None
-    for number, part in enumerate(chosen):
+    director = Director.load(adapter or ADAPTER) if set(parts) - {"rules", "base"} else None
+    for number, part in enumerate(parts):
 
-        def note(done: float, what: str, number: int = number, part: str = part) -> None:
-            tell((number + done) / len(chosen), f"{part}: {what}")
+        def note(share: float, what: str, number: int = number, part: str = part) -> None:
+            tell((number + share) / len(parts), f"{part}: {what}")
 
         if part == "rules":
             result["keyword_rules"] = by_keywords(tests)
@@ -145,13 +145,13 @@ def scores_and_replies(answers: Answers, tests: Suite, note: Report) -> tuple[di
     """The scores, and the replies behind them by part of the suite."""
     parts = {"held_out": tests.held_out, "hand_written": tests.hand_written}
     parts |= {"paraphrases": tests.paraphrases, "pairs": tests.pairs}
-    total, done = sum(map(len, parts.values())), 0
+    total, count = sum(map(len, parts.values())), 0
     replies: dict[str, list[Reply]] = {name: [] for name in parts}
     for name, cases in parts.items():
         for case in cases:
             replies[name].append(answers.answer(case.text, case.context))
-            done += 1
-            note(done / total, name.replace("_", " "))
+            count += 1
+            note(count / total, name.replace("_", " "))
     result = score_lines(tests, {name: [reply.line for reply in answers] for name, answers in replies.items()})
     return result | latency([reply for answers in replies.values() for reply in answers]), replies
 
@@ -190,5 +190,5 @@ def latency(replies: Sequence[Reply]) -> dict[str, Any]:
     tokens = sum(reply.tokens for reply in replies)
     return {
         "ms_per_token": 1000 * sum(reply.seconds for reply in replies) / max(1, tokens),
-        "seconds_median": {str(steps): statistics.median(spent) for steps, spent in sorted(seconds.items())},
+        "seconds_median": {str(steps): statistics.median(times) for steps, times in sorted(seconds.items())},
     }

@@ -16,7 +16,17 @@ from world.dynamics.path import at
 from world.dynamics.tables import tables
 from world.errors import DataError
 from world.evaluate.frechet import frechet
-from world.evaluate.judge import FOUND, JudgeSizes, events, hours, judged, manoeuvres, motion, own_accuracy, weathers
+from world.evaluate.judge import (
+    MANOEUVRE_NAMES,
+    JudgeSizes,
+    events,
+    hours,
+    judge_drives,
+    manoeuvres,
+    motion,
+    own_accuracy,
+    weathers,
+)
 from world.judge import AGES, CLASSES, GAP, MANOEUVRES, Judge, JudgeOutput
 from world.scene.facts import conditions
 from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
@@ -121,7 +131,7 @@ def test_events_are_seen_on_their_side_from_their_onset_on() -> None:
 def test_manoeuvres_are_seen_where_they_are_done() -> None:
     (knows, its), (blind, blinds) = both()
     found = manoeuvres(knows, its.draw, 2, 0)
-    assert tuple(found) == FOUND
+    assert tuple(found) == MANOEUVRE_NAMES
     assert all(one["share"] == one["done"] for one in found.values())
     assert sum(one["done"] for one in found.values()) > 5
     assert all(one["share"] == 0.0 for one in manoeuvres(blind, blinds.draw, 1, 0).values())
@@ -139,8 +149,8 @@ def test_motion_is_correlated_where_it_is_seen() -> None:
 def test_the_same_seed_measures_the_same() -> None:
     (knows, its), (again, other) = ((cast(Judge, one), one) for one in (Knowing(), Knowing()))
     sizes, said = JudgeSizes(1, 1, 2, 1, 1, 2.0), list[str]()
-    first = judged(knows, its.draw, None, sizes, 3, lambda fraction, text: said.append(text))
-    second = judged(again, other.draw, None, sizes, 3)
+    first = judge_drives(knows, its.draw, None, sizes, 3, lambda fraction, text: said.append(text))
+    second = judge_drives(again, other.draw, None, sizes, 3)
     assert first == second
     assert said == list(first)
     assert [one.hash() for one in its.states] == [one.hash() for one in other.states]

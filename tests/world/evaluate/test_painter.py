@@ -22,7 +22,7 @@ from world.errors import DataError, WeightsError
 from world.evaluate import painter as measured
 from world.evaluate import painter_judge, painter_speed, scene, steadiness
 from world.evaluate.painter_rows import PAINTER_ROWS
-from world.evaluate.pictures import BANDS, EQUAL, bands, psnr, seen_before, warped
+from world.evaluate.pictures import BANDS, EQUAL, bands, psnr, visible_before, warp
 from world.evaluate.scene_driver import DREAMT
 from world.evaluate.sheets import TITLE, sheets
 from world.judge import Judge, JudgeConfig
@@ -89,12 +89,12 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def noisy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tracer that sees plain shading through noise."""
 
-    def traced(state: SceneState, rig: Rig, samples: int, seed: int) -> np.ndarray:
+    def trace_radiance(state: SceneState, rig: Rig, samples: int, seed: int) -> np.ndarray:
         plain = measured.renderer(None).shot(state, rig).plain
         noise = np.random.default_rng(seed).normal(0, 0.2, plain.shape)
         return np.asarray(plain * (1 + noise), np.float32)
 
-    monkeypatch.setattr(steadiness, "traced", traced)
+    monkeypatch.setattr(steadiness, "trace_radiance", trace_radiance)
     monkeypatch.setattr(steadiness, "no_tracer", lambda: None)
 
 
@@ -165,8 +165,8 @@ def test_the_tracers_noise_is_neither_detail_nor_flicker(noisy: None) -> None:
 
 @pytest.mark.slow
 def test_without_a_second_render_noise_would_count(noisy: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    once = steadiness.traced
-    monkeypatch.setattr(steadiness, "traced", lambda state, rig, samples, seed: once(state, rig, samples, 5))
+    once = steadiness.trace_radiance
+    monkeypatch.setattr(steadiness, "trace_radiance", lambda state, rig, samples, seed: once(state, rig, samples, 5))
     found = dreams(untrained())
     assert found["detail"]["2"]["plain_bands"]["fine"] < 0.95
     assert found["flicker"]["plain"] < 0.95
@@ -188,25 +188,25 @@ def test_blur_is_found(noisy: None) -> None:
 
 
 def test_true_flow_brings_the_frame_before_here() -> None:
-    before, state = steadiness.dreamt(1, Control(), 4.0)
+    before, state = steadiness.dream_states(1, Control(), 4.0)
     drawing = measured.renderer(None)
     was, now = drawing.shot(before, SMALL), drawing.shot(state, SMALL, before=before)
-    seen, motion = seen_before(now, was), now.gbuffer.motion
+    seen, motion = visible_before(now, was), now.gbuffer.motion
     assert 0.5 < seen.mean() <= (now.gbuffer.coverage >= 1).mean()
-    error = [np.square(now.picture - warped(was.picture, share * motion))[seen].mean() for share in (1, 0, -1)]
+    error = [np.square(now.picture - warp(was.picture, share * motion))[seen].mean() for share in (1, 0, -1)]
     assert error[0] < 0.4 * error[1] < error[2]
-    earlier, _ = steadiness.dreamt(1, Control(), 1.0)
+    earlier, _ = steadiness.dream_states(1, Control(), 1.0)
     long_ago = drawing.shot(earlier, SMALL)
-    assert seen_before(drawing.shot(state, SMALL, before=earlier), long_ago).mean() < seen.mean()
-    assert seen_before(now, long_ago).mean() < 0.8 * seen.mean()  # its depth is not as it must have been
+    assert visible_before(drawing.shot(state, SMALL, before=earlier), long_ago).mean() < seen.mean()
+    assert visible_before(now, long_ago).mean() < 0.8 * seen.mean()  # its depth is not as it must have been
 
 
 def test_warping_moves_pictures_and_masks_to_where_things_are() -> None:
     before = np.arange(20.0).reshape(4, 5)
     motion = np.zeros((4, 5, 2), np.float32)
     motion[..., 0] = 0.5  # it was half a pixel to the right
-    assert warped(before, motion)[1].tolist() == [5.5, 6.5, 7.5, 8.5, 9.0]
-    assert warped(before[..., None], motion).shape == (4, 5, 1)
+    assert warp(before, motion)[1].tolist() == [5.5, 6.5, 7.5, 8.5, 9.0]
+    assert warp(before[..., None], motion).shape == (4, 5, 1)
 
 
 def test_decibels_and_bands() -> None:
@@ -278,9 +278,11 @@ def test_the_judge_looks_at_painted_and_at_plain_pictures(monkeypatch: pytest.Mo
     assert painter_judge.look(0, measured.Sources(untrained()), 1, lambda share, text: None) == {
         "missing": painter_judge.NO_JUDGE
     }
-    _, state = steadiness.dreamt(0, Control(), 0.2)
+    _, state = steadiness.dream_states(0, Control(), 0.2)
 
-    def judged(judge: Judge, draw: Callable[[SceneState], np.ndarray], films: Path, sizes: Any, *rest: Any) -> Any:
+    def judge_drives(
+        judge: Judge, draw: Callable[[SceneState], np.ndarray], films: Path, sizes: Any, *rest: Any
+    ) -> Any:
         share = float(draw(state).mean()) / 255
         one = {"share": share, "cases": sizes.weathers}
         found: dict[str, Any] = {name: {"one": one} for name in painter_judge.GROUPS}
@@ -288,7 +290,7 @@ def test_the_judge_looks_at_painted_and_at_plain_pictures(monkeypatch: pytest.Mo
         own = {"weather": {"one": 0.91}, "speed_correlation": 0.97}
         return found | {"motion": {"speed": 0.9, "yaw_rate": 0.8}, "frechet": {"ratio": 1.2}, "own": own}
 
-    monkeypatch.setattr("world.evaluate.judge.judged", judged)
+    monkeypatch.setattr("world.evaluate.judge.judge_drives", judge_drives)
     sources = measured.Sources(Gain([0.2]), judge=Judge(JudgeConfig()))
     found = painter_judge.look(0, sources, 3, lambda share, text: None)
     assert found["painted"]["weathers"]["one"]["share"] < found["plain"]["weathers"]["one"]["share"]

@@ -21,10 +21,10 @@ TINY = scene.SceneSizes(cases=1, events=1, routes=2, forks=2, minutes=0.5, sumo_
 
 def test_a_manoeuvre_is_done_or_there_is_nowhere_to_do_it() -> None:
     place = town()
-    assert scene_drives.done_after(place, Command.LEFT, 1, density=0.0) < scene_drives.TURN_SECONDS
-    assert scene_drives.done_after(place, Command.STOP, 1, density=0.0) < 15
+    assert scene_drives.seconds_until_done(place, Command.LEFT, 1, density=0.0) < scene_drives.TURN_SECONDS
+    assert scene_drives.seconds_until_done(place, Command.STOP, 1, density=0.0) < 15
     street = load_place(towns()["test"][0])  # one lane each way
-    assert scene_drives.done_after(street, Command.LANE_LEFT, 0) is None
+    assert scene_drives.seconds_until_done(street, Command.LANE_LEFT, 0) is None
 
 
 def test_an_event_is_counted_on_its_side_only() -> None:

@@ -52,12 +52,12 @@ def test_wishes_are_judged_by_the_map() -> None:
     place = town().map
     middle, arrival = 4, next(k for k, s in enumerate(graph().streets) if (s.start, s.end) == (1, 4))
     for arm in ("left", "right", "straight"):
-        assert streets.fulfilled(place, middle, arrival, JunctionSpec(arm))
-    assert streets.fulfilled(place, middle, arrival, JunctionSpec("left", lanes=2))
-    assert not streets.fulfilled(place, middle, arrival, JunctionSpec("left", lanes=3))
-    assert not streets.fulfilled(place, middle, arrival, JunctionSpec(arms=3))
+        assert streets.fulfils(place, middle, arrival, JunctionSpec(arm))
+    assert streets.fulfils(place, middle, arrival, JunctionSpec("left", lanes=2))
+    assert not streets.fulfils(place, middle, arrival, JunctionSpec("left", lanes=3))
+    assert not streets.fulfils(place, middle, arrival, JunctionSpec(arms=3))
     corner = next(k for k, s in enumerate(graph().streets) if (s.start, s.end) == (0, 1))
-    assert not streets.fulfilled(place, 0, corner, JunctionSpec("left"))
+    assert not streets.fulfils(place, 0, corner, JunctionSpec("left"))
 
 
 def test_tables_have_a_cell_for_every_head() -> None:
@@ -99,4 +99,4 @@ def test_what_a_drive_adds_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("world.dynamics.dreamt.JUNCTIONS", 3)
     monkeypatch.setattr("world.dynamics.extend.MOST", 2)
     save(tmp_path, "streets", network(0), {})
-    assert streets.on_the_way(tmp_path, tmp_path / "none", junctions=2) > 0
+    assert streets.milliseconds_of_growth(tmp_path, tmp_path / "none", junctions=2) > 0

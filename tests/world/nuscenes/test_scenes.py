@@ -26,9 +26,9 @@ from world.labels.formats.nuscenes_map import origin
 from world.labels.formats.writer import DriveInfo
 from world.labels.poses import of_heading
 from world.labels.record import records
-from world.nuscenes.bring import first_moment, maps_of, save_places
 from world.nuscenes.captures import write as write_captures
-from world.nuscenes.flat import conditions, flat, kind_of, seen_by
+from world.nuscenes.flat import conditions, crop_for_rig, flat, kind_of
+from world.nuscenes.places import first_moment, maps_of, save_places
 from world.nuscenes.tables import AnnotatedBox, CameraImage, Dataset, StampedPose, turn_of
 from world.render.camera import Rig, view
 from world.render.renderer import plain_renderer
@@ -145,7 +145,7 @@ def test_a_camera_of_ours_sees_what_theirs_did(mirrored: bool) -> None:
     axes = axes * np.sign(np.diag(axes.T @ np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])))
     matrix = np.array([[1260.0, 0.0, 816.0], [0.0, 1260.0, 491.0], [0.0, 0.0, 1.0]])
     picture = CameraImage("CAM_FRONT", Path("none"), np.array([1.7, 0.1, 1.5]), axes, matrix, ego, 0.0)
-    rig, (left, upper, right, lower) = seen_by(picture, (1600, 900), mirrored)
+    rig, (left, upper, right, lower) = crop_for_rig(picture, (1600, 900), mirrored)
     assert (
         0 <= left < right <= 1600
         and 0 <= upper < lower <= 900

@@ -21,7 +21,7 @@ from world.scene.graph import RoadGraph
 from world.scene.places import load_place
 from world.scene.sumo import graph_of
 from world.town import osm_map
-from world.town.osm_map import BoundingBox, keeps_left, mirrored, prepared, streets_of, swapped
+from world.town.osm_map import BoundingBox, keeps_left, mirror_streets, prepare, streets_of, swap_sides
 from world.town.osm_parts import Nodes, Relation, Way
 
 BERLIN, LONDON, TAIPEI, TOKYO, SYDNEY = (
@@ -179,8 +179,8 @@ def test_lane_counts_that_are_missing_or_odd_are_guessed(tmp_path: Path, lanes: 
 def test_which_side_is_kept_to_by_place(tmp_path: Path, place: tuple[float, float], left: bool) -> None:
     (tmp_path / "map.osm").write_bytes(xml(*grid(place)))
     assert keeps_left(streets_of(tmp_path / "map.osm")) is left
-    assert prepared(tmp_path / "map.osm", tmp_path / "out.osm") is left
-    assert not prepared(tmp_path / "map.osm", tmp_path / "out.osm", traffic="right")
+    assert prepare(tmp_path / "map.osm", tmp_path / "out.osm") is left
+    assert not prepare(tmp_path / "map.osm", tmp_path / "out.osm", traffic="right")
 
 
 def test_tags_say_better_than_roundabouts_and_these_better_than_the_place(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_mirrored_twice_is_as_it_was() -> None:
     nodes = Nodes(np.array([1, 2]), np.array([51.0, 51.1]), np.array([-0.1, 0.2]), {0: {"traffic_signals:left": "yes"}})
     way = Way(7, (1, 2), {"turn:lanes:forward": "left|through;right", "sidewalk": "left", "name": "Left Street"})
     ban = Relation(9, (("way", 7, "from"),), {"restriction": "no_left_turn"})
-    once = mirrored(osm_map.Streets(nodes, (way,), (ban,)))
+    once = mirror_streets(osm_map.Streets(nodes, (way,), (ban,)))
     assert once.nodes.lon == pytest.approx([0.2, -0.1]) and once.nodes.tags == {0: {"traffic_signals:right": "yes"}}
     assert once.ways[0].tags == {
         "turn:lanes:forward": "through;left|right",
@@ -204,7 +204,7 @@ def test_mirrored_twice_is_as_it_was() -> None:
         "name": "Left Street",
     }
     assert once.relations[0].tags == {"restriction": "no_right_turn"}
-    assert mirrored(once).ways == (way,) and swapped(swapped(way.tags)) == way.tags
+    assert mirror_streets(once).ways == (way,) and swap_sides(swap_sides(way.tags)) == way.tags
 
 
 def test_a_network_that_keeps_left_is_mirrored(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from world.dynamics.tables import tables
 from world.evaluate.traffic import windows
-from world.evaluate.traffic_counts import counted
+from world.evaluate.traffic_counts import count_traffic
 from world.scene.places import load_place
 from world.scene.query import RED, signal_colour
 from world.train.traffic_samples import DriveLog
@@ -39,7 +39,7 @@ def test_everybody_is_on_a_lane_and_goes_on_along_it(recording: DriveLog) -> Non
     went = np.hypot(np.diff(agents["x"], axis=0), np.diff(agents["y"], axis=0))[same] / 0.1
     told = agents["speed"][1:][same]
     assert np.mean(np.abs(went - told) < 2.5) > 0.95
-    found = counted(PLACE, agents, lambda k: recording.places[k])
+    found = count_traffic(PLACE, agents, lambda k: recording.places[k])
     assert found.crossings > 50 and found.red <= 0.02 * found.crossings and found.contacts <= 3
     assert found.off == 0
 
