@@ -176,9 +176,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     for name, (dreamt, own) in result["divergence"].items():
         rows.append((f"divergence of {name}, bits", f"{dreamt:.4f}", f"{own:.4f} (halves)", f"<= {ALLOWED * own:.4f}"))
     if trip := result["round_trip"]:
-        rows.append(
-            ("round_trip_errors by tokens, m: median; worst", f"{trip['median']:.2f}; {trip['worst']:.2f}", "", "")
-        )
+        rows.append(("lost by tokens, m: median; worst", f"{trip['median']:.2f}; {trip['worst']:.2f}", "", ""))
     return rows
 
 

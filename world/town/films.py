@@ -1,4 +1,4 @@
-"""Films for the judge: a few pictures of one drive each, path-trace_picture, with their labels.
+"""Films for the judge: a few pictures of one drive each, path-traced, with their labels.
 
 (seed, split, number) determine a film (world/town/moments.py).
 """

@@ -1,7 +1,7 @@
 """Prepares a map's streets for netconvert: from any kind of file, cut to a box, with right-hand traffic.
 
-Our traffic keeps right. A map with left-hand traffic is mirror_streets, so that one-way streets, roundabouts and turn lanes
-keep their meaning: a dream of London shows London's streets with left and right swap_sides.
+Our traffic keeps right. A map with left-hand traffic is mirrored, so that one-way streets, roundabouts and turn lanes
+keep their meaning: a dream of London shows London's streets with left and right swapped.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def generate(split: str, number: int) -> tuple[Character, RoadGraph]:
     """
     character, options = plan(split, number)
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "generate.net.xml"
+        target = Path(folder) / "made.net.xml"
         run_sumo("netgenerate", options, target, f"netgenerate could not build network {number}")
         graph = without_traps(graph_of(target, character.look or "mixed"))
     return character, replace(graph, streets=tuple(replace(s, pavement=PAVEMENT_WIDTH) for s in graph.streets))

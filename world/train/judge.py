@@ -119,7 +119,7 @@ class Films:
         images[flipped] = images[flipped].flip(-1)
         classes["where"][flipped] = classes["where"][flipped].flip(-1)
         values[flipped, list(SCALES).index("yaw_rate")] *= -1
-        for name, mirror_of in ((" side", torch.tensor([1, 0])), ("manoeuvre", MIRROR_OF)):
+        for name, mirror_of in (("side", torch.tensor([1, 0])), ("manoeuvre", MIRROR_OF)):
             known = flipped & (classes[name] != UNKNOWN)
             classes[name] = torch.where(known, mirror_of[classes[name].clamp_min(0)], classes[name])
         images[frozen] = images[frozen][:, -1:]

@@ -45,9 +45,7 @@ def train_perceive(
     where pictures are kept (default: out/cache). DataError for a folder without lessons or with those of other towns.
     """
     if count < 1:
-        raise DataError(
-            "Ask for at least one drawn_pictures picture: nothing else shows a car beside its lane's middle."
-        )
+        raise DataError("Ask for at least one drawn picture: nothing else shows a car beside its lane's middle.")
     for folder, split in ((lessons, "train"), (held_out, "validation")):
         if folder:
             of_towns(folder, split)
