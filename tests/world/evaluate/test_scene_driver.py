@@ -70,8 +70,8 @@ def test_every_measurement_has_its_row() -> None:
         "calm": calm,
         "eventful": calm,
     }
-    found = {"learnt": one | {"milliseconds": 0.1}, "rules": one | {"milliseconds": 0.2}}
-    cells = {row[0]: row[1:] for row in scene_driver.table(found)}
+    result = {"learnt": one | {"milliseconds": 0.1}, "rules": one | {"milliseconds": 0.2}}
+    cells = {row[0]: row[1:] for row in scene_driver.table(result)}
     assert cells["go"][:2] == ("100%", "100%") and cells["lane left"][:2] == ("nowhere to", "nowhere to")
     assert cells["left within 150 s"][0] == "75%"
     assert all(cells[f"{word} within 8 s"][0] == "50%" for word in scene_driver.EVENTS)

@@ -24,12 +24,12 @@ from world.town.convert import plain, warnings_of
 
 def test_a_grids_figures_are_known() -> None:
     own = graph()
-    found = values_of(own, np.arange(SIDE * SIDE))
-    assert sorted(found["degree"]) == [2.0] * 4 + [3.0] * 4 + [4.0]
-    assert found["length"] == pytest.approx([BLOCK] * 12) and found["bend"] == pytest.approx([0.0] * 12)
-    assert found["block"] == pytest.approx([BLOCK**2] * (SIDE - 1) ** 2)
-    assert sum(found["angle"]) == pytest.approx(math.tau * SIDE**2)
-    assert set(found["lanes"]) == {1.0, 2.0}
+    result = values_of(own, np.arange(SIDE * SIDE))
+    assert sorted(result["degree"]) == [2.0] * 4 + [3.0] * 4 + [4.0]
+    assert result["length"] == pytest.approx([BLOCK] * 12) and result["bend"] == pytest.approx([0.0] * 12)
+    assert result["block"] == pytest.approx([BLOCK**2] * (SIDE - 1) ** 2)
+    assert sum(result["angle"]) == pytest.approx(math.tau * SIDE**2)
+    assert set(result["lanes"]) == {1.0, 2.0}
 
 
 def test_a_bent_street_encloses_more() -> None:

@@ -47,17 +47,17 @@ def test_a_contact_counts_once_for_as_long_as_it_lasts() -> None:
     apart, close = still(0, 30.0), still(0, 30.0)
     put(apart, 0, 50.0, 0.0, 1)
     put(close, 0, 33.0, 0.0, 1)
-    found = counts([apart, close, close, apart, close])
-    assert found.contacts == 2 and found.people == 0
-    assert found.minutes == pytest.approx(2 * 5 / 600)
+    result = counts([apart, close, close, apart, close])
+    assert result.contacts == 2 and result.people == 0
+    assert result.minutes == pytest.approx(2 * 5 / 600)
     person = put(still(0, 30.0), 0, 30.5, 0.0, 1, Kind.PERSON)
     assert counts([apart, person]).people == 1
 
 
 def test_off_the_lane_and_standing_for_long() -> None:
     one_lane = int(np.flatnonzero((LANES["street"] >= 0) & (LANES["left"] < 0) & (LANES["right"] < 0))[0])
-    found = counts([still(one_lane, 30.0, -2.6)] * 310)
-    assert found.off == found.looks > 0 and found.stuck == 1 == found.vehicles
+    result = counts([still(one_lane, 30.0, -2.6)] * 310)
+    assert result.off == result.looks > 0 and result.stuck == 1 == result.vehicles
     assert counts([still(one_lane, 30.0)] * 50).off == 0
 
 

@@ -53,10 +53,10 @@ def dataset(folder: Path) -> Dataset:
 
 
 def test_everybody_is_where_they_were(dataset: Dataset) -> None:
-    for name, (drive, found) in zip(sorted(dataset.scenes), made("round", COUNT), strict=True):
+    for name, (drive, result) in zip(sorted(dataset.scenes), made("round", COUNT), strict=True):
         moments = dataset.moments(name)
-        assert len(moments) == len(found[::5])
-        for moment, record in zip(moments, found[::5], strict=True):
+        assert len(moments) == len(result[::5])
+        for moment, record in zip(moments, result[::5], strict=True):
             base = origin(drive.place)
             assert (moment.ego.x, moment.ego.y) == pytest.approx(
                 (np.array([record.ego.x, record.ego.y]) - base).tolist()
@@ -118,8 +118,8 @@ def test_captures_show_what_was_seen(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "large")
     [(name, its)] = maps_of(dataset, list(dataset.scenes)).items()
     assert write_captures(dataset, [(name, its)], tmp_path / "set") == len(seen) * len(rigs)
-    found, base = captures(tmp_path / "set"), origin(steps[0].places[0])
-    for capture, (record, camera) in zip(found, [(r, c) for r in seen for c in rigs], strict=True):
+    result, base = captures(tmp_path / "set"), origin(steps[0].places[0])
+    for capture, (record, camera) in zip(result, [(r, c) for r in seen for c in rigs], strict=True):
         for field, value in asdict(rigs[camera]).items():
             assert getattr(capture.rig, field) == pytest.approx(value, abs=1e-3), field
         assert np.abs(capture.image().astype(int) - record.seen[camera].picture).mean() < 3  # JPEG
@@ -189,10 +189,12 @@ def test_who_somebody_is() -> None:
 
 def test_the_command_makes_drives_that_go_on(folder: Path, tmp_path: Path) -> None:
     name = sorted(Dataset(folder).scenes)[1]
-    found = CliRunner().invoke(app, ["import", "nuscenes", str(folder), "--scene", name, "--out", str(tmp_path / "in")])
-    assert found.exit_code == 0, found.exception
+    result = CliRunner().invoke(
+        app, ["import", "nuscenes", str(folder), "--scene", name, "--out", str(tmp_path / "in")]
+    )
+    assert result.exit_code == 0, result.exception
     drive, [place] = tmp_path / "in" / f"{name}.dream", list((tmp_path / "in").glob("*.json.gz"))
-    assert f"--load-state {drive}" in found.output and str(place) in found.output
+    assert f"--load-state {drive}" in result.output and str(place) in result.output
     world = SceneWorld((str(place),), painter=None, others=USUAL)
     session = Session(lambda seed: SceneDream(world, seed, 0), 0)
     load_state(session, drive)

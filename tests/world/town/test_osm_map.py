@@ -153,15 +153,15 @@ def test_a_packed_map_is_a_place(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(("place", "clockwise"), [(BERLIN, False), (LONDON, True)], ids=["keeps right", "keeps left"])
 def test_one_goes_round_a_roundabout_to_the_left(tmp_path: Path, place: tuple[float, float], clockwise: bool) -> None:
     (tmp_path / "map.osm").write_bytes(xml(*roundabout(place, clockwise)))
-    found = graph(tmp_path / "map.osm")
-    ring = [street for street in found.streets if not (street.forward and street.backward)]
+    result = graph(tmp_path / "map.osm")
+    ring = [street for street in result.streets if not (street.forward and street.backward)]
     assert len(ring) >= 3
-    middle = np.mean([(found.junctions[s.start].x, found.junctions[s.start].y) for s in ring], axis=0)
+    middle = np.mean([(result.junctions[s.start].x, result.junctions[s.start].y) for s in ring], axis=0)
     for street in ring:
-        a, b = (np.array([found.junctions[k].x, found.junctions[k].y]) - middle for k in (street.start, street.end))
+        a, b = (np.array([result.junctions[k].x, result.junctions[k].y]) - middle for k in (street.start, street.end))
         ahead = 1 if street.forward else -1
         assert ahead * float(a[0] * b[1] - a[1] * b[0]) > 0
-    assert len(build(found).lanes)
+    assert len(build(result).lanes)
 
 
 @pytest.mark.sim
@@ -169,8 +169,8 @@ def test_one_goes_round_a_roundabout_to_the_left(tmp_path: Path, place: tuple[fl
 def test_lane_counts_that_are_missing_or_odd_are_guessed(tmp_path: Path, lanes: str) -> None:
     nodes, ways = grid(BERLIN, **({"lanes": lanes} if lanes else {}))
     (tmp_path / "map.osm").write_bytes(xml(nodes, ways))
-    found = graph(tmp_path / "map.osm")
-    assert found.streets and all(1 <= street.forward <= 4 and 1 <= street.backward <= 4 for street in found.streets)
+    result = graph(tmp_path / "map.osm")
+    assert result.streets and all(1 <= street.forward <= 4 and 1 <= street.backward <= 4 for street in result.streets)
 
 
 @pytest.mark.parametrize(
@@ -213,9 +213,9 @@ def test_a_network_that_keeps_left_is_mirrored(tmp_path: Path) -> None:
     edges += '<edge id="ba" from="B" to="A" shape="100,0 40,9 0,0">' + lanes.format("ba") + "</edge>"
     ends = '<junction id="A" type="priority" x="0" y="0"/><junction id="B" type="priority" x="100" y="0"/>'
     (tmp_path / "a.net.xml").write_text(f'<net lefthand="true">{edges}{ends}</net>')
-    found = graph_of(tmp_path / "a.net.xml")
-    assert {junction.x for junction in found.junctions} == {0, -100}
-    assert found.streets[0].bends == ((-40.0, 9.0),)
+    result = graph_of(tmp_path / "a.net.xml")
+    assert {junction.x for junction in result.junctions} == {0, -100}
+    assert result.streets[0].bends == ((-40.0, 9.0),)
 
 
 def test_a_box_cuts_ways_where_they_leave_it(tmp_path: Path) -> None:

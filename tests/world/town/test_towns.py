@@ -259,8 +259,8 @@ def test_a_route_is_driven_and_judged_again_alike(town: Town) -> None:
 
 def test_figures_of_runs_add_up() -> None:
     runs = [Run(20, 1, DONE, 400.0, 60.0, "lrs"), Run(21, 2, CAUSES[1], 100.0, 15.0, "r")]
-    found = figures(runs)
-    assert found["completed"] == 1 and found["completed_share"] == 0.5
-    assert sum(found["failures"].values()) == 1 and found["failures"][CAUSES[1]] == 1
-    assert [run["town"] for run in found["failed"]] == [21]
-    assert found["turns"] == {"left": 0.25, "right": 0.5, "straight": 0.25}
+    result = figures(runs)
+    assert result["completed"] == 1 and result["completed_share"] == 0.5
+    assert sum(result["failures"].values()) == 1 and result["failures"][CAUSES[1]] == 1
+    assert [run["town"] for run in result["failed"]] == [21]
+    assert result["turns"] == {"left": 0.25, "right": 0.5, "straight": 0.25}

@@ -92,12 +92,12 @@ def test_drawn_pictures_are_the_same_again_and_of_cars_off_the_middle(few: None,
 
 
 def test_moments_are_askew_and_their_drive_is_not() -> None:
-    found = [(state, rig) for state, rig in moments(0, "validation", 0)]
-    assert len(found) == MOMENTS
-    lefts = np.array([targets(state, rig).left for state, rig in found])
+    result = [(state, rig) for state, rig in moments(0, "validation", 0)]
+    assert len(result) == MOMENTS
+    lefts = np.array([targets(state, rig).left for state, rig in result])
     assert lefts.std() > 0.3
-    assert len({tuple(state.amounts[0]) for state, _ in found}) > 3
-    assert len({rig.fov for _, rig in found}) == MOMENTS
+    assert len({tuple(state.amounts[0]) for state, _ in result}) > 3
+    assert len({rig.fov for _, rig in result}) == MOMENTS
 
 
 def test_degraded_pictures_are_pictures_and_seeded() -> None:

@@ -57,11 +57,11 @@ def alone(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def losses(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Steps and losses by what was trained."""
-    found = {}
+    result = {}
     for name in LOGS:
         rows = csv.DictReader((folder / f"{name}.csv").read_text().splitlines())
-        found[name] = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]]
-    return found
+        result[name] = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]]
+    return result
 
 
 def assert_alike(one: Path, other: Path) -> None:
