@@ -30,10 +30,10 @@ def test_a_manoeuvre_is_done_or_there_is_nowhere_to_do_it() -> None:
 def test_an_event_is_counted_on_its_side_only() -> None:
     case = scene_drives.event_case(town(), Event.PED_CROSS, Side.LEFT, 2, 3)
     assert case.seconds <= scene_drives.EVENT_SECONDS
-    assert case.sided
+    assert case.on_side
     nothing = scene_drives.event_case(town(), Event.NONE, Side.NONE, 0, 3)
     assert math.isnan(nothing.seconds)
-    assert not nothing.sided
+    assert not nothing.on_side
 
 
 def test_boxes_that_overlap_are_contacts() -> None:

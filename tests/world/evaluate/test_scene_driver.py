@@ -46,7 +46,7 @@ def test_cases_and_routes_are_driven_where_streets_grow(place: GrowingPlace) -> 
     assert seconds_until_done(place, Command.LEFT, 1, density=0.0, by=expert.drive) is not None  # never nowhere
     assert seconds_until_done(place, Command.LANE_LEFT, 1) is None  # one lane each way
     case = event_case(place, Event.HARD_BRAKE, Side.NONE, 2, 3, by=expert.drive)
-    assert case.seconds <= EVENT_SECONDS and case.sided
+    assert case.seconds <= EVENT_SECONDS and case.on_side
     driven = route(place, 6.0, 1, expert.drive)
     assert driven.metres > 10 and driven.minutes > 0
 
