@@ -24,10 +24,10 @@ class Encoded:
 
 
 class ChatTokenizer:
-    """What the brain asks of a tokenizer of transformers, under the same names."""
+    """A tokenizer with the methods of transformers' that the brain calls."""
 
     def __init__(self, folder: Path) -> None:
-        """folder: with tokenizer.json, tokenizer_config.json and chat_template.jinja, as transformers writes them. OSError where one is missing."""
+        """folder: holds tokenizer.json, tokenizer_config.json and chat_template.jinja, as transformers writes them. OSError where one is missing."""
         self._core = Tokenizer.from_file(str(folder / "tokenizer.json"))
         config = json.loads((folder / "tokenizer_config.json").read_text())
         self._tokens = {name: token for name, token in config.items() if name.endswith("_token")}  # for the template

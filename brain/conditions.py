@@ -1,4 +1,4 @@
-"""The weather and the time of day that a plan begins under: what of it is in force at once, as fields of a Control."""
+"""The weather and the time of day that a plan sets at once, as fields of a Control."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def condition_line(name: str, value: int) -> str:
 
 
 def at_once(plan: Plan) -> dict[str, int]:
-    """Of its steps without a delay; nothing where it says nothing of them."""
+    """Weather and time of the plan's steps without a delay, as fields of a Control; empty where it has none."""
     fields = {}
     for step in plan.steps:
         if step.when.kind == "now" and step.group == "weather":
@@ -36,7 +36,7 @@ def at_once(plan: Plan) -> dict[str, int]:
 
 
 def conditions(utterance: Utterance) -> Mapping[str, int] | None:
-    """None for what is no plan, or plans anything besides, or twice the same kind."""
+    """Weather and time of an utterance, as fields of a Control. None where it is no plan, or plans anything else, or the same kind twice."""
     if not isinstance(utterance, Plan):
         return None
     fields = at_once(utterance)
@@ -45,7 +45,7 @@ def conditions(utterance: Utterance) -> Mapping[str, int] | None:
 
 
 def reader(answer: Callable[[str], Utterance]) -> ReadConditions:
-    """Of phrases: plan lines such as `dusk` as they are, sentences by `answer`, which the brain gives."""
+    """Reads a phrase: a plan line such as `dusk` as it is, a sentence by `answer`, which asks the brain."""
 
     def read(phrase: str) -> Mapping[str, int] | None:
         try:

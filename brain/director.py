@@ -32,10 +32,10 @@ class BrainInputError(LucidriveError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the brain made of a sentence.
+    """The brain's answer to a sentence.
 
     seconds: computing time; tokens: decoded; confidence: mean log-probability over the tokens it chose (not those
-    the grammar forced), 0 being certain; instead: where it was not sure, the line that it would have given otherwise.
+    the grammar forced), 0 being certain; instead: the second line, where it was not sure.
     """
 
     utterance: Utterance
@@ -75,10 +75,9 @@ class DecodedLine:
 
 
 class Director:
-    """Keeps the model and the grammar. `think` leaves the pace to its caller, `answer` does not.
+    """The model and its grammar. `think` yields after every forward pass, `answer` runs to the end.
 
-    Where its confidence is below `unsure`, it looks for another line, replies with the likelier of the two and has the other
-    for `instead`; without that threshold it never does.
+    unsure: confidence below which it decodes a second line and replies with the likelier of the two; the other is `Reply.instead`. None: never.
     """
 
     def __init__(self, model: LocalModel, unsure: float | None = None) -> None:
@@ -134,7 +133,7 @@ class Director:
     def _other(
         self, prompt: list[int], line: DecodedLine, reading: PromptCache, stopwatch: Stopwatch
     ) -> Generator[None, None, DecodedLine | None]:
-        """The line that another choice leads to where the choice was least sure."""
+        """A second line, by the next likely token where the choice was least sure; None where there is none."""
         choices = [(token.logprob, place, token.other) for place, token in enumerate(line.tokens) if token.other]
         for _, place, other in sorted(choices, key=lambda choice: choice[:2])[:FORKS]:
             tokens = [*line.tokens[:place], other]
@@ -187,19 +186,19 @@ class Stopwatch:
 
 
 def mean_logprob(tokens: Sequence[Token]) -> float:
-    """Over the tokens that were chosen; 0 where the grammar left no choice at all."""
+    """Over the tokens that were chosen; 0 where the grammar left no choice."""
     chosen = [token.logprob for token in tokens if token.logprob is not None]
     return sum(chosen) / len(chosen) if chosen else 0.0
 
 
 def threshold(adapter: Path) -> float | None:
-    """Below which confidence the adapter is unsure, as it was measured; None where it was not."""
+    """The measured confidence below which the adapter is unsure; None where it was not measured."""
     file = adapter / CONFIDENCE
     return float(json.loads(file.read_text())["unsure"]) if file.exists() else None
 
 
 def clean(text: str) -> str:
-    """The text on one line without control characters. BrainInputError when nothing is left or it is too long."""
+    """The text on one line without control characters. BrainInputError where nothing is left, or more than MAX_TEXT characters."""
     line = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in text)
     line = " ".join(line.split())
     if not line:

@@ -30,16 +30,16 @@ AS_HERE: dict[str, Any] = {"model_type": "llama", "hidden_act": "silu", "attenti
 
 
 def computes(folder: Path) -> bool:
-    """Whether the model in `folder`, in the layout of transformers, is a Llama as it is computed here."""
+    """Whether this module can run the model in `folder` (layout of transformers)."""
     config = json.loads((folder / "config.json").read_text())
     plain = config.get("rope_parameters", {}).get("rope_type") == "default"
     return plain and all(config.get(name) == value for name, value in AS_HERE.items())
 
 
 class KeysAndValues:
-    """What a Llama has read: the keys and the values of every layer [layers, G, room, D]; the first `length` are in use.
+    """Keys and values of the tokens read, in every layer: [layers, G, room, D]; the first `length` are in use.
 
-    Asked and cropped as transformers' caches are.
+    The methods are named as those of transformers' caches.
     """
 
     def __init__(self, layers: int, groups: int, width: int) -> None:
@@ -51,13 +51,13 @@ class KeysAndValues:
         return self.length
 
     def make_room(self, count: int) -> None:
-        """For so many tokens more, and for ROOM at least where there is none."""
+        """Grows for `count` more tokens, by ROOM at least."""
         if self.length + count > self.keys.shape[2]:
             more = (0, 0, 0, max(count, ROOM))
             self.keys, self.values = F.pad(self.keys, more), F.pad(self.values, more)
 
     def crop(self, minus_tokens: int) -> None:
-        """Forgets the last tokens, so many of them, given as a negative number."""
+        """Drops the last tokens; the count is negative, as transformers' caches take it."""
         self.length += minus_tokens
 
 
@@ -84,7 +84,7 @@ class Llama:
 
     @classmethod
     def load(cls, folder: Path) -> Llama:
-        """The one in `folder`, as `brain.files.quantised` makes it."""
+        """The model in `folder`, as `brain.files.quantised` writes it."""
         config, generation = (
             json.loads((folder / name).read_text()) for name in ("config.json", "generation_config.json")
         )
@@ -92,11 +92,11 @@ class Llama:
         return cls(config, Tensors(folder / INT8_WEIGHTS), frozenset(ends if isinstance(ends, list) else [ends]))
 
     def cache(self) -> KeysAndValues:
-        """For what is read: empty."""
+        """An empty cache."""
         return KeysAndValues(len(self.blocks), self.groups, self.width)
 
     def read(self, ids: Sequence[int], cache: KeysAndValues, logits: bool = True) -> Tensor:
-        """The scores [vocabulary] of the token after the last of `ids`, which the cache then holds too; [0] where not asked."""
+        """Scores [vocabulary] of the token after `ids`, which are added to the cache. logits: False skips the scores and returns [0]."""
         n, before = len(ids), cache.length
         cache.make_room(n)
         t = before + n
@@ -120,7 +120,7 @@ class Llama:
     def _attention(
         self, block: _Block, x: Tensor, past: tuple[Tensor, Tensor], turn: tuple[Tensor, Tensor], mask: Tensor | None
     ) -> Tensor:
-        """What the heads find for x [n, hidden] among what is kept [G, t, D], where their own keys and values go."""
+        """Attention of x [n, hidden] over past keys and values [G, t, D], to which its own are written."""
         n, (keys, values) = len(x), past
         parts = block.qkv(x).view(n, self.heads + 2 * self.groups, self.width)
         turned, value = parts[:, : -self.groups], parts[:, -self.groups :]
@@ -134,9 +134,7 @@ class Llama:
 
 
 class Tensors(Mapping[str, Tensor]):
-    """The tensors of a safetensors file, each read when it is asked for and owned by who asked: a file that is mapped would be in
-    memory whole, beside all that is made of it.
-    """
+    """The tensors of a safetensors file, each read when it is asked for: a mapped file would be in memory whole."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -164,13 +162,13 @@ class Tensors(Mapping[str, Tensor]):
 
 
 def _short(value: Tensor) -> Tensor:
-    """In bfloat16 where that is exact, as it is of a model that was trained in it."""
+    """As bfloat16 where that is exact."""
     half = value.bfloat16()
     return half if torch.equal(half.float(), value) else value.clone()
 
 
 class _Block:
-    """The weights of a layer; products that have the same input are one."""
+    """The weights of a layer; products with the same input are one."""
 
     def __init__(self, tensors: Mapping[str, Tensor], name: str) -> None:
         attention, mlp = f"{name}.self_attn", f"{name}.mlp"
@@ -183,6 +181,6 @@ class _Block:
 
 
 def _product(tensors: Mapping[str, Tensor], *names: str) -> Int8Linear:
-    """The linear layers of those names as one, their outputs side by side."""
+    """Several linear layers as one, with their outputs side by side."""
     weight, scale = (torch.cat([tensors[f"{name}{INT8}{part}"] for name in names]) for part in ("weight", "scale"))
     return Int8Linear(weight, scale)

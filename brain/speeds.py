@@ -79,7 +79,7 @@ def _metres(metres: float, written: str) -> str:
 
 
 def number(written: str) -> float:
-    """Of digits, English words below a hundred, or Chinese numerals below a thousand."""
+    """The value of digits, of English words below a hundred, or of Chinese numerals below a thousand."""
     if written[0].isdigit() and written.isascii():
         return float(written)
     if written.isascii():
@@ -114,7 +114,7 @@ def _digit(written: str | None) -> str:
 
 
 def too_fast(text: str) -> str | None:
-    """A sentence on the first speed in the text that is beyond what the car drives; None where there is none."""
+    """A sentence about the first speed in the text that the car cannot drive; None where there is none."""
     text = unicodedata.normalize("NFKC", text)
     speeds: list[tuple[int, str, float]] = []
     for unit, pattern in SPEEDS.items():
@@ -131,13 +131,13 @@ def too_fast(text: str) -> str | None:
 
 
 def number_in(written: str) -> float:
-    """The number that a speed begins with."""
+    """The number at the beginning of a speed; 0 where there is none."""
     match = re.search(NUMBER, written, FLAGS)
     return number(match[1]) if match else 0.0
 
 
 def within_limit(utterance: Utterance, text: str) -> Utterance:
-    """The model's plan, unless it made another speed of one that the car cannot drive: that is refused, not guessed.
+    """The model's plan; a refusal where the text has a speed that the car cannot drive and the plan has another one instead.
 
     text: as the model read it.
     """

@@ -40,12 +40,12 @@ SAMPLES, WARMTH = 4, 1.0  # in search of a second best line
 
 
 class BrainServerError(LucidriveError):
-    """The language model's server cannot be reached, or says what cannot be used."""
+    """The language model's server cannot be reached, or its answer cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One line of the server's: its text, how many tokens, mean log-probability of those that were no foregone choice."""
+    """A line from the server: its text, its number of tokens, and the mean log-probability of those that were a choice."""
 
     line: str
     tokens: int
@@ -53,10 +53,10 @@ class Completion:
 
 
 class VllmDirector:
-    """A director whose model is elsewhere. `think` yields while it waits; nothing is computed here."""
+    """A director whose model runs on a server. `think` yields while it waits."""
 
     def __init__(self, tokenizer: Any, url: str, model: str, unsure: float | None = None) -> None:
-        """url: such as http://127.0.0.1:8000, /v1 or not; model: the name of the LoRA, as the server was told it. BrainServerError."""
+        """url: such as http://127.0.0.1:8000, with or without /v1; model: the LoRA's name on the server. BrainServerError."""
         self.tokenizer, self.url, self.model, self.unsure = tokenizer, server_root(url), model, unsure
         self.grammar = grammar()
         direct = is_loopback(urlsplit(self.url).hostname or "")  # a proxy elsewhere does not reach this machine
@@ -66,7 +66,7 @@ class VllmDirector:
     def connect(
         cls, url: str, model: str = "lucidrive", *, base: str | Path | None = None, unsure: float | None = None
     ) -> VllmDirector:
-        """BrainServerError, in one sentence, unless the server is there and has the model. `base`: for its tokenizer."""
+        """Checks that the server answers and has the model; BrainServerError where not. `base`: for its tokenizer."""
         from transformers import AutoTokenizer
 
         director = cls(AutoTokenizer.from_pretrained(found(base)), url, model, unsure)
@@ -79,7 +79,7 @@ class VllmDirector:
         return director
 
     def think(self, text: str, context: Context | str = "") -> Thought:
-        """Yields while the server reads; the generator's return value is the reply. text: as `clean` gives it."""
+        """Yields while the server reads and returns the reply. text: as `clean` returns it. BrainServerError."""
         read = normal(text)
         prompt = prompt_tokens(self.tokenizer, read, str(context))
         began = time.perf_counter()
@@ -93,15 +93,15 @@ class VllmDirector:
         return limited(Reply(parse_line(said.line), said.line, seconds, said.tokens, said.confidence, instead), read)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
-        """Thinks to the end."""
+        """The reply to a sentence. BrainInputError, BrainServerError."""
         return finished(self.think(clean(text), context))
 
     def sleep(self) -> None:
-        """The server gives its GPU memory up, keeping the weights in main memory (needs its sleep mode)."""
+        """Frees the server's GPU memory; the weights stay in main memory (needs its sleep mode). BrainServerError."""
         self._request("POST", "/sleep?level=1")
 
     def wake(self) -> None:
-        """The opposite of `sleep`. An adapter may be lost in it: ask something whose answer is known before people do."""
+        """The opposite of `sleep`. The server may lose its adapter: check it with a known sentence first. BrainServerError."""
         self._request("POST", "/wake_up")
 
     def _completions(self, prompt: list[int], samples: int = 1) -> list[Completion]:
@@ -141,7 +141,7 @@ class VllmDirector:
         return found_fields if isinstance(found_fields, dict) else {}
 
     def _waited(self, call: Callable[[], list[Completion]]) -> Generator[None, None, list[Completion]]:
-        """What `call` gives, made in a thread of its own."""
+        """What `call` returns, run in a thread; yields meanwhile."""
         results: list[list[Completion]] = []
         errors: list[Exception] = []
 
@@ -162,7 +162,7 @@ class VllmDirector:
 
 
 def server_root(url: str) -> str:
-    """The server's address without the path of its API, with which others ask for it. BrainServerError where it is none."""
+    """The server's address without the API's path. BrainServerError where it is no address."""
     address = url.strip()
     root = address if "://" in address else f"http://{address}"
     root = re.sub(r"(?:/v1(?:/(?:chat/)?(?:completions|models))?)?/*$", "", root.rstrip("/"))
@@ -177,7 +177,7 @@ def server_root(url: str) -> str:
 
 
 def _read(text: str, logprobs: dict[str, Any]) -> Completion:
-    """PlanError for a text that holds no line; one cut off at the limit keeps its whole steps."""
+    """The utterance in a text; a line cut off at the limit keeps its whole steps. PlanError where there is none."""
     try:
         line = print_line(parse_line(text))
     except PlanError:

@@ -56,8 +56,8 @@ BEFORE_LOGIN = ("/health/live", "/page/theme.js", "/favicon.ico")
 
 
 class AccessMiddleware:
-    """ASGI middleware. cache: the folder whose files Gradio may hand out; login: demanded of everyone, if there is one; public:
-    the names and the path of a reverse proxy in front.
+    """ASGI middleware. cache: the folder whose files Gradio may serve; login: required of everyone where there is one; public: the names
+    and the path of a reverse proxy in front.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class AccessMiddleware:
         return True
 
     def cached(self, file: str) -> bool:
-        """Whether it is a file of Gradio's cache, and no link out of it."""
+        """Whether it is a file in Gradio's cache and no link out of it."""
         try:
             path = Path(file).resolve(strict=True)
         except (OSError, ValueError, RuntimeError):
@@ -185,7 +185,7 @@ class AccessMiddleware:
 
     @property
     def form(self) -> str:
-        """The login's page, whose addresses are those of the proxy."""
+        """The login's page, with the proxy's path in its addresses."""
         return FORM.read_text("utf-8").replace('="/', f'="{self.public.root_path}/')
 
     async def at_the_login(
@@ -229,7 +229,7 @@ class TooLongError(Exception):
 
 
 class _Counted:
-    """`receive`, of at most so many bytes."""
+    """`receive`, which raises TooLongError after so many bytes."""
 
     def __init__(self, receive: Receive, most: int) -> None:
         self._receive, self._left = receive, most
@@ -265,7 +265,7 @@ def _with_headers(send: Send, path: str) -> Send:
 
 
 def _stays(name: bytes) -> bool:
-    """Gradio tells other sites' pages that they may read its answers; they may not."""
+    """Drops Gradio's headers that would let other sites' pages read its answers."""
     lower = name.lower()
     return not lower.startswith(b"access-control-") and lower.decode("latin-1") not in HEADERS
 

@@ -1,4 +1,4 @@
-"""What the endpoints of `ui/api.py` are made of: what a program asks is checked, what it gets is plain values."""
+"""Helpers of the endpoints in `ui/api.py`: they check arguments and turn answers into plain values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ApiError(LucidriveError):
 
 
 def answered(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Our own sentences reach the caller; of anything else it learns nothing."""
+    """Passes our own error sentences on to the caller, and nothing of any other error."""
 
     @functools.wraps(call)
     async def answering(*args: Any, **kwargs: Any) -> Any:
@@ -90,7 +90,7 @@ def view_of(client: ClientSession, branch: int) -> PageState:
 
 
 def newest(client: ClientSession) -> PageState:
-    """Of the futures the last one, which is stepped last."""
+    """The last of the futures, which is stepped last; the drive where there are none."""
     return (client.drive.futures() or (client.drive.view(),))[-1]
 
 
@@ -123,7 +123,7 @@ def seed_of(seed: int) -> int:
 
 
 def start_of(seed: int, scene: str, place: str) -> StartRequest:
-    """Where a program wants to begin; empty: where the seed says."""
+    """How a program wants to begin; without scene and place, where the seed says. ApiError for both at once."""
     if scene and place:
         raise ApiError("Begin in a scene or in a place, not in both.")
     return StartRequest(seed_of(seed), scene or None, where=place, stand=True)
@@ -139,7 +139,7 @@ def member(kind: Any, name: str) -> int:
 
 
 def bytes_of(file: str) -> bytes:
-    """A file out of its base64. ApiError for what is no base64, or more than PICTURES bytes."""
+    """Decodes a file from base64. ApiError for anything else, or more than PICTURES bytes."""
     if len(file) > PICTURES * 4 // 3 + 4:
         raise ApiError(f"A file may have {PICTURES >> 20} MiB at most.")
     try:
@@ -149,7 +149,7 @@ def bytes_of(file: str) -> bytes:
 
 
 def pose_by(car: tuple[int, ...], ahead: float, left: float, up: float, yaw: float, pitch: float) -> Pose:
-    """A camera beside a car (`ui.road_map.Around.car`); m, and degrees from where it heads. DataError for one that cannot be."""
+    """A camera beside a car (`ui.road_map.Around.car`), in m, and in degrees from the car's heading. DataError for a pose that is not allowed."""
     x, y, heading = 0.1 * car[0], 0.1 * car[1], 0.01 * car[2]
     cos, sin = math.cos(heading), math.sin(heading)
     turned = math.remainder(heading + math.radians(yaw), 2 * math.pi) if math.isfinite(yaw) else yaw

@@ -47,8 +47,8 @@ def create_app(
     mcp: bool = False,
     public: Public | None = None,
 ) -> FastAPI:
-    """The whole server as an ASGI app. `grace`: seconds a dream outlives its tab's connection; auth: `name:password` that is
-    asked of everyone; mcp: whether programs may call it as an MCP server; public: a reverse proxy's names and path. AuthError.
+    """The whole server as an ASGI app. `grace`: seconds a dream outlives its tab's connection; auth: `name:password`, required of
+    everyone; mcp: whether programs may call it as an MCP server; public: a reverse proxy's names and path. AuthError.
     """
     public = public or Public()
     clients, queue = ClientSessions(dreamer, grace), queue_of(dreamer)
@@ -98,7 +98,7 @@ def serve(
     public: Public | None = None,
     announce: Callable[[str], None] = print,
 ) -> None:
-    """Serves the page until interrupted, and tells `announce` its address once it answers. ServeError if it cannot."""
+    """Serves the page until interrupted, and calls `announce` with its address once it answers. ServeError if it cannot."""
     listening = bind(host, port, others=auth is not None)
     app = create_app(dreamer, auth=auth, mcp=mcp, public=public)
     config = uvicorn.Config(
@@ -133,7 +133,7 @@ class AnnouncingServer(uvicorn.Server):
 
 
 def bind(host: str, port: int, others: bool = False) -> socket.socket:
-    """A listening socket on a loopback address, or with `others` on any. ServeError where that may not be, or a port is taken."""
+    """A listening socket on a loopback address, or with `others` on any. ServeError where the address is not allowed or the port is taken."""
     if not (others or is_loopback(host)):
         raise ServeError(
             f"Without --auth the page is served to this machine only, and {host!r} is another address: use 127.0.0.1 and an "

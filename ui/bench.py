@@ -64,7 +64,7 @@ class PageTimings:
 
 
 def run(world: Path | None, quality: int, minutes: float, report: Report) -> PageTimings:
-    """BenchError where there is no browser, or the page does not come up."""
+    """All measurements. BenchError where there is no browser, or the page does not come up."""
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
@@ -81,7 +81,7 @@ def run(world: Path | None, quality: int, minutes: float, report: Report) -> Pag
 
 
 def chromium() -> str:
-    """The machine's own. BenchError where there is none."""
+    """Path of this machine's Chromium. BenchError where there is none."""
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
@@ -197,7 +197,7 @@ def resident(pid: int) -> int:
 
 
 def table(timings: PageTimings) -> list[tuple[str, str, str]]:
-    """What, measured, aimed at."""
+    """Rows of what was measured, its value, and the aim."""
     values = asdict(timings)
     words = {
         "usable_seconds": "page usable after load, s",
@@ -220,6 +220,6 @@ def table(timings: PageTimings) -> list[tuple[str, str, str]]:
 
 
 def met(timings: PageTimings) -> bool:
-    """Whether every aim is."""
+    """Whether every aim is met."""
     values = asdict(timings)
     return all(judge(values[name]) for name, (_, judge) in AIMS.items())

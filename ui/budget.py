@@ -13,7 +13,7 @@ from world.machine import resident
 
 
 def memory_of(ledger: Ledger, sessions: int, brain: Setup | None, began: Setup | None) -> Memory:
-    """brain: the language model's setup now; began: what it began with; None where there is none."""
+    """What the Memory tab shows. brain: the language model's setup now; began: the one it began with; None where there is none."""
     now = brain or TIERS["embedded"].setup
     plan = budget(replace(now, device="cpu", sessions=max(1, sessions)), ledger.capacity)
     shares = tuple(Share(one.owner, one.size, one.committed) for one in ledger.leases())
@@ -24,7 +24,7 @@ def memory_of(ledger: Ledger, sessions: int, brain: Setup | None, began: Setup |
 
 
 def ladder(now: Setup, began: Setup) -> tuple[Rung, ...]:
-    """Every rung with what it would change for this setup; nothing where it is at that rung's end. The world stays."""
+    """Every rung and what it would change in this setup; no change where it is at its end. The world stays."""
     rungs = []
     for name, changes in RUNGS.items():
         if name == "world":

@@ -1,4 +1,4 @@
-"""The tabs, and the programs, that have a dream: each by a token that nobody else knows.
+"""Client sessions: the tabs and programs that have a dream, each with a secret token.
 
 A token is honoured even while the server still holds its old connection, as after a laptop's lid was closed. A browser that
 opens the page anew, without a token, gets back the dream that it left. Where the machine is full, a dream that was left for
@@ -38,7 +38,7 @@ class ClientSessionError(LucidriveError):
 
 @dataclass(frozen=True, slots=True)
 class SavedFile:
-    """Something that was saved, by names that `ClientSessions.clip` knows. kind: clip, drive (its whole) or dream (to go on with)."""
+    """A saved file, by the names that `ClientSessions.clip` knows. kind: clip, drive (the whole one) or dream (to go on with)."""
 
     kind: str
     file: str
@@ -48,11 +48,11 @@ class SavedFile:
 
 @dataclass(eq=False)
 class ClientSession:
-    """A tab and its dream, from the first connection to GRACE_SECONDS after the last, in which the dream stands still.
+    """A tab and its dream, from the first connection to GRACE_SECONDS after the last; in between the dream stands still.
 
-    browser: what its browser calls itself, empty for a program; left: when its tab went (monotonic), None while it is there;
-    asked: whether the tab is to say that it is there, which sets `heard`; tasks: of its connection; invitation: what opens a second seat in
-    its dream, which is no token of its own; host: in whose dream it is a guest.
+    browser: the browser's own id, empty for a program; left: when its tab went (monotonic), None while it is there; asked: whether the tab is
+    to say that it is there, which sets `heard`; tasks: of its connection; invitation: the token that opens a second seat in its dream; host: the
+    session in whose dream it is a guest.
     """
 
     token: str
@@ -71,18 +71,18 @@ class ClientSession:
     host: ClientSession | None = None
 
     def invite(self) -> str:
-        """The token of the link by which somebody may drive along. LucidriveError."""
+        """The token of the link by which somebody may drive along. LucidriveError where nobody can."""
         self.drive.invite()
         self.invitation = self.invitation or secrets.token_urlsafe(16)
         return self.invitation
 
     def saved(self, saved: Saved, kind: str = "clip") -> SavedFile:
-        """From now on the client's own."""
+        """Adds a clip to the session's files."""
         self.files |= {saved.video.name: saved.video, saved.sidecar.name: saved.sidecar}
         return self._keep(SavedFile(kind, saved.video.name, saved.sidecar.name, saved.seconds))
 
     def dreamt(self, path: Path) -> SavedFile:
-        """Likewise, of a saved dream."""
+        """Adds a saved dream to the session's files."""
         self.files[path.name] = path
         return self._keep(SavedFile("dream", path.name))
 
@@ -96,7 +96,7 @@ class ClientSession:
 
 
 class ClientSessions:
-    """All of them. Used from the server's event loop alone."""
+    """All sessions. Used from the server's event loop alone."""
 
     def __init__(self, dreamer: Dreamer, grace: float = GRACE_SECONDS) -> None:
         self.dreamer = dreamer
@@ -106,8 +106,8 @@ class ClientSessions:
     async def enter(
         self, token: str | None, socket: WebSocket, browser: str = "", invitation: str = ""
     ) -> ClientSession:
-        """The client that `token` names; else a seat in the dream that `invitation` opens; else what this browser left; else one with a
-        new dream. LucidriveError if refused.
+        """The session that `token` names; else a seat in the dream that `invitation` opens; else the one that this browser left; else a new
+        one. LucidriveError where there is no place.
         """
         client = self.by_token.get(token or "")
         if client is None and invitation:
@@ -129,14 +129,14 @@ class ClientSessions:
         return client
 
     def _left_by(self, browser: str) -> ClientSession | None:
-        """What this browser left last."""
+        """The session that this browser left last."""
         left = [
             v for v in self.by_token.values() if browser and v.browser == browser and v.left is not None and not v.host
         ]
         return max(left, key=lambda client: client.left or 0.0, default=None)
 
     async def _half_open(self, browser: str) -> ClientSession | None:
-        """One of this browser's clients whose tab does not answer any more."""
+        """One of this browser's sessions whose tab does not answer any more."""
         own = [client for client in self.by_token.values() if browser and client.browser == browser and not client.host]
         answers = await asyncio.gather(*map(self._answers, own))
         return next((client for client, answer in zip(own, answers, strict=True) if not answer), None)
@@ -150,7 +150,7 @@ class ClientSessions:
         return client.heard.is_set() and client.left is None
 
     async def call(self, token: str | None = None) -> ClientSession:
-        """The client of a program, or with no token a new one; it waits for the next call. ClientSessionError, LucidriveError."""
+        """A program's session, or a new one without a token; it then waits for the next call. ClientSessionError, LucidriveError."""
         client = await self._begin() if token is None else self.of(token)
         if client.socket is None:
             client.drive.watch(True)
@@ -158,7 +158,7 @@ class ClientSessions:
         return client
 
     async def join(self, invitation: str) -> ClientSession:
-        """A client with a second car in the dream of whoever invited. ClientSessionError, LucidriveError."""
+        """A new session with a second car in the host's dream. ClientSessionError, LucidriveError."""
         host = next(
             (v for v in self.by_token.values() if v.invitation and secrets.compare_digest(v.invitation, invitation)),
             None,
@@ -188,7 +188,7 @@ class ClientSessions:
         return client
 
     async def _admitted(self, host: ClientSession | None) -> Callable[[Callable[[], None]], PageDream]:
-        """A place for a dream. Where there is none, those that were left longest ago make room. LucidriveError."""
+        """A place for a dream; sessions that were left longest ago make room where there is none. LucidriveError."""
         while True:
             try:
                 return self.dreamer.admit(
@@ -206,7 +206,7 @@ class ClientSessions:
                     await asyncio.to_thread(oldest.drive.close)
 
     def leave(self, client: ClientSession, socket: WebSocket) -> None:
-        """The connection is over; another one may have taken the client over before."""
+        """The connection is over. Does nothing where another one has taken the session over."""
         if client.socket is not socket:
             return
         client.tasks, client.socket, client.left = (), None, time.monotonic()
@@ -220,7 +220,7 @@ class ClientSessions:
         self._end(self.of(token))
 
     def _wait(self, client: ClientSession, seconds: float | None) -> None:
-        """Its end comes after so long; None: not by itself."""
+        """Ends the session after so many seconds; None: not by itself."""
         if client.ending is not None:
             client.ending.cancel()
             client.ending = None
@@ -241,12 +241,12 @@ class ClientSessions:
             asyncio.get_running_loop().run_in_executor(None, close)
 
     def clip(self, token: str, name: str) -> Path | None:
-        """The file of a clip that this client saved; its names are kept here and never become paths."""
+        """Path of a file that this session saved; names never become paths. None for any other name."""
         client = self.by_token.get(token)
         return client.files.get(name) if client else None
 
     async def load_dream(self, token: str, chunks: AsyncIterator[bytes]) -> None:
-        """Goes on in that tab's drive with a saved one. LucidriveError."""
+        """Goes on with a saved drive in that session. ClientSessionError, LucidriveError."""
         drive, data = self.of(token).drive, bytearray()
         most = drive.most_bytes
         async for chunk in chunks:

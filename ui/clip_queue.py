@@ -1,6 +1,6 @@
 """The clip factory behind the page: orders in a queue, made one after another by one process beside the live dreams.
 
-Every order has a folder of its own below `folder`; of it the page is given clips, labels and a zip by name, and nothing else.
+Every order has a folder of its own below `folder`. The page gets its clips, labels and zip by name, and nothing else.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class JobStatus:
 
 
 class ClipQueue:
-    """Any method may be called from any thread. `read`: what makes scenarios of sentences; `workers`: what dreams a request."""
+    """Any method may be called from any thread. `read`: turns a sentence into a scenario; `workers`: run a request."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class ClipQueue:
         self._thread: threading.Thread | None = None
 
     def order(self, spec: ClipSpec, what: str) -> JobStatus:
-        """Queues a job; SessionError where too many wait. What is wrong with it is found when its turn comes."""
+        """Queues an order. SessionError where too many wait; a faulty order fails when its turn comes."""
         with self._lock:
             if sum(job.open for job in self._jobs.values()) >= MOST_WAITING:
                 raise SessionError(f"{MOST_WAITING} orders are waiting; wait for one, or cancel one.")
@@ -90,7 +90,7 @@ class ClipQueue:
         return job
 
     def cancel(self, number: int) -> None:
-        """SessionError for an order that is over, or none. What it made stays."""
+        """Cancels an order; clips that it has made stay. SessionError where it is over, or there is none."""
         with self._lock:
             job = self._jobs.get(number)
             if job is None or not job.open:
@@ -100,22 +100,22 @@ class ClipQueue:
                 self._jobs[number] = replace(job, state="cancelled", told="cancelled before it began")
 
     def job(self, number: int) -> JobStatus | None:
-        """None where there is no such order."""
+        """An order's status; None where there is none."""
         with self._lock:
             return self._jobs.get(number)
 
     def jobs(self) -> tuple[JobStatus, ...]:
-        """The newest first."""
+        """All orders, the newest first."""
         with self._lock:
             return tuple(reversed(self._jobs.values()))
 
     def clips(self, number: int, accepted: bool) -> list[StoredClip]:
-        """What the order has made so far."""
+        """The clips that an order has made so far."""
         out = self._out(number)
         return [] if out is None else list(stored_clips(out, accepted))
 
     def file(self, number: int, name: str) -> Path | None:
-        """A clip's video or labels; None for anything else, whatever its name says."""
+        """Path of a clip's video or labels; None for any other name."""
         out = self._out(number)
         if out is None or NAME.fullmatch(name) is None:
             return None
@@ -123,12 +123,12 @@ class ClipQueue:
         return next((path for path in places if path.is_file() and not path.is_symlink()), None)
 
     def captions(self, number: int, name: str) -> str | None:
-        """WebVTT of a clip `NAME.vtt`: what was commanded and what was there, tenth by tenth of a second."""
+        """WebVTT of a clip `NAME.vtt`: commands and facts, tenth by tenth of a second. None where there is no such clip."""
         video = self.file(number, name.removesuffix(".vtt") + ".mp4")
         return None if video is None else captions(json.loads(video.with_suffix(".json").read_bytes()))
 
     def zipped(self, number: int) -> Path | None:
-        """All that an order left, as a temporary file that the caller removes; None where there is nothing."""
+        """An order's folder as a temporary zip, which the caller removes; None where there is none."""
         out = self._out(number)
         if out is None:
             return None
@@ -193,7 +193,7 @@ class ClipQueue:
         return Processes(order.request, 1, self._ledger, stop)
 
     def _by_the_brain(self, text: str) -> Scenario:
-        """Loaded for this sentence alone, under a lease: the page's own brain belongs to the live dreams."""
+        """Loads the brain for this sentence alone, under a lease: the page's own belongs to the live dreams."""
         if is_line(text):
             return PromptReader()(text)
         with lease_brain(self._ledger):
@@ -205,13 +205,13 @@ class ClipQueue:
 
 
 def queue_of(dreamer: Any) -> ClipQueue:
-    """With the memory of the page's dreams, where they have it, and beside their clips."""
+    """A queue that shares the dreamer's ledger and lies beside its clips."""
     folder = getattr(dreamer, "clips", FOLDER.parent) / FOLDER.name
     return ClipQueue(folder, getattr(dreamer, "ledger", None))
 
 
 def captions(fields: dict[str, Any]) -> str:
-    """A cue for as long as nothing changes: the plan's running steps above, what is there below."""
+    """WebVTT with a cue for as long as nothing changes: the plan's running steps above, the facts below."""
     from world.controls import Event, TimeOfDay, Weather
 
     facts, fps = fields["facts"], fields["fps"]

@@ -18,7 +18,7 @@ FRESH = {"cache-control": "no-store"}
 
 
 def serve_clips(app: FastAPI, gallery: Gallery) -> None:
-    """Adds them. What cannot be done is answered with a sentence under `error`."""
+    """Adds the addresses. Errors are answered as a sentence under `error`."""
     queue = gallery.queue
 
     @app.get("/factory/orders.json")

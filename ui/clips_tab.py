@@ -41,7 +41,7 @@ CHOICES: dict[str, Sequence[tuple[str, Any]]] = {
 
 
 def clips_tab(queue: ClipQueue) -> None:
-    """The tab's parts, for all visitors the same queue."""
+    """The tab's parts; all visitors share the queue."""
     show(fragment("welcome"))
     with gr.Row(elem_classes=["lr-form", WORDS]):
         with gr.Column(scale=3):
@@ -107,7 +107,7 @@ def _words(axes: Sequence[Sequence[Any]]) -> str:
 
 
 def _covers(*values: Any) -> str:
-    """How many clips a matrix makes, and of what."""
+    """HTML of how many clips a matrix makes, by word."""
     *axes, seeds, cap = values
     try:
         clips = expand(_matrix(axes, seeds, cap))

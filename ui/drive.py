@@ -1,4 +1,4 @@
-"""What the page needs of a person's dream. `ui.live` gives it for a real one; tests give it for a fake."""
+"""The protocols behind the page. `ui.live` implements them for real dreams, tests for fakes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NO_FUTURE = "There is no such future; fork the drive first."
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A step of the plan: its line, its words, pending, running, done, timed_out or cancelled, and a phrase why; which step of
-    the drive it is, and how far it has come, 0 to 1.
+    """A step of the plan for the page. line, text: as a plan line and in words; state: pending, running, done, timed_out or cancelled; reason: a
+    phrase, why; number: which step of the drive; share: how far it has come, 0 to 1.
     """
 
     line: str
@@ -119,7 +119,7 @@ class StartRequest:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """An owner's part of the memory in bytes; whether what it was reserved for is there; how it is known."""
+    """A part of the memory in bytes. committed: whether it is in use, not only reserved."""
 
     owner: str
     size: int
@@ -128,7 +128,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """Of the ladder: what is given up there, in words, and whether that has come to pass."""
+    """A rung of the ladder. change: what is given up there, in words; taken: whether it has been."""
 
     name: str
     change: str
@@ -137,8 +137,8 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes: the budget, what would be granted now, what other programs took, what is resident; who holds what; what the
-    language model is; what would be given up, the least first; and the plan by part, with how it is known.
+    """The Memory tab, in bytes. room: what would be granted now; overrun: taken by other programs; resident: of this process; held: who holds
+    what; ladder: what would be given up, the least first; plan: part, bytes, and how they are known.
     """
 
     capacity: int

@@ -1,4 +1,4 @@
-"""What the Clips tab shows and gives of an order: its clips in figures, their maps and labels, and datasets made of them."""
+"""What the Clips tab shows of an order: its clips, their maps and labels, and its datasets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SampleOrder:
-    """An order at a click, which `ui/static/welcome.html` tells of. Plan lines need no language model."""
+    """An example that is ordered at a click (`ui/static/welcome.html`). Plan lines need no language model."""
 
     name: str
     line: str
@@ -62,11 +62,11 @@ class Gallery:
         self.choices: tuple[FormatChoice, ...] = choices()
 
     def orders(self) -> list[dict[str, Any]]:
-        """The newest first. version: another one whenever `order` would say something else."""
+        """All orders, the newest first. version changes whenever `order` would say something else."""
         return [self._fields(job) for job in self.queue.jobs()]
 
     def order(self, number: int) -> dict[str, Any] | None:
-        """All that is shown of one: its clips, the accepted ones first, and its datasets. None where there is none."""
+        """One order with its clips, accepted ones first, and its datasets; None where there is none."""
         job = self.queue.job(number)
         if job is None:
             return None
@@ -78,14 +78,14 @@ class Gallery:
         return self._fields(job) | {"clips": cards, "exports": exports}
 
     def look(self, number: int, stem: str, what: What) -> TaskStatus:
-        """Has a clip's map or labels made, if they are not. SessionError for a clip that is not there."""
+        """Makes a clip's map or labels where they are not there yet. SessionError for a clip that is not there, or where too many wait."""
         out = self._out(number)
         if not any((out / folder / f"{stem}.json").is_file() for folder in (CLIPS, REJECTED)):
             raise SessionError("There is no such clip any more; choose another one.")
         return self.views.ask(ClipView(out, stem, what))
 
     def export(self, number: int, form: str, rig: str) -> TaskStatus:
-        """Has the accepted clips of an order made into a dataset. SessionError where that cannot be, with what is missing."""
+        """Makes a dataset of an order's accepted clips. SessionError where the format is not available, with the reason."""
         out = self._out(number)
         choice = next((one for one in self.choices if one.name == form), None)
         if choice is None or rig not in RIGS:
@@ -105,12 +105,12 @@ class Gallery:
         return self.queue.order(example.spec, example.line)
 
     def cancel(self, number: int) -> dict[str, Any]:
-        """Calls an order off. SessionError for one that is over, or none."""
+        """Cancels an order. SessionError where it is over, or there is none."""
         self.queue.cancel(number)
         return {}
 
     def file(self, number: int, name: str) -> Path | None:
-        """Of a clip's map or labels, or a dataset; None for anything else, whatever its name says."""
+        """Path of a clip's map or labels, or of a dataset; None for any other name."""
         job = self.queue.job(number)
         if job is None or job.out is None or NAME.fullmatch(name) is None:
             return None
@@ -128,7 +128,7 @@ class Gallery:
         return fields | {"open": job.open, "version": version}
 
     def _paths(self, job: JobStatus) -> list[Path]:
-        """Sidecars."""
+        """Sidecars of the order's clips, accepted ones first."""
         if job.out is None:
             return []
         return [path for folder in (CLIPS, REJECTED) for path in sidecars_in(job.out / folder)]
@@ -151,7 +151,7 @@ class Gallery:
 
 
 def card(clip: StoredClip) -> dict[str, Any]:
-    """What a figure says of a clip. event: the one asked for; weather, time: those that are there at its end; at: s at which what was asked for is there."""
+    """What the page shows of a clip. event: the one asked for; weather, time: at its end; at: s at which what was asked for is there."""
     fields = clip.fields
     event, there = fields["asked"]["event"], fields["per_frame"][-1]["readout"]
     moments = [(one["asked"], one["at"]) for one in fields["check"]["findings"] if one["at"] is not None]

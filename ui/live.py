@@ -39,7 +39,7 @@ BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # n
 
 
 def load_brain() -> Director:
-    """The language model, having read one sentence: the first one waits for what is set up at the first use."""
+    """The language model, warmed up with one sentence."""
     director = Director.load()
     director.answer("turn left")
     return director
@@ -49,12 +49,12 @@ SERVED = replace(TIERS["rtx5090"].setup, device="cpu")  # its brain is behind a 
 
 
 def served_brain(url: str, name: str) -> VllmDirector:
-    """The model of that name behind a `vllm serve` at `url`."""
+    """The model of that name behind a `vllm serve` at `url`. BrainServerError."""
     return VllmDirector.connect(url, name, unsure=threshold(ADAPTER))
 
 
 def begun_in(place: str, load: Callable[[], Director | VllmDirector]) -> Where:
-    """What a place's name or a sentence says, read and found before a page is open. load: the brain, where it is needed; the page loads its own."""
+    """Where a place's name or a sentence says, checked before the page opens. load: the brain, for a sentence. DataError."""
     brain = cache(load)
     begins = where(place, 0, reader(lambda text: brain().answer(text).utterance))
     if begins.place is not None:

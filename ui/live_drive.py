@@ -45,7 +45,7 @@ BACK = "The host is back."
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all drives of a page share. known: plan words that the weights have learnt; dream_size: bytes that a dream takes."""
+    """What all drives of a page share. known: plan words that the weights have learnt; dream_size: bytes of a dream."""
 
     loop: Loop
     ledger: Ledger
@@ -57,7 +57,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Future:
-    """A branch beside the drive: what steps it, all that it has driven, and the memory that is lent to it."""
+    """A branch beside the drive: its session, its history and its memory."""
 
     session: Session
     history: History

@@ -1,8 +1,9 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
 Up (JSON): say, plan, choose, wrong, press, pause, step_once, look_around, surround, set_quality, begin, fork, keep_future, drop_futures,
-save_clip, save_drive, save_dream, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
-header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
+save_clip, save_drive, save_dream, invite, seen, pong. Down (JSON): hello, state, note, working, worked, kept, invited, measures, around, ping.
+Down (binary): a picture, a 44-byte little-endian header and a JPEG, with a second one behind it where a picture between two frames is to be
+shown first.
 
     uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 branch | uint8 zero
     | float32 seen speed | float32 seen distance to a junction | float32 yaw rate | float32 target speed
@@ -68,7 +69,7 @@ class PlanLine:
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """Of the plan lines that the brain was not sure of, the one that was meant."""
+    """The line of a note's choices that was meant."""
 
     line: str
     branch: int = 0
@@ -83,7 +84,7 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """The keys that are held now, of KEYS; empty: the driver takes over again."""
+    """The keys held now, of KEYS; empty hands back to the driver."""
 
     keys: frozenset[str]
     branch: int = 0
@@ -105,7 +106,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """So many futures, side by side, from that frame on; None: the newest."""
+    """Opens `count` futures from a frame on; None: the newest."""
 
     index: int | None
     count: int
@@ -130,26 +131,26 @@ class SaveDrive:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The dream is to stand still, or to go on."""
+    """Stop, or go on."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class StepOnce:
-    """A dream that stands still is to go on by one frame."""
+    """One frame on, then still."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookAround:
-    """The paused dream is to be seen from there."""
+    """Show the paused drive from another camera."""
 
     pose: Pose
 
 
 @dataclass(frozen=True, slots=True)
 class Surround:
-    """The drive is to be seen by the cameras round the car, once."""
+    """Show the drive from the cameras round the car, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,26 +160,25 @@ class SaveClip:
 
 @dataclass(frozen=True, slots=True)
 class SaveDream:
-    """The drive itself is to be saved, to be gone on with later."""
+    """Save the drive itself, to go on with it later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """Somebody else is to drive along: the page asks for a link's token."""
+    """Ask for a link's token, so that somebody else may drive along."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The page has received the picture with this index; the next may be sent."""
+    """A receipt: the page has picture `index`, and the next may be sent."""
 
     index: int
-
     branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
-    """The answer to `there`: the tab is still open."""
+class Pong:
+    """The answer to `ping`: the tab is still open."""
 
 
 Order = Begin | Fork | KeepFuture | DropFutures | SaveClip | SaveDrive | SaveDream  # what may take a while
@@ -195,12 +195,12 @@ Message = (
     | SetQuality
     | Invite
     | Seen
-    | Here
+    | Pong
     | Order
 )
 
 BARE: dict[str, Callable[[], Message]] = {
-    "here": Here,
+    "pong": Pong,
     "step_once": StepOnce,
     "surround": Surround,
     "invite": Invite,
@@ -212,7 +212,7 @@ BARE: dict[str, Callable[[], Message]] = {
 
 
 def parse_message(text: str) -> Message:
-    """One message of the page. MessageError, in one sentence, for anything that is not exactly one."""
+    """Parses one message of the page. MessageError where it is not exactly one."""
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -242,7 +242,7 @@ def parse_message(text: str) -> Message:
 
 
 def _start(seed: int, how: dict[str, Any]) -> StartRequest:
-    """In a scene (null: the seed's own), where a sentence says, or under conditions alone: `Weather` and `TimeOfDay`."""
+    """Parses how a dream begins: in a scene (null: the seed's own), where a sentence says, or under conditions (`Weather`, `TimeOfDay`) alone."""
     match how:
         case {"scene": str() | None as scene, **rest} if not rest:
             return StartRequest(seed, scene)
@@ -255,7 +255,7 @@ def _start(seed: int, how: dict[str, Any]) -> StartRequest:
 
 
 def _of_a_branch(kind: str, fields: dict[str, Any]) -> Message:
-    """A message that is for the drive, or for one of its futures."""
+    """Parses a message for the drive or one of its futures."""
     branch = fields.pop("branch", 0)
     if not _whole(branch, FUTURES[1]):
         raise MessageError(UNKNOWN)
@@ -300,7 +300,7 @@ def _seed(value: int) -> int:
 def encode_picture(
     frame: Frame, by_keys: bool, branch: int = 0, target: float = 0.0, encode: Callable[[np.ndarray], bytes] = jpeg
 ) -> bytes:
-    """The binary message for a frame: header and JPEG, as `encode` gives it."""
+    """The binary message of a frame: header and JPEG, by `encode`."""
     control, read = frame.control, frame.readout
     between = b"" if frame.between is None else encode(frame.between)
     buffer = io.BytesIO()
@@ -335,7 +335,7 @@ def encode_elsewhere(index: int, jpeg: bytes, flag: int = ELSEWHERE) -> bytes:
 
 
 def camera_fields(rig: Rig | None) -> dict[str, float] | None:
-    """Of the message `hello`: the car's camera, m and rad, and how far from it another may stand; None where there is no other."""
+    """The field `camera` of the message `hello`: the car's camera in m and rad, and how far another may be from it; None in a latent world."""
     if rig is None:
         return None
     return {
@@ -363,5 +363,5 @@ def _byte(share: float) -> int:
 
 
 def encode_json(kind: str, /, **fields: Any) -> str:
-    """A message for the page, of that type and with these fields, on one line. ValueError for a number that is not finite."""
+    """A JSON message of that type on one line. ValueError for a number that is not finite."""
     return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -1,4 +1,4 @@
-"""What a message of the page, or a call of a program, does to a drive; the same for both."""
+"""Carries out messages of the page and calls of programs on a drive, the same for both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ui.messages import Message, Order
 
 
 def act(client: ClientSession, message: Message) -> None:
-    """What is done at once. LucidriveError."""
+    """Carries out what is done at once. LucidriveError."""
     drive = client.drive
     match message:
         case messages.Say(text, branch):
@@ -35,7 +35,7 @@ def act(client: ClientSession, message: Message) -> None:
 
 
 async def work(client: ClientSession, order: Order) -> SavedFile | None:
-    """What takes a while: off the event loop. What was saved, if it was that. LucidriveError."""
+    """Carries out what takes a while, off the event loop; returns the file where one was saved. LucidriveError."""
     drive, away = client.drive, asyncio.to_thread
     match order:
         case messages.Begin(start):
@@ -56,7 +56,7 @@ async def work(client: ClientSession, order: Order) -> SavedFile | None:
 
 
 def links(client: ClientSession, file: SavedFile) -> dict[str, Any]:
-    """The fields of the message `kept`: where the files are to be had."""
+    """The fields of the message `kept`: addresses of the files."""
     base = f"clips/{client.token}"
     labels = f"{base}/{file.labels}" if file.labels else ""
     return {"kind": file.kind, "file": f"{base}/{file.file}", "labels": labels, "seconds": file.seconds}

@@ -28,7 +28,7 @@ LATEST = 600.0  # seconds into a film
 
 
 def add_routes(app: FastAPI, clients: ClientSessions) -> None:
-    """Adds every address to the app: those that belong to no drive, then `add_drive_routes`."""
+    """Adds every address to the app, those of a drive by `add_drive_routes`."""
 
     @app.get(f"{ASSETS}/events.js")
     def events() -> Response:
@@ -112,7 +112,7 @@ def add_drive_routes(app: FastAPI, clients: ClientSessions) -> None:  # noqa: C9
 
     @app.post("/drives/{token}/begin")
     async def begin(token: str, request: Request, at: float = 0.0, kmh: float = 30.0, seed: int = 0) -> Response:
-        """In an uploaded picture or film: its bytes are the body."""
+        """Begins in an uploaded picture or film; its bytes are the body."""
         if not (0 <= at <= LATEST and 0 <= kmh / 3.6 <= FASTEST and 0 <= seed <= MAX_SEED):
             return PlainTextResponse("Give at from 0 to 600 s and kmh from 0 to 60.\n", status_code=400)
         try:
@@ -131,17 +131,17 @@ def add_drive_routes(app: FastAPI, clients: ClientSessions) -> None:  # noqa: C9
 
 
 class PageFiles(StaticFiles):
-    """Our own files; the browser asks again each time, so that an update is never half old."""
+    """Our own files, which the browser revalidates each time."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """As Starlette's, with a header that asks the browser to look again each time."""
+        """As Starlette's, with `cache-control: no-cache`."""
         response = super().file_response(*args, **kwargs)
         response.headers["cache-control"] = "no-cache"
         return response
 
 
 def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows no NaN; a world without readouts has nothing else."""
+    """Rounded for JSON; NaN, which JSON does not know, as null."""
     return {
         name: None if isinstance(value, float) and value != value else round(value, 3) for name, value in fields.items()
     }

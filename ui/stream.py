@@ -45,7 +45,7 @@ CLOSING_SECONDS = 2.0  # an old connection may be one that nobody hears any more
 
 @dataclass
 class PictureStream:
-    """The pictures of the drive, or of one of its futures, on their way to the page."""
+    """Sends the pictures of one branch: the newest one, and only as fast as the page takes them."""
 
     picture: Any = None  # the frame sent last
     flying: deque[int] = field(default_factory=deque)  # indices sent and not yet received
@@ -149,7 +149,7 @@ class Stream:
 
     def act(self, message: messages.Message) -> None:
         """Carries out one message. LucidriveError."""
-        if isinstance(message, messages.Here):
+        if isinstance(message, messages.Pong):
             return
         if isinstance(message, messages.Seen):
             self.branches[message.branch].received(message.index)
@@ -229,7 +229,7 @@ class Stream:
             await asyncio.sleep(min(time.monotonic() - began, DT if flag == messages.ELSEWHERE else 1.0))
 
     def allowed(self) -> bool:
-        """A token bucket over everything but keys and receipts."""
+        """A token bucket over all messages but keys and receipts."""
         now = time.monotonic()
         self.allowance = min(BURST, self.allowance + (now - self.counted) * RATE)
         self.counted = now
@@ -265,7 +265,7 @@ class Stream:
             self.let_go()
             if self.client.asked:
                 self.client.asked = False
-                await self.socket.send_text(messages.encode_json("there"))
+                await self.socket.send_text(messages.encode_json("ping"))
             for note in self.drive.notes():
                 self.tell(note)
             while self.news:

@@ -168,8 +168,8 @@ def nuscenes(
     """Make places of a nuScenes dataset's maps, and of each scene a drive (.dream) that begins as it does; or lessons of its pictures."""
     from bridge.recording.from_scene import SceneSaver
     from bridge.recording.state import SUFFIX
-    from world.nuscenes.bring import first_moment, maps_of, save_places
     from world.nuscenes.captures import check_new, write
+    from world.nuscenes.places import first_moment, maps_of, save_places
     from world.nuscenes.tables import Dataset
 
     if captures is not None:

@@ -23,7 +23,7 @@ import { Talk } from "./talk.js";
 const WAITING = { Fork: "Going back there …", Begin: DREAMING }; // what is said while an order is under way
 const socket = new DreamSocket(); // the dream wakes while Gradio draws the page
 
-/** How the machine keeps up: medians and 99th percentiles, as far as they are known. */
+/** The machine's measures: medians and 99th percentiles, as far as they are known. */
 function meter(measures) {
   const pair = (name, scale, digits) =>
     [`${name}_p50`, `${name}_p99`].map((key) => (measures[key] === null ? "–" : (measures[key] * scale).toFixed(digits))).join(" / ");
@@ -141,7 +141,7 @@ function mount(root) {
     },
   };
 
-  function shown(one) {
+  function show(one) {
     if (one.branch) return futures.show(one);
     score.grow(one.index);
     camera.again(); // a single frame on, it stands as another
@@ -150,7 +150,7 @@ function mount(root) {
   }
 
   socket.attach({
-    picture: (one) => shown(one).catch(() => note.say("One picture could not be read; the next one will do.", "error")),
+    picture: (one) => show(one).catch(() => note.say("One picture could not be read; the next one will do.", "error")),
     elsewhere(one) {
       camera.came();
       picture.elsewhere(one);
@@ -218,13 +218,13 @@ function mount(root) {
 }
 
 // Gradio draws its components when it is ready, and may draw them again: follow the panel wherever it stands.
-let shown = null;
+let panel = null;
 let unmount = null;
 function follow() {
   const root = document.getElementById("lucidrive");
-  if (root === shown) return;
+  if (root === panel) return;
   unmount?.();
-  shown = root;
+  panel = root;
   unmount = root ? mount(root) : null;
   refresh();
 }

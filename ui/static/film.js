@@ -10,7 +10,7 @@ const LAYERS = { instance: "Instances", semantic: "Classes", depth: "Depth" };
 const HALF = 0.05; // s of a frame, in whose middle a film stands still
 const NARROWEST = 26; // px of a box from which on its kind is written
 
-/** A drive as of above, at any of its frames. */
+/** The map of a drive, at any of its frames. */
 class Course {
   constructor(canvas, { lanes, car, vehicles, people, actor }) {
     Object.assign(this, { car, vehicles, people, actor });
@@ -37,8 +37,8 @@ class Course {
 }
 
 export class Film {
-  /** base: where the clip's files are, without what their names end in; seen: watches what comes into sight. */
-  constructor(base, card, seen) {
+  /** base: address of the clip's files without their endings; observer: tells when a clip comes into sight. */
+  constructor(base, card, observer) {
     Object.assign(this, { base, card, layer: "", boxed: false });
     this.abort = new AbortController();
     this.map = el("canvas", { className: "course", role: "img", ariaLabel: t("Map, north up: the drive of this clip, and who plays the event") });
@@ -48,10 +48,10 @@ export class Film {
     this.element = el("figure", { className: "lr-clip" }, el("div", { className: "pair" }, card.film ? this.picture() : this.unpainted(), this.map, this.wait), this.controls(), this.under());
     Object.assign(this.element.dataset, { stem: card.stem, event: card.event, weather: card.weather, time: card.time, outcome: card.accepted ? "accepted" : "rejected" });
     this.element.film = this;
-    seen.observe(this.element);
+    observer.observe(this.element);
   }
 
-  /** The film, under a canvas for boxes. It stands where what was asked for begins, and is played from its beginning. */
+  /** The film under a canvas for boxes. It shows the moment that was asked for, and plays from the beginning. */
   picture() {
     this.track = el("track", { kind: "captions", src: `${this.base}.vtt`, srclang: "en", label: "labels", default: true });
     this.video = el("video", { src: `${this.base}.mp4`, loop: true, muted: true, playsInline: true, preload: "metadata" }, this.track);
@@ -69,18 +69,18 @@ export class Film {
     return el("div", { className: "film" }, this.video, this.boxes);
   }
 
-  /** Of a drive that was not painted there is its map alone. */
+  /** A drive that was not painted has a map alone. */
   unpainted() {
     return el("div", { className: "film unpainted" }, el("p", {}, "Not painted: the scene was not what was asked for. The map shows the drive."));
   }
 
-  /** s into the film at which its picture tells most. */
+  /** Seconds to the most telling picture. */
   get still() {
     const { seen, seconds } = this.card;
     return Math.min(seconds - 0.1, seen.length ? seen.at(-1).at + 0.8 : 0);
   }
 
-  /** Which moment is shown, and whether it goes on. */
+  /** The slider and the play button. */
   controls() {
     this.slider = el("input", { type: "range", min: 0, max: this.card.seconds - 0.1, step: 0.1, value: 0, ariaLabel: t("Moment of the drive") });
     this.slider.addEventListener("input", () => this.go(Number(this.slider.value)));
@@ -98,7 +98,7 @@ export class Film {
     this.video.play();
   }
 
-  /** The same without a film, by a clock. */
+  /** Plays the map by a clock where there is no film. */
   run() {
     clearInterval(this.clock);
     this.clock = this.clock ? null : setInterval(() => this.go((this.moment + 0.1) % this.card.seconds), 100);
@@ -113,12 +113,12 @@ export class Film {
 
   under() {
     const { card } = this;
-    const seen = card.seen.map(({ what, at }) => `${what} ${at.toFixed(1)} s`).join(" · ");
+    const moments = card.seen.map(({ what, at }) => `${what} ${at.toFixed(1)} s`).join(" · ");
     const badge = el("b", { className: card.accepted ? "good" : "bad" }, card.accepted ? "accepted" : "rejected");
     const reasons = card.reasons.map((reason) => el("p", { className: "why" }, reason));
     this.title = el("span", { className: "title" });
     this.words();
-    const caption = el("figcaption", {}, el("p", {}, badge, " ", this.title), el("p", { className: "facts" }, el("code", {}, card.line), ` seed ${card.seed} · `, seen), ...reasons);
+    const caption = el("figcaption", {}, el("p", {}, badge, " ", this.title), el("p", { className: "facts" }, el("code", {}, card.line), ` seed ${card.seed} · `, moments), ...reasons);
     if (!card.film) return caption;
     this.buttons = { boxes: this.button("Boxes", () => this.show(this.layer, !this.boxed)) };
     for (const [layer, words] of Object.entries(LAYERS)) this.buttons[layer] = this.button(words, () => this.show(this.layer === layer ? "" : layer, this.boxed));
@@ -131,25 +131,25 @@ export class Film {
     return el("div", {}, bar, this.legend, caption);
   }
 
-  /** What depends on the language and is not a text of its own. */
+  /** Texts that depend on the language but are no elements of their own. */
   words() {
     const { line, branch, title } = this.card;
     this.title.textContent = planWords(branch ? `${line};${branch}` : line, title);
   }
 
   button(words, press) {
-    const made = el("button", { type: "button", ariaPressed: "false" }, words);
-    made.addEventListener("click", press);
-    return made;
+    const button = el("button", { type: "button", ariaPressed: "false" }, words);
+    button.addEventListener("click", press);
+    return button;
   }
 
   get moment() {
     return this.video ? this.video.currentTime : Number(this.slider.value);
   }
 
-  /** It has come into sight. */
+  /** Called when the clip comes into sight. */
   async appear() {
-    this.wanted = true;
+    this.due = true;
     if (!this.course && !this.card.map) await this.make("map");
     this.update(this.card);
   }
@@ -159,18 +159,18 @@ export class Film {
     this.card = { ...this.card, [what]: answer.error ? { state: "failed", told: answer.error } : answer };
   }
 
-  /** What is over the film from now on: a layer, or "", and whether boxes. */
+  /** Lays a layer (or "") and boxes over the film. */
   async show(layer, boxed) {
     Object.assign(this, { layer, boxed });
     if ((layer || boxed) && !this.labels && this.card.labels?.state !== "making") await this.make("labels");
     this.update(this.card);
   }
 
-  /** As the server tells it now. */
+  /** Takes the card as the server has it now. */
   async update(card) {
     this.card = { ...card, map: card.map ?? this.card.map, labels: card.labels ?? this.card.labels };
     const { map, labels } = this.card;
-    if (map?.state === "ready" && this.wanted && !this.course) {
+    if (map?.state === "ready" && this.due && !this.course) {
       this.course = new Course(this.map, await (await fetch(`${this.base}.map.json`)).json());
       this.map.dataset.ready = "";
     }
@@ -180,26 +180,26 @@ export class Film {
     if (!this.video || this.video.readyState) this.draw(this.moment);
   }
 
-  /** Whether something is still to come that is waited for. */
+  /** Whether a map or labels are still awaited. */
   get busy() {
     const open = (one) => one && ["waiting", "making"].includes(one.state);
     return open(this.card.map) || open(this.card.labels);
   }
 
   say(map, labels) {
-    const wished = (this.layer || this.boxed) && !this.labels;
+    const missing = (this.layer || this.boxed) && !this.labels;
     this.note.className = labels?.state === "failed" ? "making bad" : "making";
-    this.note.textContent = !wished || !labels ? "" : labels.state === "failed" ? labels.told : labels.state === "waiting" ? "The labels wait for their turn …" : `Labels are being made … ${labels.told}`;
+    this.note.textContent = !missing || !labels ? "" : labels.state === "failed" ? labels.told : labels.state === "waiting" ? "The labels wait for their turn …" : `Labels are being made … ${labels.told}`;
     this.wait.textContent = this.course ? "" : map?.state === "failed" ? map.told : "The map is being drawn …";
   }
 
   press() {
     for (const [name, button] of Object.entries(this.buttons)) button.ariaPressed = String(name === "boxes" ? this.boxed : name === this.layer);
     const layer = this.labels ? this.layer : "";
-    const wanted = new URL(`${this.base}${layer ? `.${layer}` : ""}.mp4`, location.href).href;
-    if (this.video.src !== wanted) {
+    const address = new URL(`${this.base}${layer ? `.${layer}` : ""}.mp4`, location.href).href;
+    if (this.video.src !== address) {
       const { currentTime, paused } = this.video;
-      this.video.src = wanted;
+      this.video.src = address;
       this.video.addEventListener("loadedmetadata", () => {
         this.video.currentTime = currentTime;
         if (!paused) this.video.play();
@@ -208,7 +208,7 @@ export class Film {
     this.explain(layer);
   }
 
-  /** What the colours mean. */
+  /** The legend of the colours. */
   explain(layer) {
     const of = {
       semantic: () => Object.entries(this.labels.classes).map(([name, shade]) => el("span", {}, el("i", { style: `background: rgb(${shade})` }), name.replaceAll("_", " "))),

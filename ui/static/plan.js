@@ -38,16 +38,16 @@ export class Note {
     if (sentence && seconds) this.timer = setTimeout(() => this.say("", "news", 0), seconds * 1000);
   }
 
-  /** A question that is answered by a press: [line, words] of every choice, and "neither". It stays until it is answered. */
+  /** Asks a question with a button for each choice ([line, words]) and one for "neither"; it stays until answered. */
   ask(sentence, choices, chosen, neither) {
     this.say(sentence, "question", 0);
     const button = (words, pressed) => {
-      const made = make("button", { type: "button", className: "choice", textContent: words });
-      made.addEventListener("click", () => {
+      const element = make("button", { type: "button", className: "choice", textContent: words });
+      element.addEventListener("click", () => {
         this.say("");
         pressed();
       });
-      return made;
+      return element;
     };
     this.element.append(" ", ...choices.map(([line, words]) => button(planWords(line, words), () => chosen(line))), button(t("neither"), neither));
   }
