@@ -25,13 +25,13 @@ from world.scene.motion_tokens import (
     KEEP,
     LANE_LEFT,
     LANE_RIGHT,
+    MANOEUVRES,
     OFFSETS,
     PACES,
     STEP_OUT,
     STOP,
     TO_LEFT,
     TO_RIGHT,
-    WAYS,
     acceleration_of,
     offset_of,
     pack,
@@ -132,7 +132,7 @@ def apply_people(t, seed, clock, seen, out, row, logits, wanted, guarded, densit
         return
     before, car = seen[: len(seen) - 1], seen[len(seen) - 1]
     x, y, heading, seconds = car.x, car.y, car.heading, clock * DT
-    paces, allowed = np.full(len(PACES), True), np.empty(WAYS, np.bool_)
+    paces, allowed = np.full(len(PACES), True), np.empty(MANOEUVRES, np.bool_)
     count, other = 0, other_car(before)
     for i in range(len(out)):
         me = before[i]
@@ -153,7 +153,7 @@ def apply_people(t, seed, clock, seen, out, row, logits, wanted, guarded, densit
             allowed[:] = True
             allowed[STEP_OUT] = False  # only who is told to
             pace = sample(logits[row[i]], 0, len(PACES), paces, SHARE, first)
-            way = sample(logits[row[i]], len(PACES), WAYS, allowed, 1.0, uniform(seed, clock, me.id, _SECOND))
+            way = sample(logits[row[i]], len(PACES), MANOEUVRES, allowed, 1.0, uniform(seed, clock, me.id, _SECOND))
             if way == BACK:
                 out[i].memory[WAY], out[i].next = -out[i].memory[WAY], -1
                 way = 0

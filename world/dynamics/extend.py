@@ -191,7 +191,7 @@ def _with_new(old: np.ndarray, before: Pieces, made: HDMap, new: np.ndarray) -> 
     for k in behind[~gone[behind]]:
         ground.put(_box(old[k]))
     out["kind"][gone] = int(Kind.NONE)
-    kept = np.array([not ground.taken(_box(row)) for row in new], bool)
+    kept = np.array([not ground.occupied(_box(row)) for row in new], bool)
     return signalled(np.concatenate([out, new[kept], np.array(list(posts.values()), PROP)]), made)
 
 

@@ -42,8 +42,8 @@ from world.scene.roadside_tokens import (
     decode_standing,
     kind_of,
     row_of,
+    s_token,
     tokens_of,
-    told_s,
 )
 from world.scene.stretches import Stretch, props_of, stretches
 
@@ -170,7 +170,7 @@ class _Written:
         if count == 2:
             return self._gaps(kind)
         if count == 3:
-            told = told_s(self.tokens[2], self.reach.before(kind, behind_of(self.tokens[1])))
+            told = s_token(self.tokens[2], self.reach.before(kind, behind_of(self.tokens[1])))
             return _EVERY[told : told + 1]
         return _EVERY[ROADSIDE.span(SHAPE_FIELDS[kind][count - 4])]
 
@@ -270,7 +270,7 @@ class _Lining:
             self.posts += props
             return
         for prop in props:
-            if not self.ground.taken(prop.box):  # by the piece of a hedge before it, in a bend
+            if not self.ground.occupied(prop.box):  # by the piece of a hedge before it, in a bend
                 self.things.append(prop)
                 self.ground.put(prop.box)
 
