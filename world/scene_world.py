@@ -154,7 +154,7 @@ class SceneWorld:
         """The same with what it is made of; before, known: as a Renderer takes them."""
         with self._drawing:
             return self.renderer.shot(
-                state, replace(self.rig, height=size[0], width=size[1]), before=before, known=known
+                state, replace(self.rig, height=size[0], width=size[1]), before=before, earlier_gains=known
             )
 
     def seen_from(self, state: SceneState, size: tuple[int, int], pose: Pose) -> np.ndarray:

@@ -24,8 +24,8 @@ _NOTHING = np.zeros(0, np.int32)
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A mesh with whose it is: instance int32 [T], or [1] for the whole mesh. `moves`: drawn anew on the kept shadow map; `hidden`: throws
-    shadows alone."""
+    """A mesh with its owner: instance int32 [T], or [1] for the whole mesh. `moves`: redrawn on the shadow map every frame; `hidden`: only
+    throws shadows."""
 
     mesh: Mesh
     instance: np.ndarray
@@ -39,7 +39,7 @@ def _table(columns: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """What else the picture depends on.
+    """Further inputs of a picture.
 
     lamps float [L, 6]: x, y, z, RGB of street lamps that are on; beams float [B, 6]: x, y, z, cos, sin of the heading, intensity;
     boxes float [N, 6]: x, y, cos, sin, length, width of vehicles; moved int32 [K], ascending: instances with a previous
@@ -58,7 +58,7 @@ class Surroundings:
 
 
 class Rasterizer:
-    """Keeps room for records and samples, and the shadow map, from frame to frame. One per drive; not for several threads at once."""
+    """Reuses buffers and the shadow map from frame to frame. One per drive; not thread-safe."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -70,7 +70,7 @@ class Rasterizer:
         self._small_depth, self._small_ids = np.empty((0, 0), F), np.empty((0, 0), np.int32)
 
     def draw(self, parts: Sequence[Part], view: View, light: Light, around: Surroundings | None = None) -> GBuffer:
-        """The G-buffer of what the view sees."""
+        """The G-buffer of a view."""
         around, library = around or Surroundings(), self.library
         height, width = view.height, view.width
         if self._depth.shape != (2 * height, 2 * width):
@@ -154,7 +154,7 @@ class Rasterizer:
 
 
 def _camera(view: View, before: View | None) -> np.ndarray:
-    """What the resolve wants to know of both views, float32 [9, 3]."""
+    """Both views as `resolve` reads them, float32 [9, 3]."""
     then = before or view
     rows = [view.axes, view.eye[None], then.axes, (view.eye - then.eye)[None], [[view.focal, then.focal, 0.0]]]
     return np.concatenate(rows).astype(F)
@@ -163,5 +163,5 @@ def _camera(view: View, before: View | None) -> np.ndarray:
 def draw(
     parts: Sequence[Part], view: View, library: Library, light: Light, around: Surroundings | None = None
 ) -> GBuffer:
-    """One picture's G-buffer, with nothing kept for the next."""
+    """One picture's G-buffer, with fresh buffers."""
     return Rasterizer(library).draw(parts, view, light, around)

@@ -203,7 +203,7 @@ def test_tiles_name_their_props_and_stay_bounded(place: Place) -> None:
             assert len(whose) == len(mesh)
             assert whose.min() >= 0 and whose.max() <= len(place.props)
     assert triangles <= 50_000
-    assert len(tiles._kept) <= KEPT
+    assert len(tiles._objects) <= KEPT
 
 
 def test_tiles_do_not_depend_on_what_was_seen_before(place: Place) -> None:
