@@ -111,7 +111,7 @@ def _write_nuscenes(folder: Path, frames: Iterator[tuple[SceneState, Rig, np.nda
             writer.cameras = CameraSet("captures", {CAMERA: rig}, KEYS)
             seen = replace(see(rig, state, plainly), picture=picture)
             writer.begin(DriveInfo(f"{number:06d}", state.places[0], "a moment"))
-            writer.add(replace(record(0, state, None, plainly), seen={CAMERA: seen}))
+            writer.add(replace(record(0, state, None, plainly), views={CAMERA: seen}))
             writer.end()
 
 

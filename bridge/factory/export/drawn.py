@@ -71,7 +71,7 @@ class Labeller:
         """PIECE moments of a clip from one on, or what there is of them."""
         drawing = self.drawing
         dreamt, chosen = self.again(drawing.clips[number]), range(first, first + PIECE)
-        return list(records(dreamt.states, drawing.cameras, self.world.renderer, draw=drawing.draw, chosen=chosen))
+        return list(records(dreamt.states, drawing.cameras, self.world.renderer, draw=drawing.draw, only=chosen))
 
 
 def drawn(labeller: Labeller, workers: int, ledger: Ledger) -> Iterator[tuple[Kept, Dreamt, Iterator[Record]]]:

@@ -132,7 +132,7 @@ def _write(
                 for writer in writers:
                     writer.add(record)
                 done += 1
-                boxes += sum(len(seen.truth.boxes) for seen in record.seen.values())
+                boxes += sum(len(seen.truth.boxes) for seen in record.views.values())
                 tell(done / total, f"clip {number + 1} of {len(order.clips)}")
             for writer in writers:
                 writer.end()
