@@ -17,16 +17,16 @@ from world.controls import Command, Control, Event
 from world.driver import Action
 from world.dynamics.dreamt import GrowingPlace, is_dreamt, remark
 from world.dynamics.driver import drive, watch
-from world.dynamics.extend import KEPT
+from world.dynamics.extend import MAP_REACH
 from world.dynamics.grown import grown_place, whole
-from world.dynamics.growth import asked_from
+from world.dynamics.growth import extension_from
 from world.dynamics.horizon import Horizon
 from world.dynamics.renumber import moved
+from world.dynamics.route_ahead import ARMS, route_ahead
 from world.dynamics.seats import Seat, driven_on, given_up, seated, seen_from, swapped, take_seat, touched
 from world.dynamics.start import start
 from world.dynamics.step import step
 from world.dynamics.traffic import Traffic
-from world.dynamics.way_ahead import ARMS, way_ahead
 from world.errors import DataError
 from world.frame import Frame, Readout
 from world.kinematics import Motion
@@ -230,7 +230,7 @@ class SceneDream:
 
     def turn_ahead(self, command: int) -> str:
         """A sentence where the turn that a command asks for cannot be made at the next junction; else nothing."""
-        way = way_ahead(self.state_now, command)
+        way = route_ahead(self.state_now, command)
         if way is None or (way.found and not way.passed):
             return ""
         arm = f"{'straight on' if ARMS[command] == 'straight' else f'to the {ARMS[command]}'}"
@@ -281,7 +281,7 @@ class SceneDream:
             weights["traffic"] = self.traffic.sha256
         asked, pending = getattr(scene.places[0], "asked", ()), self._horizon.pending
         saved = SavedScene(
-            frame.index, frame.control, self.seed, self.steps, self._place, asked, pending, KEPT, weights
+            frame.index, frame.control, self.seed, self.steps, self._place, asked, pending, MAP_REACH, weights
         )
         return tensors_of(scene), asdict(saved)
 
@@ -295,9 +295,9 @@ class SceneDream:
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
         place = model.place(saved.place)
         if isinstance(place, GrowingPlace):
-            place = grown_place(place.name, tuple(map(asked_from, saved.asked)), *place.weights)
+            place = grown_place(place.name, tuple(map(extension_from, saved.asked)), *place.weights)
         if saved.pending:
-            dream._horizon = Horizon(asked_from(saved.pending))
+            dream._horizon = Horizon(extension_from(saved.pending))
         if isinstance(place, GrowingPlace) and not saved.kept:
             scene = moved(from_bytes(whole(place), parts), place)
         else:

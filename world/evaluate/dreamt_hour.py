@@ -21,7 +21,7 @@ import numpy as np
 from world.controls import FPS, Command, Control
 from world.dynamics.dreamt import GrowingPlace
 from world.dynamics.grown import grown_place
-from world.dynamics.growth import Asked, Growth
+from world.dynamics.growth import Extension, Growth
 from world.dynamics.horizon import LATE
 from world.dynamics.stock import Stock
 from world.render.painter import Painter
@@ -121,7 +121,7 @@ def _size(place: GrowingPlace) -> dict[str, float]:
         "streets": streets,
         "streets_on_the_map": len(place.map.streets),
         "kib_a_street": held / 1024 / streets,
-        "asked": len(place.asked),
+        "asked": len(place.extensions),
         "repeated": repeated(growth, stock),
     }
 
@@ -182,7 +182,7 @@ def _back(state: SceneState, first: SceneState) -> SceneState:
     """With our car where it was at first, in the place as it has grown, on the map round there, when all signals are as they were."""
     place, ego = state.places[0], first.ego[0]
     if isinstance(place, GrowingPlace):
-        asked = (*place.asked, Asked(float(ego["x"]), float(ego["y"])))
+        asked = (*place.extensions, Extension(float(ego["x"]), float(ego["y"])))
         place = grown_place(place.name, asked, *place.weights)
     cycle = FPS * float(place.map.signals["cycle"].max()) if len(place.map.signals) else 1.0
     rounds = math.ceil((int(state.clock[0]) - int(first.clock[0])) / cycle)
