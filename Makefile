@@ -27,10 +27,10 @@ ui: $(VENV)/.app
 
 # Two tests at a time, each with one thread: threads that wait for one another on a shared core make both crawl.
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-fast: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"
 
 # A vLLM server on this machine's CPU, in an environment of its own: it pins a torch and a transformers that are not ours.
 # Its torchvision, torchaudio and torchcodec are of a CUDA build and break its own import.

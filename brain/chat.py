@@ -24,10 +24,10 @@ class Encoded:
 
 
 class ChatTokenizer:
-    """What the brain asks of a tokenizer of transformers, under the same names."""
+    """A tokenizer with the methods of transformers' that the brain calls."""
 
     def __init__(self, folder: Path) -> None:
-        """folder: with tokenizer.json, tokenizer_config.json and chat_template.jinja, as transformers writes them. OSError where one is missing."""
+        """folder: holds tokenizer.json, tokenizer_config.json and chat_template.jinja, as transformers writes them. OSError where one is missing."""
         self._core = Tokenizer.from_file(str(folder / "tokenizer.json"))
         config = json.loads((folder / "tokenizer_config.json").read_text())
         self._tokens = {name: token for name, token in config.items() if name.endswith("_token")}  # for the template
@@ -42,14 +42,16 @@ class ChatTokenizer:
         self._template = environment.from_string((folder / "chat_template.jinja").read_text())
 
     def __call__(self, text: str, *, add_special_tokens: bool = True) -> Encoded:
+        """Token ids of a text; add_special_tokens: with those that the model expects around it."""
         return Encoded(self._core.encode(text, add_special_tokens=add_special_tokens).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens included."""
         text: str = self._core.decode(list(ids), skip_special_tokens=False)
         return text
 
     def apply_chat_template(self, turns: Sequence[Mapping[str, str]], *, tokenize: bool, **variables: Any) -> str:
-        """The conversation as the model was taught to read it. tokenize: False; variables: what else its template may know."""
+        """The conversation in the model's chat format. tokenize: always False; variables: passed to the template."""
         return self._template.render(self._tokens | variables | {"messages": turns})
 
     def to_str(self) -> str:

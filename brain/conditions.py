@@ -1,4 +1,4 @@
-"""The weather and the time of day that a plan begins under: what of it is in force at once, as fields of a Control."""
+"""The weather and the time of day that a plan sets at once, as fields of a Control."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def condition_line(name: str, value: int) -> str:
 
 
 def at_once(plan: Plan) -> dict[str, int]:
-    """Of its steps without a delay; nothing where it says nothing of them."""
-    found = {}
+    """Weather and time of the plan's steps without a delay, as fields of a Control; empty where it has none."""
+    fields = {}
     for step in plan.steps:
         if step.when.kind == "now" and step.group == "weather":
-            found["weather"] = weather_of(step)
+            fields["weather"] = weather_of(step)
         elif step.when.kind == "now" and step.group == "time":
-            found["time"] = int(TimeOfDay[step.name.upper()])
-    return found
+            fields["time"] = int(TimeOfDay[step.name.upper()])
+    return fields
 
 
 def conditions(utterance: Utterance) -> Mapping[str, int] | None:
-    """None for what is no plan, or plans anything besides, or twice the same kind."""
+    """Weather and time of an utterance, as fields of a Control. None where it is no plan, or plans anything else, or the same kind twice."""
     if not isinstance(utterance, Plan):
         return None
-    found = at_once(utterance)
-    alone = len(found) == len(utterance.steps) and all(step.duration is None for step in utterance.steps)
-    return found if alone else None
+    fields = at_once(utterance)
+    alone = len(fields) == len(utterance.steps) and all(step.duration is None for step in utterance.steps)
+    return fields if alone else None
 
 
 def reader(answer: Callable[[str], Utterance]) -> ReadConditions:
-    """Of phrases: plan lines such as `dusk` as they are, sentences by `answer`, which the brain gives."""
+    """Reads a phrase: a plan line such as `dusk` as it is, a sentence by `answer`, which asks the brain."""
 
     def read(phrase: str) -> Mapping[str, int] | None:
         try:

@@ -32,10 +32,10 @@ class BrainInputError(LucidriveError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the brain made of a sentence.
+    """The brain's answer to a sentence.
 
     seconds: computing time; tokens: decoded; confidence: mean log-probability over the tokens it chose (not those
-    the grammar forced), 0 being certain; instead: where it was not sure, the line that it would have given otherwise.
+    the grammar forced), 0 being certain; instead: the second line, where it was not sure.
     """
 
     utterance: Utterance
@@ -55,28 +55,29 @@ class DecodedLine:
 
     @property
     def text(self) -> str:
+        """The line in its canonical form."""
         return print_line(self.utterance)
 
     @property
     def likelihood(self) -> float:
-        """Of the whole line: the sum of the log-probabilities of what was chosen."""
+        """Sum of the log-probabilities of the tokens that were chosen."""
         return sum(token.logprob or 0.0 for token in self.tokens)
 
     @property
     def confidence(self) -> float:
+        """Mean log-probability over the tokens that were chosen; 0 is certain."""
         return mean_logprob(self.tokens)
 
     def reply(self, seconds: float, instead: DecodedLine | None = None) -> Reply:
-        """It as the brain's answer, after so much computing."""
+        """The brain's answer, after `seconds` of computing."""
         count = sum(not token.end for token in self.tokens)
         return Reply(self.utterance, self.text, seconds, count, self.confidence, instead.text if instead else None)
 
 
 class Director:
-    """Keeps the model and the grammar. `think` leaves the pace to its caller, `answer` does not.
+    """The model and its grammar. `think` yields after every forward pass, `answer` runs to the end.
 
-    Where its confidence is below `unsure`, it looks for another line, replies with the likelier of the two and has the other
-    for `instead`; without that threshold it never does.
+    unsure: confidence below which it decodes a second line and replies with the likelier of the two; the other is `Reply.instead`. None: never.
     """
 
     def __init__(self, model: LocalModel, unsure: float | None = None) -> None:
@@ -92,11 +93,14 @@ class Director:
         quant: Quant = "int8",
         device: str = "cpu",
     ) -> Director:
+        """The shipped language model under its adapter, or another one. adapter: None for the base model alone; base: a folder or a name in
+        Hugging Face's cache. WeightsError where weights are missing, damaged or another model's.
+        """
         model = LocalModel.load(adapter, base=base, quant=quant, device=device)
         return cls(model, threshold(adapter) if adapter else None)
 
     def think(self, text: str, context: Context | str = "") -> Thought:
-        """Yields after every forward pass; the generator's return value is the reply. text: as `clean` gives it."""
+        """Yields after every forward pass and returns the reply. text: as `clean` returns it."""
         read = normal(text)
         prompt = prompt_tokens(self.model.tokenizer, read, str(context))
         stopwatch, reading = Stopwatch(), PromptCache()
@@ -109,7 +113,7 @@ class Director:
         return limited(line.reply(stopwatch.seconds, other), read)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
-        """Thinks to the end."""
+        """The reply to a sentence, however long it takes. BrainInputError for a text that is empty or too long."""
         return finished(self.think(clean(text), context))
 
     def _decoded(
@@ -129,20 +133,20 @@ class Director:
     def _other(
         self, prompt: list[int], line: DecodedLine, reading: PromptCache, stopwatch: Stopwatch
     ) -> Generator[None, None, DecodedLine | None]:
-        """The line that another choice leads to where the choice was least sure."""
+        """A second line, by the next likely token where the choice was least sure; None where there is none."""
         choices = [(token.logprob, place, token.other) for place, token in enumerate(line.tokens) if token.other]
         for _, place, other in sorted(choices, key=lambda choice: choice[:2])[:FORKS]:
             tokens = [*line.tokens[:place], other]
             if not other.end:
                 begin = [token.id for token in tokens]
                 tokens += yield from self._decoded(prompt, begin, reading, stopwatch)
-            found = self.line(tokens)
-            if found.text != line.text:
-                return found
+            second = self.line(tokens)
+            if second.text != line.text:
+                return second
         return None
 
     def line(self, tokens: list[Token]) -> DecodedLine:
-        """The line that was decoded as these tokens."""
+        """The line that these tokens decode to; what was cut off at the token limit is dropped. PlanError where nothing is left."""
         written = self.model.tokenizer.decode([token.id for token in tokens if not token.end])
         try:
             return DecodedLine(tokens, parse_line(written))
@@ -152,7 +156,7 @@ class Director:
 
 
 def finished(thought: Thought) -> Reply:
-    """What the thought comes to, however long it takes."""
+    """The reply at the end of a thought."""
     while True:
         try:
             next(thought)
@@ -161,9 +165,11 @@ def finished(thought: Thought) -> Reply:
 
 
 def limited(reply: Reply, read: str) -> Reply:
-    """A refusal instead of a speed that was made of one which the car cannot drive; else the reply as it is."""
-    kept = within_limit(reply.utterance, read)
-    return reply if kept is reply.utterance else replace(reply, utterance=kept, line=print_line(kept), instead=None)
+    """The reply, or a refusal where it commands a speed that the car cannot drive."""
+    utterance = within_limit(reply.utterance, read)
+    if utterance is reply.utterance:
+        return reply
+    return replace(reply, utterance=utterance, line=print_line(utterance), instead=None)
 
 
 class Stopwatch:
@@ -180,25 +186,25 @@ class Stopwatch:
 
 
 def mean_logprob(tokens: Sequence[Token]) -> float:
-    """Over the tokens that were chosen; 0 where the grammar left no choice at all."""
+    """Over the tokens that were chosen; 0 where the grammar left no choice."""
     chosen = [token.logprob for token in tokens if token.logprob is not None]
     return sum(chosen) / len(chosen) if chosen else 0.0
 
 
 def threshold(adapter: Path) -> float | None:
-    """Below which confidence the adapter is unsure, as it was measured; None where it was not."""
+    """The measured confidence below which the adapter is unsure; None where it was not measured."""
     file = adapter / CONFIDENCE
     return float(json.loads(file.read_text())["unsure"]) if file.exists() else None
 
 
 def clean(text: str) -> str:
-    """The text on one line without control characters. BrainInputError when nothing is left or it is too long."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in text)
-    kept = " ".join(kept.split())
-    if not kept:
+    """The text on one line without control characters. BrainInputError where nothing is left, or more than MAX_TEXT characters."""
+    line = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in text)
+    line = " ".join(line.split())
+    if not line:
         raise BrainInputError("There is nothing to read in that; type what should happen, such as 'turn left'.")
-    if len(kept) > MAX_TEXT:
+    if len(line) > MAX_TEXT:
         raise BrainInputError(
-            f"That text has {len(kept):,} characters and the brain reads {MAX_TEXT:,}; say it shorter."
+            f"That text has {len(line):,} characters and the brain reads {MAX_TEXT:,}; say it shorter."
         )
-    return kept
+    return line

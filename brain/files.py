@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def merged(adapter: Path | None, base: str | Path | None = None) -> Path:
-    """A folder with the base model, `adapter` merged into it, in float32; from the cache, or made now."""
+    """A folder with the base model and `adapter` merged into it, in float32; made now where the cache has none. WeightsError."""
     folder_of_base = found(base)
     if adapter is None:
         return folder_of_base
@@ -47,9 +47,9 @@ def merged(adapter: Path | None, base: str | Path | None = None) -> Path:
 
 
 def quantised(adapter: Path | None, base: str | Path | None = None, *, verify: bool = True) -> Path:
-    """Likewise in int8, ready to be loaded: a quarter of the memory and no work.
+    """The same in int8, which takes a quarter of the memory and loads without work. WeightsError.
 
-    verify: False leaves it to the caller to ask `is_whole` of the folder before it reads the weights.
+    verify: False leaves it to the caller to check `is_whole` before it reads the weights.
     """
 
     def make(folder: Path) -> None:
@@ -92,7 +92,7 @@ def _merge(folder_of_base: Path, adapter: Path | None) -> Any:
 
 
 def attached(plain: Any, adapter: Path) -> Any:
-    """A model of transformers with the adapter's products computed beside its own. WeightsError."""
+    """A model of transformers with the adapter beside its own weights, not merged. WeightsError."""
     from peft import PeftModel
 
     checked(adapter)
@@ -106,7 +106,7 @@ def attached(plain: Any, adapter: Path) -> Any:
 
 
 def checked(adapter: Path) -> Path:
-    """The adapter's weights file; WeightsError where there is none, or it is not the one that was sealed."""
+    """The adapter's weights file. WeightsError where it is missing, or its checksum differs from the sealed one."""
     weights = adapter / WEIGHTS
     if not weights.exists():
         raise WeightsError(
@@ -121,7 +121,7 @@ def checked(adapter: Path) -> Path:
 
 
 def seal(adapter: Path) -> None:
-    """Notes the checksums of an adapter that is whole, as `sha256sum` does."""
+    """Writes the checksums of an adapter's files, in the format of `sha256sum`."""
     (adapter / SEALS).write_bytes(_sums(adapter))
 
 
@@ -131,7 +131,7 @@ def _sums(adapter: Path) -> bytes:
 
 
 def found(base: str | Path | None) -> Path:
-    """The folder of a base model: ours for None, a folder as it is, or a name that Hugging Face's cache here holds."""
+    """The folder of a base model: ours for None, a folder as it is, or a name in Hugging Face's cache. WeightsError where there is none."""
     if base is None:
         return base_model()
     if Path(base).is_dir():
@@ -208,7 +208,7 @@ def _cached(name: str, make: Any, verify: bool = True) -> Path:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the weights are those that were made; older folders do not say."""
+    """Whether the weights have the checksums noted when they were made; older folders have none and pass."""
     try:
         files = json.loads((folder / MARKER).read_text()).get("files", {})
         return all((folder / name).exists() and sha256(folder / name) == known for name, known in files.items())

@@ -30,16 +30,16 @@ AS_HERE: dict[str, Any] = {"model_type": "llama", "hidden_act": "silu", "attenti
 
 
 def computes(folder: Path) -> bool:
-    """Whether the model in `folder`, in the layout of transformers, is a Llama as it is computed here."""
+    """Whether this module can run the model in `folder` (layout of transformers)."""
     config = json.loads((folder / "config.json").read_text())
     plain = config.get("rope_parameters", {}).get("rope_type") == "default"
     return plain and all(config.get(name) == value for name, value in AS_HERE.items())
 
 
 class KeysAndValues:
-    """What a Llama has read: the keys and the values of every layer [layers, G, room, D]; the first `length` are in use.
+    """Keys and values of the tokens read, in every layer: [layers, G, room, D]; the first `length` are in use.
 
-    Asked and cropped as transformers' caches are.
+    The methods are named as those of transformers' caches.
     """
 
     def __init__(self, layers: int, groups: int, width: int) -> None:
@@ -47,16 +47,17 @@ class KeysAndValues:
         self.length = 0
 
     def get_seq_length(self) -> int:
+        """Tokens in the cache."""
         return self.length
 
     def make_room(self, count: int) -> None:
-        """For so many tokens more, and for ROOM at least where there is none."""
+        """Grows for `count` more tokens, by ROOM at least."""
         if self.length + count > self.keys.shape[2]:
             more = (0, 0, 0, max(count, ROOM))
             self.keys, self.values = F.pad(self.keys, more), F.pad(self.values, more)
 
     def crop(self, minus_tokens: int) -> None:
-        """Forgets the last tokens, so many of them, given as a negative number."""
+        """Drops the last tokens; the count is negative, as transformers' caches take it."""
         self.length += minus_tokens
 
 
@@ -83,7 +84,7 @@ class Llama:
 
     @classmethod
     def load(cls, folder: Path) -> Llama:
-        """The one in `folder`, as `brain.files.quantised` makes it."""
+        """The model in `folder`, as `brain.files.quantised` writes it."""
         config, generation = (
             json.loads((folder / name).read_text()) for name in ("config.json", "generation_config.json")
         )
@@ -91,51 +92,49 @@ class Llama:
         return cls(config, Tensors(folder / INT8_WEIGHTS), frozenset(ends if isinstance(ends, list) else [ends]))
 
     def cache(self) -> KeysAndValues:
-        """For what is read: empty."""
+        """An empty cache."""
         return KeysAndValues(len(self.blocks), self.groups, self.width)
 
-    def read(self, ids: Sequence[int], cache: KeysAndValues, asked: bool = True) -> Tensor:
-        """The scores [vocabulary] of the token after the last of `ids`, which the cache then holds too; [0] where not asked."""
+    def read(self, ids: Sequence[int], cache: KeysAndValues, logits: bool = True) -> Tensor:
+        """Scores [vocabulary] of the token after `ids`, which are added to the cache. logits: False skips the scores and returns [0]."""
         n, before = len(ids), cache.length
         cache.make_room(n)
         t = before + n
         angles = torch.arange(before, t)[:, None, None] * self.frequencies
         sine = angles.sin()
         turn = torch.cat((angles, angles), -1).cos(), torch.cat((-sine, sine), -1)  # [n, 1, D] each
-        seen = torch.ones(n, t, dtype=torch.bool).tril(before).repeat(self.heads // self.groups, 1) if n > 1 else None
+        mask = torch.ones(n, t, dtype=torch.bool).tril(before).repeat(self.heads // self.groups, 1) if n > 1 else None
         x = self.embedding[torch.tensor(ids)].float()
         for number, block in enumerate(self.blocks):
-            kept = cache.keys[number, :, :t], cache.values[number, :, :t]
-            x = x + self._attended(block, self._norm(x, block.norm), kept, turn, seen)
+            past = cache.keys[number, :, :t], cache.values[number, :, :t]
+            x = x + self._attention(block, self._norm(x, block.norm), past, turn, mask)
             gate, up = block.gate_up(self._norm(x, block.mlp_norm)).chunk(2, -1)
             x = x + block.down(F.silu(gate) * up)
         cache.length = t
-        return self.head(self._norm(x[-1:], self.last_norm))[0] if asked else x.new_empty(0)
+        return self.head(self._norm(x[-1:], self.last_norm))[0] if logits else x.new_empty(0)
 
     def _norm(self, x: Tensor, weight: Tensor) -> Tensor:
         """RMSNorm, arXiv 1910.07467; in four operations it takes half as long as torch's own does here."""
         return x * (x.square().mean(-1, keepdim=True) + self.epsilon).rsqrt() * weight
 
-    def _attended(
-        self, block: _Block, x: Tensor, kept: tuple[Tensor, Tensor], turn: tuple[Tensor, Tensor], seen: Tensor | None
+    def _attention(
+        self, block: _Block, x: Tensor, past: tuple[Tensor, Tensor], turn: tuple[Tensor, Tensor], mask: Tensor | None
     ) -> Tensor:
-        """What the heads find for x [n, hidden] among what is kept [G, t, D], where their own keys and values go."""
-        n, (keys, values) = len(x), kept
+        """Attention of x [n, hidden] over past keys and values [G, t, D], to which its own are written."""
+        n, (keys, values) = len(x), past
         parts = block.qkv(x).view(n, self.heads + 2 * self.groups, self.width)
         turned, value = parts[:, : -self.groups], parts[:, -self.groups :]
         turned = turned * turn[0] + turned.roll(self.width // 2, -1) * turn[1]  # rotary embedding, arXiv 2104.09864
         keys[:, -n:], values[:, -n:] = turned[:, self.heads :].transpose(0, 1), value.transpose(0, 1)
         query = turned[:, : self.heads].view(n, self.groups, -1, self.width).permute(1, 2, 0, 3)  # [G, H/G, n, D]
-        found = F.scaled_dot_product_attention(
-            query.reshape(1, self.groups, -1, self.width), keys[None], values[None], seen
+        heads = F.scaled_dot_product_attention(
+            query.reshape(1, self.groups, -1, self.width), keys[None], values[None], mask
         )
-        return block.out(found.view(query.shape).permute(2, 0, 1, 3).reshape(n, -1))
+        return block.out(heads.view(query.shape).permute(2, 0, 1, 3).reshape(n, -1))
 
 
 class Tensors(Mapping[str, Tensor]):
-    """The tensors of a safetensors file, each read when it is asked for and owned by who asked: a file that is mapped would be in
-    memory whole, beside all that is made of it.
-    """
+    """The tensors of a safetensors file, each read when it is asked for: a mapped file would be in memory whole."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -163,13 +162,13 @@ class Tensors(Mapping[str, Tensor]):
 
 
 def _short(value: Tensor) -> Tensor:
-    """In bfloat16 where that is exact, as it is of a model that was trained in it."""
+    """As bfloat16 where that is exact."""
     half = value.bfloat16()
     return half if torch.equal(half.float(), value) else value.clone()
 
 
 class _Block:
-    """The weights of a layer; products that have the same input are one."""
+    """The weights of a layer; products with the same input are one."""
 
     def __init__(self, tensors: Mapping[str, Tensor], name: str) -> None:
         attention, mlp = f"{name}.self_attn", f"{name}.mlp"
@@ -182,6 +181,6 @@ class _Block:
 
 
 def _product(tensors: Mapping[str, Tensor], *names: str) -> Int8Linear:
-    """The linear layers of those names as one, their outputs side by side."""
+    """Several linear layers as one, with their outputs side by side."""
     weight, scale = (torch.cat([tensors[f"{name}{INT8}{part}"] for name in names]) for part in ("weight", "scale"))
     return Int8Linear(weight, scale)

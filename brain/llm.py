@@ -44,7 +44,7 @@ class Token:
 
 @dataclass(slots=True)
 class PromptCache:
-    """Keys and values of a prompt that has been read once, for lines that go on from it otherwise."""
+    """Keys and values of a prompt, for lines that continue it otherwise."""
 
     cache: Any = None
 
@@ -53,14 +53,14 @@ class LocalModel:
     """A causal language model with its tokenizer; `decode` yields tokens under a grammar."""
 
     def __init__(self, model: Any, tokenizer: Any, device: str = "cpu", matching: Any = None) -> None:
-        """model: a Llama, or a causal model of transformers; matching: the tokenizer as llguidance has it, if it is there."""
+        """model: a Llama, or a causal model of transformers; matching: the tokenizer for llguidance, made here where it is None."""
         self.model, self.tokenizer, self.device = model, tokenizer, device
         self._matching = matching
         self._expected: list[int] | None = None
         self._beginning: tuple[list[int], Any] | None = None
 
     def expect(self, ids: list[int]) -> None:
-        """Prompts from now on begin with these tokens, not with those of `brain.prompt.beginning`, so they are read once."""
+        """Reads these tokens once for all prompts that begin with them, in place of `brain.prompt.beginning`."""
         self._expected, self._beginning = ids, None
 
     @classmethod
@@ -72,10 +72,10 @@ class LocalModel:
         quant: Quant = "int8",
         device: str = "cpu",
     ) -> LocalModel:
-        """The model from the cache, made first where it is not there. `adapter=None` is the base model alone.
+        """The model from the cache, made first where it is not there. `adapter=None` is the base model alone. WeightsError.
 
         base: another model's folder or name (default: SmolLM2-135M-Instruct). On a CPU int8 is torch's, elsewhere
-        bitsandbytes'. The adapter is merged where that is exact: into weights that bitsandbytes has quantised it is not.
+        bitsandbytes'. The adapter is merged where that is exact, which weights quantised by bitsandbytes do not allow.
         """
         dtype = torch.float32 if device == "cpu" else torch.bfloat16
         if quant == "int8" and device == "cpu":
@@ -102,7 +102,7 @@ class LocalModel:
 
     @classmethod
     def _int8(cls, adapter: Path | None, base: str | Path | None) -> LocalModel:
-        """On the CPU; a Llama needs nothing of transformers."""
+        """On the CPU. A Llama needs nothing of transformers."""
         folder = quantised(adapter, base, verify=False)
         if not computes(folder):
             folder = quantised(adapter, base)
@@ -142,7 +142,7 @@ class LocalModel:
         else:
             if self._beginning is None:
                 yield from self._begin()
-            cache, known = self._begun(prompt)
+            cache, known = self._cache_of(prompt)
             read = [*prompt[known:], *begin]
         for start in range(0, len(read), PIECE):
             logits = self._forward(read[start : start + PIECE], cache, start + PIECE >= len(read))
@@ -169,21 +169,21 @@ class LocalModel:
             yield from pending
 
     def _begin(self) -> Iterator[None]:
-        """Reads what all prompts begin with, once for all of them."""
+        """Reads the beginning that all prompts share."""
         ids, cache = self._expected or beginning(self.tokenizer), self._cache()
         if torch.isfinite(self._forward(ids, cache)).all():  # else `_choose` tells of it
             self._beginning = ids, cache
         yield
 
-    def _begun(self, prompt: list[int]) -> tuple[Any, int]:
-        """Keys and values, and of how many tokens of the prompt they are."""
+    def _cache_of(self, prompt: list[int]) -> tuple[Any, int]:
+        """A cache, and how many tokens of the prompt it holds."""
         ids, cache = self._beginning or ([], None)
         if ids and len(ids) < len(prompt) and prompt[: len(ids)] == ids:
             return deepcopy(cache), len(ids)
         return self._cache(), 0
 
     def _cache(self) -> Any:
-        """For keys and values: empty."""
+        """An empty cache."""
         if isinstance(self.model, Llama):
             return self.model.cache()
         from transformers import DynamicCache
@@ -191,11 +191,11 @@ class LocalModel:
         config: Any = self.model.config
         return DynamicCache(config=config)
 
-    def _forward(self, tokens: list[int], cache: Any, asked: bool = True) -> torch.Tensor:
-        """The scores of the next token [vocabulary]; where they are not asked for they may be none [0]."""
+    def _forward(self, tokens: list[int], cache: Any, logits: bool = True) -> torch.Tensor:
+        """Scores [vocabulary] of the next token; [0] where `logits` is False."""
         with torch.inference_mode():
             if isinstance(self.model, Llama):
-                return self.model.read(tokens, cache, asked)
+                return self.model.read(tokens, cache, logits)
             ids = torch.tensor([tokens], device=self.device)
             out = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return out.logits[0, -1].cpu()
@@ -263,7 +263,7 @@ def _filled(folder: Path) -> nn.Module:
 
 
 def _matching(tokenizer: Any) -> Any:
-    """The tokenizer as llguidance has it; it takes a third of a second to be made."""
+    """The tokenizer for llguidance; it takes a third of a second to make."""
     import llguidance
 
     if isinstance(tokenizer, ChatTokenizer):

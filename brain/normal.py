@@ -1,7 +1,7 @@
-"""What is typed, in the characters that the language model was taught: before it reads, where that is certain.
+"""Normalises a sentence before the language model reads it, where the meaning is certain.
 
 Full-width digits and letters, simplified characters, arrows and emoji, letters that changed places, and speeds in other units
-(`brain.speeds`). What is a matter of words and not of characters is the model's.
+(`brain.speeds`). Words are left to the model.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
 def normal(text: str) -> str:
-    """The sentence as the model reads it. The same again gives the same; what the model was taught stays as it is."""
+    """The sentence in the characters that the model was trained on. Idempotent; sentences in those characters stay as they are."""
     text = " ".join("".join(map(_narrow, KEYCAP.sub("", text))).split())
     text = text.translate(_traditional())
     text = _spelt_out(text)
@@ -89,7 +89,7 @@ def normal(text: str) -> str:
 
 
 def _narrow(c: str) -> str:
-    """Digits and letters of every width and script as ASCII has them; squared units such as ㎞ spelt out. Punctuation stays."""
+    """Digits and letters of every width and script as ASCII; squared units such as ㎞ spelt out. Punctuation stays."""
     if c.isascii():
         return c
     if unicodedata.category(c) == "Nd":
@@ -116,7 +116,7 @@ def _rows(name: str) -> list[list[str]]:
 
 
 def _spelt_out(text: str) -> str:
-    """Arrows and emoji as words of the sentence's language, apart from what is beside them."""
+    """Arrows and emoji as words of the sentence's language, set apart by spaces."""
     if text.isascii():
         return text
     known, chinese = _symbols(), bool(HAN.search(text))
@@ -136,21 +136,21 @@ def _spelt_out(text: str) -> str:
 
 
 def _joins(before: str, after: str) -> bool:
-    """Whether an arrow to the right stands between two wishes rather than for one."""
+    """Whether a right arrow stands between two commands rather than for one."""
     before, after = before.rstrip(), after.lstrip()
     wishes = before[-1:].isalnum() and (after[:1].isalnum() or after[:1] in _symbols())
     return bool(before) and bool(after) and (wishes or before[-1:] in _symbols()) and not LEADS.search(before)
 
 
 def _mended(word: str) -> str:
-    """The one word of ours that it is with two neighbouring letters in each other's place, or with a letter too many of two."""
+    """The one known word that differs by two swapped neighbours or a doubled letter; else the word itself."""
     small = word.lower()
     if small in WORDS or not small.isascii():
         return word
     swapped = {small[:k] + small[k + 1] + small[k] + small[k + 2 :] for k in range(len(small) - 1)}
     single = {small[: double.start()] + small[double.start() + 1 :] for double in KEPT_DOUBLE.finditer(small)}
-    found = (swapped | single) & WORDS
-    if len(found) != 1:
+    words = (swapped | single) & WORDS
+    if len(words) != 1:
         return word
-    mended = found.pop()
+    mended = words.pop()
     return mended.upper() if word.isupper() else mended.capitalize() if word[0].isupper() else mended

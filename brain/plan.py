@@ -81,6 +81,7 @@ class Step:
 
     @property
     def group(self) -> str:
+        """drive, speed, weather, time or event."""
         return STEPS[self.name].group
 
 
@@ -111,7 +112,7 @@ _STEP = re.compile(r"([a-z_]+)(?:\(([^()]*)\))?(?:@([a-z]+|\+[0-9.]+))?(?:~([0-9
 
 
 def parse_line(line: str) -> Utterance:
-    """A line of the plan language, spaces allowed. PlanError says what is wrong with it."""
+    """A line of the plan language, spaces allowed. PlanError where it is none."""
     text = re.sub(r"\s+", "", line)
     if not text:
         raise PlanError("The plan is empty; write at least one step, such as 'left'.")
@@ -129,7 +130,7 @@ def parse_line(line: str) -> Utterance:
 
 
 def print_line(utterance: Utterance) -> str:
-    """The canonical line."""
+    """The utterance as a canonical line."""
     match utterance:
         case Refusal(reason):
             return f"refuse({reason})"
@@ -140,7 +141,7 @@ def print_line(utterance: Utterance) -> str:
 
 
 def sentence(utterance: Utterance) -> str:
-    """What to say to a person who gets no plan; empty for a plan."""
+    """What to say to a person whose sentence became no plan; empty for a plan."""
     match utterance:
         case Refusal("unsupported"):
             return "This dream cannot do that; try a turn, a lane change, a speed, the weather, the time of day or an event."
@@ -158,7 +159,7 @@ def sentence(utterance: Utterance) -> str:
 
 
 def check_step(step: Step) -> Step:
-    """The step itself when it is valid; PlanError otherwise."""
+    """Returns the step. PlanError where it is not valid."""
     kind = STEPS.get(step.name)
     if kind is None:
         raise PlanError(f"'{_short(step.name)}' is not a step; there are: {', '.join(STEPS)}.")
@@ -189,10 +190,10 @@ def check_step(step: Step) -> Step:
 
 
 def _parse_step(text: str) -> Step:
-    found = _STEP.fullmatch(text)
-    if not found:
+    match = _STEP.fullmatch(text)
+    if not match:
         raise PlanError(f"'{_short(text)}' is not a step of the form name(args)@when~seconds.")
-    name, arguments, when, duration = found.groups()
+    name, arguments, when, duration = match.groups()
     args = tuple(_argument(part) for part in arguments.split(",")) if arguments is not None else ()
     if STEPS.get(name, StepKind("drive")).signature == "side" and args[1:] == (ORDINARY,):
         args = args[:1]

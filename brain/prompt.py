@@ -1,4 +1,4 @@
-"""What the language model is shown: a few words of instruction, the drive's state, and what the person typed."""
+"""The prompt: a short instruction, the drive's state, and what the person typed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class FewShot:
-    """A sentence and its plan that is shown to a model which was not trained for the plan language."""
+    """A sentence and its plan, shown to a model that was not trained on the plan language."""
 
     text: str
     context: str
@@ -41,22 +41,22 @@ class FewShot:
 def messages(
     text: str, context: str, instruction: str = INSTRUCTION, shots: Sequence[FewShot] = ()
 ) -> list[dict[str, str]]:
-    """The conversation, for the model's own chat template; `shots` are turns that came before."""
+    """The conversation for the model's chat template; `shots` are earlier turns."""
     turns = [{"role": "system", "content": instruction}]
     for shot in shots:
         turns += [
-            {"role": "user", "content": _asked(shot.text, shot.context)},
+            {"role": "user", "content": _question(shot.text, shot.context)},
             {"role": "assistant", "content": shot.plan},
         ]
-    return [*turns, {"role": "user", "content": _asked(text, context)}]
+    return [*turns, {"role": "user", "content": _question(text, context)}]
 
 
 def prompt_tokens(
     tokenizer: Any, text: str, context: str, instruction: str = INSTRUCTION, shots: Sequence[FewShot] = ()
 ) -> list[int]:
-    """Token ids up to where the plan begins. Markers of the chat that a person types are words, not markers.
+    """Token ids up to where the plan begins. Chat markers in the text are read as words.
 
-    What is typed all in capitals is read in small letters: as capitals it is other tokens, which the model knows less of.
+    A text in capitals is read in small letters, whose tokens the model knows better.
     """
     if text.isupper():
         text = text.lower()
@@ -69,10 +69,10 @@ def prompt_tokens(
 
 
 def beginning(tokenizer: Any, instruction: str = INSTRUCTION, shots: Sequence[FewShot] = ()) -> list[int]:
-    """The tokens that the prompts of all sentences begin with: the template's, the instruction, the shots."""
+    """The tokens that all prompts share: the template's, the instruction, the shots."""
     one, other = (prompt_tokens(tokenizer, text, "", instruction, shots) for text in ("left", "停"))
     return one[: next(place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)]
 
 
-def _asked(text: str, context: str) -> str:
+def _question(text: str, context: str) -> str:
     return f"{context}\n{text}" if context else text

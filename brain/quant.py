@@ -1,4 +1,4 @@
-"""The language model in fewer bits: int8 on a CPU, as it is computed with and as it is kept; bitsandbytes' nf4 where a GPU computes."""
+"""Quantisation: int8 on a CPU, in memory and on the disk; bitsandbytes' nf4 and int8 on a GPU."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ class Int8Linear(nn.Module):
 
     @classmethod
     def of(cls, plain: nn.Linear) -> Int8Linear:
-        """The nearest one."""
+        """The nearest int8 layer to a float one."""
         w = plain.weight.detach().float()
         scale = (w.abs().amax(1) / 127.5).clamp_min(torch.finfo(torch.float32).eps)
         weight = (w / scale[:, None]).round().clamp(-128, 127).to(torch.int8)
         return cls(weight, scale, None if plain.bias is None else plain.bias.detach().float())
 
     def parts(self) -> dict[str, torch.Tensor]:
-        """What it is made of, by the names of the arguments."""
+        """Its tensors, by the names of the constructor's arguments."""
         whole, _ = torch.ops.quantized.linear_unpack(self.packed)
-        found = {"weight": whole.int_repr(), "scale": whole.q_per_channel_scales().float()}
-        return found if self.bias is None else found | {"bias": self.bias}
+        tensors = {"weight": whole.int_repr(), "scale": whole.q_per_channel_scales().float()}
+        return tensors if self.bias is None else tensors | {"bias": self.bias}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x: [..., in]; [..., out] of it."""
+        """[..., in] to [..., out]."""
         if x.shape[-2] == 1:
             y = self._product(x)
         else:
@@ -85,16 +85,16 @@ def int8(model: nn.Module) -> nn.Module:
 
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """A model with int8 layers as tensors by name; `layers_of` and `filled` make it of them again."""
-    found = dict(model.state_dict())
+    """The model's tensors by name, int8 layers in parts; `layers_of` and `filled` are the way back."""
+    tensors = dict(model.state_dict())
     for name, module in model.named_modules():
         if isinstance(module, Int8Linear):
-            found |= {f"{name}{INT8}{part}": value.contiguous() for part, value in module.parts().items()}
-    return found
+            tensors |= {f"{name}{INT8}{part}": value.contiguous() for part, value in module.parts().items()}
+    return tensors
 
 
 def layers_of(tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, Int8Linear], dict[str, torch.Tensor]]:
-    """The int8 layers among them, by name, and the rest, copied, so that a file that they lie in may be let go."""
+    """The int8 layers among the tensors, by name, and the rest; both are copies, so that a mapped file can be closed."""
     parts: dict[str, dict[str, torch.Tensor]] = {}
     rest: dict[str, torch.Tensor] = {}
     for name, value in tensors.items():
@@ -107,7 +107,7 @@ def layers_of(tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, Int8Linear
 
 
 def filled(model: Any, layers: Mapping[str, Int8Linear], rest: Mapping[str, torch.Tensor]) -> Any:
-    """`model`, a transformers one on the meta device, with these layers and tensors for its own. RuntimeError where they do not fit."""
+    """Puts layers and tensors into `model`, a transformers one on the meta device. RuntimeError where they do not fit."""
     for name, module in list(model.named_modules()):
         if next(module.buffers(recurse=False), None) is not None:  # angles of the positions, which no file holds
             model.set_submodule(name, type(module)(model.config))

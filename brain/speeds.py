@@ -65,12 +65,12 @@ def in_kmh(text: str) -> str:
     """The text with its mixed numerals in digits, speeds in other units in km/h, rounded, and feet and yards in metres."""
     text = _digits(text)
     unit = "公里" if re.search(r"[\u4e00-\u9fff]", text) else " km/h"
-    text = A_SECOND.sub(lambda found: f"時速{round(number(found[1]) * FACTORS['m/s'])}公里", text)
+    text = A_SECOND.sub(lambda match: f"時速{round(number(match[1]) * FACTORS['m/s'])}公里", text)
     for name, pattern in SPEEDS.items():
         if name != "km/h":
             factor = FACTORS[name]
-            text = pattern.sub(lambda found, by=factor: f"{round(number(found[1]) * by)}{unit}", text)  # type: ignore[misc]
-    text = FEET.sub(lambda found: _metres(number(found[1]) * (0.3048 if found[2] else 0.9144), found[0]), text)
+            text = pattern.sub(lambda match, by=factor: f"{round(number(match[1]) * by)}{unit}", text)  # type: ignore[misc]
+    text = FEET.sub(lambda match: _metres(number(match[1]) * (0.3048 if match[2] else 0.9144), match[0]), text)
     return BARE.sub(r"\1\2 km/h", text)
 
 
@@ -79,7 +79,7 @@ def _metres(metres: float, written: str) -> str:
 
 
 def number(written: str) -> float:
-    """Of digits, English words below a hundred, or Chinese numerals below a thousand."""
+    """The value of digits, of English words below a hundred, or of Chinese numerals below a thousand."""
     if written[0].isdigit() and written.isascii():
         return float(written)
     if written.isascii():
@@ -114,15 +114,15 @@ def _digit(written: str | None) -> str:
 
 
 def too_fast(text: str) -> str | None:
-    """A sentence on the first speed in the text that is beyond what the car drives; None where there is none."""
+    """A sentence about the first speed in the text that the car cannot drive; None where there is none."""
     text = unicodedata.normalize("NFKC", text)
-    found: list[tuple[int, str, float]] = []
+    speeds: list[tuple[int, str, float]] = []
     for unit, pattern in SPEEDS.items():
         for match in pattern.finditer(text):
-            found.append((match.start(), match[0], number(match[1]) * FACTORS[unit]))
-    found += [(match.start(), match[0], number(match[1]) * FACTORS["m/s"]) for match in A_SECOND.finditer(text)]
-    found += [(match.start(1), f"{number(match[1]):g} km/h", number(match[1])) for match in BESIDE.finditer(text)]
-    for _, written, kmh in sorted(found):
+            speeds.append((match.start(), match[0], number(match[1]) * FACTORS[unit]))
+    speeds += [(match.start(), match[0], number(match[1]) * FACTORS["m/s"]) for match in A_SECOND.finditer(text)]
+    speeds += [(match.start(1), f"{number(match[1]):g} km/h", number(match[1])) for match in BESIDE.finditer(text)]
+    for _, written, kmh in sorted(speeds):
         if round(kmh) > MAX_KMH:
             same = f"{round(number_in(written)):g} km/h" == f"{round(kmh)} km/h"
             said = f"{round(kmh)} km/h" if same else f"{written.strip()} is {round(kmh)} km/h, which"
@@ -131,18 +131,18 @@ def too_fast(text: str) -> str | None:
 
 
 def number_in(written: str) -> float:
-    """The number that a speed begins with."""
+    """The number at the beginning of a speed; 0 where there is none."""
     match = re.search(NUMBER, written, FLAGS)
     return number(match[1]) if match else 0.0
 
 
 def within_limit(utterance: Utterance, text: str) -> Utterance:
-    """The model's plan, unless it made another speed of one that the car cannot drive: that is refused, not guessed.
+    """The model's plan; a refusal where the text has a speed that the car cannot drive and the plan has another one instead.
 
     text: as the model read it.
     """
     if not isinstance(utterance, Plan) or too_fast(text) is None:
         return utterance
-    told = {round(number(match[1])) for match in re.finditer(NUMBER, text, FLAGS)}
+    numbers = {round(number(match[1])) for match in re.finditer(NUMBER, text, FLAGS)}
     speeds = {step.args[0] for step in utterance.steps if step.name == "speed"}
-    return utterance if speeds <= told else Refusal("unsupported")
+    return utterance if speeds <= numbers else Refusal("unsupported")

@@ -40,12 +40,12 @@ SAMPLES, WARMTH = 4, 1.0  # in search of a second best line
 
 
 class BrainServerError(LucidriveError):
-    """The language model's server cannot be reached, or says what cannot be used."""
+    """The language model's server cannot be reached, or its answer cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One line of the server's: its text, how many tokens, mean log-probability of those that were no foregone choice."""
+    """A line from the server: its text, its number of tokens, and the mean log-probability of those that were a choice."""
 
     line: str
     tokens: int
@@ -53,10 +53,10 @@ class Completion:
 
 
 class VllmDirector:
-    """A director whose model is elsewhere. `think` yields while it waits; nothing is computed here."""
+    """A director whose model runs on a server. `think` yields while it waits."""
 
     def __init__(self, tokenizer: Any, url: str, model: str, unsure: float | None = None) -> None:
-        """url: such as http://127.0.0.1:8000, /v1 or not; model: the name of the LoRA, as the server was told it. BrainServerError."""
+        """url: such as http://127.0.0.1:8000, with or without /v1; model: the LoRA's name on the server. BrainServerError."""
         self.tokenizer, self.url, self.model, self.unsure = tokenizer, server_root(url), model, unsure
         self.grammar = grammar()
         direct = is_loopback(urlsplit(self.url).hostname or "")  # a proxy elsewhere does not reach this machine
@@ -66,11 +66,11 @@ class VllmDirector:
     def connect(
         cls, url: str, model: str = "lucidrive", *, base: str | Path | None = None, unsure: float | None = None
     ) -> VllmDirector:
-        """BrainServerError, in one sentence, unless the server is there and has the model. `base`: for its tokenizer."""
+        """Checks that the server answers and has the model; BrainServerError where not. `base`: for its tokenizer."""
         from transformers import AutoTokenizer
 
         director = cls(AutoTokenizer.from_pretrained(found(base)), url, model, unsure)
-        names = [entry.get("id") for entry in director._asked("GET", "/v1/models").get("data", [])]
+        names = [entry.get("id") for entry in director._request("GET", "/v1/models").get("data", [])]
         if model not in names:
             raise BrainServerError(
                 f"The server at {url} has no model '{model}' but {', '.join(map(str, names)) or 'none'}; "
@@ -79,33 +79,33 @@ class VllmDirector:
         return director
 
     def think(self, text: str, context: Context | str = "") -> Thought:
-        """Yields while the server reads; the generator's return value is the reply. text: as `clean` gives it."""
+        """Yields while the server reads and returns the reply. text: as `clean` returns it. BrainServerError."""
         read = normal(text)
         prompt = prompt_tokens(self.tokenizer, read, str(context))
         began = time.perf_counter()
-        (said,) = yield from self._waited(lambda: self._said(prompt))
+        (said,) = yield from self._waited(lambda: self._completions(prompt))
         instead = None
         if self.unsure is not None and said.confidence < self.unsure:
-            others = yield from self._waited(lambda: self._said(prompt, SAMPLES))
+            others = yield from self._waited(lambda: self._completions(prompt, SAMPLES))
             lines = Counter(other.line for other in others if other.line != said.line)
             instead = lines.most_common(1)[0][0] if lines else None
         seconds = time.perf_counter() - began
         return limited(Reply(parse_line(said.line), said.line, seconds, said.tokens, said.confidence, instead), read)
 
     def answer(self, text: str, context: Context | str = "") -> Reply:
-        """Thinks to the end."""
+        """The reply to a sentence. BrainInputError, BrainServerError."""
         return finished(self.think(clean(text), context))
 
     def sleep(self) -> None:
-        """The server gives its GPU memory up, keeping the weights in main memory (needs its sleep mode)."""
-        self._asked("POST", "/sleep?level=1")
+        """Frees the server's GPU memory; the weights stay in main memory (needs its sleep mode). BrainServerError."""
+        self._request("POST", "/sleep?level=1")
 
     def wake(self) -> None:
-        """The opposite of `sleep`. An adapter may be lost in it: ask something whose answer is known before people do."""
-        self._asked("POST", "/wake_up")
+        """The opposite of `sleep`. The server may lose its adapter: check it with a known sentence first. BrainServerError."""
+        self._request("POST", "/wake_up")
 
-    def _said(self, prompt: list[int], samples: int = 1) -> list[Completion]:
-        wanted = {
+    def _completions(self, prompt: list[int], samples: int = 1) -> list[Completion]:
+        body = {
             "model": self.model,
             "prompt": prompt,
             "max_tokens": LIMIT,
@@ -114,7 +114,7 @@ class VllmDirector:
             "logprobs": 2,
             "structured_outputs": {"grammar": self.grammar},
         }
-        answer = self._asked("POST", "/v1/completions", wanted)
+        answer = self._request("POST", "/v1/completions", body)
         try:
             return [_read(choice["text"], choice.get("logprobs") or {}) for choice in answer["choices"]]
         except (KeyError, TypeError, PlanError) as error:
@@ -123,7 +123,7 @@ class VllmDirector:
                 "`--structured-outputs-config.backend guidance`."
             ) from error
 
-    def _asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
         try:
@@ -141,13 +141,13 @@ class VllmDirector:
         return found_fields if isinstance(found_fields, dict) else {}
 
     def _waited(self, call: Callable[[], list[Completion]]) -> Generator[None, None, list[Completion]]:
-        """What `call` gives, made in a thread of its own."""
-        given: list[list[Completion]] = []
+        """What `call` returns, run in a thread; yields meanwhile."""
+        results: list[list[Completion]] = []
         errors: list[Exception] = []
 
         def run() -> None:
             try:
-                given.append(call())
+                results.append(call())
             except Exception as error:  # whatever it was, it is the caller's
                 errors.append(error)
 
@@ -158,13 +158,13 @@ class VllmDirector:
             yield
         if errors:
             raise errors[0]
-        return given[0]
+        return results[0]
 
 
 def server_root(url: str) -> str:
-    """The server's address without the path of its API, with which others ask for it. BrainServerError where it is none."""
-    given = url.strip()
-    root = given if "://" in given else f"http://{given}"
+    """The server's address without the API's path. BrainServerError where it is no address."""
+    address = url.strip()
+    root = address if "://" in address else f"http://{address}"
     root = re.sub(r"(?:/v1(?:/(?:chat/)?(?:completions|models))?)?/*$", "", root.rstrip("/"))
     try:
         parts = urlsplit(root)
@@ -177,7 +177,7 @@ def server_root(url: str) -> str:
 
 
 def _read(text: str, logprobs: dict[str, Any]) -> Completion:
-    """PlanError for a text that holds no line; one cut off at the limit keeps its whole steps."""
+    """The utterance in a text; a line cut off at the limit keeps its whole steps. PlanError where there is none."""
     try:
         line = print_line(parse_line(text))
     except PlanError:

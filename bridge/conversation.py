@@ -115,9 +115,9 @@ class Conversation:
         self._state.unclear = self._state.heard
         self.tell("Say it in other words; what you say next is remembered as what you meant.", "question")
 
-    def schedule(self, plan: Plan, text: str = "", seconds: float = 0.0) -> None:
+    def plan(self, plan: Plan, text: str = "", seconds: float = 0.0) -> None:
         """SessionError where too many steps are waiting."""
-        self._drive.timeline.add(plan)
+        self._drive.timeline.plan(plan)
         self._note(text, print_line(plan), seconds)
 
     # -- drives that begin --------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class Conversation:
     def _understood(self, utterance: Utterance, text: str, seconds: float) -> None:
         if isinstance(utterance, Plan):
             try:
-                self.schedule(utterance, text, seconds)
+                self.plan(utterance, text, seconds)
             except LucidriveError as error:
                 self.tell(explain(error), "error")
             return

@@ -38,7 +38,7 @@ class Drive:
         """Begins in a scene, under conditions alone, or in a film; where that fails, all is as it was. DataError."""
         dream = self._open_dream(seed)
         if (before := getattr(self, "dream", None)) is not None:
-            dream.steps = before.steps
+            dream.quality = before.quality
         scenes, film = dream.model.scenes, film or (self._film if scene is None else None)
         if scene is None and control is None and film is None and scenes:
             scene = scenes[seed % len(scenes)]
@@ -74,7 +74,7 @@ class Drive:
 
     # -- a frame ------------------------------------------------------------------------------------------------------
 
-    def plan(self, keys: frozenset[str]) -> TimelineState:
+    def advance_timeline(self, keys: frozenset[str]) -> TimelineState:
         """What the plan asks of the next frame."""
         return self.timeline.tick(self.frame, bool(keys))
 

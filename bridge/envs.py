@@ -33,7 +33,7 @@ class Answer(Protocol):
     def utterance(self) -> Utterance: ...
 
 
-class Brain(Protocol):
+class SentenceReader(Protocol):
     """What is asked of `brain.director.Director`."""
 
     def answer(self, text: str, context: Context) -> Answer: ...
@@ -47,7 +47,7 @@ class Planned:
         if not isinstance(plan, Plan):
             raise SessionError(f"'{line}' plans nothing; give steps, such as 'left'.")
         self.timeline = timeline(control)
-        self.timeline.add(plan)
+        self.timeline.plan(plan)
 
     def next(self, frame: Frame) -> Cue:
         state = self.timeline.tick(frame)
@@ -57,7 +57,7 @@ class Planned:
 class Prompted:
     """A `world.dream_env.ScriptWriter`: sentences by the brain, plan lines as they are."""
 
-    def __init__(self, load: Callable[[], Brain]) -> None:
+    def __init__(self, load: Callable[[], SentenceReader]) -> None:
         self._load = load
 
     def plan(self, prompt: str, control: Control) -> str:
@@ -84,7 +84,7 @@ def timeline(control: Control) -> Timeline:
 
 
 @lru_cache(maxsize=1)
-def load_brain() -> Brain:
+def load_brain() -> SentenceReader:
     """The shipped brain, loaded once a process, for all its environments."""
     from brain.director import Director
 

@@ -41,7 +41,7 @@ class Guest(Session):
         self._events = (0, 0)  # numbers of the host's running event and of ours
         self._apart, self.over = APART, False  # frames since the two cars touched; whether it is over
         host.companion = self
-        host.watch(host.here)
+        host.watch(host.watched)
         self.begin_tick()
 
     # -- a person's side ----------------------------------------------------------------------------------------------
@@ -54,10 +54,10 @@ class Guest(Session):
 
     def watch(self, on: bool) -> None:
         """Without anybody there the car drives on by its plan or by itself."""
-        self.here = on
-        self._host.watch(self._host.here)
+        self.watched = on
+        self._host.watch(self._host.watched)
 
-    def reset(self, *args: Any, **kwargs: Any) -> None:
+    def begin(self, *args: Any, **kwargs: Any) -> None:
         raise SessionError(NOT_YOURS)
 
     def fork(self) -> Session:
@@ -73,7 +73,7 @@ class Guest(Session):
         def order() -> None:
             if self._host.companion is self:
                 self._host.companion = None
-                self._host.watch(self._host.here)
+                self._host.watch(self._host.watched)
                 if isinstance(dream := self._host.dream, SceneDream) and dream.seat is not None:
                     dream.alone()
 
@@ -100,7 +100,7 @@ class Guest(Session):
         if hosts not in (0, before[0]):
             self.timeline.give_way("event")
         keys = self._mailbox.keys
-        state = self._drive.plan(keys)
+        state = self._drive.advance_timeline(keys)
         ours = self.timeline.event_running
         if ours not in (0, before[1]):
             self._host.timeline.give_way("event")

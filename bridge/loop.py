@@ -68,7 +68,7 @@ class Loop:
     def __init__(self, brain: Brain | None, step_all: StepAll | None = None, rescue: Rescue | None = None) -> None:
         self.thinking = Thinking(brain)
         self._step_all, self._rescue = step_all, rescue
-        self.pulse, self.pace = Pulse(), TickTimer()
+        self.pulse, self.timer = Pulse(), TickTimer()
         self._sessions: dict[Session, Callable[[], None]] = {}
         self._asked: tuple[PendingText, ...] = ()
         self._lock = threading.Lock()
@@ -116,7 +116,7 @@ class Loop:
         dreamt = step(begun, self._step_all, self._guard)
         if dreamt:
             pictures = len(dreamt) + sum(session.companion is not None for session in dreamt)
-            self.pace.took(pictures, time.perf_counter() - began)
+            self.timer.took(pictures, time.perf_counter() - began)
         for changed in sessions.values():
             changed()
         if dreamt:
@@ -375,7 +375,7 @@ def headless(
     seed: int = 0,
     scene: str | None = None,
     beginning: Beginning | None = None,
-    steps: int = 2,
+    quality: int = 2,
     world: Path | None = None,
     report: Report | None = None,
     load: Path | None = None,
@@ -412,7 +412,9 @@ def headless(
         tell(0.0, "waking the world")
         opened = open_world(ledger, world, 1, others, begins)
         with ledger.reserve(CLIP_JOB, CLIP), ledger.reserve(DREAM, opened.dream_of(seconds)):
-            session = Session(lambda number: open_dream(opened.model, number, steps), seed, scene, beginning=beginning)
+            session = Session(
+                lambda number: open_dream(opened.model, number, quality), seed, scene, beginning=beginning
+            )
             if load is not None:
                 load_state(session, load)
             brain = None

@@ -1,7 +1,7 @@
 """One person's dream: a mailbox, a conversation, a drive and a recorder, joined.
 
-Two sides. A person's side (`say`, `do`, `press`, `pause`, `step_once`, `reset`, `snapshot`, `notes`, `clip`) may be
-called from any thread and, but for `reset`, never waits for a frame. The loop's side (`begin_tick`, `wish`, `take`,
+Two sides. A person's side (`say`, `plan`, `press`, `pause`, `step_once`, `begin`, `snapshot`, `notes`, `clip`) may be
+called from any thread and, but for `begin`, never waits for a frame. The loop's side (`begin_tick`, `wish`, `take`,
 `sentence`, `heard`) belongs to the one thread that dreams. Between them lie the mailbox, read at the beginning of a tick,
 and a snapshot, replaced at its end.
 """
@@ -50,7 +50,7 @@ Given = TypeVar("Given")
 class Companion(Protocol):
     """A second person who drives along (`bridge.guest.Guest`), as the loop's side of the host's session needs it."""
 
-    here: bool
+    watched: bool
 
     def steer(self) -> None: ...
     def follow(self) -> Frame: ...
@@ -84,7 +84,7 @@ class Session:
         self._mailbox, self._drive, self._recorder = mailbox, drive, recorder
         self.began: Callable[[], object] | None = None
         self.companion: Companion | None = None
-        self.here = True  # whether this session's person is there
+        self.watched = True  # whether this session's person is there
 
     # -- a person's side ----------------------------------------------------------------------------------------------
 
@@ -98,13 +98,13 @@ class Session:
         self._mailbox.say(text)
         self._snapshot = replace(self._snapshot, thinking=True)
 
-    def do(self, line: str) -> None:
+    def plan(self, line: str) -> None:
         """Schedules a plan line, as a button gives it. PlanError, at once, for one that is none."""
         self._refuse_plans()
         plan = parse_line(line)
         if not isinstance(plan, Plan):
             raise SessionError("That line asks or refuses and plans nothing; give steps, such as 'left'.")
-        self._mailbox.button(lambda: self._conversation.schedule(plan))
+        self._mailbox.button(lambda: self._conversation.plan(plan))
 
     def choose(self, line: str) -> None:
         """What was meant by the sentence that was asked about: played, and remembered as its meaning. PlanError."""
@@ -126,25 +126,25 @@ class Session:
 
     def watch(self, on: bool) -> None:
         """Whether its person is there to see it; while nobody is, nor a companion, it stands still, paused or not."""
-        self.here = on
-        self._mailbox.watched = on or (self.companion is not None and self.companion.here)
+        self.watched = on
+        self._mailbox.watched = on or (self.companion is not None and self.companion.watched)
 
     def step_once(self) -> None:
         """One frame on while paused."""
         self._mailbox.step_once()
 
-    def set_quality(self, steps: int) -> None:
+    def set_quality(self, quality: int) -> None:
         """The dial for the next frames, 1, 2, 4 or 8: a scene's picture size, a latent world's K. DataError, at once, for another number."""
-        if steps not in QUALITIES:
-            raise DataError(f"The dial has 1, 2, 4 and 8, not {steps}.")
+        if quality not in QUALITIES:
+            raise DataError(f"The dial has 1, 2, 4 and 8, not {quality}.")
 
         def order() -> None:
-            self.dream.steps = steps
+            self.dream.quality = quality
             self._publish()
 
         self.soon(order)
 
-    def reset(
+    def begin(
         self,
         seed: int,
         scene: str | None = None,
@@ -273,7 +273,7 @@ class Session:
         """A frame as it was dreamt before, after the plan lines that were given then. DataError."""
         for line in lines:
             if isinstance(plan := parse_line(line), Plan):
-                self.timeline.add(plan)
+                self.timeline.plan(plan)
         state = self.timeline.tick(self.frame, by_keys)
         self.take(StepRequest(control, by_keys, state.steps), self.dream.step(control))
 
@@ -306,7 +306,7 @@ class Session:
             if self.companion is not None:
                 self.companion.steer()
             keys = self._mailbox.keys
-            state = self._drive.plan(keys)
+            state = self._drive.advance_timeline(keys)
             if self._drive.keyboard is None:
                 self._conversation.follow(state)
             return self._drive.wish(state, keys)
@@ -394,7 +394,7 @@ class Session:
             state.time if plans else NULL,
             drive.dream.seed,
             drive.scene,
-            drive.dream.steps,
+            drive.dream.quality,
             state.target_speed,
             reading or "",
             waiting,

@@ -127,7 +127,7 @@ class Timeline:
 
     # -- in -----------------------------------------------------------------------------------------------------------
 
-    def add(self, plan: Plan) -> None:
+    def plan(self, plan: Plan) -> None:
         """Schedules a plan; SessionError, with nothing changed, when too many steps are waiting already."""
         if sum(entry.open for entry in self._entries) + len(plan.steps) > MAX_OPEN:
             raise SessionError(f"More than {MAX_OPEN} steps are waiting; say 'follow the road' to cancel them.")

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
-import uvicorn
 
-from tests.ui.fake_page import FakeDreamer
-from ui.app import address, bind, create_app
-from ui.drive import Dreamer
-from ui.origin import Public
-from ui.stream import MAX_MESSAGE
+if TYPE_CHECKING:  # the server takes seconds to import, in every process of a run
+    from tests.ui.fake_page import FakeDreamer
+    from ui.drive import Dreamer
+    from ui.origin import Public
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gpu: needs a CUDA device")
     hypothesis.settings.register_profile("untimed", deadline=None)  # a first call compiles, and machines are shared
     hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with many slow tests go first, so that no process is left alone with one at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @contextmanager
@@ -36,6 +42,11 @@ def serving(
     public: Public | None = None,
 ) -> Iterator[str]:
     """The page's address while it is served from a thread."""
+    import uvicorn
+
+    from ui.app import address, bind, create_app
+    from ui.stream import MAX_MESSAGE
+
     listening = bind("127.0.0.1", port)
     app = create_app(dreamer, grace, auth=auth, mcp=mcp, public=public)
     server = uvicorn.Server(
@@ -62,6 +73,8 @@ def wait_until(true: Callable[[], object], seconds: float = 5.0) -> None:
 
 @pytest.fixture(scope="module")
 def fake_dreamer(tmp_path_factory: pytest.TempPathFactory) -> FakeDreamer:
+    from tests.ui.fake_page import FakeDreamer
+
     clips: Path = tmp_path_factory.mktemp("clips")
     return FakeDreamer(clips, most=100)
 

@@ -32,9 +32,9 @@ class FakeModel:
 class FakeDream:
     """A dream whose picture shows its state: the horizon tilts with the heading, stripes move, sky and rain as told."""
 
-    def __init__(self, model: FakeModel | None = None, seed: int = 0, steps: int = 2) -> None:
+    def __init__(self, model: FakeModel | None = None, seed: int = 0, quality: int = 2) -> None:
         self.model = model or FakeModel()
-        self.seed, self.steps = seed, steps
+        self.seed, self.quality = seed, quality
         self.frame: Frame | None = None
         self.heading = 0.0
         self.travelled = float(seed % 97)

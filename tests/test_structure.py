@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -24,11 +25,15 @@ SOURCES = {
 }
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path, *, late: bool) -> set[str]:
     """Our own modules that a file imports: as it is loaded, or (late) also within functions and for types alone."""
-    tree = ast.parse(path.read_text())
     found = set[str]()
-    waiting: list[ast.AST] = [tree]
+    waiting: list[ast.AST] = [parsed(path)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""The one door: who may talk to the page, about what, how often and how much. Everything passes here before Gradio sees it.
+"""Access middleware: who may talk to the page, about what, how often and how much. Everything passes here before Gradio sees it.
 
 1. The request names this machine, or a name that a reverse proxy was given for it (`ui/origin.py`); so a name of another
    site that was pointed here opens nothing.
@@ -56,8 +56,8 @@ BEFORE_LOGIN = ("/health/live", "/page/theme.js", "/favicon.ico")
 
 
 class AccessMiddleware:
-    """ASGI middleware. cache: the folder whose files Gradio may hand out; login: demanded of everyone, if there is one; public:
-    the names and the path of a reverse proxy in front.
+    """ASGI middleware. cache: the folder whose files Gradio may serve; login: required of everyone where there is one; public: the names
+    and the path of a reverse proxy in front.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class AccessMiddleware:
         self.own_name = socket.gethostname().lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -108,8 +109,8 @@ class AccessMiddleware:
             )  # refused after the answer had begun: that is all of it
 
     def inside(self, scope: Scope) -> Scope:
-        """The request as it would be without a proxy's path, and without what only a proxy of ours may say."""
-        kept = [
+        """The request as the app sees it: without the proxy's path, and without headers that only our own proxy may set."""
+        headers = [
             (name, value)
             for name, value in scope["headers"]
             if name.lower() not in FORWARDED
@@ -117,10 +118,10 @@ class AccessMiddleware:
         ]
         path = self.public.within(scope["path"])
         raw = self.public.within((scope.get("raw_path") or b"").decode("latin-1")).encode("latin-1")
-        return {**scope, "headers": kept, "path": path, "raw_path": raw}
+        return {**scope, "headers": headers, "path": path, "raw_path": raw}
 
     def refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
-        """Why not, as an answer; None: welcome, so far."""
+        """The answer that refuses the request; None where it may pass."""
         host, origin, path = headers.get("host"), headers.get("origin"), scope["path"]
         client = (scope.get("client") or ("", 0))[0]
         if not (host_allowed(host, self.public) or (self.login is not None and self.ours(host))):
@@ -148,6 +149,7 @@ class AccessMiddleware:
         return None
 
     def same(self, origin: str | None, host: str | None) -> bool:
+        """Whether an origin is the page's own."""
         if host_allowed(host, self.public):
             return origin_allowed(origin, host, self.public)
         return origin is not None and urlsplit(origin).netloc.lower() == str(host).lower()
@@ -162,7 +164,7 @@ class AccessMiddleware:
         return method not in ("GET", "HEAD") or headers.get("sec-fetch-mode") != "navigate"
 
     def ours(self, host: str | None) -> bool:
-        """An address, or this machine's name: a name of somebody else's does not come by here."""
+        """Whether a host is an IP address or this machine's own name."""
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
@@ -174,21 +176,22 @@ class AccessMiddleware:
         return True
 
     def cached(self, file: str) -> bool:
-        """Whether it is a file of Gradio's cache, and no link out of it."""
+        """Whether it is a file in Gradio's cache and no link out of it."""
         try:
-            found = Path(file).resolve(strict=True)
+            path = Path(file).resolve(strict=True)
         except (OSError, ValueError, RuntimeError):
             return False
-        return found.is_relative_to(self.cache) and found.is_file()
+        return path.is_relative_to(self.cache) and path.is_file()
 
     @property
     def form(self) -> str:
-        """The login's page, whose addresses are those of the proxy."""
+        """The login's page, with the proxy's path in its addresses."""
         return FORM.read_text("utf-8").replace('="/', f'="{self.public.root_path}/')
 
     async def at_the_login(
         self, login: Login, scope: Scope, headers: dict[str, str], receive: Receive
     ) -> Response | None:
+        """The login's answer to a request; None where name and password were given already, or are not needed."""
         path = scope["path"]
         html = "text/html" in headers.get("accept", "")
         if path == "/login":
@@ -226,7 +229,7 @@ class TooLongError(Exception):
 
 
 class _Counted:
-    """`receive`, of at most so many bytes."""
+    """`receive`, which raises TooLongError after so many bytes."""
 
     def __init__(self, receive: Receive, most: int) -> None:
         self._receive, self._left = receive, most
@@ -251,18 +254,18 @@ async def _body(receive: Receive, most: int) -> bytes:
 def _with_headers(send: Send, path: str) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [(name, value) for name, value in message.get("headers", []) if _stays(name)]
+            headers = [(name, value) for name, value in message.get("headers", []) if _stays(name)]
             own = dict(HEADERS)
             if path.startswith(f"{API}/file="):
                 own["content-security-policy"] = "default-src 'none'; sandbox"
-            message["headers"] = kept + [(name.encode(), value.encode()) for name, value in own.items()]
+            message["headers"] = headers + [(name.encode(), value.encode()) for name, value in own.items()]
         await send(message)
 
     return sending
 
 
 def _stays(name: bytes) -> bool:
-    """Gradio tells other sites' pages that they may read its answers; they may not."""
+    """Drops Gradio's headers that would let other sites' pages read its answers."""
     lower = name.lower()
     return not lower.startswith(b"access-control-") and lower.decode("latin-1") not in HEADERS
 

@@ -1,4 +1,4 @@
-"""What the endpoints of `ui/api.py` are made of: what a program asks is checked, what it gets is plain values."""
+"""Helpers of the endpoints in `ui/api.py`: they check arguments and turn answers into plain values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ApiError(LucidriveError):
 
 
 def answered(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Our own sentences reach the caller; of anything else it learns nothing."""
+    """Passes our own error sentences on to the caller, and nothing of any other error."""
 
     @functools.wraps(call)
     async def answering(*args: Any, **kwargs: Any) -> Any:
@@ -42,56 +42,56 @@ def answered(call: Callable[..., Any]) -> Callable[..., Any]:
     return answering
 
 
-async def look_at(visit: ClientSession, lane: int = 0, picture: bool = True) -> dict:
-    """State, notes and newest frame of the drive (lane 0) or of a future, as plain values.
+async def look_at(client: ClientSession, branch: int = 0, picture: bool = True) -> dict:
+    """State, notes and newest frame of the drive (branch 0) or of a future, as plain values.
 
     What was commanded stands apart from what is estimated. picture: with the frame as a JPEG in base64. ApiError where there is no such future.
     """
-    view = view_of(visit, lane)
+    view = view_of(client, branch)
     frame = view.frame
-    found: dict[str, Any] = state_fields(view) | {"notes": [told(note) for note in visit.drive.notes()]}
-    found["futures"] = len(visit.drive.futures())
+    answer: dict[str, Any] = state_fields(view) | {"notes": [note_fields(note) for note in client.drive.notes()]}
+    answer["futures"] = len(client.drive.futures())
     if frame is not None:
         read = frame.readout
-        found["frame"] = frame.index
-        found["commanded"] = {
+        answer["frame"] = frame.index
+        answer["commanded"] = {
             "speed": round(frame.motion.speed, 3),
             "target": round(view.target, 3),
             "steer": number_of(frame.control.steer),
         }
-        found["estimated"] = {
+        answer["estimated"] = {
             "speed": number_of(read.speed),
             "junction_distance": number_of(read.junction_distance),
             "event_visible": number_of(read.event_visible),
         }
         if picture:
-            found["picture"] = base64.b64encode(await asyncio.to_thread(view.encode, frame.image)).decode()
-    return found
+            answer["picture"] = base64.b64encode(await asyncio.to_thread(view.encode, frame.image)).decode()
+    return answer
 
 
-async def begin_at(visit: ClientSession, start: StartRequest) -> None:
+async def begin_at(client: ClientSession, start: StartRequest) -> None:
     """Begins anew in a thread, since a place may have to be built first. LucidriveError where that cannot be."""
-    await asyncio.to_thread(visit.drive.begin, start)
+    await asyncio.to_thread(client.drive.begin, start)
 
 
-def told(note: Note) -> dict[str, Any]:
+def note_fields(note: Note) -> dict[str, Any]:
     """A note as plain values; of its choices the plan lines alone."""
-    return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "lane": note.lane}
+    return {"text": note.text, "kind": note.kind, "choices": [line for line, _ in note.choices], "branch": note.branch}
 
 
-def view_of(visit: ClientSession, lane: int) -> PageState:
-    """What is shown of the drive (lane 0) or of a future. ApiError where there is no such future."""
-    if lane == 0:
-        return visit.drive.view()
-    futures = visit.drive.futures()
-    if not 1 <= lane <= len(futures):
+def view_of(client: ClientSession, branch: int) -> PageState:
+    """What is shown of the drive (branch 0) or of a future. ApiError where there is no such future."""
+    if branch == 0:
+        return client.drive.view()
+    futures = client.drive.futures()
+    if not 1 <= branch <= len(futures):
         raise ApiError(NO_FUTURE)
-    return futures[lane - 1]
+    return futures[branch - 1]
 
 
-def newest(visit: ClientSession) -> PageState:
-    """Of the futures the last one, which is stepped last."""
-    return (visit.drive.futures() or (visit.drive.view(),))[-1]
+def newest(client: ClientSession) -> PageState:
+    """The last of the futures, which is stepped last; the drive where there are none."""
+    return (client.drive.futures() or (client.drive.view(),))[-1]
 
 
 def index_of(view: PageState) -> int:
@@ -108,11 +108,11 @@ async def until(true: Callable[[], bool], otherwise: str) -> None:
         await asyncio.sleep(POLL)
 
 
-def lane_of(lane: int) -> int:
-    """The lane, checked: 0 or a future's number. ApiError."""
-    if not 0 <= lane <= messages.FUTURES[1]:
-        raise ApiError(f"Lanes are 0 to {messages.FUTURES[1]}, not {lane}.")
-    return lane
+def branch_of(branch: int) -> int:
+    """The branch, checked: 0 or a future's number. ApiError."""
+    if not 0 <= branch <= messages.FUTURES[1]:
+        raise ApiError(f"Branches are 0 to {messages.FUTURES[1]}, not {branch}.")
+    return branch
 
 
 def seed_of(seed: int) -> int:
@@ -123,7 +123,7 @@ def seed_of(seed: int) -> int:
 
 
 def start_of(seed: int, scene: str, place: str) -> StartRequest:
-    """Where a program wants to begin; empty: where the seed says."""
+    """How a program wants to begin; without scene and place, where the seed says. ApiError for both at once."""
     if scene and place:
         raise ApiError("Begin in a scene or in a place, not in both.")
     return StartRequest(seed_of(seed), scene or None, where=place, stand=True)
@@ -139,7 +139,7 @@ def member(kind: Any, name: str) -> int:
 
 
 def bytes_of(file: str) -> bytes:
-    """A file out of its base64. ApiError for what is no base64, or more than PICTURES bytes."""
+    """Decodes a file from base64. ApiError for anything else, or more than PICTURES bytes."""
     if len(file) > PICTURES * 4 // 3 + 4:
         raise ApiError(f"A file may have {PICTURES >> 20} MiB at most.")
     try:
@@ -149,7 +149,7 @@ def bytes_of(file: str) -> bytes:
 
 
 def pose_by(car: tuple[int, ...], ahead: float, left: float, up: float, yaw: float, pitch: float) -> Pose:
-    """A camera beside a car (`ui.road_map.Around.car`); m, and degrees from where it heads. DataError for one that cannot be."""
+    """A camera beside a car (`ui.road_map.Around.car`), in m, and in degrees from the car's heading. DataError for a pose that is not allowed."""
     x, y, heading = 0.1 * car[0], 0.1 * car[1], 0.01 * car[2]
     cos, sin = math.cos(heading), math.sin(heading)
     turned = math.remainder(heading + math.radians(yaw), 2 * math.pi) if math.isfinite(yaw) else yaw

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -18,9 +19,9 @@ from ui.answers import (
     ApiError,
     answered,
     begin_at,
+    branch_of,
     bytes_of,
     index_of,
-    lane_of,
     look_at,
     member,
     newest,
@@ -31,7 +32,7 @@ from ui.answers import (
     until,
     view_of,
 )
-from ui.client_sessions import ClientSessions
+from ui.client_sessions import ClientSession, ClientSessions
 from ui.drive import StartRequest
 from ui.uploads import frames_of
 from world.controls import TimeOfDay, Weather
@@ -41,9 +42,9 @@ MOST_FRAMES = 300  # of one `advance`
 TICK = 0.15  # seconds after which a plan is told of
 
 
-def add_api(visits: ClientSessions) -> None:
+def add_api(clients: ClientSessions) -> None:
     """To the Blocks that is being built."""
-    calls = Calls(visits)
+    calls = Calls(clients)
     for call in ENDPOINTS:
         name = call.__name__
         gr.api(getattr(calls, name), api_name=name, concurrency_limit=None, queue=True)
@@ -52,13 +53,13 @@ def add_api(visits: ClientSessions) -> None:
 class Calls:
     """The endpoints: every public method is one, and its docstring is what an MCP client is told of it."""
 
-    def __init__(self, visits: ClientSessions) -> None:
-        self.visits = visits
+    def __init__(self, clients: ClientSessions) -> None:
+        self.clients = clients
 
     @answered
     async def scenes(self) -> list[str]:
         """Names of the start scenes that a dream may begin in."""
-        return list(self.visits.dreamer.scenes)
+        return list(self.clients.dreamer.scenes)
 
     @answered
     async def open_dream(self, seed: int = 0, scene: str = "", place: str = "") -> dict:
@@ -70,13 +71,13 @@ class Calls:
             scene: A start scene's name; empty for the seed's own.
             place: Instead of a scene where, and under which conditions, in words: "a suburb at dusk, two lanes".
         """
-        visit = await self.visits.call()
+        client = await self.clients.call()
         try:
-            await begin_at(visit, start_of(seed, scene, place))
+            await begin_at(client, start_of(seed, scene, place))
         except LucidriveError:
-            self.visits.end(visit.token)
+            self.clients.end(client.token)
             raise
-        return {"token": visit.token} | await look_at(visit)
+        return {"token": client.token} | await look_at(client)
 
     @answered
     async def invite(self, token: str) -> str:
@@ -85,7 +86,7 @@ class Calls:
         Args:
             token: Of the dream.
         """
-        return (await self.visits.call(token)).invite()
+        return (await self.clients.call(token)).invite()
 
     @answered
     async def join(self, invitation: str) -> dict:
@@ -95,8 +96,8 @@ class Calls:
         Args:
             invitation: As `invite` gives it.
         """
-        visit = await self.visits.join(invitation)
-        return {"token": visit.token} | await look_at(await self.visits.call(visit.token))
+        client = await self.clients.join(invitation)
+        return {"token": client.token} | await look_at(await self.clients.call(client.token))
 
     @answered
     async def close_dream(self, token: str) -> str:
@@ -105,19 +106,19 @@ class Calls:
         Args:
             token: Of the dream.
         """
-        self.visits.end(token)
+        self.clients.end(token)
         return "closed"
 
     @answered
-    async def look(self, token: str, lane: int = 0, picture: bool = True) -> dict:
+    async def look(self, token: str, branch: int = 0, picture: bool = True) -> dict:
         """What the dream shows now: frame, commanded and estimated values, the plan, notes since the last look, the picture.
 
         Args:
             token: Of the dream.
-            lane: 0 for the drive, from 1 for one of its futures side by side.
+            branch: 0 for the drive, from 1 for one of its futures side by side.
             picture: Whether the picture comes along, as a base64 JPEG.
         """
-        return await look_at(await self.visits.call(token), lane, picture)
+        return await look_at(await self.clients.call(token), branch, picture)
 
     @answered
     async def look_around(
@@ -139,10 +140,10 @@ class Calls:
             yaw: Degrees to the left of where the car heads.
             pitch: Degrees upwards.
         """
-        drive = (await self.visits.call(token)).drive
+        drive = (await self.clients.call(token)).drive
         around = await asyncio.to_thread(drive.around)
         pose = pose_by((0, 0, 0) if around is None else around.car, ahead, left, up, yaw, pitch)
-        return base64.b64encode(await asyncio.to_thread(drive.seen_from, pose)).decode()
+        return base64.b64encode(await asyncio.to_thread(drive.look_around, pose)).decode()
 
     @answered
     async def surround(self, token: str) -> str:
@@ -151,62 +152,64 @@ class Calls:
         Args:
             token: Of the dream.
         """
-        drive = (await self.visits.call(token)).drive
+        drive = (await self.clients.call(token)).drive
         return base64.b64encode(await asyncio.to_thread(drive.surround)).decode()
 
     @answered
-    async def say(self, token: str, text: str, lane: int = 0) -> dict:
+    async def say(self, token: str, text: str, branch: int = 0) -> dict:
         """Say in English or Chinese what should happen; the answer has the plan that it became, or a refusal or question.
 
         Args:
             token: Of the dream.
             text: For example "turn left, then make it rain".
-            lane: 0 for the drive, from 1 for one of its futures.
+            branch: 0 for the drive, from 1 for one of its futures.
         """
-        visit = await self.visits.call(token)
-        orders.act(visit, messages.Say(text, lane_of(lane)))
-        await until(lambda: not view_of(visit, lane).thinking, "The language model did not answer in time; try again.")
+        client = await self.clients.call(token)
+        orders.act(client, messages.Say(text, branch_of(branch)))
+        await until(
+            lambda: not view_of(client, branch).thinking, "The language model did not answer in time; try again."
+        )
         await asyncio.sleep(TICK)
-        return await look_at(visit, lane, picture=False)
+        return await look_at(client, branch, picture=False)
 
     @answered
-    async def plan(self, token: str, line: str, lane: int = 0) -> dict:
+    async def plan(self, token: str, line: str, branch: int = 0) -> dict:
         """Give a line of the plan language at once, as a button does, for example ped_cross(left,3) or rain(2);left.
 
         Args:
             token: Of the dream.
             line: Steps of the plan language.
-            lane: 0 for the drive, from 1 for one of its futures.
+            branch: 0 for the drive, from 1 for one of its futures.
         """
-        visit = await self.visits.call(token)
+        client = await self.clients.call(token)
         parse_line(line[:200])
-        orders.act(visit, messages.Line(line[:200], lane_of(lane)))
+        orders.act(client, messages.PlanLine(line[:200], branch_of(branch)))
         await asyncio.sleep(TICK)
-        return await look_at(visit, lane, picture=False)
+        return await look_at(client, branch, picture=False)
 
     @answered
-    async def choose(self, token: str, line: str, lane: int = 0) -> dict:
+    async def choose(self, token: str, line: str, branch: int = 0) -> dict:
         """Of the plans that a "did you mean" note offers, the one that was meant.
 
         Args:
             token: Of the dream.
             line: One of the note's choices.
-            lane: 0 for the drive, from 1 for one of its futures.
+            branch: 0 for the drive, from 1 for one of its futures.
         """
-        visit = await self.visits.call(token)
-        orders.act(visit, messages.Choose(line[:200], lane_of(lane)))
+        client = await self.clients.call(token)
+        orders.act(client, messages.Choose(line[:200], branch_of(branch)))
         await asyncio.sleep(TICK)
-        return await look_at(visit, lane, picture=False)
+        return await look_at(client, branch, picture=False)
 
     @answered
-    async def not_what_i_meant(self, token: str, lane: int = 0) -> str:
+    async def wrong(self, token: str, branch: int = 0) -> str:
         """The last sentence was meant otherwise; what is said next is remembered as its meaning.
 
         Args:
             token: Of the dream.
-            lane: 0 for the drive, from 1 for one of its futures.
+            branch: 0 for the drive, from 1 for one of its futures.
         """
-        orders.act(await self.visits.call(token), messages.Wrong(lane_of(lane)))
+        orders.act(await self.clients.call(token), messages.Wrong(branch_of(branch)))
         return "say it in other words"
 
     @answered
@@ -218,22 +221,22 @@ class Calls:
             frames: 1 to 300.
             keys: Held meanwhile: any of up, down, left, right.
         """
-        visit = await self.visits.call(token)
+        client = await self.clients.call(token)
         if not 1 <= frames <= MOST_FRAMES:
             raise ApiError(f"Frames are 1 to {MOST_FRAMES} at a time, not {frames}.")
         if unknown := set(keys or ()) - messages.KEYS:
             raise ApiError(f"There is no key {sorted(unknown)[0]!r}; there are: up, down, left, right.")
-        visit.drive.pause(True)
-        await until(lambda: newest(visit).paused, "The dream does not stand still; try again.")
-        visit.drive.press(frozenset(keys or ()))
+        client.drive.pause(True)
+        await until(lambda: newest(client).paused, "The dream does not stand still; try again.")
+        client.drive.press(frozenset(keys or ()))
         try:
             for _ in range(frames):
-                before = index_of(newest(visit))
-                visit.drive.step()
-                await until(lambda before=before: index_of(newest(visit)) > before, "No frame came; look at its notes.")  # type: ignore[misc]
+                before = index_of(newest(client))
+                client.drive.step_once()
+                await until(partial(_newer, client, before), "No frame came; look at its notes.")
         finally:
-            visit.drive.press(frozenset())
-        return await look_at(visit)
+            client.drive.press(frozenset())
+        return await look_at(client)
 
     @answered
     async def pause(self, token: str, on: bool = True) -> dict:
@@ -243,20 +246,20 @@ class Calls:
             token: Of the dream.
             on: False to go on.
         """
-        visit = await self.visits.call(token)
-        orders.act(visit, messages.Pause(on))
-        return await look_at(visit, picture=False)
+        client = await self.clients.call(token)
+        orders.act(client, messages.Pause(on))
+        return await look_at(client, picture=False)
 
     @answered
-    async def quality(self, token: str, steps: int = 2) -> str:
-        """K, the steps of sampling a frame: more is sharper and slower.
+    async def set_quality(self, token: str, quality: int = 2) -> str:
+        """Set the dial: the size of a scene's picture, or a latent world's sampling steps a frame. More is sharper and slower.
 
         Args:
             token: Of the dream.
-            steps: 1, 2, 4 or 8.
+            quality: 1, 2, 4 or 8.
         """
-        orders.act(await self.visits.call(token), messages.Quality(steps))
-        return f"K={steps}"
+        orders.act(await self.clients.call(token), messages.SetQuality(quality))
+        return f"quality {quality}"
 
     @answered
     async def begin(
@@ -272,7 +275,7 @@ class Calls:
             time_of_day: Without a scene: dawn, day, dusk, night.
             place: Instead of all these where, and under which conditions, in words: "a suburb at dusk, two lanes".
         """
-        visit = await self.visits.call(token)
+        client = await self.clients.call(token)
         if weather or time_of_day:
             if scene or place:
                 raise ApiError("Begin in a scene, in a place or from conditions alone, not in two of them.")
@@ -280,8 +283,8 @@ class Calls:
             start = StartRequest(seed_of(seed), weather=weather_id, time=time_id, stand=True)
         else:
             start = start_of(seed, scene, place)
-        await begin_at(visit, start)
-        return await look_at(visit)
+        await begin_at(client, start)
+        return await look_at(client)
 
     @answered
     async def begin_in_picture(self, token: str, file: str, seed: int = 0, kmh: float = 30.0, at: float = 0.0) -> dict:
@@ -294,16 +297,16 @@ class Calls:
             kmh: How fast the car goes there, 0 to 60.
             at: Seconds into the film.
         """
-        visit, data = await self.visits.call(token), bytes_of(file)
+        client, data = await self.clients.call(token), bytes_of(file)
         if not (0 <= kmh <= 60 and 0 <= at <= 600):
             raise ApiError("Give kmh from 0 to 60 and at from 0 to 600.")
         pictures = await asyncio.to_thread(frames_of, data, at)
-        await begin_at(visit, StartRequest(seed_of(seed), pictures=pictures, speed=kmh / 3.6, stand=True))
-        return await look_at(visit)
+        await begin_at(client, StartRequest(seed_of(seed), pictures=pictures, speed=kmh / 3.6, stand=True))
+        return await look_at(client)
 
     @answered
     async def fork(self, token: str, count: int = 2, frame: int = -1) -> dict:
-        """Part the drive into two to four futures with the same past and seed. They stand; give each its own sentence by its lane
+        """Part the drive into two to four futures with the same past and seed. They stand; give each its own sentence by its branch
         (from 1), and `advance` them together.
 
         Args:
@@ -311,24 +314,24 @@ class Calls:
             count: 2 to 4.
             frame: Where they part; -1 for the newest.
         """
-        visit = await self.visits.call(token)
+        client = await self.clients.call(token)
         least, most = messages.FUTURES
         if not least <= count <= most:
             raise ApiError(f"Futures are {least} to {most}, not {count}.")
-        await orders.work(visit, messages.Fork(None if frame < 0 else frame, count))
-        return await look_at(visit, 1)
+        await orders.work(client, messages.Fork(None if frame < 0 else frame, count))
+        return await look_at(client, 1)
 
     @answered
-    async def keep_future(self, token: str, lane: int = 0) -> dict:
+    async def keep_future(self, token: str, branch: int = 0) -> dict:
         """One of the futures becomes the drive, and the others are gone.
 
         Args:
             token: Of the dream.
-            lane: From 1; 0 drops them all and the drive is as it was.
+            branch: From 1; 0 drops them all and the drive is as it was.
         """
-        visit = await self.visits.call(token)
-        await orders.work(visit, messages.KeepFuture(lane_of(lane)))
-        return await look_at(visit)
+        client = await self.clients.call(token)
+        await orders.work(client, messages.KeepFuture(branch_of(branch)))
+        return await look_at(client)
 
     @answered
     async def past(self, token: str) -> list[dict]:
@@ -337,8 +340,8 @@ class Calls:
         Args:
             token: Of the dream.
         """
-        visit = await self.visits.call(token)
-        told = await asyncio.to_thread(visit.drive.past)
+        client = await self.clients.call(token)
+        frames = await asyncio.to_thread(client.drive.past)
         return [
             {
                 "frame": one.index,
@@ -346,7 +349,7 @@ class Calls:
                 "seen_speed": number_of(one.seen_speed),
                 "yaw_rate": number_of(one.yaw_rate),
             }
-            for one in told
+            for one in frames
         ]
 
     @answered
@@ -357,8 +360,8 @@ class Calls:
             token: Of the dream.
             frame: Its number.
         """
-        visit = await self.visits.call(token)
-        return base64.b64encode(await asyncio.to_thread(visit.drive.picture, frame)).decode()
+        client = await self.clients.call(token)
+        return base64.b64encode(await asyncio.to_thread(client.drive.picture, frame)).decode()
 
     @answered
     async def save(self, token: str, what: str = "clip") -> dict:
@@ -369,33 +372,33 @@ class Calls:
             token: Of the dream.
             what: clip, drive or dream.
         """
-        visit = await self.visits.call(token)
+        client = await self.clients.call(token)
         order: messages.Order
         match what:
             case "clip":
-                order = messages.Save()
+                order = messages.SaveClip()
             case "drive":
-                order = messages.SaveAll()
+                order = messages.SaveDrive()
             case "dream":
-                order = messages.Keep()
+                order = messages.SaveDream()
             case _:
                 raise ApiError("Save a clip, the drive or the dream.")
-        kept = await orders.work(visit, order)
-        assert kept is not None
-        return orders.links(visit, kept)
+        file = await orders.work(client, order)
+        assert file is not None
+        return orders.links(client, file)
 
     @answered
-    async def take_up(self, token: str, file: str) -> dict:
+    async def load_dream(self, token: str, file: str) -> dict:
         """Go on with a saved dream.
 
         Args:
             token: Of the dream that makes room for it.
             file: The bytes of the .dream file, in base64.
         """
-        visit, data = await self.visits.call(token), bytes_of(file)
-        await asyncio.to_thread(visit.drive.take_up, data)
-        visit.drive.pause(True)
-        return await look_at(visit)
+        client, data = await self.clients.call(token), bytes_of(file)
+        await asyncio.to_thread(client.drive.load_dream, data)
+        client.drive.pause(True)
+        return await look_at(client)
 
     @answered
     async def saved(self, token: str) -> list[dict]:
@@ -404,15 +407,19 @@ class Calls:
         Args:
             token: Of the dream.
         """
-        visit = await self.visits.call(token)
-        return [orders.links(visit, kept) for kept in visit.kept]
+        client = await self.clients.call(token)
+        return [orders.links(client, file) for file in client.saved_files]
 
     @answered
     async def memory(self) -> dict:
         """Who holds how much of the memory, what is left, and what would be given up first."""
         from dataclasses import asdict
 
-        return asdict(await asyncio.to_thread(self.visits.dreamer.memory))
+        return asdict(await asyncio.to_thread(self.clients.dreamer.memory))
+
+
+def _newer(client: ClientSession, index: int) -> bool:
+    return index_of(newest(client)) > index
 
 
 ENDPOINTS: tuple[Callable[..., Any], ...] = tuple(

@@ -1,4 +1,4 @@
-"""The server: Gradio's page, our own addresses and the dream's WebSocket, behind one door."""
+"""The server: Gradio's page, our own addresses and the dream's WebSocket, behind one access check."""
 
 from __future__ import annotations
 
@@ -47,31 +47,31 @@ def create_app(
     mcp: bool = False,
     public: Public | None = None,
 ) -> FastAPI:
-    """The whole server as an ASGI app. `grace`: seconds a dream outlives its tab's connection; auth: `name:password` that is
-    asked of everyone; mcp: whether programs may call it as an MCP server; public: a reverse proxy's names and path. AuthError.
+    """The whole server as an ASGI app. `grace`: seconds a dream outlives its tab's connection; auth: `name:password`, required of
+    everyone; mcp: whether programs may call it as an MCP server; public: a reverse proxy's names and path. AuthError.
     """
     public = public or Public()
-    visits, shop = ClientSessions(dreamer, grace), queue_of(dreamer)
-    gallery = Gallery(shop, getattr(dreamer, "ledger", None))
+    clients, queue = ClientSessions(dreamer, grace), queue_of(dreamer)
+    gallery = Gallery(queue, getattr(dreamer, "ledger", None))
     cache = Path(tempfile.mkdtemp(prefix="lucidrive-page-"))
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio's cache is this process's own, and goes with it
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await visits.close()
-        shop.close()
+        await clients.close()
+        queue.close()
         gallery.close()
         shutil.rmtree(cache, ignore_errors=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(AccessMiddleware, cache=cache, login=Login(auth) if auth else None, mcp=mcp, public=public)
-    add_routes(app, visits)
+    add_routes(app, clients)
     watchable(app, dreamer)
     serve_clips(app, gallery)
     return gr.mount_gradio_app(
         app,
-        build_page(visits, (("Clips", partial(clips_tab, shop)),) if dreamer.driving else ()),
+        build_page(clients, (("Clips", partial(clips_tab, queue)),) if dreamer.driving else ()),
         path="/",
         root_path=public.root_path or None,
         theme=theme(),
@@ -98,7 +98,7 @@ def serve(
     public: Public | None = None,
     announce: Callable[[str], None] = print,
 ) -> None:
-    """Serves the page until interrupted, and tells `announce` its address once it answers. ServeError if it cannot."""
+    """Serves the page until interrupted, and calls `announce` with its address once it answers. ServeError if it cannot."""
     listening = bind(host, port, others=auth is not None)
     app = create_app(dreamer, auth=auth, mcp=mcp, public=public)
     config = uvicorn.Config(
@@ -126,13 +126,14 @@ class AnnouncingServer(uvicorn.Server):
         self.ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; then calls `ready`."""
         await super().startup(sockets)
         if self.started:
             self.ready()
 
 
 def bind(host: str, port: int, others: bool = False) -> socket.socket:
-    """A listening socket on a loopback address, or with `others` on any. ServeError where that may not be, or a port is taken."""
+    """A listening socket on a loopback address, or with `others` on any. ServeError where the address is not allowed or the port is taken."""
     if not (others or is_loopback(host)):
         raise ServeError(
             f"Without --auth the page is served to this machine only, and {host!r} is another address: use 127.0.0.1 and an "

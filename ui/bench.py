@@ -63,15 +63,15 @@ class PageTimings:
     machine: dict[str, Any]
 
 
-def run(world: Path | None, steps: int, minutes: float, report: Report) -> PageTimings:
-    """BenchError where there is no browser, or the page does not come up."""
+def run(world: Path | None, quality: int, minutes: float, report: Report) -> PageTimings:
+    """All measurements. BenchError where there is no browser, or the page does not come up."""
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
         raise BenchError("This wants a browser's driver: pip install playwright.") from error
     machine = asdict(look_at_machine()) | {"load_average": os.getloadavg()[0]}
     report(0.02, "waking the page")
-    with page_server(world, steps, TABS) as (address, process), sync_playwright() as playwright:
+    with page_server(world, quality, TABS) as (address, process), sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
             with browser:
@@ -81,12 +81,12 @@ def run(world: Path | None, steps: int, minutes: float, report: Report) -> PageT
 
 
 def chromium() -> str:
-    """The machine's own. BenchError where there is none."""
+    """Path of this machine's Chromium. BenchError where there is none."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
         raise BenchError(f"There is no browser here: install one of {', '.join(names)}.")
-    return found
+    return path
 
 
 def _measure(
@@ -109,20 +109,20 @@ def _measure(
     report(0.3, f"a drive of {minutes:g} minutes")
     heap, rss = _heap(page), resident(process.pid)
     page.evaluate("window.lucidriveShown.length = 0")
-    began, shown = time.perf_counter(), list[float]()
+    began, times = time.perf_counter(), list[float]()
     while (spent := time.perf_counter() - began) < 60 * minutes:
         page.wait_for_timeout(min(10_000, 1000 * (60 * minutes - spent)))
-        shown += page.evaluate("window.lucidriveShown.splice(0)")
+        times += page.evaluate("window.lucidriveShown.splice(0)")
         report(0.3 + 0.5 * min(1.0, spent / (60 * minutes)), "driving")
     heap, rss = _heap(page) - heap, resident(process.pid) - rss
-    gaps = sorted(later - earlier for earlier, later in pairwise(shown))
+    gaps = sorted(later - earlier for earlier, later in pairwise(times))
     report(0.85, f"{TABS} tabs at once")
     tabs, frozen = _tabs(browser, page, address, elsewhere)
     latencies.sort()
     return PageTimings(
         minutes,
         round(usable, 2),
-        round(1000 * len(gaps) / (shown[-1] - shown[0]), 2) if len(gaps) > 1 else 0.0,
+        round(1000 * len(gaps) / (times[-1] - times[0]), 2) if len(gaps) > 1 else 0.0,
         round(gaps[int(0.99 * len(gaps))], 1) if gaps else 0.0,
         round(statistics.median(latencies), 1),
         round(latencies[int(0.9 * len(latencies))], 1),
@@ -183,43 +183,43 @@ def _tabs(browser: Browser, first: Page, address: str, elsewhere: list[str]) -> 
     for page in pages:
         page.evaluate("window.lucidriveShown.length = 0")
     first.wait_for_timeout(seconds * 1000)
-    shown = [page.evaluate("window.lucidriveShown") for page in pages]
-    rates = tuple(round((len(each) - 1) / (each[-1] - each[0]) * 1000, 2) if len(each) > 2 else 0.0 for each in shown)
-    frozen = sum(len(each) < 3 or max(later - earlier for earlier, later in pairwise(each)) > 1000 for each in shown)
+    times = [page.evaluate("window.lucidriveShown") for page in pages]
+    rates = tuple(round((len(each) - 1) / (each[-1] - each[0]) * 1000, 2) if len(each) > 2 else 0.0 for each in times)
+    frozen = sum(len(each) < 3 or max(later - earlier for earlier, later in pairwise(each)) > 1000 for each in times)
     return rates, frozen
 
 
 def resident(pid: int) -> int:
     """Bytes of another process in RAM; 0 where the system does not say."""
     path = Path(f"/proc/{pid}/status")
-    found = re.search(r"VmRSS:\s+(\d+) kB", path.read_text()) if path.exists() else None
-    return int(found.group(1)) * 1024 if found else 0
+    match = re.search(r"VmRSS:\s+(\d+) kB", path.read_text()) if path.exists() else None
+    return int(match.group(1)) * 1024 if match else 0
 
 
-def table(found: PageTimings) -> list[tuple[str, str, str]]:
-    """What, measured, aimed at."""
-    told = asdict(found)
+def table(timings: PageTimings) -> list[tuple[str, str, str]]:
+    """Rows of what was measured, its value, and the aim."""
+    values = asdict(timings)
     words = {
         "usable_seconds": "page usable after load, s",
         "pictures_per_second": "pictures shown a second",
         "gap_p99_ms": "gap between pictures, 99th percentile, ms",
         "key_to_picture_ms": "key to changed picture, median, ms",
         "key_to_picture_p90_ms": "the same, 90th percentile, ms",
-        "heap_growth_mib": f"growth of the browser's heap in {found.minutes:g} minutes, MiB",
-        "rss_growth_mib": f"growth of the server's resident memory in {found.minutes:g} minutes, MiB",
+        "heap_growth_mib": f"growth of the browser's heap in {timings.minutes:g} minutes, MiB",
+        "rss_growth_mib": f"growth of the server's resident memory in {timings.minutes:g} minutes, MiB",
         "tabs_pictures_per_second": f"pictures a second in {TABS} tabs at once",
         "frozen_tabs": "tabs of those that froze",
         "requests_elsewhere": "requests that left the machine",
     }
     rows = []
     for name, what in words.items():
-        value = told[name]
+        value = values[name]
         said = ", ".join(f"{one:g}" for one in value) if isinstance(value, tuple) else f"{value:g}"
         rows.append((what, said, AIMS[name][0] if name in AIMS else ""))
     return rows
 
 
-def met(found: PageTimings) -> bool:
-    """Whether every aim is."""
-    told = asdict(found)
-    return all(judge(told[name]) for name, (_, judge) in AIMS.items())
+def met(timings: PageTimings) -> bool:
+    """Whether every aim is met."""
+    values = asdict(timings)
+    return all(judge(values[name]) for name, (_, judge) in AIMS.items())

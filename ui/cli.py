@@ -67,8 +67,8 @@ app.command(
 app.command("doctor", rich_help_panel=CHECK, epilog="Example: lucidrive doctor --json")(checks.doctor)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(on: bool) -> None:
+    if on:
         try:
             print(f"lucidrive {version('lucidrive')}")
         except PackageNotFoundError:

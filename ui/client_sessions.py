@@ -1,4 +1,4 @@
-"""The tabs, and the programs, that have a dream: each by a token that nobody else knows.
+"""Client sessions: the tabs and programs that have a dream, each with a secret token.
 
 A token is honoured even while the server still holds its old connection, as after a laptop's lid was closed. A browser that
 opens the page anew, without a token, gets back the dream that it left. Where the machine is full, a dream that was left for
@@ -38,7 +38,7 @@ class ClientSessionError(LucidriveError):
 
 @dataclass(frozen=True, slots=True)
 class SavedFile:
-    """Something that was saved, by names that `ClientSessions.clip` knows. kind: clip, drive (its whole) or dream (to go on with)."""
+    """A saved file, by the names that `ClientSessions.clip` knows. kind: clip, drive (the whole one) or dream (to go on with)."""
 
     kind: str
     file: str
@@ -48,11 +48,11 @@ class SavedFile:
 
 @dataclass(eq=False)
 class ClientSession:
-    """A tab and its dream, from the first connection to GRACE_SECONDS after the last, in which the dream stands still.
+    """A tab and its dream, from the first connection to GRACE_SECONDS after the last; in between the dream stands still.
 
-    browser: what its browser calls itself, empty for a program; left: when its tab went (monotonic), None while it is there;
-    asked: whether the tab is to say that it is there, which sets `heard`; tasks: of its connection; invitation: what opens a second seat in
-    its dream, which is no token of its own; host: in whose dream it is a guest.
+    browser: the browser's own id, empty for a program; left: when its tab went (monotonic), None while it is there; asked: whether the tab is
+    to say that it is there, which sets `heard`; tasks: of its connection; invitation: the token that opens a second seat in its dream; host: the
+    session in whose dream it is a guest.
     """
 
     token: str
@@ -66,37 +66,37 @@ class ClientSession:
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: tuple[asyncio.Task[None], ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
-    kept: list[SavedFile] = field(default_factory=list)
+    saved_files: list[SavedFile] = field(default_factory=list)
     invitation: str | None = None
     host: ClientSession | None = None
 
     def invite(self) -> str:
-        """The token of the link by which somebody may drive along. LucidriveError."""
+        """The token of the link by which somebody may drive along. LucidriveError where nobody can."""
         self.drive.invite()
         self.invitation = self.invitation or secrets.token_urlsafe(16)
         return self.invitation
 
     def saved(self, saved: Saved, kind: str = "clip") -> SavedFile:
-        """From now on the visit's own."""
+        """Adds a clip to the session's files."""
         self.files |= {saved.video.name: saved.video, saved.sidecar.name: saved.sidecar}
         return self._keep(SavedFile(kind, saved.video.name, saved.sidecar.name, saved.seconds))
 
     def dreamt(self, path: Path) -> SavedFile:
-        """Likewise, of a saved dream."""
+        """Adds a saved dream to the session's files."""
         self.files[path.name] = path
         return self._keep(SavedFile("dream", path.name))
 
-    def _keep(self, kept: SavedFile) -> SavedFile:
-        self.kept.append(kept)
-        for old in self.kept[:-MOST_CLIPS]:
+    def _keep(self, file: SavedFile) -> SavedFile:
+        self.saved_files.append(file)
+        for old in self.saved_files[:-MOST_CLIPS]:
             self.files.pop(old.file, None)
             self.files.pop(old.labels, None)
-        del self.kept[:-MOST_CLIPS]
-        return kept
+        del self.saved_files[:-MOST_CLIPS]
+        return file
 
 
 class ClientSessions:
-    """All of them. Used from the server's event loop alone."""
+    """All sessions. Used from the server's event loop alone."""
 
     def __init__(self, dreamer: Dreamer, grace: float = GRACE_SECONDS) -> None:
         self.dreamer = dreamer
@@ -106,59 +106,59 @@ class ClientSessions:
     async def enter(
         self, token: str | None, socket: WebSocket, browser: str = "", invitation: str = ""
     ) -> ClientSession:
-        """The visit that `token` names; else a seat in the dream that `invitation` opens; else what this browser left; else one with a
-        new dream. LucidriveError if refused.
+        """The session that `token` names; else a seat in the dream that `invitation` opens; else the one that this browser left; else a new
+        one. LucidriveError where there is no place.
         """
-        visit = self.by_token.get(token or "")
-        if visit is None and invitation:
-            visit = await self.join(invitation)
-        visit = visit or self._left_by(browser)
-        if visit is None:
+        client = self.by_token.get(token or "")
+        if client is None and invitation:
+            client = await self.join(invitation)
+        client = client or self._left_by(browser)
+        if client is None:
             try:
-                visit = await self._begin()
+                client = await self._begin()
             except LucidriveError:
-                visit = await self._half_open(browser)
-                if visit is None:
+                client = await self._half_open(browser)
+                if client is None:
                     raise
-        visit.browser = browser or visit.browser
-        for task in visit.tasks:  # of a connection that is gone, though the server does not know it yet
+        client.browser = browser or client.browser
+        for task in client.tasks:  # of a connection that is gone, though the server does not know it yet
             task.cancel()
-        visit.tasks, visit.socket, visit.left = (), socket, None
-        visit.drive.watch(True)
-        self._wait(visit, None)
-        return visit
+        client.tasks, client.socket, client.left = (), socket, None
+        client.drive.watch(True)
+        self._wait(client, None)
+        return client
 
     def _left_by(self, browser: str) -> ClientSession | None:
-        """What this browser left last."""
+        """The session that this browser left last."""
         left = [
             v for v in self.by_token.values() if browser and v.browser == browser and v.left is not None and not v.host
         ]
-        return max(left, key=lambda visit: visit.left or 0.0, default=None)
+        return max(left, key=lambda client: client.left or 0.0, default=None)
 
     async def _half_open(self, browser: str) -> ClientSession | None:
-        """One of this browser's visits whose tab does not answer any more."""
-        own = [visit for visit in self.by_token.values() if browser and visit.browser == browser and not visit.host]
+        """One of this browser's sessions whose tab does not answer any more."""
+        own = [client for client in self.by_token.values() if browser and client.browser == browser and not client.host]
         answers = await asyncio.gather(*map(self._answers, own))
-        return next((visit for visit, answer in zip(own, answers, strict=True) if not answer), None)
+        return next((client for client, answer in zip(own, answers, strict=True) if not answer), None)
 
-    async def _answers(self, visit: ClientSession) -> bool:
-        visit.heard.clear()
-        visit.asked = True
-        visit.wake.set()
+    async def _answers(self, client: ClientSession) -> bool:
+        client.heard.clear()
+        client.asked = True
+        client.wake.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(visit.heard.wait(), ANSWER_SECONDS)
-        return visit.heard.is_set() and visit.left is None
+            await asyncio.wait_for(client.heard.wait(), ANSWER_SECONDS)
+        return client.heard.is_set() and client.left is None
 
     async def call(self, token: str | None = None) -> ClientSession:
-        """The visit of a program, or with no token a new one; it waits for the next call. ClientSessionError, LucidriveError."""
-        visit = await self._begin() if token is None else self.of(token)
-        if visit.socket is None:
-            visit.drive.watch(True)
-            self._wait(visit, CALL_SECONDS)
-        return visit
+        """A program's session, or a new one without a token; it then waits for the next call. ClientSessionError, LucidriveError."""
+        client = await self._begin() if token is None else self.of(token)
+        if client.socket is None:
+            client.drive.watch(True)
+            self._wait(client, CALL_SECONDS)
+        return client
 
     async def join(self, invitation: str) -> ClientSession:
-        """A visit with a second car in the dream of whoever invited. ClientSessionError, LucidriveError."""
+        """A new session with a second car in the host's dream. ClientSessionError, LucidriveError."""
         host = next(
             (v for v in self.by_token.values() if v.invitation and secrets.compare_digest(v.invitation, invitation)),
             None,
@@ -168,10 +168,11 @@ class ClientSessions:
         return await self._begin(host)
 
     def of(self, token: str) -> ClientSession:
-        visit = self.by_token.get(token)
-        if visit is None:
+        """The session of a token. ClientSessionError where there is none, or it is over."""
+        client = self.by_token.get(token)
+        if client is None:
             raise ClientSessionError("There is no such dream, or it is over; open another.")
-        return visit
+        return client
 
     async def _begin(self, host: ClientSession | None = None) -> ClientSession:
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
@@ -182,12 +183,12 @@ class ClientSessions:
 
         begin = await self._admitted(host)
         drive = await asyncio.to_thread(begin, changed)
-        visit = ClientSession(secrets.token_urlsafe(16), drive, wake, host=host)
-        self.by_token[visit.token] = visit
-        return visit
+        client = ClientSession(secrets.token_urlsafe(16), drive, wake, host=host)
+        self.by_token[client.token] = client
+        return client
 
     async def _admitted(self, host: ClientSession | None) -> Callable[[Callable[[], None]], PageDream]:
-        """A place for a dream. Where there is none, those that were left longest ago make room. LucidriveError."""
+        """A place for a dream; sessions that were left longest ago make room where there is none. LucidriveError."""
         while True:
             try:
                 return self.dreamer.admit(
@@ -199,52 +200,53 @@ class ClientSessions:
                 left = [v for v in self.by_token.values() if v.left is not None and v.left <= before and v not in hosts]
                 if not left:
                     raise
-                oldest = min(left, key=lambda visit: visit.left or 0.0)
+                oldest = min(left, key=lambda client: client.left or 0.0)
                 self._wait(oldest, None)
                 if self.by_token.pop(oldest.token, None) is not None:
                     await asyncio.to_thread(oldest.drive.close)
 
-    def leave(self, visit: ClientSession, socket: WebSocket) -> None:
-        """The connection is over; another one may have taken the visit over before."""
-        if visit.socket is not socket:
+    def leave(self, client: ClientSession, socket: WebSocket) -> None:
+        """The connection is over. Does nothing where another one has taken the session over."""
+        if client.socket is not socket:
             return
-        visit.tasks, visit.socket, visit.left = (), None, time.monotonic()
-        visit.drive.press(frozenset())
-        visit.drive.watch(False)
-        self._wait(visit, self.grace if visit.host is None else min(self.grace, GUEST_SECONDS))
+        client.tasks, client.socket, client.left = (), None, time.monotonic()
+        client.drive.press(frozenset())
+        client.drive.watch(False)
+        self._wait(client, self.grace if client.host is None else min(self.grace, GUEST_SECONDS))
 
     def end(self, token: str) -> None:
+        """Ends a session and its dream. ClientSessionError where there is none."""
         self._wait(self.of(token), None)
         self._end(self.of(token))
 
-    def _wait(self, visit: ClientSession, seconds: float | None) -> None:
-        """Its end comes after so long; None: not by itself."""
-        if visit.ending is not None:
-            visit.ending.cancel()
-            visit.ending = None
+    def _wait(self, client: ClientSession, seconds: float | None) -> None:
+        """Ends the session after so many seconds; None: not by itself."""
+        if client.ending is not None:
+            client.ending.cancel()
+            client.ending = None
         if seconds is not None:
-            visit.ending = asyncio.get_running_loop().call_later(seconds, self._end, visit)
+            client.ending = asyncio.get_running_loop().call_later(seconds, self._end, client)
 
-    def _end(self, visit: ClientSession) -> None:
-        if self.by_token.pop(visit.token, None) is not None:
-            guests = [one for one in self.by_token.values() if one.host is visit]
+    def _end(self, client: ClientSession) -> None:
+        if self.by_token.pop(client.token, None) is not None:
+            guests = [one for one in self.by_token.values() if one.host is client]
             for guest in guests:
                 self._wait(guest, None)
                 self.by_token.pop(guest.token)
 
             def close() -> None:
-                for one in (visit, *guests):  # a guest is told by its host's end
+                for one in (client, *guests):  # a guest is told by its host's end
                     one.drive.close()
 
             asyncio.get_running_loop().run_in_executor(None, close)
 
     def clip(self, token: str, name: str) -> Path | None:
-        """The file of a clip that this visit saved; its names are kept here and never become paths."""
-        visit = self.by_token.get(token)
-        return visit.files.get(name) if visit else None
+        """Path of a file that this session saved; names never become paths. None for any other name."""
+        client = self.by_token.get(token)
+        return client.files.get(name) if client else None
 
-    async def take_up(self, token: str, chunks: AsyncIterator[bytes]) -> None:
-        """Goes on in that tab's drive with a saved one. LucidriveError."""
+    async def load_dream(self, token: str, chunks: AsyncIterator[bytes]) -> None:
+        """Goes on with a saved drive in that session. ClientSessionError, LucidriveError."""
         drive, data = self.of(token).drive, bytearray()
         most = drive.most_bytes
         async for chunk in chunks:
@@ -253,11 +255,12 @@ class ClientSessions:
                 raise messages.MessageError(
                     "That file is larger than any drive of this world; choose one that was saved here."
                 )
-        await asyncio.to_thread(drive.take_up, bytes(data))
+        await asyncio.to_thread(drive.load_dream, bytes(data))
 
     async def close(self) -> None:
-        for visit in list(self.by_token.values()):
-            if visit.ending is not None:
-                visit.ending.cancel()
-            self.by_token.pop(visit.token)
-            await asyncio.to_thread(visit.drive.close)
+        """Ends all of them."""
+        for client in list(self.by_token.values()):
+            if client.ending is not None:
+                client.ending.cancel()
+            self.by_token.pop(client.token)
+            await asyncio.to_thread(client.drive.close)

@@ -1,4 +1,4 @@
-"""An order's clips as a labelled dataset of a format that one chooses, packed for a download."""
+"""Packs an order's clips as a labelled dataset in a chosen format, for download."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RIGS = {"front": "one camera ahead", "surround": "six cameras around", "stereo":
 
 @dataclass(frozen=True, slots=True)
 class FormatChoice:
-    """A format that can be asked for. missing: why it cannot be had here, or ""; rigs: of each camera rig why it does not go with it, or ""."""
+    """A format to choose. missing: why it is not available here, or ""; rigs: for each camera rig why it does not suit the format, or ""."""
 
     name: str
     title: str
@@ -54,14 +54,17 @@ class Export:
 
     @property
     def file(self) -> Path:
+        """The zip's path."""
         return self.folder / FOLDER / f"{self.format}-{self.rig}.zip"
 
     @property
     def ready(self) -> bool:
+        """Whether the zip is there."""
         return self.file.is_file()
 
     @property
     def memory(self) -> int:
+        """Bytes that a process needs to make it. LucidriveError where the run cannot be driven again."""
         return worker_memory(self.folder)
 
     def make(self, tell: Say) -> None:
@@ -82,7 +85,7 @@ class Export:
 
 
 def packed(paths: Iterable[Path], base: Path, out: Path) -> None:
-    """A zip of files by their names below `base`; what is a link, or hidden, is left out."""
+    """Writes a zip of files, named relative to `base`. Links and hidden files are left out."""
     with zipfile.ZipFile(out, "w") as pack:  # videos and pictures are packed already
         for path in sorted(paths):
             name = path.relative_to(base)
@@ -91,7 +94,7 @@ def packed(paths: Iterable[Path], base: Path, out: Path) -> None:
 
 
 def choices() -> tuple[FormatChoice, ...]:
-    """Every format, and what speaks against it."""
+    """Every format, and why it is not available."""
     return tuple(FormatChoice(name, TITLES[name], _missing(kind), _rigs(kind)) for name, kind in FORMATS.items())
 
 

@@ -1,6 +1,6 @@
 """The clip factory behind the page: orders in a queue, made one after another by one process beside the live dreams.
 
-Every order has a folder of its own below `folder`; of it the page is given clips, labels and a zip by name, and nothing else.
+Every order has a folder of its own below `folder`. The page gets its clips, labels and zip by name, and nothing else.
 """
 
 from __future__ import annotations
@@ -48,11 +48,12 @@ class JobStatus:
 
     @property
     def open(self) -> bool:
+        """Whether it waits or is being made."""
         return self.state in ("waiting", "making")
 
 
 class ClipQueue:
-    """Any method may be called from any thread. `read`: what makes scenarios of sentences; `workers`: what dreams a request."""
+    """Any method may be called from any thread. `read`: turns a sentence into a scenario; `workers`: run a request."""
 
     def __init__(
         self,
@@ -66,50 +67,55 @@ class ClipQueue:
         self._read = read or self._by_the_brain
         self._workers = workers or self._one_process
         self._lock = threading.Lock()
-        self._tickets: dict[int, JobStatus] = {}
-        self._wishes: dict[int, ClipSpec] = {}
+        self._jobs: dict[int, JobStatus] = {}
+        self._specs: dict[int, ClipSpec] = {}
         self._stops: dict[int, threading.Event] = {}
         self._some = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def order(self, wish: ClipSpec, what: str) -> JobStatus:
-        """Queues a wish; SessionError where too many wait. What is wrong with it is found when its turn comes."""
+    def order(self, spec: ClipSpec, what: str) -> JobStatus:
+        """Queues an order. SessionError where too many wait; a faulty order fails when its turn comes."""
         with self._lock:
-            if sum(ticket.open for ticket in self._tickets.values()) >= MOST_WAITING:
+            if sum(job.open for job in self._jobs.values()) >= MOST_WAITING:
                 raise SessionError(f"{MOST_WAITING} orders are waiting; wait for one, or cancel one.")
-            number = len(self._tickets) + 1
-            wish = replace(wish, cap=min(wish.cap or MOST_CLIPS, MOST_CLIPS))
-            self._wishes[number], self._stops[number] = wish, threading.Event()
-            ticket = self._tickets[number] = JobStatus(number, what, "waiting", "waits for its turn")
+            number = len(self._jobs) + 1
+            spec = replace(spec, cap=min(spec.cap or MOST_CLIPS, MOST_CLIPS))
+            self._specs[number], self._stops[number] = spec, threading.Event()
+            job = self._jobs[number] = JobStatus(number, what, "waiting", "waits for its turn")
             self._some.set()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="lucidrive-shop", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="lucidrive-clips", daemon=True)
                 self._thread.start()
-        return ticket
+        return job
 
     def cancel(self, number: int) -> None:
-        """SessionError for an order that is over, or none. What it made stays."""
+        """Cancels an order; clips that it has made stay. SessionError where it is over, or there is none."""
         with self._lock:
-            ticket = self._tickets.get(number)
-            if ticket is None or not ticket.open:
+            job = self._jobs.get(number)
+            if job is None or not job.open:
                 raise SessionError("That order is not under way any more; choose one that is.")
             self._stops[number].set()
-            if ticket.state == "waiting":
-                self._tickets[number] = replace(ticket, state="cancelled", told="cancelled before it began")
+            if job.state == "waiting":
+                self._jobs[number] = replace(job, state="cancelled", told="cancelled before it began")
 
-    def tickets(self) -> tuple[JobStatus, ...]:
-        """The newest first."""
+    def job(self, number: int) -> JobStatus | None:
+        """An order's status; None where there is none."""
         with self._lock:
-            return tuple(reversed(self._tickets.values()))
+            return self._jobs.get(number)
+
+    def jobs(self) -> tuple[JobStatus, ...]:
+        """All orders, the newest first."""
+        with self._lock:
+            return tuple(reversed(self._jobs.values()))
 
     def clips(self, number: int, accepted: bool) -> list[Kept]:
-        """What the order has made so far."""
+        """The clips that an order has made so far."""
         out = self._out(number)
         return [] if out is None else list(kept(out, accepted))
 
     def file(self, number: int, name: str) -> Path | None:
-        """A clip's video or labels; None for anything else, whatever its name says."""
+        """Path of a clip's video or labels; None for any other name."""
         out = self._out(number)
         if out is None or NAME.fullmatch(name) is None:
             return None
@@ -117,12 +123,12 @@ class ClipQueue:
         return next((path for path in places if path.is_file() and not path.is_symlink()), None)
 
     def captions(self, number: int, name: str) -> str | None:
-        """WebVTT of a clip `NAME.vtt`: what was commanded and what was there, tenth by tenth of a second."""
+        """WebVTT of a clip `NAME.vtt`: commands and facts, tenth by tenth of a second. None where there is no such clip."""
         video = self.file(number, name.removesuffix(".vtt") + ".mp4")
         return None if video is None else captions(json.loads(video.with_suffix(".json").read_bytes()))
 
     def zipped(self, number: int) -> Path | None:
-        """All that an order left, as a temporary file that the caller removes; None where there is nothing."""
+        """An order's folder as a temporary zip, which the caller removes; None where there is none."""
         out = self._out(number)
         if out is None:
             return None
@@ -131,6 +137,7 @@ class ClipQueue:
             return Path(target.name)
 
     def close(self) -> None:
+        """Stops the job under way and ends the thread; what was made stays."""
         self._closed.set()
         for stop in self._stops.values():
             stop.set()
@@ -139,9 +146,8 @@ class ClipQueue:
             self._thread.join(20)
 
     def _out(self, number: int) -> Path | None:
-        with self._lock:
-            ticket = self._tickets.get(number)
-        return None if ticket is None else ticket.out
+        job = self.job(number)
+        return None if job is None else job.out
 
     def _run(self) -> None:
         while not self._closed.is_set():
@@ -162,30 +168,32 @@ class ClipQueue:
 
     def _next(self) -> int | None:
         with self._lock:
-            return next((number for number, ticket in self._tickets.items() if ticket.state == "waiting"), None)
+            return next((number for number, job in self._jobs.items() if job.state == "waiting"), None)
 
     def _make(self, number: int) -> None:
         self._set(number, state="making", told="reading what is asked for")
-        wish, stop = self._wishes[number], self._stops[number]
+        spec, stop = self._specs[number], self._stops[number]
         out = free_folder(self.folder, f"order-{number}")
         out.rmdir()  # a run makes its own; the name is ours
-        order = Order.of(wish, out, read=self._read)
+        order = Order.of(spec, out, read=self._read)
         self._set(number, out=out, told="waking a worker")
 
-        def note(made: RunProgress) -> None:
-            self._set(number, told=made.line())
+        def note(result: RunProgress) -> None:
+            self._set(number, told=result.line())
 
-        made = make(order.request, out, cluster=lambda: self._workers(order, stop), note=note)
+        result = make(order.request, out, cluster=lambda: self._workers(order, stop), note=note)
         self._set(number, told="writing the dataset")
-        found = order.deliver(("lerobot",))
-        share = found["all"]["yield"]
-        self._set(number, state="done", told=f"{made.accepted} of {made.jobs} clips; {share:.0%} of all takes accepted")
+        report = order.deliver(("lerobot",))
+        share = report["all"]["yield"]
+        self._set(
+            number, state="done", told=f"{result.accepted} of {result.jobs} clips; {share:.0%} of all takes accepted"
+        )
 
     def _one_process(self, order: Order, stop: threading.Event) -> Workers:
         return Processes(order.request, 1, self._ledger, stop)
 
     def _by_the_brain(self, text: str) -> Scenario:
-        """Loaded for this sentence alone, under a lease: the page's own brain belongs to the live dreams."""
+        """Loads the brain for this sentence alone, under a lease: the page's own belongs to the live dreams."""
         if is_line(text):
             return PromptReader()(text)
         with lease_brain(self._ledger):
@@ -193,17 +201,17 @@ class ClipQueue:
 
     def _set(self, number: int, **changes: Any) -> None:
         with self._lock:
-            self._tickets[number] = replace(self._tickets[number], **changes)
+            self._jobs[number] = replace(self._jobs[number], **changes)
 
 
 def queue_of(dreamer: Any) -> ClipQueue:
-    """With the memory of the page's dreams, where they have it, and beside their clips."""
+    """A queue that shares the dreamer's ledger and lies beside its clips."""
     folder = getattr(dreamer, "clips", FOLDER.parent) / FOLDER.name
     return ClipQueue(folder, getattr(dreamer, "ledger", None))
 
 
 def captions(fields: dict[str, Any]) -> str:
-    """A cue for as long as nothing changes: the plan's running steps above, what is there below."""
+    """WebVTT with a cue for as long as nothing changes: the plan's running steps above, the facts below."""
     from world.controls import Event, TimeOfDay, Weather
 
     facts, fps = fields["facts"], fields["fps"]

@@ -18,8 +18,8 @@ FRESH = {"cache-control": "no-store"}
 
 
 def serve_clips(app: FastAPI, gallery: Gallery) -> None:
-    """Adds them. What cannot be done is answered with a sentence under `error`."""
-    shop = gallery.shop
+    """Adds the addresses. Errors are answered as a sentence under `error`."""
+    queue = gallery.queue
 
     @app.get("/factory/orders.json")
     def orders() -> Response:
@@ -31,12 +31,12 @@ def serve_clips(app: FastAPI, gallery: Gallery) -> None:
 
     @app.get("/factory/{number}/order.json")
     def order(number: int) -> Response:
-        found = gallery.order(number)
-        return _nothing() if found is None else JSONResponse(found, headers=FRESH)
+        order = gallery.order(number)
+        return _nothing() if order is None else JSONResponse(order, headers=FRESH)
 
     @app.get("/factory/{number}/all.zip")
     def pack(number: int) -> Response:
-        path = shop.zipped(number)
+        path = queue.zipped(number)
         if path is None:
             return _nothing()
         return FileResponse(path, filename=f"lucidrive-order-{number}.zip", background=BackgroundTask(path.unlink))
@@ -44,9 +44,9 @@ def serve_clips(app: FastAPI, gallery: Gallery) -> None:
     @app.get("/factory/{number}/{name}")
     def file(number: int, name: str) -> Response:
         if name.endswith(".vtt"):
-            text = shop.captions(number, name)
+            text = queue.captions(number, name)
             return _nothing() if text is None else PlainTextResponse(text, media_type="text/vtt")
-        path = shop.file(number, name) or gallery.file(number, name)
+        path = queue.file(number, name) or gallery.file(number, name)
         if path is None:
             return _nothing()
         return FileResponse(path, filename=f"order-{number}-{name}" if name.endswith(".zip") else None)

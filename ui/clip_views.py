@@ -58,14 +58,17 @@ class ClipView:
 
     @property
     def files(self) -> tuple[Path, ...]:
+        """Paths of what it makes."""
         return tuple(self.folder / FOLDER / f"{self.stem}{suffix}" for suffix in FILES[self.what])
 
     @property
     def ready(self) -> bool:
+        """Whether they are all there."""
         return all(path.is_file() for path in self.files)
 
     @property
     def memory(self) -> int:
+        """Bytes that a process needs to make it. LucidriveError where the run cannot be driven again."""
         return worker_memory(self.folder)
 
     def make(self, tell: Say) -> None:
@@ -74,11 +77,11 @@ class ClipView:
         labeller, clip = _labeller(self.folder), clip_of(self.folder, self.stem)
         dreamt = labeller.again(clip)
         if self.what == "map":
-            made = [_json(asdict(course(dreamt.states)) | {"fps": FPS})]
+            files = [_json(asdict(course(dreamt.states)) | {"fps": FPS})]
         else:
-            made = list(labels_of(labeller.world, clip, dreamt, tell))
+            files = list(labels_of(labeller.world, clip, dreamt, tell))
         (self.folder / FOLDER).mkdir(exist_ok=True)
-        write_files(dict(zip(self.files, made, strict=True)))
+        write_files(dict(zip(self.files, files, strict=True)))
 
 
 def worker_memory(folder: Path) -> int:
@@ -88,7 +91,7 @@ def worker_memory(folder: Path) -> int:
 
 @lru_cache(maxsize=1)
 def _labeller(folder: Path) -> Labeller:
-    """Of a run's clips, plainly shaded."""
+    """Drives a run's clips again, plainly shaded."""
     return Labeller(Drawing(open_request(folder, None, True), (), PRESETS["front"], True, None))
 
 
@@ -102,7 +105,7 @@ def clip_of(folder: Path, stem: str) -> Kept:
 
 
 def labels_of(world: SceneWorld, clip: Kept, dreamt: Dreamt, tell: Say) -> Iterator[bytes]:
-    """Contents of FILES["labels"], in their order. DataError for a clip without a film."""
+    """Contents of the files in FILES["labels"], in that order. DataError for a clip without a film."""
     if not clip.video.is_file():
         raise DataError("This clip was rejected before it was painted; there is no picture to label.")
     height, width, _ = clip.shape
@@ -130,7 +133,7 @@ def labels_of(world: SceneWorld, clip: Kept, dreamt: Dreamt, tell: Say) -> Itera
 
 
 def _box(box: Box, actor: int, car: Sequence[float]) -> dict[str, Any]:
-    """A box of the picture for the page: pixels, the share that nothing hides, m from our car."""
+    """A box for the page: pixels, the visible share, m from our car."""
     x, y, _ = box.track.centre
     return {
         "kind": box.track.kind.name.lower(),
@@ -142,7 +145,7 @@ def _box(box: Box, actor: int, car: Sequence[float]) -> dict[str, Any]:
 
 
 def painted(layer: str, truth: Truth, picture: np.ndarray) -> np.ndarray:
-    """A label over the picture uint8 [H, W, 3], which is grey and dark below it."""
+    """A label over the picture, uint8 [H, W, 3], which is made grey and dark."""
     grey = np.repeat(picture.astype(np.float32).mean(2, keepdims=True), 3, axis=2)
     if layer == "depth":
         colours, cover = depth_colours(truth.depth), np.full(truth.depth.shape, 1.0, np.float32)
@@ -156,7 +159,7 @@ def painted(layer: str, truth: Truth, picture: np.ndarray) -> np.ndarray:
 
 
 def depth_colours(depth: np.ndarray) -> np.ndarray:
-    """float32 [H, W, 3] of a depth [H, W] in m: as much of the ramp for twice as far, everywhere; the sky is black."""
+    """float32 [H, W, 3] of a depth [H, W] in m, by its logarithm; the sky is black."""
     share = np.log(np.clip(depth, NEAREST, FARTHEST) / NEAREST) / np.log(FARTHEST / NEAREST) * (len(RAMP) - 1)
     below = np.minimum(share.astype(int), len(RAMP) - 2)
     colours = RAMP[below] + (RAMP[below + 1] - RAMP[below]) * (share - below)[..., None]
@@ -164,7 +167,7 @@ def depth_colours(depth: np.ndarray) -> np.ndarray:
 
 
 def instance_colours(instance: np.ndarray) -> np.ndarray:
-    """float32 [H, W, 3] of instances [H, W]: the same number has the same colour all through a drive; none is black."""
+    """float32 [H, W, 3] of instances [H, W]; a number keeps its colour through a drive, and none is black."""
     numbers, where = np.unique(instance, return_inverse=True)
     hue = 2 * np.pi * (numbers[:, None] * GOLDEN + np.array([0, 1 / 3, 2 / 3]))
     colours = np.where(numbers[:, None] > 0, 150 + 105 * np.cos(hue), 0)

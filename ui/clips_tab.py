@@ -1,6 +1,6 @@
 """The form of the page's Clips tab: a scenario by checkboxes or in a sentence. `ui/static/clips.js` shows the orders and what came of them.
 
-`clips_tab(shop)` is called within a `gr.Tab`; `ui.clip_routes` has the addresses that films, labels and zips come from.
+`clips_tab(queue)` is called within a `gr.Tab`; `ui.clip_routes` has the addresses that films, labels and zips come from.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ CHOICES: dict[str, Sequence[tuple[str, Any]]] = {
 }
 
 
-def clips_tab(shop: ClipQueue) -> None:
-    """The tab's parts, for all visitors the same queue."""
+def clips_tab(queue: ClipQueue) -> None:
+    """The tab's parts; all visitors share the queue."""
     show(fragment("welcome"))
     with gr.Row(elem_classes=["lr-form", WORDS]):
         with gr.Column(scale=3):
@@ -70,17 +70,17 @@ def clips_tab(shop: ClipQueue) -> None:
     show(f'<section class="{WORDS}" id="lr-clips"></section>')
 
     def by_sentence(text: str, count: int, free: bool, length: float, more: int) -> None:
-        wish = ClipSpec(text.strip(), number=int(count), seconds=float(length), retries=int(more), vary=free)
-        _place(shop, wish, text.strip() or "nothing")
+        spec = ClipSpec(text.strip(), number=int(count), seconds=float(length), retries=int(more), vary=free)
+        _place(queue, spec, text.strip() or "nothing")
 
-    def by_matrix(*given: Any) -> None:
-        *axes, seeds, most, length, more = given
+    def by_matrix(*values: Any) -> None:
+        *axes, seeds, most, length, more = values
         try:
             matrix = _matrix(axes, seeds, most)
         except LucidriveError as error:
             gr.Warning(explain(error))
             return
-        _place(shop, ClipSpec(matrix=matrix, seconds=float(length), retries=int(more)), _words(axes))
+        _place(queue, ClipSpec(matrix=matrix, seconds=float(length), retries=int(more)), _words(axes))
 
     order_said.click(by_sentence, [said, number, vary, seconds, retries], None, **QUIET)
     order_matrix.click(by_matrix, [*boxes, each, cap, seconds, retries], None, **QUIET)
@@ -89,9 +89,9 @@ def clips_tab(shop: ClipQueue) -> None:
         part.change(_covers, [*boxes, each, cap], covers, **QUIET)
 
 
-def _place(shop: ClipQueue, wish: ClipSpec, what: str) -> None:
+def _place(queue: ClipQueue, spec: ClipSpec, what: str) -> None:
     try:
-        shop.order(wish, what)
+        queue.order(spec, what)
     except LucidriveError as error:
         gr.Warning(explain(error))
 
@@ -106,17 +106,17 @@ def _words(axes: Sequence[Sequence[Any]]) -> str:
     return yaml.safe_dump(raw, default_flow_style=True, width=10_000).strip() if raw else "nothing"
 
 
-def _covers(*given: Any) -> str:
-    """How many clips a matrix makes, and of what."""
-    *axes, seeds, cap = given
+def _covers(*values: Any) -> str:
+    """HTML of how many clips a matrix makes, by word."""
+    *axes, seeds, cap = values
     try:
         clips = expand(_matrix(axes, seeds, cap))
     except LucidriveError as error:
         return f"<p>{html.escape(explain(error))}</p>"
     counts = coverage([scenario for scenario, _ in clips])
     parts = [
-        f"<tr><td>{axis.capitalize()}</td><td>{html.escape(', '.join(f'{word} {count}' for word, count in found.items()))}</td></tr>"
-        for axis, found in counts.items()
+        f"<tr><td>{axis.capitalize()}</td><td>{html.escape(', '.join(f'{word} {count}' for word, count in words.items()))}</td></tr>"
+        for axis, words in counts.items()
         if " x " not in axis
     ]
     return f'<p>{len(clips)} clips</p><table class="lr-covers">{"".join(parts)}</table>'

@@ -31,6 +31,7 @@ class Sentences(TyperGroup):
     """A group of commands whose errors are one red sentence on stderr; exit code 1, or 130 after Ctrl+C."""
 
     def invoke(self, ctx: Any) -> Any:
+        """As Typer's; an error of ours becomes a sentence and an exit code."""
         try:
             return super().invoke(ctx)
         except LucidriveError as error:
@@ -58,13 +59,13 @@ def say(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """The only thing on stdout of a command with --json."""
+    """JSON on stdout, for --json."""
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=plain, default=str) + "\n")
 
 
 def print_table(title: str, rows: Iterable[tuple[str, ...]], head: tuple[str, ...] = ()) -> None:
-    """The result of a command without --json."""
+    """A table on stdout, where --json is not given."""
     table = Table(*head, title=title, show_header=bool(head))
     for row in rows:
         table.add_row(*row)
@@ -73,7 +74,7 @@ def print_table(title: str, rows: Iterable[tuple[str, ...]], head: tuple[str, ..
 
 @contextmanager
 def progress(what: str) -> Iterator[Report]:
-    """A bar on stderr; without a terminal, a line now and then. The report gives the fraction done and what is done."""
+    """A bar on stderr, or without a terminal a line now and then. Yields a report of the fraction done and what is being done."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _plain(what)
@@ -93,7 +94,7 @@ def progress(what: str) -> Iterator[Report]:
 
 
 def quiet() -> None:
-    """Libraries' announcements belong in no one's terminal; ours are errors, not warnings."""
+    """Silences libraries' warnings and log messages."""
     warnings.simplefilter("ignore")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -102,12 +103,12 @@ def quiet() -> None:
 
 
 def _plain(what: str) -> Report:
-    shown, said = -1.0, ""
+    last, said = -1.0, ""
 
     def report(fraction: float, text: str) -> None:
-        nonlocal shown, said
-        if fraction >= shown + 0.05 or fraction < shown or (fraction == 0 and text != said):
-            shown, said = fraction, text
+        nonlocal last, said
+        if fraction >= last + 0.05 or fraction < last or (fraction == 0 and text != said):
+            last, said = fraction, text
             say(f"{what} {fraction:4.0%}  {text}")
 
     return report

@@ -1,4 +1,4 @@
-"""What the page needs of a person's dream. `ui.live` gives it for a real one; tests give it for a fake."""
+"""The protocols behind the page. `ui.live` implements them for real dreams, tests for fakes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NO_FUTURE = "There is no such future; fork the drive first."
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A step of the plan: its line, its words, pending, running, done, timed_out or cancelled, and a phrase why; which step of
-    the drive it is, and how far it has come, 0 to 1.
+    """A step of the plan for the page. line, text: as a plan line and in words; state: pending, running, done, timed_out or cancelled; reason: a
+    phrase, why; number: which step of the drive; share: how far it has come, 0 to 1.
     """
 
     line: str
@@ -35,20 +35,20 @@ class Chip:
 @dataclass(frozen=True, slots=True)
 class Note:
     """A sentence to show. kind: news, question, refusal or error. choices: plan lines and their words, one of them meant.
-    lane: the future that it is of; 0 for the drive.
+    branch: the future that it is of; 0 for the drive.
     """
 
     text: str
     kind: str = "news"
     choices: tuple[tuple[str, str], ...] = ()
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PageState:
     """What is to be shown now: the newest frame, whether a person's keys drove it, the weather and time as told.
 
-    quality: K; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene, where: how it began; first, last: the frames that can be looked back at;
+    quality: where the dial stands; target: m/s; reading, waiting: the sentence that the brain is at, how many wait; seed, scene, where: how it began; first, last: the frames that can be looked back at;
     encode: gives a picture of the frame as a JPEG.
     """
 
@@ -119,7 +119,7 @@ class StartRequest:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """An owner's part of the memory in bytes; whether what it was reserved for is there; how it is known."""
+    """A part of the memory in bytes. committed: whether it is in use, not only reserved."""
 
     owner: str
     size: int
@@ -128,7 +128,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """Of the ladder: what is given up there, in words, and whether that has come to pass."""
+    """A rung of the ladder. change: what is given up there, in words; taken: whether it has been."""
 
     name: str
     change: str
@@ -137,8 +137,8 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes: the budget, what would be granted now, what other programs took, what is resident; who holds what; what the
-    language model is; what would be given up, the least first; and the plan by part, with how it is known.
+    """The Memory tab, in bytes. room: what would be granted now; overrun: taken by other programs; resident: of this process; held: who holds
+    what; ladder: what would be given up, the least first; plan: part, bytes, and how they are known.
     """
 
     capacity: int
@@ -153,157 +153,150 @@ class Memory:
 
 class PageDream(Protocol):
     """One person's dream. Every method may be called from any thread and returns soon, but for `begin`, `fork`,
-    `keep_future`, `save`, `save_all`, `keep` and `take_up`.
+    `keep_future`, `save_clip`, `save_drive`, `save_dream` and `load_dream`.
 
-    Where the drive has futures side by side, `lane` says which of them is meant (from 1); 0 is the drive itself.
+    Where the drive has futures side by side, `branch` says which of them is meant (from 1); 0 is the drive itself.
     What goes wrong is a LucidriveError, or a Note where it is found out later.
     """
 
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """Of the dream."""
 
-    def view(self) -> PageState: ...
+    def view(self) -> PageState:
+        """What is to be shown of the drive now."""
+
     def futures(self) -> tuple[PageState, ...]:
-        """Of the futures side by side, the first one's lane being 1; none where there are none."""
-        ...
+        """What is to be shown of the futures side by side, branch 1 first; empty where there are none."""
 
     def notes(self) -> list[Note]:
-        """The sentences since the last call."""
-        ...
+        """The notes since the last call, of the drive and its futures."""
 
-    def say(self, text: str, lane: int = 0) -> None: ...
-    def event(self, line: str, lane: int = 0) -> None: ...
-    def choose(self, line: str, lane: int = 0) -> None:
-        """Of a note's choices, the line that was meant."""
-        ...
+    def say(self, text: str, branch: int = 0) -> None:
+        """Queues a sentence for the brain. LucidriveError for a text that is empty or too long, or where too many wait."""
 
-    def wrong(self, lane: int = 0) -> None:
-        """The last sentence was meant otherwise."""
-        ...
+    def plan(self, line: str, branch: int = 0) -> None:
+        """Schedules a plan line. PlanError for a line that is none."""
 
-    def press(self, keys: frozenset[str], lane: int = 0) -> None:
-        """The keys held now: any of up, down, left, right."""
-        ...
+    def choose(self, line: str, branch: int = 0) -> None:
+        """Plays the line of a note's choices that was meant."""
 
-    def quality(self, steps: int) -> None:
-        """K: 1, 2, 4 or 8."""
-        ...
+    def wrong(self, branch: int = 0) -> None:
+        """Says that the last sentence was meant otherwise; the next one says how."""
+
+    def press(self, keys: frozenset[str], branch: int = 0) -> None:
+        """The keys held from now on: any of up, down, left, right; none hands back to the driver."""
+
+    def set_quality(self, quality: int) -> None:
+        """Turns the dial: 1, 2, 4 or 8. DataError for another number."""
 
     def watch(self, on: bool) -> None:
-        """Whether its tab is there: without, nothing is dreamt."""
-        ...
+        """Whether its tab is there; without, nothing is dreamt."""
 
-    def pause(self, on: bool) -> None: ...
-    def step(self) -> None: ...
-    def begin(self, start: StartRequest) -> None: ...
+    def pause(self, on: bool) -> None:
+        """Stops the drive and its futures, or lets them go on."""
+
+    def step_once(self) -> None:
+        """One frame on, then still."""
+
+    def begin(self, start: StartRequest) -> None:
+        """A new dream takes the place of this one and its futures. LucidriveError where it cannot begin; then this one goes on."""
+
     def fork(self, index: int | None, count: int) -> None:
-        """So many futures from that frame on (None: the newest), stepped together; they stand until `pause(False)`."""
-        ...
+        """Opens `count` futures from a frame on (None: the newest). They are stepped together and stand until `pause(False)`. SessionError, DataError, NoRoomError."""
 
-    def keep_future(self, lane: int) -> None:
-        """It takes the place of the drive; the others are gone. Lane 0: all are, and the drive is as it was."""
-        ...
+    def keep_future(self, branch: int) -> None:
+        """A future takes the place of the drive and the others end. Branch 0: all end, and the drive is as it was. SessionError."""
 
     def picture(self, index: int) -> bytes:
-        """A frame that was, as a JPEG."""
-        ...
+        """A past frame as a JPEG. SessionError where it is not part of the drive, DataError where it cannot be read back."""
 
     def past(self) -> tuple[PastFrame, ...]:
-        """The drive up to now, at most some hundred of its frames."""
-        ...
+        """The drive so far, thinned out to some hundred frames."""
 
     def streets(self) -> LaneLines | None:
-        """Of the place, as far as they are there by now; None in a latent world, which has none."""
-        ...
+        """The place's lanes as far as it has grown; None in a latent world."""
 
     def around(self) -> Around | None:
-        """Our car, its way and everybody else on those streets, now."""
-        ...
+        """Our car, its path and everybody else on those streets, now; None in a latent world."""
 
-    def seen_from(self, pose: Pose) -> bytes:
-        """The paused drive as a camera sees it that is not on the car, as a JPEG. It takes a picture's time, once a place is there to be drawn."""
-        ...
+    def look_around(self, pose: Pose) -> bytes:
+        """The paused drive as a camera beside the car sees it, as a JPEG. SessionError where it cannot be; DataError for a pose too far away."""
 
     def surround(self) -> bytes:
-        """What six cameras round our car see now, two rows of three, as a JPEG. It takes six pictures' time, in which drives go on."""
-        ...
+        """What six cameras round the car see now, two rows of three, as a JPEG. SessionError in a latent world."""
 
-    def save(self) -> Saved: ...
-    def save_all(self) -> Saved:
-        """The whole drive, where `save` gives its last minute."""
-        ...
+    def save_clip(self) -> Saved:
+        """The last minute as a clip. ExportError, NoRoomError."""
 
-    def keep(self) -> Path:
-        """The drive as a file that `take_up` goes on with, here or elsewhere."""
-        ...
+    def save_drive(self) -> Saved:
+        """The whole drive as a clip. ExportError, NoRoomError."""
 
-    def take_up(self, data: bytes) -> None: ...
+    def save_dream(self) -> Path:
+        """The drive as a file that `load_dream` goes on with, here or elsewhere. ExportError."""
+
+    def load_dream(self, data: bytes) -> None:
+        """Goes on with a saved drive, given as its file's bytes. DataError, WeightsError; then this one goes on."""
+
     @property
     def most_bytes(self) -> int:
-        """More than such a file takes."""
-        ...
+        """More than such a file has."""
 
     @property
     def guest(self) -> bool:
         """Whether it is a second car in somebody else's dream."""
-        ...
 
     def invite(self) -> None:
-        """LucidriveError where nobody can drive along here."""
-        ...
+        """SessionError where nobody can drive along here."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Ends the dream and gives back its memory."""
 
 
 class Dreamer(Protocol):
     """Gives dreams to tabs. `changed` is called from the dreaming thread after every tick."""
 
     @property
-    def scenes(self) -> tuple[str, ...]: ...
+    def scenes(self) -> tuple[str, ...]:
+        """Names of the start scenes."""
 
     def scene_picture(self, name: str) -> bytes | None:
-        """What is seen as a dream begins there, as a JPEG; None where there is no such scene."""
-        ...
+        """The first frame of a dream there, as a JPEG; None where there is no such scene."""
 
     @property
     def driving(self) -> bool:
-        """Whether a car is driven; if not, keys are all that such a world obeys."""
-        ...
+        """Whether a car is driven; a world without one obeys the keys alone."""
 
     @property
     def scene_world(self) -> bool:
-        """Whether what is so is known of a scene; else it is read off a latent world's pictures."""
-        ...
+        """Whether the world is a scene, whose facts are exact; a latent world's are read off its pictures."""
 
     @property
     def camera(self) -> Rig | None:
-        """The car's, beside which a paused scene may be seen from others; None in a latent world, which has no other."""
-        ...
+        """The car's camera, beside which a paused scene can be seen from others; None in a latent world."""
 
     @property
     def begins_in_pictures(self) -> bool:
-        """Whether a dream can begin in a person's picture or film: a scene's only where there is a network that reads it."""
-        ...
+        """Whether a dream can begin in a person's picture or film; a scene needs a network that reads it."""
 
     @property
     def known(self) -> frozenset[str] | None:
         """Plan words that the weights have learnt; None when they do not say."""
-        ...
 
     def admit(self, host: PageDream | None = None) -> Callable[[Callable[[], None]], PageDream]:
-        """A place for one more dream, at once, and a LucidriveError where there is none. Calling it with `changed` begins the
+        """Reserves a place for one more dream at once; LucidriveError where there is none. Calling the result with `changed` begins the
         dream, which takes a while; it must be called. host: whose dream it is to be a second car in.
         """
-        ...
 
     @property
     def alive(self) -> bool:
-        """Whether the thread that dreams still runs."""
-        ...
+        """Whether the thread that dreams runs."""
 
     def check(self) -> None:
-        """Dreams a real frame of its own; LucidriveError when it cannot."""
-        ...
+        """Dreams a frame of its own; LucidriveError when it cannot."""
 
-    def measures(self) -> Measures: ...
-    def memory(self) -> Memory: ...
+    def measures(self) -> Measures:
+        """How the page runs, since its start."""
+
+    def memory(self) -> Memory:
+        """Who holds which memory."""

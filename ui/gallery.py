@@ -1,4 +1,4 @@
-"""What the Clips tab shows and gives of an order: its clips in figures, their maps and labels, and datasets made of them."""
+"""What the Clips tab shows of an order: its clips, their maps and labels, and its datasets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SampleOrder:
-    """An order at a click, which `ui/static/welcome.html` tells of. Plan lines need no language model."""
+    """An example that is ordered at a click (`ui/static/welcome.html`). Plan lines need no language model."""
 
     name: str
     line: str
@@ -38,7 +38,8 @@ class SampleOrder:
     seconds: float = 5.0
 
     @property
-    def wish(self) -> ClipSpec:
+    def spec(self) -> ClipSpec:
+        """The order for `ClipQueue.order`."""
         return ClipSpec(self.line, number=self.number, seconds=self.seconds, retries=1, vary=True)
 
 
@@ -51,49 +52,49 @@ EXAMPLES = (
 class Gallery:
     """Any method may be called from any thread."""
 
-    def __init__(self, shop: ClipQueue, ledger: Ledger | None = None) -> None:
-        self.shop = shop
+    def __init__(self, queue: ClipQueue, ledger: Ledger | None = None) -> None:
+        self.queue = queue
         ledger = ledger or ram()
         self.views = Tasks("labels of clips", ledger, newest_first=True)
         self.exports = Tasks("a dataset of clips", ledger)
-        self._asked: dict[int, list[Export]] = {}  # of each order, as they were asked for
+        self._exports: dict[int, list[Export]] = {}  # of each order, as they were asked for
         self._cards: dict[Path, dict[str, Any]] = {}
         self.choices: tuple[FormatChoice, ...] = choices()
 
     def orders(self) -> list[dict[str, Any]]:
-        """The newest first. version: another one whenever `order` would say something else."""
-        return [self._told(ticket) for ticket in self.shop.tickets()]
+        """All orders, the newest first. version changes whenever `order` would say something else."""
+        return [self._fields(job) for job in self.queue.jobs()]
 
     def order(self, number: int) -> dict[str, Any] | None:
-        """All that is shown of one: its clips, the accepted ones first, and its datasets. None where there is none."""
-        ticket = next((one for one in self.shop.tickets() if one.number == number), None)
-        if ticket is None:
+        """One order with its clips, accepted ones first, and its datasets; None where there is none."""
+        job = self.queue.job(number)
+        if job is None:
             return None
-        cards = [self._card(ticket, path) for path in self._paths(ticket)[:SHOWN]]
+        cards = [self._card(job, path) for path in self._paths(job)[:SHOWN]]
         exports = [
             {"format": one.format, "rig": one.rig, "file": one.file.name, **asdict(self._standing(one))}
-            for one in self._asked.get(number, [])
+            for one in self._exports.get(number, [])
         ]
-        return self._told(ticket) | {"clips": cards, "exports": exports}
+        return self._fields(job) | {"clips": cards, "exports": exports}
 
     def look(self, number: int, stem: str, what: What) -> TaskStatus:
-        """Has a clip's map or labels made, if they are not. SessionError for a clip that is not there."""
+        """Makes a clip's map or labels where they are not there yet. SessionError for a clip that is not there, or where too many wait."""
         out = self._out(number)
         if not any((out / folder / f"{stem}.json").is_file() for folder in (CLIPS, REJECTED)):
             raise SessionError("There is no such clip any more; choose another one.")
         return self.views.ask(ClipView(out, stem, what))
 
     def export(self, number: int, form: str, rig: str) -> TaskStatus:
-        """Has the accepted clips of an order made into a dataset. SessionError where that cannot be, with what is missing."""
+        """Makes a dataset of an order's accepted clips. SessionError where the format is not available, with the reason."""
         out = self._out(number)
         choice = next((one for one in self.choices if one.name == form), None)
         if choice is None or rig not in RIGS:
             raise SessionError(f"There is no dataset '{form[:20]}' with cameras '{rig[:20]}'; choose one of the list.")
         if refusal := choice.missing or choice.rigs[rig]:
             raise SessionError(refusal)
-        export, asked = Export(out, form, rig), self._asked.setdefault(number, [])
-        if export not in asked:
-            asked.append(export)
+        export, exports = Export(out, form, rig), self._exports.setdefault(number, [])
+        if export not in exports:
+            exports.append(export)
         return self.exports.ask(export)
 
     def example(self, name: str) -> JobStatus:
@@ -101,58 +102,59 @@ class Gallery:
         example = next((one for one in EXAMPLES if one.name == name), None)
         if example is None:
             raise SessionError("There is no such example; choose one that is shown.")
-        return self.shop.order(example.wish, example.line)
+        return self.queue.order(example.spec, example.line)
 
     def cancel(self, number: int) -> dict[str, Any]:
-        """Calls an order off. SessionError for one that is over, or none."""
-        self.shop.cancel(number)
+        """Cancels an order. SessionError where it is over, or there is none."""
+        self.queue.cancel(number)
         return {}
 
     def file(self, number: int, name: str) -> Path | None:
-        """Of a clip's map or labels, or a dataset; None for anything else, whatever its name says."""
-        ticket = next((one for one in self.shop.tickets() if one.number == number), None)
-        if ticket is None or ticket.out is None or NAME.fullmatch(name) is None:
+        """Path of a clip's map or labels, or of a dataset; None for any other name."""
+        job = self.queue.job(number)
+        if job is None or job.out is None or NAME.fullmatch(name) is None:
             return None
-        path = ticket.out / FOLDER / name
+        path = job.out / FOLDER / name
         return path if path.is_file() and not path.is_symlink() else None
 
     def close(self) -> None:
+        """Ends the processes that make maps, labels and datasets."""
         self.views.close()
         self.exports.close()
 
-    def _told(self, ticket: JobStatus) -> dict[str, Any]:
-        version = f"{len(self._paths(ticket))} {self.views.changes} {self.exports.changes}"
-        fields = {"number": ticket.number, "what": ticket.what, "state": ticket.state, "told": ticket.told}
-        return fields | {"open": ticket.open, "version": version}
+    def _fields(self, job: JobStatus) -> dict[str, Any]:
+        version = f"{len(self._paths(job))} {self.views.changes} {self.exports.changes}"
+        fields = {"number": job.number, "what": job.what, "state": job.state, "told": job.told}
+        return fields | {"open": job.open, "version": version}
 
-    def _paths(self, ticket: JobStatus) -> list[Path]:
-        """Sidecars."""
-        if ticket.out is None:
+    def _paths(self, job: JobStatus) -> list[Path]:
+        """Sidecars of the order's clips, accepted ones first."""
+        if job.out is None:
             return []
-        return [path for folder in (CLIPS, REJECTED) for path in kept_at(ticket.out / folder)]
+        return [path for folder in (CLIPS, REJECTED) for path in kept_at(job.out / folder)]
 
-    def _card(self, ticket: JobStatus, path: Path) -> dict[str, Any]:
+    def _card(self, job: JobStatus, path: Path) -> dict[str, Any]:
         if path not in self._cards:  # a sidecar never changes
             self._cards[path] = card(Kept.read(path))
-        assert ticket.out is not None
-        views = {what: self.views.standing(ClipView(ticket.out, path.stem, what)) for what in ("map", "labels")}
+        assert job.out is not None
+        views = {what: self.views.standing(ClipView(job.out, path.stem, what)) for what in ("map", "labels")}
         return self._cards[path] | {what: asdict(one) if one else None for what, one in views.items()}
 
     def _standing(self, export: Export) -> TaskStatus:
         return self.exports.standing(export) or TaskStatus("waiting")
 
     def _out(self, number: int) -> Path:
-        ticket = next((one for one in self.shop.tickets() if one.number == number), None)
-        if ticket is None or ticket.out is None:
+        job = self.queue.job(number)
+        if job is None or job.out is None:
             raise SessionError("That order has made nothing yet; wait for its first clip.")
-        return ticket.out
+        return job.out
 
 
 def card(clip: Kept) -> dict[str, Any]:
-    """What a figure says of a clip. event: the one asked for; weather, time: those that are there at its end; at: s at which what was asked for is there."""
+    """What the page shows of a clip. event: the one asked for; weather, time: at its end; at: s at which what was asked for is there."""
     fields = clip.fields
     event, there = fields["asked"]["event"], fields["per_frame"][-1]["readout"]
-    seen = [(one["asked"], one["at"]) for one in fields["check"]["findings"] if one["at"] is not None]
+    moments = [(one["asked"], one["at"]) for one in fields["check"]["findings"] if one["at"] is not None]
     branch = fields["job"]["branch"]
     return {
         "stem": clip.stem,
@@ -166,6 +168,6 @@ def card(clip: Kept) -> dict[str, Any]:
         "event": NAMES[event] if event != NONE else "no event",
         "weather": weather_words(there["weather"]),
         "time": time_words(there["time"]),
-        "seen": [{"what": what, "at": round(at, 1)} for what, at in seen],
+        "seen": [{"what": what, "at": round(at, 1)} for what, at in moments],
         "seconds": round(fields["frames"] / FPS, 1),
     }

@@ -13,7 +13,7 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many at once, and so many a second on average."""
+    """`burst` at once, and `rate` a second on average."""
 
     burst: float
     rate: float
@@ -31,14 +31,14 @@ DREAM = 64 * MIB  # of a saved dream; `PageDream.most_bytes` says it more exactl
 
 
 class Buckets:
-    """A bucket of tokens for every client and kind."""
+    """A token bucket for every client and kind."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._known: OrderedDict[tuple[str, Limit], tuple[float, float]] = OrderedDict()
 
     def take(self, client: str, limit: Limit) -> bool:
-        """False where it has had too many."""
+        """Takes a token; False where there is none left."""
         now, key = self._clock(), (client, limit)
         left, then = self._known.pop(key, (limit.burst, now))
         left = min(limit.burst, left + (now - then) * limit.rate)
@@ -49,7 +49,7 @@ class Buckets:
 
 
 def kind(method: str, path: str) -> Limit:
-    """Of a request."""
+    """The limit of a request."""
     if path == "/login" and method == "POST":
         return LOGIN
     if method == "POST" and path.startswith("/drives/"):
@@ -58,7 +58,7 @@ def kind(method: str, path: str) -> Limit:
 
 
 def most_bytes(path: str) -> int:
-    """Of the body of a request."""
+    """Bytes that a request's body may have."""
     if path.startswith("/drives/"):
         return PICTURES if path.endswith("/begin") else DREAM
     return BODY

@@ -24,7 +24,7 @@ from bridge.loop import Loop, percentile
 from bridge.session import Session
 from ui.budget import memory_of
 from ui.drive import Measures, Memory, PageDream
-from ui.live_drive import LiveDrive, Workshop
+from ui.live_drive import LiveDrive, Shared
 from ui.live_guest import GuestDrive
 from ui.places import offered, picture_of
 from world.controls import DT, Control, Event, Side, TimeOfDay, Weather
@@ -39,7 +39,7 @@ BY_SPEED = frozenset({"follow", "stop", "go", "faster", "slower", "speed"})  # n
 
 
 def load_brain() -> Director:
-    """The language model, having read one sentence: the first one waits for what is set up at the first use."""
+    """The language model, warmed up with one sentence."""
     director = Director.load()
     director.answer("turn left")
     return director
@@ -49,12 +49,12 @@ SERVED = replace(TIERS["rtx5090"].setup, device="cpu")  # its brain is behind a 
 
 
 def served_brain(url: str, name: str) -> VllmDirector:
-    """The model of that name behind a `vllm serve` at `url`."""
+    """The model of that name behind a `vllm serve` at `url`. BrainServerError."""
     return VllmDirector.connect(url, name, unsure=threshold(ADAPTER))
 
 
 def begun_in(place: str, load: Callable[[], Director | VllmDirector]) -> Where:
-    """What a place's name or a sentence says, read and found before a page is open. load: the brain, where it is needed; the page loads its own."""
+    """Where a place's name or a sentence says, checked before the page opens. load: the brain, for a sentence. DataError."""
     brain = cache(load)
     begins = where(place, 0, reader(lambda text: brain().answer(text).utterance))
     if begins.place is not None:
@@ -77,7 +77,7 @@ class LiveDreamer:
         model: AnyWorld,
         loop: Loop,
         *,
-        steps: int = 2,
+        quality: int = 2,
         clips: Path = CLIPS,
         bindings: Bindings | None = None,
         ledger: Ledger | None = None,
@@ -92,13 +92,13 @@ class LiveDreamer:
         self.tabs = tabs
         self.dream_size = dream_size
         self.rescue = rescue or Rescue(self.ledger.device, lambda: None)
-        self.steps = steps
+        self.quality = quality
         self.clips = clips
         self.bindings = bindings
         self._lock = threading.Lock()
         self.brain, self._began = brain, brain.setup if brain is not None else None
         self._open = 0
-        self._shop = Workshop(loop, self.ledger, self.rescue, clips, self.known, dream_size)
+        self._shared = Shared(loop, self.ledger, self.rescue, clips, self.known, dream_size)
         loop.start()
 
     @classmethod
@@ -106,7 +106,7 @@ class LiveDreamer:
         cls,
         world: Path | None = None,
         *,
-        steps: int = 2,
+        quality: int = 2,
         clips: Path = CLIPS,
         keys: str = "",
         tabs: int | None = None,
@@ -141,10 +141,10 @@ class LiveDreamer:
                 load = partial(served_brain, brain_url, brain_name)
                 brain = LeasedBrain(SERVED, ledger, lambda _: load(), loop.tell, lower=lambda _: None)
             loop.thinking.brain = brain
-        made = cls(
+        dreamer = cls(
             model,
             loop,
-            steps=steps,
+            quality=quality,
             clips=clips,
             bindings=bindings,
             ledger=ledger,
@@ -153,39 +153,45 @@ class LiveDreamer:
             tabs=tabs,
             brain=brain,
         )
-        made.world = world
-        return made
+        dreamer.world = world
+        return dreamer
 
     @property
     def scenes(self) -> tuple[str, ...]:
+        """Names of the start scenes."""
         return offered(self.model)
 
     @property
     def driving(self) -> bool:
+        """Whether a car is driven."""
         return self.model.driving
 
     @property
     def scene_world(self) -> bool:
+        """Whether the world is a scene."""
         return isinstance(self.model, SceneWorld)
 
     @property
     def camera(self) -> Rig | None:
+        """The car's camera; None in a latent world."""
         return self.model.rig if isinstance(self.model, SceneWorld) else None
 
     @property
     def begins_in_pictures(self) -> bool:
+        """Whether a dream can begin in a picture."""
         return not self.scene_world or (FOLDER / "config.json").exists()
 
     @property
     def known(self) -> frozenset[str] | None:
+        """Plan words of the weights; None when they do not say."""
         if not self.model.driving:
             return frozenset()
-        seen = self.model.vocabulary
-        return seen | BY_SPEED if seen else None
+        words = self.model.vocabulary
+        return words | BY_SPEED if words else None
 
     def admit(self, host: PageDream | None = None) -> Callable[[Callable[[], None]], LiveDrive]:
-        """host: of a guest. BusyError where one more dream would be too many, or would slow all others down below ten frames a second;
-        NoRoomError where memory has no place for it.
+        """A place for one more dream; host: whose dream it is to be a second car in. BusyError where it is one too many, or all would
+        fall below ten frames a second; NoRoomError where memory does not allow it.
         """
         with self._lock:
             others = self._open
@@ -193,7 +199,7 @@ class LiveDreamer:
                 raise BusyError(
                     f"This page is full: {others} dreams are open, and no more may be. Close a tab, or try again."
                 )
-            if self.tabs is None and others and self.loop.pace.expected(others + 1) > DT:
+            if self.tabs is None and others and self.loop.timer.expected(others + 1) > DT:
                 raise BusyError(
                     f"This machine is full: with one more than the {others} dreams that are open, none would keep its ten "
                     "frames a second. Close a tab, or try again in a moment."
@@ -206,7 +212,7 @@ class LiveDreamer:
         return partial(self._begin, lease, others)
 
     def open(self, changed: Callable[[], None]) -> LiveDrive:
-        """A new dream, on its first frame; errors as of `admit`."""
+        """A new dream at its first frame. Raises as `admit` does."""
         return self.admit()(changed)
 
     def _begin(self, lease: Lease, others: int, changed: Callable[[], None]) -> LiveDrive:
@@ -221,7 +227,7 @@ class LiveDreamer:
             raise
         if others:
             session.tell(f"{others + 1} tabs share this machine now, and each dreams the slower for it.")
-        return LiveDrive(session, self._shop, lease, changed, self._ended)
+        return LiveDrive(session, self._shared, lease, changed, self._ended)
 
     def _seat(self, lease: Lease, host: LiveDrive, changed: Callable[[], None]) -> GuestDrive:
         """A second car in a dream. SessionError, DataError where there is no place for it."""
@@ -238,11 +244,12 @@ class LiveDreamer:
 
     @property
     def alive(self) -> bool:
+        """Whether the loop's thread runs."""
         return self.loop.alive
 
     def check(self) -> None:
-        """A dream of its own, one frame long, in which a person begins to cross, and a wet night: whatever is compiled at its first use, is then."""
-        dream = open_dream(self.model, steps=1)
+        """Dreams a frame, a person who crosses, and a wet night, so that everything is compiled. LucidriveError."""
+        dream = open_dream(self.model, quality=1)
         frame = self.rescue.run(dream.start, self.loop.tell)
         control = (
             replace(frame.control, event=Event.PED_CROSS, side=Side.RIGHT, level=2) if self.driving else frame.control
@@ -253,6 +260,7 @@ class LiveDreamer:
             self.rescue.run(lambda: dream.start(control=night), self.loop.tell)
 
     def measures(self) -> Measures:
+        """Of the loop, the brain and the ledger, since the start."""
         idle, thinking = (self.loop.pulse.rhythm(busy) for busy in (False, True))
         read, ledger = sorted(self.loop.thinking.seconds), self.ledger
         return Measures(
@@ -270,10 +278,12 @@ class LiveDreamer:
         )
 
     def memory(self) -> Memory:
+        """The ledger as the page shows it."""
         setup = self.brain.setup if self.brain is not None else None
         return memory_of(self.ledger, self._open, setup, self._began)
 
     def scene_picture(self, name: str) -> bytes | None:
+        """A JPEG; None where there is no such scene."""
         return picture_of(self.model, name)
 
     def close(self) -> None:
@@ -281,7 +291,7 @@ class LiveDreamer:
         self.loop.stop()
 
     def _session(self) -> Session:
-        return Session(lambda seed: open_dream(self.model, seed, self.steps, smooth=True), bindings=self.bindings)
+        return Session(lambda seed: open_dream(self.model, seed, self.quality, smooth=True), bindings=self.bindings)
 
     def _ended(self) -> None:
         with self._lock:

@@ -22,11 +22,11 @@ FORM = Path(__file__).parent / "static" / "login.html"
 
 
 class AuthError(LucidriveError):
-    """A name and password that will not do."""
+    """A name and password that cannot be used."""
 
 
 class Login:
-    """One name, one password; who gave them has a key, in a cookie, for some hours."""
+    """One name and one password. Whoever gave them holds a key in a cookie for some hours."""
 
     def __init__(self, auth: str) -> None:
         """auth: `name:password`. AuthError."""
@@ -41,21 +41,21 @@ class Login:
         return hashlib.scrypt(f"{name}\0{password}".encode(), salt=self._salt, n=2**12, r=8, p=1)
 
     def right(self, name: str, password: str) -> bool:
-        """The same time is taken whatever is wrong."""
+        """Whether they are right, in the same time whatever is wrong."""
         return hmac.compare_digest(self._digest(name, password), self._known)
 
     def key(self) -> str:
-        """A new one; the oldest make room."""
+        """A new key; the oldest ones make room."""
         now = time.monotonic()
         self._keys = {key: until for key, until in self._keys.items() if until > now}
         while len(self._keys) >= MOST_KEYS:
             self._keys.pop(next(iter(self._keys)))
-        made = secrets.token_urlsafe(24)
-        self._keys[_hash(made)] = now + HOURS * 3600
-        return made
+        key = secrets.token_urlsafe(24)
+        self._keys[_hash(key)] = now + HOURS * 3600
+        return key
 
     def admits(self, headers: dict[str, str]) -> bool:
-        """By the cookie."""
+        """Whether the request's cookie holds a key."""
         try:
             morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
         except CookieError:
@@ -72,7 +72,7 @@ class Login:
         return self.right(fields.get("username", [""])[0], fields.get("password", [""])[0])
 
     def basic(self, headers: dict[str, str]) -> bool | None:
-        """Whether HTTP's own header holds them; None where there is no such header."""
+        """Whether HTTP's Authorization header holds them; None where there is none."""
         scheme, _, value = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
@@ -84,7 +84,7 @@ class Login:
 
 
 def cookie(key: str, secure: bool, path: str = "/") -> str:
-    """The header's value."""
+    """Value of the Set-Cookie header."""
     return (
         f"{COOKIE}={key}; Path={path}; HttpOnly; SameSite=Strict; Max-Age={HOURS * 3600}{'; Secure' if secure else ''}"
     )

@@ -1,16 +1,16 @@
 """What travels on the page's WebSocket, both ways, checked strictly.
 
-Up (JSON): say, plan, choose, wrong, keys, pause, step, camera, surround, quality, reset, begin, begin_in, fork, keep_future, drop_futures, save,
-save_all, keep, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
+Up (JSON): say, plan, choose, wrong, press, pause, step_once, look_around, surround, set_quality, begin, fork, keep_future, drop_futures,
+save_clip, save_drive, save_dream, invite, seen, here. Down (JSON): hello, state, note, clip, kept, invited, measures, around, there. Down (binary): a picture, a 44-byte little-endian
 header and a JPEG, with a second one behind it where a picture between two frames is to be shown first.
 
-    uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 lane | uint8 zero
+    uint32 index | float32 speed | float32 steer | float32 accel | uint8 command | uint8 flags | uint8 branch | uint8 zero
     | float32 seen speed | float32 seen distance to a junction | float32 yaw rate | float32 target speed
     | uint8 seen weather | uint8 its probability | uint8 seen time | uint8 its probability | uint32 bytes of the second JPEG
     | JPEG | second JPEG
 
 Speeds in m/s, the yaw rate in rad/s, the distance in m; probabilities from 0 to 255. "Seen": what is so in a scene, or what a latent dream
-reads off its own picture; the rest is what it was told. Lane 0 is the drive, 1 to 4 are its futures side by side.
+reads off its own picture; the rest is what it was told. Branch 0 is the drive, 1 to 4 are its futures side by side.
 Flag 1: a person's keys drove this frame, not the autopilot. Flag 2: an event is in the picture.
 Flag 4: the car touches somebody. Flag 8: it is off the road. Flag 16: a camera sees this that is not on the car; flag 32: six cameras round it do, in two rows of three; the header tells the index alone.
 """
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from bridge.recording.last_minute import jpeg
+from ui.drive import StartRequest
 from world.controls import TimeOfDay, Weather
 from world.errors import DataError, LucidriveError
 from world.frame import Frame, Readout
@@ -41,7 +42,7 @@ MOST = 1e6  # of a camera's place, m
 FUTURES = (2, 4)  # at least, at most
 
 
-LANED = frozenset({"say", "plan", "choose", "wrong", "keys", "seen"})
+OF_A_BRANCH = frozenset({"say", "plan", "choose", "wrong", "press", "seen"})
 UNKNOWN = "That message is not one the dream understands; reload the page."
 
 
@@ -51,70 +52,60 @@ class MessageError(LucidriveError):
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A sentence that a person typed, for the drive (lane 0) or a future."""
+    """A sentence that a person typed, for the drive (branch 0) or a future."""
 
     text: str
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlanLine:
     """A line of the plan language, from a button."""
 
     line: str
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """Of the plan lines that the brain was not sure of, the one that was meant."""
+    """The line of a note's choices that was meant."""
 
     line: str
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """The last sentence was meant otherwise; the next one says how."""
 
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """The keys that are held now, of KEYS; empty: the driver takes over again."""
+class Press:
+    """The keys held now, of KEYS; empty hands back to the driver."""
 
-    held: frozenset[str]
-    lane: int = 0
+    keys: frozenset[str]
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class SetQuality:
     """The dial: the size of a scene's picture; of a latent world K, steps a frame."""
 
-    steps: int
+    quality: int
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """A new dream from conditions alone: `Weather` and `TimeOfDay`."""
+    """A new dream takes the place of this one."""
 
-    seed: int
-    weather: int
-    time: int
-
-
-@dataclass(frozen=True, slots=True)
-class BeginIn:
-    """A new dream where, and under which conditions, a sentence says."""
-
-    seed: int
-    where: str
+    start: StartRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """So many futures, side by side, from that frame on; None: the newest."""
+    """Opens `count` futures from a frame on; None: the newest."""
 
     index: int | None
     count: int
@@ -122,9 +113,9 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class KeepFuture:
-    """That future becomes the drive; the others end. Lane 0: the drive stays, all futures end."""
+    """That future becomes the drive; the others end. Branch 0: the drive stays, all futures end."""
 
-    lane: int
+    branch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,64 +124,56 @@ class DropFutures:
 
 
 @dataclass(frozen=True, slots=True)
-class SaveAll:
+class SaveDrive:
     """The whole drive as a clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The dream is to stand still, or to go on."""
+    """Stop, or go on."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class StepOnce:
-    """A dream that stands still is to go on by one frame."""
+    """One frame on, then still."""
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
-    """The paused dream is to be seen from there."""
+class LookAround:
+    """Show the paused drive from another camera."""
 
     pose: Pose
 
 
 @dataclass(frozen=True, slots=True)
 class Surround:
-    """The drive is to be seen by the cameras round the car, once."""
+    """Show the drive from the cameras round the car, once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
-    """A new dream in a start scene; None: in the seed's own."""
-
-    seed: int
-    scene: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
+class SaveClip:
     """The last minute as a clip."""
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
-    """The drive itself is to be saved, to be gone on with later."""
+class SaveDream:
+    """Save the drive itself, to go on with it later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """Somebody else is to drive along: the page asks for a link's token."""
+    """Ask for a link's token, so that somebody else may drive along."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The page has received the picture with this index; the next may be sent."""
+    """A receipt: the page has picture `index`, and the next may be sent."""
 
     index: int
 
-    lane: int = 0
+    branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +181,38 @@ class Here:
     """The answer to `there`: the tab is still open."""
 
 
-Order = Reset | Begin | BeginIn | Fork | KeepFuture | DropFutures | Save | SaveAll | Keep  # what may take a while
+Order = Begin | Fork | KeepFuture | DropFutures | SaveClip | SaveDrive | SaveDream  # what may take a while
 Message = (
-    Say | Line | Choose | Wrong | Keys | Pause | StepOnce | Camera | Surround | Quality | Invite | Seen | Here | Order
+    Say
+    | PlanLine
+    | Choose
+    | Wrong
+    | Press
+    | Pause
+    | StepOnce
+    | LookAround
+    | Surround
+    | SetQuality
+    | Invite
+    | Seen
+    | Here
+    | Order
 )
 
+BARE: dict[str, Callable[[], Message]] = {
+    "here": Here,
+    "step_once": StepOnce,
+    "surround": Surround,
+    "invite": Invite,
+    "drop_futures": DropFutures,
+    "save_clip": SaveClip,
+    "save_drive": SaveDrive,
+    "save_dream": SaveDream,
+}  # messages without fields
 
-def parse_message(text: str) -> Message:  # noqa: C901 (a case a message)
-    """One message of the page. MessageError, in one sentence, for anything that is not exactly one."""
+
+def parse_message(text: str) -> Message:
+    """Parses one message of the page. MessageError where it is not exactly one."""
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -213,64 +220,60 @@ def parse_message(text: str) -> Message:  # noqa: C901 (a case a message)
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
         raise MessageError("That message has no type; reload the page.")
     kind = fields.pop("type")
-    if kind in LANED:
-        return _laned(kind, fields)
+    if kind in BARE and not fields:
+        return BARE[kind]()
+    if kind in OF_A_BRANCH:
+        return _of_a_branch(kind, fields)
     match kind, fields:
         case "pause", {"on": bool(on), **rest} if not rest:
             return Pause(on)
-        case "here", {**rest} if not rest:
-            return Here()
-        case "step", {**rest} if not rest:
-            return StepOnce()
-        case "camera", {"x": x, "y": y, "z": z, "yaw": yaw, "pitch": pitch, **rest} if not rest:
-            return Camera(_pose(x, y, z, yaw, pitch))
-        case "surround", {**rest} if not rest:
-            return Surround()
-        case "reset", {"seed": int(seed), "scene": str() | None as scene, **rest} if not rest:
-            return Reset(_seed(seed), scene)
-        case "begin", {"seed": int(seed), "weather": int(weather), "time": int(time), **rest} if not rest:
-            if _whole(weather, max(Weather)) and _whole(time, max(TimeOfDay)):
-                return Begin(_seed(seed), weather, time)
-        case "begin_in", {"seed": int(seed), "where": str(where), **rest} if not rest and where.strip():
-            return BeginIn(_seed(seed), where)
-        case "quality", {"steps": int(steps), **rest} if not rest and _whole(steps, 8):
-            return Quality(steps)
+        case "look_around", {"x": x, "y": y, "z": z, "yaw": yaw, "pitch": pitch, **rest} if not rest:
+            return LookAround(_pose(x, y, z, yaw, pitch))
+        case "begin", {"seed": int(seed), **how}:
+            return Begin(_start(_seed(seed), how))
+        case "set_quality", {"quality": int(quality), **rest} if not rest and _whole(quality, 8):
+            return SetQuality(quality)
         case "fork", {"index": int() | None as index, "count": int(count), **rest} if not rest:
             if _whole(count, FUTURES[1]) and count >= FUTURES[0] and (index is None or _whole(index, MAX_SEED)):
                 return Fork(index, count)
-        case "keep_future", {"lane": int(lane), **rest} if not rest and _whole(lane, FUTURES[1]):
-            return KeepFuture(lane)
-        case "drop_futures", {**rest} if not rest:
-            return DropFutures()
-        case "save_all", {**rest} if not rest:
-            return SaveAll()
-        case "save", {**rest} if not rest:
-            return Save()
-        case "keep", {**rest} if not rest:
-            return Keep()
-        case "invite", {**rest} if not rest:
-            return Invite()
+        case "keep_future", {"branch": int(branch), **rest} if not rest and _whole(branch, FUTURES[1]):
+            return KeepFuture(branch)
     raise MessageError(UNKNOWN)
 
 
-def _laned(kind: str, fields: dict[str, Any]) -> Message:
-    """A message that is for the drive, or for one of its futures."""
-    lane = fields.pop("lane", 0)
-    if not _whole(lane, FUTURES[1]):
+def _start(seed: int, how: dict[str, Any]) -> StartRequest:
+    """Parses how a dream begins: in a scene (null: the seed's own), where a sentence says, or under conditions (`Weather`, `TimeOfDay`) alone."""
+    match how:
+        case {"scene": str() | None as scene, **rest} if not rest:
+            return StartRequest(seed, scene)
+        case {"where": str(where), **rest} if not rest and where.strip():
+            return StartRequest(seed, where=where)
+        case {"weather": int(weather), "time": int(time), **rest} if not rest:
+            if _whole(weather, max(Weather)) and _whole(time, max(TimeOfDay)):
+                return StartRequest(seed, weather=weather, time=time)
+    raise MessageError(UNKNOWN)
+
+
+def _of_a_branch(kind: str, fields: dict[str, Any]) -> Message:
+    """Parses a message for the drive or one of its futures."""
+    branch = fields.pop("branch", 0)
+    if not _whole(branch, FUTURES[1]):
         raise MessageError(UNKNOWN)
     match kind, fields:
-        case "say", {"text": str(given), **rest} if not rest:
-            return Say(given, lane)
+        case "say", {"text": str(text), **rest} if not rest:
+            return Say(text, branch)
         case "plan", {"line": str(line), **rest} if not rest and len(line) <= 200:
-            return Line(line, lane)
+            return PlanLine(line, branch)
         case "choose", {"line": str(line), **rest} if not rest and len(line) <= 200:
-            return Choose(line, lane)
+            return Choose(line, branch)
         case "wrong", {**rest} if not rest:
-            return Wrong(lane)
-        case "keys", {"keys": list(names), **rest} if not rest and all(isinstance(n, str) and n in KEYS for n in names):
-            return Keys(frozenset(names), lane)
+            return Wrong(branch)
+        case "press", {"keys": list(names), **rest} if not rest and all(
+            isinstance(n, str) and n in KEYS for n in names
+        ):
+            return Press(frozenset(names), branch)
         case "seen", {"index": int(index), **rest} if not rest and not isinstance(index, bool):
-            return Seen(index, lane)
+            return Seen(index, branch)
     raise MessageError(UNKNOWN)
 
 
@@ -295,9 +298,9 @@ def _seed(value: int) -> int:
 
 
 def encode_picture(
-    frame: Frame, by_keys: bool, lane: int = 0, target: float = 0.0, encode: Callable[[np.ndarray], bytes] = jpeg
+    frame: Frame, by_keys: bool, branch: int = 0, target: float = 0.0, encode: Callable[[np.ndarray], bytes] = jpeg
 ) -> bytes:
-    """The binary message for a frame: header and JPEG, as `encode` gives it."""
+    """The binary message of a frame: header and JPEG, by `encode`."""
     control, read = frame.control, frame.readout
     between = b"" if frame.between is None else encode(frame.between)
     buffer = io.BytesIO()
@@ -309,7 +312,7 @@ def encode_picture(
             _number(control.accel),
             control.command if control.command >= 0 else 0,
             _flags(by_keys, read),
-            lane,
+            branch,
             _number(read.speed),
             _number(read.junction_distance),
             _number(frame.motion.yaw_rate),
@@ -332,7 +335,7 @@ def encode_elsewhere(index: int, jpeg: bytes, flag: int = ELSEWHERE) -> bytes:
 
 
 def camera_fields(rig: Rig | None) -> dict[str, float] | None:
-    """Of the message `hello`: the car's camera, m and rad, and how far from it another may stand; None where there is no other."""
+    """The field `camera` of the message `hello`: the car's camera in m and rad, and how far another may be from it; None in a latent world."""
     if rig is None:
         return None
     return {
@@ -360,5 +363,5 @@ def _byte(share: float) -> int:
 
 
 def encode_json(kind: str, /, **fields: Any) -> str:
-    """A message for the page, of that type and with these fields, on one line. ValueError for a number that is not finite."""
+    """A JSON message of that type on one line. ValueError for a number that is not finite."""
     return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

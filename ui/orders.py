@@ -1,4 +1,4 @@
-"""What a message of the page, or a call of a program, does to a drive; the same for both."""
+"""Carries out messages of the page and calls of programs on a drive, the same for both."""
 
 from __future__ import annotations
 
@@ -7,61 +7,56 @@ from typing import Any
 
 from ui import messages
 from ui.client_sessions import ClientSession, SavedFile
-from ui.drive import StartRequest
 from ui.messages import Message, Order
 
 
-def act(visit: ClientSession, message: Message) -> None:
-    """What is done at once. LucidriveError."""
-    drive = visit.drive
+def act(client: ClientSession, message: Message) -> None:
+    """Carries out what is done at once. LucidriveError."""
+    drive = client.drive
     match message:
-        case messages.Say(text, lane):
-            drive.say(text, lane)
-        case messages.Line(line, lane):
-            drive.event(line, lane)
-        case messages.Choose(line, lane):
-            drive.choose(line, lane)
-        case messages.Wrong(lane):
-            drive.wrong(lane)
+        case messages.Say(text, branch):
+            drive.say(text, branch)
+        case messages.PlanLine(line, branch):
+            drive.plan(line, branch)
+        case messages.Choose(line, branch):
+            drive.choose(line, branch)
+        case messages.Wrong(branch):
+            drive.wrong(branch)
         case messages.Pause(on):
             drive.pause(on)
         case messages.StepOnce():
-            drive.step()
-        case messages.Quality(steps):
-            drive.quality(steps)
+            drive.step_once()
+        case messages.SetQuality(quality):
+            drive.set_quality(quality)
         case messages.Invite():
-            visit.invite()
+            client.invite()
         case _:
             raise AssertionError(f"{message} takes longer than that")
 
 
-async def work(visit: ClientSession, order: Order) -> SavedFile | None:
-    """What takes a while: off the event loop. What was saved, if it was that. LucidriveError."""
-    drive, away = visit.drive, asyncio.to_thread
+async def work(client: ClientSession, order: Order) -> SavedFile | None:
+    """Carries out what takes a while, off the event loop; returns the file where one was saved. LucidriveError."""
+    drive, away = client.drive, asyncio.to_thread
     match order:
-        case messages.Reset(seed, scene):
-            await away(drive.begin, StartRequest(seed, scene))
-        case messages.Begin(seed, weather, time):
-            await away(drive.begin, StartRequest(seed, weather=weather, time=time))
-        case messages.BeginIn(seed, where):
-            await away(drive.begin, StartRequest(seed, where=where))
+        case messages.Begin(start):
+            await away(drive.begin, start)
         case messages.Fork(index, count):
             await away(drive.fork, index, count)
-        case messages.KeepFuture(lane):
-            await away(drive.keep_future, lane)
+        case messages.KeepFuture(branch):
+            await away(drive.keep_future, branch)
         case messages.DropFutures():
             await away(drive.keep_future, 0)
-        case messages.Save():
-            return visit.saved(await away(drive.save))
-        case messages.SaveAll():
-            return visit.saved(await away(drive.save_all), "drive")
-        case messages.Keep():
-            return visit.dreamt(await away(drive.keep))
+        case messages.SaveClip():
+            return client.saved(await away(drive.save_clip))
+        case messages.SaveDrive():
+            return client.saved(await away(drive.save_drive), "drive")
+        case messages.SaveDream():
+            return client.dreamt(await away(drive.save_dream))
     return None
 
 
-def links(visit: ClientSession, kept: SavedFile) -> dict[str, Any]:
-    """The fields of the message `kept`: where the files are to be had."""
-    base = f"clips/{visit.token}"
-    labels = f"{base}/{kept.labels}" if kept.labels else ""
-    return {"kind": kept.kind, "file": f"{base}/{kept.file}", "labels": labels, "seconds": kept.seconds}
+def links(client: ClientSession, file: SavedFile) -> dict[str, Any]:
+    """The fields of the message `kept`: addresses of the files."""
+    base = f"clips/{client.token}"
+    labels = f"{base}/{file.labels}" if file.labels else ""
+    return {"kind": file.kind, "file": f"{base}/{file.file}", "labels": labels, "seconds": file.seconds}

@@ -20,19 +20,19 @@ PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
 class AddressError(LucidriveError):
-    """A public name or path that the page cannot be served under."""
+    """A public name or path that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Public:
-    """Under which names, with or without a port, and below which path others reach the page through a reverse proxy."""
+    """Names (with or without a port) and the path by which others reach the page through a reverse proxy."""
 
     hosts: tuple[str, ...] = ()
     root_path: str = ""
 
     @classmethod
     def of(cls, hosts: Sequence[str] = (), root_path: str = "") -> Public:
-        """As a person writes them: `drive.example.org`, `/drive/`. AddressError."""
+        """Parses what a person writes: `drive.example.org`, `/drive/`. AddressError."""
         path = root_path.strip("/")
         path = f"/{path}" if path else ""
         if not PATH.fullmatch(path):
@@ -40,7 +40,7 @@ class Public:
         return cls(tuple(map(_host, hosts)), path)
 
     def names(self, host: str | None) -> bool:
-        """Whether a Host header is one of the names: with any port where the name was given without one."""
+        """Whether a Host header is one of the names; a name without a port goes with any."""
         name = _hostname(f"//{host}") if host else None
         return name is not None and any(one in (name, _bare(str(host))) for one in self.hosts)
 
@@ -71,11 +71,11 @@ def origin_allowed(origin: str | None, host: str | None, public: Public | None =
 
 
 def _host(name: str) -> str:
-    given = name.strip()
+    address = name.strip()
     try:
-        parts = urlsplit(f"//{given}")
+        parts = urlsplit(f"//{address}")
         port = "" if parts.port is None else f":{parts.port}"
-        host = given.removesuffix(port).lower()
+        host = address.removesuffix(port).lower()
         if not host.isascii():
             host = host.encode("idna").decode()
     except ValueError:
@@ -88,7 +88,7 @@ def _host(name: str) -> str:
 
 
 def _bare(netloc: str) -> str:
-    """In small letters, without a port that goes without saying."""
+    """In small letters, without a default port."""
     return re.sub(r":(?:80|443)$", "", netloc.lower())
 
 

@@ -39,10 +39,10 @@ def theme() -> gr.themes.Base:
     return gr.themes.Base(font=sans, font_mono=mono, primary_hue="amber", neutral_hue="slate", radius_size="md")
 
 
-def build_page(visits: ClientSessions, more: Tabs = ()) -> gr.Blocks:
+def build_page(clients: ClientSessions, more: Tabs = ()) -> gr.Blocks:
     """The Blocks to mount. It holds no state: every visitor's dream lives behind the WebSocket of `ui.stream`. more: tabs beside Drive."""
     with gr.Blocks(title="lucidrive", analytics_enabled=False, fill_width=True) as page:
-        add_api(visits)  # first: the names of its endpoints are its own
+        add_api(clients)  # first: the names of its endpoints are its own
         show(fragment("masthead"))
         with gr.Tabs():
             for name, fill in (*TABS[:1], *more, *TABS[1:]):

@@ -64,6 +64,6 @@ def served(method: str, path: str, mcp: bool = False) -> bool:
 
 
 def cached_file(path: str) -> str | None:
-    """The file on the disk that an address of Gradio's asks for; None where it asks for none."""
+    """The file on the disk that a Gradio address names; None where it names none."""
     prefix = f"{API}/file="
     return path.removeprefix(prefix) if path.startswith(prefix) else None

@@ -22,7 +22,7 @@ SMALL = (256, 144)  # width and height of a picture on the page
 
 
 def offered(model: AnyWorld) -> tuple[str, ...]:
-    """Where a drive may begin, by name: of a scene world its own places, then every shipped town, in order."""
+    """Names of places where a drive may begin: the scene world's own, then every shipped town, in order."""
     if not isinstance(model, SceneWorld):
         return model.scenes
     shipped = sorted((town for split in towns().values() for town in split), key=_number)
@@ -30,7 +30,7 @@ def offered(model: AnyWorld) -> tuple[str, ...]:
 
 
 def picture_of(model: AnyWorld, name: str) -> bytes | None:
-    """A JPEG; None for a name that is not offered, and for a place that has no picture."""
+    """A JPEG of the place; None for a name that is not offered, or without a picture."""
     if name not in offered(model):
         return None
     if isinstance(model, SceneWorld):
@@ -40,7 +40,7 @@ def picture_of(model: AnyWorld, name: str) -> bytes | None:
 
 
 def jpeg(image: np.ndarray, quality: int) -> bytes:
-    """Of uint8 [H, W, 3]."""
+    """A JPEG of uint8 [H, W, 3]."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()

@@ -14,7 +14,7 @@ OWN = ("127.0.0.1", "localhost", "::1")
 
 
 def usable(proxy: str) -> bool:
-    """Whether it is an HTTP proxy's address, its scheme perhaps left out."""
+    """Whether it is an HTTP proxy's address, with or without a scheme."""
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         _ = parts.port  # raises on a port that is none
@@ -24,7 +24,7 @@ def usable(proxy: str) -> bool:
 
 
 def own_machine_directly(environ: MutableMapping[str, str]) -> None:
-    """From now on, for this process and those that it starts."""
+    """Changes the environment of this process and those that it starts."""
     for name in [name for name in environ if name.lower() in NAMES and not usable(environ[name])]:
         del environ[name]
     for name in ("no_proxy", "NO_PROXY"):

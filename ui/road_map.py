@@ -27,8 +27,7 @@ Flat = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class LaneLines:
-    """The centre lines of a place's lanes, through its junctions too. version: another one in another place, and when a place grows or its map
-    comes to reach elsewhere."""
+    """Centre lines of a place's lanes, through its junctions too. version: changes with the place, as it grows, and as its map moves."""
 
     version: int
     lanes: tuple[Flat, ...]
@@ -37,8 +36,8 @@ class LaneLines:
 @dataclass(frozen=True, slots=True)
 class Around:
     """A moment on the map. version: of the streets; index: of the frame; car: x, y and heading in hundredths of a radian, 0 east,
-    left positive; ahead: the line that it is to follow; people: on foot, animals among them; other: as `car`, of the one that another
-    person drives, empty where there is none.
+    left positive; ahead: its reference path; people: on foot, animals among them; other: as `car`, of the guest's or host's car, empty where there
+    is none.
     """
 
     version: int
@@ -52,8 +51,8 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class DriveTrace:
-    """A whole drive on the map. lanes: centre lines near its way; car, vehicles, people: of each frame, as of an `Around`; actor: x and y of
-    whoever plays the event's role then, empty where nobody does.
+    """A whole drive on the map. lanes: centre lines near its path; car, vehicles, people: of each frame, as in `Around`; actor: x and y of
+    whoever plays the event's role, empty where nobody does.
     """
 
     lanes: tuple[Flat, ...]
@@ -64,17 +63,17 @@ class DriveTrace:
 
 
 def version_of(place: Place) -> int:
-    """A checksum of the place's name, how many lanes its map has, and how far it reaches."""
+    """A checksum of the place's name, its number of lanes and its bounds."""
     return zlib.crc32(f"{place.name} {len(place.map.lanes)} {place.map.bounds}".encode())
 
 
 def streets_of(place: Place) -> LaneLines:
-    """The lines of a place, which the page draws once for each version."""
+    """A place's lines, which the page draws once for each version."""
     return LaneLines(version_of(place), tuple(_lines(place.map)))
 
 
 def around(state: SceneState, index: int, row: int = 0) -> Around:
-    """Of one drive of the batch, at its frame `index`."""
+    """The first drive of the batch at its frame `index`."""
     ego, driven = state.ego[row], state.agents[row]["role"] == DRIVEN
     agents, others = state.agents[row][~driven], state.agents[row][driven]
     return Around(
@@ -89,7 +88,7 @@ def around(state: SceneState, index: int, row: int = 0) -> Around:
 
 
 def course(states: Sequence[SceneState], row: int = 0) -> DriveTrace:
-    """Of the drive whose frames these are."""
+    """The drive with these frames."""
     egos = np.array([state.ego[row] for state in states])
     low = np.array([egos["x"].min(), egos["y"].min()]) - NEAR
     high = np.array([egos["x"].max(), egos["y"].max()]) + NEAR
@@ -107,8 +106,8 @@ def course(states: Sequence[SceneState], row: int = 0) -> DriveTrace:
 
 
 def _actor(agents: np.ndarray, number: int) -> Flat:
-    found = agents[(agents["id"] == number) & (agents["kind"] != int(Kind.NONE))]
-    return _flat(found["x"], found["y"])[:2] if number >= 0 else ()
+    agent = agents[(agents["id"] == number) & (agents["kind"] != int(Kind.NONE))]
+    return _flat(agent["x"], agent["y"])[:2] if number >= 0 else ()
 
 
 def _inside(x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -126,15 +125,15 @@ def _of_kind(agents: np.ndarray, kinds: Iterable[Kind]) -> Flat:
 
 
 def _lines(place: HDMap, low: np.ndarray = -EVERYWHERE, high: np.ndarray = EVERYWHERE) -> Iterable[Flat]:
-    """The points of every lane that comes into a rectangle, but for those between which it runs straight."""
+    """The points of every lane that comes into a rectangle; points on a straight are left out."""
     for lane in place.lanes:
         points = place.points[lane["first"] : lane["first"] + lane["count"]]
         if not _inside(points["x"], points["y"], low, high).any():
             continue
         turned = np.abs(np.diff(np.unwrap(points["heading"]), prepend=points["heading"][0])).cumsum()
         bends = np.flatnonzero(np.diff(turned // BEND))
-        kept = np.unique([0, *bends, *(bends + 1), len(points) - 1])
-        yield _flat(points["x"][kept], points["y"][kept])
+        corners = np.unique([0, *bends, *(bends + 1), len(points) - 1])
+        yield _flat(points["x"][corners], points["y"][corners])
 
 
 def _flat(x: np.ndarray, y: np.ndarray) -> Flat:

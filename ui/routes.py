@@ -27,8 +27,8 @@ FASTEST = 60 / 3.6  # m/s
 LATEST = 600.0  # seconds into a film
 
 
-def add_routes(app: FastAPI, visits: ClientSessions) -> None:
-    """Adds every address to the app: those that belong to no drive, then `add_drive_routes`."""
+def add_routes(app: FastAPI, clients: ClientSessions) -> None:
+    """Adds every address to the app, those of a drive by `add_drive_routes`."""
 
     @app.get(f"{ASSETS}/events.js")
     def events() -> Response:
@@ -38,72 +38,72 @@ def add_routes(app: FastAPI, visits: ClientSessions) -> None:
 
     @app.websocket("/dream")
     async def dream(websocket: WebSocket) -> None:
-        await serve_dream(visits, websocket)
+        await serve_dream(clients, websocket)
 
     @app.get("/scenes/{name}.jpg")
     async def scene(name: str) -> Response:
-        picture = await asyncio.to_thread(visits.dreamer.scene_picture, name)
+        picture = await asyncio.to_thread(clients.dreamer.scene_picture, name)
         if picture is None:
             return PlainTextResponse("There is no such scene.\n", status_code=404)
         return Response(picture, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
     @app.get("/memory.json")
     def memory() -> Response:
-        return JSONResponse(asdict(visits.dreamer.memory()))
+        return JSONResponse(asdict(clients.dreamer.memory()))
 
     @app.get("/clips/{token}")
     async def clips(token: str) -> Response:
-        visit = visits.by_token.get(token)
-        if visit is None:
+        client = clients.by_token.get(token)
+        if client is None:
             return PlainTextResponse(NO_DREAM, status_code=404)
-        return JSONResponse([orders.links(visit, kept) for kept in visit.kept])
+        return JSONResponse([orders.links(client, file) for file in client.saved_files])
 
     @app.get("/clips/{token}/{name}")
     async def clip(token: str, name: str) -> Response:
-        path = visits.clip(token, name)
+        path = clients.clip(token, name)
         if path is None or not path.is_file():
             return PlainTextResponse(NO_CLIP, status_code=404)
         return FileResponse(path, filename=path.name, headers={"cache-control": "private"})
 
-    add_drive_routes(app, visits)
+    add_drive_routes(app, clients)
 
 
-def add_drive_routes(app: FastAPI, visits: ClientSessions) -> None:  # noqa: C901 (a route after another)
+def add_drive_routes(app: FastAPI, clients: ClientSessions) -> None:  # noqa: C901 (a route after another)
     """Adds what is below /drives/TOKEN: a drive's past, streets and frames, and uploads that a drive begins with."""
 
     @app.get("/drives/{token}/past.json")
     async def past(token: str) -> Response:
-        visit = visits.by_token.get(token)
-        if visit is None:
+        client = clients.by_token.get(token)
+        if client is None:
             return PlainTextResponse(NO_DREAM, status_code=404)
-        drive = visit.drive
+        drive = client.drive
         return JSONResponse([_rounded(asdict(one)) for one in await asyncio.to_thread(drive.past)])
 
     @app.get("/drives/{token}/streets.json")
     async def streets(token: str) -> Response:
-        visit = visits.by_token.get(token)
-        if visit is None:
+        client = clients.by_token.get(token)
+        if client is None:
             return PlainTextResponse(NO_DREAM, status_code=404)
-        found = await asyncio.to_thread(visit.drive.streets)
-        if found is None:
+        lanes = await asyncio.to_thread(client.drive.streets)
+        if lanes is None:
             return PlainTextResponse(NO_STREETS, status_code=404)
-        return JSONResponse(asdict(found), headers={"cache-control": "no-store"})
+        return JSONResponse(asdict(lanes), headers={"cache-control": "no-store"})
 
     @app.get("/drives/{token}/frames/{index}.jpg")
     async def frame(token: str, index: int) -> Response:
-        visit = visits.by_token.get(token)
+        client = clients.by_token.get(token)
         try:
-            if visit is None:
+            if client is None:
                 raise ClientSessionError(NO_DREAM)
-            picture = await asyncio.to_thread(visit.drive.picture, index)
+            picture = await asyncio.to_thread(client.drive.picture, index)
         except LucidriveError as error:
             return PlainTextResponse(f"{error}\n", status_code=404)
         return Response(picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     @app.post("/drives/{token}")
-    async def take_up(token: str, request: Request) -> Response:
+    async def load_dream(token: str, request: Request) -> Response:
         try:
-            await visits.take_up(token, request.stream())
+            await clients.load_dream(token, request.stream())
         except ClientSessionError:
             return PlainTextResponse(NO_DREAM, status_code=404)
         except LucidriveError as error:
@@ -112,11 +112,11 @@ def add_drive_routes(app: FastAPI, visits: ClientSessions) -> None:  # noqa: C90
 
     @app.post("/drives/{token}/begin")
     async def begin(token: str, request: Request, at: float = 0.0, kmh: float = 30.0, seed: int = 0) -> Response:
-        """In an uploaded picture or film: its bytes are the body."""
+        """Begins in an uploaded picture or film; its bytes are the body."""
         if not (0 <= at <= LATEST and 0 <= kmh / 3.6 <= FASTEST and 0 <= seed <= MAX_SEED):
             return PlainTextResponse("Give at from 0 to 600 s and kmh from 0 to 60.\n", status_code=400)
         try:
-            drive, data = visits.of(token).drive, bytearray()
+            drive, data = clients.of(token).drive, bytearray()
             async for chunk in request.stream():
                 data += chunk
                 if len(data) > PICTURES:
@@ -131,16 +131,17 @@ def add_drive_routes(app: FastAPI, visits: ClientSessions) -> None:  # noqa: C90
 
 
 class PageFiles(StaticFiles):
-    """Our own files; the browser asks again each time, so that an update is never half old."""
+    """Our own files, which the browser revalidates each time."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """As Starlette's, with `cache-control: no-cache`."""
         response = super().file_response(*args, **kwargs)
         response.headers["cache-control"] = "no-cache"
         return response
 
 
 def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows no NaN; a world without readouts has nothing else."""
+    """Rounded for JSON; NaN, which JSON does not know, as null."""
     return {
         name: None if isinstance(value, float) and value != value else round(value, 3) for name, value in fields.items()
     }

@@ -45,13 +45,14 @@ CLOSING_SECONDS = 2.0  # an old connection may be one that nobody hears any more
 
 @dataclass
 class PictureStream:
-    """The pictures of the drive, or of one of its futures, on their way to the page."""
+    """Sends the pictures of one branch: the newest one, and only as fast as the page takes them."""
 
     picture: Any = None  # the frame sent last
     flying: deque[int] = field(default_factory=deque)  # indices sent and not yet received
     sent_at: float = 0.0
 
     def received(self, index: int) -> None:
+        """A receipt of the page; it stands for earlier pictures too."""
         while self.flying and index != self.flying[0]:
             self.flying.popleft()  # a receipt for a later picture stands for the earlier ones
         if self.flying:
@@ -69,12 +70,12 @@ class PictureStream:
         return messages.encode_picture(view.frame, view.by_keys, number, view.target, view.encode)
 
 
-async def serve_dream(visits: ClientSessions, socket: WebSocket) -> None:
+async def serve_dream(clients: ClientSessions, socket: WebSocket) -> None:
     """One WebSocket, from its handshake to its end."""
     await socket.accept()
     invitation = socket.query_params.get("join", "")[:MOST_NAME]
     try:
-        visit = await visits.enter(
+        client = await clients.enter(
             socket.query_params.get("resume"),
             socket,
             socket.query_params.get("browser", "")[:MOST_NAME],
@@ -84,9 +85,9 @@ async def serve_dream(visits: ClientSessions, socket: WebSocket) -> None:
         await socket.send_text(messages.encode_json("note", text=str(error), kind="error"))
         await socket.close(REFUSED if invitation else 1013, "The dream could not begin.")
         return
-    stream = Stream(visit, visits.dreamer, socket)
+    stream = Stream(client, clients.dreamer, socket)
     tasks = tuple(map(asyncio.create_task, (stream.receive(), stream.send(), stream.look())))
-    visit.tasks = tasks
+    client.tasks = tasks
     try:
         finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in finished:
@@ -95,10 +96,10 @@ async def serve_dream(visits: ClientSessions, socket: WebSocket) -> None:
     finally:
         for task in [*tasks, *stream.works]:
             task.cancel()
-        taken = visit.socket is not socket
-        visits.leave(visit, socket)
+        displaced = client.socket is not socket
+        clients.leave(client, socket)
         await asyncio.gather(*tasks, *stream.works, return_exceptions=True)
-    if taken:
+    if displaced:
         with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):  # TimeoutError is an OSError
             await asyncio.wait_for(socket.close(TAKEN, "This dream goes on in another tab."), CLOSING_SECONDS)
 
@@ -106,9 +107,9 @@ async def serve_dream(visits: ClientSessions, socket: WebSocket) -> None:
 class Stream:
     """One connection. `receive` acts on messages, `send` is the only one that writes to the socket."""
 
-    def __init__(self, visit: ClientSession, dreamer: Dreamer, socket: WebSocket) -> None:
-        self.visit = visit
-        self.drive = visit.drive
+    def __init__(self, client: ClientSession, dreamer: Dreamer, socket: WebSocket) -> None:
+        self.client = client
+        self.drive = client.drive
         self.dreamer = dreamer
         self.socket = socket
         self.news: deque[str] = deque(maxlen=20)  # JSON to send
@@ -116,23 +117,24 @@ class Stream:
         self.allowance, self.counted = BURST, time.monotonic()
         self.warned = 0.0
         self.keys_until: float | None = None
-        self.lanes = [PictureStream() for _ in range(messages.FUTURES[1] + 1)]
+        self.branches = [PictureStream() for _ in range(messages.FUTURES[1] + 1)]
         self.state: str | None = None
         self.measured_at, self.overrun = 0.0, False
         self.around: Around | None = None  # on the map, as sent last
         self.around_at = 0.0
-        self.wished: dict[int, Callable[[], bytes]] = {}  # by flag: pictures of other cameras that are to be drawn
-        self.wishes = asyncio.Event()
+        self.requests: dict[int, Callable[[], bytes]] = {}  # by flag: pictures of other cameras that are to be drawn
+        self.requested = asyncio.Event()
         self.elsewhere: dict[int, bytes] = {}  # those pictures, to be sent
 
     # -- up -----------------------------------------------------------------------------------------------------------
 
     async def receive(self) -> None:
+        """Acts on every message until the socket closes. What goes wrong is told to the page."""
         while True:
             event = await self.socket.receive()
             if event["type"] == "websocket.disconnect":
                 return
-            self.visit.heard.set()
+            self.client.heard.set()
             try:
                 text = event.get("text")
                 if text is None:
@@ -146,21 +148,22 @@ class Stream:
                 self.tell(FAULT)
 
     def act(self, message: messages.Message) -> None:
+        """Carries out one message. LucidriveError."""
         if isinstance(message, messages.Here):
             return
         if isinstance(message, messages.Seen):
-            self.lanes[message.lane].received(message.index)
-            self.visit.wake.set()
+            self.branches[message.branch].received(message.index)
+            self.client.wake.set()
             return
-        if isinstance(message, messages.Keys):  # never counted: letting go must always arrive
-            self.drive.press(message.held, message.lane)
-            self.keys_until = time.monotonic() + KEYS_SECONDS if message.held else None
+        if isinstance(message, messages.Press):  # never counted: letting go must always arrive
+            self.drive.press(message.keys, message.branch)
+            self.keys_until = time.monotonic() + KEYS_SECONDS if message.keys else None
             return
-        if isinstance(message, messages.Camera):  # nor these: of any number the newest alone is drawn
-            self.wish(messages.ELSEWHERE, partial(self.drive.seen_from, message.pose))
+        if isinstance(message, messages.LookAround):  # nor these: of any number the newest alone is drawn
+            self.request(messages.ELSEWHERE, partial(self.drive.look_around, message.pose))
             return
         if isinstance(message, messages.Surround):
-            self.wish(messages.AROUND, self.drive.surround)
+            self.request(messages.AROUND, self.drive.surround)
             return
         if not self.allowed():
             if time.monotonic() - self.warned > 2.0:
@@ -170,10 +173,10 @@ class Stream:
                 )
             return
         if not isinstance(message, get_args(messages.Order)):
-            orders.act(self.visit, message)
+            orders.act(self.client, message)
             if isinstance(message, messages.Invite):
-                self.news.append(messages.encode_json("invited", invitation=self.visit.invitation))
-            self.visit.wake.set()
+                self.news.append(messages.encode_json("invited", invitation=self.client.invitation))
+            self.client.wake.set()
             return
         if self.works:
             raise messages.MessageError("The last order is still under way; wait for it.")
@@ -182,34 +185,35 @@ class Stream:
         work.add_done_callback(self.works.discard)
 
     async def work(self, order: messages.Order) -> None:
-        """What takes longer than a message may."""
+        """Carries out an order, which may take a while; tells the page when it begins and when it is over."""
         name = type(order).__name__
         self.news.append(messages.encode_json("working", order=name))
-        self.visit.wake.set()
+        self.client.wake.set()
         try:
-            kept = await orders.work(self.visit, order)
-            if kept is not None:
-                self.news.append(messages.encode_json("kept", **orders.links(self.visit, kept)))
+            file = await orders.work(self.client, order)
+            if file is not None:
+                self.news.append(messages.encode_json("kept", **orders.links(self.client, file)))
         except LucidriveError as error:
             self.tell(Note(str(error), "error"))
         except Exception:
             log.exception("a %s failed", name)
             self.tell(FAULT)
         self.news.append(messages.encode_json("worked", order=name))
-        self.visit.wake.set()
+        self.client.wake.set()
 
-    def wish(self, flag: int, draw: Callable[[], bytes]) -> None:
-        self.wished[flag] = draw
-        self.wishes.set()
+    def request(self, flag: int, draw: Callable[[], bytes]) -> None:
+        """Asks `look` for a picture of other cameras; a newer request of the same flag replaces an older one."""
+        self.requests[flag] = draw
+        self.requested.set()
 
     async def look(self) -> None:
-        """Draws what other cameras see, of each kind the newest wish, and half of the time at most: others' drives need the machine as well."""
+        """Draws the newest request of each flag, half of the time at most: other drives need the machine too."""
         while True:
-            await self.wishes.wait()
-            began, flag = time.monotonic(), min(self.wished)
-            draw = self.wished.pop(flag)
-            if not self.wished:
-                self.wishes.clear()
+            await self.requested.wait()
+            began, flag = time.monotonic(), min(self.requests)
+            draw = self.requests.pop(flag)
+            if not self.requests:
+                self.requested.clear()
             try:
                 picture = await asyncio.to_thread(draw)
             except LucidriveError as error:
@@ -221,11 +225,11 @@ class Stream:
             else:
                 frame = self.drive.view().frame
                 self.elsewhere[flag] = messages.encode_elsewhere(frame.index if frame is not None else 0, picture, flag)
-                self.visit.wake.set()
+                self.client.wake.set()
             await asyncio.sleep(min(time.monotonic() - began, DT if flag == messages.ELSEWHERE else 1.0))
 
     def allowed(self) -> bool:
-        """A token bucket over everything but keys and receipts."""
+        """A token bucket over all messages but keys and receipts."""
         now = time.monotonic()
         self.allowance = min(BURST, self.allowance + (now - self.counted) * RATE)
         self.counted = now
@@ -237,15 +241,17 @@ class Stream:
     # -- down ---------------------------------------------------------------------------------------------------------
 
     def tell(self, note: Note) -> None:
+        """Queues a note for the page."""
         self.news.append(messages.encode_json("note", **asdict(note)))
-        self.visit.wake.set()
+        self.client.wake.set()
 
     async def send(self) -> None:
+        """Sends whatever is new until the socket closes."""
         known = self.dreamer.known
         hello = {
-            "token": self.visit.token,
+            "token": self.client.token,
             "scenes": list(self.dreamer.scenes),
-            "kept": [orders.links(self.visit, kept) for kept in self.visit.kept],
+            "kept": [orders.links(self.client, file) for file in self.client.saved_files],
             "known": sorted(known) if known is not None else None,
             "driving": self.dreamer.driving,
             "scene_world": self.dreamer.scene_world,
@@ -255,10 +261,10 @@ class Stream:
         }
         await self.socket.send_text(messages.encode_json("hello", **hello))
         while True:
-            self.visit.wake.clear()
+            self.client.wake.clear()
             self.let_go()
-            if self.visit.asked:
-                self.visit.asked = False
+            if self.client.asked:
+                self.client.asked = False
                 await self.socket.send_text(messages.encode_json("there"))
             for note in self.drive.notes():
                 self.tell(note)
@@ -271,17 +277,17 @@ class Stream:
                 self.state = state
                 await self.socket.send_text(state)
             for number, one in enumerate((view, *futures)):
-                if (picture := self.lanes[number].next(one, number)) is not None:
+                if (picture := self.branches[number].next(one, number)) is not None:
                     await self.socket.send_bytes(picture)
             while self.elsewhere:
                 await self.socket.send_bytes(self.elsewhere.popitem()[1])
             await self.send_around()
             await self.send_measures()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.visit.wake.wait(), 0.25)
+                await asyncio.wait_for(self.client.wake.wait(), 0.25)
 
     async def send_around(self) -> None:
-        """The page's map of a scene, where anything on it has moved."""
+        """Sends who is where on the page's map, where anything has moved."""
         now = time.monotonic()
         if now - self.around_at < AROUND_SECONDS:
             return
@@ -291,21 +297,22 @@ class Stream:
             await self.socket.send_text(messages.encode_json("around", **asdict(around)))
 
     async def send_measures(self) -> None:
-        """Now and then; and when other programs begin to take what dreams hold."""
+        """Sends the measures every MEASURES_SECONDS, and a note when other programs begin to take the dreams' memory."""
         now = time.monotonic()
         if now - self.measured_at < MEASURES_SECONDS:
             return
         self.measured_at, measures = now, self.dreamer.measures()
         if measures.memory_overrun and not self.overrun:
-            taken = f"{measures.memory_overrun / 2**20:,.0f} MiB"
+            size = f"{measures.memory_overrun / 2**20:,.0f} MiB"
             self.tell(
-                Note(f"Other programs have taken {taken} of the memory that dreams hold here; close some.", "error")
+                Note(f"Other programs have taken {size} of the memory that dreams hold here; close some.", "error")
             )
         self.overrun = measures.memory_overrun > 0
         known = {name: None if math.isnan(value) else value for name, value in asdict(measures).items()}
         await self.socket.send_text(messages.encode_json("measures", **known))
 
     def let_go(self) -> None:
+        """Releases keys that the page has not repeated for KEYS_SECONDS."""
         if self.keys_until is not None and time.monotonic() > self.keys_until:
             self.keys_until = None
             self.drive.press(frozenset())

@@ -1,4 +1,4 @@
-"""Work for the page that takes a while, done by one process beside it: a task after another, each asked about by whoever wants its result."""
+"""Work for the page that takes a while: one process beside it does a task after another."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOW = 10  # of the system's priorities: drives are dreamt beside it
 
 
 class Task(Protocol):
-    """What is to be made; equal tasks are the same one. It crosses to another process."""
+    """Something to be made; equal tasks are the same one. It is pickled for another process."""
 
     @property
     def ready(self) -> bool:
@@ -38,20 +38,20 @@ class Task(Protocol):
         ...
 
     def make(self, tell: Say) -> None:
-        """All of it or nothing. tell: how far it is, in a few words. LucidriveError."""
+        """Makes all of it or nothing. tell: reports progress in a few words. LucidriveError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """Of a task. told: its progress, or its error in a sentence."""
+    """How a task stands. told: its progress, or its error in a sentence."""
 
     state: State
     told: str = ""
 
 
 class Tasks:
-    """Any method may be called from any thread. newest_first: what was asked for last is made next, as somebody looks at it now."""
+    """Any method may be called from any thread. newest_first: the latest task is made next, as somebody waits for it now."""
 
     def __init__(self, owner: str, ledger: Ledger, newest_first: bool = False) -> None:
         self._owner, self._ledger, self._newest_first = owner, ledger, newest_first
@@ -64,7 +64,7 @@ class Tasks:
         self.changes = 0  # so often was anything told
 
     def ask(self, task: Task) -> TaskStatus:
-        """Has it made, if it is not; one that failed is tried again. SessionError where too many wait."""
+        """Makes the task where it is not made yet; a failed one is tried again. SessionError where too many wait."""
         if task.ready:
             return TaskStatus("ready")
         with self._lock:
@@ -83,14 +83,15 @@ class Tasks:
         return TaskStatus("waiting")
 
     def standing(self, task: Task) -> TaskStatus | None:
-        """None: nobody has asked for it yet."""
+        """How a task stands; None where nobody has asked for it."""
         with self._lock:
-            told = self._standing.get(task)
-        if told is None or told.state == "ready":
+            status = self._standing.get(task)
+        if status is None or status.state == "ready":
             return TaskStatus("ready") if task.ready else None
-        return told
+        return status
 
     def close(self) -> None:
+        """Stops the task under way and ends the thread and its process."""
         self._closed.set()
         self._some.set()
         if self._thread is not None:
@@ -114,7 +115,7 @@ class Tasks:
                     helper = None
                 if helper is None:
                     helper = _Helper(self._ledger.reserve(self._owner, task.memory))
-                helper.make(task, lambda told, task=task: self._set(task, TaskStatus("making", told)), self._closed)  # type: ignore[misc]
+                helper.make(task, lambda text, task=task: self._set(task, TaskStatus("making", text)), self._closed)  # type: ignore[misc]
                 self._set(task, TaskStatus("ready"))
             except LucidriveError as error:
                 self._set(task, TaskStatus("failed", explain(error)))
@@ -131,7 +132,7 @@ class Tasks:
 
 
 class _Helper:
-    """The process, under a lease."""
+    """The process beside the page, under a lease."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -150,7 +151,7 @@ class _Helper:
         return self._process.is_alive()
 
     def make(self, task: Task, tell: Say, closed: threading.Event) -> None:
-        """What the task raises, and SessionError where the process dies of it."""
+        """Raises what the task raises, and SessionError where the process dies."""
         try:
             self._pipe.send(task)
             while not closed.is_set():
@@ -179,7 +180,7 @@ class _Helper:
 
 
 def _serve(pipe: Connection) -> None:
-    """Tasks in; words of progress out, and at the end of each None or what went wrong."""
+    """The process's loop: takes tasks, sends words of progress, then None or the error."""
     import torch
 
     from world.processes import alone

@@ -28,7 +28,7 @@ KINDS = "a JPEG, PNG or WebP picture, or an MP4, MOV, WebM or MKV film"
 
 
 def frames_of(data: bytes, at: float = 0.0) -> np.ndarray:
-    """uint8 [T, 288, 512, 3]: a picture once, of a film what follows `at` seconds. DataError for anything else."""
+    """uint8 [T, 288, 512, 3]: a picture once, or a film's frames after `at` seconds. DataError for anything else."""
     if _looks_like_picture(data):
         return _picture(data)[None]
     if _looks_like_film(data):
@@ -47,7 +47,7 @@ def _looks_like_film(data: bytes) -> bool:
 
 
 def _format(data: bytes) -> str:
-    """Named, so that no playlist in a film's clothes is followed anywhere."""
+    """The container's name, given to the decoder so that a playlist cannot pass for a film."""
     return "mov" if data[4:8] == b"ftyp" else "matroska"
 
 
@@ -72,7 +72,7 @@ def _check_size(width: int, height: int, most: int = MAX_SIDE) -> None:
 
 
 def _film(data: bytes, at: float) -> np.ndarray:
-    """The frames a tenth of a second apart that a dream begins with; only as much is decoded as they need."""
+    """The first frames, a tenth of a second apart; no more is decoded than they need."""
     try:
         with av.open(io.BytesIO(data), "r", format=_format(data), metadata_errors="ignore") as container:
             if not container.streams.video:
@@ -81,15 +81,15 @@ def _film(data: bytes, at: float) -> np.ndarray:
             if stream.codec_context is None:  # nothing here decodes what it says it holds
                 raise _unreadable("film")
             _check_size(stream.width, stream.height, MAX_FILM_SIDE)
-            stream.thread_type, found, due = "SLICE", [], at
+            stream.thread_type, frames, due = "SLICE", [], at
             for frame in islice(container.decode(stream), int(120 * (at + 5))):
                 seconds = frame.time if frame.time is not None else 0.0
                 if seconds + 1e-6 >= due:
                     _check_size(frame.width, frame.height, MAX_FILM_SIDE)
-                    found.append(fit(frame.to_ndarray(format="rgb24"), SIZE))
+                    frames.append(fit(frame.to_ndarray(format="rgb24"), SIZE))
                     due = seconds + 1 / FPS
-                if len(found) >= FRAMES:
-                    return np.stack(found)
+                if len(frames) >= FRAMES:
+                    return np.stack(frames)
     except (av.error.FFmpegError, OSError, ValueError, IndexError, MemoryError, OverflowError) as error:
         raise _unreadable("film") from error
     raise DataError(f"That film has no {FRAMES / FPS:g} s after {at:g} s; choose a longer one.")

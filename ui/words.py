@@ -33,7 +33,7 @@ EVENT_LEVELS = {1: "mild", 3: "sudden"}
 
 
 def step_words(step: Step) -> str:
-    """For example `ped_cross(right,3)@+5` as "person crosses from the right, sudden, in 5 s"."""
+    """A step in words: `ped_cross(right,3)@+5` is "person crosses from the right, sudden, in 5 s"."""
     parts = [_act(step.name, step.args)]
     if step.when.kind == "delay":
         parts.append(f"in {step.when.seconds:g} s")
@@ -45,11 +45,11 @@ def step_words(step: Step) -> str:
 
 
 def line_words(line: str) -> str:
-    """A whole line as a person may choose it: "turn left, then medium rain"; a refusal or a question by what it does."""
-    meant = parse_line(line)
-    if not isinstance(meant, Plan):
-        return "nothing that I can dream" if isinstance(meant, Refusal) else "I have yet to say more"
-    parts = [("then " if step.when.kind == "next" else "") + step_words(step) for step in meant.steps]
+    """A line in words: "turn left, then medium rain"; a refusal or a question by what it does."""
+    utterance = parse_line(line)
+    if not isinstance(utterance, Plan):
+        return "nothing that I can dream" if isinstance(utterance, Refusal) else "I have yet to say more"
+    parts = [("then " if step.when.kind == "next" else "") + step_words(step) for step in utterance.steps]
     return ", ".join(parts)
 
 
@@ -68,7 +68,7 @@ def _act(name: str, args: tuple[int | str, ...]) -> str:
 
 
 def weather_words(weather: int) -> str:
-    """`Weather` as shown on the picture; nothing for an unknown one."""
+    """`Weather` in words; empty for an unknown one."""
     if weather not in set(Weather):
         return ""
     name, _, level = Weather(weather).name.lower().partition("_")
@@ -76,10 +76,10 @@ def weather_words(weather: int) -> str:
 
 
 def weather_name(weather: int) -> str:
-    """The plan language's word without its level: clear, rain, snow, fog."""
+    """The plan language's word without a level: clear, rain, snow, fog."""
     return Weather(weather).name.lower().partition("_")[0] if weather in set(Weather) else ""
 
 
 def time_words(time: int) -> str:
-    """`TimeOfDay` as shown on the picture; nothing for an unknown one."""
+    """`TimeOfDay` in words; empty for an unknown one."""
     return TimeOfDay(time).name.lower() if time in set(TimeOfDay) else ""

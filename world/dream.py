@@ -52,15 +52,17 @@ def is_scene(path: Path | None) -> bool:
     return path is None or str(path) in (SCENE, PLAIN)
 
 
-def open_dream(model: AnyWorld, seed: int = 0, steps: int = 2, smooth: bool = False) -> AnyDream:
+def open_dream(model: AnyWorld, seed: int = 0, quality: int = 2, smooth: bool = False) -> AnyDream:
     """A dream of that world which has not been started. smooth: a scene's also draws pictures between frames, for the eye."""
     if isinstance(model, SceneWorld):
-        return SceneDream(model, seed, steps, smooth)
-    return LatentDream(model, seed, steps)
+        return SceneDream(model, seed, quality, smooth)
+    return LatentDream(model, seed, quality)
 
 
 def restore(model: AnyWorld, tensors: dict[str, Tensor], values: dict[str, Any]) -> AnyDream:
     """A dream that goes on where the one was whose `state` this is. KeyError, ValueError or RuntimeError where it is none."""
+    if "steps" in values:  # of a drive saved before the dial had one name
+        values = {("quality" if name == "steps" else name): value for name, value in values.items()}
     if isinstance(model, SceneWorld):
         return SceneDream.from_state(model, tensors, values)
     return LatentDream.from_state(model, tensors, values)

@@ -109,10 +109,10 @@ class DreamEnv(Env[Any, np.ndarray]):
     and `plan` (what the prompt was read as). `get_state` and `set_state` go on to the bit, in another process too.
 
     `place`: where episodes begin: a name, or a sentence as `lucidrive dream --place` takes it, which is dreamt with one of sixteen seeds by the
-    episode's own; `world`: a folder of a latent world's weights (default: scene worlds); `steps`: a scene's picture size (SIZES of
+    episode's own; `world`: a folder of a latent world's weights (default: scene worlds); `quality`: a scene's picture size (SIZES of
     world/scene_world.py) or a latent world's K; `director`: reads prompts; `traffic`, `reckless`: who else is on a scene's roads, as
     `lucidrive dream` takes them (docs/traffic.md); `rig`: cameras as `lucidrive export clip --cameras` takes them, or a CameraSet, whose sizes stand for
-    `steps`; the first camera's picture is what `render` gives.
+    `quality`; the first camera's picture is what `render` gives.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
@@ -120,7 +120,7 @@ class DreamEnv(Env[Any, np.ndarray]):
     def __init__(
         self,
         world: str | Path | None = None,
-        steps: int = 2,
+        quality: int = 2,
         seconds: float = 60.0,
         render_mode: str | None = None,
         director: ScriptWriter | None = None,
@@ -151,7 +151,7 @@ class DreamEnv(Env[Any, np.ndarray]):
             raise DataError("Labels come with cameras; say which: rig='front'.")
         self._vector, self._place = observation == "vector", place
         self._cameras = None if rig is None else Cameras.of(rig, labels)
-        size = SIZES.get(steps, model.size) if scene else model.size
+        size = SIZES.get(quality, model.size) if scene else model.size
         self.action_space = Box(-1.0, 1.0, (2,), np.float32)
         self.observation_space: Box | Dict = Box(0, 255, (*size, 3), np.uint8)
         if self._vector:
@@ -160,7 +160,7 @@ class DreamEnv(Env[Any, np.ndarray]):
             self.observation_space = self._cameras.space()
         self.render_mode, self.director = render_mode, director
         undrawn = self._vector or self._cameras is not None
-        self._steps, self._length = 0 if undrawn else steps, max(1, round(seconds / DT))
+        self._quality, self._length = 0 if undrawn else quality, max(1, round(seconds / DT))
         self._dream: AnyDream | None = None
         self._script: Script
         self._cue: Cue
@@ -201,7 +201,7 @@ class DreamEnv(Env[Any, np.ndarray]):
         if prompt := chosen.get("prompt"):
             line = self._reader().plan(prompt, control)
             script = self._reader().script(line, control)
-        dream = open_dream(model, number, self._steps)
+        dream = open_dream(model, number, self._quality)
         speed = chosen.get("speed")
         if isinstance(dream, SceneDream):
             frame = dream.start(control, scene=scene, speed=speed, density=_density(chosen.get("density", 1.0)))

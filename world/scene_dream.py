@@ -54,7 +54,7 @@ class SavedScene:
     index: int
     control: Control
     seed: int
-    steps: int
+    quality: int
     place: str
     asked: tuple[Any, ...] = ()
     pending: tuple[Any, ...] | None = None
@@ -64,14 +64,14 @@ class SavedScene:
 
 @dataclass(eq=False, repr=False)
 class SceneDream:
-    """One drive, as its fields say where it stands: a fork is a copy of them. `steps` is the quality dial: a key of SIZES.
+    """One drive, as its fields say where it stands: a fork is a copy of them. `quality` is the dial: a key of SIZES.
 
     smooth: a picture halfway from the frame before is drawn too, where the machine is quick enough for both.
     """
 
     model: SceneWorld
     seed: int = 0
-    steps: int = 2
+    quality: int = 2
     smooth: bool = False
     frame: Frame | None = field(default=None, init=False)
     traffic: Traffic | None = field(init=False)
@@ -86,8 +86,8 @@ class SceneDream:
     _share: float = field(default=1.0, init=False)  # of them, what one halfway took
 
     def __post_init__(self) -> None:
-        if self.steps not in SIZES:
-            raise DataError(f"The picture size is {', '.join(map(str, SIZES))} on the dial, not {self.steps}.")
+        if self.quality not in SIZES:
+            raise DataError(f"The picture size is {', '.join(map(str, SIZES))} on the dial, not {self.quality}.")
         self.traffic = self.model.traffic
 
     @property
@@ -201,7 +201,7 @@ class SceneDream:
             raise DataError("Somebody drives along here already, and there is one seat; begin a dream of your own.")
         frame, (self._scene, self.seat) = self.frame, take_seat(self.state_now)
         assert frame is not None
-        other = SceneDream(self.model, self.seed, self.steps, self.smooth)
+        other = SceneDream(self.model, self.seed, self.quality, self.smooth)
         other._place, other._scene = self._place, seen_from(self._scene, self.seat)
         other._publish(frame.control, frame.index)
         return other
@@ -250,7 +250,7 @@ class SceneDream:
 
     def seen_from(self, pose: Pose) -> np.ndarray:
         """The scene as it stands as a camera sees it that is not on our car, in the dial's size; nothing of the drive changes. DataError as of the world's."""
-        return self.model.seen_from(self.state_now, SIZES[self.steps], pose)
+        return self.model.seen_from(self.state_now, SIZES[self.quality], pose)
 
     def surround(self) -> np.ndarray:
         """The scene as it stands as six cameras round our car see it, uint8 [2, 3, H, W, 3], of the dial's first size; nothing of the drive changes."""
@@ -279,9 +279,9 @@ class SceneDream:
         weights = {"scene": self.model.hashes["scene"]}  # a drive goes on alike whoever paints it
         if self.traffic:
             weights["traffic"] = self.traffic.sha256
-        asked, pending = getattr(scene.places[0], "asked", ()), self._horizon.pending
+        asked, pending = getattr(scene.places[0], "extensions", ()), self._horizon.pending
         saved = SavedScene(
-            frame.index, frame.control, self.seed, self.steps, self._place, asked, pending, MAP_REACH, weights
+            frame.index, frame.control, self.seed, self.quality, self._place, asked, pending, MAP_REACH, weights
         )
         return tensors_of(scene), asdict(saved)
 
@@ -289,7 +289,7 @@ class SceneDream:
     def from_state(cls, model: SceneWorld, tensors: dict[str, Tensor], values: dict[str, Any]) -> SceneDream:
         """A drive that goes on exactly where the other was. ValueError for bytes that are no state, TypeError for other values."""
         saved = from_plain(SavedScene, values)
-        dream = cls(model, saved.seed, saved.steps)
+        dream = cls(model, saved.seed, saved.quality)
         if "traffic" not in saved.weights:
             dream.traffic = None  # rules moved the others, and go on to
         parts = {name: tensor.cpu().numpy().tobytes() for name, tensor in tensors.items()}
@@ -322,7 +322,7 @@ class SceneDream:
 
     def _publish(self, control: Control, index: int, before: SceneState | None = None) -> Frame:
         """The frame of the scene as it stands; with one halfway from `before`, the scene of the last frame, where that is given."""
-        scene, size = self.state_now, SIZES[self.steps]
+        scene, size = self.state_now, SIZES[self.quality]
         true, ego = facts(scene), scene.ego[0]
         halfway, began = None, time.perf_counter()
         if before is not None and size[0]:

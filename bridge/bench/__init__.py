@@ -21,13 +21,13 @@ Rows = list[tuple[str, str]]
 
 
 def run(
-    world: Path | None = None, *, steps: int = 2, seconds: float = 20.0, report: Report | None = None
+    world: Path | None = None, *, quality: int = 2, seconds: float = 20.0, report: Report | None = None
 ) -> dict[str, Any]:
     """All measurements, as plain values for JSON. The loop comes first, while this process is still small."""
     note = report or (lambda fraction, text: None)
     machine = asdict(look_at_machine()) | {"load_average": os.getloadavg()[0]}
     note(0.05, "the page in a process of its own")
-    loop = bench_loop(world, steps, seconds)
+    loop = bench_loop(world, quality, seconds)
     note(0.4, "the dream")
     import torch
 
@@ -39,7 +39,7 @@ def run(
     by_dial = {str(k): dream.bench_dial(model, k) for k in dream.DIAL}
     parts = dream.bench_scene(model) if isinstance(model, SceneWorld) else {}
     note(0.6, "a tick by the number of dreams")
-    sessions = dream.bench_sessions(model, steps)
+    sessions = dream.bench_sessions(model, quality)
     most = peak()
     note(0.8, "the brain's latency")
     brain = bench_brain()
@@ -47,7 +47,7 @@ def run(
     return {
         "machine": machine,
         "threads": torch.get_num_threads(),
-        "steps": steps,
+        "quality": quality,
         "scene": isinstance(model, SceneWorld),
         "dream_fps_by_dial": by_dial,
         "parts_ms": parts,
@@ -86,7 +86,7 @@ def table(result: dict[str, Any]) -> Rows:
             rows.append((f"page, {doing}", "too few pictures came"))
             continue
         text = f"{seen['fps_median']:.1f} frames/s, gap p50 {seen['gap_p50']:.0f} ms, p99 {seen['gap_p99']:.0f} ms"
-        rows.append((f"page, {words(result, str(result['steps']))}, {doing}", text))
+        rows.append((f"page, {words(result, str(result['quality']))}, {doing}", text))
     rows += [(f"brain, {name.replace('_', ' ')}", f"{brain[name]:.2f} s") for name in ("one_step", "three_steps")]
     rows.append(("memory of the page's process, at most", f"{loop['peak_rss'] / MIB:,.0f} MiB"))
     return rows

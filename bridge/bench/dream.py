@@ -26,9 +26,9 @@ WARM, FRAMES, REPEATS = 5, 40, 30
 TARGET = 8.0  # m/s
 
 
-def bench_dial(model: AnyWorld, steps: int, frames: int = FRAMES) -> float:
+def bench_dial(model: AnyWorld, quality: int, frames: int = FRAMES) -> float:
     """Frames a second of a dream alone, by the median frame; the driver drives."""
-    dreams = started(model, 1, steps)
+    dreams = started(model, 1, quality)
     return 1 / median_seconds(lambda: one_by_one(dreams), frames)
 
 
@@ -59,12 +59,12 @@ def bench_scene(model: SceneWorld, sizes: tuple[int, ...] = DIAL, repeats: int =
 
 
 def bench_sessions(
-    model: AnyWorld, steps: int, numbers: tuple[int, ...] = SESSIONS, repeats: int = REPEATS
+    model: AnyWorld, quality: int, numbers: tuple[int, ...] = SESSIONS, repeats: int = REPEATS
 ) -> dict[str, dict[str, float]]:
     """Median milliseconds of a tick by the number of dreams, stepped `alone` one after another, and `batched`."""
     found = {}
     for number in numbers:
-        alone, together = started(model, number, steps), started(model, number, steps)
+        alone, together = started(model, number, quality), started(model, number, quality)
         spent: dict[str, list[float]] = {"alone": [], "batched": []}
         for _ in range(WARM + repeats):  # in turns, so that whatever else the machine does hits both
             spent["alone"].append(seconds(partial(one_by_one, alone)))
@@ -73,9 +73,9 @@ def bench_sessions(
     return found
 
 
-def started(model: AnyWorld, number: int, steps: int) -> list[AnyDream]:
+def started(model: AnyWorld, number: int, quality: int) -> list[AnyDream]:
     """Dreams at their first frames, seeds from 0 on, in the model's scenes by turns."""
-    dreams = [open_dream(model, seed, steps) for seed in range(number)]
+    dreams = [open_dream(model, seed, quality) for seed in range(number)]
     for dream in dreams:
         dream.start(scene=model.scenes[dream.seed % len(model.scenes)] if model.scenes else None)
     return dreams

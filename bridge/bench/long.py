@@ -15,12 +15,12 @@ SETTLED, WINDOW = 500, 1000  # frames
 
 
 def long_run(
-    model: AnyWorld, frames: int, steps: int = 2, report: Callable[[float, str], None] | None = None
+    model: AnyWorld, frames: int, quality: int = 2, report: Callable[[float, str], None] | None = None
 ) -> dict[str, Any]:
     """Growth of what is resident after SETTLED frames, bytes; the p99 of a frame's time over the first WINDOW frames after
     them and over the last, milliseconds; and the second over the first.
     """
-    dream, times, before = started(model, 1, steps), array("d"), 0
+    dream, times, before = started(model, 1, quality), array("d"), 0
     for number in range(frames):
         if number == min(SETTLED, frames - 1):
             before = machine.resident()
@@ -31,7 +31,7 @@ def long_run(
     first, last = (1000 * percentile(sorted(part), 0.99) for part in (kept[:WINDOW], kept[-WINDOW:]))
     return {
         "frames": frames,
-        "steps": steps,
+        "quality": quality,
         "rss_growth": after - before,
         "p99_first_ms": first,
         "p99_last_ms": last,

@@ -49,14 +49,14 @@ class LoopResult:
     peak_rss: int
 
 
-def bench_loop(world: Path | None, steps: int, seconds: float) -> LoopResult:
+def bench_loop(world: Path | None, quality: int, seconds: float) -> LoopResult:
     """Starts `lucidrive ui`, watches for `seconds` idle and for `seconds` while it is spoken to."""
     from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect
     from websockets.typing import Origin
 
     began = time.perf_counter()
-    with page_server(world, steps) as (address, process):
+    with page_server(world, quality) as (address, process):
         try:
             where = address.replace("http", "ws", 1) + "/dream"
             with connect(where, origin=Origin(address), max_size=2**24) as socket:
@@ -139,9 +139,11 @@ def gaps(rows: list[list[float]]) -> Gaps | None:
 
 
 @contextmanager
-def page_server(world: Path | None, steps: int, tabs: int | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def page_server(
+    world: Path | None, quality: int, tabs: int | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`lucidrive ui` on a free port, as a process of its own: its address and it. BenchError when it ends first."""
-    command = [sys.executable, "-m", "ui.cli", "ui", "--port", "0", "--steps", str(steps)]
+    command = [sys.executable, "-m", "ui.cli", "ui", "--port", "0", "--quality", str(quality)]
     command += ["--world", str(world.resolve())] if world else []
     command += ["--tabs", str(tabs)] if tabs else []
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path[1:]])}

@@ -47,7 +47,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     by_sessions.axhline(1000 / REAL_TIME, color="grey", linestyle="--", linewidth=1)
     by_sessions.text(numbers[-1], 1000 / REAL_TIME, "real time", va="bottom", ha="right", color="grey")
     by_sessions.set(
-        title=f"A tick of several dreams, {words(result, str(result['steps']))}",
+        title=f"A tick of several dreams, {words(result, str(result['quality']))}",
         xlabel="dreams",
         ylabel="ms",
         xticks=numbers,

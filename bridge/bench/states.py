@@ -24,7 +24,7 @@ def same_elsewhere(seed: int, frames: int = 60) -> dict[str, bool]:
     begins, loop = _state(page), Loop(None, step_all)
     for session in (page, beside, alone):
         for line in LINES:
-            session.do(line)
+            session.plan(line)
     for session in (page, beside):
         loop.add(session)
     for _ in range(frames):

@@ -26,9 +26,9 @@ POINT = 256  # bytes of a picture's point: 2x2 samples of depth and index, the G
 PAINTED = 500  # bytes more of a painted point: what the painter sees, and the most of its layers that live at once
 
 
-def scene_size(steps: int = 2) -> WorldSize:
-    """Of a scene world whose quality dial stands at `steps`. weights: all that is shared; tick: the buffers of a picture, one after another."""
-    height, width = SIZES[steps]
+def scene_size(quality: int = 2) -> WorldSize:
+    """Of a scene world whose quality dial stands at `quality`. weights: all that is shared; tick: the buffers of a picture, one after another."""
+    height, width = SIZES[quality]
     shared = LOOPS + TEXTURES + len(towns()["test"]) * PLACE + PLACES * KEPT * PIECE
     drive = 4 * AGENTS * AGENT.itemsize  # its record, the one before, and a copy of each as a step works
     point = POINT

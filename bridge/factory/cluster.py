@@ -48,7 +48,7 @@ class RayWorkers:
                 logging_level=logging.ERROR,
                 **({"_temp_dir": str(self._folder)} if self._folder else {}),
             )
-        actor = self._ray.remote(num_cpus=1, memory=sum(memory_of(request)), max_restarts=0)(_Actor)
+        actor = self._ray.remote(num_cpus=1, memory=sum(memory_of(request)), max_restarts=0)(_RayWorker)
         self._new = lambda: actor.remote(request)
         self._waking: dict[Any, Any] = {}  # actors that have no node or no world yet, by what Ray has promised
         self._idle: list[Any] = []
@@ -143,8 +143,8 @@ class RayWorkers:
             self._ray.kill(self._waking.pop(promise))
 
 
-class _Actor:
-    """A worker on a node."""
+class _RayWorker:
+    """A Ray actor: a worker on a node."""
 
     def __init__(self, request: Request) -> None:
         self._request = request

@@ -109,7 +109,7 @@ class _Drive:
         other = _Drive(self.take, self.session.fork(), branch, self.failure)
         other.labels, other.states = list(self.labels), list(self.states)
         if not other.failure:
-            _guarded(other, partial(other.session.do, branch))
+            _guarded(other, partial(other.session.plan, branch))
         return other
 
 
@@ -198,7 +198,7 @@ def _driven(
 
 
 def _dreamt(request: Request, drive: _Drive, trials: int) -> Dreamt:
-    clip = replace(drive.session.clip(), steps=request.quality)
+    clip = replace(drive.session.clip(), quality=request.quality)
     return Dreamt(drive.take, drive.branch, clip, tuple(drive.labels), drive.failure, tuple(drive.states), trials)
 
 
@@ -208,7 +208,7 @@ def _begin(
     scenario = drawn.told(take.job.scenario) if drawn else take.job.scenario
     drive = _Drive(take, begin(world, request.start, scenario, take.seed, quality, trial, drawn))
     drive.note()
-    _guarded(drive, partial(drive.session.do, scenario.line))
+    _guarded(drive, partial(drive.session.plan, scenario.line))
     return drive
 
 

@@ -124,7 +124,7 @@ def begin(
         unpack(session, start.state, start.what)
         session.timeline.cancel("another plan came")
         tensors, values = session.dream.state()
-        dream = restore(world, tensors, values | {"steps": quality})  # drawn anew, in the size asked for
+        dream = restore(world, tensors, values | {"quality": quality})  # drawn anew, in the size asked for
         dream.reseed(seed)
         session.go_on_from(dream, session.timeline, session.pedals, session.snapshot().scene)
     else:

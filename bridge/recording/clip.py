@@ -41,13 +41,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Moments in a row. steps: K; hashes: weight file -> sha256."""
+    """Moments in a row. quality: where the dial stood; hashes: weight file -> sha256."""
 
     moments: tuple[Moment, ...]
     said: tuple[Said, ...]
     seed: int
     scene: str | None
-    steps: int
+    quality: int
     hashes: Mapping[str, str]
 
     @property
@@ -72,7 +72,7 @@ def sidecar(clip: Clip, size: tuple[int, int]) -> dict[str, Any]:
         "said": [asdict(said) for said in clip.said],
         "seed": clip.seed,
         "scene": clip.scene,
-        "steps_per_frame": clip.steps,
+        "quality": clip.quality,
         "hashes": dict(clip.hashes),
         "versions": versions(),
         "vocabulary": {name: {str(int(value)): value.name for value in kind} for name, kind in NAMES.items()},

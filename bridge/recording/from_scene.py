@@ -32,7 +32,7 @@ class Begun:
         seed, (weather, time) = int(state.seed[0]), conditions(state.amounts[0])
         dream = SceneDream(world, seed, UNDRAWN)
         dream.stand(state, Control(weather=weather, time=time), name)
-        dream.steps = USUALLY
+        dream.quality = USUALLY
         session = Session(lambda number: SceneDream(world, number, UNDRAWN), seed, name)
         session.go_on_from(dream, Timeline(Weather(weather), TimeOfDay(time)), (0.0, 0.0), None)
         return write_whole(out, pack(session))

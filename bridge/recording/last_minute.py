@@ -83,7 +83,7 @@ class LastMinute:
     def _described(self) -> Clip:
         dream = self._dream
         return Clip(
-            (), tuple(self._said), dream.seed, self._scene, getattr(dream, "steps", 0), dict(dream.model.hashes)
+            (), tuple(self._said), dream.seed, self._scene, getattr(dream, "quality", 0), dict(dream.model.hashes)
         )
 
 

@@ -45,9 +45,9 @@ def lines(shown: Snapshot) -> list[str]:
     return [step.line for step in shown.steps]
 
 
-def reset(one: Session, seed: int, scene: str | None = None) -> None:
+def begin(one: Session, seed: int, scene: str | None = None) -> None:
     """As the loop does it, without a frame."""
-    asked = threading.Thread(target=one.reset, args=(seed, scene))
+    asked = threading.Thread(target=one.begin, args=(seed, scene))
     asked.start()
     while not one.ordered:
         time.sleep(0.001)

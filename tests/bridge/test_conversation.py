@@ -46,7 +46,7 @@ class Empty(FakeDream):
 
 def test_an_event_that_had_no_chance_is_told_of_once() -> None:
     one = session(Empty)
-    one.do("cut_in(left,2)")
+    one.plan("cut_in(left,2)")
     told: list[str] = []
     for _ in range(100):
         tick(one)

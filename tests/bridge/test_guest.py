@@ -15,7 +15,7 @@ from bridge.recording.history import History
 from bridge.recording.state import pack, unpack
 from bridge.session import Session
 from bridge.stepper import step
-from tests.bridge.sessions import lines, reset, session
+from tests.bridge.sessions import begin, lines, session
 from world.dream import open_dream, step_all
 from world.scene.objects import DRIVEN
 from world.scene_dream import SceneDream
@@ -56,7 +56,7 @@ def test_both_get_a_picture_of_one_step(host: Session) -> None:
 def test_each_has_its_own_keys_and_plan(host: Session) -> None:
     guest = Guest(host)
     guest.press(frozenset({"down"}))
-    host.do("left")
+    host.plan("left")
     tick(host, guest, 20)
     assert guest.frame.motion.speed < 1.0 < host.frame.motion.speed
     assert lines(host.snapshot()) == ["left"] and lines(guest.snapshot()) == []
@@ -66,20 +66,20 @@ def test_each_has_its_own_keys_and_plan(host: Session) -> None:
 @pytest.mark.slow
 def test_the_sky_is_one_for_both_whoever_asks(host: Session) -> None:
     guest = Guest(host)
-    guest.do("rain(2)")
+    guest.plan("rain(2)")
     tick(host, guest, 30)
     assert host.snapshot().weather == guest.snapshot().weather == 2
     assert scene(host).state_now.amounts[0, 0] > 0.5
-    host.do("night")
+    host.plan("night")
     tick(host, guest, 2)
     assert host.snapshot().time == guest.snapshot().time == 3
 
 
 def test_an_event_is_played_before_whoever_asked_and_takes_the_others_place(host: Session) -> None:
     guest = Guest(host)
-    host.do("animal(left)")
+    host.plan("animal(left)")
     tick(host, guest, 3)
-    guest.do("debris")
+    guest.plan("debris")
     tick(host, guest, 3)
     assert [step.status for step in host.snapshot().steps] == ["cancelled"]
     for _ in range(80):
@@ -142,7 +142,7 @@ def test_there_is_one_seat(host: Session) -> None:
 def test_a_guest_goes_along_into_the_hosts_next_dream(host: Session) -> None:
     guest = Guest(host)
     tick(host, guest, 3)
-    reset(host, 9, "town-3")
+    begin(host, 9, "town-3")
     assert guest.snapshot().scene == "town-3"
     tick(host, guest, 2)
     assert guest.frame.index == host.frame.index == 2
@@ -151,7 +151,7 @@ def test_a_guest_goes_along_into_the_hosts_next_dream(host: Session) -> None:
 
 def test_what_is_the_hosts_is_refused_to_a_guest(host: Session) -> None:
     guest = Guest(host)
-    for act in (guest.fork, lambda: guest.reset(1)):
+    for act in (guest.fork, lambda: guest.begin(1)):
         with pytest.raises(SessionError, match="only its host"):
             act()
     with pytest.raises(SessionError, match="guest drives along"):

@@ -67,7 +67,7 @@ def test_dreams_of_a_tick_are_one_batch() -> None:
     loop, alone = Loop(None, together), Loop(None)
     batched, single = [[session(seed=seed) for seed in (1, 2, 3)] for _ in range(2)]
     for where, sessions in ((loop, batched), (alone, single)):
-        sessions[0].do("left")
+        sessions[0].plan("left")
         for one in sessions:
             where.add(one)
         for _ in range(3):
@@ -189,7 +189,7 @@ def test_the_loop_keeps_ten_ticks_a_second_for_two_sessions() -> None:
         one.say("turn left at night")
         time.sleep(1.5)
         two.pause(True)
-        one.reset(5, None)
+        one.begin(5, None)
         time.sleep(0.5)
         loop.remove(two)
         stood = two.snapshot().frame.index

@@ -11,7 +11,7 @@ import pytest
 from bridge.errors import DataError, LucidriveError, SessionError
 from bridge.loop import Thinking
 from bridge.mailbox import MAX_WAITING
-from tests.bridge.sessions import lines, reset, session, tick
+from tests.bridge.sessions import begin, lines, session, tick
 from tests.fakes import FakeDirector, FakeDream
 from world.controls import Weather
 from world.frame import Frame
@@ -20,7 +20,7 @@ from world.frame import Frame
 def test_what_is_said_while_a_new_drive_is_under_way_is_the_new_drives() -> None:
     one = session()
     one.say("rain")
-    asked = threading.Thread(target=one.reset, args=(1, "old_town"))
+    asked = threading.Thread(target=one.begin, args=(1, "old_town"))
     asked.start()
     while not one.ordered:
         time.sleep(0.001)
@@ -47,7 +47,7 @@ def test_a_reset_that_fails_keeps_what_was_said() -> None:
 
     def ask() -> None:
         try:
-            one.reset(1)
+            one.begin(1)
         except DataError as error:
             failed.append(error)
 
@@ -65,9 +65,9 @@ def test_a_reset_that_fails_keeps_what_was_said() -> None:
 def test_a_reset_drive_goes_on_unless_paused_meanwhile() -> None:
     one = session()
     one.pause(True)
-    reset(one, 1)
+    begin(one, 1)
     assert not one.snapshot().paused
-    waiting = threading.Thread(target=one.reset, args=(2,))
+    waiting = threading.Thread(target=one.begin, args=(2,))
     waiting.start()
     while not one.ordered:
         time.sleep(0.001)
@@ -91,13 +91,13 @@ def test_a_flood_of_buttons_and_keys_is_bounded() -> None:
     one = session()
     with pytest.raises(SessionError, match="too much at once"):
         for _ in range(10_000):
-            one.do("rain(1);left;faster")
+            one.plan("rain(1);left;faster")
             one.press(frozenset({"left", "up"}))
     began = time.perf_counter()
     for _ in range(30):
         with pytest.raises(SessionError):
             for _ in range(100):
-                one.do("rain(1);left;faster")
+                one.plan("rain(1);left;faster")
         shown = tick(one)
     assert time.perf_counter() - began < 3
     assert len(shown.steps) < 64
@@ -118,7 +118,7 @@ def test_pause_holds_the_frame_and_step_moves_it_by_one() -> None:
     one.pause(True)
     assert one.snapshot().paused
     assert tick(one, 5).frame.index == 3
-    one.do("rain(1)")
+    one.plan("rain(1)")
     one.step_once()
     assert tick(one, 5).frame.index == 4
     one.pause(False)
@@ -129,7 +129,7 @@ def test_a_drive_that_nobody_watches_stands_still() -> None:
     one = session()
     tick(one, 3)
     one.watch(False)
-    one.do("rain(1)")
+    one.plan("rain(1)")
     assert tick(one, 5).frame.index == 3
     one.pause(True)
     one.watch(True)

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.errors import LucidriveError, SessionError, explain
 from bridge.recording.last_minute import RECENT, Jpegs
-from tests.bridge.sessions import Fragile, reset, session, tick
+from tests.bridge.sessions import Fragile, begin, session, tick
 from tests.fakes import FakeReply
 from world.controls import Command, TimeOfDay, Weather
 
@@ -18,16 +18,16 @@ from world.controls import Command, TimeOfDay, Weather
 def test_a_button_line_is_checked_at_once() -> None:
     one = session()
     with pytest.raises(LucidriveError):
-        one.do("rain(9)")
+        one.plan("rain(9)")
     with pytest.raises(SessionError):
-        one.do("ask(side)")
-    one.do("night")
+        one.plan("ask(side)")
+    one.plan("night")
     assert tick(one).frame.control.time == TimeOfDay.NIGHT
 
 
 def test_keys_win_at_once_and_hand_back_on_release() -> None:
     one = session()
-    one.do("right")
+    one.plan("right")
     assert tick(one).frame.control.steer < 0
     one.press(frozenset({"left", "down", "escape"}))
     shown = tick(one)
@@ -49,7 +49,7 @@ def test_a_dream_that_falls_apart_pauses_with_a_sentence_and_can_be_reset() -> N
     assert shown.paused
     assert shown.frame.index == 4
     assert "fell apart" in one.notes()[0].text
-    reset(one, 1)
+    begin(one, 1)
     assert tick(one, 10).frame.index == 10
 
 
@@ -58,7 +58,7 @@ def test_reset_starts_anew_and_drops_what_was_being_read() -> None:
     tick(one, 5)
     one.say("turn left")
     assert one.sentence() is not None
-    reset(one, 7, "old_town")
+    begin(one, 7, "old_town")
     shown = one.snapshot()
     assert (shown.seed, shown.scene, shown.frame.index, shown.thinking) == (7, "old_town", 0, False)
     one.heard(cast(Any, FakeReply(None, "left")))
@@ -67,7 +67,7 @@ def test_reset_starts_anew_and_drops_what_was_being_read() -> None:
 
 def test_a_fork_goes_on_with_the_plan_as_its_origin_does() -> None:
     one = session()
-    one.do("left;rain(2)@+1;night@next")
+    one.plan("left;rain(2)@+1;night@next")
     tick(one, 5)
     other = one.fork()
     for _ in range(40):
@@ -78,10 +78,10 @@ def test_a_fork_goes_on_with_the_plan_as_its_origin_does() -> None:
 
 def test_a_fork_shares_the_past_and_not_the_future() -> None:
     one = session()
-    one.do("rain(1)")
+    one.plan("rain(1)")
     tick(one, 5)
     other = one.fork()
-    other.do("left")
+    other.plan("left")
     ours, theirs = tick(one, 10), tick(other, 10)
     assert ours.frame.index == theirs.frame.index
     assert theirs.frame.control.weather == Weather.RAIN_1

@@ -31,7 +31,7 @@ class Show:
     def add(self, line: str) -> None:
         plan = parse_line(line)
         assert isinstance(plan, Plan)
-        self.timeline.add(plan)
+        self.timeline.plan(plan)
 
     def see(self, frames: int = 1, *, keys: bool = False, speed: float = 8.0, **readout: float) -> TimelineState:
         frame = Frame(
@@ -297,9 +297,9 @@ def test_too_many_waiting_steps_are_refused_whole() -> None:
     plan = parse_line(";".join(["rain(1)@+60"] * 8))
     assert isinstance(plan, Plan)
     for _ in range(MAX_OPEN // 8):
-        timeline.add(plan)
+        timeline.plan(plan)
     with pytest.raises(SessionError, match="waiting"):
-        timeline.add(plan)
+        timeline.plan(plan)
     assert len(timeline.state().steps) == MAX_OPEN
 
 
@@ -329,7 +329,7 @@ def test_the_same_frames_give_the_same_controls() -> None:
         timeline = Timeline()
         plan = parse_line("left;rain(2)@+3;stop@next")
         assert isinstance(plan, Plan)
-        timeline.add(plan)
+        timeline.plan(plan)
         states = []
         for _ in range(200):
             states.append(timeline.tick(frame))

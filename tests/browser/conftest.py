@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of a page that dreams plainly shaded towns."""
     dreamer = LiveDreamer(
-        SceneWorld(painter=None), Loop(FakeDirector()), clips=tmp_path_factory.mktemp("clips"), steps=1
+        SceneWorld(painter=None), Loop(FakeDirector()), clips=tmp_path_factory.mktemp("clips"), quality=1
     )
     dreamer.check()
     with serving(dreamer) as address:

@@ -76,7 +76,7 @@ def test_buttons_pause_step_reset_and_save(drive: Page, fake_dreamer: FakeDreame
     drive.click("#lr-skies [data-name=fog]")
     drive.click("#lr-drives [data-name=lane_left]")
     wanted = ["ped_cross(left,3)", "hard_brake(3)", "fog(3)", "lane_left"]
-    wait_until(lambda: [call[1] for call in calls if call[0] == "event"] == wanted)
+    wait_until(lambda: [call[1] for call in calls if call[0] == "plan"] == wanted)
 
     drive.click("#lr-pause")
     drive.wait_for_selector("#lr-paused", timeout=5_000)
@@ -88,7 +88,7 @@ def test_buttons_pause_step_reset_and_save(drive: Page, fake_dreamer: FakeDreame
     drive.fill("#lr-seed", "7")
     drive.select_option("#lr-scene", "old_town")
     drive.click("#lr-reset button")
-    wait_until(lambda: ("reset", 7, "old_town") in calls)
+    wait_until(lambda: ("begin", 7, "old_town") in calls)
 
     drive.click("#lr-tab-keep")
     drive.click("#lr-save")
@@ -108,7 +108,7 @@ def test_a_drive_is_saved_and_loaded_and_the_page_says_how_it_runs(drive: Page, 
     with drive.expect_file_chooser() as chooser:
         drive.click("#lr-load")
     chooser.value.set_files(download.value.path())
-    wait_until(lambda: ("take_up",) in fake_dreamer.drives[-1].calls)
+    wait_until(lambda: ("load_dream",) in fake_dreamer.drives[-1].calls)
     drive.wait_for_selector("text=It goes on where", timeout=5_000)
     drive.wait_for_selector("#lr-meter:has-text('gap between pictures')", timeout=10_000)
     keep(drive, "saved")

@@ -65,17 +65,17 @@ def test_futures_side_by_side_each_with_its_sentence_and_one_is_kept(tab: Page, 
     futures.nth(1).locator("input").fill("make it rain")
     tab.keyboard.press("Enter")
     futures.nth(1).locator(".chip:has-text('rain')").wait_for(timeout=5_000)
-    tab.focus(".future[data-lane='3'] input")
+    tab.focus(".future[data-branch='3'] input")
     tab.keyboard.press("Tab")
     tab.click("#lr-skies [data-name=night]")  # goes to the future that was chosen last
-    wait_until(lambda: drive.lanes[2].control.time == 3)
+    wait_until(lambda: drive.branches[2].control.time == 3)
     tab.click("#lr-run")
-    wait_until(lambda: index(tab, ".future[data-lane='3'] canvas") >= 15, 10)
-    places = [index(tab, f".future[data-lane='{lane}'] canvas") for lane in (1, 2, 3)]
+    wait_until(lambda: index(tab, ".future[data-branch='3'] canvas") >= 15, 10)
+    places = [index(tab, f".future[data-branch='{branch}'] canvas") for branch in (1, 2, 3)]
     assert max(places) - min(places) <= 1
     assert "km/h" in (tab.text_content(".apart figcaption >> nth=0") or "")
     keep(tab, "futures")
-    tab.click(".future[data-lane='2'] header button")
+    tab.click(".future[data-branch='2'] header button")
     tab.wait_for_selector(".future", state="detached", timeout=5_000)
     assert ("keep_future", 2) in drive.calls and drive.control.weather == Weather.RAIN_2
     assert tab.locator("#lr-screen").is_visible()
@@ -97,7 +97,7 @@ def every_beginning(tab: Page, fake_dreamer: FakeDreamer, tmp_path: Path) -> Non
     wait_until(lambda: picture.evaluate("image => image.naturalWidth") == 128)
     keep(tab, "begin")
     tab.click("#lr-gallery [data-scene=old_town]")
-    wait_until(lambda: ("reset", 0, "old_town") in calls)
+    wait_until(lambda: ("begin", 0, "old_town") in calls)
     tab.select_option("#lr-begin-weather", "snow_3")
     tab.select_option("#lr-begin-time", "night")
     tab.click("#lr-conditions button")
@@ -133,9 +133,9 @@ def test_a_sentence_says_where_and_its_link_and_r_begin_there_again(
         tab.wait_for_selector(
             "#lr-where-form[data-begun^=dense]", state="attached", timeout=5_000
         )  # R is of what the page knows
-        begun = drive.calls.count(("reset", 5, None))
+        begun = drive.calls.count(("begin", 5, None))
         tab.keyboard.press("r")
-        wait_until(lambda: drive.calls.count(("reset", 5, None)) > begun and drive.view().where.startswith("dense"))
+        wait_until(lambda: drive.calls.count(("begin", 5, None)) > begun and drive.view().where.startswith("dense"))
         tab.fill("#lr-where", "a suburb with flamingos")
         tab.click("#lr-where-form button")
         tab.wait_for_selector("#lr-note.error:has-text('flamingos')", timeout=5_000)
@@ -147,7 +147,7 @@ def test_a_sentence_says_where_and_its_link_and_r_begin_there_again(
 
 def test_a_link_gives_the_same_beginning(browser: Browser, page: str, fake_dreamer: FakeDreamer) -> None:
     with open_page(browser, f"{page}/#seed=77&scene=avenue") as tab:
-        wait_until(lambda: ("reset", 77, "avenue") in fake_dreamer.drives[-1].calls)
+        wait_until(lambda: ("begin", 77, "avenue") in fake_dreamer.drives[-1].calls)
         assert tab.url == f"{page}/"
         tab.click("#lr-tab-begin")
         tab.click("#lr-share")
@@ -245,7 +245,7 @@ def test_questions_are_answered_by_a_press(tab: Page, fake_dreamer: FakeDreamer)
 def test_the_dial_of_quality_and_keys_of_the_page(tab: Page, fake_dreamer: FakeDreamer) -> None:
     drive = fake_dreamer.drives[-1]
     tab.click("#lr-quality [data-value='8']")
-    wait_until(lambda: ("quality", 8) in drive.calls)
+    wait_until(lambda: ("set_quality", 8) in drive.calls)
     tab.wait_for_selector("#lr-quality [data-value='8'][aria-pressed=true]", timeout=5_000)
     tab.focus("#lr-canvas") if tab.get_attribute("#lr-canvas", "tabindex") else tab.evaluate(
         "document.activeElement.blur()"
@@ -259,9 +259,9 @@ def test_the_dial_of_quality_and_keys_of_the_page(tab: Page, fake_dreamer: FakeD
     assert "held" in (tab.get_attribute("#lr-keys [data-key=down]", "class") or "")
     tab.keyboard.up("Space")
     wait_until(lambda: not drive.held)
-    resets = sum(call[0] == "reset" for call in drive.calls)
+    resets = sum(call[0] == "begin" for call in drive.calls)
     tab.keyboard.press("r")
-    wait_until(lambda: sum(call[0] == "reset" for call in drive.calls) == resets + 1)
+    wait_until(lambda: sum(call[0] == "begin" for call in drive.calls) == resets + 1)
 
 
 def test_a_gamepad_steers(browser: Browser, page: str, fake_dreamer: FakeDreamer) -> None:

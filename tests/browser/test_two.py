@@ -22,7 +22,7 @@ COPIED = "navigator.clipboard.writeText = (text) => ((window.copied = text), Pro
 @pytest.fixture(scope="module")
 def dreamer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDreamer]:
     world = SceneWorld(["town-21"], painter=None)
-    dreamer = LiveDreamer(world, Loop(FakeDirector()), clips=tmp_path_factory.mktemp("clips"), steps=2, tabs=3)
+    dreamer = LiveDreamer(world, Loop(FakeDirector()), clips=tmp_path_factory.mktemp("clips"), quality=2, tabs=3)
     dreamer.check()
     yield dreamer
     dreamer.close()

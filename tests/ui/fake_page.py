@@ -41,7 +41,7 @@ def _words(line: str) -> str:
 
 
 @dataclass
-class FakeLane:
+class FakeBranch:
     dream: FakeDream
     control: Control
     chips: list[Chip] = field(default_factory=list)
@@ -62,8 +62,8 @@ class FakeDrive:
         self.told: list[Note] = []
         self.chips: list[Chip] = []
         self.control = Control()
-        self.lanes: list[FakeLane] = []
-        self.steps = 2
+        self.branches: list[FakeBranch] = []
+        self.dial = 2
         self.watched = True
         self.begin(StartRequest())
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -80,9 +80,9 @@ class FakeDrive:
 
     def tick(self) -> None:
         with self.lock:
-            for lane in self.lanes:
-                lane.frame = lane.dream.step(lane.control.with_(accel=0.2))
-        if self.lanes:
+            for branch in self.branches:
+                branch.frame = branch.dream.step(branch.control.with_(accel=0.2))
+        if self.branches:
             self.changed()
             return
         with self.lock:
@@ -117,7 +117,7 @@ class FakeDrive:
                 False,
                 control.weather,
                 control.time,
-                quality=self.steps,
+                quality=self.dial,
                 target=10.0,
                 seed=self.seed,
                 scene=self.scene,
@@ -128,26 +128,26 @@ class FakeDrive:
     def futures(self) -> tuple[PageState, ...]:
         with self.lock:
             return tuple(
-                PageState(lane.frame, paused=self.paused, plan=tuple(lane.chips), weather=lane.control.weather)
-                for lane in self.lanes
+                PageState(branch.frame, paused=self.paused, plan=tuple(branch.chips), weather=branch.control.weather)
+                for branch in self.branches
             )
 
     def notes(self) -> list[Note]:
         told, self.told = self.told, []
         return told
 
-    def say(self, text: str, lane: int = 0) -> None:
+    def say(self, text: str, branch: int = 0) -> None:
         text = clean(text)
         self.calls.append(("say", text))
-        if lane > len(self.lanes):
+        if branch > len(self.branches):
             raise LucidriveError("There is no such future; fork the drive first.")
         found = [entry for word, entry in WORDS.items() if word in text]
         if not found:
             self.told.append(
-                Note("That is not something this world can dream; try “make it rain”.", "refusal", lane=lane)
+                Note("That is not something this world can dream; try “make it rain”.", "refusal", branch=branch)
             )
         with self.lock:
-            told = self.lanes[lane - 1] if lane else self
+            told = self.branches[branch - 1] if branch else self
             told.chips = [
                 Chip(line, _words(line), "pending", number=len(self.calls) * 10 + place)
                 for place, (line, _) in enumerate(found)
@@ -155,26 +155,26 @@ class FakeDrive:
             for _, changes in found:
                 told.control = told.control.with_(**changes)
 
-    def event(self, line: str, lane: int = 0) -> None:
-        self.calls.append(("event", line))
+    def plan(self, line: str, branch: int = 0) -> None:
+        self.calls.append(("plan", line))
         if "(" in line and not line.endswith(")"):
             raise LucidriveError("That line is not in the plan language; check its brackets.")
-        self.say(line, lane)
+        self.say(line, branch)
 
-    def choose(self, line: str, lane: int = 0) -> None:
+    def choose(self, line: str, branch: int = 0) -> None:
         self.calls.append(("choose", line))
 
-    def wrong(self, lane: int = 0) -> None:
+    def wrong(self, branch: int = 0) -> None:
         self.calls.append(("wrong",))
         self.told.append(Note("Did you mean", "question", (("left", "turn left"), ("right", "turn right"))))
 
-    def quality(self, steps: int) -> None:
-        if steps not in (1, 2, 4, 8):
+    def set_quality(self, quality: int) -> None:
+        if quality not in (1, 2, 4, 8):
             raise LucidriveError("K must be 1, 2, 4 or 8 steps a frame.")
-        self.calls.append(("quality", steps))
-        self.steps = steps
+        self.calls.append(("set_quality", quality))
+        self.dial = quality
 
-    def press(self, keys: frozenset[str], lane: int = 0) -> None:
+    def press(self, keys: frozenset[str], branch: int = 0) -> None:
         self.calls.append(("press", tuple(sorted(keys))))
         self.held = keys
 
@@ -185,7 +185,7 @@ class FakeDrive:
         self.calls.append(("pause", on))
         self.paused = on
 
-    def step(self) -> None:
+    def step_once(self) -> None:
         self.tick()
 
     def begin(self, start: StartRequest) -> None:
@@ -199,10 +199,10 @@ class FakeDrive:
             self.frame = self.dream.start()
             self.control = Control(weather=start.weather or 0, time=1 if start.time is None else start.time)
             self.held, self.by_keys = frozenset[str](), False
-            self.chips, self.lanes, self.scene = [], [], start.scene
+            self.chips, self.branches, self.scene = [], [], start.scene
             self.frames: list[tuple[Frame, bytes]] = []
             self.record()
-        self.calls.append(("reset", start.seed, start.scene))
+        self.calls.append(("begin", start.seed, start.scene))
         if start.pictures is not None:
             self.calls.append(("pictures", start.pictures.shape))
 
@@ -212,22 +212,22 @@ class FakeDrive:
             raise LucidriveError(f"Frame {index} is not part of this drive.")
         with self.lock:
             self.paused = True
-            self.lanes = [FakeLane(self.dream.fork(), self.control) for _ in range(count)]
+            self.branches = [FakeBranch(self.dream.fork(), self.control) for _ in range(count)]
             if index is not None:
-                for lane in self.lanes:
-                    lane.dream.frame = lane.frame = self.frames[index][0]
+                for branch in self.branches:
+                    branch.dream.frame = branch.frame = self.frames[index][0]
 
-    def keep_future(self, lane: int) -> None:
-        self.calls.append(("keep_future", lane))
+    def keep_future(self, branch: int) -> None:
+        self.calls.append(("keep_future", branch))
         with self.lock:
-            if lane > len(self.lanes):
+            if branch > len(self.branches):
                 raise LucidriveError("There is no such future; fork the drive first.")
-            if lane:
-                kept = self.lanes[lane - 1]
+            if branch:
+                kept = self.branches[branch - 1]
                 self.dream, self.frame, self.control, self.chips = kept.dream, kept.frame, kept.control, kept.chips
                 del self.frames[kept.frame.index :]
                 self.record()
-            self.lanes = []
+            self.branches = []
 
     def picture(self, index: int) -> bytes:
         if not 0 <= index < len(self.frames):
@@ -245,8 +245,8 @@ class FakeDrive:
     def around(self) -> Around | None:
         return self.mapped and self.mapped[1]
 
-    def seen_from(self, pose: Pose) -> bytes:
-        self.calls.append(("seen_from", pose))
+    def look_around(self, pose: Pose) -> bytes:
+        self.calls.append(("look_around", pose))
         if FakeDreamer.camera is None:
             raise LucidriveError("This world's pictures have one camera.")
         jpeg = io.BytesIO()
@@ -261,10 +261,10 @@ class FakeDrive:
         Image.new("RGB", (96, 36), (0, 90, 0)).save(jpeg, "JPEG")
         return jpeg.getvalue()
 
-    def save_all(self) -> Saved:
-        return self.save("whole")
+    def save_drive(self) -> Saved:
+        return self.save_clip("whole")
 
-    def save(self, name: str = "drive") -> Saved:
+    def save_clip(self, name: str = "drive") -> Saved:
         video, sidecar = self.clips / f"{name}.mp4", self.clips / f"{name}.json"
         video.write_bytes(b"not really a video")
         sidecar.write_text("{}", encoding="utf-8")
@@ -280,15 +280,15 @@ class FakeDrive:
     def invite(self) -> None:
         self.calls.append(("invite",))
 
-    def keep(self) -> Path:
+    def save_dream(self) -> Path:
         path = self.clips / "drive.dream"
         path.write_bytes(b"a drive")
         return path
 
-    def take_up(self, data: bytes) -> None:
+    def load_dream(self, data: bytes) -> None:
         if data != b"a drive":
             raise LucidriveError("That is no saved drive; save it again.")
-        self.calls.append(("take_up",))
+        self.calls.append(("load_dream",))
 
     def close(self) -> None:
         self.calls.append(("close",))

@@ -77,7 +77,7 @@ def test_a_program_drives_a_dream(client: Client, token: str, real: str) -> None
         data = httpx.get(f"{real}/{kept['file']}").content
         assert data[4:8] == b"ftyp" or data.startswith(b"lucidrive drive")
     assert [kept["kind"] for kept in client.predict(token, api_name="/saved")] == ["clip", "drive", "dream"]
-    again = client.predict(token, base64.b64encode(data).decode(), api_name="/take_up")
+    again = client.predict(token, base64.b64encode(data).decode(), api_name="/load_dream")
     assert again["frame"] == 12
 
 
@@ -88,7 +88,7 @@ def test_a_program_compares_futures(client: Client, token: str) -> None:
     assert parted["futures"] == 2 and parted["frame"] == 6
     client.predict(token, "stop", 2, api_name="/plan")
     client.predict(token, 8, api_name="/advance")
-    first, second = (client.predict(token, lane, False, api_name="/look") for lane in (1, 2))
+    first, second = (client.predict(token, branch, False, api_name="/look") for branch in (1, 2))
     assert first["frame"] == second["frame"] == 14
     assert second["commanded"]["speed"] < first["commanded"]["speed"]
     kept = client.predict(token, 2, api_name="/keep_future")
@@ -104,7 +104,7 @@ def test_a_program_begins_where_it_likes(client: Client, token: str) -> None:
     Image.fromarray(np.full((90, 160, 3), 120, np.uint8)).save(picture, "PNG")
     file = base64.b64encode(picture.getvalue()).decode()
     assert client.predict(token, file, 1, 20.0, api_name="/begin_in_picture")["frame"] == 0
-    client.predict(token, 4, api_name="/quality")
+    client.predict(token, 4, api_name="/set_quality")
     assert client.predict(token, 1, api_name="/advance")["quality"] == 4
     memory = client.predict(api_name="/memory")
     assert memory["capacity"] > memory["room"] >= 0 and memory["held"][0]["owner"] == "a dream"
@@ -148,8 +148,8 @@ def test_what_cannot_be_done_is_a_sentence(client: Client, name: str, arguments:
         ("/keep_future", (3,), "no such future"),
         ("/past_picture", (999,), "not part of this drive"),
         ("/save", ("everything",), "Save a clip"),
-        ("/take_up", (base64.b64encode(b"no dream").decode(),), "no saved drive"),
-        ("/quality", (3,), "The dial has"),
+        ("/load_dream", (base64.b64encode(b"no dream").decode(),), "no saved drive"),
+        ("/set_quality", (3,), "The dial has"),
     ],
 )
 def test_what_a_dream_cannot_do_is_a_sentence(

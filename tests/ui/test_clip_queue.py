@@ -52,79 +52,79 @@ def gate() -> threading.Event:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, gate: threading.Event) -> Iterator[ClipQueue]:
+def queue(tmp_path: Path, gate: threading.Event) -> Iterator[ClipQueue]:
     def workers(order: Order, stop: threading.Event) -> Workers:
         return Patient(order, stop, gate)
 
-    shop = ClipQueue(tmp_path / "factory", None, workers=workers)
-    yield shop
+    queue = ClipQueue(tmp_path / "factory", None, workers=workers)
+    yield queue
     gate.set()
-    shop.close()
+    queue.close()
 
 
-def wish(line: str, number: int = 2) -> ClipSpec:
+def spec(line: str, number: int = 2) -> ClipSpec:
     return ClipSpec(line, number=number, seconds=1.5, retries=0)
 
 
-def state(shop: ClipQueue, number: int) -> str:
-    return next(ticket.state for ticket in shop.tickets() if ticket.number == number)
+def state(queue: ClipQueue, number: int) -> str:
+    return next(job.state for job in queue.jobs() if job.number == number)
 
 
 @pytest.mark.slow
-def test_orders_are_made_one_after_another(shop: ClipQueue, gate: threading.Event) -> None:
+def test_orders_are_made_one_after_another(queue: ClipQueue, gate: threading.Event) -> None:
     gate.set()
-    first, second = shop.order(wish("follow"), "follow"), shop.order(wish("rain(2)@junction"), "<b>rain</b>")
-    wait_until(lambda: state(shop, second.number) == "done", PATIENCE)
-    assert state(shop, first.number) == "done"
-    assert [clip.line for clip in shop.clips(1, True)] == ["follow"] * 2
-    assert shop.clips(1, False) == []
-    rejected = shop.clips(2, False)
+    first, second = queue.order(spec("follow"), "follow"), queue.order(spec("rain(2)@junction"), "<b>rain</b>")
+    wait_until(lambda: state(queue, second.number) == "done", PATIENCE)
+    assert state(queue, first.number) == "done"
+    assert [clip.line for clip in queue.clips(1, True)] == ["follow"] * 2
+    assert queue.clips(1, False) == []
+    rejected = queue.clips(2, False)
     assert len(rejected) == 2
-    assert "2 of 2 clips" in next(ticket.told for ticket in shop.tickets() if ticket.number == 1)
+    assert "2 of 2 clips" in next(job.told for job in queue.jobs() if job.number == 1)
 
 
-def test_an_order_can_be_called_off(shop: ClipQueue, gate: threading.Event) -> None:
-    shop.order(wish("follow"), "one")
-    shop.order(wish("follow"), "two")
-    wait_until(lambda: state(shop, 1) == "making", PATIENCE)
-    shop.cancel(2)
-    assert state(shop, 2) == "cancelled"
-    wait_until(lambda: shop.tickets()[-1].out is not None, PATIENCE)
-    shop.cancel(1)
-    wait_until(lambda: state(shop, 1) == "cancelled", PATIENCE)
+def test_an_order_can_be_called_off(queue: ClipQueue, gate: threading.Event) -> None:
+    queue.order(spec("follow"), "one")
+    queue.order(spec("follow"), "two")
+    wait_until(lambda: state(queue, 1) == "making", PATIENCE)
+    queue.cancel(2)
+    assert state(queue, 2) == "cancelled"
+    wait_until(lambda: queue.jobs()[-1].out is not None, PATIENCE)
+    queue.cancel(1)
+    wait_until(lambda: state(queue, 1) == "cancelled", PATIENCE)
     with pytest.raises(SessionError, match="not under way"):
-        shop.cancel(1)
+        queue.cancel(1)
     gate.set()
-    shop.order(wish("follow", 1), "three")
-    wait_until(lambda: state(shop, 3) == "done", PATIENCE)
+    queue.order(spec("follow", 1), "three")
+    wait_until(lambda: state(queue, 3) == "done", PATIENCE)
 
 
-def test_what_is_wrong_with_an_order_is_a_sentence_and_ends_no_queue(shop: ClipQueue, gate: threading.Event) -> None:
+def test_what_is_wrong_with_an_order_is_a_sentence_and_ends_no_queue(queue: ClipQueue, gate: threading.Event) -> None:
     gate.set()
-    shop.order(wish("rain(9)"), "rain(9)")
-    shop.order(ClipSpec("follow", seconds=500), "long")
-    wait_until(lambda: state(shop, 2) == "failed", PATIENCE)
-    told = {ticket.number: ticket.told for ticket in shop.tickets()}
+    queue.order(spec("rain(9)"), "rain(9)")
+    queue.order(ClipSpec("follow", seconds=500), "long")
+    wait_until(lambda: state(queue, 2) == "failed", PATIENCE)
+    told = {job.number: job.told for job in queue.jobs()}
     assert "level" in told[1]
     assert "lasts 1.5 to 60" in told[2]
     with pytest.raises(SessionError, match=f"{MOST_WAITING} orders are waiting"):
         gate.clear()
         for _ in range(MOST_WAITING + 3):
-            shop.order(wish("follow"), "more")
+            queue.order(spec("follow"), "more")
 
 
-def test_only_an_orders_own_clips_are_served(shop: ClipQueue, gate: threading.Event, tmp_path: Path) -> None:
+def test_only_an_orders_own_clips_are_served(queue: ClipQueue, gate: threading.Event, tmp_path: Path) -> None:
     gate.set()
-    shop.order(wish("follow", 1), "follow")
-    wait_until(lambda: state(shop, 1) == "done", PATIENCE)
+    queue.order(spec("follow", 1), "follow")
+    wait_until(lambda: state(queue, 1) == "done", PATIENCE)
     (tmp_path / "secret.json").write_text("{}")
-    out = shop.tickets()[0].out
+    out = queue.jobs()[0].out
     assert out is not None
-    stem = shop.clips(1, True)[0].stem
+    stem = queue.clips(1, True)[0].stem
     linked = out / "clips" / f"{'0' * 16}-0.json"
     linked.symlink_to(tmp_path / "secret.json")
     app = FastAPI()
-    serve_clips(app, Gallery(shop))
+    serve_clips(app, Gallery(queue))
     client = TestClient(app)
     assert client.get(f"/factory/1/{stem}.mp4").headers["content-type"] == "video/mp4"
     assert client.get(f"/factory/1/{stem}.json").json()["synthetic"] is True
@@ -155,11 +155,11 @@ def test_a_zip_has_nothing_hidden_and_no_links(tmp_path: Path) -> None:
         assert pack.namelist() == ["order/clips/a.mp4"]
 
 
-def test_captions_tell_commanded_and_seen_apart(shop: ClipQueue, gate: threading.Event) -> None:
+def test_captions_tell_commanded_and_seen_apart(queue: ClipQueue, gate: threading.Event) -> None:
     gate.set()
-    shop.order(wish("rain(2);slower@+0.5", 1), "rain")
-    wait_until(lambda: state(shop, 1) == "done", PATIENCE)
-    clip = [*shop.clips(1, True), *shop.clips(1, False)][0]
+    queue.order(spec("rain(2);slower@+0.5", 1), "rain")
+    wait_until(lambda: state(queue, 1) == "done", PATIENCE)
+    clip = [*queue.clips(1, True), *queue.clips(1, False)][0]
     text = captions(json.loads(clip.video.with_suffix(".json").read_bytes()))
     assert "told: rain(2)" in text
     assert "there: rain_2, day" in text
@@ -176,9 +176,9 @@ def test_a_matrix_by_checkboxes() -> None:
 
 
 def test_a_closed_shop_leaves_nobody_behind(tmp_path: Path) -> None:
-    shop = ClipQueue(tmp_path, None)
-    shop.order(wish("follow", 1), "follow")
+    queue = ClipQueue(tmp_path, None)
+    queue.order(spec("follow", 1), "follow")
     time.sleep(0.05)
-    shop.close()
-    assert shop._thread is not None
-    assert not shop._thread.is_alive()
+    queue.close()
+    assert queue._thread is not None
+    assert not queue._thread.is_alive()

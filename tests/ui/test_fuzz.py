@@ -30,29 +30,27 @@ KINDS = [
     "plan",
     "choose",
     "wrong",
-    "keys",
+    "press",
     "pause",
-    "step",
-    "quality",
-    "reset",
+    "step_once",
+    "set_quality",
     "begin",
-    "begin_in",
     "fork",
     "keep_future",
     "drop_futures",
-    "save",
-    "save_all",
-    "keep",
+    "save_clip",
+    "save_drive",
+    "save_dream",
     "seen",
     "shutdown",
 ]
 FIELDS = [
     "text",
     "line",
-    "lane",
+    "branch",
     "keys",
     "on",
-    "steps",
+    "quality",
     "seed",
     "scene",
     "where",
@@ -127,19 +125,19 @@ def test_no_message_hurts_a_dream(
     dreamer = LiveDreamer(model, Loop(FakeDirector()), dream_size=1000, clips=tmp_path / "clips")
 
     async def drive() -> tuple[int, int]:
-        visits = ClientSessions(dreamer)
-        visit = await visits.call()
+        clients = ClientSessions(dreamer)
+        client = await clients.call()
         socket = Socket(messages(random.Random(7)))
-        stream = Stream(visit, dreamer, socket)  # type: ignore[arg-type]
+        stream = Stream(client, dreamer, socket)  # type: ignore[arg-type]
         await stream.receive()
         while stream.works:
             await asyncio.sleep(0.05)
-        visit.drive.keep_future(0)
-        visit.drive.pause(False)
-        before = visit.drive.view().frame
-        while visit.drive.view().frame is before:
+        client.drive.keep_future(0)
+        client.drive.pause(False)
+        before = client.drive.view().frame
+        while client.drive.view().frame is before:
             await asyncio.sleep(0.05)
-        await visits.close()
+        await clients.close()
         return socket.taken, len(stream.news)
 
     with caplog.at_level(logging.WARNING):

@@ -35,23 +35,23 @@ PATIENCE = 240  # s
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     """Order 1: a clip that is accepted, and one that is not."""
-    shop = ClipQueue(tmp_path_factory.mktemp("factory"), workers=lambda order, stop: LocalWorker(order.request))
-    gallery = Gallery(shop)
-    wish = ClipSpec("hard_brake@+0.5", number=1, seconds=2.5, retries=0, scene="town-21")
-    shop.order(wish, "hard_brake")
-    shop.order(ClipSpec("rain(2)@junction", number=1, seconds=1.5, retries=0, scene="town-21"), "rain")
-    wait_until(lambda: not any(ticket.open for ticket in shop.tickets()), PATIENCE)
+    queue = ClipQueue(tmp_path_factory.mktemp("factory"), workers=lambda order, stop: LocalWorker(order.request))
+    gallery = Gallery(queue)
+    spec = ClipSpec("hard_brake@+0.5", number=1, seconds=2.5, retries=0, scene="town-21")
+    queue.order(spec, "hard_brake")
+    queue.order(ClipSpec("rain(2)@junction", number=1, seconds=1.5, retries=0, scene="town-21"), "rain")
+    wait_until(lambda: not any(job.open for job in queue.jobs()), PATIENCE)
     yield gallery
     gallery.close()
-    shop.close()
+    queue.close()
 
 
 def clip(gallery: Gallery, number: int) -> Kept:
-    return [*gallery.shop.clips(number, True), *gallery.shop.clips(number, False)][0]
+    return [*gallery.queue.clips(number, True), *gallery.queue.clips(number, False)][0]
 
 
 def view(gallery: Gallery, number: int, what: str) -> ClipView:
-    out = gallery.shop.tickets()[-number].out
+    out = gallery.queue.jobs()[-number].out
     assert out is not None
     return ClipView(out, clip(gallery, number).stem, what)  # type: ignore[arg-type]
 
@@ -145,7 +145,7 @@ def test_datasets_are_asked_for_by_format_and_cameras(client: TestClient, galler
 
 def test_what_a_format_needs_is_said(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("world.packages.find_spec", lambda name: None)
-    coco = next(one for one in Gallery(gallery.shop).choices if one.name == "coco")
+    coco = next(one for one in Gallery(gallery.queue).choices if one.name == "coco")
     assert "pip install 'lucidrive[labels]'" in coco.missing and coco.missing.count(".") == 1
 
 
@@ -186,13 +186,13 @@ def test_the_examples_are_offered_and_make_scenes_without_a_language_model(tmp_p
     for example in EXAMPLES:
         assert f'data-example="{example.name}"' in fragment("welcome")
         assert is_line(example.line)
-        request = Order.of(example.wish, tmp_path / example.name).request
+        request = Order.of(example.spec, tmp_path / example.name).request
         assert len(request.jobs) == example.number and request.seconds == example.seconds
     assert fragment("welcome").count("data-example") == len(EXAMPLES)
     assert f"{EXAMPLES[0].number} clips of {EXAMPLES[0].seconds:g} s" in fragment("welcome")
-    shop = ClipQueue(tmp_path / "closed")
+    queue = ClipQueue(tmp_path / "closed")
     with pytest.raises(SessionError):
-        Gallery(shop).example("moon")
+        Gallery(queue).example("moon")
 
 
 def test_colours_of_depth_and_of_instances() -> None:

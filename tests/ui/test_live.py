@@ -76,12 +76,12 @@ def test_refusals_and_bad_lines_are_sentences(drive: PageDream) -> None:
     wait_until(lambda: notes.extend(drive.notes()) or notes)
     assert notes[-1].kind == "refusal"
     with pytest.raises(Exception, match="not a step"):
-        drive.event("explode")
+        drive.plan("explode")
 
 
 def test_what_the_weights_have_not_seen_is_said(drive: PageDream, dreamer: LiveDreamer) -> None:
     assert dreamer.known is not None and {"clear", "left", "slower"} <= dreamer.known and "snow" not in dreamer.known
-    drive.event("snow(2);left")
+    drive.plan("snow(2);left")
     notes = []
     wait_until(lambda: notes.extend(drive.notes()) or notes)
     time.sleep(0.3)
@@ -95,13 +95,13 @@ def test_keys_pause_step_reset_and_save(drive: PageDream) -> None:
     wait_until(lambda: drive.view().by_keys and drive.view().frame.control.steer > 0.5)
     drive.press(frozenset())
     wait_until(lambda: not drive.view().by_keys)
-    drive.step()
+    drive.step_once()
     wait_until(lambda: drive.view().paused)
     time.sleep(0.3)
     stood = index(drive)
-    drive.step()
+    drive.step_once()
     wait_until(lambda: index(drive) == stood + 1)
-    saved = drive.save()
+    saved = drive.save_clip()
     assert saved.video.suffix == ".mp4" and saved.video.stat().st_size > 0 and saved.sidecar.exists()
     assert saved.seconds == pytest.approx((stood + 2) / 10)
     drive.begin(StartRequest(5, "street"))
@@ -112,13 +112,13 @@ def test_keys_pause_step_reset_and_save(drive: PageDream) -> None:
 
 
 def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monkeypatch: pytest.MonkeyPatch) -> None:
-    pace = TickTimer()
-    monkeypatch.setattr(dreamer.loop, "pace", pace)
-    monkeypatch.setattr(pace, "took", lambda dreams, seconds: None)
-    pace._known = {1: 0.05}  # 0.075 with two, 0.1 and more with three and four
+    timer = TickTimer()
+    monkeypatch.setattr(dreamer.loop, "timer", timer)
+    monkeypatch.setattr(timer, "took", lambda dreams, seconds: None)
+    timer._known = {1: 0.05}  # 0.075 with two, 0.1 and more with three and four
     first, second = dreamer.open(lambda: None), dreamer.open(lambda: None)
     assert "slower" in second.notes()[0].text
-    pace._known[2] = 0.08
+    timer._known[2] = 0.08
     began = time.monotonic()
     with pytest.raises(BusyError, match="try again"):
         dreamer.open(lambda: None)
@@ -129,15 +129,15 @@ def test_who_would_break_real_time_is_told_so_at_once(dreamer: LiveDreamer, monk
 
 
 def test_the_pace_of_more_dreams_is_reckoned_from_fewer() -> None:
-    pace = TickTimer()
-    assert pace.expected(3) == 0
-    pace.took(1, 0.04)
-    assert pace.expected(2) == pytest.approx(0.06)
-    pace.took(2, 0.05)
-    assert (pace.expected(2), pace.expected(4)) == (pytest.approx(0.05), pytest.approx(0.09))
+    timer = TickTimer()
+    assert timer.expected(3) == 0
+    timer.took(1, 0.04)
+    assert timer.expected(2) == pytest.approx(0.06)
+    timer.took(2, 0.05)
+    assert (timer.expected(2), timer.expected(4)) == (pytest.approx(0.05), pytest.approx(0.09))
     for _ in range(200):
-        pace.took(2, 0.07)
-    assert pace.expected(2) == pytest.approx(0.07)
+        timer.took(2, 0.07)
+    assert timer.expected(2) == pytest.approx(0.07)
 
 
 def test_every_dream_holds_a_lease_and_gives_it_back(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_missing_weights_are_a_sentence(tmp_path: Path) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow this machine is, it is not full."""
-    monkeypatch.setattr(TickTimer, "expected", lambda pace, dreams: 0.0)
+    monkeypatch.setattr(TickTimer, "expected", lambda timer, dreams: 0.0)
 
 
 @pytest.mark.usefixtures("quick")
@@ -207,17 +207,17 @@ def test_no_more_tabs_than_may_be(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_drive_goes_on_in_another_tab(dreamer: LiveDreamer, drive: PageDream) -> None:
     wait_until(lambda: index(drive) >= 3)
-    drive.event("left")
+    drive.plan("left")
     wait_until(lambda: drive.view().plan)
     drive.pause(True)
     time.sleep(0.3)
-    kept = drive.keep()
+    kept = drive.save_dream()
     other = dreamer.open(lambda: None)
-    other.take_up(kept.read_bytes())
+    other.load_dream(kept.read_bytes())
     wait_until(lambda: index(other) > index(drive))
     assert other.seed == drive.seed and [chip.line for chip in other.view().plan] == ["left"]
     with pytest.raises(DataError, match="no saved drive"):
-        other.take_up(b"something else")
+        other.load_dream(b"something else")
     other.close()
 
 
@@ -226,9 +226,9 @@ def test_a_clip_is_saved_under_a_lease(tmp_path: Path) -> None:
     model = WorldModel.load(write_tiny_world(tmp_path / "world"))
     dreamer = LiveDreamer(model, Loop(None), ledger=Ledger(device), dream_size=10, clips=tmp_path)
     drive = dreamer.open(lambda: None)
-    drive.save()
+    drive.save_clip()
     device.tenant = 1
     with pytest.raises(NoRoomError, match="no room for a clip"):
-        drive.save()
+        drive.save_clip()
     drive.close()
     dreamer.close()

@@ -47,7 +47,7 @@ def own_map(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def drive(model: SceneWorld, tmp_path: Path) -> Iterator[PageDream]:
-    dreamer = LiveDreamer(model, Loop(FakeDirector()), clips=tmp_path, steps=1)
+    dreamer = LiveDreamer(model, Loop(FakeDirector()), clips=tmp_path, quality=1)
     dreamer.check()  # as a server does before it lets anybody in: compiling takes longer than a page waits
     drive = dreamer.open(lambda: None)
     yield drive
@@ -73,7 +73,7 @@ def test_a_drive_in_a_map_file_goes_on_at_the_command_line_alone(
     sent = pack(session_in(model, own_map))
     before = drive.view().scene
     with pytest.raises(DataError, match="map of its own"):
-        drive.take_up(sent)
+        drive.load_dream(sent)
     assert drive.view().scene == before
     mine = session_in(model, "town-21")
     unpack(mine, sent)
@@ -81,7 +81,7 @@ def test_a_drive_in_a_map_file_goes_on_at_the_command_line_alone(
 
 
 def test_a_drive_in_any_shipped_town_goes_on_on_the_page(drive: PageDream, model: SceneWorld) -> None:
-    drive.take_up(pack(session_in(model, "town-3")))
+    drive.load_dream(pack(session_in(model, "town-3")))
 
 
 def test_every_shipped_town_is_offered_with_a_picture_and_no_file_is(model: SceneWorld, own_map: str) -> None:
@@ -124,10 +124,10 @@ def test_a_drive_begins_where_a_sentence_says_and_says_so(drive: PageDream) -> N
         TimeOfDay.NIGHT,
     )
     assert view.frame is not None and view.frame.readout.time == TimeOfDay.NIGHT
-    kept = drive.keep().read_bytes()
+    kept = drive.save_dream().read_bytes()
     drive.begin(StartRequest(5, where="in the rain", stand=True))
     assert drive.view().weather == Weather.RAIN_2 and drive.view().scene in offered_by(drive)
-    drive.take_up(kept)
+    drive.load_dream(kept)
     assert (drive.view().scene, drive.view().where) == ("dreamt:5:suburban:2", "")
     drive.begin(StartRequest(6, where="town:3"))
     assert drive.view().scene == "town-3"
@@ -168,11 +168,11 @@ def test_one_looks_around_while_it_stands_still_and_the_drive_does_not_change(
     ego = drive.session.dream.state_now.ego[0]  # type: ignore[union-attr]
     pose = Pose(float(ego["x"]) - 8.0, float(ego["y"]), 6.0, 0.3, -0.3)
     with pytest.raises(SessionError, match="pause it"):
-        drive.seen_from(pose)
+        drive.look_around(pose)
     drive.pause(True)
     drive.session.between_frames(lambda: None)
     dream = drive.session.dream
     assert isinstance(dream, SceneDream)
     before = dream.state_now.hash()
-    pictures = {drive.seen_from(pose), drive.seen_from(replace(pose, z=40.0, pitch=-1.0))}
+    pictures = {drive.look_around(pose), drive.look_around(replace(pose, z=40.0, pitch=-1.0))}
     assert len(pictures) == 2 and drive.session.dream.state_now.hash() == before  # type: ignore[union-attr]

@@ -78,10 +78,10 @@ def test_a_picture_carries_its_figures() -> None:
     dream = FakeDream()
     dream.start()
     frame = dream.step(Control(steer=0.5, accel=float("nan"), command=2))
-    index, speed, steer, accel, command, flags, lane, seen, junction, yaw, target, *read = messages.HEADER.unpack_from(
-        messages.encode_picture(frame, True, 2, 12.5)
+    index, speed, steer, accel, command, flags, branch, seen, junction, yaw, target, *read = (
+        messages.HEADER.unpack_from(messages.encode_picture(frame, True, 2, 12.5))
     )
-    assert (lane, target, read) == (2, 12.5, [0, 255, 1, 255, 0])
+    assert (branch, target, read) == (2, 12.5, [0, 255, 1, 255, 0])
     assert yaw == pytest.approx(frame.motion.yaw_rate)
     assert (index, steer, accel, command, flags) == (1, 0.5, 0.0, 2, messages.BY_KEYS)
     assert speed == pytest.approx(frame.motion.speed) == pytest.approx(seen)
@@ -132,13 +132,13 @@ def test_newest_picture_wins(page: str) -> None:
 
 def test_keys_drive_and_are_let_go(page: str, fake_dreamer: FakeDreamer) -> None:
     with tab(page) as mine:
-        mine.send(type="keys", keys=["left", "up"])
+        mine.send(type="press", keys=["left", "up"])
         while not messages.HEADER.unpack_from(mine.next("picture"))[5] & messages.BY_KEYS:
             pass
         drive = fake_dreamer.drives[-1]
         assert drive.held == {"left", "up"}
         wait_until(lambda: not drive.held, 4)  # this page has gone silent: a held key is let go
-        mine.send(type="keys", keys=["right"])
+        mine.send(type="press", keys=["right"])
         wait_until(lambda: drive.held)
     wait_until(lambda: not drive.held)  # the page is gone
 
@@ -148,8 +148,8 @@ def test_a_key_flood_does_no_harm(page: str, fake_dreamer: FakeDreamer) -> None:
         mine.next("hello")
         drive = fake_dreamer.drives[-1]
         for turn in range(5_000):
-            mine.send(type="keys", keys=["left"] if turn % 2 else ["right", "up"])
-        mine.send(type="keys", keys=[])
+            mine.send(type="press", keys=["left"] if turn % 2 else ["right", "up"])
+        mine.send(type="press", keys=[])
         wait_until(lambda: not drive.held and drive.calls[-1] == ("press", ()), 15)
         before = drive.dream.index
         wait_until(lambda: drive.dream.index >= before + 5, 3)
@@ -165,9 +165,9 @@ def test_a_flood_of_orders_is_cut_short_and_said(page: str, fake_dreamer: FakeDr
         for _ in range(500):
             mine.send(type="plan", line="rain(2)")
         assert "too much at once" in mine.next("note")["text"]
-        mine.send(type="keys", keys=["up"])
+        mine.send(type="press", keys=["up"])
         wait_until(lambda: drive.held == {"up"})
-        assert sum(call[0] == "event" for call in drive.calls) < 200
+        assert sum(call[0] == "plan" for call in drive.calls) < 200
         assert mine.next("picture")
 
 
@@ -180,27 +180,27 @@ BAD = [
     '{"type": 3}',
     '{"type": "say"}',
     '{"type": "say", "text": "hello", "more": 1}',
-    '{"type": "keys", "keys": ["up", "rm -rf"]}',
-    '{"type": "keys", "keys": "up"}',
-    '{"type": "keys", "keys": [["up"]]}',
+    '{"type": "press", "keys": ["up", "rm -rf"]}',
+    '{"type": "press", "keys": "up"}',
+    '{"type": "press", "keys": [["up"]]}',
     '{"type": "pause", "on": 1}',
-    '{"type": "reset", "seed": -1, "scene": null}',
-    '{"type": "reset", "seed": true, "scene": null}',
-    '{"type": "reset", "seed": 1e400, "scene": null}',
+    '{"type": "begin", "seed": -1, "scene": null}',
+    '{"type": "begin", "seed": true, "scene": null}',
+    '{"type": "begin", "seed": 1e400, "scene": null}',
     '{"type": "seen", "index": "1"}',
     '{"type": "plan", "line": "%s"}' % ("rain(2);" * 100),
     '{"type": "shutdown"}',
-    '{"type": "camera", "x": 0, "y": 0, "z": 0.4, "yaw": 0, "pitch": 0}',
-    '{"type": "camera", "x": 0, "y": 0, "z": 121, "yaw": 0, "pitch": 0}',
-    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 7, "pitch": 0}',
-    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": -1.6}',
-    '{"type": "camera", "x": NaN, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
-    '{"type": "camera", "x": 0, "y": -Infinity, "z": 2, "yaw": 0, "pitch": 0}',
-    '{"type": "camera", "x": 1%s, "y": 0, "z": 2, "yaw": 0, "pitch": 0}' % ("0" * 400),
-    '{"type": "camera", "x": true, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
-    '{"type": "camera", "x": "0", "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
-    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 0}',
-    '{"type": "camera", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": 0, "roll": 0}',
+    '{"type": "look_around", "x": 0, "y": 0, "z": 0.4, "yaw": 0, "pitch": 0}',
+    '{"type": "look_around", "x": 0, "y": 0, "z": 121, "yaw": 0, "pitch": 0}',
+    '{"type": "look_around", "x": 0, "y": 0, "z": 2, "yaw": 7, "pitch": 0}',
+    '{"type": "look_around", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": -1.6}',
+    '{"type": "look_around", "x": NaN, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "look_around", "x": 0, "y": -Infinity, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "look_around", "x": 1%s, "y": 0, "z": 2, "yaw": 0, "pitch": 0}' % ("0" * 400),
+    '{"type": "look_around", "x": true, "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "look_around", "x": "0", "y": 0, "z": 2, "yaw": 0, "pitch": 0}',
+    '{"type": "look_around", "x": 0, "y": 0, "z": 2, "yaw": 0}',
+    '{"type": "look_around", "x": 0, "y": 0, "z": 2, "yaw": 0, "pitch": 0, "roll": 0}',
 ]
 
 
@@ -230,14 +230,14 @@ NUMBERS = st.floats() | st.integers() | st.floats(-2.0, 125.0)
 def test_a_camera_is_where_the_page_says_or_nowhere(numbers: tuple[float, ...]) -> None:
     fields = dict(zip(("x", "y", "z", "yaw", "pitch"), numbers, strict=True))
     try:
-        message = messages.parse_message(json.dumps({"type": "camera", **fields}))
+        message = messages.parse_message(json.dumps({"type": "look_around", **fields}))
     except LucidriveError as error:
         assert str(error).endswith(".") and "\n" not in str(error)
         x, y, z, yaw, pitch = numbers
         inside = max(abs(x), abs(y)) <= 1e6 and LOWEST <= z <= HIGHEST and abs(yaw) <= 2 * math.pi
         assert not (inside and abs(pitch) <= math.pi / 2)
         return
-    assert isinstance(message, messages.Camera)
+    assert isinstance(message, messages.LookAround)
     assert astuple(message.pose) == numbers and LOWEST <= message.pose.z <= HIGHEST
 
 
@@ -248,13 +248,13 @@ def test_of_many_poses_the_newest_is_drawn(
     with tab(page) as mine:
         assert mine.next("hello")["camera"]["highest"] == HIGHEST
         for number in range(1000):
-            mine.send(type="camera", x=0, y=0, z=1 + number / 10, yaw=0, pitch=0)
+            mine.send(type="look_around", x=0, y=0, z=1 + number / 10, yaw=0, pitch=0)
         drive, flags, seen = fake_dreamer.drives[-1], 0, b""
-        wait_until(lambda: ("seen_from", Pose(0, 0, 100.9, 0, 0)) in drive.calls)
+        wait_until(lambda: ("look_around", Pose(0, 0, 100.9, 0, 0)) in drive.calls)
         while not flags & messages.ELSEWHERE or np.asarray(Image.open(io.BytesIO(seen))).mean((0, 1))[0] < 190:
             picture = mine.next("picture")
             flags, seen = messages.HEADER.unpack_from(picture)[5], picture[messages.HEADER.size :]
-        assert sum(call[0] == "seen_from" for call in drive.calls) < 500
+        assert sum(call[0] == "look_around" for call in drive.calls) < 500
 
 
 def test_the_cameras_round_the_car_are_drawn_when_asked_for_and_only_then(
@@ -278,7 +278,7 @@ def test_the_cameras_round_the_car_are_drawn_when_asked_for_and_only_then(
 def test_a_world_without_another_camera_says_so(page: str) -> None:
     with tab(page) as mine:
         assert mine.next("hello")["camera"] is None
-        mine.send(type="camera", x=0, y=0, z=2, yaw=0, pitch=0)
+        mine.send(type="look_around", x=0, y=0, z=2, yaw=0, pitch=0)
         assert "one camera" in mine.next("note")["text"]
         assert mine.next("picture")
 
@@ -351,8 +351,8 @@ def test_a_dream_stands_still_while_its_tab_is_away(fake_dreamer: FakeDreamer) -
 def test_reset_pause_and_step(page: str, fake_dreamer: FakeDreamer) -> None:
     with tab(page) as mine:
         mine.next("hello")
-        mine.send(type="reset", seed=7, scene="avenue")
-        wait_until(lambda: fake_dreamer.drives[-1].calls[-1] == ("reset", 7, "avenue"))
+        mine.send(type="begin", seed=7, scene="avenue")
+        wait_until(lambda: fake_dreamer.drives[-1].calls[-1] == (("begin", 7, "avenue")))
         mine.send(type="pause", on=True)
         while not mine.next("state")["paused"]:
             pass
@@ -360,13 +360,13 @@ def test_reset_pause_and_step(page: str, fake_dreamer: FakeDreamer) -> None:
             while True:
                 mine.next("picture", seconds=0.6)
         stood = fake_dreamer.drives[-1].frame.index
-        mine.send(type="step")
+        mine.send(type="step_once")
         assert messages.HEADER.unpack_from(mine.next("picture"))[0] == stood + 1
 
 
 def test_a_saved_clip_can_be_fetched_and_nothing_else(page: str) -> None:
     with tab(page) as mine:
-        mine.send(type="save")
+        mine.send(type="save_clip")
         clip = mine.next("kept")
         assert (clip["kind"], httpx.get(f"{page}/clips/{clip['file'].split('/')[1]}").json()) == (
             "clip",
@@ -387,12 +387,12 @@ def clip_only(message: dict[str, Any]) -> dict[str, Any]:
 def test_a_drive_is_saved_and_gone_on_with(page: str, fake_dreamer: FakeDreamer) -> None:
     with tab(page) as mine:
         token = mine.next("hello")["token"]
-        mine.send(type="keep")
+        mine.send(type="save_dream")
         kept = mine.next("kept")
         data = httpx.get(f"{page}/{kept['file']}").content
         assert data == b"a drive"
         assert httpx.post(f"{page}/drives/{token}", content=data).status_code == 204
-        assert fake_dreamer.drives[-1].calls[-1] == ("take_up",)
+        assert fake_dreamer.drives[-1].calls[-1] == ("load_dream",)
         for wrong, said in ((b"no drive", "no saved drive"), (b"x" * 2000, "larger than any")):
             answer = httpx.post(f"{page}/drives/{token}", content=wrong)
             assert answer.status_code == 400 and said in answer.text

@@ -123,7 +123,7 @@ def test_an_upload_begins_the_dream_of_that_tab_alone(page: str, fake_dreamer: F
         tabs.enter_context(tab(page)).next("hello")  # opened after the first one's drive began: which is whose is known
         strange = fake_dreamer.drives[-1]
         assert httpx.post(f"{page}/drives/{token}/begin?seed=4&kmh=40", content=picture()).status_code == 204
-        assert ("pictures", (1, 288, 512, 3)) in drive.calls and ("reset", 4, None) in drive.calls
+        assert ("pictures", (1, 288, 512, 3)) in drive.calls and ("begin", 4, None) in drive.calls
         assert all(call[0] != "pictures" for call in strange.calls)
         answer = httpx.post(f"{page}/drives/{token}/begin", content=b"GIF89a")
         assert answer.status_code == 400 and "none of these" in answer.text

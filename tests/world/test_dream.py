@@ -128,7 +128,7 @@ def test_bad_starts_are_refused_in_a_sentence(model: WorldModel) -> None:
     with pytest.raises(DataError, match="Start the dream"):
         dream.step(Control())
     with pytest.raises(DataError, match="K must be"):
-        LatentDream(model, steps=3)
+        LatentDream(model, quality=3)
 
 
 def test_damaged_weights_are_refused_before_use(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def company(model: WorldModel) -> list[LatentDream]:
     """Dreams of different age, start and K; the last two are alike but for their seed."""
     dreams = [
         LatentDream(model, 1),
-        LatentDream(model, 2, steps=4),
+        LatentDream(model, 2, quality=4),
         LatentDream(model, 3),
         LatentDream(model, 4),
         LatentDream(model, 5),

@@ -231,7 +231,7 @@ def test_processes_that_are_forked_after_scenes_were_drawn(monkeypatch: pytest.M
     monkeypatch.setattr("numba.threading_layer", lambda: "omp")
     try:
         with pytest.raises(DataError, match="let processes be spawned"):
-            DreamEnv(steps=1).reset()
+            DreamEnv(quality=1).reset()
     finally:
         torch.set_num_threads(threads)
 
@@ -327,11 +327,11 @@ def test_a_scene_is_what_is_driven_in_unless_weights_are_given(places: DreamEnv)
     with pytest.raises(DataError, match="moon"):
         places.reset(options={"scene": "moon"})
     assert DreamEnv().observation_space.shape == (144, 256, 3)
-    assert DreamEnv(steps=1).observation_space.shape == (108, 192, 3)
+    assert DreamEnv(quality=1).observation_space.shape == (108, 192, 3)
 
 
 def test_pictures_and_vectors_are_of_the_same_drive(places: DreamEnv) -> None:
-    drawn = DreamEnv(seconds=3.0, steps=1)
+    drawn = DreamEnv(seconds=3.0, quality=1)
     for env in (places, drawn):
         env.reset(seed=4, options={"scene": "town-22", "event": "ped_cross", "side": "left", "level": 2})
     pairs = [(places.step(ACTION), drawn.step(ACTION)) for _ in range(4)]

@@ -22,7 +22,7 @@ from world.data.schema import COLUMNS
 from world.envs import TOWN_ID, TownEnv
 from world.errors import SimulatorError
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from bridge.errors import SessionError
 from bridge.keyboard import Keyboard, parse_keys, usual
 from bridge.session import Session
 from bridge.snapshot import Beginning
-from tests.bridge.sessions import reset
+from tests.bridge.sessions import begin
 from tests.conftest import wait_until
 from tests.tiny_world import TINY, write_tiny_world
 from ui.live import LiveDreamer
@@ -130,7 +130,7 @@ def test_a_session_obeys_keys_alone(model: WorldModel) -> None:
     assert frame is not None and frame.control.action == (-1, 1, 0)
     now = session.snapshot()
     assert now.by_keys and now.weather == now.time == NULL
-    for ask in (lambda: session.say("turn left"), lambda: session.do("rain(2)")):
+    for ask in (lambda: session.say("turn left"), lambda: session.plan("rain(2)")):
         with pytest.raises(SessionError, match="obeys the keys"):
             ask()
 
@@ -139,7 +139,7 @@ def test_a_session_begins_in_a_film(model: WorldModel) -> None:
     film = sliding(3).images[:3]
     session = Session(lambda seed: LatentDream(model, seed), beginning=Beginning(film, 8.0))
     assert np.array_equal(session.frame.image, film[2]) and session.frame.motion.speed == 8.0
-    reset(session, 1, "street")
+    begin(session, 1, "street")
     assert not np.array_equal(session.frame.image, film[2])
 
 

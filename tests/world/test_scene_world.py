@@ -34,7 +34,7 @@ def test_frames_count_and_have_the_dials_size(model: SceneWorld) -> None:
     frame = dream.step(Control(accel=0.2))
     assert (frame.index, frame.image.shape, frame.image.dtype) == (1, (*SIZES[1], 3), np.uint8)
     assert frame.readout.speed == frame.motion.speed
-    dream.steps = 2
+    dream.quality = 2
     assert dream.step(Control()).image.shape[:2] == SIZES[2]
 
 

@@ -71,20 +71,20 @@ def measure(
     every = (*HERE, *PARTS)
     if wrong := [part for part in only if part not in every]:
         raise DataError(f"There is no part '{wrong[0]}'; there are: {', '.join(every)}.")
-    wanted = [part for part in every if not only or part in only]
+    parts = [part for part in every if not only or part in only]
     result: dict[str, Any] = {}
-    if "start" in wanted or "latency" in wanted:
+    if "start" in parts or "latency" in parts:
         from bridge.bench.answers import bench_answers, bench_start
 
-        if "start" in wanted:
+        if "start" in parts:
             report(0.0, "start: a process of its own")
             result["start"] = bench_start(adapter)
-        if "latency" in wanted:
+        if "latency" in parts:
             report(0.0, "latency: alone, and while dreaming")
             result["latency"] = bench_answers(adapter)
     result |= evaluate_brain(
         adapter,
-        only=[part for part in wanted if part in PARTS],
+        only=[part for part in parts if part in PARTS],
         cases=cases,
         fuzz=fuzz,
         seed=seed,

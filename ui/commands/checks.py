@@ -186,7 +186,9 @@ bench = typer.Typer(invoke_without_command=True, epilog="Example: lucidrive benc
 @bench.callback()
 def speed(
     context: typer.Context,
-    steps: Annotated[int, typer.Option(help="The dial of the loop's measurement: picture size, or K.")] = 2,
+    quality: Annotated[
+        int, typer.Option("--quality", "--steps", help="The dial of the loop's measurement: picture size, or K.")
+    ] = 2,
     seconds: Annotated[float, typer.Option(min=2, help="How long each part of the loop's measurement lasts.")] = 20.0,
     world: Annotated[
         Path | None, typer.Option(help="A folder of a latent world's weights; default: scene worlds.")
@@ -209,16 +211,16 @@ def speed(
         from world.dream import load_world
 
         with progress("bench") as report:
-            found = long_run(load_world(world), long, steps, report)
+            results = long_run(load_world(world), long, quality, report)
         if as_json:
-            print_json(found)
+            print_json(results)
         else:
-            print_table("One long dream", rows(found))
+            print_table("One long dream", rows(results))
         return
     if picture is not None:
         check(picture)
     with progress("bench") as report:
-        result = run(world, steps=steps, seconds=seconds, report=report)
+        result = run(world, quality=quality, seconds=seconds, report=report)
     if picture is not None:
         draw(result, picture)
     if as_json:
@@ -241,20 +243,20 @@ def environments(
     from bridge.bench.env import BY, bench_traffic, table
 
     with progress("bench env") as report:
-        found = {}
+        results = {}
         for done, by in enumerate(chosen := traffic or BY):
             report(done / len(chosen), f"traffic by {by}")
-            found[by] = bench_traffic(by, number, steps, scene=scene)
+            results[by] = bench_traffic(by, number, steps, scene=scene)
     if as_json:
-        print_json(found)
+        print_json(results)
     else:
-        print_table("Environments without pictures", table(found))
+        print_table("Environments without pictures", table(results))
 
 
 @bench.command(name="ui", epilog="Example: lucidrive bench ui --minutes 30 --json > ui.json")
 def page(
     minutes: Annotated[float, typer.Option(min=0.2, help="How long the drive is whose growth is measured.")] = 5.0,
-    steps: Annotated[int, typer.Option(help="The dial: picture size, or K.")] = 2,
+    quality: Annotated[int, typer.Option("--quality", "--steps", help="The dial: picture size, or K.")] = 2,
     world: Annotated[
         Path | None, typer.Option(help="A folder of a latent world's weights; default: scene worlds.")
     ] = None,
@@ -266,12 +268,12 @@ def page(
     from ui.bench import met, run, table
 
     with progress("bench ui") as report:
-        found = run(world, steps, minutes, report)
+        results = run(world, quality, minutes, report)
     if as_json:
-        print_json(asdict(found) | {"met": met(found)})
+        print_json(asdict(results) | {"met": met(results)})
     else:
-        print_table("The page in a browser", table(found), ("what", "measured", "aimed at"))
-    if not met(found):
+        print_table("The page in a browser", table(results), ("what", "measured", "aimed at"))
+    if not met(results):
         raise typer.Exit(1)
 
 
@@ -293,12 +295,12 @@ def faults(
     from bridge.bench.faults import FULL, QUICK, run, table
 
     with progress("bench faults") as report:
-        found = run(tuple(only or ()), QUICK if quick else FULL, world, report)
+        results = run(tuple(only or ()), QUICK if quick else FULL, world, report)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in results])
     else:
-        print_table("When things go wrong", table(found), ("what", "measured", "aimed at"))
-    if not all(one.met for one in found):
+        print_table("When things go wrong", table(results), ("what", "measured", "aimed at"))
+    if not all(one.met for one in results):
         raise typer.Exit(1)
 
 
@@ -319,12 +321,12 @@ def the_clips(
     from bridge.bench.clips import FULL, QUICK, run, table
 
     with progress("bench clips") as report:
-        found = run(tuple(only or ()), QUICK if quick else FULL, report)
+        results = run(tuple(only or ()), QUICK if quick else FULL, report)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in results])
     else:
-        print_table("The clip factory", table(found), ("what", "measured", "aimed at"))
-    if not all(one.met for one in found):
+        print_table("The clip factory", table(results), ("what", "measured", "aimed at"))
+    if not all(one.met for one in results):
         raise typer.Exit(1)
 
 

@@ -103,12 +103,12 @@ def clips(
         return
 
     file = Path(what) if Path(what).suffix.lower() in YAML else None
-    wish = ClipSpec(
+    spec = ClipSpec(
         what=what, file=file, number=number, seconds=seconds, seed=seed, cap=cap, vary=vary, retries=retries, scene=scene, begin=begin,
         fork_at=fork_at, branches=branches, size=size, traffic=traffic, reckless=reckless, find=find, by=by, trials=trials, labels=labels,
     )  # fmt: skip
     chosen = check_formats(formats or [])
-    order = Order.of(wish, out, resume)
+    order = Order.of(spec, out, resume)
     if dry_run:
         _dry_run(order, as_json)
         return
@@ -126,16 +126,16 @@ def _coverage(order: Order, as_json: bool) -> None:
 
 
 def _dry_run(order: Order, as_json: bool) -> None:
-    found = order.cost()
+    cost = order.cost()
     if as_json:
-        print_json(found)
+        print_json(cost)
         return
-    axes = [(axis, counts) for axis, counts in found["coverage"].items() if " x " not in axis]
+    axes = [(axis, counts) for axis, counts in cost["coverage"].items() if " x " not in axis]
     print_table("Clips by word", [(axis, _counts(counts)) for axis, counts in axes])
-    pairs = [(axis, counts) for axis, counts in found["coverage"].items() if " x " in axis]
+    pairs = [(axis, counts) for axis, counts in cost["coverage"].items() if " x " in axis]
     for axis, counts in pairs:
         print_table(axis, _grid(counts), ("", *_across(counts)))
-    print_table("What it would cost", [(name, str(value)) for name, value in found["cost"].items()])
+    print_table("What it would cost", [(name, str(value)) for name, value in cost["cost"].items()])
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -157,25 +157,25 @@ def _make(
     from bridge.factory.export.report import rows
 
     with _bar() as note:
-        made = order.make(workers, cluster, address, note)
+        run = order.make(workers, cluster, address, note)
     say("Writing the dataset ...")
-    found = order.deliver(formats)
+    report = order.deliver(formats)
     if as_json:
-        print_json({**found, "out": str(order.out), "made": _figures(made)})
+        print_json({**report, "out": str(order.out), "made": _figures(run)})
         return
-    print_table("Clips", rows(found), ("scenario", "clips", "takes accepted", "missing most"))
+    print_table("Clips", rows(report), ("scenario", "clips", "takes accepted", "missing most"))
     say(
-        f"{order.out}: {found['all']['accepted']} of {found['all']['jobs']} clips, all synthetic, none of them filmed; README.md says what their labels are worth."
+        f"{order.out}: {report['all']['accepted']} of {report['all']['jobs']} clips, all synthetic, none of them filmed; README.md says what their labels are worth."
     )
 
 
-def _figures(made: Made) -> dict[str, Any]:
-    speed = made.seconds / made.wall if made.wall else None
-    scenes = {"trials": made.trials, "scene_steps": made.steps, "scene_steps_a_second_of_a_worker": made.steps_a_second}
+def _figures(run: Made) -> dict[str, Any]:
+    speed = run.seconds / run.wall if run.wall else None
+    scenes = {"trials": run.trials, "scene_steps": run.steps, "scene_steps_a_second_of_a_worker": run.steps_a_second}
     return scenes | {
-        "takes": made.takes,
-        "clip_seconds": made.seconds,
-        "wall": made.wall,
+        "takes": run.takes,
+        "clip_seconds": run.seconds,
+        "wall": run.wall,
         "clip_seconds_a_second": speed,
     }
 
@@ -196,8 +196,8 @@ def _bar() -> Iterator[Any]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("waking the workers", total=None)
 
-        def note(made: Made) -> None:
-            bar.update(task, total=made.jobs, completed=made.done, description=f"{made.line()}, {_left(made)} left")
+        def note(run: Made) -> None:
+            bar.update(task, total=run.jobs, completed=run.done, description=f"{run.line()}, {_left(run)} left")
 
         yield note
 
@@ -210,15 +210,15 @@ class _Lines:
     def __init__(self) -> None:
         self._said = 0.0
 
-    def __call__(self, made: Made) -> None:
-        if time.monotonic() - self._said >= self.EVERY or made.done == made.jobs:
+    def __call__(self, run: Made) -> None:
+        if time.monotonic() - self._said >= self.EVERY or run.done == run.jobs:
             self._said = time.monotonic()
-            say(f"clips {made.done / max(1, made.jobs):4.0%}  {made.line()}, {_left(made)} left")
+            say(f"clips {run.done / max(1, run.jobs):4.0%}  {run.line()}, {_left(run)} left")
 
 
-def _left(made: Made) -> str:
+def _left(run: Made) -> str:
     """By the jobs settled a second so far."""
-    if not made.settled or made.done == made.jobs:
-        return "0 s" if made.done == made.jobs else "?"
-    seconds = (made.jobs - made.done) * made.wall / made.settled
+    if not run.settled or run.done == run.jobs:
+        return "0 s" if run.done == run.jobs else "?"
+    seconds = (run.jobs - run.done) * run.wall / run.settled
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -46,11 +46,11 @@ def clip(
 
     order = wanted(source.expanduser(), to or [], camera_set(cameras), out.expanduser())
     with progress("labelling") as report:
-        found = export(order, None if plain else SHIPPED, cores() if workers is None else workers, note=report)
+        result = export(order, None if plain else SHIPPED, cores() if workers is None else workers, note=report)
     if as_json:
-        print_json({**found, "out": str(order.out)})
+        print_json({**result, "out": str(order.out)})
         return
     say(
-        f"{order.out}: {found['clips']} drives, {found['pictures']} pictures with {found['boxes']} boxes as {', '.join(found['formats'])}, all synthetic;"
+        f"{order.out}: {result['clips']} drives, {result['pictures']} pictures with {result['boxes']} boxes as {', '.join(result['formats'])}, all synthetic;"
         " README.md says what the labels are worth."
     )

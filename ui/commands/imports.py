@@ -61,7 +61,7 @@ def gym(
             pixels=pixels,
             size=parse_size(size),
             options=dict(map(parse_option, option or [])),
-            progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+            progress=lambda done, total: report(done / total, f"{done:,} of {total:,} frames"),
             note=say,
         )
     _done(out, held_out, counts)
@@ -100,7 +100,7 @@ def video(
             size=parse_size(size) or SIZE,
             stream=stream,
             held_out=held_out,
-            progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+            progress=lambda done, total: report(done / total, f"{done:,} of {total:,} frames"),
             note=say,
         )
     _done(out, held_out, counts)
@@ -128,7 +128,7 @@ def lerobot(
             fps=fps,
             size=parse_size(size),
             held_out=held_out,
-            progress=lambda done, wanted: report(done / max(1, wanted), f"{done:,} of {wanted:,} episodes"),
+            progress=lambda done, total: report(done / max(1, total), f"{done:,} of {total:,} episodes"),
             note=say,
         )
     _done(out, held_out, counts)
@@ -144,9 +144,11 @@ def opendrive(
 
     if not out.name.endswith(".net.xml"):
         raise DataError(f"{out} should end in .net.xml, by which a place is known as a network.")
-    made = from_opendrive(file, out)
-    lanes = sum(len(names) for names in made.edge_lanes.values())
-    say(f"{out}: {len(made.edge_lanes)} streets (each way counts), {lanes} lanes, {len(made.junctions)} junctions.")
+    network = from_opendrive(file, out)
+    lanes = sum(len(names) for names in network.edge_lanes.values())
+    say(
+        f"{out}: {len(network.edge_lanes)} streets (each way counts), {lanes} lanes, {len(network.junctions)} junctions."
+    )
     say(f"Drive there: lucidrive dream --place {out}")
 
 
@@ -174,17 +176,20 @@ def nuscenes(
         check_new(captures)
     with progress(f"import {dataset.name}") as report:
         report(0.0, "reading the tables")
-        found = Dataset(dataset, version)
-        names = scene or sorted(found.scenes)
-        maps = maps_of(found, names)
-        places, begun = save_places(maps, out), Begun()
+        tables = Dataset(dataset, version)
+        names = scene or sorted(tables.scenes)
+        maps = maps_of(tables, names)
+        places, drives = save_places(maps, out), Begun()
         for number, name in enumerate(names):
-            begun.save(first_moment(found, name, maps[name], places[name]), out / f"{name}{SUFFIX}")
+            drives.save(first_moment(tables, name, maps[name], places[name]), out / f"{name}{SUFFIX}")
             report((number + 1) / len(names) * (0.5 if captures else 1.0), f"{number + 1} of {len(names)} scenes")
         if captures is not None:
             pairs = [(name, maps[name]) for name in names]
             count = write(
-                found, pairs, captures, lambda done, many: report(0.5 + 0.5 * done / many, f"pictures of {done} scenes")
+                tables,
+                pairs,
+                captures,
+                lambda done, many: report(0.5 + 0.5 * done / many, f"pictures of {done} scenes"),
             )
     for path in dict.fromkeys(places.values()):
         mirrored = any(maps[name].mirrored for name in names if places[name] == path)

@@ -49,33 +49,35 @@ def memory(
     from bridge.budget.setup import setup, tier
     from bridge.budget.sizes import parse_size, show_size
 
-    asked = setup(profile, world=world, brain=brain, quant=quant, kv=kv, context=context, sessions=sessions)
+    plan_setup = setup(profile, world=world, brain=brain, quant=quant, kv=kv, context=context, sessions=sessions)
     room = tier(profile).capacity if capacity is None else parse_size(capacity)
     if measure or compare:
         say("Measuring in a process of its own; this takes a minute or two.")
-        peaks = take(asked, weights, brain_weights)
+        peaks = take(plan_setup, weights, brain_weights)
         if compare:
             say("Now with 1, 4 and 8 dreams, a process each.")
-            beside = compared(peaks, world=weights, setup=asked, brain=brain_weights)
+            beside = compared(peaks, world=weights, setup=plan_setup, brain=brain_weights)
             if as_json:
                 print_json([{"dreams": n, "foretold": said, "measured": real} for n, said, real in beside])
             else:
-                shown = [(str(n), show_size(s), show_size(m), f"{s / m - 1:+.1%}") for n, s, m in beside]
-                print_table("The most that is resident", shown, ("dreams", "foretold", "measured", "wrong by"))
+                sizes = [(str(n), show_size(s), show_size(m), f"{s / m - 1:+.1%}") for n, s, m in beside]
+                print_table("The most that is resident", sizes, ("dreams", "foretold", "measured", "wrong by"))
             return
-    plan = budget(asked, room)
-    lower = [] if plan.fits else choices(asked, room)
+    plan = budget(plan_setup, room)
+    lower = [] if plan.fits else choices(plan_setup, room)
     if as_json:
-        found = {"fits": plan.fits, "needed": plan.needed} | asdict(plan)
+        fields = {"fits": plan.fits, "needed": plan.needed} | asdict(plan)
         others = [{"needed": one.plan.needed, "rung": one.rung, "changes": one.changes} for one in lower]
         setups = [{"setup": asdict(one.plan.setup)} for one in lower]
-        print_json(found | {"choices": [other | its for other, its in zip(others, setups, strict=True)]})
+        print_json(fields | {"choices": [other | its for other, its in zip(others, setups, strict=True)]})
     else:
-        print_table(f"{asked.world} world, {asked.brain} in {asked.quant}", rows(plan), ("part", "size", ""))
-        if command := serve_command(asked, room):
+        print_table(
+            f"{plan_setup.world} world, {plan_setup.brain} in {plan_setup.quant}", rows(plan), ("part", "size", "")
+        )
+        if command := serve_command(plan_setup, room):
             say(f"With vLLM, the brain keeps to that by: {as_typed(command)}")
         if not plan.fits:
-            say(advice(asked, room, lower))
+            say(advice(plan_setup, room, lower))
             if lower:
                 print_table(
                     "What would fit, best first",

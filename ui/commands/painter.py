@@ -57,7 +57,7 @@ def train(
         from world.evaluate.painter_inputs import ablate_painter, channel_milliseconds, table
 
         with progress("train painter --ablate") as report:
-            found = ablate_painter(
+            results = ablate_painter(
                 lessons,
                 held_out,
                 out,
@@ -67,7 +67,7 @@ def train(
                 seed=seed,
                 report=report,
             )
-        print_table("Painters that do without", table(found), ("without", "held-out PSNR", "channels"))
+        print_table("Painters that do without", table(results), ("without", "held-out PSNR", "channels"))
         say(f"A channel takes {channel_milliseconds():.3f} ms at 144x256.")
         return
     from world.train.painter import train_painter

@@ -39,7 +39,7 @@ def train(
     from world.train.perceive import train_perceive
 
     with progress("train perceive") as report:
-        made = train_perceive(
+        path = train_perceive(
             lessons,
             held_out,
             out,
@@ -50,7 +50,7 @@ def train(
             workers=workers,
             report=report,
         )
-    say(f"The network is in {made}; `lucidrive evaluate perceive --weights {made}` measures it.")
+    say(f"The network is in {path}; `lucidrive evaluate perceive --weights {path}` measures it.")
 
 
 def evaluate(

@@ -54,15 +54,15 @@ def plan(
         print_json(as_fields(text, context, reply)) if as_json else _show(reply, text)
         return
     with progress("plan") as report:
-        found = []
+        replies = []
         for number, (sentence, state) in enumerate(rows, 1):
             fields = _row(director, number, sentence, state)
-            found.append(fields)
+            replies.append(fields)
             if not as_json:
                 print(fields["line"], flush=True)
             report(number / len(rows), f"{number} of {len(rows)} sentences")
     if as_json:
-        print_json(found)
+        print_json(replies)
 
 
 def load_director(adapter: Path | None, base: str | None = None, url: str | None = None) -> Any:

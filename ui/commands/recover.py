@@ -20,11 +20,11 @@ def recover(
     from bridge.recording import recover as recovery
 
     saved, broken = recovery.check_clips(clips)
-    found = [recovery.repair(one) for one in recovery.look(clips)]
+    drives = [recovery.repair(one) for one in recovery.look(clips)]
     if join is not None:
-        chosen = [one for one in found if join in (one.folder.name, "last")]
+        chosen = [one for one in drives if join in (one.folder.name, "last")]
         if not chosen:
-            names = ", ".join(one.folder.name for one in found) or "none"
+            names = ", ".join(one.folder.name for one in drives) or "none"
             raise SessionError(f"There is no recorded drive '{join}' in {clips}; there are: {names}.")
         video, _ = recovery.join(chosen[-1], clips)
         say(f"The drive {chosen[-1].folder.name} is now the clip {video}.")
@@ -32,11 +32,11 @@ def recover(
         print_json(
             [
                 {"drive": one.folder.name, "state": one.state, "seconds": one.seconds, "damaged": list(one.damaged)}
-                for one in found
+                for one in drives
             ]
         )
-    elif found:
-        rows = [(one.folder.name, one.state, f"{one.seconds:.1f} s", ", ".join(one.damaged)) for one in found]
+    elif drives:
+        rows = [(one.folder.name, one.state, f"{one.seconds:.1f} s", ", ".join(one.damaged)) for one in drives]
         print_table("Recorded drives", rows, ("drive", "state", "length", "damaged"))
     else:
         say(f"No drive has been recorded in {clips}.")
@@ -44,5 +44,5 @@ def recover(
         complain(f"The clip {video} or its labels are not what was saved; use another copy of both.")
     if saved and not broken:
         say(f"{saved} saved clips are as they were saved.")
-    if broken or any(one.state == "damaged" for one in found):
+    if broken or any(one.state == "damaged" for one in drives):
         raise typer.Exit(1)

@@ -106,11 +106,11 @@ def collect(
             seed=seed,
             workers=workers,
             split=split.value,
-            progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+            progress=lambda done, total: report(done / total, f"{done:,} of {total:,} frames"),
             town=town,
         )
-    found = statistics_of(DriveDataset.open(out))
-    for name, value in rows(found):
+    statistics = statistics_of(DriveDataset.open(out))
+    for name, value in rows(statistics):
         say(f"{name}: {value}")
     say(f"Collected in {out}; what is in it: {out / 'README.md'}")
 
@@ -127,7 +127,7 @@ def _teach(
             seed=seed,
             split=split.value,
             workers=workers,
-            progress=lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,} frames"),
+            progress=lambda done, total: report(done / total, f"{done:,} of {total:,} frames"),
             samples=samples or SAMPLES,
             device=device.value,
         )
@@ -144,7 +144,7 @@ def _film(count: int, out: Path, seed: int, workers: int, split: Split, plain: b
             seed,
             split.value,
             workers,
-            lambda done, wanted: report(done / wanted, f"{done:,} of {wanted:,}"),
+            lambda done, total: report(done / total, f"{done:,} of {total:,}"),
             0 if plain else SAMPLES,
             PLAIN_MOMENTS if plain else 1,
         )
@@ -168,9 +168,11 @@ def town(
     from world.town.osm import from_osm
     from world.town.osm_map import BoundingBox
 
-    made = from_osm(osm, out, BoundingBox.of(box) if box else None, traffic.value)
-    lanes = sum(len(names) for names in made.edge_lanes.values())
-    say(f"{out}: {len(made.edge_lanes)} streets (each way counts), {lanes} lanes, {len(made.junctions)} junctions.")
+    network = from_osm(osm, out, BoundingBox.of(box) if box else None, traffic.value)
+    lanes = sum(len(names) for names in network.edge_lanes.values())
+    say(
+        f"{out}: {len(network.edge_lanes)} streets (each way counts), {lanes} lanes, {len(network.junctions)} junctions."
+    )
     say(f"Drive there: lucidrive collect --town {out} --out data/own, or Town-v0 with the option town='{out}'.")
 
 

@@ -257,11 +257,11 @@ def plan(
     from world.train.plan import table
 
     shapes = preset(config.value)
-    made = make(shapes, steps)
+    result = make(shapes, steps)
     if as_json:
-        print_json({"config": config.value, "parameters": made.parameters} | asdict(made))
+        print_json({"config": config.value, "parameters": result.parameters} | asdict(result))
     else:
-        print_table(f"The {config.value} world", table(shapes, made, memory))
+        print_table(f"The {config.value} world", table(shapes, result, memory))
 
 
 @app.command(epilog="Example: lucidrive train release --trained runs/world --scenes-from data/validation")
@@ -295,8 +295,8 @@ def scene_driver(
     from world.train.scene_driver import train_scene_driver
 
     with progress("train scene-driver") as report:
-        made = train_scene_driver(out, seed=seed, device=device, workers=workers, report=report)
-    say(f"The driver is in {made}; `lucidrive evaluate driver --weights {made}` measures it beside the rules.")
+        result = train_scene_driver(out, seed=seed, device=device, workers=workers, report=report)
+    say(f"The driver is in {result}; `lucidrive evaluate driver --weights {result}` measures it beside the rules.")
 
 
 app.command("painter", epilog="Example: lucidrive train painter --lessons data/teacher --out runs/painter")(

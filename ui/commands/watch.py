@@ -15,10 +15,12 @@ World = Annotated[
     Path | None,
     typer.Option(help="plain: the scene world without its painter; or a folder of weights of a latent world."),
 ]
-Steps = Annotated[
+Quality = Annotated[
     int,
     typer.Option(
-        help="1, 2, 4 or 8: of a scene the picture's size, of a latent world K, the sampling steps a frame. More is slower."
+        "--quality",
+        "--steps",
+        help="1, 2, 4 or 8: of a scene the picture's size, of a latent world K, the sampling steps a frame. More is slower.",
     ),
 ]
 
@@ -39,7 +41,7 @@ def ui(
         str, typer.Option(help="Which address to serve at; any but this machine's own needs --auth.")
     ] = "127.0.0.1",
     world: World = None,
-    steps: Steps = 2,
+    quality: Quality = 2,
     keys: Annotated[
         str, typer.Option(help="For a world without a car: left=steer:-1,right=steer:1,up=gas,down=brake:0.8.")
     ] = "",
@@ -98,7 +100,7 @@ def ui(
     capacity = None if memory is None else parse_size(memory)
     dreamer = LiveDreamer.load(
         world,
-        steps=steps,
+        quality=quality,
         keys=keys,
         tabs=tabs,
         capacity=capacity,
@@ -148,7 +150,7 @@ def dream(
     ] = None,
     at: Annotated[float, typer.Option(min=0, help="Seconds into that video.")] = 0.0,
     speed: Annotated[float, typer.Option(min=0, max=65, help="km/h of the car in that video.")] = 30.0,
-    steps: Steps = 2,
+    quality: Quality = 2,
     out: Annotated[
         Path, typer.Option(help="The video; a JSON beside it tells plan, controls, seed and hashes.")
     ] = Path("drive.mp4"),
@@ -199,7 +201,7 @@ def dream(
             seed=seed,
             scene=scene,
             beginning=beginning,
-            steps=steps,
+            quality=quality,
             world=world,
             report=report,
             load=load_state,

@@ -4,6 +4,7 @@ import { onLanguage, t } from "./i18n.js";
 import { make } from "./icons.js";
 
 const WEATHERS = ["clear", "rain_1", "rain_2", "rain_3", "snow_1", "snow_2", "snow_3", "fog_1", "fog_2", "fog_3"];
+export const DREAMING = "Dreaming the streets there …";
 const TIMES = ["dawn", "day", "dusk", "night"];
 
 function conditionWords(name) {
@@ -47,12 +48,13 @@ export class Begin {
 
   start(seed, scene) {
     this.fresh();
-    this.send({ type: "reset", seed, scene });
+    this.send({ type: "begin", seed, scene });
   }
 
   startIn(seed, where) {
     this.fresh();
-    this.send({ type: "begin_in", seed, where });
+    this.note.say(DREAMING, "news", 0);
+    this.send({ type: "begin", seed, where });
   }
 
   again() {
@@ -96,12 +98,12 @@ export class Begin {
 
   /** #seed=7&scene=town-21, or &where=a+suburb+at+dusk: the same beginning for whoever opens it, once. */
   fromLink() {
-    const told = new URLSearchParams(location.hash.slice(1));
-    if (!told.has("seed")) return;
-    const seed = Number(told.get("seed"));
-    const scene = told.get("scene");
+    const query = new URLSearchParams(location.hash.slice(1));
+    if (!query.has("seed")) return;
+    const seed = Number(query.get("seed"));
+    const scene = query.get("scene");
     history.replaceState(null, "", location.pathname);
-    const where = told.get("where");
+    const where = query.get("where");
     const known = this.scenes.includes(scene) || scene?.startsWith("dreamt:");
     if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) where ? this.startIn(seed, where) : this.start(seed, known ? scene : null);
     if (scene && !known) this.note.say("That link names a place that is not here; the dream began where its seed says.", "error");
@@ -109,10 +111,10 @@ export class Begin {
 
   async share() {
     if (!this.state) return;
-    const told = new URLSearchParams({ seed: this.state.seed });
-    if (this.state.where) told.set("where", this.state.where);
-    else if (this.state.scene) told.set("scene", this.state.scene);
-    const link = `${location.origin}${location.pathname}#${told}`;
+    const query = new URLSearchParams({ seed: this.state.seed });
+    if (this.state.where) query.set("where", this.state.where);
+    else if (this.state.scene) query.set("scene", this.state.scene);
+    const link = `${location.origin}${location.pathname}#${query}`;
     try {
       await navigator.clipboard.writeText(link);
       this.note.say("The link is copied: the same seed gives the same dream.");

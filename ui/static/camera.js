@@ -212,7 +212,7 @@ export class Camera {
   /** One picture at a time, always for the newest pose. */
   ask() {
     if (!this.on || (this.asked !== null && performance.now() - this.asked < LOST)) return;
-    if (this.send({ type: "camera", ...this.pose })) [this.asked, this.sent] = [performance.now(), this.pose];
+    if (this.send({ type: "look_around", ...this.pose })) [this.asked, this.sent] = [performance.now(), this.pose];
   }
 
   /** The picture that was asked for has come. */

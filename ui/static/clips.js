@@ -10,12 +10,12 @@ const FILTERS = { outcome: "Outcome", event: "Event", weather: "Weather", time: 
 
 class Clips {
   constructor(root, orders, welcome) {
-    Object.assign(this, { root, orders, welcome, chosen: null, films: new Map(), filters: {}, told: "" });
+    Object.assign(this, { root, orders, welcome, chosen: null, films: new Map(), filters: {}, summary: "" });
     this.note = el("p", { className: "said", role: "status" });
     this.head = el("div", { className: "head" });
     this.grid = el("div", { className: "lr-clips" });
     root.replaceChildren(this.note, this.head, this.grid);
-    this.seen = new IntersectionObserver((entries) => entries.filter((one) => one.isIntersecting).forEach(({ target }) => target.film.appear()));
+    this.observer = new IntersectionObserver((entries) => entries.filter((one) => one.isIntersecting).forEach(({ target }) => target.film.appear()));
     this.abort = new AbortController();
     document.addEventListener("click", (event) => this.clicked(event), { signal: this.abort.signal });
     document.addEventListener("change", ({ target }) => target.dataset?.rig !== undefined && this.fits(), { signal: this.abort.signal });
@@ -83,9 +83,9 @@ class Clips {
   }
 
   list(orders) {
-    const told = JSON.stringify([orders, this.chosen]);
-    if (told === this.told) return;
-    this.told = told;
+    const summary = JSON.stringify([orders, this.chosen]);
+    if (summary === this.summary) return;
+    this.summary = summary;
     const rows = orders.map(({ number, what, state, told: progress, open }) => {
       const pick = el("button", { type: "button", className: "pick", ariaPressed: String(number === this.chosen) }, el("span", { className: `state ${state}` }, state), el("span", { className: "what" }, `${number}  ${what}`), el("small", {}, progress));
       pick.addEventListener("click", () => this.choose(number));
@@ -105,7 +105,7 @@ class Clips {
       const known = this.films.get(card.stem);
       if (known) known.update(card);
       else {
-        const film = new Film(`factory/${this.chosen}/${card.stem}`, card, this.seen);
+        const film = new Film(`factory/${this.chosen}/${card.stem}`, card, this.observer);
         film.update(card);
         this.films.set(card.stem, film);
         const after = [...this.grid.children].find((one) => card.accepted && one.dataset.outcome === "rejected");
@@ -118,13 +118,13 @@ class Clips {
   /** Above the clips: which are shown, and what can be had of them. */
   top() {
     const { clips, exports } = this.order;
-    const told = JSON.stringify([clips.length, exports, clips.map((one) => one.accepted)]);
-    if (told === this.head.dataset.told || !clips.length) return this.filter();
-    const kept = this.download && [this.download.format.value, this.download.rig.value];
-    this.head.dataset.told = told;
+    const summary = JSON.stringify([clips.length, exports, clips.map((one) => one.accepted)]);
+    if (summary === this.head.dataset.summary || !clips.length) return this.filter();
+    const choice = this.download && [this.download.format.value, this.download.rig.value];
+    this.head.dataset.summary = summary;
     this.count = el("span", { className: "count" });
     this.head.replaceChildren(el("div", { className: "filters" }, ...Object.entries(FILTERS).map(([name, words]) => this.choice(name, words)), this.count), this.datasets(exports));
-    if (kept) [this.download.format.value, this.download.rig.value] = kept;
+    if (choice) [this.download.format.value, this.download.rig.value] = choice;
     this.fits();
     this.filter();
   }
@@ -143,12 +143,12 @@ class Clips {
 
   filter() {
     if (!this.count) return;
-    let shown = 0;
+    let visible = 0;
     for (const { element } of this.films.values()) {
       element.hidden = Object.entries(this.filters).some(([name, value]) => value && element.dataset[name] !== value);
-      shown += Number(!element.hidden);
+      visible += Number(!element.hidden);
     }
-    this.count.textContent = `${shown} of ${this.films.size} clips`;
+    this.count.textContent = `${visible} of ${this.films.size} clips`;
   }
 
   datasets(exports) {
@@ -186,20 +186,20 @@ class Clips {
   close() {
     this.abort.abort();
     clearTimeout(this.timer);
-    this.seen.disconnect();
+    this.observer.disconnect();
     this.ended();
     for (const film of this.films.values()) film.close();
   }
 }
 
 // Gradio draws its components when it is ready, and may draw them again.
-let shown = null;
+let mounted = null;
 let tab = null;
 function follow() {
   const parts = ["lr-clips", "lr-orders", "lr-welcome"].map((id) => document.getElementById(id));
-  if (parts[0] === shown || parts.includes(null)) return;
+  if (parts[0] === mounted || parts.includes(null)) return;
   tab?.close();
-  shown = parts[0];
+  mounted = parts[0];
   tab = new Clips(...parts);
 }
 new MutationObserver(follow).observe(document.documentElement, { childList: true, subtree: true });

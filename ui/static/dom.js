@@ -2,13 +2,13 @@
 
 /** An element with properties and children; a string is text. */
 export function el(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
+  const element = document.createElement(tag);
   const { role, style, ...rest } = properties;
-  if (role) made.setAttribute("role", role);
-  if (style) made.style.cssText = style;
-  Object.assign(made, rest);
-  made.append(...children);
-  return made;
+  if (role) element.setAttribute("role", role);
+  if (style) element.style.cssText = style;
+  Object.assign(element, rest);
+  element.append(...children);
+  return element;
 }
 
 /** POSTs to an address; the answer, or { error } in a sentence. */

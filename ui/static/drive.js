@@ -1,11 +1,11 @@
 // The Drive tab: joins the socket, the picture, the keys, the plan, the timeline, the futures and the panel.
 
-import { Begin } from "./begin.js";
+import { Begin, DREAMING } from "./begin.js";
 import { Camera } from "./camera.js";
 import "./clips.js";
 import { Futures } from "./futures.js";
 import "./gradio.js";
-import { onLanguage, refresh, relabel, t } from "./i18n.js";
+import { onLanguage, refresh, relabel, said, t } from "./i18n.js";
 import { invite } from "./invite.js";
 import { Keep } from "./keep.js";
 import { Keys, typing } from "./keys.js";
@@ -20,6 +20,7 @@ import { Surround } from "./surround.js";
 import { tablets } from "./tablets.js";
 import { Talk } from "./talk.js";
 
+const WAITING = { Fork: "Going back there …", Begin: DREAMING }; // what is said while an order is under way
 const socket = new DreamSocket(); // the dream wakes while Gradio draws the page
 
 /** How the machine keeps up: medians and 99th percentiles, as far as they are known. */
@@ -55,8 +56,8 @@ function mount(root) {
     return blob ? picture.past(blob) : picture.now();
   });
   const futures = new Futures(root, send);
-  const pads = new Pads(root, (line) => send({ type: "plan", line, lane: futures.lane }));
-  const quality = segments(find("quality"), (steps) => send({ type: "quality", steps: Number(steps) }));
+  const pads = new Pads(root, (line) => send({ type: "plan", line, branch: futures.branch }));
+  const quality = segments(find("quality"), (value) => send({ type: "set_quality", quality: Number(value) }));
   const begin = new Begin(root, send, note, () => token, fresh);
   const keep = new Keep(root, send);
   const map = new RoadMap(root, () => token);
@@ -114,23 +115,22 @@ function mount(root) {
       showPlan(find("plan"), message.plan);
       talk.state(message);
       picture.sky(message);
-      pads.sky(message.futures[futures.lane - 1] ?? message);
+      pads.sky(message.futures[futures.branch - 1] ?? message);
       quality.set(message.quality);
       score.state(message);
       begin.show(message);
     },
     note(message) {
-      if (message.lane) return futures.note(message);
+      if (message.branch) return futures.note(message);
       if (!message.choices?.length) return note.say(message.text, message.kind);
       note.ask(message.text, message.choices, (line) => send({ type: "choose", line }), () => send({ type: "wrong" }));
     },
     working(message) {
-      if (message.order === "Fork") note.say("Going back there …", "news", 0);
-      if (message.order === "BeginIn") note.say("Dreaming the streets there …", "news", 0);
+      if (message.order === "Fork") note.say(WAITING.Fork, "news", 0);
     },
     worked(message) {
-      if (["Fork", "BeginIn"].includes(message.order) && find("note").classList.contains("news")) note.say("");
-      if (message.order.startsWith("Save") || message.order === "Keep") if (find("clip").textContent === t("Saving …")) find("clip").textContent = "";
+      if (find("note").textContent === said(WAITING[message.order] ?? "")) note.say("");
+      if (message.order.startsWith("Save") && find("clip").textContent === t("Saving …")) find("clip").textContent = "";
     },
     kept: (message) => keep.add(message),
     invited: (message) => invite(message.invitation, note),
@@ -141,8 +141,8 @@ function mount(root) {
     },
   };
 
-  function shown(one) {
-    if (one.lane) return futures.show(one);
+  function show(one) {
+    if (one.branch) return futures.show(one);
     score.grow(one.index);
     camera.again(); // a single frame on, it stands as another
     surround.moved();
@@ -150,7 +150,7 @@ function mount(root) {
   }
 
   socket.attach({
-    picture: (one) => shown(one).catch(() => note.say("One picture could not be read; the next one will do.", "error")),
+    picture: (one) => show(one).catch(() => note.say("One picture could not be read; the next one will do.", "error")),
     elsewhere(one) {
       camera.came();
       picture.elsewhere(one);
@@ -169,7 +169,7 @@ function mount(root) {
       find("text").focus();
     },
     pause: () => send({ type: "pause", on: futures.open ? !futures.paused : !state?.paused }),
-    step: () => send({ type: "step" }),
+    step: () => send({ type: "step_once" }),
     again: () => begin.again(),
     invite: () => send({ type: "invite" }),
     map: () => map.toggle(),
@@ -181,7 +181,7 @@ function mount(root) {
 
   const keys = new Keys([find("keys"), find("thumbs")], (names) => {
     if (names.length) picture.pressed();
-    socket.send({ type: "keys", keys: names, lane: futures.lane });
+    socket.send({ type: "press", keys: names, branch: futures.branch });
   });
   const SHORTCUTS = { p: "pause", ".": "step", r: "again", b: "branch", m: "map", v: "around" };
   const shortcuts = (event) => {
@@ -218,13 +218,13 @@ function mount(root) {
 }
 
 // Gradio draws its components when it is ready, and may draw them again: follow the panel wherever it stands.
-let shown = null;
+let panel = null;
 let unmount = null;
 function follow() {
   const root = document.getElementById("lucidrive");
-  if (root === shown) return;
+  if (root === panel) return;
   unmount?.();
-  shown = root;
+  panel = root;
   unmount = root ? mount(root) : null;
   refresh();
 }

@@ -38,7 +38,7 @@ class Course {
 
 export class Film {
   /** base: where the clip's files are, without what their names end in; seen: watches what comes into sight. */
-  constructor(base, card, seen) {
+  constructor(base, card, observer) {
     Object.assign(this, { base, card, layer: "", boxed: false });
     this.abort = new AbortController();
     this.map = el("canvas", { className: "course", role: "img", ariaLabel: t("Map, north up: the drive of this clip, and who plays the event") });
@@ -48,7 +48,7 @@ export class Film {
     this.element = el("figure", { className: "lr-clip" }, el("div", { className: "pair" }, card.film ? this.picture() : this.unpainted(), this.map, this.wait), this.controls(), this.under());
     Object.assign(this.element.dataset, { stem: card.stem, event: card.event, weather: card.weather, time: card.time, outcome: card.accepted ? "accepted" : "rejected" });
     this.element.film = this;
-    seen.observe(this.element);
+    observer.observe(this.element);
   }
 
   /** The film, under a canvas for boxes. It stands where what was asked for begins, and is played from its beginning. */
@@ -113,12 +113,12 @@ export class Film {
 
   under() {
     const { card } = this;
-    const seen = card.seen.map(({ what, at }) => `${what} ${at.toFixed(1)} s`).join(" · ");
+    const moments = card.seen.map(({ what, at }) => `${what} ${at.toFixed(1)} s`).join(" · ");
     const badge = el("b", { className: card.accepted ? "good" : "bad" }, card.accepted ? "accepted" : "rejected");
     const reasons = card.reasons.map((reason) => el("p", { className: "why" }, reason));
     this.title = el("span", { className: "title" });
     this.words();
-    const caption = el("figcaption", {}, el("p", {}, badge, " ", this.title), el("p", { className: "facts" }, el("code", {}, card.line), ` seed ${card.seed} · `, seen), ...reasons);
+    const caption = el("figcaption", {}, el("p", {}, badge, " ", this.title), el("p", { className: "facts" }, el("code", {}, card.line), ` seed ${card.seed} · `, moments), ...reasons);
     if (!card.film) return caption;
     this.buttons = { boxes: this.button("Boxes", () => this.show(this.layer, !this.boxed)) };
     for (const [layer, words] of Object.entries(LAYERS)) this.buttons[layer] = this.button(words, () => this.show(this.layer === layer ? "" : layer, this.boxed));
@@ -138,9 +138,9 @@ export class Film {
   }
 
   button(words, press) {
-    const made = el("button", { type: "button", ariaPressed: "false" }, words);
-    made.addEventListener("click", press);
-    return made;
+    const button = el("button", { type: "button", ariaPressed: "false" }, words);
+    button.addEventListener("click", press);
+    return button;
   }
 
   get moment() {
@@ -149,7 +149,7 @@ export class Film {
 
   /** It has come into sight. */
   async appear() {
-    this.wanted = true;
+    this.due = true;
     if (!this.course && !this.card.map) await this.make("map");
     this.update(this.card);
   }
@@ -170,7 +170,7 @@ export class Film {
   async update(card) {
     this.card = { ...card, map: card.map ?? this.card.map, labels: card.labels ?? this.card.labels };
     const { map, labels } = this.card;
-    if (map?.state === "ready" && this.wanted && !this.course) {
+    if (map?.state === "ready" && this.due && !this.course) {
       this.course = new Course(this.map, await (await fetch(`${this.base}.map.json`)).json());
       this.map.dataset.ready = "";
     }
@@ -196,10 +196,10 @@ export class Film {
   press() {
     for (const [name, button] of Object.entries(this.buttons)) button.ariaPressed = String(name === "boxes" ? this.boxed : name === this.layer);
     const layer = this.labels ? this.layer : "";
-    const wanted = new URL(`${this.base}${layer ? `.${layer}` : ""}.mp4`, location.href).href;
-    if (this.video.src !== wanted) {
+    const address = new URL(`${this.base}${layer ? `.${layer}` : ""}.mp4`, location.href).href;
+    if (this.video.src !== address) {
       const { currentTime, paused } = this.video;
-      this.video.src = wanted;
+      this.video.src = address;
       this.video.addEventListener("loadedmetadata", () => {
         this.video.currentTime = currentTime;
         if (!paused) this.video.play();

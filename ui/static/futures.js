@@ -10,8 +10,8 @@ const LETTERS = ["A", "B", "C", "D"];
 const COLOURS = ["--a", "--b", "--c", "--d"];
 
 class Future {
-  constructor(lane, send, chosen) {
-    this.lane = lane;
+  constructor(branch, send, chosen) {
+    this.branch = branch;
     this.trail = new Trail();
     this.drawn = -1;
     this.canvas = make("canvas", { width: 640, height: 360 });
@@ -28,18 +28,18 @@ class Future {
     const form = make("form", { autocomplete: "off" }, this.input, this.go);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (send({ type: "say", text: this.input.value, lane })) this.input.value = "";
+      if (send({ type: "say", text: this.input.value, branch })) this.input.value = "";
     });
-    this.keep.addEventListener("click", () => send({ type: "keep_future", lane }));
-    this.root = make("section", { className: "future", dataset: { lane: String(lane) } }, make("header", {}, this.title, this.figures, this.keep), this.canvas, form, this.plan, note);
+    this.keep.addEventListener("click", () => send({ type: "keep_future", branch }));
+    this.root = make("section", { className: "future", dataset: { branch: String(branch) } }, make("header", {}, this.title, this.figures, this.keep), this.canvas, form, this.plan, note);
     this.root.addEventListener("focusin", chosen);
     this.root.addEventListener("pointerdown", chosen);
     this.words();
   }
 
   words() {
-    const name = `${t("Future")} ${LETTERS[this.lane - 1]}`;
-    this.title.textContent = LETTERS[this.lane - 1];
+    const name = `${t("Future")} ${LETTERS[this.branch - 1]}`;
+    this.title.textContent = LETTERS[this.branch - 1];
     this.root.setAttribute("aria-label", name);
     this.canvas.setAttribute("aria-label", `${name}: ${t("The dreamt road ahead")}`);
     this.input.setAttribute("aria-label", `${name}: ${t("Tell the dream what happens next")}`);
@@ -56,8 +56,8 @@ class Future {
     this.drawn = picture.index;
     this.canvas.dataset.index = picture.index;
     paint(this.canvas, bitmap);
-    const [drawn, seen] = [picture.speed, picture.seenSpeed].map((speed) => Math.max(0, Math.round(speed * 3.6)));
-    this.figures.textContent = `${Math.round(picture.speed * 3.6)} km/h → ${Math.round(picture.target * 3.6)}${seen === drawn ? "" : ` · ≈ ${seen}`}`; // what a latent world's picture reads
+    const [exact, estimate] = [picture.speed, picture.seenSpeed].map((speed) => Math.max(0, Math.round(speed * 3.6)));
+    this.figures.textContent = `${Math.round(picture.speed * 3.6)} km/h → ${Math.round(picture.target * 3.6)}${estimate === exact ? "" : ` · ≈ ${estimate}`}`; // what a latent world's picture reads
   }
 }
 
@@ -66,20 +66,20 @@ export class Futures {
     this.root = root;
     this.send = send;
     this.box = root.querySelector("#lr-futures");
-    this.lanes = [];
-    this.lane = 0; // the one that keys drive
+    this.branches = [];
+    this.branch = 0; // the one that keys drive
     this.abandon = onLanguage(() => this.words());
   }
 
   get open() {
-    return this.lanes.length > 0;
+    return this.branches.length > 0;
   }
 
   /** As many as the state has. */
   state(states) {
-    if (states.length !== this.lanes.length) this.build(states.length);
+    if (states.length !== this.branches.length) this.build(states.length);
     states.forEach((state, number) => {
-      const future = this.lanes[number];
+      const future = this.branches[number];
       showPlan(future.plan, state.plan);
       future.plan.dataset.empty = "";
       future.root.classList.toggle("thinking", state.thinking);
@@ -93,7 +93,7 @@ export class Futures {
 
   build(count) {
     this.box.replaceChildren();
-    this.lanes = Array.from({ length: count }, (_, number) => new Future(number + 1, this.send, () => this.choose(number + 1)));
+    this.branches = Array.from({ length: count }, (_, number) => new Future(number + 1, this.send, () => this.choose(number + 1)));
     this.root.classList.toggle("parted", count > 0);
     this.box.classList.toggle("many", count > 2);
     this.box.hidden = !count;
@@ -106,38 +106,38 @@ export class Futures {
     this.one = make("button", { type: "button" });
     this.drop = make("button", { type: "button", id: "lr-drop" });
     this.run.addEventListener("click", () => this.send({ type: "pause", on: !this.paused }));
-    this.one.addEventListener("click", () => this.send({ type: "step" }));
+    this.one.addEventListener("click", () => this.send({ type: "step_once" }));
     this.drop.addEventListener("click", () => this.send({ type: "drop_futures" }));
     const figures = [make("figure", {}, this.speedsSaid, this.speeds), make("figure", {}, this.pathsSaid, this.paths)];
     const apartBox = make("section", { className: "apart" }, ...figures, make("div", { className: "row" }, this.run, this.one, this.drop));
-    this.box.append(...this.lanes.map((lane) => lane.root), apartBox);
+    this.box.append(...this.branches.map((branch) => branch.root), apartBox);
     this.words();
     this.choose(1);
-    this.lanes[0].input.focus({ preventScroll: true });
+    this.branches[0].input.focus({ preventScroll: true });
   }
 
   words() {
-    for (const lane of this.lanes) lane.words();
+    for (const branch of this.branches) branch.words();
     if (!this.open) return;
     this.drop.replaceChildren(icon("close"), t("Drop them all"));
     this.one.replaceChildren(icon("step"), t("Step"));
     this.draw();
   }
 
-  choose(lane) {
-    this.lane = lane;
-    for (const future of this.lanes) future.root.classList.toggle("chosen", future.lane === lane);
+  choose(branch) {
+    this.branch = branch;
+    for (const future of this.branches) future.root.classList.toggle("chosen", future.branch === branch);
   }
 
   async show(picture) {
-    const future = this.lanes[picture.lane - 1];
+    const future = this.branches[picture.branch - 1];
     if (!future) return;
     await future.show(picture);
-    if (picture.lane === this.lanes.length) this.draw();
+    if (picture.branch === this.branches.length) this.draw();
   }
 
   draw() {
-    const trails = this.lanes.map((lane) => lane.trail);
+    const trails = this.branches.map((branch) => branch.trail);
     const style = getComputedStyle(this.root);
     const colours = COLOURS.map((name) => style.getPropertyValue(name).trim());
     drawSpeeds(this.speeds, trails, colours, style.getPropertyValue("--quiet").trim());
@@ -148,10 +148,10 @@ export class Futures {
   }
 
   note(message) {
-    const { lane, text, kind, choices } = message;
-    const note = this.lanes[lane - 1]?.note;
+    const { branch, text, kind, choices } = message;
+    const note = this.branches[branch - 1]?.note;
     if (!choices?.length) return note?.say(text, kind);
-    note?.ask(text, choices, (line) => this.send({ type: "choose", line, lane }), () => this.send({ type: "wrong", lane }));
+    note?.ask(text, choices, (line) => this.send({ type: "choose", line, branch }), () => this.send({ type: "wrong", branch }));
   }
 
   close() {

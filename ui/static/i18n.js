@@ -21,8 +21,8 @@ export const t = (english) => (language === "zh" && ZH[english]) || english;
 /** A sentence of the server's. */
 export function said(sentence) {
   if (language !== "zh") return sentence;
-  const found = SAID.find(([shape]) => shape.test(sentence));
-  return found ? sentence.replace(found[0], found[1]) : ZH[sentence] ?? sentence;
+  const entry = SAID.find(([shape]) => shape.test(sentence));
+  return entry ? sentence.replace(entry[0], entry[1]) : ZH[sentence] ?? sentence;
 }
 
 /** Calls `redraw` now and whenever the language changes; gives back what ends that. */

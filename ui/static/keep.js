@@ -10,7 +10,7 @@ export class Keep {
     this.find = (id) => root.querySelector(`#lr-${id}`);
     this.player = this.find("player");
     this.kept = [];
-    for (const [button, type] of [["save", "save"], ["save-all", "save_all"], ["keep", "keep"]])
+    for (const [button, type] of [["save", "save_clip"], ["save-all", "save_drive"], ["keep", "save_dream"]])
       this.find(button).addEventListener("click", () => send({ type }) && this.say("Saving …"));
     this.abandon = onLanguage(() => this.draw());
   }
@@ -19,19 +19,19 @@ export class Keep {
     this.find("clip").textContent = t(sentence);
   }
 
-  all(kept) {
-    this.kept = kept;
+  all(files) {
+    this.kept = files;
     this.draw();
   }
 
-  add(kept) {
-    this.kept.push(kept);
+  add(file) {
+    this.kept.push(file);
     this.draw();
-    this.find("clip").replaceChildren(`${this.words(kept)}: `, this.link(kept.file, kept.kind === "dream" ? "file" : "video"), ...(kept.labels ? [" · ", this.link(kept.labels, "labels")] : []));
+    this.find("clip").replaceChildren(`${this.words(file)}: `, this.link(file.file, file.kind === "dream" ? "file" : "video"), ...(file.labels ? [" · ", this.link(file.labels, "labels")] : []));
   }
 
-  words(kept) {
-    return `${t(WORDS[kept.kind])}${kept.seconds ? `, ${kept.seconds.toFixed(1)} s` : ""}`;
+  words(file) {
+    return `${t(WORDS[file.kind])}${file.seconds ? `, ${file.seconds.toFixed(1)} s` : ""}`;
   }
 
   link(href, text) {
@@ -40,23 +40,23 @@ export class Keep {
 
   draw() {
     this.find("none").hidden = this.kept.length > 0;
-    this.find("kept").replaceChildren(...[...this.kept].reverse().map((kept) => {
-      const name = kept.file.split("/").at(-1);
-      const links = make("small", {}, this.link(kept.file, kept.kind === "dream" ? "file" : "video"), ...(kept.labels ? [" · ", this.link(kept.labels, "labels")] : []));
-      const row = make("li", {}, make("span", { title: name }, this.words(kept), links));
-      if (kept.kind !== "dream") {
+    this.find("kept").replaceChildren(...[...this.kept].reverse().map((file) => {
+      const name = file.file.split("/").at(-1);
+      const links = make("small", {}, this.link(file.file, file.kind === "dream" ? "file" : "video"), ...(file.labels ? [" · ", this.link(file.labels, "labels")] : []));
+      const row = make("li", {}, make("span", { title: name }, this.words(file), links));
+      if (file.kind !== "dream") {
         const play = make("button", { type: "button", title: t("Play") }, icon("play"));
         play.setAttribute("aria-label", `${t("Play")}: ${name}`);
-        play.addEventListener("click", () => this.play(kept));
+        play.addEventListener("click", () => this.play(file));
         row.append(play);
       }
       return row;
     }));
   }
 
-  play(kept) {
+  play(file) {
     this.player.hidden = false;
-    this.player.src = kept.file;
+    this.player.src = file.file;
     this.player.play().catch(() => {}); // a browser may want a press on the player itself
   }
 

@@ -48,13 +48,13 @@ export class Keys {
 
   down(event) {
     const name = CODES[event.code];
-    if (!name || !this.shown() || event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
+    if (!name || !this.visible() || event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
     if (event.code === "Space" && pressable(event.target)) return; // it presses that button
     event.preventDefault(); // the arrows would scroll
     if (!event.repeat) this.hold(event.code, name);
   }
 
-  shown() {
+  visible() {
     return !!this.legends[0].closest(".lucid").offsetParent;
   }
 
@@ -101,8 +101,8 @@ export class Keys {
     look();
   }
 
-  pad(source, name, held) {
-    if (held && document.hasFocus()) this.hold(source, name);
+  pad(source, name, down) {
+    if (down && document.hasFocus()) this.hold(source, name);
     else this.release(source);
   }
 

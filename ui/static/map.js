@@ -7,7 +7,7 @@ const ACROSS = 2400; // dm that the map shows from side to side
 const STEP = 30; // dm between two points of the way driven
 const LEAP = 1000; // dm: further at once is another drive
 
-function wanted() {
+function preference() {
   try {
     return localStorage.getItem(KEPT) !== "off";
   } catch {
@@ -21,7 +21,7 @@ export class RoadMap {
     this.button = root.querySelector("#lr-map");
     this.pen = new Pen(this.canvas, ACROSS);
     this.token = token;
-    this.on = wanted();
+    this.on = preference();
     this.known = false; // whether there is a map of this dream
     this.streets = null; // { version, path }
     this.driven = []; // { index, x, y }

@@ -8,36 +8,36 @@ const EVERY_MS = 2000;
 const size = (bytes) => (bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`);
 const row = (...cells) => make("tr", {}, ...cells.map((text) => make("td", { textContent: text })));
 
-function swatched(made, kind) {
-  made.firstChild.prepend(make("i", { className: "swatch", dataset: { kind: String(kind) } }));
-  return made;
+function swatched(row, kind) {
+  row.firstChild.prepend(make("i", { className: "swatch", dataset: { kind: String(kind) } }));
+  return row;
 }
 
-function bar(box, told) {
-  const owners = [...new Set(told.held.map((one) => one.owner))];
-  const parts = owners.map((owner, number) => [owner, told.held.filter((one) => one.owner === owner).reduce((sum, one) => sum + one.size, 0), String(number % 4)]);
+function bar(box, memory) {
+  const owners = [...new Set(memory.held.map((one) => one.owner))];
+  const parts = owners.map((owner, number) => [owner, memory.held.filter((one) => one.owner === owner).reduce((sum, one) => sum + one.size, 0), String(number % 4)]);
   const used = parts.reduce((sum, [, bytes]) => sum + bytes, 0);
-  const foreign = Math.max(0, told.capacity - used - told.room);
-  parts.push(["other programs", foreign, "other"], ["free", told.room, "room"]);
-  const shown = parts.filter(([, bytes]) => bytes > 0);
-  box.replaceChildren(...shown.map(([name, bytes, kind]) => {
-    const part = make("i", { title: `${t(name)}: ${size(bytes)}`, dataset: { kind } }, bytes / told.capacity > 0.09 ? `${t(name)} ${size(bytes)}` : "");
+  const foreign = Math.max(0, memory.capacity - used - memory.room);
+  parts.push(["other programs", foreign, "other"], ["free", memory.room, "room"]);
+  const visible = parts.filter(([, bytes]) => bytes > 0);
+  box.replaceChildren(...visible.map(([name, bytes, kind]) => {
+    const part = make("i", { title: `${t(name)}: ${size(bytes)}`, dataset: { kind } }, bytes / memory.capacity > 0.09 ? `${t(name)} ${size(bytes)}` : "");
     part.style.flex = `${bytes} 0 0`;
     return part;
   }));
-  box.setAttribute("aria-label", shown.map(([name, bytes]) => `${t(name)} ${size(bytes)}`).join(", "));
+  box.setAttribute("aria-label", visible.map(([name, bytes]) => `${t(name)} ${size(bytes)}`).join(", "));
 }
 
-function draw(root, told) {
+function draw(root, memory) {
   const find = (id) => root.querySelector(`#lr-${id}`);
-  bar(find("bar"), told);
-  const lent = told.held.reduce((sum, one) => sum + one.size, 0);
-  find("sums").replaceChildren(...[["budget", told.capacity], ["lent", lent], ["left", told.room], ["resident", told.resident]].map(([name, bytes]) => make("span", {}, `${t(name)} `, make("b", { textContent: size(bytes) }))));
-  const owners = [...new Set(told.held.map((one) => one.owner))];
-  find("held").replaceChildren(...told.held.map((one) => swatched(row(t(one.owner), size(one.size), t(one.committed ? "there" : "reserved")), owners.indexOf(one.owner) % 4)));
-  find("plan-items").replaceChildren(...told.plan.map(([part, bytes, source]) => row(t(part), size(bytes), t(source))));
-  find("ladder").replaceChildren(...told.ladder.map((rung) => make("li", { className: rung.taken ? "taken" : "" }, t(rung.name), make("small", { textContent: rung.taken ? t("taken") : rung.change || t("nothing lower here") }))));
-  find("brain").textContent = told.brain ? `${t("The language model")}: ${told.brain}` : "";
+  bar(find("bar"), memory);
+  const lent = memory.held.reduce((sum, one) => sum + one.size, 0);
+  find("sums").replaceChildren(...[["budget", memory.capacity], ["lent", lent], ["left", memory.room], ["resident", memory.resident]].map(([name, bytes]) => make("span", {}, `${t(name)} `, make("b", { textContent: size(bytes) }))));
+  const owners = [...new Set(memory.held.map((one) => one.owner))];
+  find("held").replaceChildren(...memory.held.map((one) => swatched(row(t(one.owner), size(one.size), t(one.committed ? "there" : "reserved")), owners.indexOf(one.owner) % 4)));
+  find("plan-items").replaceChildren(...memory.plan.map(([part, bytes, source]) => row(t(part), size(bytes), t(source))));
+  find("ladder").replaceChildren(...memory.ladder.map((rung) => make("li", { className: rung.taken ? "taken" : "" }, t(rung.name), make("small", { textContent: rung.taken ? t("taken") : rung.change || t("nothing lower here") }))));
+  find("brain").textContent = memory.brain ? `${t("The language model")}: ${memory.brain}` : "";
 }
 
 async function look() {

@@ -42,12 +42,12 @@ export class Note {
   ask(sentence, choices, chosen, neither) {
     this.say(sentence, "question", 0);
     const button = (words, pressed) => {
-      const made = make("button", { type: "button", className: "choice", textContent: words });
-      made.addEventListener("click", () => {
+      const element = make("button", { type: "button", className: "choice", textContent: words });
+      element.addEventListener("click", () => {
         this.say("");
         pressed();
       });
-      return made;
+      return element;
     };
     this.element.append(" ", ...choices.map(([line, words]) => button(planWords(line, words), () => chosen(line))), button(t("neither"), neither));
   }

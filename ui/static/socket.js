@@ -49,7 +49,7 @@ export function decodePicture(buffer) {
     offRoad: (view.getUint8(17) & 8) !== 0,
     elsewhere: (view.getUint8(17) & 16) !== 0, // seen by a camera that is not on the car
     around: (view.getUint8(17) & 32) !== 0, // seen by six cameras round it
-    lane: view.getUint8(18),
+    branch: view.getUint8(18),
     seenSpeed: view.getFloat32(20, true), // m/s
     seenJunction: view.getFloat32(24, true), // m
     yawRate: view.getFloat32(28, true), // rad/s
@@ -106,7 +106,7 @@ export class DreamSocket {
       const picture = decodePicture(data);
       if (picture.elsewhere) return this.on?.elsewhere(picture);
       if (picture.around) return this.on?.around(picture);
-      this.send({ type: "seen", index: picture.index, lane: picture.lane });
+      this.send({ type: "seen", index: picture.index, branch: picture.branch });
       this.on?.picture(picture);
       return;
     }
@@ -156,9 +156,9 @@ export class DreamSocket {
   /** Whether it was sent, or is kept until the dream is ready, as sentences are. */
   send(message) {
     if (!this.ready || this.socket.readyState !== WebSocket.OPEN) {
-      const kept = message.type === "say" && !message.lane && this.waiting.length < MOST_WAITING;
-      if (kept) this.waiting.push(message);
-      return kept;
+      const waits = message.type === "say" && !message.branch && this.waiting.length < MOST_WAITING;
+      if (waits) this.waiting.push(message);
+      return waits;
     }
     this.socket.send(JSON.stringify(message));
     return true;

@@ -14,11 +14,11 @@ const SUDDEN = { 1: ",輕微", 3: ",突然" };
 function step(text) {
   const [, name, args = "", when = "", seconds = ""] = /^([a-z_]+)(?:\(([^)]*)\))?(?:@([^~]+))?(?:~([\d.]+))?$/.exec(text) ?? [];
   if (!name) return text;
-  const given = args.split(",");
+  const values = args.split(",");
   let said = NAMES[name] ?? name;
-  if (name === "speed") said = `${given[0]} km/h`;
-  else if (["rain", "snow", "fog"].includes(name)) said = `${LEVELS[given[0]] ?? ""}${NAMES[name]}`;
-  else for (const one of given) {
+  if (name === "speed") said = `${values[0]} km/h`;
+  else if (["rain", "snow", "fog"].includes(name)) said = `${LEVELS[values[0]] ?? ""}${NAMES[name]}`;
+  else for (const one of values) {
     if (one === "left") said += "(左)";
     else if (one === "right") said += "(右)";
     else said += SUDDEN[one] ?? "";

@@ -73,7 +73,7 @@ def dreamt_hour(
             command = TURNS[random.integers(len(TURNS))]
         look = (frame - LATE + LOOKS // 2) % LOOK  # a place may grow in the midst of it
         drawn, made = look < LOOKS, look < MADE
-        dream.steps = STEPS if drawn else 0
+        dream.quality = STEPS if drawn else 0
         others = time.process_time() - time.thread_time()
         dream.settle()
         action = dream.drive(command, SPEED)

@@ -58,20 +58,20 @@ class SavedLatent:
     motion: Motion
     readout: Readout
     seed: int
-    steps: int
+    quality: int
     weights: dict[str, str]
 
 
 class LatentDream:
-    """One dream. `steps` is K, the shortcut steps a frame (1 to 8): more is sharper and slower.
+    """One dream. `quality` is K, the shortcut steps a frame (1 to 8): more is sharper and slower.
 
     The same weights, seed, controls and machine give the same frames. Memory stays constant however long it runs.
     """
 
-    def __init__(self, model: WorldModel, seed: int = 0, steps: int = 2) -> None:
-        if steps not in (1, 2, 4, 8):
-            raise DataError(f"K must be 1, 2, 4 or 8 steps a frame, not {steps}.")
-        self.model, self.steps, self.seed = model, steps, seed
+    def __init__(self, model: WorldModel, seed: int = 0, quality: int = 2) -> None:
+        if quality not in (1, 2, 4, 8):
+            raise DataError(f"K must be 1, 2, 4 or 8 steps a frame, not {quality}.")
+        self.model, self.quality, self.seed = model, quality, seed
         self._generator = seeded(seed, model.device)
         self._state: LatentState | None = None
 
@@ -150,7 +150,7 @@ class LatentDream:
             raise DataError("There is no dream to save yet; start it first.")
         state, frame = self._state, self._state.frame
         saved = SavedLatent(
-            frame.index, frame.control, frame.motion, frame.readout, self.seed, self.steps, self.model.hashes
+            frame.index, frame.control, frame.motion, frame.readout, self.seed, self.quality, self.model.hashes
         )
         own = {name: value.contiguous() for name in TENSORS if (value := getattr(state, name)) is not None}
         others = {"picture": torch.from_numpy(frame.image), "generator": self._generator.get_state()}
@@ -160,7 +160,7 @@ class LatentDream:
     def from_state(cls, model: WorldModel, tensors: dict[str, Tensor], values: dict[str, Any]) -> LatentDream:
         """A dream that goes on exactly where the other was, on the device of `model`."""
         saved = from_plain(SavedLatent, values)
-        dream = cls(model, saved.seed, saved.steps)
+        dream = cls(model, saved.seed, saved.quality)
         dream._generator.set_state(tensors["generator"].cpu())
         picture = tensors["picture"].cpu().numpy()
         frame = Frame(picture, saved.index, saved.control, saved.motion, saved.readout)
@@ -251,7 +251,7 @@ def step_latent(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> l
         raise ValueError("a dream cannot take two steps in one batch")
     groups: dict[tuple[int, int, int], list[int]] = {}
     for place, dream in enumerate(dreams):
-        groups.setdefault((id(dream.model), dream.steps, dream.state_now.cache.shape[-2]), []).append(place)
+        groups.setdefault((id(dream.model), dream.quality, dream.state_now.cache.shape[-2]), []).append(place)
     before = [dream._generator.get_state() for dream in dreams]
     drawn: dict[int, LatentState] = {}
     try:
@@ -302,7 +302,7 @@ def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[La
     cache.keys = torch.cat([state.cache for state in states], dim=2)
     each = [(dream._noise(), dream._noise(), dream._noise()) for dream in dreams]
     start, on_last, on_before = (torch.cat(several) for several in zip(*each, strict=True))
-    noise, steps = (start, on_last, on_before), dreams[0].steps
+    noise, steps = (start, on_last, on_before), dreams[0].quality
     latents = checked(advance(model.dynamics, Past(before, last), motions_BM, fields_B6, noise, steps, cache))
     pictures = checked(model.tokenizer.decode(latents), "tokenizer")
     hidden: list[Tensor | None] = [None] * size

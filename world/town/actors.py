@@ -55,7 +55,7 @@ def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
 _Key = tuple[str, bool, str]  # id, is it the event's, look
 
 
-class _Actor:
+class _VariantModel:
     """A model with alternatives of which one is shown."""
 
     def __init__(self, parent: NodePath, base: MeshBuilder | None, variants: list[MeshBuilder]) -> None:
@@ -78,7 +78,7 @@ class Actors:
 
     def __init__(self, camera: TownCamera) -> None:
         self._camera = camera
-        self._pool: dict[_Key, _Actor] = {}
+        self._pool: dict[_Key, _VariantModel] = {}
         self._tick = 0
 
     def reset(self) -> None:
@@ -117,7 +117,7 @@ class Actors:
             return (phase // stride) % 2 if other.speed > 0.1 else 0
         return 1 if other.braking and other.kind in TRAFFIC_KINDS else 0
 
-    def _make(self, other: Other, key: _Key) -> _Actor:
+    def _make(self, other: Other, key: _Key) -> _VariantModel:
         pick = sum(ord(c) * 17**i for i, c in enumerate(other.id))
         kind, look, event = other.kind, other.look, key[1]
         base: MeshBuilder | None = None
@@ -144,7 +144,7 @@ class Actors:
                 if look == "headlights":
                     base.placed(props.headlights(kind), 0, 0, 0)
                 variants = [models.rear_lights(kind, braking) for braking in (False, True)]
-        actor = _Actor(self._camera.actors, base, variants)
+        actor = _VariantModel(self._camera.actors, base, variants)
         self._pool[key] = actor
         return actor
 
@@ -163,7 +163,7 @@ class Signals:
     """Every approach's signal heads: one at the stop line, one on the far side, both facing the approach."""
 
     def __init__(self, camera: TownCamera, network: RoadNetwork) -> None:
-        self._heads: list[tuple[str, int, list[_Actor]]] = []
+        self._heads: list[tuple[str, int, list[_VariantModel]]] = []
         parent = camera.attach(MeshBuilder(), 0, 0, 0)
         for names in network.edge_lanes.values():
             turns = [t for name in names for t in network.turns.get(name, ()) if t.signal and t.direction != "t"]
@@ -185,7 +185,9 @@ class Signals:
                 holder = parent.attachNewNode("head")
                 holder.setPosHpr(float(place[0]), float(place[1]), 0, math.degrees(heading), 0, 0)
                 arm = 0.0
-                heads.append(_Actor(holder, models.signal_post(arm), [models.signal_lens(s, arm) for s in "ryg"]))
+                heads.append(
+                    _VariantModel(holder, models.signal_post(arm), [models.signal_lens(s, arm) for s in "ryg"])
+                )
             assert straight.signal is not None
             self._heads.append((straight.signal, straight.link, heads))
 

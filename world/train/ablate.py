@@ -173,7 +173,7 @@ def measure(folder: Path, held_out: Path, ablation: Ablation, device: str = "cpu
 
 def milliseconds(model: WorldModel, steps: int) -> float:
     """The median time of a dreamt frame with its readouts and its picture, once the cache is full."""
-    dream = LatentDream(model, steps=steps)
+    dream = LatentDream(model, quality=steps)
     dream.start(Control(weather=0, time=1))
     times = []
     for _ in range(model.dynamics.config.context + TIMED):

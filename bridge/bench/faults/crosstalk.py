@@ -25,14 +25,14 @@ class ScriptedDrive:
     is not drawn here, of all that is so."""
 
     def __init__(self, model: AnyWorld, seed: int) -> None:
-        self.session = Session(partial(open_dream, model, steps=0 if isinstance(model, SceneWorld) else 1), seed)
+        self.session = Session(partial(open_dream, model, quality=0 if isinstance(model, SceneWorld) else 1), seed)
         self.person = random.Random(seed)
         self.print = hashlib.sha256()
         self.frames = 0
 
     def go_on(self) -> None:
         if self.person.random() < 0.05:
-            self.session.do(self.person.choice(ORDERS))
+            self.session.plan(self.person.choice(ORDERS))
         if self.person.random() < 0.05:
             keys = self.person.sample(["up", "down", "left", "right"], self.person.randrange(3))
             self.session.press(frozenset(keys))

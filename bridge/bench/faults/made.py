@@ -16,7 +16,7 @@ def made_moments(model: AnyWorld, frames: int = FRAMES) -> tuple[list[Moment], C
     session = Session(partial(open_dream, model), 7)
     session.record_all()
     if model.driving:
-        session.do("rain(2)")
+        session.plan("rain(2)")
     for _ in range(frames - 1):
         session.begin_tick()
         session.tick()

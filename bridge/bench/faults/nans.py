@@ -107,7 +107,7 @@ def _poisoned(tensor: torch.Tensor) -> Iterator[None]:
 def _driven(model: AnyWorld, frames: int) -> Session:
     session = Session(partial(open_dream, model), 3)
     session.record_all()
-    session.do(ORDERS)
+    session.plan(ORDERS)
     return _go_on(session, frames - 1)
 
 

@@ -138,7 +138,7 @@ class FakeMachine:
 
 def hungry(model: SceneWorld, device: CountedDevice, seed: int) -> HungryDream:
     """A dream without pictures whose allocations `device` counts, and refuses where it is told to."""
-    dream = HungryDream(model, seed, steps=0)  # its pictures are not what is tried
+    dream = HungryDream(model, seed, quality=0)  # its pictures are not what is tried
     dream.device = device
     return dream
 

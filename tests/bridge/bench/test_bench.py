@@ -111,7 +111,7 @@ def test_a_long_dream_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 RESULT = {
     "machine": {"cores": 2, "cpu": "some CPU", "torch": "2.13", "load_average": 0.1},
     "threads": 2,
-    "steps": 2,
+    "quality": 2,
     "scene": True,
     "dream_fps_by_dial": {"1": 30.0, "2": 20.0, "4": 12.0, "8": 7.0},
     "parts_ms": {"step": 0.3, "shading 144x256": 4.0},

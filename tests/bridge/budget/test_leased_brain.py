@@ -162,7 +162,7 @@ def test_one_that_always_fails_is_told_of_and_the_drive_goes_on() -> None:
     drive.session.say("left")
     drive.tick(lambda: not drive.session.snapshot().thinking)
     assert any("failed (RuntimeError)" in text for text in drive.told)
-    drive.session.do("rain(2)")
+    drive.session.plan("rain(2)")
     drive.tick(lambda: drive.plan == ["rain(2)"])
 
 
@@ -271,6 +271,6 @@ def test_a_page_whose_brain_is_a_server_that_is_not_there_goes_on_by_buttons(
     drive.say("left")
     wait_until(lambda: said.extend(note.text for note in drive.notes()) or any(url in text for text in said), 20)
     assert any("does not answer" in text for text in said)
-    drive.event("rain(2)")
+    drive.plan("rain(2)")
     wait_until(lambda: [chip.line for chip in drive.view().plan] == ["rain(2)"], 20)
     dreamer.close()

@@ -304,7 +304,7 @@ def test_what_is_seen_is_told_by_kind() -> None:
 def played(line: str, frames: int = 80, weather: int = Weather.CLEAR, time: int = TimeOfDay.DAY) -> Clip:
     """A drive without pictures: the plan's controls, a car that steers and brakes as it is told."""
     timeline, motion, moments = Timeline(weather, time), Motion(8.0), []
-    timeline.add(of_line(line).plan)
+    timeline.plan(of_line(line).plan)
     readout = replace(UNREAD, speed=8.0, yaw_rate=0.0, junction_distance=60.0, lane_offset=0.0, event_visible=0.0)
     frame = Frame(np.zeros((4, 8, 3), np.uint8), 0, Control(weather=weather, time=time), motion, readout)
     for index in range(frames):

@@ -41,7 +41,7 @@ def driven(
     pictures = [session.frame.image]
     for number in range(frames):
         if number == 13:
-            session.do("rain(2);left@+1")
+            session.plan("rain(2);left@+1")
         session.press(frozenset({"left"}) if 20 <= number < 24 else frozenset())
         session.begin_tick()
         session.tick()
@@ -127,8 +127,8 @@ def drive(model: WorldModel, tmp_path: Path) -> Iterator[LiveDrive]:
     dreamer.close()
 
 
-def index(drive: LiveDrive, lane: int = 0) -> int:
-    view = drive.futures()[lane - 1] if lane else drive.view()
+def index(drive: LiveDrive, branch: int = 0) -> int:
+    view = drive.futures()[branch - 1] if branch else drive.view()
     assert view.frame is not None
     return view.frame.index
 
@@ -137,17 +137,17 @@ def index(drive: LiveDrive, lane: int = 0) -> int:
 def test_futures_part_are_stepped_together_and_one_is_kept(drive: LiveDrive) -> None:
     wait_until(lambda: index(drive) >= 12, 20)
     drive.fork(8, 3)
-    assert [index(drive, lane) for lane in (1, 2, 3)] == [8, 8, 8] and drive.view().paused
+    assert [index(drive, branch) for branch in (1, 2, 3)] == [8, 8, 8] and drive.view().paused
     drive.say("stop", 2)
-    drive.event("right", 3)
+    drive.plan("right", 3)
     drive.pause(False)
     wait_until(lambda: index(drive, 3) >= 20, 20)
     drive.pause(True)
     wait_until(lambda: all(view.paused for view in drive.futures()))
-    stood = {index(drive, lane) for lane in (1, 2, 3)}
+    stood = {index(drive, branch) for branch in (1, 2, 3)}
     assert len(stood) == 1
-    drive.step()
-    wait_until(lambda: {index(drive, lane) for lane in (1, 2, 3)} == {stood.pop() + 1} if stood else True)
+    drive.step_once()
+    wait_until(lambda: {index(drive, branch) for branch in (1, 2, 3)} == {stood.pop() + 1} if stood else True)
     speeds = [view.frame.motion.speed for view in drive.futures() if view.frame]
     assert speeds[1] < speeds[0]
     commands = [view.frame.control.command for view in drive.futures() if view.frame]
@@ -176,9 +176,13 @@ def test_without_branches_the_same_seed_and_sentence_give_the_same_future(drive:
     assert first.index == second.index and np.abs(first.image.astype(int) - second.image).max() <= 1
 
 
-@pytest.mark.parametrize("lane", [1, 5])
-def test_there_is_no_future_without_a_fork(drive: LiveDrive, lane: int) -> None:
-    for act in (lambda: drive.say("left", lane), lambda: drive.event("left", lane), lambda: drive.keep_future(lane)):
+@pytest.mark.parametrize("branch", [1, 5])
+def test_there_is_no_future_without_a_fork(drive: LiveDrive, branch: int) -> None:
+    for act in (
+        lambda: drive.say("left", branch),
+        lambda: drive.plan("left", branch),
+        lambda: drive.keep_future(branch),
+    ):
         with pytest.raises(SessionError, match="fork the drive first"):
             act()
 
@@ -191,7 +195,7 @@ def test_a_new_beginning_of_every_kind(drive: LiveDrive) -> None:
     drive.begin(StartRequest(2, pictures=pictures, speed=5.0, stand=True))
     frame = drive.view().frame
     assert frame is not None and frame.motion.speed == 5.0
-    drive.quality(4)
+    drive.set_quality(4)
     wait_until(lambda: drive.view().quality == 4)
     drive.begin(StartRequest(3, "street", stand=True))
     assert drive.view().quality == 4 and drive.view().scene == "street"

@@ -19,7 +19,7 @@ from bridge.recording.clip import Clip, Moment
 from bridge.recording.recorder import FRAMES, KEPT, MANIFEST, Recorder
 from bridge.recording.recover import join, look, repair
 from bridge.session import Session
-from tests.bridge.sessions import reset
+from tests.bridge.sessions import begin
 from tests.conftest import wait_until
 from tests.fakes import FakeDream
 from tests.tiny_world import write_tiny_world
@@ -45,7 +45,7 @@ def drive(one: Session, recorder: Recorder, frames: int) -> None:
 def recorded(tmp_path: Path) -> Path:
     """25 frames of a drive that was ended."""
     one = session()
-    one.do("rain(2)")
+    one.plan("rain(2)")
     recorder = Recorder(one, tmp_path)
     drive(one, recorder, 25)
     recorder.close()
@@ -67,7 +67,7 @@ def test_a_reset_begins_another_drive_and_old_ones_make_room(tmp_path: Path) -> 
     recorder = Recorder(one, tmp_path)
     for number in range(1, KEPT + 3):
         drive(one, recorder, FRAMES)
-        reset(one, 8)
+        begin(one, 8)
         recorder.see()
         ended = ["whole"] * min(number, KEPT)  # its folder is made by a thread: an empty list is no drive that ended
         wait_until(lambda ended=ended: [found.state for found in look(tmp_path)] == ended)  # type: ignore[misc]

@@ -25,6 +25,7 @@ from tests.fakes import FakeDream
 from tests.tiny_world import write_tiny_world
 from tests.world.test_own_world import OWN
 from ui.cli import app
+from world.dream import restore
 from world.frame import Frame
 from world.latent.dream import LatentDream
 from world.model import WorldModel
@@ -47,8 +48,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> WorldModel:
 
 def driven(model: WorldModel, ticks: int = 6, seed: int = 4) -> Session:
     session = Session(partial(LatentDream, model), seed)
-    session.do("left;stop@next")
-    session.do("rain(2)~2")
+    session.plan("left;stop@next")
+    session.plan("rain(2)~2")
     session.press(frozenset({"up", "left"}))
     go_on(session, ticks)
     session.press(frozenset())
@@ -83,6 +84,12 @@ def test_it_goes_on_to_the_last_bit(model: WorldModel, tmp_path: Path) -> None:
     assert session.snapshot().steps == other.snapshot().steps
     assert pack(session) == pack(other)
     assert len(path.read_bytes()) < session.dream.most_bytes
+
+
+def test_a_drive_goes_on_that_was_saved_before_the_dial_had_one_name(model: WorldModel) -> None:
+    tensors, values = driven(model).dream.state()
+    dream = restore(model, tensors, {("steps" if name == "quality" else name): value for name, value in values.items()})
+    assert dream.quality == values["quality"] and dream.state()[1] == values
 
 
 def test_a_world_without_a_car_likewise(tmp_path: Path) -> None:
@@ -134,7 +141,7 @@ def test_what_was_made_up_with_a_right_checksum_is_refused_too(model: WorldModel
         lambda t, p: t.update(latents=t["latents"][:, :, :1]),
         lambda t, p: t.update(cache=t["cache"].double()),
         lambda t, p: t["latents"].fill_(float("nan")),
-        lambda t, p: p["dream"].update(steps=3),
+        lambda t, p: p["dream"].update(quality=3),
         lambda t, p: p["dream"].pop("motion"),
         lambda t, p: p["timeline"]["entries"].append({"line": "explode"}),
         lambda t, p: p.update(pedals=None),
@@ -181,13 +188,13 @@ def test_a_timeline_goes_on_as_it_would_have(lines: list[str], ticks: int, later
     frame = dream.start()
     plans = {line: plan for line in LINES if isinstance(plan := parse_line(line), Plan)}
     for line in lines:
-        timeline.add(plans[line])
+        timeline.plan(plans[line])
         for _ in range(ticks // 3):
             state = timeline.tick(frame)
             frame = dream.step(frame.control.with_(command=state.command, event=state.event))
     other = timeline_from(timeline_plain(timeline))
     for one in (timeline, other):
-        one.add(plans[later])
+        one.plan(plans[later])
     for _ in range(40):
         state = timeline.tick(frame)
         assert other.tick(frame) == state

@@ -166,7 +166,7 @@ def test_dream_says_what_is_wrong_with_scene_weights_and_name(tmp_path: Path) ->
         (["--world", world, "--scene", "moon"], "There is no start scene 'moon'; there are: street."),
         (["--world", str(tmp_path)], "There are no world weights"),
         (["--world", world, "--seconds", "0.1", "--out", str(tmp_path / "x.avi")], "ends in .mp4"),
-        (["--world", world, "--steps", "3"], "K must be 1, 2, 4 or 8"),
+        (["--world", world, "--quality", "3"], "K must be 1, 2, 4 or 8"),
     ):
         result = run("dream", *arguments)
         assert result.exit_code == 1

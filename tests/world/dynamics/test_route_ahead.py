@@ -134,7 +134,7 @@ def test_the_person_is_told_once_where_a_turn_must_wait(monkeypatch: pytest.Monk
 
     session = Session(open_dream, 1, "town-20")
     session.dream._scene = state  # type: ignore[union-attr]
-    session.do("left")
+    session.plan("left")
     told = []
     for _ in range(3):
         session.begin_tick()
@@ -165,7 +165,7 @@ def in_place(place: Place, monkeypatch: pytest.MonkeyPatch) -> Session:
 def test_at_a_streets_end_the_car_turns_round_and_says_so_and_that_is_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place("an alley", build(RoadGraph((Junction(0, 0), Junction(150, 0)), (Street(0, 1),))), np.zeros(0, PROP))
     session = in_place(place, monkeypatch)
-    session.do("left")
+    session.plan("left")
     told = told_by(session, 250)
     assert told == [
         "No junction on this way has a street to the left; say another turn, or drive on.",
@@ -177,7 +177,7 @@ def test_at_a_streets_end_the_car_turns_round_and_says_so_and_that_is_no_turn(mo
 def test_a_lane_that_there_is_not_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place("an alley", build(RoadGraph((Junction(0, 0), Junction(900, 0)), (Street(0, 1),))), np.zeros(0, PROP))
     session = in_place(place, monkeypatch)
-    session.do("lane_left")
+    session.plan("lane_left")
     assert told_by(session, 130) == [
         "'lane_left' did not happen: no other lane reached within 12 s. Ask for it again further on."
     ]

@@ -118,6 +118,7 @@ def test_an_untrained_painter_gains_nothing_and_the_right_one_much(references: P
     assert wrong["mean"]["gain"] < -1 and wrong["lessons"] == 1
 
 
+@pytest.mark.slow
 def test_the_sky_is_the_one_in_play(references: Path) -> None:
     lesson = teacher.read(teacher.path_of(references, 0))
     shot = measured.renderer(None).shot(lesson.state, lesson.rig)
@@ -163,6 +164,7 @@ def test_the_tracers_noise_is_neither_detail_nor_flicker(noisy: None) -> None:
     assert again["moments"] == found["moments"]
 
 
+@pytest.mark.slow
 def test_without_a_second_render_noise_would_count(noisy: None, monkeypatch: pytest.MonkeyPatch) -> None:
     once = steadiness.traced
     monkeypatch.setattr(steadiness, "traced", lambda state, rig, samples, seed: once(state, rig, samples, 5))

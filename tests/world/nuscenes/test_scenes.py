@@ -200,8 +200,8 @@ def test_the_command_makes_drives_that_go_on(folder: Path, tmp_path: Path) -> No
     assert isinstance(dream, SceneDream)
     before = dream.state_now
     moment = Dataset(folder).moments(name)[0]
-    assert before.ego["x"][0] == pytest.approx(moment.ego.x) and dream.steps == 2
-    dream.steps = 0
+    assert before.ego["x"][0] == pytest.approx(moment.ego.x) and dream.quality == 2
+    dream.quality = 0
     for _ in range(10):
         dream.step(Control(accel=0.1))
     after = dream.state_now

@@ -21,7 +21,7 @@ from world.town.network import SPLITS, load
 from world.town.town import Options, Town
 from world.town.traffic import Other
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.slow]
 FRAMES = 260  # of a drive
 
 

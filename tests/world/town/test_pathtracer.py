@@ -27,7 +27,7 @@ pytest.importorskip("mitsuba", reason="the path tracer needs the extra `sim`")
 from world.town import pathtracer
 from world.town.pathtracer import Traced, choose, load, mitsuba, trace
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.slow]
 RIG = Rig(width=40, height=24)
 
 

@@ -25,7 +25,7 @@ pytest.importorskip("mitsuba", reason="lessons need the extra `sim`")
 from world.town import teacher
 from world.town.teacher import SPLITS, Lesson, claim, condition, make, moment, path_of, read, teach, tidy, write
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.slow]
 REQUEST: dict[str, object] = {"version": 1, "assets": "ours", "seed": 0, "split": "test", "samples": 4}
 
 

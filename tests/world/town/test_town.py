@@ -24,7 +24,7 @@ from world.town.recorder import record
 from world.town.town import LIGHTS, Options, Town
 from world.town.traffic import SumoTraffic
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.slow]
 PLAIN = Options(weather=Weather.CLEAR, time=TimeOfDay.DAY, events=0, changes=False)
 
 

@@ -178,6 +178,7 @@ def test_ctrl_c_ends_the_step_and_keeps_it(tmp_path: Path) -> None:
     assert second.step == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_plan_says_what_a_config_takes(name: str) -> None:
     made = plan(preset(name))
@@ -191,6 +192,7 @@ def test_a_plan_says_what_a_config_takes(name: str) -> None:
     assert dict(table(preset(name), made, 32))["parameters"] == f"{made.parameters / 1e6:,.1f} M"
 
 
+@pytest.mark.slow
 def test_the_configs_keep_their_promises() -> None:
     assert set(Config) == set(PRESETS)
     wide, large = preset("wide"), preset("rtx5090")

@@ -94,7 +94,7 @@ def _dreams_alike(weights: Path) -> None:
     world = SceneWorld(("town-20", "town-21"), painter=None, others=Others(weights))
 
     def begun(seed: int) -> SceneDream:
-        dream = SceneDream(world, seed, steps=0)
+        dream = SceneDream(world, seed, quality=0)
         dream.start()
         return dream
 
