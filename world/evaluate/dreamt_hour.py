@@ -83,7 +83,7 @@ def dreamt_hour(
         others = time.process_time() - time.thread_time() - others
         memory = rss() if drawn else memory
         place, metres = dream.state_now.places[0], float(dream.state_now.ego["driven"][0])
-        asked = len(getattr(place, "asked", ()))
+        asked = len(getattr(place, "extensions", ()))
         found.append((0.0 if drawn else spent, spent if drawn and not made else 0.0, others, memory, asked))
         if tell is not None and frame % (60 * FPS) == 0:
             tell(min(1.0, frame / frames), f"{frame / FPS / 60:.0f} minutes, {metres / 1000:.1f} km on the road")
