@@ -306,11 +306,3 @@ def test_misuse_is_refused_in_a_sentence(env: DreamEnv, world: Path, tmp_path: P
 def test_a_latent_world_has_no_vectors(world: Path) -> None:
     with pytest.raises(DataError, match="knows its pictures alone"):
         DreamEnv(world, observation="vector")
-
-
-RIG = """
-rate: 2
-cameras:
-  front: {width: 64, height: 36}
-  fish: {model: fisheye, width: 32, height: 32}
-"""

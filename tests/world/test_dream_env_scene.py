@@ -14,6 +14,7 @@ from gymnasium.utils.env_checker import check_env
 
 import bridge.envs
 from tests.fakes import FakeDirector
+from tests.tiny_world import write_tiny_world
 from tests.world.test_dream_env import ACTION, drive, same
 from world.controls import TimeOfDay, Weather
 from world.dream_env import CONTACT_COST, DreamEnv
@@ -26,6 +27,13 @@ from world.train.traffic_card import ship
 from world.train.traffic_network import Net
 
 pytestmark = pytest.mark.slow
+
+RIG = """
+rate: 2
+cameras:
+  front: {width: 64, height: 36}
+  fish: {model: fisheye, width: 32, height: 32}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +79,7 @@ def test_a_scene_goes_on_to_the_bit_in_a_batch_too(places: DreamEnv) -> None:
         DREAM_ID, num_envs=2, vectorization_mode="vector_entry_point", seconds=3.0, observation="vector"
     )
     starts, _ = many.reset(seed=7)
-    found = [many.step(np.stack([ACTION, -ACTION]))[0] for _ in range(3)]
+    vectors = [many.step(np.stack([ACTION, -ACTION]))[0] for _ in range(3)]
     for number in range(2):
         assert np.array_equal(starts[number], places.reset(seed=7 + number)[0])
         alone = [places.step((1 - 2 * number) * ACTION)[0] for _ in range(3)]
@@ -98,19 +106,17 @@ def test_the_driver_of_a_scene_is_rewarded_for_its_way_and_contacts_cost(places:
     assert touched[-1] == 1.0 and rewards[-1] < -CONTACT_COST / 2
 
 
-def test_the_others_may_be_moved_by_a_network_and_take_no_notice_of_signals(
-    places: DreamEnv, world: Path, tmp_path: Path
-) -> None:
+def test_the_others_may_be_moved_by_a_network_and_take_no_notice_of_signals(places: DreamEnv, tmp_path: Path) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         ship({name: Net(size) for name, size in SIZES.items()}, tmp_path, {"recipe": {}})
-    told: dict[str, Any] = {
+    options: dict[str, Any] = {
         "seconds": 3.0,
         "observation": "vector",
         "traffic": str(tmp_path / "traffic"),
         "reckless": 1.0,
     }
-    env = DreamEnv(**told)
+    env = DreamEnv(**options)
     env.reset(seed=7)
     state, ahead = env.get_state(), drive(env, 6)
     env.set_state(state)
@@ -121,11 +127,12 @@ def test_the_others_may_be_moved_by_a_network_and_take_no_notice_of_signals(
         places.set_state(state)
     with pytest.raises(WeightsError, match="other weights"):
         env.set_state(places.get_state())
-    many = gymnasium.make_vec(DREAM_ID, num_envs=2, vectorization_mode="vector_entry_point", **told)
+    many = gymnasium.make_vec(DREAM_ID, num_envs=2, vectorization_mode="vector_entry_point", **options)
     many.reset(seed=6)
-    found = [many.step(np.stack([ACTION, ACTION]))[0][1] for _ in range(6)]
-    assert all(np.array_equal(together, alone[0]) for together, alone in zip(found, ahead, strict=True))
+    vectors = [many.step(np.stack([ACTION, ACTION]))[0][1] for _ in range(6)]
+    assert all(np.array_equal(together, alone[0]) for together, alone in zip(vectors, ahead, strict=True))
     many.close()
+    world = write_tiny_world(tmp_path / "tiny")
     for wrong, said in (
         ({"traffic": "chaos"}, "say rules"),
         ({"reckless": 2.0}, "0 to 1"),
@@ -166,12 +173,12 @@ def test_several_cameras_see_with_labels_what_gymnasium_expects(rig: Path) -> No
 
 
 def test_cameras_of_several_dreams_that_are_stepped_as_one(rig: Path) -> None:
-    told: dict[str, Any] = {"rig": camera_set(str(rig)), "seconds": 3.0, "place": "town-21", "traffic": "rules"}
-    many = gymnasium.make_vec(DREAM_ID, num_envs=2, vectorization_mode="vector_entry_point", **told)
+    options: dict[str, Any] = {"rig": camera_set(str(rig)), "seconds": 3.0, "place": "town-21", "traffic": "rules"}
+    many = gymnasium.make_vec(DREAM_ID, num_envs=2, vectorization_mode="vector_entry_point", **options)
     starts, _ = many.reset(seed=7)
     assert starts["front"].shape == (2, 36, 64, 3) and set(starts) == {"front", "fish"}
     pictures = many.step(np.stack([ACTION, ACTION]))[0]
-    alone = DreamEnv(**told)
+    alone = DreamEnv(**options)
     alone.reset(seed=8)
     assert alike({name: several[1] for name, several in pictures.items()}, alone.step(ACTION)[0])
     many.close()
