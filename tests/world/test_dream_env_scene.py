@@ -83,7 +83,7 @@ def test_a_scene_goes_on_to_the_bit_in_a_batch_too(places: DreamEnv) -> None:
     for number in range(2):
         assert np.array_equal(starts[number], places.reset(seed=7 + number)[0])
         alone = [places.step((1 - 2 * number) * ACTION)[0] for _ in range(3)]
-        assert all(np.array_equal(many_seen[number], one) for many_seen, one in zip(found, alone, strict=True))
+        assert all(np.array_equal(many_seen[number], one) for many_seen, one in zip(vectors, alone, strict=True))
     many.close()
 
 
