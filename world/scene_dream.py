@@ -281,9 +281,9 @@ class SceneDream:
         weights = {"scene": self.model.hashes["scene"]}  # the painter does not influence a drive
         if self.traffic:
             weights["traffic"] = self.traffic.sha256
-        asked, pending = getattr(scene.places[0], "extensions", ()), self._horizon.pending
+        extensions, pending = getattr(scene.places[0], "extensions", ()), self._horizon.pending
         saved = SavedScene(
-            frame.index, frame.control, self.seed, self.quality, self._place, asked, pending, MAP_REACH, weights
+            frame.index, frame.control, self.seed, self.quality, self._place, extensions, pending, MAP_REACH, weights
         )
         return tensors_of(scene), asdict(saved)
 

@@ -10,7 +10,7 @@ from bridge.budget.sizes import KIB, MIB
 from bridge.budget.worlds import MINUTE, WorldSize
 from world.render.painter import SHIPPED, WEIGHTS
 from world.render.renderer import PLACES
-from world.render.tiles import KEPT
+from world.render.tiles import CAPACITY
 from world.scene.objects import AGENT
 from world.scene.places import towns
 from world.scene.state import AGENTS
@@ -29,7 +29,7 @@ PAINTED = 500  # bytes more of a painted point: what the painter sees, and the m
 def scene_size(quality: int = 2) -> WorldSize:
     """Of a scene world whose quality dial stands at `quality`. weights: all that is shared; tick: the buffers of a picture, one after another."""
     height, width = SIZES[quality]
-    shared = LOOPS + TEXTURES + len(towns()["test"]) * PLACE + PLACES * KEPT * PIECE
+    shared = LOOPS + TEXTURES + len(towns()["test"]) * PLACE + PLACES * CAPACITY * PIECE
     drive = 4 * AGENTS * AGENT.itemsize  # its record, the one before, and a copy of each as a step works
     point = POINT
     if SHIPPED is not None:

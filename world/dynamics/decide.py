@@ -173,13 +173,13 @@ def apply_people(t, seed, clock, everyone, out, row, logits, orders, guarded, de
 def _walk_on(t, before, i, a, pace, manoeuvre, guarded, seconds, x, y, heading, speed, counts):
     """Advances one person by a step, by its tokens."""
     want = PACES[pace]
-    held = held_at_kerb(t, before, a, seconds, x, y, heading, speed)
+    blocked = held_at_kerb(t, before, a, seconds, x, y, heading, speed)
     _, share = asides(before, i, a, a.memory[WAY], x, y, heading)
     waits = False
-    if guarded and want > 0.0 and (held or share == 0.0):
+    if guarded and want > 0.0 and (blocked or share == 0.0):
         counts[3] += 1
-        want, waits = 0.0, held
-    waits = waits or (held and want == 0.0)
+        want, waits = 0.0, blocked
+    waits = waits or (blocked and want == 0.0)
     slide = towards_place(t, a)
     if manoeuvre in (TO_LEFT, TO_RIGHT):
         slide = (SIDEWAYS if manoeuvre == TO_LEFT else -SIDEWAYS) * a.memory[WAY]

@@ -77,7 +77,7 @@ class Writing:
             past, valid = model.begin(*(torch.from_numpy(one) for one in (rows, there, conditions)))
         batch, heads, self._prefix, width = past[0][0].shape
         size = (len(past), batch, heads, width, self._prefix + ROOM)
-        self._known = valid.numpy()
+        self._valid = valid.numpy()
         self._keys, self._values = np.empty(size, np.float32), np.empty((*size[:3], size[4], width), np.float32)
         for layer, (keys, values) in enumerate(past):
             self._keys[layer, ..., : self._prefix] = keys.transpose(2, 3).numpy()
@@ -101,7 +101,7 @@ class Writing:
             self._keys = np.pad(self._keys, [*more, (0, 0), (0, ROOM)])
             self._values = np.pad(self._values, [*more, (0, ROOM), (0, 0)])
         logits: np.ndarray = _next(
-            self._weights, self._keys, self._values, self._known, self._prefix, self.count, tokens, active, spans
+            self._weights, self._keys, self._values, self._valid, self._prefix, self.count, tokens, active, spans
         )
         self.count += 1
         return logits

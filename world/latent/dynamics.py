@@ -108,7 +108,7 @@ class Dynamics(nn.Module):
         noised_BNC: Tensor,
         tau_B: Tensor,
         step_B: Tensor,
-        given: Condition,
+        condition: Condition,
         *,
         frames: int = 0,
         cache: Cache | None = None,
@@ -119,9 +119,9 @@ class Dynamics(nn.Module):
         clips of T frames, attended over causally; with a `cache` it continues a stream and leaves its own keys in
         `cache.fresh`; with neither, every frame stands alone (the first phase of training).
         """
-        x = self.noised_in(noised_BNC) + self.past_in(torch.cat([given.last_BNC, given.before_BNC], dim=-1))
-        x = x + self.position.to(x.dtype) + (self.no_past * (1 - given.has_past_B)[:, None])[:, None].to(x.dtype)
-        condition_BD = self.embed(tau_B, step_B, given).to(x.dtype)
+        x = self.noised_in(noised_BNC) + self.past_in(torch.cat([condition.last_BNC, condition.before_BNC], dim=-1))
+        x = x + self.position.to(x.dtype) + (self.no_past * (1 - condition.has_past_B)[:, None])[:, None].to(x.dtype)
+        condition_BD = self.embed(tau_B, step_B, condition).to(x.dtype)
         every = self.config.time_every
         fresh: list[tuple[Tensor, Tensor]] = []
         for number, block in enumerate(self.blocks):
@@ -138,18 +138,18 @@ class Dynamics(nn.Module):
         if cache is not None:
             cache.fresh = fresh
         out = self.residual(x).float()
-        return noised_BNC + (1 - tau_B)[:, None, None] * out if self.config.velocity else given.last_BNC + out
+        return noised_BNC + (1 - tau_B)[:, None, None] * out if self.config.velocity else condition.last_BNC + out
 
-    def embed(self, tau_B: Tensor, step_B: Tensor, given: Condition) -> Tensor:
+    def embed(self, tau_B: Tensor, step_B: Tensor, condition: Condition) -> Tensor:
         """The FiLM condition [B, D] of signal level, step size and control."""
         signal = torch.cat([fourier(tau_B, 6, 16.0), fourier(step_B, 6, 16.0)], dim=-1)
-        known_B4 = ~given.motions_B4.isnan()
-        scaled = torch.where(known_B4, given.motions_B4 - self.motion_middle, 0.0) * self.motion_scale
+        known_B4 = ~condition.motions_B4.isnan()
+        scaled = torch.where(known_B4, condition.motions_B4 - self.motion_middle, 0.0) * self.motion_scale
         waves = fourier(scaled, MOTION_BANDS, 4.0) * known_B4[..., None]
         motion = torch.cat([scaled[..., None], known_B4[..., None].float(), waves], dim=-1).flatten(1)
         total = self.signal_in(signal) + self.motion_in(motion)
         for column, name in enumerate(FIELDS):
-            total = total + self.field_in[name](given.fields_B6[:, column] + 1)
+            total = total + self.field_in[name](condition.fields_B6[:, column] + 1)
         return self.condition(total)
 
 
@@ -184,7 +184,7 @@ class Cache:
 def sample(
     model: Dynamics,
     noise_BNC: Tensor,
-    given: Condition,
+    condition: Condition,
     steps: int,
     cache: Cache | None = None,
     *,
@@ -200,6 +200,6 @@ def sample(
     for number in range(steps):
         tau = number * size
         with torch.set_grad_enabled(learning and number == steps - 1):
-            predicted = model(z, z.new_full((len(z),), tau), jump, given, cache=cache)
+            predicted = model(z, z.new_full((len(z),), tau), jump, condition, cache=cache)
             z = z + (predicted - z) * (size / (1 - tau))
     return z.clamp(-LIMIT, LIMIT)

@@ -42,7 +42,7 @@ class Surroundings:
     """Further inputs of a picture.
 
     lamps float [L, 6]: x, y, z, RGB of street lamps that are on; beams float [B, 6]: x, y, z, cos, sin of the heading, intensity;
-    boxes float [N, 6]: x, y, cos, sin, length, width of vehicles; moved int32 [K], ascending: instances with a previous
+    boxes float [N, 6]: x, y, cos, sin, length, width of vehicles; movers int32 [K], ascending: instances with a previous
     pose, moves float [K, 6]: their x, y, heading now and before; before: the previous view; wet: 0 draws no mirror; lit: how many of the lamps, the nearest,
     shine on the street.
     """
@@ -50,7 +50,7 @@ class Surroundings:
     lamps: np.ndarray = field(default_factory=lambda: _table(6))
     beams: np.ndarray = field(default_factory=lambda: _table(6))
     boxes: np.ndarray = field(default_factory=lambda: _table(6))
-    moved: np.ndarray = field(default_factory=lambda: _NOTHING)
+    movers: np.ndarray = field(default_factory=lambda: _NOTHING)
     moves: np.ndarray = field(default_factory=lambda: _table(6))
     before: View | None = None
     wet: float = 0.0
@@ -128,7 +128,7 @@ class Rasterizer:
     def _project(self, records: Records, parts: Sequence[Part], projection: Projection, around: Surroundings) -> None:
         parts = [part for part in parts if not part.hidden]
         records.begin(sum(len(part.mesh) for part in parts), len(parts))
-        moving = np.asarray(around.moved, np.int32)
+        moving = np.asarray(around.movers, np.int32)
         for part in parts:
             records.add(part.mesh, part.instance, moving, projection, self.library)
 

@@ -183,9 +183,9 @@ class Renderer:
         )
         if before is not None:
             then = before.ego[row]
-            moved, moves = _moves(agents, before.agents[row])
+            movers, moves = _moves(agents, before.agents[row])
             was = view(rig, float(then["x"]), float(then["y"]), float(then["heading"]))
-            around = replace(around, moved=moved, moves=moves, before=was)
+            around = replace(around, movers=movers, moves=moves, before=was)
         return Scenery(parts, eye, now, around)
 
 
@@ -224,7 +224,7 @@ def renderer(painter: Painter | None) -> Renderer:
 
 
 def _moves(now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`moved` and `moves` of the Surroundings for road users in both records."""
+    """`movers` and `moves` of the Surroundings for road users in both records."""
     now, before = (rows[rows["kind"] != int(Kind.NONE)] for rows in (now, before))
     _, here, there = np.intersect1d(now["id"], before["id"], return_indices=True)
     here, there = here[::-1], there[::-1]  # instances are -id - 1

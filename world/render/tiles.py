@@ -21,7 +21,7 @@ from world.scene.state import Place
 SIZE = 48.0  # m of a tile's side
 REACHES = (48.0, 105.0, 260.0)  # m from the car up to which a tile is drawn with detail 2, 1, 0
 PAVED = 8.0  # m that pavements reach beyond the kerbs, at most
-KEPT = 160  # tiles and levels
+CAPACITY = 160  # tiles and levels that are kept
 SOON = 20.0  # m ahead of need at which a tile is built, one a picture, so that no picture waits for many
 BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still throw shadows
 GRID, TURN = 12.0, math.radians(15.0)  # m and rad to which a pose is rounded before tiles are chosen
@@ -162,7 +162,7 @@ class Tiles:
                 whose.append(np.full(len(mesh), number + 1, np.int32))
         piece = Piece(join(meshes), np.concatenate(whose)) if meshes else None
         self._objects[key] = piece
-        while len(self._objects) > KEPT:
+        while len(self._objects) > CAPACITY:
             self._objects.popitem(last=False)
         return piece
 
@@ -191,7 +191,7 @@ class Tiles:
             meshes.append(markings_mesh(paint))
         mesh = join(meshes)
         road = self._streets[cell] = Piece(mesh, np.zeros(len(mesh), np.int32))
-        while len(self._streets) > KEPT:
+        while len(self._streets) > CAPACITY:
             self._streets.popitem(last=False)
         return road
 
@@ -249,8 +249,8 @@ def _far_off() -> Mesh:
 
 def _skyline(x: float, y: float) -> Piece:
     mesh = _far_off()
-    moved = replace(mesh, position=mesh.position + np.array([x, y, 0.0], np.float32))
-    return Piece(moved, _NOBODY, moves=True)
+    shifted = replace(mesh, position=mesh.position + np.array([x, y, 0.0], np.float32))
+    return Piece(shifted, _NOBODY, moves=True)
 
 
 def _box(middle: tuple[float, float], half: float) -> tuple[float, float, float, float]:

@@ -22,9 +22,9 @@ class Character:
     lanes: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value, known in (("plan", self.plan, PLANS), ("look", self.look, LOOKS)):
-            if value is not None and value not in known:
-                raise DataError(f"Streets have no {name} '{value}'; there are: {', '.join(known)}.")
+        for name, value, allowed in (("plan", self.plan, PLANS), ("look", self.look, LOOKS)):
+            if value is not None and value not in allowed:
+                raise DataError(f"Streets have no {name} '{value}'; there are: {', '.join(allowed)}.")
         if self.lanes is not None and not 1 <= self.lanes <= MOST_LANES:
             raise DataError(f"Streets have 1 to {MOST_LANES} lanes each way, not {self.lanes}.")
 

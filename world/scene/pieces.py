@@ -103,14 +103,16 @@ def pieces_of(graph: RoadGraph, before: Pieces | None = None, near: np.ndarray |
             street_pieces[k] = _street(graph, k, lines)
     junctions = dict[int, JunctionPiece]()
     for k in there:
-        kept = (
+        unchanged = (
             before
             and k in before.junctions
             and before.graph.junctions[k] == graph.junctions[k]
             and before.arms[k] is arms[k]
             and all(before.streets.get(street) is street_pieces[street] for street, _ in ends[k])
         )
-        junctions[k] = before.junctions[k] if before and kept else _junction(graph, k, arms[k], lines, street_pieces)
+        junctions[k] = (
+            before.junctions[k] if before and unchanged else _junction(graph, k, arms[k], lines, street_pieces)
+        )
     return Pieces(graph, whole, ends, arms, far, cut, lines, street_pieces, junctions)
 
 
