@@ -66,7 +66,6 @@ class Injected:
         self.steps += 1
         if self.steps % EVERY == EVERY // 2:
             self._put(state, agents)
-        agents.flags.writeable = False
         return replace(state, agents=agents[None])
 
     def _put(self, state: SceneState, agents: np.ndarray) -> None:

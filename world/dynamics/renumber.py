@@ -42,8 +42,6 @@ def moved(state: SceneState, place: Place, row: int = 0) -> SceneState:
         lane, x, y = int(ego["lane"][row]), float(ego["x"][row]), float(ego["y"][row])
         if abs(new.lanes["length"][lane] - old.lanes["length"][state.ego["lane"][row]]) > 1e-6:
             ego["s"][row], ego["left"][row], _ = project(there.lanes, there.points, lane, x, y)
-    for array in (ego, agents):
-        array.flags.writeable = False
     places = (*state.places[:row], place, *state.places[row + 1 :])
     return replace(state, places=places, ego=ego, agents=agents)
 

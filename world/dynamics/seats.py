@@ -58,7 +58,6 @@ def seated(state: SceneState, seat: Seat) -> SceneState:
     car["id"], car["role"], car["look"] = seat.id, DRIVEN, seat.look
     car["lights"], car["phase"] = seat.ego["lights"], seat.ego["driven"]
     agents[0, seat.slot] = car[0]
-    agents.flags.writeable = False
     return replace(state, agents=agents)
 
 
@@ -77,7 +76,7 @@ def driven_on(state: SceneState, seat: Seat, control: Control) -> Seat:
     """Advances the second car by a step under a control, as `step` does our own; call `step` with it in its new place."""
     ego, dark = seat.ego.copy(), bool(state.amounts[0].max() > 0.25)
     steer, accel = (0.0 if math.isnan(one) else one for one in (control.steer, control.accel))
-    command = max(int(Command.FOLLOW), control.command)
+    command = int(max(Command.FOLLOW, control.command))
     there, seconds = tables(state.places[0].map), DT * int(state.clock[0])
     move_car(there, state.seed[0], seat.ego[0], ego[0], steer, accel, command, dark, seconds)
     return replace(seat, ego=_frozen(ego))
@@ -101,7 +100,6 @@ def given_up(state: SceneState) -> SceneState:
             agents[row, slot] = np.zeros((), AGENT)
             for name in ("lane", "next", "goal"):
                 agents[name][row, slot] = -1
-    agents.flags.writeable = False
     return replace(state, agents=agents)
 
 

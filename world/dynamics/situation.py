@@ -17,4 +17,4 @@ def situation(state: SceneState, command: int, target: float, row: int = 0) -> S
     egos = state.ego[row : row + 1]
     everyone = everybody(egos, state.agents[row])
     there, seconds = tables(state.places[row].map), DT * float(state.clock[row])
-    return there, everyone, egos, max(0, command), float(target), state.seed[row], seconds
+    return there, everyone, egos, max(0, int(command)), float(target), state.seed[row], seconds

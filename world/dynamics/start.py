@@ -66,7 +66,7 @@ def start(
         agents = populate_people(there, number, ego, agents, density)
     event = np.zeros(1, EVENT)
     event["event"], event["actor"] = int(Event.NONE), -1
-    state = SceneState(
+    return SceneState(
         (place,),
         np.array([number]),
         np.zeros(1, np.int64),
@@ -77,6 +77,3 @@ def start(
         np.array([float(density)]),
         np.array([float(reckless)]),
     )
-    for name in ("seed", "clock", "ego", "agents", "event", "amounts", "density", "reckless"):
-        getattr(state, name).flags.writeable = False
-    return state

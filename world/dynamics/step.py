@@ -49,8 +49,6 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
             agents[row], orders[row],
         )  # fmt: skip
         touch(ego[row], agents[row])
-    for array in (ego, agents, event, amounts):
-        array.flags.writeable = False
     return replace(state, clock=state.clock + 1, ego=ego, agents=agents, event=event, amounts=amounts)
 
 
@@ -61,7 +59,7 @@ def _by_networks(
     """Advances our cars and all road users by a step, in place; returns the orders to roles, an array per drive."""
     drives = []
     for row, control in enumerate(controls):
-        place, command = tables(state.places[row].map), max(int(Command.FOLLOW), control.command)
+        place, command = tables(state.places[row].map), int(max(Command.FOLLOW, control.command))
         steer, accel = wheel[row].tolist()
         move_car(
             place,

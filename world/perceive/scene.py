@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -88,7 +87,7 @@ def _where_the_camera_was(state: SceneState, reading: Estimate, rig: Rig) -> Sce
     x, y, along = place_on(place, lane, s, min(room, max(-room, left)))
     ego["x"], ego["y"], ego["heading"] = x, y, wrap(along + askew)
     ego["s"], ego["left"], _ = project(place.lanes, place.points, lane, x, y)
-    return _frozen(state, ego=ego)
+    return replace(state, ego=ego)
 
 
 def _with_users(state: SceneState, reading: Estimate, rig: Rig) -> SceneState:
@@ -114,7 +113,7 @@ def _with_users(state: SceneState, reading: Estimate, rig: Rig) -> SceneState:
             _put_person(there, agents, slot, where, number)
         else:
             _put_vehicle(state, there, agents, int(free[0]), user, where)
-    return _frozen(state, agents=agents[None])
+    return replace(state, agents=agents[None])
 
 
 def _blank(agents: np.ndarray, slot: int, kind: Kind, seed: int) -> None:
@@ -216,9 +215,3 @@ def _put_person(there: Tables, agents: np.ndarray, slot: int, where: tuple[float
     a["heading"] = wrap(along if direction > 0 else along + math.pi)
     a["wish"] = a["speed"] = 1.3
     a["memory"][0], a["memory"][1] = direction, -direction * left / half if half else 0.0
-
-
-def _frozen(state: SceneState, **changes: Any) -> SceneState:
-    for array in changes.values():
-        array.flags.writeable = False
-    return replace(state, **changes)

@@ -73,7 +73,7 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class SceneState:
-    """B drives at one moment. Arrays are never written to once they are part of a state."""
+    """B drives at one moment. Its arrays are read-only from then on, which compiled loops count on: one type, compiled once."""
 
     places: tuple[Place, ...]  # [B]
     seed: np.ndarray  # uint64 [B]
@@ -84,6 +84,10 @@ class SceneState:
     amounts: np.ndarray  # float64 [B, 6]: rain, snow, fog, night, dawn, dusk (world/weather.py)
     density: np.ndarray  # float64 [B], of traffic: 1 as usual, 0 nobody
     reckless: np.ndarray  # float64 [B], share of the other drivers who take no notice of signals
+
+    def __post_init__(self) -> None:
+        for name in ARRAYS:
+            getattr(self, name).flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.places)
@@ -96,8 +100,6 @@ class SceneState:
     def alone(self, index: int) -> SceneState:
         """As `row`, but copied, so that it does not keep the others in memory."""
         own: dict[str, np.ndarray] = {name: copied(getattr(self, name)[index : index + 1]) for name in ARRAYS}
-        for array in own.values():
-            array.flags.writeable = False
         return SceneState(self.places[index : index + 1], **own)
 
     def hash(self, index: int = 0) -> str:
