@@ -74,7 +74,9 @@ JOINS = "→▶➡"  # between two commands they mean "then"
 TURNED = re.compile(
     r"(?:\b(?:turn|go|head|drive|lane|to)|(?<![左右])轉|[向往])$", re.IGNORECASE
 )  # an arrow is its direction
-LEADS = re.compile(rf"{TURNED.pattern}|\b(?:then|and)$|[再,,;;]$|然後$", re.IGNORECASE)  # an arrow after it is a command
+LEADS = re.compile(
+    rf"{TURNED.pattern}|\b(?:then|and)$|[再,,;;]$|然後$", re.IGNORECASE
+)  # an arrow after it is a command
 MARKS = re.compile("[\ufe0e\ufe0f\u200d\u2640\u2642\U0001f3fb-\U0001f3ff]")  # how an emoji is drawn
 HAN = re.compile(r"[\u4e00-\u9fff]")
 

@@ -20,7 +20,8 @@ from brain.prompt import Context
 from bridge.errors import SessionError
 from bridge.timeline import Timeline
 from world.controls import Control, TimeOfDay, Weather
-from world.dream_env import Cue, DreamEnv
+from world.dream_env import DreamEnv
+from world.dream_script import Cue
 from world.dream_vector_env import DreamVectorEnv
 from world.envs import DREAM_ID
 from world.frame import Frame
@@ -60,7 +61,7 @@ class PlanScript:
 
 
 class BrainScriptWriter:
-    """A `world.dream_env.ScriptWriter`: the brain reads sentences, plan lines stay as they are."""
+    """A `world.dream_script.ScriptWriter`: the brain reads sentences, plan lines stay as they are."""
 
     def __init__(self, load: Callable[[], SentenceReader]) -> None:
         self._load = load

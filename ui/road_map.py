@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from world.dynamics.way_ahead import line_ahead
+from world.dynamics.route_ahead import line_ahead
 from world.scene.hd_map import HDMap
 from world.scene.objects import DRIVEN, VEHICLES, Kind
 from world.scene.state import Place, SceneState

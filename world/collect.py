@@ -1,7 +1,7 @@
 """Collecting drives in the town: shards made by parallel processes, assembled into one LeRobotDataset v3.
 
-A shard is decided by (seed, split, its number) alone, so the labels do not depend on how many processes work. A killed
-collection goes on with the same call: finished shards are kept.
+A shard depends on (seed, split, its number) alone, so the labels do not depend on the number of processes. After a kill
+the same call continues: finished shards are kept.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from world.errors import DataError, SimulatorError
 from world.processes import follow_parent
 from world.telling import Count
 
-VERSION = 7  # raise it when the same seed gives other drives than before
+VERSION = 7  # raise it when a seed's drives change
 SHARD_FRAMES = 2000
-ATTEMPTS = 4  # at a shard over which SUMO crashes
+ATTEMPTS = 4  # at a shard on which SUMO crashes
 SHORTEST = 40
 EPISODE_SECONDS = (18.0, 30.0)
 SPLITS = ("train", "validation", "test")
@@ -44,14 +44,14 @@ class Unit:
     frames: int
     folder: str
     town: str | None = None  # a network file instead of the split's towns
-    attempt: int = 0  # how often SUMO has crashed over it
+    attempt: int = 0  # number of SUMO's crashes on it
 
 
 Make = Callable[[Unit], int]  # one shard's frames
 
 
 def make_shard(unit: Unit) -> int:
-    """Drive one shard; returns its frames. Runs in a process of its own: SUMO and the camera are one a process."""
+    """Drives one shard; returns its number of frames. Needs a process of its own: SUMO and the camera exist once per process."""
     from world.town.camera import TownCamera
     from world.town.network import SPLITS as TOWNS
     from world.town.recorder import record
@@ -99,7 +99,7 @@ def collect(
     from world.town.network import ensure, load
 
     if town is not None:
-        load(town)  # refuses a bad file before anything is begun
+        load(town)  # raises for a bad file before any work
     shards = out / "shards"
     size = min(SHARD_FRAMES, max(frames, SHORTEST))
     try:
@@ -126,12 +126,12 @@ def collect(
                 progress(min(finished, frames), frames)
         seconds = time.monotonic() - start
         assemble(out, [Path(unit.folder) for unit in units], split=split, card="")
-        found = statistics_of(DriveDataset.open(out))
-        text = card(found, split, seed, town.name if town else None)
+        statistics = statistics_of(DriveDataset.open(out))
+        text = card(statistics, split, seed, town.name if town else None)
         if todo:
             text += f"\nMade at {size * len(todo) / max(seconds, 1e-6):.0f} frames/s by {workers} processes.\n"
         (out / "README.md").write_text(text)
-        (out / "census.json").write_text(json.dumps(asdict(found), indent=1) + "\n")
+        (out / "census.json").write_text(json.dumps(asdict(statistics), indent=1) + "\n")
     except OSError as error:
         raise DataError(
             f"{out} could not be written ({error.strerror or error}); make room and run the same command again: "
@@ -141,10 +141,10 @@ def collect(
 
 
 def drive(units: list[Unit], workers: int, make: Make) -> Iterator[int]:
-    """Makes shards in processes of their own; yields the frames of each as it is done.
+    """Makes shards in processes of their own; yields each one's number of frames when it is done. SimulatorError where a shard fails for good.
 
-    SUMO crashes now and then. Shards that were begun when a process died are made again one by one, and the one that dies
-    again is driven in another way.
+    SUMO crashes now and then. Shards that were unfinished when a process died are repeated one by one, and the one that crashes
+    again is driven differently.
     """
     while units:
         left = {unit.number: unit for unit in units}
@@ -153,8 +153,8 @@ def drive(units: list[Unit], workers: int, make: Make) -> Iterator[int]:
                 del left[unit.number]
                 yield done
         except BrokenProcessPool:
-            begun = [unit for unit in left.values() if Path(unit.folder).exists()]
-            for unit in begun or list(left.values())[:workers]:
+            unfinished = [unit for unit in left.values() if Path(unit.folder).exists()]
+            for unit in unfinished or list(left.values())[:workers]:
                 del left[unit.number]
                 yield _alone(unit, make)
         units = list(left.values())

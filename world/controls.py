@@ -1,4 +1,4 @@
-"""The vocabulary of control: what a dream can be told, one value a frame. Imports nothing of ours.
+"""The vocabulary of control: a dream's input per frame. Imports nothing of ours.
 
 Conventions used everywhere: ISO 8855 axes (x forward, y left), so a positive `steer` and a positive
 yaw rate both turn left; speeds in m/s, angles in rad, time in seconds; ten frames a second.
@@ -12,8 +12,8 @@ from typing import Any
 
 FPS = 10
 DT = 1.0 / FPS
-NULL = -1  # "not said": any int of a Control may be NULL, its float fields NaN
-TRANSITION_SECONDS = 2.0  # how long a change of weather or time takes to be seen in full
+NULL = -1  # no value: any int of a Control may be NULL, its float fields NaN
+TRANSITION_SECONDS = 2.0  # duration of a full change of weather or time
 
 
 class Command(IntEnum):
@@ -29,7 +29,7 @@ class Command(IntEnum):
 
 
 class Weather(IntEnum):
-    """What falls or hangs in the air, with its level: 1 light, 2 ordinary, 3 heavy."""
+    """Weather with its level: 1 light, 2 ordinary, 3 heavy."""
 
     CLEAR = 0
     RAIN_1 = 1
@@ -44,7 +44,7 @@ class Weather(IntEnum):
 
 
 class TimeOfDay(IntEnum):
-    """The time of day, which decides where the sun stands and whether lamps shine."""
+    """The time of day, which decides the sun's position and whether lamps are on."""
 
     DAWN = 0
     DAY = 1
@@ -53,7 +53,7 @@ class TimeOfDay(IntEnum):
 
 
 class Event(IntEnum):
-    """What happens to the car beside ordinary traffic. Where it comes from is a `Side`, how hard it is a level."""
+    """An incident beside ordinary traffic. It has a `Side` and a level of difficulty."""
 
     NONE = 0
     PED_CROSS = 1
@@ -69,7 +69,7 @@ class Event(IntEnum):
 
 
 class Side(IntEnum):
-    """Where an event comes from, seen from the driver's seat."""
+    """The side that an event comes from, for the driver."""
 
     NONE = 0
     LEFT = 1
@@ -83,10 +83,10 @@ NO_LEVEL = 0  # the level of "no event"; events have 1 mild, 2 ordinary, 3 sudde
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What leads from one frame to the next.
+    """The input between a frame and the next.
 
-    `steer` and `accel` are in [-1, 1] (positive: left, faster), NaN when not given. The ints are
-    values of the enums above, or NULL when not given. `level` is 0 with no event, else 1 to 3.
+    `steer` and `accel` are in [-1, 1] (positive: left, faster), NaN for none. The ints are
+    values of the enums above, or NULL for none. `level` is 0 without an event, else 1 to 3.
     `action` is for worlds in which no car is driven: their own inputs, in their own units (empty: at rest).
     """
 

@@ -1,4 +1,4 @@
-"""What a dataset of drives is made of, counted: the statistics that `lucidrive collect` prints and its card tells."""
+"""Statistics of a dataset of drives, for `lucidrive collect` and for its card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CROSSINGS = {Command.LEFT: "left", Command.RIGHT: "right", Command.STRAIGHT: "st
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatistics:
-    """Frames by what they show or were told; counts of what began or came about; shares in [0, 1]."""
+    """Frames by content or command; counts of incidents; shares in [0, 1]."""
 
     frames: int
     drives: int
@@ -31,7 +31,7 @@ class DatasetStatistics:
     command: dict[str, int]
     event: dict[str, int]  # "ped_cross left 2": event, side, level
     onsets: dict[str, int]
-    crossings: dict[str, int]  # junctions passed, by the turn that was told at their entry
+    crossings: dict[str, int]  # junctions passed, by the turn commanded at their entry
     town: dict[str, int]
     pilot: dict[str, int]
     turning: float  # yaw rate above 0.15 rad/s
@@ -44,7 +44,7 @@ class DatasetStatistics:
 
 
 def statistics_of(dataset: DriveDataset) -> DatasetStatistics:
-    """Count a dataset that the town recorded."""
+    """The statistics of a dataset recorded in the town."""
     state, drive = dataset.column("observation.state"), np.zeros(len(dataset), dtype=np.int64)
     drive[dataset.starts[1:-1]] = 1
     drive = np.cumsum(drive)
@@ -57,9 +57,9 @@ def statistics_of(dataset: DriveDataset) -> DatasetStatistics:
     tasks, of = dataset.tasks, dataset.column("task_index")
     towns, pilots = Counter[str](), Counter[str]()
     for index, count in enumerate(np.bincount(of, minlength=len(tasks))):
-        if (found := TASK.fullmatch(tasks[index])) and count:
-            towns[found["town"]] += int(count)
-            pilots[found["pilot"]] += int(count)
+        if (match := TASK.fullmatch(tasks[index])) and count:
+            towns[match["town"]] += int(count)
+            pilots[match["pilot"]] += int(count)
     return DatasetStatistics(
         frames=len(dataset),
         drives=len(dataset.starts) - 1,
@@ -103,7 +103,7 @@ def _most(counts: Counter[str]) -> dict[str, int]:
 
 
 def _crossings(dataset: DriveDataset, drive: np.ndarray) -> dict[str, int]:
-    """Junctions entered: the distance to the next falls to nothing, and a turn is told there."""
+    """Marks entries of junctions: the distance to the next falls to zero, under a turn command."""
     inside = dataset.column("label.junction_distance") <= 0
     entered = np.flatnonzero(~inside[:-1] & inside[1:] & (drive[:-1] == drive[1:])) + 1
     return {
@@ -111,22 +111,28 @@ def _crossings(dataset: DriveDataset, drive: np.ndarray) -> dict[str, int]:
     }
 
 
-def rows(found: DatasetStatistics) -> list[tuple[str, str]]:
-    """The census as rows of text."""
+def rows(statistics: DatasetStatistics) -> list[tuple[str, str]]:
+    """The statistics as rows of text."""
     table = [
-        ("frames", f"{found.frames:,} at {FPS} Hz in {found.drives:,} drives ({found.frames / FPS / 3600:.1f} h)"),
-        ("mean speed", f"{found.mean_speed_kmh:.1f} km/h"),
-        ("standing, turning", f"{found.standing:.1%}, {found.turning:.1%}"),
-        ("off the road, beside the lane", f"{found.off_road:.1%}, {found.beside_lane:.1%}; {found.returns} returns"),
-        ("in an event", f"{found.in_event:.1%}; {sum(found.onsets.values())} onsets"),
-        ("collisions", str(found.collisions)),
-        ("speed, km/h", _shares(found.speeds, found.frames)),
-        ("weather", _shares(found.weather, found.frames)),
-        ("time of day", _shares(found.time, found.frames)),
-        ("command", _shares(found.command, found.frames)),
-        ("turns at junctions", _shares(found.crossings, max(1, sum(found.crossings.values())))),
-        ("town", _shares(found.town, found.frames)),
-        ("pilot", _shares(found.pilot, found.frames)),
+        (
+            "frames",
+            f"{statistics.frames:,} at {FPS} Hz in {statistics.drives:,} drives ({statistics.frames / FPS / 3600:.1f} h)",
+        ),
+        ("mean speed", f"{statistics.mean_speed_kmh:.1f} km/h"),
+        ("standing, turning", f"{statistics.standing:.1%}, {statistics.turning:.1%}"),
+        (
+            "off the road, beside the lane",
+            f"{statistics.off_road:.1%}, {statistics.beside_lane:.1%}; {statistics.returns} returns",
+        ),
+        ("in an event", f"{statistics.in_event:.1%}; {sum(statistics.onsets.values())} onsets"),
+        ("collisions", str(statistics.collisions)),
+        ("speed, km/h", _shares(statistics.speeds, statistics.frames)),
+        ("weather", _shares(statistics.weather, statistics.frames)),
+        ("time of day", _shares(statistics.time, statistics.frames)),
+        ("command", _shares(statistics.command, statistics.frames)),
+        ("turns at junctions", _shares(statistics.crossings, max(1, sum(statistics.crossings.values())))),
+        ("town", _shares(statistics.town, statistics.frames)),
+        ("pilot", _shares(statistics.pilot, statistics.frames)),
     ]
     return table
 
@@ -135,7 +141,7 @@ def _shares(counts: dict[str, int], total: int) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {count / total:.1%}" for name, count in counts.items())
 
 
-def card(found: DatasetStatistics, split: str, seed: int, town: str | None = None) -> str:
+def card(statistics: DatasetStatistics, split: str, seed: int, town: str | None = None) -> str:
     """The dataset's card (Markdown)."""
     where = f"the network {town}" if town else f"the towns of lucidrive's {split} split"
     lines = [
@@ -147,7 +153,7 @@ def card(found: DatasetStatistics, split: str, seed: int, town: str | None = Non
         "",
         f"# Drives through lucidrive's town ({split})",
         "",
-        f"{found.frames} frames at {FPS} Hz, 144x256, in {found.drives} drives through {where}; seed {seed}. LeRobotDataset v3.",
+        f"{statistics.frames} frames at {FPS} Hz, 144x256, in {statistics.drives} drives through {where}; seed {seed}. LeRobotDataset v3.",
         "Licence: Apache-2.0.",
         "",
         "How it was made: SUMO moves traffic, people and lights on a road network; a kinematic bicycle model is the car;",
@@ -159,9 +165,9 @@ def card(found: DatasetStatistics, split: str, seed: int, town: str | None = Non
         "| what | in this dataset |",
         "|---|---|",
     ]
-    lines += [f"| {name} | {value} |" for name, value in rows(found)]
+    lines += [f"| {name} | {value} |" for name, value in rows(statistics)]
     lines += ["", "| event, side, level | frames |", "|---|---|"]
-    lines += [f"| {name.replace('_', ' ')} | {count} |" for name, count in sorted(found.event.items())]
-    onsets = [f"{name.replace('_', ' ')} {count}" for name, count in found.onsets.items()]
+    lines += [f"| {name.replace('_', ' ')} | {count} |" for name, count in sorted(statistics.event.items())]
+    onsets = [f"{name.replace('_', ' ')} {count}" for name, count in statistics.onsets.items()]
     lines += ["", f"Onsets: {', '.join(onsets) or 'none'}.", ""]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The door into every world: load one, open a dream of it, step many, go on from what was saved."""
+"""The entry point of all worlds: load one, open a dream of it, step many, restore a saved one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from world.render.painter import SHIPPED
 from world.scene_dream import SceneDream, step_scenes
 from world.scene_world import USUAL, Others, SceneWorld
 
-SCENE, PLAIN = "scene", "plain"  # the scene world, painted and plainly shaded, where else a folder of weights is named
+SCENE, PLAIN = "scene", "plain"  # names of the scene world, painted and plainly shaded, in place of a folder of weights
 
 AnyDream = LatentDream | SceneDream
 AnyWorld = WorldModel | SceneWorld
@@ -27,10 +27,10 @@ AnyWorld = WorldModel | SceneWorld
 def load_world(
     path: Path | None = None, device: str = "cpu", others: Others = USUAL, where: Where = ANYWHERE
 ) -> AnyWorld:
-    """A scene world, or where `path` names a folder of weights the latent world of those. `others`: who else is on a scene's roads;
-    `where`: in which of a scene world's places drives begin, and under which conditions, when they are told neither.
+    """A scene world, or the latent world of a folder of weights `path`. `others`: other road users of a scene; `where`: default place and
+    conditions of a scene world's drives.
 
-    Raises WeightsError, and DataError for others or a place in a latent world, whose pictures hold all there is.
+    Raises WeightsError where weights are missing or damaged, DataError for others or a place in a latent world.
     """
     if path is None or is_scene(path):
         names = usual_places() if where.place is None else (where.place,)
@@ -48,19 +48,19 @@ def load_world(
 
 
 def is_scene(path: Path | None) -> bool:
-    """Whether that names the scene world: by saying nothing else."""
+    """Whether a path means the scene world: None, SCENE or PLAIN."""
     return path is None or str(path) in (SCENE, PLAIN)
 
 
 def open_dream(model: AnyWorld, seed: int = 0, quality: int = 2, smooth: bool = False) -> AnyDream:
-    """A dream of that world which has not been started. smooth: a scene's also draws pictures between frames, for the eye."""
+    """A dream of a world, not started. smooth: a scene's dream also draws pictures between frames. DataError for an unknown quality."""
     if isinstance(model, SceneWorld):
         return SceneDream(model, seed, quality, smooth)
     return LatentDream(model, seed, quality)
 
 
 def restore(model: AnyWorld, tensors: dict[str, Tensor], values: dict[str, Any]) -> AnyDream:
-    """A dream that goes on where the one was whose `state` this is. KeyError, ValueError or RuntimeError where it is none."""
+    """The dream of a `state`. KeyError, TypeError, ValueError or RuntimeError where it is invalid."""
     if "steps" in values:  # of a drive saved before the dial had one name
         values = {("quality" if name == "steps" else name): value for name, value in values.items()}
     if isinstance(model, SceneWorld):
@@ -69,19 +69,19 @@ def restore(model: AnyWorld, tensors: dict[str, Tensor], values: dict[str, Any])
 
 
 def goes_on(model: AnyWorld, weights: dict[str, str]) -> bool:
-    """Whether a drive that was saved with these weights goes on alike: in a scene whoever paints it, and by rules if rules moved the others."""
+    """Whether a drive that was saved with these weights continues identically; a scene's painter does not matter."""
     return weights.items() <= model.hashes.items()
 
 
 def step_all(dreams: Sequence[AnyDream], controls: Sequence[Control]) -> list[Frame]:
-    """`step` for many dreams at once, of both families; all or none, as each alone but for a latent world's rounding."""
+    """`step` for many dreams of both families at once, all or none; as each alone, up to rounding in latent worlds. DataError as in `step`."""
     pairs = list(enumerate(zip(dreams, controls, strict=True)))
     latent = [(place, dream, control) for place, (dream, control) in pairs if isinstance(dream, LatentDream)]
     before = [(dream, dream.fork()) for dream in dreams if isinstance(dream, SceneDream)]
     try:
         scenes = [(place, dream, control) for place, (dream, control) in pairs if isinstance(dream, SceneDream)]
-        drawn = step_scenes([dream for _, dream, _ in scenes], [control for _, _, control in scenes])
-        frames = {place: frame for (place, _, _), frame in zip(scenes, drawn, strict=True)}
+        scene_frames = step_scenes([dream for _, dream, _ in scenes], [control for _, _, control in scenes])
+        frames = {place: frame for (place, _, _), frame in zip(scenes, scene_frames, strict=True)}
         stepped = step_latent([dream for _, dream, _ in latent], [control for _, _, control in latent])
     except Exception:
         for dream, then in before:

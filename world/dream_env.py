@@ -1,8 +1,8 @@
-"""`lucidrive/Dream-v0`: driving in a scene world, or in a latent world of one's own, as a Gymnasium environment.
+"""`lucidrive/Dream-v0`: driving in a scene world, or in a latent world from a folder of weights, as a Gymnasium environment.
 
 `gymnasium.make("world.envs:lucidrive/Dream-v0")`; with a brain for prompts `"bridge.envs:lucidrive/Dream-v0"`.
-`gymnasium.make_vec` steps its dreams as one batch (world/dream_vector_env.py), or takes `vectorization_mode="sync"` or `"async"`, with
-`vector_kwargs={"context": "spawn"}` where this process has drawn already.
+`gymnasium.make_vec` steps its dreams as one batch (world/dream_vector_env.py), or takes `vectorization_mode="sync"` or `"async"`, the latter with
+`vector_kwargs={"context": "spawn"}` if this process has drawn already.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from enum import IntEnum
+from dataclasses import asdict, fields
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numba
 import numpy as np
@@ -23,9 +22,11 @@ import torch
 from gymnasium import Env
 from gymnasium.spaces import Box, Dict
 
-from world.controls import DT, Command, Control, Event, Side, TimeOfDay, Weather
+from world.controls import DT, Control
 from world.dream import AnyDream, AnyWorld, goes_on, is_scene, load_world, open_dream, restore
 from world.dream_cameras import Cameras
+from world.dream_options import OPTIONS, control_fields, density_of
+from world.dream_script import Cue, Script, ScriptWriter, Steady
 from world.dynamics.vector import VECTOR
 from world.errors import DataError, WeightsError
 from world.frame import Frame, Readout
@@ -37,15 +38,6 @@ from world.scene.state import SceneState
 from world.scene_dream import SceneDream
 from world.scene_world import SIZES, Others, SceneWorld
 
-WORDS: dict[str, type[IntEnum]] = {
-    "weather": Weather,
-    "time": TimeOfDay,
-    "command": Command,
-    "event": Event,
-    "side": Side,
-}
-OPTIONS = ("place", "scene", "prompt", *WORDS, "level", "speed", "density")
-CRUISE = 30 / 3.6  # m/s that the driver in `info` aims at where nobody says otherwise
 OFF_ROAD_COST, CONTACT_COST = 0.5, 5.0
 OBSERVATIONS = ("picture", "vector")
 _NAMES = {
@@ -55,64 +47,28 @@ _NAMES = {
 }
 _READOUT, _MOTION, _CONTROL = (attrgetter(*names) for names in _NAMES.values())
 _KEYS = [f"{part}.{name}" for part, names in _NAMES.items() for name in names]  # of `info`
-IMPORTED_IN = os.getpid()  # another process that has this module already was forked
-
-
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """What the next frame is told, but for the wheel and pedals, which are the action; target_speed in m/s."""
-
-    control: Control
-    target_speed: float = CRUISE
-
-
-class Script(Protocol):
-    """How an episode goes on. It is shown every frame, and must go by its index, motion and readout alone."""
-
-    def next(self, frame: Frame) -> Cue: ...
-
-
-class ScriptWriter(Protocol):
-    """Turns a prompt into a line that can be kept, and a line into a script. The same line gives the same script."""
-
-    def plan(self, prompt: str, control: Control) -> str: ...
-
-    def script(self, line: str, control: Control) -> Script: ...
-
-    def conditions(self, phrase: str) -> Mapping[str, int] | None:
-        """What weather and time a phrase tells, as fields of a Control; None where it tells something else."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Steady:
-    """The script of an episode without a prompt: nothing changes."""
-
-    control: Control
-
-    def next(self, frame: Frame) -> Cue:
-        return Cue(self.control)
+IMPORTED_IN = os.getpid()  # differs from the current process after a fork
 
 
 class DreamEnv(Env[Any, np.ndarray]):
     """Driving in a dream, ten steps a second.
 
-    Action: float32 [2], steer and accel in [-1, 1] (positive: left, faster). Observation: uint8 [H, W, 3], or with
-    `observation="vector"`, in scene worlds, float32 [VECTOR] of world.dynamics.vector, for which no picture is drawn; or with `rig`, in scene
-    worlds, a dict of a picture a camera, and with `labels` of its depth, classes and instances (world/dream_cameras.py). Reward:
-    metres driven on the road, speed * 0.1 s * (1 - p) - 0.5 * p - 5 * c, with p 1 off the road and c 1 in the step that begins a
-    contact. In a scene all of that is exact; in a latent world speed and p are readouts, the dream's own estimates, and c is
-    not known: do not trust a policy that was only ever rewarded by them. Never terminated; truncated after `seconds`.
+    Action: float32 [2], steer and accel in [-1, 1] (positive: left, faster). Observation: uint8 [H, W, 3]; in scene worlds with
+    `observation="vector"` float32 [VECTOR] of world.dynamics.vector, without drawing; in scene worlds with `rig` a dict of a picture per
+    camera, and with `labels` of its depth, classes and instances (world/dream_cameras.py). Reward: metres driven on the road,
+    speed * 0.1 s * (1 - p) - 0.5 * p - 5 * c, with p 1 off the road and c 1 in the step that begins a contact. In a scene it is exact;
+    in a latent world speed and p are readouts, the dream's own estimates, and c is unknown: do not trust a policy with only such
+    rewards. Never terminated; truncated after `seconds`.
 
-    `info`, all plain numbers: `readout.*` and `motion.*` (exact in a scene, world/frame.py), `control.*` (what
-    the frame was told), `driver.steer`, `driver.accel` (what the built-in driver would do now), `target_speed` (m/s)
-    and `plan` (what the prompt was read as). `get_state` and `set_state` go on to the bit, in another process too.
+    `info`, all plain numbers: `readout.*` and `motion.*` (exact in a scene, world/frame.py), `control.*` (of the frame), `driver.steer`,
+    `driver.accel` (the built-in driver's action now), `target_speed` (m/s) and `plan` (the prompt's plan). `get_state` and `set_state`
+    continue bit for bit, in another process too.
 
-    `place`: where episodes begin: a name, or a sentence as `lucidrive dream --place` takes it, which is dreamt with one of sixteen seeds by the
-    episode's own; `world`: a folder of a latent world's weights (default: scene worlds); `quality`: a scene's picture size (SIZES of
-    world/scene_world.py) or a latent world's K; `director`: reads prompts; `traffic`, `reckless`: who else is on a scene's roads, as
-    `lucidrive dream` takes them (docs/traffic.md); `rig`: cameras as `lucidrive export clip --cameras` takes them, or a CameraSet, whose sizes stand for
-    `quality`; the first camera's picture is what `render` gives.
+    `place`: where episodes begin: a name, or a sentence as in `lucidrive dream --place`, dreamt with one of sixteen seeds by the episode's
+    seed; `world`: a folder of a latent world's weights (default: scene worlds); `quality`: a scene's picture size (SIZES of
+    world/scene_world.py) or a latent world's K; `director`: plans prompts; `traffic`, `reckless`: other road users of a scene, as in
+    `lucidrive dream` (docs/traffic.md); `rig`: cameras as in `lucidrive export clip --cameras`, or a CameraSet, whose sizes replace
+    `quality`; `render` returns the first camera's picture. DataError or WeightsError for invalid arguments.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
@@ -166,78 +122,82 @@ class DreamEnv(Env[Any, np.ndarray]):
         self._cue: Cue
         self._begin: Control  # the conditions of the first frame
         self._line = ""
-        self._trail: list[tuple[float, ...]] = []  # motion and readout of every frame that the script was shown
-        self._ahead: Frame | None = None  # the next frame, where a batch has drawn it already
-        self._told = np.zeros(0, np.float32)  # of the last frame, where vectors are observed
-        self._touching = False  # somebody, in a scene
-        self._round: tuple[SceneState, dict[str, np.ndarray]] | None = None  # what the cameras saw last
+        self._trail: list[tuple[float, ...]] = []  # motion and readout of every frame, for the script
+        self._ahead: Frame | None = None  # the next frame, if a batch has drawn it already
+        self._vector_now = np.zeros(0, np.float32)  # of the last frame, if vectors are observed
+        self._touching = False  # whether our car is in contact, in a scene
+        self._round: tuple[SceneState, dict[str, np.ndarray]] | None = None  # the cameras' last arrays
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """`options`: place (as the environment's, for this episode), or scene (a place's or a start scene's name; None for conditions alone; left
-        out: drawn by the seed), prompt (a sentence; wants a director), weather, time, command, event, side (names or values of
-        world.controls; left out: the scene's own), level (1 to 3), speed (m/s), density (of traffic, 0 to 2, 1 is usual; not in latent worlds). DataError for what there is not.
+        """Begins an episode. DataError for an invalid option.
+
+        `options`: place (as the environment's, for this episode) or scene (a place's or a start scene's name; None for conditions alone;
+        default: by the seed), prompt (a sentence; needs a director), weather, time, command, event, side (names or values of
+        world.controls; default: the scene's own), level (1 to 3), speed (m/s), density (of traffic, 0 to 2, 1 is usual; not in latent worlds).
         """
         self._check_fork()
         super().reset(seed=seed)
-        chosen = dict(options or {})
-        if unknown := sorted(set(chosen) - set(OPTIONS)):
+        settings = dict(options or {})
+        if unknown := sorted(set(settings) - set(OPTIONS)):
             raise DataError(f"Dream-v0 has no option '{unknown[0]}'; there are: {', '.join(OPTIONS)}.")
         model = self._model()
         number, draw = (int(value) for value in self.np_random.integers(2**31, size=2))
-        drawn = model.scenes[draw % len(model.scenes)] if model.scenes else None
-        scene = chosen.get("scene", drawn)
+        default = model.scenes[draw % len(model.scenes)] if model.scenes else None
+        scene = settings.get("scene", default)
         own = model.scene(scene)[2] if scene is not None and not is_scene(self._folder) else Control()
-        told_place = chosen.get("place", None if "scene" in chosen else self._place)
-        if told_place is not None:
-            if "scene" in chosen or not is_scene(self._folder):
+        place = settings.get("place", None if "scene" in settings else self._place)
+        if place is not None:
+            if "scene" in settings or not is_scene(self._folder):
                 raise DataError(
                     "Dream-v0 begins in a place or in a scene, not in both, and a latent world has scenes alone."
                 )
-            begins = where(told_place, SEEDS[draw % len(SEEDS)], self._conditions)
-            scene, own = begins.place or drawn, own.with_(**begins.conditions)
-        control = own.with_(**told(chosen))
+            begins = where(place, SEEDS[draw % len(SEEDS)], self._conditions)
+            scene, own = begins.place or default, own.with_(**begins.conditions)
+        control = own.with_(**control_fields(settings))
         line = ""
         script: Script = Steady(control)
-        if prompt := chosen.get("prompt"):
+        if prompt := settings.get("prompt"):
             line = self._reader().plan(prompt, control)
             script = self._reader().script(line, control)
         dream = open_dream(model, number, self._quality)
-        speed = chosen.get("speed")
+        speed = settings.get("speed")
         if isinstance(dream, SceneDream):
-            frame = dream.start(control, scene=scene, speed=speed, density=_density(chosen.get("density", 1.0)))
-        elif "density" in chosen:
+            frame = dream.start(control, scene=scene, speed=speed, density=density_of(settings.get("density", 1.0)))
+        elif "density" in settings:
             raise DataError("The traffic of a latent world is what it was in its pictures; leave `density` out.")
         else:
             frame = dream.start(control, scene=scene, speed=speed)
         self._dream, self._script, self._line, self._begin = dream, script, line, control
         self._trail, self._ahead = [], None
         info = self._look(frame)
-        return self._seen(frame), info
+        return self._observed(frame), info
 
     def step(self, action: np.ndarray) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One frame on. DataError for an action that is none, and when the dream falls apart (numbers not finite)."""
-        frame, self._ahead = self._ahead or self.dream.step(self.told(action)), None
+        """The next frame. DataError for an invalid action, before `reset`, or when the dream becomes not finite."""
+        frame, self._ahead = self._ahead or self.dream.step(self.control_for(action)), None
         readout, touched = frame.readout, self._touching
         reward = max(0.0, readout.speed) * DT * (1 - readout.off_road) - OFF_ROAD_COST * readout.off_road
         info = self._look(frame)
         reward -= CONTACT_COST * (self._touching and not touched)
-        return self._seen(frame), float(reward), False, frame.index >= self._length, info
+        return self._observed(frame), float(reward), False, frame.index >= self._length, info
 
     def render(self) -> np.ndarray | None:
+        """The current picture, uint8 [H, W, 3]; None without render_mode. DataError before `reset`."""
         if self.render_mode is None:
             return None
         if self._cameras is not None:
             return next(iter(self._look_round().values())).copy()
-        return self._shown().image.copy()
+        return self._newest().image.copy()
 
     @property
     def dream(self) -> AnyDream:
+        """The episode's dream. DataError before `reset`."""
         if self._dream is None:
             raise DataError("Reset Dream-v0 before stepping it.")
         return self._dream
 
-    def told(self, action: np.ndarray) -> Control:
-        """What the next frame is told, given an action."""
+    def control_for(self, action: np.ndarray) -> Control:
+        """The control of the next frame for an action. DataError for an invalid action."""
         wish = np.asarray(action, np.float64)
         if wish.shape != (2,) or not np.isfinite(wish).all():
             raise DataError(f"An action is two finite numbers, steer and accel in [-1, 1], not {action!r}.")
@@ -246,11 +206,11 @@ class DreamEnv(Env[Any, np.ndarray]):
         return self._cue.control.with_(steer=steer, accel=accel)
 
     def foresee(self, frame: Frame) -> None:
-        """The frame of the next `step`, drawn by a batch from what `told` gave."""
+        """Sets the frame of the next `step`, which a batch has drawn from `control_for`."""
         self._ahead = frame
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """All that the rest of the episode depends on, as arrays; `numpy.savez` keeps them."""
+        """The whole state of the episode as arrays, for `numpy.savez`. DataError before `reset`."""
         tensors, plain = self.dream.state()
         words = {
             "dream": plain,
@@ -263,7 +223,7 @@ class DreamEnv(Env[Any, np.ndarray]):
         return state | {"words": np.frombuffer(json.dumps(words).encode(), np.uint8).copy()}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on where `get_state` was. WeightsError when that was dreamt by other weights; DataError for what is none."""
+        """Continues from a `get_state`. WeightsError where it is of other weights, DataError where it is invalid."""
         self._check_fork()
         model = self._model()
         try:
@@ -290,14 +250,14 @@ class DreamEnv(Env[Any, np.ndarray]):
         self._touching = isinstance(dream, SceneDream) and dream.frame.readout.collision >= 0.5
 
     def _look(self, frame: Frame) -> dict[str, Any]:
-        """Shows the script a new frame; what is told of it."""
+        """Passes a new frame to the script; returns its `info`."""
         motion, readout, control = _MOTION(frame.motion), _READOUT(frame.readout), _CONTROL(frame.control)
         self._trail.append((*motion, *readout))
         self._touching = isinstance(self._dream, SceneDream) and frame.readout.collision >= 0.5
         self._cue = self._script.next(frame)
         command, target = self._cue.control.command, self._cue.target_speed
         if self._vector and isinstance(self._dream, SceneDream):
-            self._told, driver = self._dream.watch(command, target)
+            self._vector_now, driver = self._dream.watch(command, target)
         else:
             driver = self.dream.drive(command, target)
         return {
@@ -308,20 +268,20 @@ class DreamEnv(Env[Any, np.ndarray]):
             "plan": self._line,
         }
 
-    def _seen(self, frame: Frame) -> Any:
+    def _observed(self, frame: Frame) -> Any:
         if self._cameras is not None:
             return {name: array.copy() for name, array in self._look_round().items()}
-        return self._told if self._vector else frame.image.copy()
+        return self._vector_now if self._vector else frame.image.copy()
 
     def _look_round(self) -> dict[str, np.ndarray]:
-        """What the cameras see of the scene as it stands, drawn once."""
+        """The cameras' arrays of the current scene, drawn once."""
         dream, model = self.dream, self._model()
         assert self._cameras is not None and isinstance(dream, SceneDream) and isinstance(model, SceneWorld)
         if self._round is None or self._round[0] is not dream.state_now:
             self._round = dream.state_now, self._cameras.look(dream.state_now, model.renderer)
         return self._round[1]
 
-    def _shown(self) -> Frame:
+    def _newest(self) -> Frame:
         frame = self.dream.frame
         assert frame is not None
         return frame
@@ -337,9 +297,9 @@ class DreamEnv(Env[Any, np.ndarray]):
         return self._reader().conditions(phrase)
 
     def _check_fork(self) -> None:
-        """Threads stay behind at a fork: torch does without, as in its own data loaders; those that draw may not.
+        """Copes with a fork, which does not copy threads: torch then uses one, as in its own data loaders; drawing cannot.
 
-        DataError where this process was forked from one that has drawn scenes with GNU's OpenMP.
+        Raises DataError where this process was forked from one that has drawn scenes with GNU's OpenMP.
         """
         if os.getpid() == IMPORTED_IN:
             return
@@ -360,33 +320,8 @@ class DreamEnv(Env[Any, np.ndarray]):
         return _load(self._folder, self._device, stamp, self._others)
 
 
-def told(chosen: dict[str, Any]) -> dict[str, int]:
-    """The fields of a Control among options, by name or value."""
-    found = {name: _named(name, kind, chosen[name]) for name, kind in WORDS.items() if chosen.get(name) is not None}
-    if found.get("event", Event.NONE) != Event.NONE:
-        level = chosen.get("level", 2)
-        if level not in (1, 2, 3):
-            raise DataError(f"An event has level 1, 2 or 3, not {level!r}.")
-        found["level"] = int(level)
-    return found
-
-
-def _density(value: Any) -> float:
-    if not isinstance(value, (int, float)) or not 0.0 <= value <= 2.0:
-        raise DataError(f"The density of traffic is 0 to 2, not {value!r}.")
-    return float(value)
-
-
-def _named(option: str, kind: type[IntEnum], value: Any) -> int:
-    members = {member.name.lower(): member for member in kind}
-    try:
-        return int(members[value.lower()] if isinstance(value, str) else kind(value))
-    except (KeyError, ValueError) as error:
-        raise DataError(f"Dream-v0 has no {option} '{value}'; there are: {', '.join(members)}.") from error
-
-
 def _frame(index: int, row: tuple[float, ...]) -> Frame:
-    """A frame as a script may see it, out of its row of the trail."""
+    """The frame of a row of the trail, with what a script may use."""
     values = dict(zip(_NAMES["readout"], row[2:], strict=True))
     whole: dict[str, Any] = {name: int(values[name]) for name in ("weather", "time")}
     motion, readout = Motion(*row[:2]), Readout(**values | whole)
@@ -395,5 +330,5 @@ def _frame(index: int, row: tuple[float, ...]) -> Frame:
 
 @lru_cache(maxsize=2)
 def _load(folder: Path | None, device: str, stamp: int, others: Others) -> AnyWorld:
-    """One model for all environments of a process; `stamp`: when the weights were written."""
+    """One model for all environments of a process; `stamp`: modification time of the weights."""
     return load_world(folder, device, others)

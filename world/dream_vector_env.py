@@ -14,9 +14,9 @@ from world.errors import DataError
 
 
 class DreamVectorEnv(SyncVectorEnv):
-    """Several Dream-v0 in this process, their dreams stepped as one batch: the same as each alone, but for rounding.
+    """Several Dream-v0 in this process, their dreams stepped as one batch: the same as each alone, up to rounding.
 
-    `autoreset_mode` as in SyncVectorEnv: episodes that are over begin anew with the next step, with the same one, or by
+    `autoreset_mode` as in SyncVectorEnv: finished episodes restart with the next step, with the same one, or by
     `reset(options={"reset_mask": ...})`.
     """
 
@@ -26,13 +26,15 @@ class DreamVectorEnv(SyncVectorEnv):
         super().__init__([lambda: DreamEnv(**kwargs) for _ in range(num_envs)], autoreset_mode=autoreset_mode)
 
     def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """DataError, before anything is stepped, for an episode that is over and is not begun anew by itself."""
+        """Steps all environments. DataError, before any is stepped, where an episode is over and does not restart by itself."""
         if self.autoreset_mode == AutoresetMode.DISABLED and self._autoreset_envs.any():
             over = ", ".join(map(str, np.flatnonzero(self._autoreset_envs)))
             raise DataError(f"The episodes {over} are over; begin them anew: reset(options={{'reset_mask': mask}}).")
         waiting = self._autoreset_envs & (self.autoreset_mode == AutoresetMode.NEXT_STEP)
         pairs = zip(self.envs, iterate(self.action_space, actions), waiting, strict=True)
-        going = [(env, env.told(action)) for env, action, over in pairs if isinstance(env, DreamEnv) and not over]
+        going = [
+            (env, env.control_for(action)) for env, action, over in pairs if isinstance(env, DreamEnv) and not over
+        ]
         frames = step_all([env.dream for env, _ in going], [control for _, control in going])
         for (env, _), frame in zip(going, frames, strict=True):
             env.foresee(frame)

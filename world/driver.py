@@ -1,7 +1,7 @@
 """The autopilot: hidden state + command + target speed -> steer and accel, imitating the town's expert.
 
-What is learnt of the pedals is added to a proportional speed controller, so that an untrained driver already keeps its speed.
-So the training is left with what needs eyes: lanes, lights, whoever is in the way.
+The learnt pedals are added to a proportional speed controller, so that an untrained driver already keeps its speed and training is left
+with what needs pictures: lanes, signals, other road users.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class DriverConfig:
 
 
 class Driver(nn.Module):
-    """A perceptron over the readouts' hidden state, command and speeds; it learns what to add to the pedals of `cruise`."""
+    """A perceptron over the readouts' hidden state, command and speeds; it learns a residual of the pedals of `cruise`."""
 
     def __init__(self, config: DriverConfig) -> None:
         super().__init__()

@@ -31,15 +31,15 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
     Action: float32 [2], steer and accel in [-1, 1] (positive: left, faster). Observation: uint8 [144, 256, 3], the view
     over the bonnet. Reward: metres driven along the route, less 0.1 for every step off the road and 5 for a collision.
     Terminated by a collision, truncated after `seconds`. `info`: the observed frame's row in a collected dataset
-    (world/data/schema.py), all but the action; `control.*` and `expert.*` are what to do from here on.
+    (world/data/schema.py) without the action; `control.*` and `expert.*` apply from this frame on.
 
-    The same seed and options give the same drive: labels always, pictures to the pixel as long as the town stands (built
-    anew after another town or environment, a few pixels at the horizon may differ). SUMO allows one simulation a process, and the
-    environment that was reset last has it; several at once want processes of their own (AsyncVectorEnv).
+    The same seed and options give the same drive: labels always, pictures to the pixel while the town is loaded (after
+    another town or environment a few pixels at the horizon may differ). SUMO allows one simulation per process, which belongs to the
+    environment that was reset last; several at once need processes of their own (AsyncVectorEnv).
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / DT)}  # noqa: RUF012 (Gymnasium's own declaration)
-    _holder: ClassVar[weakref.ref[TownEnv] | None] = None  # who has this process's SUMO
+    _holder: ClassVar[weakref.ref[TownEnv] | None] = None  # the owner of this process's SUMO
 
     def __init__(self, town: int | str = 0, seconds: float = 60.0, render_mode: str | None = None) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
@@ -57,16 +57,16 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin a drive. SimulatorError for an option that there is not. What is left out is drawn by the seed.
+        """Begins a drive. SimulatorError for an invalid option or where the extra sim is missing. Omitted options are drawn by the seed.
 
         `options`: town (its number, or the path of a network file), weather, time, event (names or values of
-        world.controls), events (how often, 1: as in the data, 0: never), changes (whether weather and time change along
-        the way), route (the turns at the first junctions, "left,right,straight", before them a lane to start on if
-        wanted, "A1A0_0:left,right"; `info` says what to do for it, as for any drive).
+        world.controls), events (their rate, 1: as in the data, 0: never), changes (whether weather and time change
+        during the drive), route (the turns at the first junctions, "left,right,straight", optionally after a lane to start on,
+        "A1A0_0:left,right"; `info` has the commands for it, as for any drive).
         """
         super().reset(seed=seed)
-        chosen = dict(options or {})
-        if unknown := sorted(set(chosen) - set(OPTIONS)):
+        settings = dict(options or {})
+        if unknown := sorted(set(settings) - set(OPTIONS)):
             raise SimulatorError(f"Town-v0 has no option '{unknown[0]}'; there are: {', '.join(OPTIONS)}.")
         try:
             from world.town.events import SCENARIO_EVENTS
@@ -74,21 +74,22 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
         except ModuleNotFoundError as error:
             raise SimulatorError(f"The town needs {error.name}: run `pip install 'lucidrive[sim]'`.") from error
         drive = Options(
-            weather=_named("weather", Weather, chosen.get("weather")),
-            time=_named("time", TimeOfDay, chosen.get("time")),
-            event=_named("event", Event, chosen.get("event"), (Event.NONE, *SCENARIO_EVENTS)),
-            events=_rate(chosen.get("events", 1.0)),
-            changes=bool(chosen.get("changes", True)),
-            turns=_turns(chosen.get("route")),
-            lane=_lane(chosen.get("route")),
+            weather=_named("weather", Weather, settings.get("weather")),
+            time=_named("time", TimeOfDay, settings.get("time")),
+            event=_named("event", Event, settings.get("event"), (Event.NONE, *SCENARIO_EVENTS)),
+            events=_rate(settings.get("events", 1.0)),
+            changes=bool(settings.get("changes", True)),
+            turns=_turns(settings.get("route")),
+            lane=_lane(settings.get("route")),
         )
-        traffic, way = (int(part) for part in self.np_random.integers(2**31, size=2))
-        self._enter(chosen.get("town", self._default_town), traffic)
-        self._town.reset(way, drive)
+        traffic, route_seed = (int(part) for part in self.np_random.integers(2**31, size=2))
+        self._enter(settings.get("town", self._default_town), traffic)
+        self._town.reset(route_seed, drive)
         self._count = 0
         return self._look()
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """The next frame. SimulatorError for an invalid action, before `reset`, or where another environment has taken SUMO over."""
         town = self._town
         if self._ousted:
             raise SimulatorError(
@@ -97,10 +98,10 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
             )
         if town is None:
             raise SimulatorError("Reset Town-v0 before stepping it.")
-        wish = np.asarray(action, np.float64)
-        if wish.shape != (2,) or not np.isfinite(wish).all():
+        wheel = np.asarray(action, np.float64)
+        if wheel.shape != (2,) or not np.isfinite(wheel).all():
             raise SimulatorError(f"An action is two finite numbers, steer and accel in [-1, 1], not {action!r}.")
-        steer, accel = (float(value) for value in np.clip(wish, -1, 1))
+        steer, accel = (float(value) for value in np.clip(wheel, -1, 1))
         town.step(steer, accel)
         self._count += 1
         along = town.speed * DT * math.cos(town.fix.heading_error)
@@ -109,16 +110,18 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
         return image, float(reward), bool(town.collided), self._count >= self._steps, info
 
     def render(self) -> np.ndarray | None:
+        """The current picture, uint8 [144, 256, 3]; None without render_mode."""
         return self._image.copy() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
+        """Closes SUMO and the camera; `reset` opens them again."""
         if self._town is not None:
             self._town.close()
             self._camera.close()
             self._town = self._camera = None
 
     def _enter(self, town: Any, seed: int) -> None:
-        """Be in a town, its traffic begun anew."""
+        """Enters a town and restarts its traffic. SimulatorError for an unknown town."""
         from world.town.camera import TownCamera
         from world.town.network import SPLITS
         from world.town.town import Town
@@ -144,9 +147,9 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
         from world.town.recorder import row
 
         town = self._town
-        self._image, shown = town.render()
+        self._image, camera_view = town.render()
         onset = town.choose() if not town.collided else False
-        columns = row(town, shown, onset)
+        columns = row(town, camera_view, onset)
         info = {
             name: np.array(value, COLUMNS[name].dtype) if isinstance(value, tuple) else value
             for name, value in columns.items()
@@ -154,11 +157,11 @@ class TownEnv(Env[np.ndarray, np.ndarray]):
         return self._image.copy(), info
 
 
-def _named(option: str, kind: Any, value: Any, known: tuple[Any, ...] = ()) -> Any:
-    """A member of an enum by name ("rain_2") or value, one of `known` where given; None stays None."""
+def _named(option: str, kind: Any, value: Any, allowed: tuple[Any, ...] = ()) -> Any:
+    """A member of an enum by name ("rain_2") or value, one of `allowed` if any; None stays None. SimulatorError for another value."""
     if value is None:
         return None
-    members = {member.name.lower(): member for member in known or kind}
+    members = {member.name.lower(): member for member in allowed or kind}
     try:
         member = members[value.lower()] if isinstance(value, str) else kind(value)
     except (KeyError, ValueError):
@@ -175,12 +178,12 @@ def _rate(value: Any) -> float:
 
 
 def _lane(route: Any) -> str | None:
-    """The lane of "A1A0_0:left,right"; None where only turns are given."""
+    """The lane of "A1A0_0:left,right"; None without one."""
     return route.rpartition(":")[0] or None if isinstance(route, str) else None
 
 
 def _turns(route: Any) -> str:
-    """Turns by name, "left,right" or a list, as letters."""
+    """Turns by name, "left,right" or a list, as letters. SimulatorError for an unknown turn."""
     if route is None:
         return ""
     names = route.rpartition(":")[2].split(",") if isinstance(route, str) else list(route)

@@ -1,4 +1,4 @@
-"""The one exception tree. It stands at the bottom of the import order; `bridge.errors` hands it out to the rest."""
+"""The exception tree, at the bottom of the import order; `bridge.errors` re-exports it."""
 
 
 class LucidriveError(Exception):

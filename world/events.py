@@ -1,4 +1,4 @@
-"""What every event is called: one row of events.tsv each, which the page, the plan language's words and the rule baseline are made of.
+"""Names of the events, a row of events.tsv each, for the page, the plan language and the rule baseline.
 
 | column | what it holds |
 |---|---|
@@ -38,13 +38,13 @@ class EventRow:
 
     @property
     def sided(self) -> bool:
-        """Whether it comes from a side."""
+        """Whether the event has a side."""
         return Event[self.event.upper()] in SIDED_EVENTS
 
 
 @cache
 def event_rows(table: Path = TABLE) -> tuple[EventRow, ...]:
-    """The rows in the order of `Event`. DataError for a bad line, and where an event has no row or a row no event."""
+    """The rows in the order of `Event`. DataError for a bad line, an event without a row, or a row without an event."""
     rows = {}
     for row in _read(table):
         if row.event in rows:

@@ -1,4 +1,4 @@
-"""Weights on disk: fp16 safetensors, one strict config.json with a sha256 a file. Refused before use when anything is off."""
+"""Weights on disk: fp16 safetensors, one strict config.json with a sha256 per file; checked before use."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class WorldConfig:
                 )
 
     def build(self) -> dict[str, nn.Module]:
-        """Fresh modules by file name. Where no car is driven its labels and its driver are unknown: two parts do."""
+        """Untrained modules by file name; without a driven car only tokenizer and dynamics."""
         parts: dict[str, nn.Module] = {"tokenizer": Tokenizer(self.tokenizer), "dynamics": Dynamics(self.dynamics)}
         if self.dynamics.inputs.driving:
             parts["readout"], parts["driver"] = ReadoutHeads(self.readout), Driver(self.driver)
@@ -53,7 +53,7 @@ class WorldConfig:
 
 
 def strict(kind: type[Config], values: dict[str, Any], where: str) -> Config:
-    """A config dataclass out of plain values; an unknown or missing key is an error."""
+    """A config dataclass of plain values. WeightsError for an unknown or missing key or an invalid value."""
     names = {item.name for item in fields(kind)}  # type: ignore[arg-type]
     if set(values) != names:
         odd = ", ".join(sorted(set(values) ^ names))
@@ -64,7 +64,7 @@ def strict(kind: type[Config], values: dict[str, Any], where: str) -> Config:
 
 
 def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
-    """The shapes, and the whole of config.json."""
+    """The shapes, and the whole config.json. WeightsError where it is missing, damaged or of another version."""
     path = folder / "config.json"
     try:
         text = path.read_text()
@@ -95,7 +95,7 @@ def read_config(folder: Path) -> tuple[WorldConfig, dict[str, Any]]:
 
 
 def write_config(folder: Path, config: WorldConfig, trained: dict[str, Any]) -> None:
-    """config.json with a sha256 for every weight file present; `trained` says how they came about."""
+    """Writes config.json with a sha256 for every weight file present; trained: record of the training."""
     files = {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
     aside = folder / "config.json.tmp"
     aside.write_text(_text({"format": FORMAT, "parts": asdict(config), "files": files, "trained": trained}))
@@ -103,14 +103,14 @@ def write_config(folder: Path, config: WorldConfig, trained: dict[str, Any]) -> 
 
 
 def _text(raw: dict[str, Any]) -> str:
-    """config.json with its own checksum, whatever it says of that itself."""
+    """The text of config.json with a new checksum of itself."""
     plain = {name: value for name, value in raw.items() if name != "sha256"}
     text = json.dumps(plain, indent=2)
     return json.dumps(plain | {"sha256": hashlib.sha256(text.encode()).hexdigest()}, indent=2) + "\n"
 
 
 def save_part(folder: Path, name: str, state: dict[str, Tensor]) -> None:
-    """Writes one part as fp16 (aside, then renamed)."""
+    """Writes one part as fp16, atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     half = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
     aside = folder / f"{name}.safetensors.tmp"
@@ -121,7 +121,7 @@ def save_part(folder: Path, name: str, state: dict[str, Tensor]) -> None:
 def save_alone(
     folder: Path, name: str, module: nn.Module, config: Any, trained: Mapping[str, object], version: int
 ) -> None:
-    """A network that is a folder's only one: fp16 weights, then config.json with its shapes (a dataclass), their checksum, and how it was trained."""
+    """Writes the only network of a folder: fp16 weights, then config.json with its shapes (a dataclass), checksum and training record."""
     save_part(folder, name, module.state_dict())
     files = {f"{name}.safetensors": sha256(folder / f"{name}.safetensors")}
     aside = folder / "config.json.tmp"
@@ -131,7 +131,7 @@ def save_alone(
 
 
 def load_part(folder: Path, name: str, module: nn.Module, raw: dict[str, Any]) -> nn.Module:
-    """Fills `module` in float32 after its file's checksum has been checked."""
+    """Fills `module` in float32 after checking its file. WeightsError where it is missing, damaged or does not fit."""
     tensors = {
         key: value.float() if value.is_floating_point() else value
         for key, value in load_tensors(folder, name, raw).items()
@@ -146,13 +146,13 @@ def load_part(folder: Path, name: str, module: nn.Module, raw: dict[str, Any]) -
 
 
 def go_on(folder: Path | None, name: str, module: nn.Module) -> None:
-    """Fills `module` with the part of that name in the weights `folder`, to be trained on; without one, leaves it as it is."""
+    """Fills `module` with its part in the weights `folder`, for further training; without a folder does nothing. WeightsError as in `load_part`."""
     if folder is not None:
         load_part(folder, name, module, read_config(folder)[1]).train().requires_grad_(True)
 
 
 def load_tensors(folder: Path, name: str, raw: dict[str, Any]) -> dict[str, Tensor]:
-    """Tensors of `name`.safetensors as stored, on the CPU. raw: the folder's config.json. WeightsError where the file is missing, damaged or another one."""
+    """Tensors of `name`.safetensors as stored, on the CPU. raw: the folder's config.json. WeightsError where the file is missing, damaged or a different one."""
     path = folder / f"{name}.safetensors"
     if not path.exists():
         raise WeightsError(f"{path} is missing; copy it anew or train it with `lucidrive train`.")
@@ -173,12 +173,12 @@ def sha256(path: Path) -> str:
 
 
 def parameters(module: nn.Module) -> int:
-    """How many numbers the parameters of a module are; buffers do not count."""
+    """Number of a module's parameters, without buffers."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def to_device(modules: dict[str, nn.Module], device: str) -> dict[str, nn.Module]:
-    """The same modules, moved. WeightsError where the device cannot be used."""
+    """Moves modules to a device. WeightsError where the device cannot be used."""
     try:
         return {name: module.to(device) for name, module in modules.items()}
     except (RuntimeError, AssertionError) as error:
@@ -186,5 +186,5 @@ def to_device(modules: dict[str, nn.Module], device: str) -> dict[str, nn.Module
 
 
 def seeded(seed: int, device: str | torch.device) -> torch.Generator:
-    """A generator of one's own, on the device that its numbers are for."""
+    """A seeded generator on a device."""
     return torch.Generator(device=device).manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What a step of a dream gives: the picture, what led to it, and what the dream says of itself."""
+"""The result of a dream's step: the picture, its control and motion, and the readout."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Readout:
 
 
 _ = float("nan")
-UNREAD = Readout(_, _, _, _, _, _, _, NULL, 0.0, NULL, 0.0)  # of worlds that have no readouts
+UNREAD = Readout(_, _, _, _, _, _, _, NULL, 0.0, NULL, 0.0)  # in worlds without readouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Frame:
     """One frame of a dream.
 
     image: uint8 [H, W, 3]; index counts from 0 at the start frame; `control` led to this frame;
-    `motion` is what the kinematic car did under that control (commanded), `readout` what the picture shows (estimated).
-    `between`: a picture halfway from the frame before, for whoever shows more than ten a second; most worlds have none.
+    `motion` is of the kinematic car under that control (commanded), `readout` of the picture (estimated).
+    `between`: a picture halfway from the previous frame, to show more than ten a second; most worlds have none.
     """
 
     image: np.ndarray

@@ -1,4 +1,4 @@
-"""Which host names are this machine itself."""
+"""Host names of this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """True for `localhost`, 127.0.0.0/8 and ::1, without a port."""
+    """Whether a host, without a port, is `localhost`, in 127.0.0.0/8 or ::1."""
     if host.lower() == "localhost":
         return True
     try:

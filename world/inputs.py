@@ -1,6 +1,6 @@
-"""The numbers that lead from one frame to the next: which there are, and within which bounds they lie.
+"""The numeric inputs from one frame to the next, by name and bounds.
 
-The town's are those of a car. An environment or a video of somebody else's has its own: as many as its actions have.
+The town's are a car's. Other environments or videos have their own, one per value of an action.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Inputs:
 
     @property
     def driving(self) -> bool:
-        """Whether these are a car's, so that its ego motion is known and a driver can be trained."""
+        """Whether these are a car's, with known ego motion, so that a driver can be trained."""
         return self == DRIVING
 
     @property
     def rest(self) -> tuple[float, ...]:
-        """Doing nothing: the first choice, or each number as near to 0 as its bounds allow."""
+        """The neutral action: the first choice, or each number as near to 0 as its bounds allow."""
         if self.one_hot:
             return (1.0, *[0.0] * (len(self) - 1))
         return tuple(max(low, min(high, 0.0)) for low, high in zip(self.low, self.high, strict=True))

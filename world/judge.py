@@ -1,7 +1,7 @@
-"""The judge: a small convolutional network that looks at pictures and says what they show. It measures dreams.
+"""The judge: a small convolutional network that classifies pictures, to evaluate dreams.
 
-It is trained on the path tracer's pictures of training towns (`world.train.judge`), never sees a painted one in training, and is told
-neither scene nor controls, so what it says of a dream is evidence.
+It is trained on path-traced pictures of training towns (`world.train.judge`), never on painted ones, and gets neither scene nor controls, so
+its output is independent evidence.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from world.errors import WeightsError
 from world.files import load_part, save_alone, strict
 
 PART = "judge"
-JUDGE = Path(__file__).parent / "weights" / "judge"  # who judges unless told otherwise
+JUDGE = Path(__file__).parent / "weights" / "judge"  # the default judge
 BATCH = 64  # films at a time
 AGES = (8, 4, 0)  # steps of 0.1 s before now of a film's pictures, oldest first
 GAP = 4  # steps from one picture to the next
-EVENT_SECONDS = 4.0  # of its onset, within which an event is to be seen
+EVENT_SECONDS = 4.0  # after its onset, within which an event should be visible
 MANOEUVRES = (
     Command.FOLLOW, Command.STRAIGHT, Command.LEFT, Command.RIGHT, Command.LANE_LEFT, Command.LANE_RIGHT, Command.STOP,
 )  # fmt: skip
@@ -58,9 +58,9 @@ DROPOUT = 0.25
 class JudgeConfig:
     """Shapes of a `Judge`.
 
-    height, width: of the pictures that it looks at, pixels; channels: of its stages of convolutions, each at half the size of the one before;
-    hidden: of the layer that sees the whole picture; features: D of `JudgeOutput.features`; events: E, the first of Event, that it was
-    trained to tell apart; it never sees one that was added later.
+    height, width: of its input, pixels; channels: of its convolutional stages, each at half the size of the previous one; hidden: of the
+    layer over the whole picture; features: D of `JudgeOutput.features`; events: E, the number of first values of Event that it was
+    trained on.
     """
 
     height: int = 72
@@ -76,10 +76,10 @@ class JudgeConfig:
 
 @dataclass(frozen=True, slots=True)
 class JudgeOutput:
-    """What the judge sees in each of N films, of their last pictures.
+    """The judge's output for the last pictures of N films.
 
-    weather [N, 10], time [N, 4], event [N, E], manoeuvre [N, 7] (of MANOEUVRES), side [N, 2] (of SIDES; means something only where a
-    sided event is seen): probabilities; speed [N] m/s and yaw_rate [N] rad/s, left positive; features [N, D].
+    weather [N, 10], time [N, 4], event [N, E], manoeuvre [N, 7] (of MANOEUVRES), side [N, 2] (of SIDES; meaningful only with a sided
+    event): probabilities; speed [N] m/s and yaw_rate [N] rad/s, left positive; features [N, D].
     """
 
     weather: np.ndarray
@@ -95,12 +95,12 @@ class JudgeOutput:
         return len(self.weather)
 
     def shows(self, event: Event, side: Side = Side.NONE) -> np.ndarray:
-        """Whether the event is the likeliest in each film, and with a side that one likelier than the other; bool [N]."""
+        """Whether the event is the likeliest in each film, and a given side likelier than the other; bool [N]."""
         there = self.event.argmax(1) == int(event)
         return there if side == Side.NONE else there & (self.side.argmax(1) == SIDES.index(side))
 
     def kind(self) -> np.ndarray:
-        """The likeliest kind of weather of each film, of KINDS, whatever its level; int [N]."""
+        """The likeliest kind of weather of each film, of KINDS, regardless of level; int [N]."""
         return np.stack([self.weather[:, kind == KINDS].sum(1) for kind in range(4)], 1).argmax(1)
 
 
@@ -111,7 +111,7 @@ class Judge(nn.Module):
         super().__init__()
         self.config = c = config
         self.look = _Layer(3 * len(AGES), c.channels[0], 5)
-        stages = [nn.Sequential(_Layer(given, made, 3), _Residual(made)) for given, made in pairwise(c.channels)]
+        stages = [nn.Sequential(_Layer(before, after, 3), _Residual(after)) for before, after in pairwise(c.channels)]
         self.near, self.far = nn.Sequential(*stages[:2]), nn.Sequential(*stages[2:])
         pairs = MATCHES * (len(AGES) - 1)
         self.motion = nn.Sequential(nn.Conv2d(pairs, c.channels[2], 1, bias=False), nn.BatchNorm2d(c.channels[2]))
@@ -134,7 +134,7 @@ class Judge(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Logits of each of CLASSES, `values` [B, 2] (scaled), `features` [B, D], and `where` [B, E, *CELLS]: logits of the event of each cell.
 
-        What is seen in some cell speaks for its event, beside what the whole picture says.
+        A cell's evidence adds to its event's logit from the whole picture.
         """
         newest = images[:, -1:]
         changes = CHANGE * (newest - images[:, :-1])  # motion lies in small differences: let them stand out
@@ -142,22 +142,22 @@ class Judge(nn.Module):
         near = self.near(self.look(x.contiguous(memory_format=torch.channels_last)))
         near = near + self.motion(matches(images))
         far = self.far(near)
-        found = [look(x).amax((2, 3)) for look, x in zip(self.anywhere, (near, far), strict=True)]
+        peaks = [look(x).amax((2, 3)) for look, x in zip(self.anywhere, (near, far), strict=True)]
         where = self.where(near)
         if where.shape[-2:] != CELLS:  # of a judge of other pictures
             where = F.interpolate(where, CELLS)
         somebody = 1 - where.softmax(1)[:, 0]
-        hidden = self.hidden(torch.cat([self.trunk(far).flatten(1), *found, somebody.flatten(1)], dim=1))
+        hidden = self.hidden(torch.cat([self.trunk(far).flatten(1), *peaks, somebody.flatten(1)], dim=1))
         features = self.squeeze(hidden)
         parts = self.answers(features).split([*self.classes.values(), len(SCALES)], dim=1)
         out = dict(zip((*CLASSES, "values"), parts, strict=True)) | {"features": features, "where": where}
-        seen = (where[:, 1:] - where[:, :1]).flatten(2).amax(2)
-        out["event"] = torch.cat([out["event"][:, :1], out["event"][:, 1:] + seen], dim=1)
+        evidence = (where[:, 1:] - where[:, :1]).flatten(2).amax(2)
+        out["event"] = torch.cat([out["event"][:, :1], out["event"][:, 1:] + evidence], dim=1)
         return out
 
     @torch.inference_mode()
     def watch(self, films: Sequence[np.ndarray] | np.ndarray) -> JudgeOutput:
-        """What it sees in films uint8 [N, A, h, w, 3] of any size, oldest picture first and GAP steps apart."""
+        """The output for films uint8 [N, A, h, w, 3] of any size, oldest picture first, GAP steps apart."""
         size, out = (self.config.height, self.config.width), []
         for start in range(0, max(1, len(films)), BATCH):
             pictures = [np.stack([fit(picture, size) for picture in film]) for film in films[start : start + BATCH]]
@@ -169,14 +169,14 @@ class Judge(nn.Module):
         return JudgeOutput(**likely, speed=speed.clip(0), yaw_rate=yaw_rate, features=answers["features"].numpy())
 
     def follow(self, pictures: Sequence[np.ndarray]) -> JudgeOutput:
-        """What it sees along a drive of T >= A pictures uint8 [h, w, 3] that are GAP steps apart: a film ends at each but the first A - 1."""
+        """The output along a drive of T >= A pictures uint8 [h, w, 3], GAP steps apart: a film ends at each but the first A - 1."""
         size, long = (self.config.height, self.config.width), len(AGES)
         small = np.stack([fit(picture, size) for picture in pictures])
         return self.watch([small[end - long : end] for end in range(long, len(small) + 1)])
 
     @classmethod
     def load(cls, folder: Path) -> Judge:
-        """The judge in `folder`; WeightsError when anything is missing or damaged."""
+        """The judge in `folder`. WeightsError where a file is missing or damaged."""
         raw = card(folder)
         try:
             config = strict(JudgeConfig, {"events": FIRST_EVENTS} | raw["config"], str(folder / "config.json"))
@@ -188,7 +188,7 @@ class Judge(nn.Module):
 
 
 def matches(images: Tensor) -> Tensor:
-    """How badly each picture is matched by the one before, shifted: [B, (A - 1) * MATCHES, H / 8, W / 8], relative to the mean.
+    """The mismatch of each picture with shifts of the previous one: [B, (A - 1) * MATCHES, H / 8, W / 8], relative to the mean.
 
     The cost volume of optical flow (FlowNet, arXiv 1504.06852, section 3), by absolute differences of grey values.
     """
@@ -209,7 +209,7 @@ def matches(images: Tensor) -> Tensor:
 
 
 def _shifted(picture: Tensor, down: int, across: int) -> Tensor:
-    """Moved by whole pixels, the edge repeated."""
+    """The picture moved by whole pixels, with its edge repeated."""
     height, width = picture.shape[-2:]
     padded = F.pad(picture, (max(across, 0), max(-across, 0), max(down, 0), max(-down, 0)), mode="replicate")
     return padded[..., max(-down, 0) : max(-down, 0) + height, max(-across, 0) : max(-across, 0) + width]
@@ -221,7 +221,7 @@ def as_input(films: np.ndarray) -> Tensor:
 
 
 def card(folder: Path) -> dict[str, Any]:
-    """config.json: the shapes, a sha256 a file, and how the judge was trained."""
+    """config.json: the shapes, a sha256 per file, and the training record. WeightsError where it is missing or damaged."""
     path = folder / "config.json"
     try:
         return json.loads(path.read_text())
@@ -234,17 +234,17 @@ def card(folder: Path) -> dict[str, Any]:
 
 
 def save(judge: Judge, folder: Path, trained: dict[str, Any]) -> None:
-    """Writes weights (fp16) and config.json; `trained` says how they came about."""
+    """Writes weights (fp16) and config.json; trained: record of the training."""
     save_alone(folder, PART, judge, judge.config, trained, 3)
 
 
 class _Layer(nn.Sequential):
     """A convolution that halves the picture."""
 
-    def __init__(self, given: int, made: int, size: int) -> None:
+    def __init__(self, inputs: int, outputs: int, size: int) -> None:
         super().__init__(
-            nn.Conv2d(given, made, size, stride=2, padding=size // 2, bias=False),
-            nn.BatchNorm2d(made),
+            nn.Conv2d(inputs, outputs, size, stride=2, padding=size // 2, bias=False),
+            nn.BatchNorm2d(outputs),
             nn.SiLU(inplace=True),
         )
 

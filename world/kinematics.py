@@ -37,7 +37,7 @@ def yaw_rate(steer: float, speed: float) -> float:
 
 
 def steer_for(rate: float, speed: float) -> float:
-    """The inverse of `yaw_rate`: the steer in [-1, 1] that turns at `rate` rad/s (0 when standing still)."""
+    """The inverse of `yaw_rate`: the steer in [-1, 1] for `rate` rad/s (0 at standstill)."""
     if speed < 0.1:
         return 0.0
     return max(-1.0, min(1.0, math.atan(rate * WHEELBASE / speed) / MAX_WHEEL_ANGLE))
@@ -45,7 +45,7 @@ def steer_for(rate: float, speed: float) -> float:
 
 @register_jitable
 def advanced(speed: float, steer: float, accel: float, dt: float) -> tuple[float, float]:
-    """The speed (m/s) and the yaw rate (rad/s) that a speed becomes in `dt` seconds under `steer` and `accel` in [-1, 1]."""
+    """Speed (m/s) and yaw rate (rad/s) after `dt` seconds under `steer` and `accel` in [-1, 1]."""
     accel = max(-1.0, min(1.0, accel))
     force = accel * (MAX_ACCELERATION if accel >= 0 else MAX_BRAKING)
     after = max(0.0, min(MAX_SPEED, speed + force * dt))

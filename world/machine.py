@@ -1,4 +1,4 @@
-"""This machine: its cores, its memory and how much of it is taken, the folder for caches. Linux tells most, in /proc; elsewhere less is known."""
+"""This machine: cores, memory and its use, the cache folder. Most is known on Linux, from /proc."""
 
 from __future__ import annotations
 
@@ -22,45 +22,44 @@ STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")
 
 
 class MemoryUnknownError(LucidriveError):
-    """How much memory there is cannot be known here."""
+    """The amount of memory is unknown on this system."""
 
 
 def cores() -> int:
-    """That this process may run on."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cache_folder() -> Path:
-    """The user's own: $XDG_CACHE_HOME, or ~/.cache. It may not be there yet."""
+    """The user's cache folder, which may not exist: $XDG_CACHE_HOME, or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 
 
 def few_arenas(most: int = 2) -> None:
-    """glibc gives every thread that allocates an arena of its own, and each keeps what was freed in it: of many threads only so
-    many from now on. Where another library allocates, nothing changes.
-    """
+    """Limits glibc's number of arenas, each of which keeps memory freed in it; by default every thread may have one. No effect with other
+    allocators."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(ARENA_MAX, most)
 
 
 def give_back() -> None:
-    """Memory that is free goes back to the system, where the C library can be told to (glibc); takes some milliseconds."""
+    """Returns free memory to the system, with glibc; takes some milliseconds."""
     if (trim := _trim()) is not None:
         trim(0)
 
 
 def resident() -> int:
-    """Bytes of this process in RAM now; where the system does not say, its peak."""
+    """Bytes of this process in RAM; its peak where the system does not say."""
     return _field(STATUS, "VmRSS") or peak()
 
 
 def mapped() -> int:
-    """Bytes of private memory that this process has asked for, resident or not; 0 where the system does not say."""
+    """Bytes of private memory mapped by this process, resident or not; 0 where the system does not say."""
     return _field(STATUS, "VmData") or 0
 
 
 def peak() -> int:
-    """The most bytes this process ever had in RAM; 0 where the system does not say."""
+    """The peak of this process's bytes in RAM; 0 where the system does not say."""
     if resource is None:
         return 0
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -68,7 +67,7 @@ def peak() -> int:
 
 
 def high_water() -> int:
-    """The most that was resident since the system was last told to forget it; `peak` where it does not say."""
+    """The peak since the system's last reset of it; `peak` where it does not say."""
     return _field(STATUS, "VmHWM") or peak()
 
 
@@ -82,11 +81,11 @@ def total() -> int:
 
 
 def available() -> int | None:
-    """Bytes that could be taken without swapping, within the container's limit; None where the system does not say."""
+    """Bytes available without swapping, within the container's limit; None where the system does not say."""
     free = _field(MEMINFO, "MemAvailable")
     room = _container_room()
-    known = [value for value in (free, room) if value is not None]
-    return min(known) if known else None
+    limits = [value for value in (free, room) if value is not None]
+    return min(limits) if limits else None
 
 
 def size_of(module: Any) -> int:
@@ -124,8 +123,8 @@ def _field(path: Path, name: str) -> int | None:
 
 
 def _container_room() -> int | None:
-    """What a cgroup (v2) leaves; None without a limit."""
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if not (limit.exists() and used.exists()) or not (text := limit.read_text().strip()).isdigit():
+    """Bytes left in the cgroup (v2); None without a limit."""
+    limit, current = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if not (limit.exists() and current.exists()) or not (text := limit.read_text().strip()).isdigit():
         return None
-    return max(0, int(text) - int(used.read_text()))
+    return max(0, int(text) - int(current.read_text()))

@@ -1,4 +1,4 @@
-"""How far apart two samples are: Jensen and Shannon's divergence, Pearson's correlation, Fréchet's distance."""
+"""Comparison of two samples: Jensen-Shannon divergence, Pearson correlation, Fréchet distance."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import numpy as np
 
 
 def jensen_shannon(one: Sequence[float], other: Sequence[float], edges: np.ndarray) -> float:
-    """The divergence in bits of two samples, counted between edges [N + 1]: 0 equal, 1 apart; what lies beyond counts in the outermost.
-
-    NaN where one of them is empty.
-    """
+    """The divergence in bits of two samples, in bins with edges [N + 1]: 0 equal, 1 disjoint; values beyond count in the outermost bins.
+    NaN where a sample is empty."""
     p, q = (
         np.histogram(np.clip(values, edges[0], edges[-1] - 1e-9), edges)[0].astype(float) for values in (one, other)
     )
@@ -27,14 +25,14 @@ def _entropy(p: np.ndarray) -> float:
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Pearson's; 0 where one of the two never changes, for then it says nothing of the other."""
+    """Pearson's correlation; 0 where a sample is constant."""
     if len(first) < 2 or first.std() < 1e-9 or second.std() < 1e-9:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Of the Gaussians that two sets of features float [N, D] have (Heusel et al. 2017, arXiv 1706.08500, equation 6)."""
+    """The distance between Gaussians fitted to two sets of features float [N, D] (Heusel et al. 2017, arXiv 1706.08500, equation 6)."""
     means = [one.astype(np.float64).mean(0) for one in (first, second)]
     spreads = [np.cov(one.astype(np.float64), rowvar=False) for one in (first, second)]
     root = _root(spreads[0])
@@ -43,6 +41,6 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:
-    """The square root of a symmetric matrix that has no negative eigenvalues but by rounding."""
+    """The square root of a symmetric matrix without negative eigenvalues, up to rounding."""
     values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
     return np.asarray((vectors * np.sqrt(values.clip(0))) @ vectors.T)

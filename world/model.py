@@ -1,4 +1,4 @@
-"""The world's trained parts as one: loaded once, read by any number of dreams."""
+"""A latent world: its trained parts, loaded once and shared by any number of dreams."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from world.readout import ReadoutHeads
 
 
 class WorldModel:
-    """All trained parts, read-only; any number of dreams share one. `vocabulary`: words of control seen in training."""
+    """All trained parts, read-only, shared by dreams. `vocabulary`: control words that occurred in training."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class WorldModel:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> WorldModel:
-        """The weights in the folder `path`; WeightsError when anything is missing or damaged."""
+        """The weights in the folder `path`. WeightsError where any is missing or damaged."""
         config, raw = read_config(path)
         parts = {name: load_part(path, name, module, raw) for name, module in config.build().items()}
         scenes = load_tensors(path, SCENES, raw) if (path / f"{SCENES}.safetensors").exists() else {}
@@ -47,7 +47,7 @@ class WorldModel:
 
     @property
     def driving(self) -> bool:
-        """Whether a car is driven. If not, there is no readout and no driver, and `Control.action` counts."""
+        """Whether a car is driven. Otherwise there is no readout and no driver, and `Control.action` is the input."""
         return self.inputs.driving
 
     @property
@@ -57,10 +57,12 @@ class WorldModel:
 
     @property
     def readout(self) -> ReadoutHeads:
+        """The readouts. DataError where no car is driven."""
         return self._part("readout")
 
     @property
     def driver(self) -> Driver:
+        """The driver. DataError where no car is driven."""
         return self._part("driver")
 
     def _part(self, name: str) -> Any:
@@ -75,11 +77,11 @@ class WorldModel:
 
     @property
     def scenes(self) -> tuple[str, ...]:
-        """Names of the start scenes that came with the weights."""
+        """Names of the start scenes in the weights' folder."""
         return tuple(sorted(name.removesuffix("/images") for name in self._scenes if name.endswith("/images")))
 
     def scene(self, name: str) -> tuple[np.ndarray, Motion, Control]:
-        """A start scene: uint8 frames [T, H, W, 3], the motion at their end, the control in force."""
+        """A start scene: uint8 frames [T, H, W, 3], the motion at their end, the control in force. DataError for an unknown name."""
         if name not in self.scenes:
             raise DataError(f"There is no start scene '{name}'; there are: {', '.join(self.scenes) or 'none'}.")
         images, state = self._scenes[f"{name}/images"].numpy(), self._scenes[f"{name}/state"].tolist()

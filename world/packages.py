@@ -1,4 +1,4 @@
-"""Packages that only some commands need: asked for before the work, not after it."""
+"""Checks optional packages before the work that needs them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from world.errors import LucidriveError
 
 
 class MissingPackageError(LucidriveError):
-    """Something was asked for that wants a package which is not installed."""
+    """A command needs a package that is not installed."""
 
 
 def need(package: str, extra: str, what: str) -> None:
-    """MissingPackageError where `package`, of our extra of that name, is not installed; what: that wants it, such as `MCAP files`."""
+    """MissingPackageError where `package`, of our extra `extra`, is not installed; what: that needs it, such as `MCAP files`."""
     if find_spec(package) is None:
         raise MissingPackageError(f"{what} need the package `{package}`: run `pip install 'lucidrive[{extra}]'`.")

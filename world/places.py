@@ -1,4 +1,4 @@
-"""Every place by its name: a shipped town, a map of one's own, or a dreamt one; and the dreamt one that a sentence describes."""
+"""Places by name: shipped towns, imported maps and dreamt places; and the dreamt place of a description."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from world.scene.described import SAYABLE, describe, not_understood
 from world.scene.places import ENDING, ENDINGS, OPENDRIVE, load_place, towns
 from world.scene.state import Place
 
-# What weather and time a phrase tells, as fields of a Control; None: it tells something else. The brain has one (brain/conditions.py).
+# Weather and time of a phrase, as fields of a Control; None for another phrase. Implemented in brain/conditions.py.
 ReadConditions = Callable[[str], Mapping[str, int] | None]
 NAME = re.compile(
     rf"(town[:-]|osm:)\S.*|.*({'|'.join(map(re.escape, (*ENDINGS, ENDING, OPENDRIVE, '.net.xml')))})(@\S*)?",
@@ -22,11 +22,11 @@ NAME = re.compile(
 )
 TOWN = re.compile(r"^town:")
 LONGEST = 500  # characters of a sentence
-SEEDS = range(1, 17)  # of the dreamt places that drives begin in when nobody says where
+SEEDS = range(1, 17)  # of the default dreamt places
 
 
 def usual_places() -> tuple[str, ...]:
-    """Where drives begin when nobody says: dreamt places where there is a network that dreams streets, else the test towns."""
+    """Default places of drives: dreamt ones if there is a streets' network, else the test towns."""
     if (FOLDER / "config.json").exists():
         return tuple(f"{DREAMT}:{seed}" for seed in SEEDS)
     return tuple(towns()["test"])
@@ -34,7 +34,7 @@ def usual_places() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where a drive begins. place: its name, None where the drive's seed says; conditions: what of weather and time was told, as fields of a Control."""
+    """Where a drive begins. place: its name, None for a choice by the seed; conditions: weather and time, as fields of a Control."""
 
     place: str | None = None
     conditions: Mapping[str, int] = field(default_factory=dict)
@@ -44,42 +44,42 @@ ANYWHERE = Where()
 
 
 def is_name(text: str) -> bool:
-    """Whether that is meant as a place's name or a map's file, and not as a sentence."""
+    """Whether a text is a place's name or a map's file, and not a sentence."""
     return is_dreamt(text) or NAME.fullmatch(text) is not None
 
 
 def where(text: str, seed: int = 0, read: ReadConditions = lambda phrase: None) -> Where:
-    """A name as it is (`find_place` says whether there is such a place); of a sentence the dreamt place, whose seed is `seed`, and its conditions.
+    """A name unchanged (`find_place` checks it); for a sentence the dreamt place with `seed`, and the conditions.
 
-    Raises DataError, in one sentence: words that are not understood, that contradict each other, or that say nothing of a place.
+    Raises DataError for words that are not understood, that contradict each other, or that describe no place.
     """
     text = text.strip()
     if is_name(text):
         return Where(TOWN.sub("town-", text))
     if len(text) > LONGEST:
         raise DataError(f"A place is described in {LONGEST} characters at most, not {len(text):,}; say it shorter.")
-    told, unknown = describe(text), []
+    description, unknown = describe(text), []
     conditions: dict[str, int] = {}
-    by: dict[str, str] = {}  # the phrase that told each
-    for phrase in told.rest:
-        found = read(phrase)
-        if found is None:
+    by: dict[str, str] = {}  # the phrase of each condition
+    for phrase in description.rest:
+        fields = read(phrase)
+        if fields is None:
             unknown.append(phrase)
-        for name, value in (found or {}).items():
+        for name, value in (fields or {}).items():
             if conditions.setdefault(name, value) != value:
                 raise DataError(f"'{by[name]}' and '{phrase}' contradict each other; say one of them.")
             by[name] = phrase
     if unknown:
         raise not_understood(unknown)
-    if told.regions == Regions() and not conditions:
+    if description.regions == Regions() and not conditions:
         raise DataError(f"'{text[:40]}' says nothing of a place; {SAYABLE}.")
-    return Where(None if told.regions == Regions() else DreamtName(seed, told.regions).name, conditions)
+    return Where(None if description.regions == Regions() else DreamtName(seed, description.regions).name, conditions)
 
 
 def find_place(name: str) -> Place:
-    """A name: "town-7" or "town:7"; a path or "osm:map.osm"; "dreamt", "dreamt:SEED:CHARACTER" (world/dynamics/dreamt.py).
+    """The place of a name: "town-7" or "town:7"; a path or "osm:map.osm"; "dreamt", "dreamt:SEED:CHARACTER" (world/dynamics/dreamt.py).
 
-    Raises DataError: there is no such place; WeightsError: no network dreams streets here.
+    Raises DataError where there is no such place, WeightsError where the streets' network is missing.
     """
     if is_dreamt(name):
         return dreamt_place(name)

@@ -38,14 +38,14 @@ PRESETS = {"embedded": EMBEDDED, "small": SMALL, "wide": WIDE, "rtx5090": RTX509
 
 
 def preset(name: str) -> WorldConfig:
-    """The configuration of that name; DataError lists them all."""
+    """The configuration of a name. DataError, which lists all names, for an unknown one."""
     if name not in PRESETS:
         raise DataError(f"There is no config '{name}'; there are: {', '.join(PRESETS)}.")
     return PRESETS[name]
 
 
 def narrow(config: WorldConfig, dim: int = 32) -> WorldConfig:
-    """The same pictures, patches and latents in a model few numbers wide and shallow: a rehearsal for a small machine."""
+    """The same pictures, patches and latents in a narrow, shallow model, for trials on a small machine."""
     return WorldConfig(
         replace(config.tokenizer, dim=dim, heads=2, encoder_depth=1, decoder_depth=1, conv_channels=8),
         replace(config.dynamics, dim=dim, heads=2, depth=2, time_every=2),

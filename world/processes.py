@@ -1,4 +1,4 @@
-"""What worker processes have in common."""
+"""Common functions of worker processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from world.errors import DataError, SimulatorError
 
 
 def follow_parent() -> None:
-    """In a worker: die with the parent, however it dies, and at Ctrl+C without a word."""
+    """In a worker: exits with the parent, however that ends, and silently at Ctrl+C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -29,7 +29,7 @@ def follow_parent() -> None:
 
 
 def alone(traces: bool = False) -> None:
-    """In a worker that shares the machine with others: one thread, also of the path tracer's where it traces, and no longer than its parent."""
+    """In a worker that shares the machine: `follow_parent`, and one thread, also for the path tracer if it `traces`."""
     import numba
 
     follow_parent()
@@ -41,7 +41,7 @@ def alone(traces: bool = False) -> None:
 
 
 def in_turn(call: Callable[..., None], rows: Sequence[tuple[Any, ...]]) -> Iterator[None]:
-    """Calls it with every row, in this process, and yields after each."""
+    """Calls `call` with every row, in this process, and yields after each."""
     for row in rows:
         call(*row)
         yield
@@ -50,9 +50,9 @@ def in_turn(call: Callable[..., None], rows: Sequence[tuple[Any, ...]]) -> Itera
 def each(
     call: Callable[..., None], rows: Sequence[tuple[Any, ...]], workers: int, out: Path, *, traces: bool = False
 ) -> Iterator[None]:
-    """Calls it with every row, in that many processes, and yields as each is done. It writes whole files into `out`.
+    """Calls `call` with every row, in `workers` processes, and yields as each is done. It writes whole files into `out`.
 
-    Raises DataError where that cannot be written, and SimulatorError when a process dies.
+    Raises DataError where `out` cannot be written, SimulatorError where a process dies.
     """
     context = multiprocessing.get_context("spawn")
     try:

@@ -1,6 +1,6 @@
-"""What the dream says of itself, read from the latents of its last three frames and from nothing else.
+"""Readouts of a dream from the latents of its last three frames alone.
 
-The readouts never see a control, so what they say of a dream is evidence and not an echo.
+They never see a control, so a readout is evidence of the dream, not an echo of its input.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLASSES = {"weather": len(Weather), "time": len(TimeOfDay)}
 
 @dataclass(frozen=True, slots=True)
 class ReadoutConfig:
-    """Shapes of `ReadoutHeads`. tokens, channels: the tokenizer's, of a frame."""
+    """Shapes of `ReadoutHeads`. tokens, channels: of a frame, as in the tokenizer."""
 
     tokens: int = 48
     channels: int = 32
@@ -53,7 +53,7 @@ class ReadoutHeads(nn.Module):
 
     def trunk(self, latents_BFNC: Tensor) -> Tensor:
         """Hidden state [B, hidden] of the last FRAMES frames' latents, oldest first."""
-        x = latents_BFNC.transpose(1, 2).flatten(2)  # motion is the difference of neighbours: let it stand beside them
+        x = latents_BFNC.transpose(1, 2).flatten(2)  # a token's frames side by side, so that differences show motion
         x = self.input(x)
         x = x + self.position.to(x.dtype)
         for block in self.blocks:
@@ -66,6 +66,7 @@ class ReadoutHeads(nn.Module):
         return out | {name: head(hidden_BD).float() for name, head in self.classes.items()}
 
     def read(self, hidden_BD: Tensor) -> list[Readout]:
+        """A Readout for each hidden state [B, hidden]."""
         out = self(hidden_BD)
         scale = torch.tensor(list(SCALES.values()), device=hidden_BD.device)
         values, flags = (out["values"] * scale).tolist(), out["flags"].sigmoid().tolist()

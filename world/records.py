@@ -1,4 +1,4 @@
-"""Records out of plain values, by what their fields are: the other way round `dataclasses.asdict` does it."""
+"""Dataclasses from plain values, by their fields' types: the inverse of `dataclasses.asdict`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Record = TypeVar("Record")
 
 
 def from_plain(kind: Callable[..., Record], values: Mapping[str, Any]) -> Record:
-    """The dataclass whose `asdict` went through JSON: records within it are made too, lists become tuples.
+    """The dataclass of an `asdict` that went through JSON: nested records are restored, lists become tuples.
 
-    TypeError for a key that is unknown or missing without a default.
+    TypeError for an unknown key, or a missing one without a default.
     """
     kinds = get_type_hints(kind)
     return kind(**{name: _made(kinds.get(name), value) for name, value in values.items()})

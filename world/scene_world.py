@@ -1,6 +1,6 @@
-"""Scene worlds behind the door: what all drives share, its places, networks and renderer. A drive is a `SceneDream` (world/scene_dream.py).
+"""Scene worlds: places, networks and renderer, shared by all drives. A drive is a `SceneDream` (world/scene_dream.py).
 
-Streets are a place's, traffic goes by rules or by what learnt from drives, the driver is learnt by imitation of rules; the picture is plainly shaded, and painted where there are weights for it.
+Traffic follows rules or a model learnt from drives, the driver imitates rules; pictures are plainly shaded, and painted if there are weights.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from world.render.renderer import Renderer, Shot
 from world.scene.places import towns
 from world.scene.state import AGENTS, Place, SceneState
 
-By = Literal["usual", "rules", "model"] | Path  # who moves the others; a folder: of the weights of a model
-MOST_TILES, BREATH = 400, 0.001  # made before such a picture is drawn; s between two of them, for whoever waits to draw
-VERSION = 3  # of the step and of the state's records: raise it when a saved drive would go on differently
+By = Literal["usual", "rules", "model"] | Path  # traffic; a folder: weights of a model
+MOST_TILES, BREATH = 400, 0.001  # built before such a picture; s between two of them, so that others can draw
+VERSION = 3  # of the step and of the state's records: raise it when a saved drive would continue differently
 UNDRAWN = 0  # of the quality dial
-# Height and width by the quality dial; 16 is for clips that nobody waits for.
+# Height and width by the quality dial; 16 is for clips, not for live drives.
 SIZES = {UNDRAWN: (0, 0), 1: (108, 192), 2: (144, 256), 4: (216, 384), 8: (288, 512), 16: (576, 1024)}
 AROUND_US = ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT"), ("CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT")
 
@@ -50,8 +50,8 @@ NOTHING = np.zeros((0, 0, 3), np.uint8)  # the picture of size 0
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Who else is on the road. traffic: who moves them, where it is "usual" a model if one came along, else rules; reckless: share of the
-    drivers who take no notice of signals."""
+    """Other road users. traffic: "usual" means a model if its weights are there, else rules; reckless: share of drivers who ignore signals,
+    0 to 1, else DataError."""
 
     traffic: By = "usual"
     reckless: float = 0.0
@@ -62,7 +62,7 @@ class Others:
 
     @classmethod
     def of(cls, traffic: str, reckless: float = 0.0) -> Others:
-        """As a command line says it. DataError for traffic that is none."""
+        """The others of command-line arguments. DataError for unknown traffic."""
         if traffic in ("usual", "rules", "model"):
             return cls(traffic, reckless)  # type: ignore[arg-type]
         if not Path(traffic).is_dir():
@@ -73,7 +73,7 @@ class Others:
 
     @property
     def folder(self) -> Path | None:
-        """Of the weights; None: rules."""
+        """The folder of the traffic's weights; None for rules."""
         if self.traffic == "usual":
             return TRAFFIC if (TRAFFIC / "config.json").exists() else None
         if self.traffic == "rules":
@@ -85,9 +85,8 @@ USUAL, RULES = Others(), Others("rules")
 
 
 class SceneWorld:
-    """What every drive through the shipped places shares. `device`: where pictures are painted; `driver`: who drives, rules or what
-    learnt from them; `painter`: its weights, None for plain shading; `others`: who else is on the road; `begins`: the conditions of drives that
-    are told none (default: a clear day)."""
+    """The shared part of all drives. device: for the painter; driver: rules or learnt; painter: its weights, None for plain shading; others:
+    other road users; begins: default conditions (a clear day)."""
 
     driving = True
     inputs: Inputs = DRIVING
@@ -102,8 +101,8 @@ class SceneWorld:
         others: Others = RULES,
         begins: Control | None = None,
     ) -> None:
-        """`names`: places, shipped ones, files or dreamt (default: the test towns). DataError where numba has nowhere to keep what it compiles, WeightsError
-        for weights that are none."""
+        """names: places, shipped, files or dreamt (default: the test towns). DataError where numba cannot cache compiled code, WeightsError
+        where weights are missing or damaged."""
         check_cache()
         self.scenes = tuple(names) or tuple(towns()["test"])
         self.towns = tuple(name for name in self.scenes if not is_dreamt(name)) or tuple(
@@ -127,21 +126,21 @@ class SceneWorld:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the picture at the dial's second step."""
+        """Height and width of the picture at quality 2."""
         return SIZES[2]
 
     def place(self, name: str) -> Place:
-        """A place by name, shipped, from a file or dreamt; DataError lists what there is, WeightsError: no network dreams streets."""
+        """A place by name: shipped, a file or dreamt. DataError for an unknown one, WeightsError where the streets' network is missing."""
         return find_place(name)
 
     def scene(self, name: str) -> tuple[np.ndarray, Motion, Control]:
-        """A start as it looks: uint8 frames [1, H, W, 3], the motion, the control in force. DataError for an unknown name."""
+        """A start scene: uint8 frames [1, H, W, 3], the motion, the control in force. DataError for an unknown name."""
         if name not in self.scenes:
             raise DataError(f"There is no start scene '{name}'; there are: {', '.join(self.scenes)}.")
-        return _shown(self, name)[None], Motion(7.0), self.begins
+        return _first_picture(self, name)[None], Motion(7.0), self.begins
 
     def draw(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
-        """The picture of one drive, uint8 [H, W, 3]; nothing where it has no size."""
+        """The picture of one drive, uint8 [H, W, 3]; empty for size 0."""
         return self.shot(state, size).picture if size[0] else NOTHING
 
     def shot(
@@ -149,17 +148,17 @@ class SceneWorld:
         state: SceneState,
         size: tuple[int, int],
         before: SceneState | None = None,
-        known: np.ndarray | None = None,
+        earlier_gains: np.ndarray | None = None,
     ) -> Shot:
-        """The same with what it is made of; before, known: as a Renderer takes them."""
+        """The picture with its intermediate results; before, earlier_gains: as in `Renderer.shot`."""
         with self._drawing:
             return self.renderer.shot(
-                state, replace(self.rig, height=size[0], width=size[1]), before=before, known=known
+                state, replace(self.rig, height=size[0], width=size[1]), before=before, earlier_gains=earlier_gains
             )
 
     def seen_from(self, state: SceneState, size: tuple[int, int], pose: Pose) -> np.ndarray:
-        """One drive as a camera sees it that is not on our car, uint8 [H, W, 3]. What has to be made of a place first is made a little at a time, so that no
-        drive's picture waits for more than another's. DataError for a pose too far from our car."""
+        """A picture of one drive from a free camera, uint8 [H, W, 3]. Missing tiles are built one by one, so that no drive's picture waits
+        long. DataError for a pose too far from our car."""
         ego = state.ego[0]
         if math.hypot(pose.x - ego["x"], pose.y - ego["y"]) > FARTHEST:
             raise DataError(f"A camera stands within {FARTHEST:g} m of our car; move it nearer.")
@@ -168,21 +167,21 @@ class SceneWorld:
             return self.renderer.look(state, replace(self.rig, height=size[0], width=size[1]), pose).picture
 
     def surround(self, state: SceneState, size: tuple[int, int]) -> np.ndarray:
-        """One drive as the six cameras of `world.labels.cameras`' surround see it, uint8 [2, 3, H, W, 3]: ahead from left to right, and behind. A drive's
-        picture waits for one of them at most."""
+        """Pictures of one drive from the six cameras of the preset `surround`, uint8 [2, 3, H, W, 3]: ahead from left to right, and behind. A
+        drive's picture waits for at most one of them."""
         ego, cameras, pictures = state.ego[0], PRESETS["surround"].cameras, []
         for name in chain.from_iterable(AROUND_US):
             rig = replace(cameras[name], height=size[0], width=size[1])
             assert isinstance(rig, Rig)
             heading = float(ego["heading"]) + math.radians(rig.yaw)
-            turned = math.atan2(math.sin(heading), math.cos(heading))
-            self._prepare(state, Pose(float(ego["x"]), float(ego["y"]), rig.up, turned, math.radians(rig.pitch)))
+            direction = math.atan2(math.sin(heading), math.cos(heading))
+            self._prepare(state, Pose(float(ego["x"]), float(ego["y"]), rig.up, direction, math.radians(rig.pitch)))
             with self._drawing:
                 pictures.append(self.renderer.draw(state, rig))
         return np.stack(pictures).reshape(2, 3, *size, 3)
 
     def _prepare(self, state: SceneState, pose: Pose) -> None:
-        """Makes what stands before a camera, a little at a time."""
+        """Builds the tiles for a camera, one by one."""
         for _ in range(MOST_TILES):
             with self._drawing:
                 if self.renderer.ready(state, pose):
@@ -191,5 +190,5 @@ class SceneWorld:
 
 
 @lru_cache(maxsize=64)
-def _shown(world: SceneWorld, name: str) -> np.ndarray:
+def _first_picture(world: SceneWorld, name: str) -> np.ndarray:
     return world.draw(start(world.place(name), 0, world.begins), SIZES[2])

@@ -1,4 +1,4 @@
-"""What long work tells whoever started it: the functions that it may be given for that."""
+"""Callbacks by which long work reports its progress."""
 
 from __future__ import annotations
 

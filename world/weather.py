@@ -1,5 +1,5 @@
-"""How much of each weather and light there is now: every amount moves towards what was asked for in TRANSITION_SECONDS, so
-that a change is seen to come. The town paints by it, and a dream is told of it.
+"""Current amounts of weather and light. They approach the commanded ones over TRANSITION_SECONDS, so that changes are gradual; the town
+draws by them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ AMOUNTS = ("rain", "snow", "fog", "night", "dawn", "dusk")
 
 
 def goal(weather: int, time: int) -> dict[str, float]:
-    """The amounts that a Weather and a TimeOfDay ask for; NULL asks for none."""
+    """The amounts of a Weather and a TimeOfDay; NULL has none."""
     want = dict.fromkeys(AMOUNTS, 0.0)
     for name, first in (("rain", Weather.RAIN_1), ("snow", Weather.SNOW_1), ("fog", Weather.FOG_1)):
         if first <= weather <= first + 2:
@@ -24,16 +24,16 @@ def goal(weather: int, time: int) -> dict[str, float]:
 
 @dataclass
 class Atmosphere:
-    """How much of each is seen now (0..1)."""
+    """The current amounts (0 to 1)."""
 
     amounts: dict[str, float] = field(default_factory=lambda: dict.fromkeys(AMOUNTS, 0.0))
 
     def set(self, weather: int, time: int) -> None:
-        """Jump to the goal (at the start of an episode)."""
+        """Jumps to the goal (at the start of an episode)."""
         self.amounts = goal(weather, time)
 
     def step(self, weather: int, time: int) -> None:
-        """One frame's move towards the goal."""
+        """Moves a frame's worth towards the goal."""
         for name, want in goal(weather, time).items():
             have = self.amounts[name]
             self.amounts[name] = have + max(-DT / TRANSITION_SECONDS, min(DT / TRANSITION_SECONDS, want - have))

@@ -10,7 +10,7 @@ from bridge.budget.sizes import KIB, MIB
 from bridge.budget.worlds import MINUTE, WorldSize
 from world.render.painter import SHIPPED, WEIGHTS
 from world.render.renderer import PLACES
-from world.render.tiles import KEPT
+from world.render.tiles import CAPACITY
 from world.scene.objects import AGENT
 from world.scene.places import towns
 from world.scene.state import AGENTS
@@ -27,7 +27,7 @@ PAINTER_PIXEL = 500  # bytes more with the painter: its input, and the most of i
 def scene_size(quality: int = 2) -> WorldSize:
     """The size of a scene world at the quality dial's value `quality`. weights: all that drives share; tick: the buffers of one picture."""
     height, width = SIZES[quality]
-    shared = LOOPS + TEXTURES + len(towns()["test"]) * PLACE + PLACES * KEPT * TILE
+    shared = LOOPS + TEXTURES + len(towns()["test"]) * PLACE + PLACES * CAPACITY * TILE
     drive = 4 * AGENTS * AGENT.itemsize  # its state, the one before, and a copy of each during a step
     pixel = PIXEL
     if SHIPPED is not None:

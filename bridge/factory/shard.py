@@ -37,6 +37,6 @@ def draw_labelled(
     with Shard(buffer, drive, cameras, MEMBERS) as shard:
         for index, state in enumerate(states):
             one = record(index, state, cameras, renderer, first=states[0])
-            pictures.append(one.seen[CAMERA].picture)
+            pictures.append(one.views[CAMERA].picture)
             shard.add(one)
     return pictures, buffer.getvalue()

@@ -11,12 +11,12 @@ import pytest
 from bridge.errors import DataError
 from tests.ui.fake_page import FakeDreamer
 from tests.ui.tabs import tab
-from tests.world.dynamics.test_way_ahead import LEFT, along_the_high_street
+from tests.world.dynamics.test_route_ahead import LEFT, along_the_high_street
 from ui.live import LiveDreamer
 from ui.road_map import Around, LaneLines, around, streets_of
 from world.controls import Control
+from world.dynamics.route_ahead import LEAST, line_ahead
 from world.dynamics.step import step
-from world.dynamics.way_ahead import DRAWN, line_ahead
 from world.errors import WeightsError
 from world.scene.objects import Kind
 from world.scene.places import load_place
@@ -50,7 +50,7 @@ def test_the_version_is_another_one_in_another_place_and_with_more_streets() -> 
 def test_the_line_ahead_turns_where_the_car_will() -> None:
     state = along_the_high_street()
     straight = line_ahead(state)
-    assert np.abs(straight[:, 1]).max() < 5 and straight[-1, 0] - straight[0, 0] > DRAWN
+    assert np.abs(straight[:, 1]).max() < 5 and straight[-1, 0] - straight[0, 0] > LEAST
     told = step(state, [Control(command=LEFT)])
     left = line_ahead(told)
     assert left[-1, 0] < 250 and left[-1, 1] > 10  # round the corner at the second junction

@@ -1,4 +1,4 @@
-"""Where a box lies on a path ahead: one geometry for rules, guard and observation."""
+"""The position of a box on a path ahead, for rules, guard and observation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numba import njit
 
 @njit(cache=True)
 def met(path, first, count, x, y, heading, length, width, radius):
-    """(n, m from there to the box, cosine of the headings) of the first point of a path from which a box ahead is within `radius`.
+    """(n, m from there to the box, cosine of the headings) of the first point of a path with a box ahead within `radius`.
 
     path [count, 3]: x, y, heading. n -1: none.
     """

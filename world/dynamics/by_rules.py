@@ -1,6 +1,6 @@
-"""A whole step of a drive whose traffic goes by rules, compiled: many drives at once, on as many threads as there are cores.
+"""A whole step of drives with rule-based traffic, compiled: many drives at once, on a thread per core.
 
-Every row is worked out by itself, so that it is the same alone, in any batch and with any number of threads.
+Rows are independent, so that a drive is the same alone, in any batch and with any number of threads.
 """
 
 from __future__ import annotations
@@ -22,41 +22,41 @@ from world.dynamics.vehicles import vehicles_step
 from world.scene.hd_map import HDMap
 from world.scene.state import SceneState
 
-MANY = 4  # drives from which on they are handed over together
-TOGETHER = 4  # that a thread takes at a time
+MANY = 4  # drives from which on threads are used
+TOGETHER = 4  # drives that a thread takes at a time
 _NONE = int(Event.NONE)
 
 
 def move_all(
     state: SceneState, wheel: np.ndarray, words: np.ndarray, dark: np.ndarray, ego: np.ndarray, agents: np.ndarray
 ) -> np.ndarray:
-    """Moves our cars and everybody else a step on, into ego [B] and agents [B, AGENTS], which begin as the state's.
+    """Advances our cars and all road users by a step, in ego [B] and agents [B, AGENTS], initially copies of the state's.
 
-    wheel float64 [B, 2]: steer, accel; words int64 [B, 4]: command, event, side, level; dark bool [B]: headlights on. Gives bool [B]:
-    where an event is asked for or played, so that roles are to be played before it is known whom our car touches.
+    wheel float64 [B, 2]: steer, accel; words int64 [B, 4]: command, event, side, level; dark bool [B]: headlights on. Returns bool [B]:
+    drives with an event requested or in play, whose roles must move before contacts are found.
     """
     staged, rows = np.zeros(len(state), np.bool_), len(state)
-    told = (
+    inputs = (
         state.seed, state.clock, wheel, words, dark, state.density, state.reckless, state.ego, state.event, ego, agents,
         staged,
     )  # fmt: skip
     maps = tuple(place.map for place in state.places)
     if rows < MANY:
         for row, place in enumerate(maps):
-            _row(tables(place), row, *told)
+            _row(tables(place), row, *inputs)
     else:
         there = _listed(maps)
-        in_threads(lambda first, last: _rows(there, first, last, *told), rows, TOGETHER)
+        in_threads(lambda first, last: _rows(there, first, last, *inputs), rows, TOGETHER)
     return staged
 
 
 @lru_cache(maxsize=2)
 def _listed(maps: Sequence[HDMap]) -> List[Tables]:
-    """The maps' tables as compiled loops take them: made once while a batch stays where it is."""
-    made = List()
+    """The maps' tables as a typed list for compiled loops, cached while a batch stays in the same places."""
+    out = List()
     for one in maps:
-        made.append(tables(one))
-    return made
+        out.append(tables(one))
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -78,9 +78,9 @@ def _row(t, row, seed, clock, wheel, words, dark, density, reckless, before, eve
     vehicles_step(t, seed[row], clock[row], car, others, dark[row], density[row], reckless[row])
     people_step(t, seed[row], clock[row], car, others, density[row])
     now = event[row]
-    asked = words[row, 1] != _NONE or now.event != _NONE or now.side != words[row, 2] or now.level != words[row, 3]
+    due = words[row, 1] != _NONE or now.event != _NONE or now.side != words[row, 2] or now.level != words[row, 3]
     for n in range(len(others)):
-        asked = asked or others[n].mode >= BEGINS
-    staged[row] = asked
-    if not asked:
+        due = due or others[n].mode >= BEGINS
+    staged[row] = due
+    if not due:
         touch(car, others)

@@ -1,4 +1,4 @@
-"""Our car's step in compiled loops: the bicycle model, its place on the map, and whom it touches."""
+"""Our car's step in compiled loops: the bicycle model, its place on the map, and contacts."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _BRAKE, _HEAD = int(Lights.BRAKE), int(Lights.HEAD)
 
 @njit(cache=True)
 def move_car(t, seed, before, ego, steer, accel, command, dark, seconds):
-    """Our car a step on, in place. before, ego: EGO records, the first as the car was; dark: headlights on; seconds: since the start."""
+    """Advances our car by a step, in place. before, ego: EGO records, `before` the previous one; dark: headlights on; seconds: since the start."""
     had = before.speed
     speed, rate = advanced(had, steer, accel, DT)
-    way = 0.5 * (had + speed) * DT
-    turned = rate * DT
-    along = before.heading + 0.5 * turned
-    ego.x += way * math.cos(along)
-    ego.y += way * math.sin(along)
-    ego.heading = (before.heading + turned + math.pi) % (2 * math.pi) - math.pi
-    ego.speed, ego.yaw_rate, ego.driven = speed, rate, before.driven + way
+    distance = 0.5 * (had + speed) * DT
+    turn = rate * DT
+    along = before.heading + 0.5 * turn
+    ego.x += distance * math.cos(along)
+    ego.y += distance * math.sin(along)
+    ego.heading = (before.heading + turn + math.pi) % (2 * math.pi) - math.pi
+    ego.speed, ego.yaw_rate, ego.driven = speed, rate, before.driven + distance
     ego.steer, ego.accel = steer, accel
     onward, goal, stage = navigate(t.lanes, t.points, t.successors, before, command, seed)
     ego.next, ego.goal, ego.memory[0] = onward, goal, stage
@@ -43,7 +43,7 @@ def move_car(t, seed, before, ego, steer, accel, command, dark, seconds):
 
 @njit(cache=True)
 def _waited(t, before, speed, seconds):
-    """s that our car has waited for others at its line or inside a junction, as vehicles count it; after LETS_PASS they begin anew."""
+    """s that our car has waited for others at its line or inside a junction; the count restarts after LETS_PASS."""
     waited, onward = before.memory[WAITED], before.next
     if before.lane < 0 or speed > UNDER_WAY or waited > LETS_PASS or before.command == _STOP:
         return 0.0
@@ -62,7 +62,7 @@ def _waited(t, before, speed, seconds):
 
 @njit(cache=True)
 def touch(ego, agents):
-    """Notes whom the car touches, in its EGO record; a car that begins to touch somebody ahead stands."""
+    """Sets `contact` of the car's EGO record; a new contact ahead stops the car."""
     cos, sin = math.cos(ego.heading), math.sin(ego.heading)
     x, y = ego.x + CENTRE * cos, ego.y + CENTRE * sin
     slot = touching(agents, x, y, ego.heading, EGO_LENGTH, EGO_WIDTH)

@@ -1,4 +1,4 @@
-"""How near our car is to touching somebody, if all go on as they go now."""
+"""Time to collision of our car, with constant velocities."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from world.scene.facts import CENTRE
 from world.scene.query import overlap
 from world.scene.state import SceneState
 
-HORIZON, STRIDE = 5.0, 0.1  # s looked ahead, and between looks
+HORIZON, STRIDE = 5.0, 0.1  # s ahead, and between tests
 REACH = 150.0  # m
 
 
 @njit(cache=True)
 def _first(agents, x, y, heading, speed, length, width, horizon, stride):
-    """s until the first touch of any agent's box, straight on at the same speed; inf for none."""
+    """s until the first contact with an agent's box at constant velocity; inf for none."""
     best = np.inf
     vx, vy = speed * math.cos(heading), speed * math.sin(heading)
     for n in range(len(agents)):
@@ -39,7 +39,7 @@ def _first(agents, x, y, heading, speed, length, width, horizon, stride):
 
 
 def time_to_collision(state: SceneState, row: int = 0) -> float:
-    """s until our car touches somebody if everybody goes straight on as now; 0 while it does, infinite beyond HORIZON."""
+    """s until our car touches a road user at constant velocities; 0 in contact, infinite beyond HORIZON."""
     ego = state.ego[row]
     heading = float(ego["heading"])
     x, y = float(ego["x"]) + CENTRE * math.cos(heading), float(ego["y"]) + CENTRE * math.sin(heading)

@@ -1,4 +1,4 @@
-"""From logits to motion: a token is drawn from those that are possible, the guard bounds it, kinematics carry it out."""
+"""From logits to motion: samples a possible token, bounds it by the guard, and carries it out by kinematics."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from world.scene.motion_tokens import (
     KEEP,
     LANE_LEFT,
     LANE_RIGHT,
+    MANOEUVRES,
     OFFSETS,
     PACES,
     STEP_OUT,
     STOP,
     TO_LEFT,
     TO_RIGHT,
-    WAYS,
     acceleration_of,
     offset_of,
     pack,
@@ -40,16 +40,16 @@ from world.scene.motion_tokens import (
 from world.scene.objects import Kind
 from world.scene.random import uniform
 
-SHARE = 0.9  # of the likely that is drawn from
-WIDEST = 4.0  # m from its lane's centre line that only a role goes to
-CHANGE = 0.05  # m/s2 from which the guard is said to have changed a decision
+SHARE = 0.9  # probability mass that tokens are sampled from
+WIDEST = 4.0  # m from the lane's centre line beyond which only roles drive
+CHANGE = 0.05  # m/s2 from which on a change by the guard counts
 _FIRST, _SECOND = 350, 351  # purposes of random numbers
 _BICYCLE, _PERSON, _CHILD = int(Kind.BICYCLE), int(Kind.PERSON), int(Kind.CHILD)
 
 
 @njit(cache=True)
 def _possible(t, me, allowed):
-    """Which tokens across the lane a vehicle may draw."""
+    """Marks the lateral tokens that are possible for a vehicle."""
     lane = t.lanes[me.lane]
     allowed[:] = False
     allowed[KEEP] = True
@@ -66,15 +66,19 @@ def _possible(t, me, allowed):
 
 
 @njit(cache=True)
-def apply_vehicles(t, seed, clock, seen, out, row, logits, wanted, guarded, dark, density, reckless, counts):
-    """The vehicles of `out` a step on, in place; new ones come. row [AGENTS]: whose logits; counts: decisions, those changed."""
-    lanes, car = t.lanes, seen[len(seen) - 1]
+def apply_vehicles(t, seed, clock, everyone, out, row, logits, orders, guarded, dark, density, reckless, counts):
+    """Advances the vehicles of `out` by a step, in place, and lets new ones arrive.
+
+    row [AGENTS]: each agent's row of logits, -1 for none; orders [AGENTS, 2]: filled for agents moved by roles; counts: decisions, those
+    changed by the guard.
+    """
+    lanes, car = t.lanes, everyone[len(everyone) - 1]
     x, y, heading = car.x, car.y, car.heading
     seconds, here = clock * DT, near_map(t, x, y)
     path, allowed, every = np.empty((POINTS, 3)), np.empty(ACROSS, np.bool_), np.full(STOP + 1, True)
     count, other = 0, other_car(out)
     for i in range(len(out)):
-        me = seen[i]
+        me = everyone[i]
         if not is_vehicle(me.kind) or i == other:
             continue
         first = uniform(seed, clock, me.id, _FIRST)
@@ -84,12 +88,12 @@ def apply_vehicles(t, seed, clock, seen, out, row, logits, wanted, guarded, dark
                 allowed[LANE_LEFT], allowed[LANE_RIGHT] = False, False
                 token = sample(logits[row[i]], 0, STOP + 1, every, SHARE, first)
                 across = sample(logits[row[i]], STOP + 1, ACROSS, allowed, SHARE, uniform(seed, clock, me.id, _SECOND))
-                wanted[i, 0] = acceleration_of(token, me.speed)
-                wanted[i, 1] = offset_of(across, edge(lanes, me.lane, me.kind) if me.lane >= 0 else 0.0)
+                orders[i, 0] = acceleration_of(token, me.speed)
+                orders[i, 1] = offset_of(across, edge(lanes, me.lane, me.kind) if me.lane >= 0 else 0.0)
             continue
         if me.lane < 0:
             continue
-        if here and me.role == 0 and beyond(me.x, me.y, x, y, seen, other, RETIRED):
+        if here and me.role == 0 and beyond(me.x, me.y, x, y, everyone, other, RETIRED):
             out[i].kind, out[i].id, out[i].mode = 0, 0, 0
             continue
         count += 1
@@ -103,42 +107,42 @@ def apply_vehicles(t, seed, clock, seen, out, row, logits, wanted, guarded, dark
                 across = sample(logits[row[i]], STOP + 1, ACROSS, allowed, 1.0, uniform(seed, clock, me.id, _SECOND))
                 if across in (LANE_LEFT, LANE_RIGHT):
                     to = lanes[me.lane].left if across == LANE_LEFT else lanes[me.lane].right
-                    if guarded and not lane_is_free(lanes, seen, i, to):
+                    if guarded and not lane_is_free(lanes, everyone, i, to):
                         changed = True
                     else:
                         out[i].goal = to
-                        seen[i].goal = to  # nobody else changes into the same gap in this step
+                        everyone[i].goal = to  # so that no other changes into the same gap in this step
                     across = KEEP
                 out[i].memory[AIM] = offset_of(across, edge(lanes, me.lane, me.kind))
         accel = acceleration_of(out[i].mode - 1, me.speed)
         aim = aim_of(t, out[i])
-        most, waits = cap(t, seen, i, aim, seconds, path, heeds_signals(seed, me.id, reckless))
+        most, waits = cap(t, everyone, i, aim, seconds, path, heeds_signals(seed, me.id, reckless))
         if guarded and most < accel - CHANGE:
             accel, changed = most, True
         counts[1] += changed
         wait(me, out[i], waits)
         lane = out[i].lane
         move(t, seed, out[i], max(-HARDEST, accel), aim)
-        if out[i].lane != lane:  # what it aimed for was another lane's
+        if out[i].lane != lane:  # its aim was relative to the former lane
             out[i].memory[AIM] = edge(lanes, out[i].lane, me.kind)
         out[i].lights = lights_of(lanes, out[i], dark)
-    arrivals(t, seed, clock, x, y, heading, seen, out, count, density, seconds)
+    arrivals(t, seed, clock, x, y, heading, everyone, out, count, density, seconds)
 
 
 @njit(cache=True)
-def apply_people(t, seed, clock, seen, out, row, logits, wanted, guarded, density, counts):
-    """The people of `out` a step on, in place; new ones come. row [AGENTS]: whose logits; counts: from 2 on, as above."""
+def apply_people(t, seed, clock, everyone, out, row, logits, orders, guarded, density, counts):
+    """`apply_vehicles` for people. counts: from index 2."""
     if len(t.walks) == 0:
         return
-    before, car = seen[: len(seen) - 1], seen[len(seen) - 1]
+    before, car = everyone[: len(everyone) - 1], everyone[len(everyone) - 1]
     x, y, heading, seconds = car.x, car.y, car.heading, clock * DT
-    paces, allowed = np.full(len(PACES), True), np.empty(WAYS, np.bool_)
+    paces, allowed = np.full(len(PACES), True), np.empty(MANOEUVRES, np.bool_)
     count, other = 0, other_car(before)
     for i in range(len(out)):
         me = before[i]
         first = uniform(seed, clock, me.id, _FIRST)
         if moved_by_role(me) and row[i] >= 0 and not is_vehicle(me.kind):
-            wanted[i, 0] = PACES[sample(logits[row[i]], 0, len(PACES), paces, SHARE, first)]
+            orders[i, 0] = PACES[sample(logits[row[i]], 0, len(PACES), paces, SHARE, first)]
             continue
         if not is_person(me):
             continue
@@ -151,31 +155,33 @@ def apply_people(t, seed, clock, seen, out, row, logits, wanted, guarded, densit
         counts[2] += 1
         if row[i] >= 0:
             allowed[:] = True
-            allowed[STEP_OUT] = False  # only who is told to
+            allowed[STEP_OUT] = False  # only for roles
             pace = sample(logits[row[i]], 0, len(PACES), paces, SHARE, first)
-            way = sample(logits[row[i]], len(PACES), WAYS, allowed, 1.0, uniform(seed, clock, me.id, _SECOND))
-            if way == BACK:
+            manoeuvre = sample(
+                logits[row[i]], len(PACES), MANOEUVRES, allowed, 1.0, uniform(seed, clock, me.id, _SECOND)
+            )
+            if manoeuvre == BACK:
                 out[i].memory[WAY], out[i].next = -out[i].memory[WAY], -1
-                way = 0
-            out[i].mode = pack(pace, way)
-        pace, way = unpack(out[i].mode)
-        _walk_on(t, before, i, out[i], pace, way, guarded, seconds, x, y, heading, car.speed, counts)
+                manoeuvre = 0
+            out[i].mode = pack(pace, manoeuvre)
+        pace, manoeuvre = unpack(out[i].mode)
+        _walk_on(t, before, i, out[i], pace, manoeuvre, guarded, seconds, x, y, heading, car.speed, counts)
     people_arrive(t, seed, clock, x, y, heading, out, count, density)
 
 
 @njit(cache=True)
-def _walk_on(t, before, i, a, pace, way, guarded, seconds, x, y, heading, speed, counts):
-    """One person a step on, by its tokens."""
+def _walk_on(t, before, i, a, pace, manoeuvre, guarded, seconds, x, y, heading, speed, counts):
+    """Advances one person by a step, by its tokens."""
     want = PACES[pace]
-    held = held_at_kerb(t, before, a, seconds, x, y, heading, speed)
+    blocked = held_at_kerb(t, before, a, seconds, x, y, heading, speed)
     _, share = asides(before, i, a, a.memory[WAY], x, y, heading)
     waits = False
-    if guarded and want > 0.0 and (held or share == 0.0):
+    if guarded and want > 0.0 and (blocked or share == 0.0):
         counts[3] += 1
-        want, waits = 0.0, held
-    waits = waits or (held and want == 0.0)
+        want, waits = 0.0, blocked
+    waits = waits or (blocked and want == 0.0)
     slide = towards_place(t, a)
-    if way in (TO_LEFT, TO_RIGHT):
-        slide = (SIDEWAYS if way == TO_LEFT else -SIDEWAYS) * a.memory[WAY]
+    if manoeuvre in (TO_LEFT, TO_RIGHT):
+        slide = (SIDEWAYS if manoeuvre == TO_LEFT else -SIDEWAYS) * a.memory[WAY]
     a.timer = a.timer + DT if waits else (0.1 if want == 0.0 else 0.0)
     go(t, a, want, slide, waits)

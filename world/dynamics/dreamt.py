@@ -1,8 +1,7 @@
-"""Places that are dreamt: streets grown by a network, lined by another or by the rules, known by a name that says how.
+"""Dreamt places: streets grown by a network, lined by another network or by rules, and identified by name.
 
-"dreamt", "dreamt:7", "dreamt:7:dense:grid:2": a seed, then the character in any order; "dreamt:7:dense+600:suburban": another one
-from 600 m from its middle on. The place's own name also ends in a mark of the
-graph, so that a saved drive never goes on in other streets.
+"dreamt", "dreamt:7", "dreamt:7:dense:grid:2": a seed, then the character in any order; "dreamt:7:dense+600:suburban": another character
+from 600 m from the middle. A place's full name ends in a mark of its graph, so that a saved drive never continues in other streets.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from world.dynamics import roadside, streets
-from world.dynamics.growth import Asked, Growth
+from world.dynamics.growth import Extension, Growth
 from world.dynamics.stock import Stock
 from world.errors import DataError
 from world.scene import roadside as rules
@@ -28,14 +27,14 @@ from world.scene.hd_map import HDMap
 from world.scene.state import Place
 
 DREAMT = "dreamt"
-JUNCTIONS = 60  # that have their streets before a drive begins
+JUNCTIONS = 60  # grown before a drive begins
 MARK = "#"
-EVERYWHERE = Regions()  # anything
+EVERYWHERE = Regions()  # any character
 
 
 @dataclass(frozen=True, slots=True)
 class DreamtName:
-    """What a name says. mark: of the graph that it must become; empty: any."""
+    """A parsed name. mark: of the graph that must result; empty: any."""
 
     seed: int = 0
     regions: Regions = EVERYWHERE
@@ -48,44 +47,44 @@ class DreamtName:
         return ":".join([DREAMT, str(self.seed), *self.regions.first.words]) + later
 
     def looks(self, graph: RoadGraph, only: Collection[int] | None = None) -> dict[int, str]:
-        """How each street of a graph is lined where that is not the same everywhere. only: these streets."""
+        """The look of each street of a graph, empty if it is the same everywhere. only: these streets."""
         if not self.regions.later:
             return {}
-        found = {}
+        looks = {}
         for k in range(len(graph.streets)) if only is None else only:
             a, b = graph.junctions[graph.streets[k].start], graph.junctions[graph.streets[k].end]
-            found[k] = self.regions.at((a.x + b.x) / 2, (a.y + b.y) / 2).look or graph.look
-        return found
+            looks[k] = self.regions.at((a.x + b.x) / 2, (a.y + b.y) / 2).look or graph.look
+        return looks
 
 
 @dataclass(frozen=True, eq=False)
 class GrowingPlace(Place):
-    """A dreamt place that can go on. Its map and props are those near by; growth and stock hold all of it. weights: whose networks grow
-    and line it; near bool [J]: which junctions the map has; rows: its props' numbers among all that stands; asked: where it was extended
-    so far, in order (`extend`)."""
+    """A dreamt place that can grow. Map and props cover the surroundings, growth and stock everything. weights: folders of the networks that
+    grow and line it; near bool [J]: junctions on the map; rows: numbers of its props; extensions: made so far, in order (`extend`)."""
 
     growth: Growth
     stock: Stock
-    told: DreamtName
+    spec: DreamtName
     weights: tuple[Path, Path]
     near: np.ndarray
     rows: np.ndarray
-    asked: tuple[Asked, ...] = ()
+    extensions: tuple[Extension, ...] = ()
 
     endless: ClassVar[bool] = True
 
     @property
     def numbers(self) -> np.ndarray:
+        """int64 [N], ascending: the props' numbers in the whole place."""
         return self.rows
 
 
 def is_dreamt(name: str) -> bool:
-    """Whether a place of that name, with or without its mark, is dreamt."""
+    """Whether a place's name, with or without its mark, is a dreamt one's."""
     return name.partition(MARK)[0].split(":")[0] == DREAMT
 
 
 def dreamt_of(name: str) -> DreamtName:
-    """DataError for a name that says what there is not."""
+    """Parses a name. DataError for an unknown character."""
     plain, _, mark = name.partition(MARK)
     seed, _, rest = plain.removeprefix(DREAMT).removeprefix(":").partition(":")
     head, plus, outside = seed.partition("+")
@@ -95,7 +94,7 @@ def dreamt_of(name: str) -> DreamtName:
 
 
 def remark(name: str, lined_by: Path = roadside.FOLDER) -> str:
-    """What somebody who drives in a place of that name should know; mostly nothing."""
+    """A note for drivers in a place of this name; mostly empty."""
     if not is_dreamt(name) or is_lined_by_network(lined_by):
         return ""
     return (
@@ -104,42 +103,42 @@ def remark(name: str, lined_by: Path = roadside.FOLDER) -> str:
 
 
 def is_lined_by_network(lined_by: Path = roadside.FOLDER) -> bool:
-    """Whether there are weights for what lines streets."""
+    """Whether there are weights of the roadside network."""
     return (lined_by / "config.json").exists()
 
 
 def weights_of(grown_by: Path = streets.FOLDER, lined_by: Path = roadside.FOLDER) -> dict[str, str]:
-    """sha256 of what says which weights dream: places of the same name are the same with the same ones alone."""
+    """sha256 of the networks' configs: places of the same name are equal only with the same weights."""
     files = {"streets": grown_by / "config.json", "roadside": lined_by / "config.json"}
     return {part: hashlib.sha256(file.read_bytes()).hexdigest() for part, file in files.items() if file.exists()}
 
 
 def dreamt_place(name: str, grown_by: Path = streets.FOLDER, lined_by: Path = roadside.FOLDER) -> GrowingPlace:
-    """The place of a name. lined_by: where there is no such folder, the rules line its streets.
+    """The place of a name. lined_by: without this folder, rules line the streets.
 
-    Raises WeightsError where no network grows streets, DataError for a name that says what there is not, or whose mark is another's.
+    Raises WeightsError where the streets' network is missing, DataError for an unknown character or where the streets do not match the mark.
     """
-    told = dreamt_of(name)
-    place = _begun(replace(told, mark=""), grown_by, lined_by)
-    if told.mark and not place.name.endswith(f"{MARK}{told.mark}"):
+    spec = dreamt_of(name)
+    place = _begun(replace(spec, mark=""), grown_by, lined_by)
+    if spec.mark and not place.name.endswith(f"{MARK}{spec.mark}"):
         raise DataError(
             f"The streets of '{name}' were dreamt by other weights or on another machine, and come out otherwise here; begin anew in "
-            f"'{told.name}'."
+            f"'{spec.name}'."
         )
     return place
 
 
 @lru_cache(maxsize=32)
-def _begun(told: DreamtName, grown_by: Path, lined_by: Path) -> GrowingPlace:
-    model, regions = streets.load_streets(grown_by), told.regions
-    growth = streets.grow(model, told.seed, regions.first, JUNCTIONS, at=regions.at)
+def _begun(spec: DreamtName, grown_by: Path, lined_by: Path) -> GrowingPlace:
+    model, regions = streets.load_streets(grown_by), spec.regions
+    growth = streets.grow(model, spec.seed, regions.first, JUNCTIONS, at=regions.at)
     place = build(growth.graph)
     name, props = (
-        f"{told.name}{MARK}{mark_of(growth.graph)}",
-        lined(place, told.seed, lined_by, told.looks(growth.graph)),
+        f"{spec.name}{MARK}{mark_of(growth.graph)}",
+        lined(place, spec.seed, lined_by, spec.looks(growth.graph)),
     )
     near, rows = np.ones(len(growth.graph.junctions), bool), np.arange(len(props))
-    return GrowingPlace(name, place, props, growth, Stock.of(props), told, (grown_by, lined_by), near, rows)
+    return GrowingPlace(name, place, props, growth, Stock.of(props), spec, (grown_by, lined_by), near, rows)
 
 
 def lined(
@@ -149,8 +148,8 @@ def lined(
     looks: Mapping[int, str] | None = None,
     only: Collection[int] | None = None,
 ) -> np.ndarray:
-    """PROP [N] along a map's streets: dreamt where there are weights for it, else by the rules. looks: of streets that are not lined
-    as the others are; only: along these streets."""
+    """PROP [N] along a map's streets: by the network if there are weights, else by rules. looks: of streets that differ from the others;
+    only: along these streets."""
     if is_lined_by_network(lined_by):
         return roadside.line(roadside.load_roadside(lined_by), place, seed, looks=looks, only=only).props
     return rules.line(place, looks, only)

@@ -1,4 +1,4 @@
-"""A dreamt place by its name and where it was extended. The last few are kept whole, and of some more what they follow from."""
+"""Dreamt places by name and extensions. Caches the last few places, and growth and stock of some more."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Generic, TypeVar
 from world.dynamics import roadside, streets
 from world.dynamics.dreamt import GrowingPlace, dreamt_place
 from world.dynamics.extend import extended, shown
-from world.dynamics.growth import Asked, Growth
+from world.dynamics.growth import Extension, Growth
 from world.dynamics.renumber import renumbered
 from world.dynamics.stock import Stock
 from world.dynamics.tables import tables
 from world.machine import give_back
 
 PLACES, GROWTHS = 2, 32  # of all drives together
-Key = tuple[str, tuple[Asked, ...], Path, Path]
+Key = tuple[str, tuple[Extension, ...], Path, Path]
 Value = TypeVar("Value")
 
 
 class _Newest(Generic[Value]):
-    """The values that were wanted last."""
+    """A least-recently-used cache, thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most, self._of, self._lock = most, OrderedDict[Key, Value](), threading.Lock()
@@ -49,45 +49,45 @@ _growths = _Newest[tuple[Growth, Stock]](GROWTHS)
 
 def grown_place(
     name: str,
-    asked: tuple[Asked, ...],
+    extensions: tuple[Extension, ...],
     grown_by: Path = streets.FOLDER,
     lined_by: Path = roadside.FOLDER,
 ) -> GrowingPlace:
-    """A dreamt place by its name and where it was extended, in order. Errors as `dreamt_place`'s."""
+    """A dreamt place by its name and its extensions, in order. WeightsError and DataError as in `dreamt_place`."""
     place = first = dreamt_place(name, grown_by, lined_by)
-    count, found = len(asked), None
-    while count and found is None:
-        found = _known(first, (first.name, asked[:count], *first.weights))
-        count -= found is None
-    place = found or first
-    for one in asked[count:]:
+    count, place_there = len(extensions), None
+    while count and place_there is None:
+        place_there = _known(first, (first.name, extensions[:count], *first.weights))
+        count -= place_there is None
+    place = place_there or first
+    for one in extensions[count:]:
         place = _grown(place, one)
     return place
 
 
-def grown_from(place: GrowingPlace, asked: Asked) -> GrowingPlace:
-    """The place extended once more, with what the next step of its drives wants of it, made here, where nobody waits for it."""
-    grown = _grown(place, asked)
+def grown_from(place: GrowingPlace, extension: Extension) -> GrowingPlace:
+    """The place extended once more, with the tables for its drives' next step prepared. For a background thread."""
+    grown = _grown(place, extension)
     tables(grown.map)
     renumbered(place.map, grown.map)
-    give_back()  # what it was made with, while nobody waits
+    give_back()  # frees memory here, in the background
     return grown
 
 
-def _grown(place: GrowingPlace, asked: Asked) -> GrowingPlace:
-    """As `extended`, once for drives with the same past."""
-    key = (place.name, (*place.asked, asked), *place.weights)
+def _grown(place: GrowingPlace, extension: Extension) -> GrowingPlace:
+    """`extended`, cached for drives with the same past."""
+    key = (place.name, (*place.extensions, extension), *place.weights)
     grown = _places.get(key)
     if grown is None:
-        grown = extended(place, asked)
+        grown = extended(place, extension)
         _places.put(key, grown)
         _growths.put(key, (grown.growth, grown.stock))
     return grown
 
 
 def whole(place: GrowingPlace) -> GrowingPlace:
-    """The place with a map of all of it."""
-    return shown(place, place.asked, everywhere=True) if place.asked else place
+    """The place with a map of all its streets."""
+    return shown(place, place.extensions, everywhere=True) if place.extensions else place
 
 
 def _known(first: GrowingPlace, key: Key) -> GrowingPlace | None:

@@ -1,4 +1,4 @@
-"""A road graph that is not finished: which junctions are open, what one of them sees, and what a plan may wish of it."""
+"""An unfinished road graph: its open junctions, the network's view from one, and a plan's wishes for it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from world.scene.geometry import along, lengths
 from world.scene.graph import RoadGraph
 from world.scene.tokens import MOST_ARMS, MOST_LANES
 
-ROWS, FEATURES = 32, 13  # streets that a junction sees, and numbers of each
-SEEN = 320.0  # m to the furthest of them
-SECTORS = {  # rad from the heading of arrival within which an arm is what a plan calls so
+ROWS, FEATURES = 32, 13  # streets in the view of a junction, and features of each
+SIGHT = 320.0  # m to the furthest of them
+SECTORS = {  # rad from the heading of arrival, by the name of an arm in plans
     "right": (math.radians(-114), math.radians(-66)),
     "straight": (math.radians(-24), math.radians(24)),
     "left": (math.radians(66), math.radians(114)),
@@ -26,8 +26,8 @@ SECTORS = {  # rad from the heading of arrival within which an arm is what a pla
 
 @dataclass(frozen=True, slots=True)
 class JunctionSpec:
-    """What a plan asks of a junction. arm: a key of SECTORS that must be there, seen from the street of arrival; lanes: that it has
-    out of the junction; arms: of the junction in all; within: m that its new arms are long at most. None: anything."""
+    """A plan's wish for a junction. arm: a required key of SECTORS, from the street of arrival; lanes: of that arm, out of the junction;
+    arms: number of all arms; within: greatest length of new arms, m. None: any. DataError for impossible values."""
 
     arm: str | None = None
     lanes: int | None = None
@@ -47,10 +47,9 @@ class JunctionSpec:
             raise DataError(f"A junction within {self.within:.0f} m leaves no room for a street; ask for 60 m or more.")
 
 
-class Asked(NamedTuple):
-    """Where a place was extended: what lies open near (x, y), and what a plan wished for there. arm: a key of SECTORS, or none ("");
-    junction, street: the open junction that our way ends at, and the street that it reaches it by; metres: that are left behind that
-    junction until the plan gives up."""
+class Extension(NamedTuple):
+    """An extension of a place: open junctions near (x, y) grow, with a plan's wish. arm: a key of SECTORS, or none (""); junction, street:
+    the open junction at the end of our route, and the street that leads to it; metres: beyond that junction until the plan gives up."""
 
     x: float
     y: float
@@ -60,21 +59,20 @@ class Asked(NamedTuple):
     metres: float = 0.0
 
 
-def asked_from(values: Sequence[Any]) -> Asked:
-    """As JSON has it. TypeError, ValueError, IndexError or DataError for what is none."""
+def extension_from(values: Sequence[Any]) -> Extension:
+    """The extension of a JSON list. TypeError, ValueError, IndexError or DataError where it is invalid."""
     x, y, *wish = values
     arm, junction, street, metres = wish or ("", -1, -1, 0.0)
     if not (arm == "" or arm in SECTORS) or not all(math.isfinite(float(one)) for one in (x, y, metres)):
         raise ValueError("no such wish")
-    return Asked(float(x), float(y), arm, int(junction), int(street), float(metres))
+    return Extension(float(x), float(y), arm, int(junction), int(street), float(metres))
 
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """A road graph that is not finished. grown: junctions that have all their arms; lines: the streets' centre lines;
-    standing [N, 3]: x, y and radius of what stands already and keeps new streets away. Of a part of a larger one, `numbers` and
-    `streets` int [N]: which junctions and streets of the whole it began with; beyond: how many junctions the whole has besides, and
-    open_beyond: whether one of them is open."""
+    """An unfinished road graph. grown: junctions with all their arms; lines: the streets' centre lines; standing [N, 3]: x, y and radius of
+    objects that new streets must avoid. For a part of a larger graph, `numbers` and `streets` int [N]: its initial junctions and
+    streets in the whole; beyond: number of the whole's other junctions; open_beyond: whether one of them is open."""
 
     graph: RoadGraph
     grown: frozenset[int]
@@ -87,12 +85,12 @@ class Growth:
 
     @cached_property
     def open(self) -> list[int]:
-        """Junctions where it can go on."""
+        """Junctions that can grow."""
         return [k for k in range(len(self.graph.junctions)) if k not in self.grown]
 
     @cached_property
     def xy(self) -> np.ndarray:
-        """Where the junctions are, [J, 2]."""
+        """Positions of the junctions, [J, 2]."""
         return np.array([(j.x, j.y) for j in self.graph.junctions]).reshape(-1, 2)
 
     @cached_property
@@ -107,11 +105,11 @@ class Growth:
         return [int(k) for k in open[np.argsort(away, kind="stable")] if np.hypot(*(self.xy[k] - (x, y))) < reach]
 
     def number(self, junction: int) -> int:
-        """The number in the whole of a junction of this part."""
+        """A junction's number in the whole."""
         return int(self.numbers[junction]) if junction < len(self.numbers) else junction + self.beyond
 
     def part(self, near: np.ndarray) -> Growth:
-        """The streets that begin or end at one of some junctions (bool [J]), with all that decides how those grow on."""
+        """The part with the streets at some junctions (bool [J]), enough to grow these."""
         streets = np.flatnonzero(near[self.ends].any(1))
         numbers = np.unique(self.ends[streets])
         ends = np.searchsorted(numbers, self.ends[streets]).tolist()
@@ -136,10 +134,10 @@ class Growth:
         )
 
     def joined(self, part: Growth) -> Growth:
-        """The whole with what a part of it has grown into."""
-        known, first = len(part.numbers), len(part.streets)
+        """The whole with a grown part of it."""
+        before, first = len(part.numbers), len(part.streets)
         junctions = list(self.graph.junctions)
-        for number, junction in zip(part.numbers.tolist(), part.graph.junctions[:known], strict=True):
+        for number, junction in zip(part.numbers.tolist(), part.graph.junctions[:before], strict=True):
             junctions[number] = junction
         streets = [
             replace(street, start=part.number(street.start), end=part.number(street.end))
@@ -147,7 +145,7 @@ class Growth:
         ]
         graph = replace(
             self.graph,
-            junctions=(*junctions, *part.graph.junctions[known:]),
+            junctions=(*junctions, *part.graph.junctions[before:]),
             streets=(*self.graph.streets, *streets),
         )
         grown = self.grown | {part.number(k) for k in part.grown}
@@ -167,6 +165,7 @@ class GraphArrays:
 
     @classmethod
     def of(cls, graph: RoadGraph, grown: frozenset[int], lines: Sequence[np.ndarray]) -> GraphArrays:
+        """The arrays of a graph. lines: the streets' centre lines."""
         return cls(
             np.array([(j.x, j.y) for j in graph.junctions]).reshape(-1, 2),
             np.array([j.signals for j in graph.junctions], bool),
@@ -177,10 +176,10 @@ class GraphArrays:
         )
 
     def arrival(self, street: int, junction: int) -> float:
-        """The heading in which a street's traffic reaches one of its ends: along the parabola through its ends and middle."""
+        """The heading of a street's traffic at one of its ends, on the parabola through its ends and middle."""
         start, end = self.xy[self.ends[street]]
-        way = self.xy[junction] - (2 * self.middles[street] - 0.5 * (start + end))
-        return math.atan2(way[1], way[0])
+        direction = self.xy[junction] - (2 * self.middles[street] - 0.5 * (start + end))
+        return math.atan2(direction[1], direction[0])
 
     def rows(self, streets: np.ndarray, junction: int, heading: float) -> tuple[np.ndarray, np.ndarray]:
         """(float32 [ROWS, FEATURES], bool [ROWS]): the nearest of `streets` (indices) in the frame of a junction and a heading."""
@@ -191,7 +190,7 @@ class GraphArrays:
         points = np.stack([self.xy[ends[:, 0]], self.middles[streets], self.xy[ends[:, 1]]], 1) - self.xy[junction]
         away = np.hypot(points[..., 0], points[..., 1])
         order = np.argsort(away.min(1), kind="stable")[:ROWS]
-        order = order[away.min(1)[order] < SEEN]
+        order = order[away.min(1)[order] < SIGHT]
         flip = away[order, 2] < away[order, 0]
         ends, lanes = ends[order], self.lanes[streets[order]]
         points = points[order] @ turn / 100
@@ -208,7 +207,7 @@ class GraphArrays:
 
 @lru_cache(maxsize=8192)
 def _middle(line: bytes) -> tuple[float, float]:
-    """x and y of the middle of a line float64 [N, 2]: streets stay, and are asked for it at every junction."""
+    """x and y of the middle of a line float64 [N, 2]; cached, since it is needed at every junction."""
     points = np.frombuffer(line).reshape(-1, 2)
     x, y = along(points, lengths(points)[-1] / 2).tolist()
     return x, y

@@ -1,7 +1,7 @@
-"""The numeric guard below learnt traffic: a bound that keeps a stop possible, and nothing more.
+"""The numeric guard under learnt traffic: an upper bound of acceleration that keeps a stop possible.
 
-Whoever is ahead, red lights, those who go first and people on crossings each leave a safe speed (`idm.safe`); a quarter more than the
-limit is the most of all. The bound binds only where that is nearly spent: it is no driver.
+Leaders, red lights, traffic with priority and people on crossings each imply a safe speed (`idm.safe`); FASTEST times the limit is the
+overall maximum. The bound acts only close to these limits: it does not drive.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from world.dynamics.right_of_way import FREE, STOPS, limits
 from world.dynamics.vehicles import SAFE, leaders, reach_of
 from world.scene.query import on_lane
 
-FASTEST = 1.25  # times the limit: what is looked along is too short for more
-HARD = 7.0  # m/s2: what a line could still be kept with; beyond it the guard lets a vehicle through
+FASTEST = 1.25  # times the limit: the observed path is too short for more
+HARD = 7.0  # m/s2: a line that needs harder braking is ignored
 
 
 @njit(cache=True)
 def cap(t, agents, i, aim, seconds, path, heeds=True):
-    """(the most acceleration in m/s2, whom the vehicle waits for) on its path towards `aim` m left of its lane."""
+    """(greatest acceleration in m/s2, whom the vehicle waits for) on its path towards `aim` m left of its lane."""
     me = agents[i]
     traced = trace(t, me, aim, reach_of(me), path)
     most = leaders(t.lanes, agents, i, path, traced, True, 1.0, SAFE)
@@ -39,17 +39,17 @@ def cap(t, agents, i, aim, seconds, path, heeds=True):
 
 
 @njit(cache=True)
-def caps(t, seen, aims, seconds, most):
-    """`cap` of all vehicles [AGENTS] that have an aim; others' stay as they are."""
+def caps(t, everyone, aims, seconds, most):
+    """Sets `most` [AGENTS] to `cap` for all vehicles with an aim (not NaN)."""
     path = np.empty((POINTS, 3))
     for i in range(len(most)):
         if not math.isnan(aims[i]):
-            most[i], _ = cap(t, seen, i, aims[i], seconds, path)
+            most[i], _ = cap(t, everyone, i, aims[i], seconds, path)
 
 
 @njit(cache=True)
 def lane_is_free(lanes, agents, i, to):
-    """Whether vehicle i may change to the lane beside it without making anybody brake hard."""
+    """Whether vehicle i may change to the lane beside it without making another brake hard."""
     me = agents[i]
     s = me.s * lanes[to].length / max(lanes[me.lane].length, 1.0)
     for k in range(len(agents)):

@@ -22,9 +22,11 @@ def free_road(speed, wish, strongest):
 
 @njit(cache=True)
 def follow(speed, gap, leading, strongest):
-    """What a leader adds: acceleration (m/s2) at `gap` m behind somebody at `leading` m/s."""
-    wanted = STANDSTILL + max(0.0, HEADWAY * speed + speed * (speed - leading) / (2.0 * math.sqrt(strongest * COMFORT)))
-    return strongest * (1.0 - (wanted / max(gap, 0.1)) ** 2)
+    """The leader's term: acceleration (m/s2) at `gap` m behind a road user at `leading` m/s."""
+    desired = STANDSTILL + max(
+        0.0, HEADWAY * speed + speed * (speed - leading) / (2.0 * math.sqrt(strongest * COMFORT))
+    )
+    return strongest * (1.0 - (desired / max(gap, 0.1)) ** 2)
 
 
 @njit(cache=True)
@@ -35,8 +37,8 @@ def stop_in(speed, gap):
     needed = speed * speed / (2.0 * gap)
     if needed > COMFORT:
         return -min(HARDEST, needed * needed / COMFORT)
-    wanted = HEADWAY * 0.6 * speed + speed * speed / (2.0 * COMFORT) + 0.2
-    return 1.8 * (1.0 - (wanted / gap) ** 2)
+    desired = HEADWAY * 0.6 * speed + speed * speed / (2.0 * COMFORT) + 0.2
+    return 1.8 * (1.0 - (desired / gap) ** 2)
 
 
 @njit(cache=True)
@@ -47,8 +49,8 @@ def bend_speed(curvature):
 
 @njit(cache=True)
 def safe(speed, gap, leading):
-    """The most acceleration (m/s2) after which one can still stop behind a leader (Krauss 1998, DLR-FB 98-08); negative `leading`: it comes."""
-    if leading < 0.0:  # it needs a braking way of its own
+    """The greatest acceleration (m/s2) after which a stop behind a leader is possible (Krauss 1998, DLR-FB 98-08); `leading` < 0: oncoming."""
+    if leading < 0.0:  # it needs a braking distance of its own
         gap, leading = gap + leading * (0.5 - leading / 6.0), 0.0
     late = SAFE_BRAKING * REACTION
     most = -late + math.sqrt(late * late + leading * leading + 2.0 * SAFE_BRAKING * max(0.0, gap - SPARE))

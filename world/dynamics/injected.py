@@ -1,6 +1,6 @@
-"""What befalls traffic that nobody drove into recordings: somebody steps out, something lies there, somebody comes towards us.
+"""Hazards that recordings lack: a person steps out, debris, an oncoming or a standing car.
 
-For training and for measuring. It is put before vehicles of the traffic, not before our car, and moves by itself.
+For training and evaluation. They are placed in front of vehicles of the traffic, not of our car, and move by themselves.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from world.scene.state import SceneState
 
 KINDS = ("person", "debris", "oncoming", "standing")
 FIRST_ID = 1 << 28
-EVERY, STAYS, PERSON_STAYS = 20, 120, 60  # steps from one to the next, and that they stay
-FASTEST_STOP = 9.0  # m/s2: nearer than a stop this hard nothing is put
+EVERY, STAYS, PERSON_STAYS = 20, 120, 60  # steps from one to the next, and of their stay
+FASTEST_STOP = 9.0  # m/s2: a hazard must allow a stop with this braking
 _BEGINS = 100  # AGENT.mode of roles
 _KIND = {"person": Kind.PERSON, "debris": Kind.DEBRIS, "oncoming": Kind.CAR, "standing": Kind.CAR}
 _SPEED = {"person": 1.5, "debris": 0.0, "oncoming": 6.0, "standing": 0.0}
@@ -27,7 +27,7 @@ _SPEED = {"person": 1.5, "debris": 0.0, "oncoming": 6.0, "standing": 0.0}
 
 @dataclass
 class Actor:
-    """One that was put there: whom it is put before, its slot, for how many steps it is there, and whether the two have touched."""
+    """A hazard. target: id of the vehicle that it is in front of; id: its own; age: in steps; hit: whether the two have touched."""
 
     kind: str
     target: int
@@ -37,7 +37,7 @@ class Actor:
 
 
 class Injected:
-    """Puts things before vehicles of one drive; `seconds`: how far ahead in their time (lowest, highest)."""
+    """Places hazards in front of vehicles of one drive; `seconds`: (lowest, highest) time to reach them."""
 
     def __init__(self, kinds: Sequence[str], seconds: tuple[float, float], seed: int) -> None:
         self.kinds, self.seconds, self.random = tuple(kinds), seconds, np.random.default_rng(seed)
@@ -46,11 +46,11 @@ class Injected:
 
     @property
     def targets(self) -> set[int]:
-        """Ids of the vehicles that something is before."""
+        """Ids of the vehicles with a hazard."""
         return {actor.target for actor in self.there}
 
     def after(self, state: SceneState) -> SceneState:
-        """The state of a drive (a batch of one), with what was put there a step on, and now and then something new."""
+        """The state of a drive (a batch of one) with its hazards advanced by a step, and now and then a new one."""
         agents = state.agents[0].copy()
         for actor in list(self.there):
             slot, target = _slot(agents, actor.id), _slot(agents, actor.target)
@@ -66,11 +66,10 @@ class Injected:
         self.steps += 1
         if self.steps % EVERY == EVERY // 2:
             self._put(state, agents)
-        agents.flags.writeable = False
         return replace(state, agents=agents[None])
 
     def _put(self, state: SceneState, agents: np.ndarray) -> None:
-        """Something new before one of the vehicles that have a free street ahead."""
+        """Places a new hazard in front of a vehicle with a free street ahead."""
         lanes, ahead = state.places[0].map.lanes, float(self.random.uniform(*self.seconds))
         kind = self.kinds[int(self.random.integers(len(self.kinds)))]
         free = np.flatnonzero(agents["kind"] == 0)
@@ -85,32 +84,32 @@ class Injected:
         me = agents[target]
         s = float(me["s"]) + _far(me, ahead, kind)
         side = 1.0 if self.random.random() < 0.5 else -1.0
-        made = _nothing()
-        made["kind"], made["id"] = int(_KIND[kind]), FIRST_ID + int(state.clock[0]) * len(agents) + slot
-        made["length"], made["width"], made["height"] = SIZES[_KIND[kind]]
+        new = _nothing()
+        new["kind"], new["id"] = int(_KIND[kind]), FIRST_ID + int(state.clock[0]) * len(agents) + slot
+        new["length"], new["width"], new["height"] = SIZES[_KIND[kind]]
         x, y, heading = place_on(state.places[0].map, int(me["lane"]), s, side * 3.2 if kind == "person" else 0.0)
-        turned = {"person": -side * math.pi / 2, "oncoming": math.pi}.get(kind, 0.0)
-        made["x"], made["y"], made["heading"], made["speed"] = x, y, heading + turned, _SPEED[kind]
-        made["role"], made["mode"], made["wish"] = int(Event.DEBRIS), _BEGINS, 1.0
-        agents[slot] = made
-        self.there.append(Actor(kind, int(me["id"]), int(made["id"])))
+        turn = {"person": -side * math.pi / 2, "oncoming": math.pi}.get(kind, 0.0)
+        new["x"], new["y"], new["heading"], new["speed"] = x, y, heading + turn, _SPEED[kind]
+        new["role"], new["mode"], new["wish"] = int(Event.DEBRIS), _BEGINS, 1.0
+        agents[slot] = new
+        self.there.append(Actor(kind, int(me["id"]), int(new["id"])))
         self.count += 1
 
 
 def _nothing() -> np.ndarray:
-    made = np.zeros((), AGENT)
+    row = np.zeros((), AGENT)
     for name in ("lane", "next", "goal"):
-        made[name] = -1
-    return made
+        row[name] = -1
+    return row
 
 
 def _slot(agents: np.ndarray, who: int) -> int:
-    found = np.flatnonzero((agents["id"] == who) & (agents["kind"] != 0))
-    return int(found[0]) if len(found) else -1
+    slots = np.flatnonzero((agents["id"] == who) & (agents["kind"] != 0))
+    return int(slots[0]) if len(slots) else -1
 
 
 def _far(me: np.void, ahead: float, kind: str) -> float:
-    """m before a vehicle's middle that something is put."""
+    """m from a vehicle's middle to its hazard."""
     return float(me["speed"]) * ahead + 0.5 * float(me["length"]) + (20.0 if kind == "oncoming" else 0.0)
 
 
@@ -129,7 +128,7 @@ def _open(lanes: np.ndarray, agents: np.ndarray, k: int, ahead: float, kind: str
 
 
 def _move(agents: np.ndarray, slot: int, actor: Actor) -> None:
-    """A step of what moves by itself; who comes towards somebody brakes after a second."""
+    """Advances a hazard by a step; an oncoming car brakes after a second."""
     speed = _SPEED[actor.kind]
     if actor.kind == "oncoming" and actor.age > 10:
         speed = max(0.0, speed - 1.5 * DT * (actor.age - 10))

@@ -1,4 +1,4 @@
-"""Which lane: MOBIL (Kesting, Treiber, Helbing 2007, doi 10.3141/1999-10), and changes that a turn makes necessary."""
+"""Lane choice: MOBIL (Kesting, Treiber, Helbing 2007, doi 10.3141/1999-10), and changes that a turn makes necessary."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from world.dynamics.idm import follow, free_road
 from world.scene.query import on_lane
 
 POLITENESS, THRESHOLD, KEEP_RIGHT = 0.3, 0.35, 0.15  # m/s2
-SAFE = 2.5  # m/s2: the most that a change may make the follower brake
-CLOSE_TO_END = 16.0  # m before a lane's end from which nobody changes
+SAFE = 2.5  # m/s2: the hardest braking that a change may impose on the follower
+CLOSE_TO_END = 16.0  # m before a lane's end from which on changes are forbidden
 FREELY = 70.0  # m before it from which only necessary changes are made
-TURN_AHEAD = 150.0  # m before it from which a necessary change is looked for
+TURN_AHEAD = 150.0  # m before it from which on necessary changes are made
 
 
 @njit(cache=True)

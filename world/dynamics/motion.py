@@ -1,4 +1,4 @@
-"""How a vehicle goes on along its path: where that leads, a step on it, and the lights that go with it."""
+"""Motion of a vehicle along its path: the path's points, a step, and the lights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from world.scene.query import pose, wrap
 
 POINTS, SPACING = 56, 1.5  # of a path ahead, and m between them
 LATERAL, SLOPE, QUICKNESS = 1.2, 0.2, 0.9  # m/s, m a m, 1/s: how a vehicle moves sideways
-AXLES = 0.3  # of the length: where axles are before and behind the centre
+AXLES = 0.3  # of the length, from the centre to either axle
 AGAIN = 4.0  # s between lane changes
 SPEED_LEFT, WAIT, CAME_FROM, REST = range(4)  # AGENT.memory of vehicles: m/s to the left, s waited, lane + 1, s of rest
 _BICYCLE = int(Kind.BICYCLE)
@@ -31,7 +31,7 @@ def after(lanes, lane, onward):
 
 @njit(cache=True)
 def on_path(t, agent, ahead):
-    """(x, y, heading) `ahead` m of an agent's centre along its path, also behind it."""
+    """(x, y, heading) `ahead` m of an agent's centre along its path; negative: behind."""
     lanes, lane, s = t.lanes, agent.lane, agent.s + ahead
     if s < 0.0:
         before = int(agent.memory[CAME_FROM]) - 1
@@ -48,7 +48,7 @@ def on_path(t, agent, ahead):
 
 @njit(cache=True)
 def trace(t, agent, aim, reach, path):
-    """Points (x, y, heading) of the path ahead every SPACING m from the centre on; how many there are."""
+    """Fills path [POINTS, 3] with (x, y, heading) every SPACING m from the centre; returns their number."""
     lanes, points = t.lanes, t.points
     lane, s = agent.lane, agent.s
     k = lanes[lane].first
@@ -86,12 +86,12 @@ def _same_way(lanes, a, b):
 
 @njit(cache=True)
 def move(t, seed, agent, accel, aim):
-    """One vehicle a step on along its path; where its lane ends, onto the next."""
+    """Advances a vehicle by a step along its path, onto the next lane where its own ends."""
     lanes = t.lanes
     speed = max(0.0, agent.speed + accel * DT)
-    way = 0.5 * (agent.speed + speed) * DT
+    distance = 0.5 * (agent.speed + speed) * DT
     if agent.speed + accel * DT < 0.0:
-        way = 0.5 * agent.speed * agent.speed / max(-accel, 1e-6)
+        distance = 0.5 * agent.speed * agent.speed / max(-accel, 1e-6)
     agent.accel = (speed - agent.speed) / DT
     most = min(LATERAL, SLOPE * speed)
     sideways = agent.memory[SPEED_LEFT]
@@ -100,8 +100,8 @@ def move(t, seed, agent, accel, aim):
     agent.memory[SPEED_LEFT] = sideways
     agent.left += sideways * DT
     agent.speed = speed
-    agent.s += way
-    agent.phase += way
+    agent.s += distance
+    agent.phase += distance
     if agent.goal >= 0:
         side = 1.0 if lanes[agent.lane].left == agent.goal else -1.0
         if side * agent.left > 0.5 * lanes[agent.lane].width:
@@ -140,7 +140,7 @@ def move(t, seed, agent, accel, aim):
 
 @njit(cache=True)
 def lights_of(lanes, agent, dark):
-    """`Lights` of a vehicle: brakes, headlights where it is `dark`, its beacon as it was; an indicator to change lanes, in a turn and 35 m before."""
+    """`Lights` of a vehicle: brakes, headlights if `dark`, its unchanged beacon; indicators for lane changes, in turns and 35 m before."""
     lights = agent.lights & _BEACON
     if dark:
         lights |= _HEAD

@@ -1,4 +1,4 @@
-"""What the learnt traffic tells a person (or an animal that plays an event): itself, its walk, the crossing before it, those around it."""
+"""Inputs of learnt traffic for a person (or an animal in a role): itself, its walk, the crossing ahead, others near it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from world.scene.hd_map import CROSSING_WALK
 from world.scene.objects import Kind
 from world.scene.query import GREEN, RED, signal_colour
 
-SEEN = 30.0  # m
-LONGEST = 5.0  # s ahead that ways are looked at
+SIGHT = 30.0  # m
+LONGEST = 5.0  # s ahead that straight paths are compared
 BEGINS, LEAVES = 100, 200  # AGENT.mode of roles
 _PERSON, _CHILD, _CONE = int(Kind.PERSON), int(Kind.CHILD), int(Kind.CONE)
 
 
 @njit(cache=True)
 def observe_person(t, agents, i, style, side, level, seconds, own, near):
-    """Fills float32 own [PERSON.own] and near [PERSON.most, PERSON.near]; how many are near. agents: everybody, our car as the last."""
+    """Fills float32 own [PERSON.own] and near [PERSON.most, PERSON.near]; returns the number near. agents: all, our car as the last."""
     me, car = agents[i], agents[len(agents) - 1]
     played = moved_by_role(me)
     own[:] = 0.0
@@ -52,11 +52,11 @@ def observe_person(t, agents, i, style, side, level, seconds, own, near):
                 own[14] = 1.0 if colour == RED else 0.0
             own[15] = 1.0 if may_cross(t, others, crossing, seconds, car.x, car.y, car.heading, car.speed) else 0.0
         own[16] = 1.0 if held_at_kerb(t, others, me, seconds, car.x, car.y, car.heading, car.speed) else 0.0
-        way = me.memory[WAY]
-        own[17], own[18] = way * me.left / 2, -me.memory[PLACE_ACROSS]
-        own[19], own[20] = way * me.memory[SLIDE], walk.width / 4
-        slide, share = asides(others, i, me, way, car.x, car.y, car.heading)
-        own[22], own[23], own[24] = way * slide, share, way * towards_place(t, me)
+        direction = me.memory[WAY]
+        own[17], own[18] = direction * me.left / 2, -me.memory[PLACE_ACROSS]
+        own[19], own[20] = direction * me.memory[SLIDE], walk.width / 4
+        slide, share = asides(others, i, me, direction, car.x, car.y, car.heading)
+        own[22], own[23], own[24] = direction * slide, share, direction * towards_place(t, me)
     else:
         own[8] = 1.0
     own[21] = min(2.0, me.timer / 5)
@@ -68,7 +68,7 @@ def observe_person(t, agents, i, style, side, level, seconds, own, near):
         own[31], own[32] = me.memory[3] / 3, short(max(-5.0, min(60.0, me.memory[2])), 4.0)
     c, s = math.cos(car.heading), math.sin(car.heading)
     dx, dy = me.x - car.x, me.y - car.y
-    if math.hypot(dx, dy) < 60.0:  # where we are as our car sees it
+    if math.hypot(dx, dy) < 60.0:  # its position in our car's frame
         ahead, left = dx * c + dy * s - 0.5 * car.length, dy * c - dx * s
         own[33], own[34], own[35] = 1.0, short(ahead, 4.0), short(left, 2.0)
         own[36] = -math.sin(me.heading - car.heading) * (1.0 if left > 0.0 else -1.0)
@@ -82,7 +82,7 @@ def observe_person(t, agents, i, style, side, level, seconds, own, near):
 
 @njit(cache=True)
 def _near(agents, i, near):
-    """Fills those nearest in space and soonest in time, and zeros after them; how many."""
+    """Fills the others nearest in space and time, then zeros; returns their number."""
     me = agents[i]
     cos, sin = math.cos(me.heading), math.sin(me.heading)
     costs = np.full(PERSON.most, 1e9)
@@ -96,7 +96,7 @@ def _near(agents, i, near):
         dx, dy = a.x - me.x, a.y - me.y
         away = math.hypot(dx, dy)
         vehicle = is_vehicle(a.kind)
-        if away > (2.0 * SEEN if vehicle else SEEN):
+        if away > (2.0 * SIGHT if vehicle else SIGHT):
             continue
         row[:] = 0.0
         turn = a.heading - me.heading
@@ -112,7 +112,7 @@ def _near(agents, i, near):
         vy = a.speed * math.sin(a.heading) - me.speed * sin
         closing2 = vx * vx + vy * vy
         soonest = LONGEST
-        if closing2 > 0.01:  # where the two come nearest if both go straight on
+        if closing2 > 0.01:  # closest approach if both go straight on
             moment = max(0.0, min(LONGEST, -(dx * vx + dy * vy) / closing2))
             passes = math.hypot(dx + moment * vx, dy + moment * vy)
             row[13], row[14], row[15] = moment / LONGEST, short(passes, 2.0), 1.0 if moment > 0.0 else 0.0

@@ -1,6 +1,6 @@
-"""What the learnt traffic tells a vehicle: itself, its lane, its path, where the law has it stop, and the ten that matter most to it.
+"""Inputs of learnt traffic for a vehicle: itself, its lane, its path, mandatory stops, and the ten most relevant others.
 
-All of it is relative to lane and path. Our car is one of the others, flagged. Nothing here decides.
+All are relative to lane and path. Our car is one of the others, flagged. No decision is made here.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from world.dynamics.vehicles import ASIDE, bends, lane_aim, moved_by_role, reach
 from world.scene.objects import Kind
 from world.scene.query import AMBER, GREEN, RED, signal_colour, wrap
 
-AIM = REST  # of AGENT.memory, for vehicles that the model moves: m left of the centre line that they aim for
-SEEN = 70.0  # m
-MOMENTS = np.array([0.0, 0.5, 1.0, 1.6, 2.4, 3.4])  # s ahead at which others are looked for on the path
-BENDS = np.array([2, 4, 7, 11, 16, 22], np.int64)  # points of the path whose headings are told
+AIM = REST  # of AGENT.memory, for vehicles moved by the model: their target offset, m left of the centre line
+SIGHT = 70.0  # m
+MOMENTS = np.array([0.0, 0.5, 1.0, 1.6, 2.4, 3.4])  # s ahead at which others are projected onto the path
+BENDS = np.array([2, 4, 7, 11, 16, 22], np.int64)  # points of the path whose headings are inputs
 BEGINS, ACTS, LEAVES = 100, 101, 200  # AGENT.mode of roles
-ROLES = 10  # events whose players are told apart; of a later one it is told only that it is played
+ROLES = 10  # events with an input of their own; later ones share `played`
 _BICYCLE, _CONE, _CAR, _BEACON = int(Kind.BICYCLE), int(Kind.CONE), int(Kind.CAR), int(Kind.AMBULANCE)
 _PERSON, _CHILD, _DEER = int(Kind.PERSON), int(Kind.CHILD), int(Kind.DEER)
 
 
 @njit(cache=True)
 def braking(speed, gap):
-    """The braking that a stop in `gap` m takes, in tenths of g up to 2."""
+    """The braking for a stop in `gap` m, in units of 4 m/s2, at most 2."""
     return min(2.0, speed * speed / (2.0 * max(gap, 0.5)) / 4.0)
 
 
 @njit(cache=True)
 def aim_of(t, agent):
-    """m left of its lane that a vehicle which the model moves aims for."""
+    """The target offset (m left of its lane) of a vehicle that the model moves."""
     if agent.goal >= 0:
         return lane_aim(t.lanes, agent, agent.goal)
     if 0 < agent.mode < BEGINS:
@@ -49,14 +49,14 @@ def aim_of(t, agent):
 
 @njit(cache=True)
 def observe_vehicle(t, agents, i, style, side, level, seconds, path, own, near, heeds=True):
-    """Fills float32 own [VEHICLE.own] and near [VEHICLE.most, VEHICLE.near]; how many are near.
+    """Fills float32 own [VEHICLE.own] and near [VEHICLE.most, VEHICLE.near]; returns the number near.
 
-    agents: everybody, our car as the last. style: 0 (patient) to 1 (pressing); side, level: of the event, for who plays it.
-    path: float64 [POINTS, 3] to be filled; heeds: whether it sees signals as they are, not green.
+    agents: all, our car as the last. style: 0 (patient) to 1 (pressing); side, level: of the event, for its actors.
+    path: float64 [POINTS, 3], overwritten; heeds: whether it sees signals as they are; if not, as green.
     """
     me = agents[i]
     traced = 0
-    if moved_by_role(me) and (me.lane < 0 or me.memory[3] < 0.0):  # against its lane, or on none: straight on
+    if moved_by_role(me) and (me.lane < 0 or me.memory[3] < 0.0):  # against its lane, or on none: a straight path
         traced = int(min(POINTS, reach_of(me) / SPACING))
         for n in range(traced):
             path[n, 0] = me.x + n * SPACING * math.cos(me.heading)
@@ -150,7 +150,7 @@ def _own(  # noqa: C901 (a compiled loop)
     n += 8
     car = agents[len(agents) - 1]
     dx, dy = car.x - me.x, car.y - me.y
-    if math.hypot(dx, dy) < SEEN:
+    if math.hypot(dx, dy) < SIGHT:
         c, s = math.cos(me.heading), math.sin(me.heading)
         own[n], own[n + 1] = short(dx * c + dy * s, 6.0), short(dy * c - dx * s, 3.0)
         own[n + 2], own[n + 3] = math.cos(car.heading - me.heading), car.speed / 10
@@ -188,7 +188,7 @@ def _lanes_beside(lanes, agents, i, own, n):
 
 @njit(cache=True)
 def _near(t, agents, i, path, traced, connection, seconds, near):
-    """Fills those that matter most, and zeros after them; how many."""
+    """Fills the most relevant others, then zeros; returns their number."""
     me = agents[i]
     cos, sin = math.cos(me.heading), math.sin(me.heading)
     costs = np.full(VEHICLE.most, 1e9)
@@ -203,7 +203,7 @@ def _near(t, agents, i, path, traced, connection, seconds, near):
             continue
         dx, dy = a.x - me.x, a.y - me.y
         away = math.hypot(dx, dy)
-        if away > SEEN:
+        if away > SIGHT:
             continue
         row[:] = 0.0
         living = _PERSON <= a.kind <= _DEER
@@ -235,7 +235,7 @@ def _near(t, agents, i, path, traced, connection, seconds, near):
 
 @njit(cache=True)
 def _on_path(me, a, living, path, first, traced, half, row):
-    """Whether somebody is on our path now, or will be if it goes on as it does, and where."""
+    """Fills whether and where another is on our path now, or will be at constant motion."""
     radius = 0.5 * me.width + (0.5 if living else ASIDE)
     for number in range(len(MOMENTS)):
         moment = MOMENTS[number]
@@ -264,7 +264,7 @@ def _on_path(me, a, living, path, first, traced, half, row):
 
 @njit(cache=True)
 def _in_junction(t, agents, i, k, connection, seconds, row):
-    """How the way of another vehicle through the junction meets ours."""
+    """Fills how another vehicle's connection through the junction meets ours."""
     lanes, me, a = t.lanes, agents[i], agents[k]
     its = a.lane if lanes[a.lane].junction >= 0 else a.next
     if its < 0 or lanes[its].junction != lanes[connection].junction:

@@ -1,4 +1,4 @@
-"""Past what stands or is slow within a lane: bicycles at the edge, cones and debris, vehicles that have broken down."""
+"""Passing of standing or slow objects within a lane: bicycles at the edge, cones, debris, broken-down vehicles."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from world.scene.objects import Kind, Lights
 from world.scene.query import project, wrap
 
 BESIDE_BICYCLE, BICYCLES_UNTIL = 0.8, 45.0  # m to the left of the centre line, and m before a junction where that ends
-BESIDE, LOOK = 0.45, 45.0  # m left free beside what stands; m ahead that it is looked for
+BESIDE, LOOK = 0.45, 45.0  # m of clearance beside an object; m ahead at which objects count
 MOST = 4.2  # m to the left at most: half onto the oncoming lane
-STAND_OFF = 9.0  # m more before what stands, to be able to steer past it
+STAND_OFF = 9.0  # m more before an object, to be able to steer past it
 _BICYCLE, _CONE = int(Kind.BICYCLE), int(Kind.CONE)
 _HAZARD = int(Lights.LEFT | Lights.RIGHT)
 
 
 @njit(cache=True)
 def stays(agent):
-    """Whether a thing will not drive on soon: an obstacle, or a standing vehicle that means to stand."""
+    """Whether an agent will not move soon: an obstacle, or a vehicle that has stopped for good."""
     if agent.kind >= _CONE:
         return True
     broken = agent.wish <= 0.05 or agent.lane < 0 or agent.lights & _HAZARD == _HAZARD
@@ -29,7 +29,7 @@ def stays(agent):
 
 @njit(cache=True)
 def _oncoming(agents, i):
-    """Whether somebody comes on the other side of the street."""
+    """Whether a vehicle comes towards us on the other side of the street."""
     me = agents[i]
     c, s = math.cos(me.heading), math.sin(me.heading)
     for k in range(len(agents)):
@@ -44,7 +44,7 @@ def _oncoming(agents, i):
 
 @njit(cache=True)
 def aside(t, agents, i):
-    """m left of its lane's centre line where a vehicle drives on a street lane, as long as it changes to no other."""
+    """The offset (m left of its lane's centre line) at which a vehicle drives on a street lane, without a lane change."""
     lanes, me = t.lanes, agents[i]
     own, lane, width = edge(lanes, me.lane, me.kind), lanes[me.lane], me.width
     if lane.junction >= 0:

@@ -1,4 +1,4 @@
-"""Where our car goes: its place on the map, the connection that a command asks for, and the points of its way ahead."""
+"""Our car's route: its place on the map, the connection for a command, and the points of its reference path."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 from world.scene.query import project, wrap
 from world.scene.random import uniform
 
-AHEAD, SPACING = 72, 1.0  # points of the way ahead, m between them
-COMMITTED = 6.0  # m before a lane's end from which the choice at the junction stays
+AHEAD, SPACING = 72, 1.0  # points of the reference path, m between them
+COMMITTED = 6.0  # m before a lane's end from which on the choice at the junction is fixed
 SETTLED = 0.45  # m from a lane's centre at which a lane change is over
 ROOM_TO_CHANGE = 18.0  # m of lane that a change needs
-ASTRAY, ASTRAY_ANGLE = 3.2, 1.3  # m, rad: further from its lane the car is looked for on another
+ASTRAY, ASTRAY_ANGLE = 3.2, 1.3  # m, rad: beyond this distance from its lane the car may be matched to another
 ROUTE = 7  # purpose of random numbers
 
 _FOLLOW, _STRAIGHT, _LEFT, _RIGHT = (int(c) for c in (Command.FOLLOW, Command.STRAIGHT, Command.LEFT, Command.RIGHT))
@@ -24,7 +24,7 @@ _LANE_LEFT, _LANE_RIGHT = int(Command.LANE_LEFT), int(Command.LANE_RIGHT)
 
 @njit(cache=True)
 def at(lanes, points, lane: int, s: float):
-    """(x, y, heading) on a lane's centre line; beyond its ends it goes on straight."""
+    """(x, y, heading) on a lane's centre line, which continues straight past its ends."""
     first, count = lanes[lane].first, lanes[lane].count
     low, high = first, first + count - 2
     while low < high:
@@ -42,25 +42,25 @@ def at(lanes, points, lane: int, s: float):
 
 @njit(cache=True)
 def nearest(lanes, points, point_lane, x: float, y: float, heading: float):
-    """(lane, distance) of the lane that runs most nearly through a pose; -1 where none is within 12 m and ASTRAY_ANGLE."""
-    best, found, away = 1e18, -1, 0.0
+    """(lane, distance) of the lane that fits a pose best; -1 where none is within 12 m and ASTRAY_ANGLE."""
+    best, lane, away = 1e18, -1, 0.0
     for k in range(len(points)):
         dx, dy = points[k].x - x, points[k].y - y
         d2 = dx * dx + dy * dy
         if d2 > 144.0:
             continue
-        turned = abs(wrap(points[k].heading - heading))
-        if turned > ASTRAY_ANGLE:
+        turn = abs(wrap(points[k].heading - heading))
+        if turn > ASTRAY_ANGLE:
             continue
-        cost = d2 + 9.0 * turned * turned + (4.0 if lanes[point_lane[k]].street < 0 else 0.0)
+        cost = d2 + 9.0 * turn * turn + (4.0 if lanes[point_lane[k]].street < 0 else 0.0)
         if cost < best:
-            best, found, away = cost, point_lane[k], math.sqrt(d2)
-    return found, away
+            best, lane, away = cost, point_lane[k], math.sqrt(d2)
+    return lane, away
 
 
 @njit(cache=True)
 def out_with(lanes, successors, lane: int, turn: int) -> int:
-    """The connection of a street lane that turns so; -1: none."""
+    """The connection of a street lane with a turn; -1: none."""
     first = lanes[lane].first_out
     for k in range(first, first + lanes[lane].outs):
         if lanes[successors[k]].turn == turn:
@@ -70,20 +70,20 @@ def out_with(lanes, successors, lane: int, turn: int) -> int:
 
 @njit(cache=True)
 def choose_out(lanes, successors, lane: int, command: int, seed) -> int:
-    """The connection that a command asks for; without one straight on, else any, decided by the drive's seed."""
-    wanted = LEFT if command == _LEFT else RIGHT if command == _RIGHT else STRAIGHT
-    found = out_with(lanes, successors, lane, wanted)
-    if found < 0:
-        found = out_with(lanes, successors, lane, STRAIGHT)
-    if found < 0 and lanes[lane].outs > 0:
+    """The connection for a command, else straight on, else any, by the drive's seed."""
+    turn = LEFT if command == _LEFT else RIGHT if command == _RIGHT else STRAIGHT
+    choice = out_with(lanes, successors, lane, turn)
+    if choice < 0:
+        choice = out_with(lanes, successors, lane, STRAIGHT)
+    if choice < 0 and lanes[lane].outs > 0:
         pick = int(uniform(seed, lanes[lane].end_junction, lane, ROUTE) * lanes[lane].outs)
-        found = successors[lanes[lane].first_out + pick]
-    return found
+        choice = successors[lanes[lane].first_out + pick]
+    return choice
 
 
 @njit(cache=True)
 def towards_turn(lanes, successors, lane: int, turn: int) -> int:
-    """The neighbouring lane that leads towards one from which the turn can be made; -1: no need, or no such lane."""
+    """The neighbouring lane in the direction of a lane that allows the turn; -1: no need, or no such lane."""
     if out_with(lanes, successors, lane, turn) >= 0:
         return -1
     left, right = lanes[lane].left, lanes[lane].right
@@ -129,7 +129,7 @@ def navigate(lanes, points, successors, ego, command: int, seed):
 
 @njit(cache=True)
 def follow(lanes, points, successors, point_lane, ego, seed) -> None:
-    """Brings the car's place on the map up to its pose, in place: the same lane, the one behind it, a neighbour, or the nearest."""
+    """Updates the car's place on the map from its pose, in place: the same lane, the one after it, a neighbour, or the nearest."""
     if ego.lane < 0:
         ego.lane, _ = nearest(lanes, points, point_lane, ego.x, ego.y, ego.heading)
         ego.next, ego.goal = -1, -1
@@ -158,18 +158,18 @@ def follow(lanes, points, successors, point_lane, ego, seed) -> None:
             ego.goal = -1
     _, _, along = at(lanes, points, ego.lane, min(max(s, 0.0), lanes[ego.lane].length))
     if away > ASTRAY or abs(wrap(along - ego.heading)) > ASTRAY_ANGLE:
-        found, distance = nearest(lanes, points, point_lane, ego.x, ego.y, ego.heading)
-        if found >= 0 and found != ego.lane and distance < away:
-            ego.lane, ego.next, ego.goal = found, -1, -1
-            s, left, away = project(lanes, points, found, ego.x, ego.y)
+        other, distance = nearest(lanes, points, point_lane, ego.x, ego.y, ego.heading)
+        if other >= 0 and other != ego.lane and distance < away:
+            ego.lane, ego.next, ego.goal = other, -1, -1
+            s, left, away = project(lanes, points, other, ego.x, ego.y)
     ego.s, ego.left = s, left
 
 
 @njit(cache=True)
 def ahead(lanes, points, successors, ego, onward: int, goal: int, seed, out):
-    """The way ahead, one row (x, y, heading) every SPACING m from the rear axle on; the distance to the stop line.
+    """Fills out float64 [AHEAD, 3] with the reference path: (x, y, heading) every SPACING m from the rear axle.
 
-    Changing lanes it runs on the other lane's centre line. The distance is 1e9 on a connection. Fills `out` float64 [AHEAD, 3].
+    During a lane change it follows the other lane's centre line. Returns the distance to the lane's end, 1e9 on a connection.
     """
     lane, s = ego.lane, ego.s
     line = 1e9

@@ -1,4 +1,4 @@
-"""Where people come from: on pavements out of sight, in a ring round our car, as many as a density says."""
+"""Arrival of people: on pavements out of sight, in a ring round our car, by density."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from world.scene.random import uniform
 from world.scene.state import AGENTS
 
 PER_DENSITY = 20  # people round our car at density 1
-METRES_EACH = 22.0  # m of pavement that each needs at density 1
-BEHIND, AHEAD, FURTHEST, RETIRED = 28.0, 64.0, 90.0, 100.0  # m from our car: where people come from and are gone
-TRIES = 3  # places looked at in a step
+METRES_EACH = 22.0  # m of pavement per person at density 1
+BEHIND, AHEAD, FURTHEST, RETIRED = 28.0, 64.0, 90.0, 100.0  # m from our car where people arrive and are removed
+TRIES = 3  # places tried in a step
 FIRST_ID = 1 << 29  # ids of people; those of vehicles are below
 WAY, PLACE_ACROSS, SLIDE, BACKWARDS = range(4)  # AGENT.memory of people
 _PLACE, _S, _CHILD_DRAW, _WISH, _LOOK, _SIDE, _DIRECTION = range(300, 307)  # purposes of random numbers
@@ -26,37 +26,37 @@ _ADULT_SIZE, _CHILD_SIZE = SIZES[Kind.PERSON], SIZES[Kind.CHILD]
 
 @njit(cache=True)
 def candidate(t, draw_seed, clock, who, x, y):
-    """A pavement near our car, at random; -1: none. And m of pavement there are."""
+    """(a random pavement near our car, -1 for none; m of pavement there)."""
     total = 0.0
     for round_ in range(2):
-        pick, seen = uniform(draw_seed, clock, who, _PLACE) * total, 0.0
+        pick, metres = uniform(draw_seed, clock, who, _PLACE) * total, 0.0
         for w in range(len(t.walks)):
             if t.walks[w].kind != PAVEMENT or t.walks[w].length < 4.0:
                 continue
             middle = t.walk_points[t.walks[w].first + t.walks[w].count // 2]
             if math.hypot(middle.x - x, middle.y - y) > FURTHEST + 0.4 * t.walks[w].length:
                 continue
-            seen += t.walks[w].length
-            if round_ == 1 and seen > pick:
+            metres += t.walks[w].length
+            if round_ == 1 and metres > pick:
                 return w, total
-        total = seen
+        total = metres
     return -1, total
 
 
 @njit(cache=True)
 def in_sight(px, py, x, y, heading):
-    """Whether somebody who appears at (px, py) might be seen to from a car."""
+    """Whether an appearance at (px, py) might be visible from a car."""
     in_front = abs(wrap(math.atan2(py - y, px - x) - heading)) < 0.75
     return math.hypot(px - x, py - y) < (AHEAD if in_front else BEHIND)
 
 
 @njit(cache=True)
 def put(t, seed, clock, who, agents, slot, walk, x, y, heading, at_start):
-    """Somebody new on a walk, unless that place is in sight or taken."""
+    """Puts a new person on a walk, unless the place is in sight or occupied. Returns whether it did."""
     s = uniform(seed, clock, who, _S) * t.walks[walk].length
     across = 1.6 * uniform(seed, clock, who, _SIDE) - 0.8
-    way = 1.0 if uniform(seed, clock, who, _DIRECTION) < 0.5 else -1.0
-    left = -way * across * max(0.0, 0.5 * t.walks[walk].width - 0.35)
+    direction = 1.0 if uniform(seed, clock, who, _DIRECTION) < 0.5 else -1.0
+    left = -direction * across * max(0.0, 0.5 * t.walks[walk].width - 0.35)
     px, py, along = pose(t.walks, t.walk_points, walk, s, left)
     away = math.hypot(px - x, py - y)
     if away > FURTHEST or (away < 6.0 if at_start else in_sight(px, py, x, y, heading)):
@@ -68,7 +68,7 @@ def put(t, seed, clock, who, agents, slot, walk, x, y, heading, at_start):
     child = uniform(seed, clock, who, _CHILD_DRAW) < 0.12
     size = _CHILD_SIZE if child else _ADULT_SIZE
     a.kind, a.id = _CHILD if child else _PERSON, FIRST_ID + who
-    a.x, a.y, a.heading = px, py, wrap(along if way > 0 else along + math.pi)
+    a.x, a.y, a.heading = px, py, wrap(along if direction > 0 else along + math.pi)
     a.wish = 1.0 + 0.7 * uniform(seed, clock, who, _WISH)
     a.speed, a.accel, a.yaw_rate = a.wish, 0.0, 0.0
     tall = 0.92 + 0.14 * uniform(seed, clock, who, _LOOK)
@@ -77,7 +77,7 @@ def put(t, seed, clock, who, agents, slot, walk, x, y, heading, at_start):
     a.lights, a.phase = 0, 0.0
     a.lane, a.s, a.left, a.next, a.goal = walk, s, left, -1, -1
     a.role, a.mode, a.timer = 0, 0, 0.0
-    a.memory[WAY], a.memory[PLACE_ACROSS], a.memory[SLIDE], a.memory[BACKWARDS] = way, across, 0.0, 0.0
+    a.memory[WAY], a.memory[PLACE_ACROSS], a.memory[SLIDE], a.memory[BACKWARDS] = direction, across, 0.0, 0.0
     return True
 
 
@@ -92,7 +92,7 @@ def free_slot(agents):
 
 @njit(cache=True)
 def fill(t, seed, x, y, heading, agents, density):
-    """Puts people round our car as a drive begins, into free slots of agents [AGENTS], as many as the density and the pavements say."""
+    """Puts people round our car for a drive's beginning, into free slots of agents [AGENTS], by density and pavements."""
     _, metres = candidate(t, seed, 0, 0, x, y)
     missing = int(density * min(PER_DENSITY, metres / METRES_EACH) + 0.5)
     for attempt in range(8 * missing):
@@ -106,7 +106,7 @@ def fill(t, seed, x, y, heading, agents, density):
 
 @njit(cache=True)
 def arrivals(t, seed, clock, x, y, heading, out, count, density):
-    """New people, where there are fewer (`count`) than there should be; where another person drives along, round each of the two cars."""
+    """Adds people while there are fewer (`count`) than the target; round each car where there is a second driver."""
     other = other_car(out)
     if other >= 0:
         car = out[other]
@@ -119,17 +119,17 @@ def arrivals(t, seed, clock, x, y, heading, out, count, density):
 
 @njit(cache=True)
 def _around(agents, x, y):
-    """How many people are within RETIRED m of a place."""
-    found = 0
+    """Number of people within RETIRED m of a place."""
+    count = 0
     for k in range(len(agents)):
         a = agents[k]
-        found += (a.kind == _PERSON or a.kind == _CHILD) and math.hypot(a.x - x, a.y - y) <= RETIRED
-    return found
+        count += (a.kind == _PERSON or a.kind == _CHILD) and math.hypot(a.x - x, a.y - y) <= RETIRED
+    return count
 
 
 @njit(cache=True)
 def _arrive(t, seed, clock, x, y, heading, their_x, their_y, their_heading, out, count, density, which):
-    """Round one car, out of sight of both; `which`: 0 our own, 1 the other person's."""
+    """Adds people round one car, out of sight of both; `which`: 0 our own, 1 the second driver's."""
     if density <= 0.0 or count >= int(density * PER_DENSITY + 0.5):
         return
     for attempt in range(TRIES * which, TRIES * which + TRIES):

@@ -1,4 +1,4 @@
-"""The learnt driver's network: a set of road users, a set of those who cross, the own car; what is learnt is added to a simple base.
+"""The learnt driver's network: a set of road users, a set of crossing ones, the own car; its output is added to a simple base.
 
 Sets as in Zaheer et al. 2017, arXiv 1703.06114, with the largest instead of the sum. The forward pass is plain float32 loops
 for one car at a time, so that an action is the same to the last bit alone, in a batch and with any number of threads.
@@ -54,21 +54,21 @@ class Policy(NamedTuple):
 
 
 def policy_of(tensors: dict[str, np.ndarray]) -> Policy:
-    """From arrays by name. WeightsError where one is missing or of another shape."""
-    made = {}
+    """A policy of arrays by name. WeightsError where one is missing or of another shape."""
+    arrays = {}
     for name, shape in SHAPES.items():
         for key, form in ((name, shape), (f"{name}_bias", shape[1:])):
             if key not in tensors or tensors[key].shape != form:
                 raise WeightsError(f"The driver's weights have no {key} {form}; install lucidrive again.")
             array = np.ascontiguousarray(tensors[key], np.float32)
             array.flags.writeable = False
-            made[key] = array
-    return Policy(**made)
+            arrays[key] = array
+    return Policy(**arrays)
 
 
 @lru_cache(maxsize=4)
 def load_policy(folder: Path = FOLDER) -> Policy:
-    """As `read_policy`, once a folder."""
+    """`read_policy`, cached. WeightsError likewise."""
     return read_policy(folder)
 
 
@@ -100,19 +100,19 @@ def _layer(x, weights, bias, rectify, out):
 
 @njit(cache=True)
 def _largest(rows, count, first, first_bias, second, second_bias, out):
-    """Every row through two layers, and of each output the largest; 0 without rows."""
-    hidden, made = np.empty(ITEM, np.float32), np.empty(ITEM, np.float32)
+    """The largest of each output over all rows through two layers; 0 without rows."""
+    hidden, item = np.empty(ITEM, np.float32), np.empty(ITEM, np.float32)
     out[:] = 0.0
     for n in range(count):
         _layer(rows[n], first, first_bias, True, hidden)
-        _layer(hidden, second, second_bias, True, made)
+        _layer(hidden, second, second_bias, True, item)
         for j in range(ITEM):
-            out[j] = max(out[j], made[j])
+            out[j] = max(out[j], item[j])
 
 
 @njit(cache=True)
 def residual(policy, own, users, count, crossers, crossing, out):
-    """Fills out float32 [2]: what is added to the base's steer and accel."""
+    """Fills out float32 [2]: the residuals of the base's steer and accel."""
     x, y, z = np.empty(OWN + 2 * ITEM, np.float32), np.empty(HIDDEN, np.float32), np.empty(HIDDEN, np.float32)
     x[:OWN] = own
     _largest(users, count, policy.user_1, policy.user_1_bias, policy.user_2, policy.user_2_bias, x[OWN : OWN + ITEM])

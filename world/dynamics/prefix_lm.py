@@ -1,6 +1,6 @@
-"""A transformer that reads rows of numbers and writes tokens: what is there already, then what comes next.
+"""A transformer that reads rows of numbers and writes tokens.
 
-A prefix language model (Liu et al. 2018, arXiv 1801.10198): rows and conditions see one another, a token sees them and the tokens before it.
+A prefix language model (Liu et al. 2018, arXiv 1801.10198): rows and conditions attend to one another, a token to them and to earlier tokens.
 Shapes: B batch, R rows, C conditions, L tokens, D width, V vocabulary.
 """
 
@@ -23,7 +23,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class PrefixConfig:
-    """features: numbers of a row; conditions: how many values each has, of which 0 says nothing; length: tokens of a sequence at most."""
+    """features: numbers of a row; conditions: number of values of each, 0 meaning any; length: most tokens of a sequence."""
 
     features: int
     vocabulary: int
@@ -48,13 +48,13 @@ class PrefixBlock(nn.Module):
         self.mlp = SwiGLU(width)
 
     def forward(self, x_BND: Tensor, bias: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """bias: added to the scores, broadcast to [B, H, N, N]. Also gives keys and values [B, H, N, D / H]."""
+        """bias: added to the scores, broadcast to [B, H, N, N]. Also returns keys and values [B, H, N, D / H]."""
         batch, count, width = x_BND.shape
         qkv = self.qkv(self.norm_attention(x_BND)).view(batch, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = self.q_norm(qkv[0]), self.k_norm(qkv[1]), qkv[2]
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + bias
-        seen = scores.softmax(-1).to(v.dtype) @ v
-        x_BND = x_BND + self.out(seen.transpose(1, 2).reshape(batch, count, width))
+        attended = scores.softmax(-1).to(v.dtype) @ v
+        x_BND = x_BND + self.out(attended.transpose(1, 2).reshape(batch, count, width))
         return x_BND + self.mlp(self.norm_mlp(x_BND)), (k, v)
 
 
@@ -75,32 +75,32 @@ class PrefixLM(nn.Module):
         self.logits = nn.Linear(c.width, c.vocabulary)
 
     def forward(self, rows: Tensor, there: Tensor, conditions: Tensor, tokens: Tensor) -> Tensor:
-        """rows [B, R, features], there bool [B, R] (which of them are rows), conditions int [B, C], tokens int [B, L] -> [B, L, V]."""
-        prefix, known = self._prefix(rows, there, conditions)
+        """rows [B, R, features], there bool [B, R] (valid rows), conditions int [B, C], tokens int [B, L] -> [B, L, V]."""
+        prefix, valid = self._prefix(rows, there, conditions)
         count, length = prefix.shape[1], tokens.shape[1]
         x = torch.cat([prefix, self.token(tokens) + self.place.weight[: tokens.shape[1]]], 1)
         sees = torch.ones(count + length, count + length, dtype=torch.bool, device=x.device).tril()
         sees[:count, :count] = True
-        known = torch.cat([known, known.new_ones(len(known), length)], 1)
-        bias = _bias(sees & known[:, None])
+        valid = torch.cat([valid, valid.new_ones(len(valid), length)], 1)
+        bias = _bias(sees & valid[:, None])
         for block in self.blocks:
             x, _ = block(x, bias)
         out: Tensor = self.logits(self.norm(x[:, count:]))
         return out
 
     def begin(self, rows: Tensor, there: Tensor, conditions: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        """What tokens are to see: keys and values of each layer [B, H, N, D / H], and which of the N are there, bool [B, N]. `writing` goes on."""
-        x, known = self._prefix(rows, there, conditions)
-        past, bias = [], _bias(known[:, None])
+        """The prefix for `writing`: keys and values of each layer [B, H, N, D / H], and which of the N are valid, bool [B, N]."""
+        x, valid = self._prefix(rows, there, conditions)
+        past, bias = [], _bias(valid[:, None])
         for block in self.blocks:
             x, own = block(x, bias)
             past.append(own)
-        return past, known
+        return past, valid
 
     def _prefix(self, rows: Tensor, there: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        told = [table(conditions[:, k])[:, None] for k, table in enumerate(self.condition)]
-        known = torch.cat([there.new_ones(len(there), len(told)), there], 1)
-        return torch.cat([*told, self.enter(rows)], 1), known
+        embedded = [table(conditions[:, k])[:, None] for k, table in enumerate(self.condition)]
+        valid = torch.cat([there.new_ones(len(there), len(embedded)), there], 1)
+        return torch.cat([*embedded, self.enter(rows)], 1), valid
 
 
 def _bias(sees: Tensor) -> Tensor:
@@ -109,15 +109,15 @@ def _bias(sees: Tensor) -> Tensor:
 
 
 def save(folder: Path, name: str, model: PrefixLM, trained: dict[str, object]) -> None:
-    """float16 weights and a config with their checksum; `trained` says how they came about."""
+    """Writes float16 weights and a config with their checksum; trained: record of the training."""
     save_alone(folder, name, model, model.config, trained, FORMAT)
 
 
 @lru_cache(maxsize=4)
 def load(folder: Path, name: str, like: PrefixConfig) -> PrefixLM:
-    """The network of a folder, once, in float32. `like`: what its rows, tokens and conditions must be.
+    """The network of a folder, cached, in float32. `like`: required features, vocabulary, length and conditions.
 
-    WeightsError where there is none, or where it is damaged or of another tokenizer.
+    WeightsError where it is missing, damaged or of another tokenizer.
     """
     try:
         raw = json.loads((folder / "config.json").read_text())

@@ -1,6 +1,6 @@
-"""Who goes first: signals, the conflict table, junctions that cannot be left, and people on crossings.
+"""Right of way: signals, the conflict table, blocked exits of junctions, and people on crossings.
 
-Every function answers with the m that the front bumper may still go; FREE: nothing forbids to go on.
+Functions return m that the front bumper may still move; FREE: no limit.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from world.scene.random import uniform
 FREE = 1e9
 COMMITTED = 0.7  # m past the stop line from which a vehicle no longer stops for a signal
 MARGIN = 1.0  # s between two that cross
-PATIENCE = 4.0  # s of waiting after which the order of waiting counts, not the table alone
+PATIENCE = 4.0  # s of waiting after which the order of waiting counts too
 PREFERRED = 8.0  # s of waiting that the table's preference then counts as
-COURTESY = 12.0  # s of waiting after which somebody is let in
-LETS_PASS = 24.0  # s of waiting after which who did not go is no longer let in, for a while
+COURTESY = 12.0  # s of waiting after which others let a vehicle in
+LETS_PASS = 24.0  # s of waiting after which they no longer do, for a while
 UNDER_WAY = 4.0  # m/s from which a vehicle has stopped waiting
 RUN_UP, TURNING = 1.6, 6.5  # m/s2, m/s: how a junction is crossed
 _PERSON, _CHILD = int(Kind.PERSON), int(Kind.CHILD)
-AT_LINE = 3.0  # m before its stop line within which a vehicle is the first in its queue
+AT_LINE = 3.0  # m before the stop line within which a vehicle is first in its queue
 NOBODY, OTHERS, RED_LIGHT, WALKERS = 0, 1, 2, 3  # whom a vehicle waits for; RED_LIGHT: or room behind the junction
-PEOPLE, PEOPLE_BEYOND, LINE, GIVE_WAY = 0, 1, 2, 3  # what `limits` fills: where to stop for what
+PEOPLE, PEOPLE_BEYOND, LINE, GIVE_WAY = 0, 1, 2, 3  # stops that `limits` fills
 STOPS = 4
 _RECKLESS = 341  # purpose of random numbers
-_WAIT = 1  # AGENT.memory of vehicles: s that it has waited; negative while people before it keep it from going
+_WAIT = 1  # AGENT.memory of vehicles: s of waiting; negative while it waits for people
 
 
 @njit(cache=True)
 def along(lanes, agent, connection):
-    """s of an agent's centre along a connection, negative before it; -FREE: it does not go there."""
+    """s of an agent's centre along a connection, negative before it; -FREE: the connection is not on its route."""
     lane = on_lane(agent)
     if lane < 0:
         return -FREE
@@ -65,7 +65,7 @@ def seconds_to(distance, speed, most):
 
 @njit(cache=True)
 def signal_stop(lanes, signals, connection, to_line, speed, seconds):
-    """Red: the line. Amber: the line where it can be kept with 3 m/s2."""
+    """m to the stop line at red, and at amber if 3 m/s2 suffice to stop; else FREE."""
     signal = lanes[connection].signal
     if signal < 0 or to_line < -COMMITTED:
         return FREE
@@ -94,7 +94,7 @@ def leavable(lanes, agents, i, connection, length):
 
 @njit(cache=True)
 def _queues(agents, k):
-    """Whether somebody stands on the same lane before an agent."""
+    """Whether a vehicle stands ahead of an agent on the same lane."""
     for j in range(len(agents)):
         a = agents[j]
         if on_lane(a) == agents[k].lane and a.s > agents[k].s and a.speed < 1.0:
@@ -106,8 +106,8 @@ def _queues(agents, k):
 def conflict_stop(t, agents, i, connection, u, committed, seconds):  # noqa: C901 (a compiled loop)
     """(m to stop at, m to a vehicle that merges ahead, its speed) on a connection; u: s of the centre along it.
 
-    Who yields, waits for a gap; who does not, waits only for those already where the two connections meet. Those who have
-    entered under a green light that is over leave first. Among those who stand, who has waited longest goes first.
+    A yielding vehicle waits for a gap; others wait only for vehicles already in the conflict zone. Vehicles that entered under a green
+    light that is over leave first. Among standing vehicles, the longest waiting goes first.
     """
     lanes, conflicts, signals = t.lanes, t.conflicts, t.signals
     me = agents[i]
@@ -153,7 +153,7 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):  # noqa: C90
                 if away <= 0.0:
                     continue
             if away <= 0.0:
-                continue  # already where they meet: the leader search sees to it
+                continue  # already in the conflict zone: handled as a leader
             if inside:
                 clears = (rule.other_end + its_half - v) / max(a.speed, 0.5)
                 if clears + 0.3 > away / max(me.speed, 2.0) or a.speed < 0.5:
@@ -169,7 +169,7 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):  # noqa: C90
                 yields, other_yields = True, False
             elif leaving and not entered:
                 yields, other_yields = False, True
-            its_wait = max(0.0, a.memory[_WAIT])  # nobody waits for who cannot go
+            its_wait = max(0.0, a.memory[_WAIT])  # a vehicle that waits for people cannot go
             if waited > PATIENCE and (a.speed < 0.3 or (its_wait > PATIENCE and a.speed < UNDER_WAY)):
                 mine = waited + (PREFERRED if other_yields and not yields else 0.0)
                 its = its_wait + (PREFERRED if yields and not other_yields and its_wait > 0.0 else 0.0)
@@ -186,7 +186,7 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):  # noqa: C90
             its_most = max(a.speed, 0.8 * lanes[other].limit)
             its_arrive = its_away / a.speed if a.speed > 3.0 else seconds_to(its_away, a.speed, its_most)
             its_leave = seconds_to(rule.other_end - v + its_half, max(a.speed, 0.1), max(a.speed, 5.0))
-            if yields == other_yields:  # the table does not say: who is first there
+            if yields == other_yields:  # undecided by the table: first come, first served
                 if entered != committed:
                     if committed:
                         continue
@@ -202,13 +202,13 @@ def conflict_stop(t, agents, i, connection, u, committed, seconds):  # noqa: C90
 
 @njit(cache=True)
 def stops_inside(lanes, connection, committed):
-    """Whether who gives way stops where the ways cross and not at the line: past it, and turning left at a light."""
+    """Whether a yielding vehicle stops at the conflict zone instead of the line: past the line, and when turning left at a light."""
     return committed or (lanes[connection].signal >= 0 and lanes[connection].turn == LEFT)
 
 
 @njit(cache=True)
 def people_stop(t, agents, lane, s):
-    """m along a lane from s to the first crossing that somebody uses; FREE: none."""
+    """m along a lane from s to the first crossing in use; FREE: none."""
     stop = FREE
     for row in range(t.first_crossing[lane], t.first_crossing[lane] + t.crossing_count[lane]):
         crossing = t.crossings[t.lane_crossings[row]]
@@ -239,15 +239,15 @@ def people_stop(t, agents, lane, s):
 
 @njit(cache=True)
 def heeds_signals(seed, who, reckless):
-    """Whether a driver takes notice of signals: all but a share of them, the same ones all their lives."""
+    """Whether a driver heeds signals: all but a fixed share of the drivers do."""
     return reckless <= 0.0 or uniform(seed, 0, who, _RECKLESS) >= reckless
 
 
 @njit(cache=True)
 def limits(t, agents, i, seconds, stops, heeds=True):
-    """(whom vehicle i waits for, m to somebody who merges ahead, its speed); `stops` [STOPS]: m that it may go, FREE: any.
+    """(whom vehicle i waits for, m to a vehicle that merges ahead, its speed). Fills stops [STOPS]: m to each stop, FREE: none.
 
-    heeds: whether its driver takes notice of signals.
+    heeds: whether its driver heeds signals.
     """
     lanes, me = t.lanes, agents[i]
     half, lane, onward = 0.5 * me.length, me.lane, me.next

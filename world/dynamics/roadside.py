@@ -1,7 +1,7 @@
-"""What stands along a street, dreamt: a transformer lines stretch after stretch of every side, seeing what stands there already.
+"""Dreamt roadsides: a transformer lines every side stretch by stretch, conditioned on existing objects.
 
-Nothing overlaps, stands on a road or hides what comes round a corner: what would is left out, and counted. Signals and signs follow
-from the map and are the rules'.
+Objects that would overlap others, stand on a road or block the view at a corner are left out and counted. Signals and signs come from
+the rules.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ from world.scene.roadside_tokens import (
     decode_standing,
     kind_of,
     row_of,
+    s_token,
     tokens_of,
-    told_s,
 )
 from world.scene.stretches import Stretch, props_of, stretches
 
 FOLDER = Path(__file__).parent.parent / "weights" / "roadside"
 USES = ("housing", "shops", "park", "square", "car park", "building site", "school")
-CONDITIONS = (len(LOOKS) + 1, len(USES) + 1)  # how many values each has; 0: anything
-PROFILE = np.arange(-8.0, STRETCH + 9.0, 8.0)  # m along a stretch where it is told how deep the ground is free
+CONDITIONS = (len(LOOKS) + 1, len(USES) + 1)  # number of values of each; 0: any
+PROFILE = np.arange(-8.0, STRETCH + 9.0, 8.0)  # m along a stretch of the samples of free depth
 DEPTH = 40.0  # m of free ground at most
-OBJECTS, AROUND = 24, 28.0  # things a stretch sees, and m from its ends to the furthest of them
+OBJECTS, AROUND = 24, 28.0  # existing objects in the input, and m from the stretch to the furthest of them
 ROWS, FEATURES = 1 + len(PROFILE) + OBJECTS, 9 + len(KINDS)
 HEAT = 0.9  # temperature
 TOGETHER = 64  # stretches at once
 ON_PAVEMENT = frozenset({Kind.LAMP, Kind.BENCH, Kind.BIN, Kind.SHELTER, Kind.BOLLARD})
 MARGINS = {Kind.TREE: 0.4}  # m from roads and pavements, else 0.5
-# m along the kerb and away from it that a thing may stand aside of where it was dreamt, the nearest first
+# m along the kerb and away from it by which an object may be shifted to find room, the nearest first
 ASIDE = (
     (0, 0),
     (0, 0.3),
@@ -81,7 +81,7 @@ _DRAW = 901  # purpose of random numbers
 
 @dataclass(frozen=True, eq=False)
 class Lined:
-    """props: PROP [N], sorted by street; drawn: things that were dreamt; left_out: those of them without room."""
+    """props: PROP [N], sorted by street; drawn: number of dreamt objects; left_out: number of those without room."""
 
     props: np.ndarray
     drawn: int
@@ -89,7 +89,7 @@ class Lined:
 
 
 def conditions(look: str | None, use: str | None) -> tuple[int, int]:
-    """A number for each of CONDITIONS. DataError for a use that there is not."""
+    """A number for each of CONDITIONS. DataError for an unknown use."""
     if use is not None and use not in USES:
         raise DataError(f"Nothing lines a street as '{use}'; there are: {', '.join(USES)}.")
     return LOOKS.index(look) + 1 if look else 0, USES.index(use) + 1 if use else 0
@@ -98,7 +98,7 @@ def conditions(look: str | None, use: str | None) -> tuple[int, int]:
 def rows_of(
     stretch: Stretch, place: HDMap, ground: Ground, things: Sequence[Prop], boxes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(float32 [ROWS, FEATURES], bool [ROWS]): a stretch, how deep its ground is free, and the nearest of what stands. boxes: of the things."""
+    """(float32 [ROWS, FEATURES], bool [ROWS]): a stretch, its free depth, and the nearest existing objects. boxes: of the things."""
     out, there = np.zeros((ROWS, FEATURES), np.float32), np.zeros(ROWS, bool)
     side, (low, high) = stretch.side, stretch.bounds
     street = place.graph.streets[side.street]
@@ -122,16 +122,16 @@ def rows_of(
     there[: 1 + len(PROFILE)] = True
     x0, y0, _ = side.at(stretch.first, 0.0)
     x1, y1, _ = side.at(stretch.last, 0.0)
-    way = np.array([x1 - x0, y1 - y0]) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
+    direction = np.array([x1 - x0, y1 - y0]) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
     if not things:
         return out, there
     step = boxes[:, :2] - (x0, y0)
-    s, behind = step @ way, side.out * (way[0] * step[:, 1] - way[1] * step[:, 0])
+    s, behind = step @ direction, side.out * (direction[0] * step[:, 1] - direction[1] * step[:, 0])
     away = np.maximum(np.maximum(-s, s - stretch.length), 0.0) + np.maximum(np.abs(behind - 6.0) - 6.0, 0.0)
     order = np.argsort(away, kind="stable")[:OBJECTS]
     order = order[away[order] < AROUND]
     for k, n in enumerate(order.tolist(), 1 + len(PROFILE)):
-        thing, turn = things[n], float(boxes[n, 2]) - float(np.arctan2(way[1], way[0]))
+        thing, turn = things[n], float(boxes[n, 2]) - float(np.arctan2(direction[1], direction[0]))
         length, width = thing.box[3:]
         c, sn = abs(np.cos(turn)), abs(np.sin(turn))
         out[k, 2] = 1.0
@@ -145,23 +145,23 @@ def rows_of(
 
 
 def boxes_of(things: Sequence[Prop]) -> np.ndarray:
-    """float64 [N, 5]: x, y, heading, length, width."""
+    """Boxes float64 [N, 5]: x, y, heading, length, width."""
     return np.array([thing.box for thing in things], np.float64).reshape(-1, 5)
 
 
 @dataclass
-class _Written:
-    """One stretch while it is written. reach: where its rows have got to."""
+class _StretchState:
+    """A stretch while it is written. reach: the end of each of its rows so far."""
 
     stretch: Stretch
     reach: Reach
-    tokens: list[int] = field(default_factory=list)  # of the object that is not whole
-    row: int = 0  # that it is at
+    tokens: list[int] = field(default_factory=list)  # of the unfinished object
+    row: int = 0  # the current one
     count: int = 0
     done: bool = False
 
     def allowed(self) -> np.ndarray:
-        """int [N]: which tokens may come next."""
+        """Tokens that may come next, int [N]."""
         if not self.tokens:
             return _begin(self.row, self.count < MOST_OBJECTS)
         kind, count = kind_of(self.tokens[0]), len(self.tokens)
@@ -170,12 +170,12 @@ class _Written:
         if count == 2:
             return self._gaps(kind)
         if count == 3:
-            told = told_s(self.tokens[2], self.reach.before(kind, behind_of(self.tokens[1])))
-            return _EVERY[told : told + 1]
+            token = s_token(self.tokens[2], self.reach.before(kind, behind_of(self.tokens[1])))
+            return _EVERY[token : token + 1]
         return _EVERY[ROADSIDE.span(SHAPE_FIELDS[kind][count - 4])]
 
     def _gaps(self, kind: Kind) -> np.ndarray:
-        """Those that keep a thing within the stretch, and after the one before it in its row."""
+        """Gap tokens that keep an object within the stretch and after the previous one in its row."""
         (low, high), length = self.stretch.bounds, self.stretch.length
         if kind in ON_PAVEMENT:
             low, high = 1.0, max(1.0, length - 1.0)
@@ -188,21 +188,21 @@ class _Written:
         return _EVERY[begin + first : begin + last + 1]
 
     def take(self, token: int) -> Standing | None:
-        """One token more; the object when it is whole."""
+        """Adds a token; returns the object when it is complete."""
         if token == ROADSIDE.end:
             self.done = True
             return None
         self.tokens.append(token)
         if len(self.tokens) < tokens_of(kind_of(self.tokens[0])):
             return None
-        made, self.tokens = decode_standing(self.tokens, self.reach), []
-        self.row, self.count = row_of(made.kind, made.behind), self.count + 1
-        return made
+        one, self.tokens = decode_standing(self.tokens, self.reach), []
+        self.row, self.count = row_of(one.kind, one.behind), self.count + 1
+        return one
 
 
 @lru_cache
 def _begin(row: int, more: bool) -> np.ndarray:
-    """int [N]: what an object, or the end, begins with. row: that is being told; more: whether there may be more objects."""
+    """First tokens of an object, or END, int [N]. row: the current one; more: whether there may be more objects."""
     furthest = {kind: row_of(kind, 0.0 if kind in ON_PAVEMENT or kind == Kind.TREE else DEPTH) for kind in KINDS}
     kinds = [_FIRST + k for k, kind in enumerate(KINDS) if more and furthest[kind] >= row]
     return np.array([*kinds, ROADSIDE.end])
@@ -210,8 +210,8 @@ def _begin(row: int, more: bool) -> np.ndarray:
 
 @lru_cache(maxsize=1024)
 def _behind(kind: Kind, pavement: float, row: int) -> np.ndarray:
-    """int [N]: tokens of how far behind the kerb a kind may stand. pavement: its width, m; row: that is being told."""
-    found = []
+    """Tokens of a kind's possible distances behind the kerb, int [N]. pavement: its width, m; row: the current one."""
+    tokens = []
     for name in ("near", "far"):
         one = ROADSIDE.field(name)
         values = one.low + (one.high - one.low) * np.arange(one.count) / (one.count - 1)
@@ -222,8 +222,8 @@ def _behind(kind: Kind, pavement: float, row: int) -> np.ndarray:
         else:
             fits = values >= pavement + (0.6 if kind in BARRIERS else 2.5)
         fits &= [row_of(kind, value) >= row for value in values.tolist()]
-        found.append(ROADSIDE.first(name) + np.flatnonzero(fits))
-    return np.concatenate(found)
+        tokens.append(ROADSIDE.first(name) + np.flatnonzero(fits))
+    return np.concatenate(tokens)
 
 
 class _Lining:
@@ -236,29 +236,29 @@ class _Lining:
         self.drawn = self.left_out = 0
 
     def settle(self, stretch: Stretch, one: Standing) -> Standing:
-        """Puts an object down where there is room, a little aside of where it was dreamt if need be; as it then stands. What has room in
-        part, as a hedge may, is put down in part."""
+        """Places an object, shifted a little if need be, and returns it as placed. An object that has room in part, such as a hedge, is
+        placed in part."""
         post = one.kind in ON_PAVEMENT or (one.kind == Kind.TREE and one.behind <= stretch.side.pavement)
         self.drawn += 1
         for along, back in ASIDE:
-            moved = replace(one, s=one.s + along, behind=one.behind + (0.0 if post else back))
-            props = props_of(stretch, moved)
-            if self._all_with_room(stretch, moved, props, post):
+            aside = replace(one, s=one.s + along, behind=one.behind + (0.0 if post else back))
+            props = props_of(stretch, aside)
+            if self._all_with_room(stretch, aside, props, post):
                 self._put(props, post)
-                return moved
+                return aside
         props = self._with_room(stretch, one, props_of(stretch, one), post)
         self._put(props, post)
         self.left_out += not props
         return one
 
     def _all_with_room(self, stretch: Stretch, one: Standing, props: Sequence[Prop], post: bool) -> bool:
-        """Whether all of a thing's props have room, as below."""
+        """Whether all props of an object have room, as below."""
         if not post:
             return all(self._fits(prop) for prop in props)
         return len(self._with_room(stretch, one, props, post)) == len(props)
 
     def _with_room(self, stretch: Stretch, one: Standing, props: Sequence[Prop], post: bool) -> list[Prop]:
-        """Those of a thing's props that have room. post: whether it stands on the pavement, which ends where the side does."""
+        """The props of an object that have room. post: whether it stands on the pavement, which ends with the side."""
         if not post:
             return [prop for prop in props if self._fits(prop)]
         at = stretch.first + one.s
@@ -270,7 +270,7 @@ class _Lining:
             self.posts += props
             return
         for prop in props:
-            if not self.ground.taken(prop.box):  # by the piece of a hedge before it, in a bend
+            if not self.ground.occupied(prop.box):  # by the previous piece of a hedge, in a bend
                 self.things.append(prop)
                 self.ground.put(prop.box)
 
@@ -280,7 +280,7 @@ class _Lining:
         return len(apart([*near, prop])) == len(near) + 1
 
     def _fits(self, prop: Prop) -> bool:
-        """Whether there is room behind the pavement, and no corner that it hides."""
+        """Whether there is room behind the pavement, and no blocked view at a corner."""
         if prop.height > corner_sight.LOW and corner_sight.blocked(self.sights, prop.box).any():
             return False
         return self.ground.free(prop.box, MARGINS.get(prop.kind, 0.5))
@@ -298,9 +298,8 @@ def line(
     looks: Mapping[int, str] | None = None,
     only: Collection[int] | None = None,
 ) -> Lined:
-    """Everything along a map's streets. uses: how a street is lined, one of USES by its number; others as it comes; looks: its look, where that is not the map's; only: along these streets.
-
-    What it draws follows from the seed and from what stands nearby.
+    """All objects along a map's streets. uses: one of USES by street, else any; looks: by street, where it differs from the map's; only:
+    along these streets. The result depends on the seed and on nearby objects alone. DataError for an unknown use.
     """
     ruled = [*furniture.signals(place, only)]
     ruled += [prop for side in sides(place, only) for prop in furniture.signs(side, place)]
@@ -324,20 +323,22 @@ def _write(
     looks: Mapping[int, str],
     reached: dict[int, Reach],
 ) -> None:
-    """Stretches side by side, a token of each at a time."""
+    """Writes a batch of stretches, a token of each at a time."""
     boxes = boxes_of(lining.things)
     rows = [rows_of(stretch, lining.place, lining.ground, lining.things, boxes) for stretch in group]
-    told = [
+    values = [
         conditions(looks.get(street, lining.place.graph.look), uses.get(street))
         for street in (stretch.side.street for stretch in group)
     ]
-    writing = Writing(model, np.stack([one for one, _ in rows]), np.stack([there for _, there in rows]), np.array(told))
-    written, left = [_Written(stretch, begun(stretch, reached)) for stretch in group], np.ones(len(group), bool)
-    tokens, among = np.full(len(group), ROADSIDE.begin), [one.allowed() for one in written]
+    writing = Writing(
+        model, np.stack([one for one, _ in rows]), np.stack([there for _, there in rows]), np.array(values)
+    )
+    states, left = [_StretchState(stretch, begun(stretch, reached)) for stretch in group], np.ones(len(group), bool)
+    tokens, among = np.full(len(group), ROADSIDE.begin), [one.allowed() for one in states]
     for step in range(ROADSIDE_TOKENS - 1):
         logits = writing.next(tokens, left, among)
         for k in np.flatnonzero(left).tolist():
-            one = written[k]
+            one = states[k]
             tokens[k] = drawn(logits[k], among[k], HEAT, _share(one.stretch, seed, step))
             whole = one.take(int(tokens[k]))
             if whole:
@@ -347,22 +348,22 @@ def _write(
                 among[k] = one.allowed()
         if not left.any():
             break
-    reached |= {id(one.stretch.side): one.reach for one in written}
+    reached |= {id(one.stretch.side): one.reach for one in states}
 
 
 def begun(stretch: Stretch, reached: Mapping[int, Reach]) -> Reach:
-    """Where the rows of a stretch go on from. reached: of the stretch before, by the `id` of its side."""
+    """The initial reach of a stretch. reached: of the previous stretch, by the `id` of its side."""
     if stretch.wave == 0:
         return Reach.at(stretch.bounds[0])
     return reached[id(stretch.side)].from_next(stretch.length)
 
 
 def _share(stretch: Stretch, seed: int, step: int) -> float:
-    """What decides a token, by a die that belongs to the stretch, whichever others are written beside it."""
+    """The random number of a token, which depends on the stretch alone, not on its batch."""
     key = np.uint64((stretch.side.key * 1_000_003 + seed) % 2**63)
     return float(uniform(key, step, 3 * stretch.wave + stretch.side.out + 1, _DRAW))
 
 
 def load_roadside(folder: Path = FOLDER) -> PrefixLM:
-    """The network in a folder. WeightsError where there is none, or a damaged one."""
+    """The network in a folder. WeightsError where it is missing or damaged."""
     return load(folder, "roadside", LIKE)

@@ -1,8 +1,8 @@
-"""A second seat: a car in the same drive that another person drives, and the drive as it is seen from there.
+"""A second seat: a car in the same drive for a second driver, and the drive from its point of view.
 
-For everybody else that car is one of the agents (role DRIVEN): traffic brakes for it, people wait for it, nobody moves it. A `Seat` holds
-what a driver must know of it besides. `swapped` changes the two cars over, so that whatever is made of a drive for its own
-car (the driver, facts, the way ahead, the map, the picture) is made for the other one alike.
+For all others that car is an agent (role DRIVEN): traffic brakes for it, people wait for it, no rule moves it. A `Seat` holds the rest of
+its driver's state. `swapped` exchanges the two cars, so that all functions of a drive's own car (driver, facts, reference path,
+map, picture) work for the second one.
 """
 
 from __future__ import annotations
@@ -27,16 +27,12 @@ from world.scene.state import AGENTS, SceneState
 
 FIRST_ID = 1 << 28  # ids of such cars; those of vehicles are below, those of people above
 NEAREST, FURTHEST = 9.0, 140.0  # m from our car, where a second one may begin
-AHEAD, ELSEWHERE, AGAINST = (
-    20.0,
-    20.0,
-    80.0,
-)  # m that a place counts as further away: before our car, in another street, going another way
+AHEAD, ELSEWHERE, AGAINST = 20.0, 20.0, 80.0  # m of penalty for a place ahead, in another street, in another direction
 
 
 @dataclass(frozen=True, eq=False)
 class Seat:
-    """The car in `slot` of a drive's agents. ego: EGO [1], all that its driver knows of it; look: of it, ours: of the car that the drive calls its own."""
+    """The car in `slot` of a drive's agents. ego: its EGO [1]; look: its own, ours: that of the drive's own car."""
 
     slot: int
     id: int
@@ -46,7 +42,7 @@ class Seat:
 
 
 def take_seat(state: SceneState) -> tuple[SceneState, Seat]:
-    """A second car on a free place of a street near ours, behind it where there is room. One drive. DataError where there is none."""
+    """Adds a second car on a free place near ours, behind it if there is room. For one drive. DataError where there is no free place."""
     free = np.flatnonzero(state.agents[0]["kind"] == 0)
     ego = _begin(state) if len(free) else None
     if ego is None:
@@ -56,39 +52,38 @@ def take_seat(state: SceneState) -> tuple[SceneState, Seat]:
 
 
 def seated(state: SceneState, seat: Seat) -> SceneState:
-    """The drive with that car among its agents as it is now."""
+    """The drive with the seat's car updated among its agents."""
     agents = state.agents.copy()
     car = everybody(seat.ego, agents[0])[AGENTS:]
     car["id"], car["role"], car["look"] = seat.id, DRIVEN, seat.look
     car["lights"], car["phase"] = seat.ego["lights"], seat.ego["driven"]
     agents[0, seat.slot] = car[0]
-    agents.flags.writeable = False
     return replace(state, agents=agents)
 
 
 def swapped(state: SceneState, seat: Seat) -> tuple[SceneState, Seat]:
-    """The same moment with the two cars changed over: the other person's is the drive's own, and ours is in the seat."""
+    """The same moment with the two cars exchanged: the second is the drive's own, and ours is in the seat."""
     ours = Seat(seat.slot, seat.id, state.ego, seat.ours, seat.look)
     return seated(replace(state, ego=seat.ego), ours), ours
 
 
 def seen_from(state: SceneState, seat: Seat) -> SceneState:
-    """The drive as it is from that seat."""
+    """The drive from the point of view of a seat."""
     return swapped(state, seat)[0]
 
 
 def driven_on(state: SceneState, seat: Seat, control: Control) -> Seat:
-    """The second car a step on under a control, as our own goes in `step`, which is to be taken with it in its new place."""
+    """Advances the second car by a step under a control, as `step` does our own; call `step` with it in its new place."""
     ego, dark = seat.ego.copy(), bool(state.amounts[0].max() > 0.25)
     steer, accel = (0.0 if math.isnan(one) else one for one in (control.steer, control.accel))
-    command = max(int(Command.FOLLOW), control.command)
+    command = int(max(Command.FOLLOW, control.command))
     there, seconds = tables(state.places[0].map), DT * int(state.clock[0])
     move_car(there, state.seed[0], seat.ego[0], ego[0], steer, accel, command, dark, seconds)
     return replace(seat, ego=_frozen(ego))
 
 
 def touched(state: SceneState, seat: Seat) -> tuple[SceneState, Seat]:
-    """After a step: the second car knows whom it touches, and stands where that is somebody ahead."""
+    """After a step: updates the second car's contact; a contact ahead stops it."""
     ego = seat.ego.copy()
     touch(ego[0], seen_from(state, seat).agents[0])
     seat = replace(seat, ego=_frozen(ego))
@@ -96,7 +91,7 @@ def touched(state: SceneState, seat: Seat) -> tuple[SceneState, Seat]:
 
 
 def given_up(state: SceneState) -> SceneState:
-    """The drive in which nobody drives along any more: the second car is one of the traffic, or where it is on no lane gone."""
+    """The drive without a second driver: its car joins the traffic, or is removed where it is on no lane."""
     if not (state.agents["role"] == DRIVEN).any():
         return state
     agents = state.agents.copy()
@@ -105,15 +100,14 @@ def given_up(state: SceneState) -> SceneState:
             agents[row, slot] = np.zeros((), AGENT)
             for name in ("lane", "next", "goal"):
                 agents[name][row, slot] = -1
-    agents.flags.writeable = False
     return replace(state, agents=agents)
 
 
 def _begin(state: SceneState) -> np.ndarray | None:
-    """EGO [1] of a car on a free place near ours; None: there is none."""
+    """EGO [1] of a car on a free place near ours; None where there is none."""
     there, ego = tables(state.places[0].map), state.ego[0]
     lanes, points, lane = there.lanes, there.points, there.point_lane
-    seen = everybody(state.ego, state.agents[0])
+    everyone = everybody(state.ego, state.agents[0])
     dx, dy = points["x"] - ego["x"], points["y"] - ego["y"]
     away = np.hypot(dx, dy)
     here = lanes["street"][int(ego["lane"])] if ego["lane"] >= 0 else -1
@@ -128,12 +122,12 @@ def _begin(state: SceneState) -> np.ndarray | None:
         x, y, heading = at(lanes, points, on, s)
         to_line = max(0.0, float(there.stop_line[on]) - s - EGO_LENGTH)
         speed = min(float(ego["speed"]), 0.85 * float(lanes["limit"][on]), float(np.sqrt(3.0 * to_line)))
-        if has_room(seen, AGENTS + 1, x, y, heading, speed, EGO_LENGTH):
-            made = blank_ego()
-            made["x"], made["y"], made["heading"], made["speed"] = x, y, heading, speed
-            made["lane"], made["s"] = on, s
-            made["next"] = choose_out(lanes, there.successors, on, 0, state.seed[0])
-            return _frozen(made)
+        if has_room(everyone, AGENTS + 1, x, y, heading, speed, EGO_LENGTH):
+            car = blank_ego()
+            car["x"], car["y"], car["heading"], car["speed"] = x, y, heading, speed
+            car["lane"], car["s"] = on, s
+            car["next"] = choose_out(lanes, there.successors, on, 0, state.seed[0])
+            return _frozen(car)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Where vehicles come from and go to: out of sight, in a ring round our car, as many as a density says."""
+"""Arrival and removal of vehicles: out of sight, in a ring round our car, by density."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from world.scene.query import nearest_lane, pose, wrap
 from world.scene.random import uniform
 
 PER_DENSITY = 24  # vehicles round our car at density 1
-METRES_EACH = 32.0  # m of lane in the ring that each needs at density 1
+METRES_EACH = 32.0  # m of lane in the ring per vehicle at density 1
 MOST = 48  # vehicles in all
 NEAREST, AHEAD, FURTHEST, RETIRED = 90.0, 112.0, 130.0, 150.0  # m from our car
-TRIES = 3  # places looked at in a step
+TRIES = 3  # places tried in a step
 _CAR, _BICYCLE, _BUS = int(Kind.CAR), int(Kind.BICYCLE), int(Kind.BUS)
 _ANGLE, _RADIUS, _KIND, _LOOK, _WISH, _TURN, _WAY = range(100, 107)  # purposes of random numbers
 
@@ -26,46 +26,46 @@ _SIZES = np.array([SIZES[Kind(int(k))] for k in _KINDS])
 
 @njit(cache=True)
 def is_vehicle(kind):
-    """CAR to BICYCLE, and those with a beacon."""
+    """Whether a kind is a vehicle: CAR to BICYCLE, and those with a beacon."""
     return 1 <= kind <= 5 or 10 <= kind <= 12
 
 
 @njit(cache=True)
 def edge(lanes, lane, kind):
-    """m left of the centre line where a kind keeps: bicycles at the right edge."""
+    """The usual offset of a kind, m left of the centre line: bicycles at the right edge."""
     return -0.5 * lanes[lane].width + 0.65 if kind == _BICYCLE and lanes[lane].number == 0 else 0.0
 
 
 @njit(cache=True)
 def choose_next(t, seed, lane, who, reach):
-    """A connection at the end of a street lane, at random; also from lanes beside it that are `reach` m of changes away."""
+    """A random connection at the end of a street lane, or of lanes within `reach` m of lane changes; -1: none."""
     lanes = t.lanes
-    found = -1
+    choice = -1
     total = 0.0
     on = lane
     while lanes[on].right >= 0:
         on = lanes[on].right
     draw = uniform(seed, lane, who, _TURN)
     for round_ in range(2):
-        pick, seen, step = draw * total, 0.0, on
+        pick, so_far, step = draw * total, 0.0, on
         while step >= 0:
             if step == lane or abs(lanes[step].number - lanes[lane].number) * 50.0 < reach:
                 for k in range(lanes[step].first_out, lanes[step].first_out + lanes[step].outs):
                     turn = lanes[t.successors[k]].turn
                     weight = 1.0 if turn == 1 else (0.02 if turn == 4 else 0.7)
-                    seen += weight if step == lane else 0.5 * weight
-                    if round_ == 1 and found < 0 and seen > pick:
-                        found = t.successors[k]
+                    so_far += weight if step == lane else 0.5 * weight
+                    if round_ == 1 and choice < 0 and so_far > pick:
+                        choice = t.successors[k]
             step = lanes[step].left
-        total = seen
+        total = so_far
         if total == 0.0:
             return -1
-    return found
+    return choice
 
 
 @njit(cache=True)
 def metres_near(t, x, y, reach):
-    """m of street lanes within a reach of a place; about."""
+    """Approximate m of street lanes within `reach` of a place."""
     total = 0.0
     for lane in range(len(t.lanes)):
         if t.lanes[lane].junction >= 0:
@@ -78,14 +78,14 @@ def metres_near(t, x, y, reach):
 
 
 @njit(cache=True)
-def wanted(t, x, y, density):
-    """How many vehicles there should be round a place."""
+def target_count(t, x, y, density):
+    """The target number of vehicles round a place."""
     return int(min(MOST, density * min(PER_DENSITY, metres_near(t, x, y, FURTHEST) / METRES_EACH)) + 0.5)
 
 
 @njit(cache=True)
 def has_room(agents, count, x, y, heading, speed, length):
-    """Whether a new vehicle is far enough from everybody."""
+    """Whether a new vehicle is far enough from all agents."""
     for k in range(count):
         a = agents[k]
         if a.kind == 0:
@@ -109,7 +109,7 @@ def has_room(agents, count, x, y, heading, speed, length):
 
 @njit(cache=True)
 def put(t, seed, agents, count, slot, who, draw, lane, s, seconds):
-    """Put a new vehicle into a slot, if its place on the lane is free. `draw`: what its random numbers are drawn with."""
+    """Puts a new vehicle into a slot if its place on the lane is free; returns whether it did. draw: clock of its random numbers."""
     lanes = t.lanes
     share = uniform(seed, draw, who, _KIND)
     kind = 0
@@ -148,7 +148,7 @@ def put(t, seed, agents, count, slot, who, draw, lane, s, seconds):
 
 @njit(cache=True)
 def other_car(agents):
-    """The slot of the car that another person drives; -1: none."""
+    """The slot of the second driver's car; -1: none."""
     for k in range(len(agents)):
         if agents[k].role == DRIVEN and agents[k].kind != 0:
             return k
@@ -157,7 +157,7 @@ def other_car(agents):
 
 @njit(cache=True)
 def beyond(px, py, x, y, agents, other, reach):
-    """Whether a place is further than `reach` m from our car at (x, y), and from the other person's, in slot `other`, if there is one."""
+    """Whether a place is further than `reach` m from our car at (x, y), and from the second driver's in slot `other` (-1: none)."""
     if math.hypot(px - x, py - y) <= reach:
         return False
     return other < 0 or math.hypot(px - agents[other].x, py - agents[other].y) > reach
@@ -165,26 +165,26 @@ def beyond(px, py, x, y, agents, other, reach):
 
 @njit(cache=True)
 def around(agents, x, y):
-    """How many vehicles of the traffic are within RETIRED m of a place."""
-    found = 0
+    """Number of vehicles of the traffic within RETIRED m of a place."""
+    count = 0
     for k in range(len(agents)):
         a = agents[k]
-        found += is_vehicle(a.kind) and a.role != DRIVEN and math.hypot(a.x - x, a.y - y) <= RETIRED
-    return found
+        count += is_vehicle(a.kind) and a.role != DRIVEN and math.hypot(a.x - x, a.y - y) <= RETIRED
+    return count
 
 
 @njit(cache=True)
 def in_sight(px, py, x, y, heading):
-    """Whether a vehicle that appears at (px, py) might be seen to from a car."""
+    """Whether an appearance at (px, py) might be visible from a car."""
     in_front = abs(wrap(math.atan2(py - y, px - x) - heading)) < 0.7
     return math.hypot(px - x, py - y) < (AHEAD if in_front else NEAREST)
 
 
 @njit(cache=True)
 def spawn(t, seed, clock, x, y, heading, agents, count, slots, missing, seconds, which):
-    """Let vehicles come into a state: a few places in the ring are looked at in every step.
+    """Lets vehicles arrive: tries a few places in the ring in every step.
 
-    which: of two cars in the drive, the one round which they come: 0 our own, 1 the other person's.
+    which: the car round which they arrive: 0 our own, 1 the second driver's.
     """
     other = other_car(agents)
     for attempt in range(TRIES * which, TRIES * which + TRIES):
@@ -220,7 +220,7 @@ def spawn(t, seed, clock, x, y, heading, agents, count, slots, missing, seconds,
 
 @njit(cache=True)
 def fill(t, seed, x, y, agents, slots, most):
-    """Vehicles at the start, anywhere within the ring but not next to our car."""
+    """Puts vehicles into the initial state, anywhere within the ring but not next to our car."""
     slot, here = 0, 0
     for attempt in range(most * 12):
         while slot < slots and agents[slot].kind != 0:

@@ -1,4 +1,4 @@
-"""How a drive begins: somewhere in a place, decided by its seed, with traffic around it."""
+"""The first state of a drive: at a place decided by its seed, with traffic."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def start(
     density: float = 1.0,
     reckless: float = 0.0,
 ) -> SceneState:
-    """The first state of a drive, a batch of one. `control`: the conditions that it begins under (default: a clear day).
+    """The first state of a drive, a batch of one. `control`: the initial conditions (default: a clear day).
 
-    speed in m/s; `lane` and `s`: where it begins instead of where the seed says; `density`: of traffic, 0 for none;
-    `reckless`: share of the other drivers who take no notice of signals. DataError: no street, or a share that is none.
+    speed in m/s; `lane` and `s`: the position, by default from the seed; `density`: of traffic, 0 for none; `reckless`: share of the
+    other drivers who ignore signals, 0 to 1. DataError for an invalid lane or share, or a place without a street.
     """
     if not 0.0 <= reckless <= 1.0:
         raise DataError(f"The share of reckless drivers is 0 to 1, not {reckless:g}.")
@@ -66,7 +66,7 @@ def start(
         agents = populate_people(there, number, ego, agents, density)
     event = np.zeros(1, EVENT)
     event["event"], event["actor"] = int(Event.NONE), -1
-    state = SceneState(
+    return SceneState(
         (place,),
         np.array([number]),
         np.zeros(1, np.int64),
@@ -77,6 +77,3 @@ def start(
         np.array([float(density)]),
         np.array([float(reckless)]),
     )
-    for name in ("seed", "clock", "ego", "agents", "event", "amounts", "density", "reckless"):
-        getattr(state, name).flags.writeable = False
-    return state

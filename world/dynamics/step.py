@@ -1,4 +1,4 @@
-"""The one step: `step(state, control) -> state` is pure, and play, training, evaluation, clips and Gymnasium call it."""
+"""The one step: `step(state, control) -> state` is pure; play, training, evaluation, clips and Gymnasium call it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _CALM = Control()
 
 
 def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None = None) -> SceneState:
-    """One tenth of a second on, for every drive of the batch by itself. `controls`: one a drive. `traffic`: who moves the others; None: rules.
+    """Advances every drive of a batch by a tenth of a second. controls: one per drive; traffic: moves the others, None for rules.
 
-    NULL weather or time stays as it is; NaN steer or accel count as 0. Raises DataError for as many controls as do not fit.
+    NULL weather or time means no change; NaN steer or accel count as 0. Raises DataError where the number of controls does not fit.
     """
     if len(controls) != len(state):
         raise DataError(f"{len(state)} drives cannot be stepped by {len(controls)} controls; give one to each.")
@@ -36,21 +36,19 @@ def step(state: SceneState, controls: Sequence[Control], traffic: Traffic | None
     wheel = np.array([(one.steer, one.accel) for one in controls], np.float64)
     wheel[np.isnan(wheel)] = 0.0
     words = np.array([_words(one) for one in controls], np.int64)
-    told: Sequence[np.ndarray]
+    orders: Sequence[np.ndarray]
     if traffic is None:
-        staged, told = move_all(state, wheel, words, dark, ego, agents), [BY_RULE] * len(state)
+        staged, orders = move_all(state, wheel, words, dark, ego, agents), [BY_RULE] * len(state)
     else:
-        staged, told = np.ones(len(state), np.bool_), _by_networks(traffic, state, controls, wheel, dark, ego, agents)
+        staged, orders = np.ones(len(state), np.bool_), _by_networks(traffic, state, controls, wheel, dark, ego, agents)
     for row in np.flatnonzero(staged).tolist():
         place, before = tables(state.places[row].map), event[row : row + 1].copy()
-        wanted, side, level = words[row, 1:].tolist()
+        kind, side, level = words[row, 1:].tolist()
         event[row : row + 1], agents[row] = roles(
-            place, state.seed[row], int(state.clock[row]), before, (wanted, side, level), ego[row : row + 1],
-            agents[row], told[row],
+            place, state.seed[row], int(state.clock[row]), before, (kind, side, level), ego[row : row + 1],
+            agents[row], orders[row],
         )  # fmt: skip
         touch(ego[row], agents[row])
-    for array in (ego, agents, event, amounts):
-        array.flags.writeable = False
     return replace(state, clock=state.clock + 1, ego=ego, agents=agents, event=event, amounts=amounts)
 
 
@@ -58,10 +56,10 @@ def _by_networks(
     traffic: Traffic, state: SceneState, controls: Sequence[Control], wheel: np.ndarray, dark: np.ndarray,
     ego: np.ndarray, agents: np.ndarray,
 ) -> list[np.ndarray]:  # fmt: skip
-    """Moves our cars and everybody else a step on, in place; what those who play an event are told to do, a row each."""
+    """Advances our cars and all road users by a step, in place; returns the orders to roles, an array per drive."""
     drives = []
     for row, control in enumerate(controls):
-        place, command = tables(state.places[row].map), max(int(Command.FOLLOW), control.command)
+        place, command = tables(state.places[row].map), int(max(Command.FOLLOW, control.command))
         steer, accel = wheel[row].tolist()
         move_car(
             place,
@@ -81,14 +79,14 @@ def _by_networks(
                 float(state.density[row]), side, level, float(state.reckless[row]),
             )
         )  # fmt: skip
-    moved = traffic.moved(drives)
-    for row, (others, _) in enumerate(moved):
+    results = traffic.moved(drives)
+    for row, (others, _) in enumerate(results):
         agents[row] = others
-    return [told for _, told in moved]
+    return [orders for _, orders in results]
 
 
 def _words(control: Control) -> tuple[int, int, int, int]:
-    """Command, event, side and level; what is not said is none."""
+    """Command, event, side and level; NULL becomes none."""
     return (
         max(int(_CALM.command), control.command),
         max(int(_CALM.event), control.event),
@@ -98,7 +96,7 @@ def _words(control: Control) -> tuple[int, int, int, int]:
 
 
 def _towards(amounts: np.ndarray, controls: Sequence[Control]) -> np.ndarray:
-    """A step of weather and light [B, 6] towards what is asked for."""
+    """Weather and light [B, 6] a step closer to the controls."""
     want = []
     for row, control in enumerate(controls):
         kind, time = control.weather, control.time
@@ -107,8 +105,8 @@ def _towards(amounts: np.ndarray, controls: Sequence[Control]) -> np.ndarray:
             kind, time = (had[0] if kind == NULL else kind), (had[1] if time == NULL else time)
         want.append(_goal(kind, time))
     most = DT / TRANSITION_SECONDS
-    moved: np.ndarray = amounts + np.clip(np.array(want) - amounts, -most, most)
-    return moved
+    out: np.ndarray = amounts + np.clip(np.array(want) - amounts, -most, most)
+    return out
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""All that stands in a place that grows, by tiles of the land: a version shares what it does not change with the one before."""
+"""All props of a growing place, by cells of the land. Versions share unchanged cells."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ Rows = tuple[np.ndarray, np.ndarray]  # numbers int64 [N], ascending, and PROP [
 
 @dataclass(frozen=True, eq=False)
 class Stock:
-    """cells: what stands in each, by column and row; count: of all things, those that made way among them. `signal` means nothing here."""
+    """cells: props by column and row; count: of all props, removed ones included. `signal` of a prop is meaningless here."""
 
     cells: Mapping[tuple[int, int], Rows]
     count: int
 
     @classmethod
     def of(cls, props: np.ndarray) -> Stock:
+        """The stock of PROP [N], numbered from 0."""
         return cls({}, 0).changed((np.zeros(0, np.int64), props[:0]), props)
 
     def near(self, middles: np.ndarray, reach: float) -> Rows:
-        """At least what stands within `reach` m of some points [N, 2]."""
+        """At least all props within `reach` m of some points [N, 2]."""
         far = reach + 0.71 * CELL
-        found = [
+        parts = [
             own
             for cell, own in self.cells.items()
             if (np.hypot(*(middles - CELL * (np.array(cell) + 0.5)).T) < far).any()
         ]
-        return _sorted(found)
+        return _sorted(parts)
 
     def all(self) -> Rows:
+        """All props."""
         return _sorted(list(self.cells.values()))
 
     def changed(self, old: Rows, new: np.ndarray) -> Stock:
-        """With PROP `new` for some old rows, and for more after them, which get the next numbers."""
+        """The stock with PROP `new` in place of the old rows; further rows of `new` get the next numbers."""
         numbers, before = old
         cells, count = dict(self.cells), len(new) - len(before)
-        gone = np.flatnonzero(new["kind"][: len(before)] != before["kind"])
-        for cell in {(int(i), int(k)) for i, k in _cells(before[gone])}:
+        removed = np.flatnonzero(new["kind"][: len(before)] != before["kind"])
+        for cell in {(int(i), int(k)) for i, k in _cells(before[removed])}:
             own, props = cells[cell]
-            at = np.searchsorted(own, numbers[gone])
-            here = (at < len(own)) & (own[np.minimum(at, len(own) - 1)] == numbers[gone])
+            at = np.searchsorted(own, numbers[removed])
+            here = (at < len(own)) & (own[np.minimum(at, len(own) - 1)] == numbers[removed])
             props = props.copy()
-            props[at[here]] = new[gone[here]]
+            props[at[here]] = new[removed[here]]
             cells[cell] = own, props
         added = new[len(before) :]
         of = _cells(added)
@@ -60,7 +62,7 @@ class Stock:
 
 
 def signalled(props: np.ndarray, place: HDMap) -> np.ndarray:
-    """PROP [N] whose `signal` is the map's number of the signal that a post bears, -1 for others."""
+    """PROP [N] with `signal` set to the map's number of a post's signal, -1 for others."""
     lit = np.unique(place.lanes["signal"])
     lit = lit[lit >= 0]
     signals = place.signals[lit]

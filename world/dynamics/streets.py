@@ -1,8 +1,8 @@
-"""Which streets come next: a transformer grows a road graph junction by junction, and what a plan asks for is there.
+"""Dreamt streets: a transformer grows a road graph junction by junction and fulfils a plan's wishes.
 
-After Neural Turtle Graphics (Chu et al. 2019, arXiv 1910.02055): a junction sees the nearest streets in its own frame and writes its
-new arms. Arms that end near a junction which is still open meet it, so that blocks close; what has no room is drawn again. A street may be
-one-way where it closes a block: every junction's first street goes both ways, so that one gets everywhere and back.
+After Neural Turtle Graphics (Chu et al. 2019, arXiv 1910.02055): the network sees the nearest streets in a junction's frame and writes its
+new arms. An arm that ends near an open junction joins it, so that blocks close; an arm without room is sampled again. A street that closes
+a block may be one-way: every junction's first street has both directions, so that each place can be reached and left.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from world.scene.tokens import (
 )
 
 FOLDER = Path(__file__).parent.parent / "weights" / "streets"
-SNAP = 32.0  # m from an open junction within which an arm meets it
-TRIES = 8  # arms of a junction that may be without room
+SNAP = 32.0  # m from an open junction within which an arm joins it
+TRIES = 8  # arms without room until a junction is finished
 TOO_NEAR = 13  # bins of direction from an arm within which there is no other
-PATIENCE = 4  # of them until all the places of a wanted arm are gone through
-ATTEMPTS = 4  # at a junction that lacks what was wished for; after the first, the wanted arm comes before others
-LENGTHS = (90.0, 70.0, 120.0, 60.0, 160.0, 200.0)  # m that a wanted arm is then tried with
+PATIENCE = 4  # arms without room until all places of the wished arm are searched
+ATTEMPTS = 4  # at a junction that lacks the wish; from the second on, the wished arm comes first
+LENGTHS = (90.0, 70.0, 120.0, 60.0, 160.0, 200.0)  # m of the wished arm in that search
 HEAT = 0.93  # temperature
-# m of the street that everything begins with, at least and at most: how far apart junctions are in the networks that it learnt from, which
-# differs from one to the other. What grows from it keeps to its scale.
+# Least and greatest m of the first street: the distance of junctions in the training networks, which varies between them. Growth keeps to
+# this scale.
 FIRST_LENGTHS = {"dense": (68.0, 112.0), "mixed": (76.0, 132.0), "suburban": (80.0, 150.0)}
 WIDER = 9.0  # m more for each lane beyond the first
 LIKE = PrefixConfig(FEATURES, STREETS.size, STREET_TOKENS, CONDITIONS)
@@ -58,7 +58,7 @@ CharacterAt = Callable[[float, float], Character]
 
 
 def begun(character: Character = ANYTHING, seed: int = 0) -> Growth:
-    """One street in a direction and of a length that the seed decides, both of its ends open."""
+    """One street of a random direction and length, by the seed, with both ends open."""
     random, look = np.random.default_rng([seed, 1]), character.look or "mixed"
     heading = math.tau * random.random()
     length = random.uniform(*FIRST_LENGTHS[look]) + WIDER * ((character.lanes or 1) - 1)
@@ -77,17 +77,17 @@ def expand(
     wish: JunctionSpec = NO_WISH,
     arrival: int | None = None,
 ) -> tuple[Growth, bool]:
-    """The arms of an open junction; and whether what was wished for is there. arrival: the street that one comes along (default: its first).
+    """Grows the arms of an open junction; also returns whether the wish is fulfilled. arrival: the street of arrival (default: its first).
 
-    DataError where the junction has its arms already. What it draws follows from seed, junction and what is there alone.
+    The result depends on seed, junction and existing streets alone. DataError where the junction is grown already.
     """
     if junction in growth.grown or not 0 <= junction < len(growth.graph.junctions):
         raise DataError(f"Junction {junction} has all its streets; grow one that is open.")
     for attempt in range(ATTEMPTS):
-        made, granted = _Expansion(model, growth, junction, seed, character, wish, arrival, attempt).run()
+        larger, granted = _Expansion(model, growth, junction, seed, character, wish, arrival, attempt).run()
         if granted:
             break
-    return made, granted
+    return larger, granted
 
 
 class _Expansion:
@@ -116,24 +116,25 @@ class _Expansion:
             math.remainder(here.arrival(street, junction) + math.pi - self.heading, math.tau)
             for street in self.incident
         ]
-        self.leaves = [self._lanes_out(growth.graph.streets[k]) > 0 for k in self.incident]  # by which one may drive on
+        self.leaves = [self._lanes_out(growth.graph.streets[k]) > 0 for k in self.incident]  # those with lanes out
         rows, there = here.rows(np.arange(len(growth.graph.streets)), junction, self.heading)
         self.writing = Writing(model, rows[None], there[None], np.array([character.conditions]))
         self.barred = np.zeros(STREETS.field("direction").count, bool)  # directions without room
-        self.lost = False  # there is room for the wanted arm nowhere
-        self.wanted = wish.arm is not None and not self._has_wanted()
-        self.least = 3 if wish.arm in ("left", "right") else 1  # arms: of two, one goes straight on into the other
+        self.lost = False  # there is no room for the wished arm
+        self.lacks_arm = wish.arm is not None and not self._has_arm()
+        self.least = 3 if wish.arm in ("left", "right") else 1  # arms: a junction of two arms has no turn
 
     def run(self) -> tuple[Growth, bool]:
+        """The growth with the junction's arms, and whether the wish is fulfilled."""
         token = self._drawn(self._next(STREETS.begin), SPANS["signals"])
         signals, logits = bool(STREETS.value("signals", token)), self._next(token)
         growth, last = self.growth, -1
         while len(self.standing) - len(self.incident) < MOST_ARMS:
-            if self.wanted and not self.lost and self.failed >= PATIENCE and (forced := self._forced(growth, last)):
+            if self.lacks_arm and not self.lost and self.failed >= PATIENCE and (forced := self._forced(growth, last)):
                 growth, tokens = forced
                 for token in tokens:
                     logits = self._next(token)
-                self._settled(tokens, growth)  # others may come before it
+                self._settled(tokens, growth)  # other arms may come before it
                 continue
             allowed = self._directions(last)
             before = (logits, self.writing.count)
@@ -143,33 +144,35 @@ class _Expansion:
             tokens = [direction]
             for name in ARM_FIELDS[1:]:
                 tokens.append(self._drawn(self._next(tokens[-1]), self._field(growth, name, tokens)))
-            made = self._placed(growth, decode_arm(tokens))
-            if made is None:
+            larger = self._placed(growth, decode_arm(tokens))
+            if larger is None:
                 self.failed += 1
                 bin = direction - STREETS.first("direction")
                 self.barred[max(0, bin - 2) : bin + 3] = True
                 logits, self.writing.count = before
                 continue
-            growth = made
+            growth = larger
             last = self._settled(tokens, growth)
             logits = self._next(tokens[-1])
         lit = signals and len(self.standing) >= 3
         junctions = list(growth.graph.junctions)
         junctions[self.junction] = replace(junctions[self.junction], signals=lit)
         graph = replace(growth.graph, junctions=tuple(junctions))
-        granted = not self.wanted and self.wish.arms in (None, len(self.standing)) and len(self.standing) >= self.least
+        granted = (
+            not self.lacks_arm and self.wish.arms in (None, len(self.standing)) and len(self.standing) >= self.least
+        )
         return replace(growth, graph=graph, grown=growth.grown | {self.junction}), granted
 
     def _settled(self, tokens: list[int], growth: Growth) -> int:
-        """Takes down an arm that has its place, the growth's last street; the bin of its direction."""
+        """Registers the growth's last street as an arm; returns the bin of its direction."""
         end = growth.graph.junctions[growth.graph.streets[-1].end]
         self.standing.append(self._bearing((end.x, end.y)))
         self.leaves.append(self._lanes_out(growth.graph.streets[-1]) > 0)
-        self.wanted = self.wanted and not self._has_wanted()
+        self.lacks_arm = self.lacks_arm and not self._has_arm()
         return tokens[0] - STREETS.first("direction")
 
     def _forced(self, growth: Growth, last: int) -> tuple[Growth, list[int]] | None:
-        """The wanted arm in the first of its places that has room, the plainest that was asked for; None where none has."""
+        """The wished arm in the first of its places with room, without a bend; None where there is no room."""
         low, high = SECTORS[self.wish.arm or ""]
         field, middle, out = STREETS.field("direction"), 0.5 * (low + high), self.wish.lanes or 1
         bins = [k for k in range(field.bin(low), field.bin(high) + 1) if k > last]
@@ -177,8 +180,8 @@ class _Expansion:
         for bin in sorted(bins, key=lambda k: abs(field.value(k) - middle))[::2]:
             for length in (length for length in LENGTHS if length <= longest):
                 tokens = encode_arms(False, [NewArm(field.value(bin), length, 0.0, out, 1)])[1:-1]
-                if (made := self._placed(growth, decode_arm(tokens))) is not None:
-                    return made, tokens
+                if (larger := self._placed(growth, decode_arm(tokens))) is not None:
+                    return larger, tokens
         self.lost = True
         return None
 
@@ -191,14 +194,14 @@ class _Expansion:
         return drawn(logits, np.flatnonzero(allowed), HEAT, self.dice.random())
 
     def _directions(self, last: int) -> np.ndarray:
-        """Tokens of the next arm's direction, counter-clockwise after the last one's, or END."""
+        """Allowed tokens of the next arm's direction, counter-clockwise after the last one's, or END."""
         allowed = np.zeros(STREETS.size, bool)
         field, free = STREETS.field("direction"), ~self.barred
         for direction in self.standing:
             free[(field.bin(direction) + np.arange(-TOO_NEAR, TOO_NEAR + 1)) % field.count] = False
         free[: last + 1] = False
         reachable = False
-        if self.wanted and self.wish.arm and not self.lost:
+        if self.lacks_arm and self.wish.arm and not self.lost:
             low, high = (field.bin(end) for end in SECTORS[self.wish.arm])
             reachable = bool(free[low : high + 1].any())
             if reachable:
@@ -217,9 +220,9 @@ class _Expansion:
         return allowed
 
     def _field(self, growth: Growth, name: str, tokens: list[int]) -> np.ndarray:
-        """Tokens of an arm's next field."""
+        """Allowed tokens of an arm's next field."""
         allowed = SPANS[name].copy()
-        ours = self._is_wanted(STREETS.value("direction", tokens[0]))
+        ours = self._is_arm(STREETS.value("direction", tokens[0]))
         if name == "length":
             first, field = STREETS.first(name), STREETS.field(name)
             longest = field.count if self.wish.within is None else field.bin(self.wish.within)
@@ -241,20 +244,20 @@ class _Expansion:
                 allowed[STREETS.first(name) + number] = fits and not (one_way and (not closes or (ours and not out)))
         return allowed
 
-    def _is_wanted(self, direction: float) -> bool:
-        if not self.wanted or self.wish.arm is None:
+    def _is_arm(self, direction: float) -> bool:
+        if not self.lacks_arm or self.wish.arm is None:
             return False
         low, high = SECTORS[self.wish.arm]
         return low <= direction <= high
 
-    def _has_wanted(self) -> bool:
+    def _has_arm(self) -> bool:
         low, high = SECTORS[self.wish.arm] if self.wish.arm else (0.0, 0.0)
         return any(
             low <= direction <= high and leaves for direction, leaves in zip(self.standing, self.leaves, strict=True)
         )
 
     def _placed(self, growth: Growth, arm: NewArm) -> Growth | None:
-        """The growth with an arm as its last street; None where there is no room for it."""
+        """The growth with an arm as its last street; None without room."""
         graph, here = growth.graph, growth.graph.junctions[self.junction]
         end = self._end(arm.direction, arm.length)
         near = self._open_near(growth, end)
@@ -262,7 +265,7 @@ class _Expansion:
             return None
         if near is not None:
             end = (graph.junctions[near].x, graph.junctions[near].y)
-            if self._is_wanted(arm.direction) and not self._is_wanted(self._bearing(end)):
+            if self._is_arm(arm.direction) and not self._is_arm(self._bearing(end)):
                 return None
         number = len(graph.junctions) if near is None else near
         street = Street(self.junction, number, bends((here.x, here.y), end, arm.bend), arm.out, arm.into)
@@ -281,20 +284,20 @@ class _Expansion:
         return replace(growth, graph=larger, lines=lines)
 
     def _lanes_out(self, street: Street) -> int:
-        """Lanes by which one drives out of the junction."""
+        """Number of a street's lanes out of the junction."""
         return street.forward if street.start == self.junction else street.backward
 
     def _end(self, direction: float, length: float) -> Point:
-        """Where an arm ends."""
-        here, way = self.growth.graph.junctions[self.junction], self.heading + direction
-        return here.x + length * math.cos(way), here.y + length * math.sin(way)
+        """The end of an arm."""
+        here, heading = self.growth.graph.junctions[self.junction], self.heading + direction
+        return here.x + length * math.cos(heading), here.y + length * math.sin(heading)
 
     def _bearing(self, end: Point) -> float:
         here = self.growth.graph.junctions[self.junction]
         return math.remainder(math.atan2(end[1] - here.y, end[0] - here.x) - self.heading, math.tau)
 
     def _open_near(self, growth: Growth, end: Point) -> int | None:
-        """The open junction that an arm's end meets."""
+        """The open junction that an arm's end joins; None for none."""
         own = {self.junction}
         for street in growth.graph.streets:
             if self.junction in (street.start, street.end):
@@ -310,7 +313,7 @@ class _Expansion:
 
 @lru_cache(maxsize=2)
 def _plan(growth: Growth) -> PlanarGraph:
-    """Asked for again while arms are without room."""
+    """The growth's geometry; cached, for repeated tries of arms."""
     return plan_of(growth.graph, growth.lines)
 
 
@@ -318,9 +321,9 @@ def grow(
     model: PrefixLM, seed: int = 0, character: Character = ANYTHING, junctions: int = 60, growth: Growth | None = None,
     around: Point = (0.0, 0.0), at: CharacterAt | None = None,
 ) -> Growth:  # fmt: skip
-    """Grows until so many junctions have their arms, the one nearest to `around` first; earlier where nothing is open any more.
+    """Grows until `junctions` are grown, nearest to `around` first; stops earlier where none is open.
 
-    at: the character of streets around a junction at (x, y), where it is not the same everywhere.
+    at: the character of streets round a junction at (x, y), where it varies.
     """
     growth = growth or begun(character, seed)
     while len(growth.grown) < junctions and (open := growth.open):
@@ -332,5 +335,5 @@ def grow(
 
 
 def load_streets(folder: Path = FOLDER) -> PrefixLM:
-    """The network in a folder. WeightsError where there is none, or a damaged one."""
+    """The network in a folder. WeightsError where it is missing or damaged."""
     return load(folder, "streets", LIKE)

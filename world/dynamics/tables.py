@@ -1,4 +1,4 @@
-"""The map as compiled steps read it: HDMap's tables, and what follows from them. Made once for a map."""
+"""The map for compiled steps: HDMap's tables, and tables computed from them. Cached per map."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINE_TO_CROSSING = 0.8  # m
 
 
 class Tables(NamedTuple):
-    """Read-only arrays; names as in HDMap, and below them what is computed from it."""
+    """Read-only arrays: those of HDMap by the same names, then computed ones."""
 
     lanes: np.ndarray
     points: np.ndarray
@@ -44,7 +44,7 @@ _MADE: WeakKeyDictionary[HDMap, Tables] = WeakKeyDictionary()
 
 
 def tables(place: HDMap) -> Tables:
-    """The tables of a map, made once while the map lives."""
+    """The tables of a map, cached while the map lives."""
     if place not in _MADE:
         _MADE[place] = _make(place)
     return _MADE[place]
@@ -100,7 +100,7 @@ def _make(place: HDMap) -> Tables:
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
-    """A contiguous read-only view: one type for the compiler, whatever the map was made of."""
+    """A contiguous read-only view, so that the compiler sees one type."""
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""Rows of a batch on several threads, in compiled loops that leave the interpreter to others."""
+"""Rows of a batch on several threads, for compiled loops that release the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from world.machine import cores
 
 
 def in_threads(work: Callable[[int, int], None], rows: int, together: int) -> None:
-    """Calls `work(first, last)`, `together` rows at a time, until every row was in one; what one comes to must not depend on the others.
+    """Calls `work(first, last)` for all rows, `together` at a time; the calls must be independent.
 
-    This thread works too: where the others are busy elsewhere, it does all of it. Blocks until all is done; raises what `work` does.
+    The calling thread works too, alone if the others are busy. Blocks until complete and raises what `work` raises.
     """
-    parts = iter(range(0, rows, together))  # which threads may share
+    parts = iter(range(0, rows, together))  # shared between threads
 
     def take() -> None:
         for first in parts:
@@ -33,5 +33,5 @@ def in_threads(work: Callable[[int, int], None], rows: int, together: int) -> No
 
 @lru_cache(maxsize=1)
 def _pool(process: int) -> ThreadPoolExecutor:
-    """Of a process: threads stay behind at a fork."""
+    """The pool of a process: a fork does not copy threads."""
     return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "rows")

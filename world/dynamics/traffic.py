@@ -1,7 +1,7 @@
-"""Learnt traffic: every 0.2 s each road user is told what it can know, a network says how likely each motion token is, one is drawn.
+"""Learnt traffic: every 0.2 s a network maps each road user's inputs to probabilities of motion tokens, and one is sampled.
 
-`Traffic.moved` is a pure function of the drives of a batch, all of which the networks see at once. Random numbers are hashes of
-seed, clock and id. Below the networks lies a numeric guard (`guard`), whose changes are counted in `GuardCounts`.
+`Traffic.moved` is a pure function of the drives of a batch, which the networks process at once. Random numbers are hashes of seed, clock
+and id. A numeric guard (`guard`) bounds the motions; its changes are counted in `GuardCounts`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PERSON, _DEER, _CONE = int(Kind.PERSON), int(Kind.DEER), int(Kind.CONE)
 
 @dataclass(slots=True)
 class GuardCounts:
-    """Decisions carried out for a tenth of a second, and how many of them the guard changed; vehicles, then people."""
+    """Number of decisions carried out for a tenth of a second, and of those changed by the guard; vehicles, then people."""
 
     vehicles: int = 0
     changed: int = 0
@@ -48,14 +48,14 @@ class GuardCounts:
 
     @property
     def share(self) -> float:
-        """Of the vehicles' decisions that the guard changed."""
+        """The share of the vehicles' decisions that the guard changed."""
         return self.changed / max(1, self.vehicles)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrafficInput:
-    """What of one drive its traffic's step depends on. ego: EGO [1], agents: AGENT [AGENTS]; side, level: of the event in force;
-    reckless: share of the drivers who take no notice of signals."""
+    """Input of one drive's traffic step. ego: EGO [1], agents: AGENT [AGENTS]; side, level: of the event in force; reckless: share of
+    drivers who ignore signals."""
 
     place: Tables
     seed: np.uint64
@@ -75,7 +75,7 @@ class TrafficInput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traffic:
-    """Weights, and whether the guard is on. `sha256` stands for the weights; `tally` counts and decides nothing."""
+    """Weights, and whether the guard is on. sha256: of the weights; tally: counts without influence."""
 
     vehicles: Network
     people: Network
@@ -84,35 +84,35 @@ class Traffic:
     tally: GuardCounts = field(default_factory=GuardCounts)
 
     def moved(self, drives: Sequence[TrafficInput]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each drive its agents [AGENTS] a step on, and what those that a role moves are to do: float64 [AGENTS, 2].
+        """Each drive's agents [AGENTS] after a step, and orders to agents moved by roles, float64 [AGENTS, 2].
 
-        The latter: a vehicle's m/s2 and m left of its way, a person's m/s; NaN for those without a role.
+        Orders: a vehicle's m/s2 and m left of its reference path, a person's m/s; NaN without a role.
         """
-        told = [observed(drive) for drive in drives]
-        vehicles = _at_once(self.vehicles, [one.vehicles for one in told])
-        people = _at_once(self.people, [one.people for one in told])
-        return [self._apply(*of_one) for of_one in zip(drives, told, vehicles, people, strict=True)]
+        views = [observed(drive) for drive in drives]
+        vehicles = _at_once(self.vehicles, [one.vehicles for one in views])
+        people = _at_once(self.people, [one.people for one in views])
+        return [self._apply(*of_one) for of_one in zip(drives, views, vehicles, people, strict=True)]
 
     def _apply(
-        self, drive: TrafficInput, told: Observed, vehicles: np.ndarray, people: np.ndarray
+        self, drive: TrafficInput, view: Observed, vehicles: np.ndarray, people: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        out, wanted, counts = told.seen[:AGENTS].copy(), np.full((AGENTS, 2), np.nan), np.zeros(4, np.int64)
+        out, orders, counts = view.seen[:AGENTS].copy(), np.full((AGENTS, 2), np.nan), np.zeros(4, np.int64)
         there, seed, clock, density = drive.place, np.uint64(drive.seed), int(drive.clock), float(drive.density)
-        seen = told.seen.copy()
-        apply_people(there, seed, clock, told.seen, out, told.people.row, people, wanted, self.guard, density, counts)
+        everyone = view.seen.copy()
+        apply_people(there, seed, clock, view.seen, out, view.people.row, people, orders, self.guard, density, counts)
         apply_vehicles(
-            there, seed, clock, seen, out, told.vehicles.row, vehicles, wanted, self.guard, drive.dark, density,
+            there, seed, clock, everyone, out, view.vehicles.row, vehicles, orders, self.guard, drive.dark, density,
             float(drive.reckless), counts,
         )  # fmt: skip
         tally = self.tally
         tally.vehicles, tally.changed = tally.vehicles + int(counts[0]), tally.changed + int(counts[1])
         tally.people, tally.people_changed = tally.people + int(counts[2]), tally.people_changed + int(counts[3])
-        return out, wanted
+        return out, orders
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """The road users of one network that decide now. float32 own [N, OWN], near [N, most, NEAR], int64 count [N]; row [AGENTS]: whose they are, -1: nobody's."""
+    """Inputs of one network's road users that decide now. float32 own [N, OWN], near [N, most, NEAR], int64 count [N]; row [AGENTS]: each agent's row, -1 for none."""
 
     own: np.ndarray
     near: np.ndarray
@@ -122,7 +122,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observed:
-    """One drive as its road users see it. seen: AGENT [AGENTS + 1], our car as the last."""
+    """The networks' inputs of one drive. seen: AGENT [AGENTS + 1], our car as the last."""
 
     seen: np.ndarray
     vehicles: Group
@@ -130,11 +130,11 @@ class Observed:
 
 
 def observed(drive: TrafficInput, everybody: bool = False, styles: np.ndarray | None = None) -> Observed:
-    """What those who decide now are told. everybody: whether it is their turn or not; styles float64 [AGENTS], else hashes."""
-    seen = drive.seen()
+    """Inputs of road users that decide now. everybody: of all, due or not; styles float64 [AGENTS], by default hashes."""
+    everyone = drive.seen()
     due = np.zeros(AGENTS, np.int64)
     styles = np.full(AGENTS, np.nan) if styles is None else styles.copy()
-    _due(np.uint64(drive.seed), int(drive.clock), seen, everybody, due, styles)
+    _due(np.uint64(drive.seed), int(drive.clock), everyone, everybody, due, styles)
     groups = []
     for number, size in ((1, VEHICLE), (2, PERSON)):
         slots = np.flatnonzero(due == number)
@@ -146,17 +146,19 @@ def observed(drive: TrafficInput, everybody: bool = False, styles: np.ndarray | 
         )
         group.row[slots] = np.arange(len(slots))
         if len(slots):
-            told = (drive.place, seen, slots, styles, drive.side, drive.level, drive.clock * DT)
+            inputs = (drive.place, everyone, slots, styles, drive.side, drive.level, drive.clock * DT)
             if number == 1:
-                _tell_vehicles(*told, np.uint64(drive.seed), float(drive.reckless), group.own, group.near, group.count)
+                _tell_vehicles(
+                    *inputs, np.uint64(drive.seed), float(drive.reckless), group.own, group.near, group.count
+                )
             else:
-                _tell_people(*told, group.own, group.near, group.count)
+                _tell_people(*inputs, group.own, group.near, group.count)
         groups.append(group)
-    return Observed(seen, *groups)
+    return Observed(everyone, *groups)
 
 
 def _at_once(network: Network, groups: Sequence[Group]) -> list[np.ndarray]:
-    """The logits of every group, from one pass through the network."""
+    """The logits of every group from one forward pass."""
     if not sum(len(group.own) for group in groups):
         return [np.zeros((0, len(network.tokens_bias)), np.float32) for _ in groups]
     own, near, count = (np.concatenate([getattr(group, name) for group in groups]) for name in ("own", "near", "count"))
@@ -172,15 +174,15 @@ def _at_once(network: Network, groups: Sequence[Group]) -> list[np.ndarray]:
 
 @njit(cache=True)
 def style_of(seed, who):
-    """How pressing a driver or walker is, 0 to 1, for as long as it lives."""
+    """How pressing a driver or walker is, 0 to 1, constant for its life."""
     return uniform(seed, 0, who, STYLE)
 
 
 @njit(cache=True)
-def _due(seed, clock, seen, everybody, due, styles):
-    """Who decides now: 1 a vehicle, 2 a person; and everybody's style."""
+def _due(seed, clock, everyone, everybody, due, styles):
+    """Fills due (1: a vehicle that decides now, 2: a person) and missing styles."""
     for i in range(len(due)):
-        a = seen[i]
+        a = everyone[i]
         if a.kind == 0 or a.kind >= _CONE or a.role == DRIVEN:
             continue
         if styles[i] != styles[i]:
@@ -195,19 +197,19 @@ def _due(seed, clock, seen, everybody, due, styles):
 
 
 @njit(cache=True)
-def _tell_vehicles(t, seen, slots, styles, side, level, seconds, seed, reckless, own, near, count):
+def _tell_vehicles(t, everyone, slots, styles, side, level, seconds, seed, reckless, own, near, count):
     path = np.empty((POINTS, 3))
     for n in range(len(slots)):
         i = slots[n]
-        heeds = heeds_signals(seed, seen[i].id, reckless)
-        count[n] = observe_vehicle(t, seen, i, styles[i], side, level, seconds, path, own[n], near[n], heeds)
+        heeds = heeds_signals(seed, everyone[i].id, reckless)
+        count[n] = observe_vehicle(t, everyone, i, styles[i], side, level, seconds, path, own[n], near[n], heeds)
 
 
 @njit(cache=True)
-def _tell_people(t, seen, slots, styles, side, level, seconds, own, near, count):
+def _tell_people(t, everyone, slots, styles, side, level, seconds, own, near, count):
     for n in range(len(slots)):
         i = slots[n]
-        count[n] = observe_person(t, seen, i, styles[i], side, level, seconds, own[n], near[n])
+        count[n] = observe_person(t, everyone, i, styles[i], side, level, seconds, own[n], near[n])
 
 
 def signed(side: int) -> float:
@@ -217,6 +219,6 @@ def signed(side: int) -> float:
 
 @lru_cache(maxsize=4)
 def load_traffic(folder: Path = FOLDER, guard: bool = True) -> Traffic:
-    """Once a folder. WeightsError where it holds no traffic."""
+    """The traffic of a folder, cached. WeightsError where its weights are missing or damaged."""
     networks, sha256 = read_networks(folder)
     return Traffic(networks["vehicles"], networks["people"], sha256, guard)

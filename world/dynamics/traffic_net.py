@@ -1,8 +1,8 @@
-"""The traffic's network: a road user looks, by cross-attention, at those around it and says how likely each motion token is.
+"""The traffic's network: a road user attends to others near it and outputs logits of motion tokens.
 
-Attention: Vaswani et al. 2017, arXiv 1706.03762; layers normalised first: Xiong et al. 2020, arXiv 2002.04745. One make, two sets
-of weights: vehicles, people. The forward pass is float32 loops that add up in one order for every row, so that a decision is
-the same to the last bit alone, in a batch, and in another process.
+Attention: Vaswani et al. 2017, arXiv 1706.03762; pre-norm layers: Xiong et al. 2020, arXiv 2002.04745. One architecture, two sets of
+weights: vehicles, people. The forward pass is float32 loops with a fixed order of summation per row, so that a decision is the same to
+the last bit alone, in a batch, and in another process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEAD, _ROWS = WIDTH // HEADS, 4
 
 
 class Size(NamedTuple):
-    """What one of the two networks reads and says: numbers about the own road user, about one near it, most of these, tokens of both kinds."""
+    """Sizes of a network: features of the own road user, features of one near it, most of these, tokens of both kinds."""
 
     own: int
     near: int
@@ -44,7 +44,7 @@ SIZES: Mapping[str, Size] = {"vehicles": VEHICLE, "people": PERSON}
 
 
 class Network(NamedTuple):
-    """float32 weights, [inputs, outputs] a matrix; those of the layers are stacked. Norms: scale and shift."""
+    """float32 weights; matrices are [inputs, outputs], layers are stacked. Norms: scale and shift."""
 
     own_1: np.ndarray
     own_1_bias: np.ndarray
@@ -89,49 +89,49 @@ def shapes(size: Size) -> dict[str, tuple[int, ...]]:
         "feed_2": (LAYERS, FEED, WIDTH),
         "tokens": (WIDTH, size.first + size.second),
     }
-    made: dict[str, tuple[int, ...]] = {
+    out: dict[str, tuple[int, ...]] = {
         "nobody": (ITEM,),
         "norm_1": (LAYERS, 2, WIDTH),
         "norm_2": (LAYERS, 2, WIDTH),
         "norm": (2, WIDTH),
     }
     for name, shape in matrices.items():
-        made[name], made[f"{name}_bias"] = shape, (*shape[:-2], shape[-1])
-    return made
+        out[name], out[f"{name}_bias"] = shape, (*shape[:-2], shape[-1])
+    return out
 
 
 def network_of(tensors: Mapping[str, np.ndarray], size: Size) -> Network:
-    """From arrays by name. WeightsError where one is missing or of another shape."""
-    made = {}
+    """A network of arrays by name. WeightsError where one is missing or of another shape."""
+    arrays = {}
     for name, shape in shapes(size).items():
         if name not in tensors or tensors[name].shape != shape:
             raise WeightsError(f"The traffic's weights have no {name} {shape}; train them again.")
         array = np.ascontiguousarray(tensors[name], np.float32)
         array.flags.writeable = False
-        made[name] = array
-    return Network(**made)
+        arrays[name] = array
+    return Network(**arrays)
 
 
 def read_networks(folder: Path) -> tuple[dict[str, Network], str]:
-    """The two networks of a folder, and the sha256 that stands for both. WeightsError: missing, damaged, of another format."""
+    """The two networks of a folder, and the sha256 of both. WeightsError where they are missing, damaged or of another format."""
     try:
         config = json.loads((folder / "config.json").read_text())
         if config["format"] != FORMAT:
             raise ValueError("another format")
-        made = {}
+        networks = {}
         for name, size in SIZES.items():
             path = folder / f"{name}.safetensors"
             if hashlib.sha256(path.read_bytes()).hexdigest() != config["files"][path.name]:
                 raise ValueError("another checksum")
-            made[name] = network_of(load_file(path), size)
+            networks[name] = network_of(load_file(path), size)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise WeightsError(f"{folder} holds no traffic ({error}); train it: lucidrive train traffic.") from error
-    return made, hashlib.sha256(json.dumps(config["files"], sort_keys=True).encode()).hexdigest()
+    return networks, hashlib.sha256(json.dumps(config["files"], sort_keys=True).encode()).hexdigest()
 
 
 @njit(cache=True)
 def _affine(x, weights, bias, rectify, out):
-    """out [N, O] = x [N, I] @ weights + bias, every sum from its first input to its last whatever N is."""
+    """out [N, O] = x [N, I] @ weights + bias, summed from the first input to the last for any N."""
     rows, inputs = x.shape
     outputs, whole = len(bias), inputs - inputs % 4
     for first in range(0, rows, _ROWS):
@@ -176,7 +176,7 @@ def _normed(x, scale, shift, out):
 
 @njit(cache=True)
 def _attend(query, keys, values, counts, out):
-    """Every row looks at its items; keys and values [sum of counts + 1, WIDTH], row by row, the last being nobody."""
+    """Every row attends to its items; keys and values [sum of counts + 1, WIDTH], row by row, the last for `nobody`."""
     weights, first = np.empty(counts.max() + 1, np.float32), 0
     nobody = len(keys) - 1
     scale = np.float32(1.0 / math.sqrt(_HEAD))
@@ -208,7 +208,7 @@ def _attend(query, keys, values, counts, out):
 
 @njit(cache=True)
 def _packed(near, counts, there):
-    """Those who are near, one after the other [sum of counts, NEAR]."""
+    """All valid rows of `near`, concatenated [sum of counts, NEAR]."""
     out, k = np.empty((there, near.shape[2]), np.float32), 0
     for r in range(len(near)):
         for n in range(counts[r]):
@@ -219,7 +219,7 @@ def _packed(near, counts, there):
 
 @njit(cache=True, nogil=True)
 def forward(w, own, near, counts):
-    """Logits float32 [N, first + second tokens]. own [N, OWN], near [N, most, NEAR], counts [N]: how many are near."""
+    """Logits float32 [N, first + second tokens]. own [N, OWN], near [N, most, NEAR], counts [N]: valid rows of near."""
     rows, there = len(near), int(counts.sum())
     x, y = np.empty((rows, WIDTH), np.float32), np.empty((rows, WIDTH), np.float32)
     z = np.empty((rows, WIDTH), np.float32)
@@ -251,7 +251,7 @@ def forward(w, own, near, counts):
 
 @njit(cache=True)
 def sample(logits, first, count, allowed, share, draw):
-    """A token of logits[first : first + count] among the allowed ones: the likeliest that make up `share` of it, by a number in [0, 1).
+    """Samples an allowed token of logits[first : first + count] from the likeliest that make up `share`, by draw in [0, 1).
 
     Nucleus sampling: Holtzman et al. 2020, arXiv 1904.09751.
     """
@@ -273,13 +273,13 @@ def sample(logits, first, count, allowed, share, draw):
             order[at] = order[at - 1]
             at -= 1
         order[at] = here
-    kept, number = 0.0, 0
-    while number < count and kept < share * total:
-        kept += chance[order[number]]
+    nucleus, number = 0.0, 0
+    while number < count and nucleus < share * total:
+        nucleus += chance[order[number]]
         number += 1
-    pick, seen = draw * kept, 0.0
+    pick, so_far = draw * nucleus, 0.0
     for k in range(number):
-        seen += chance[order[k]]
-        if seen > pick:
+        so_far += chance[order[k]]
+        if so_far > pick:
             return order[k]
     return order[0]

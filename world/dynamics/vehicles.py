@@ -1,6 +1,6 @@
-"""The vehicles' step by rules: each follows its path, its leader, the signals, who goes first; all of them at once, from one moment.
+"""Rule-based step of vehicles: each follows its path, leader, signals and right of way; all at once, from one moment.
 
-`vehicles` is a pure function. Those that a role moves (role != 0 and mode >= ROLE_MODES) are seen by everybody and left as they are.
+`vehicles` is a pure function. Agents moved by roles (role != 0 and mode >= ROLE_MODES) are visible to all and left unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from world.dynamics.lane_change import choose
 from world.dynamics.motion import POINTS, REST, SPACING, WAIT, lights_of, move, trace
 from world.dynamics.passing import BICYCLES_UNTIL, STAND_OFF, aside, stays
 from world.dynamics.right_of_way import FREE, OTHERS, RED_LIGHT, STOPS, UNDER_WAY, WALKERS, heeds_signals, limits
-from world.dynamics.spawn import RETIRED, around, beyond, edge, fill, is_vehicle, other_car, spawn, wanted
+from world.dynamics.spawn import RETIRED, around, beyond, edge, fill, is_vehicle, other_car, spawn, target_count
 from world.dynamics.tables import Tables
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
 from world.scene.objects import AGENT, DRIVEN, Kind
@@ -25,11 +25,11 @@ from world.scene.query import wrap
 from world.scene.state import AGENTS, WAITED
 
 ROLE_MODES = 100
-ASIDE = 0.3  # m that a vehicle wants to its left and right
+ASIDE = 0.3  # m of clearance to either side
 BEND_BRAKE = 1.4  # m/s2
 JERK = 0.4  # m/s2 more in a step
 FAR = 400.0  # m off the map: our car is absent
-FOLLOW, SAFE = range(2)  # laws: the intelligent driver model, and what keeps a stop possible
+FOLLOW, SAFE = range(2)  # laws: the intelligent driver model, and the safe speed
 _CAR, _LORRY, _BUS, _BICYCLE = (int(kind) for kind in (Kind.CAR, Kind.LORRY, Kind.BUS, Kind.BICYCLE))
 _PERSON, _DEER = int(Kind.PERSON), int(Kind.DEER)
 
@@ -38,34 +38,34 @@ def vehicles(
     place: Tables, seed: np.uint64, clock: int, ego: np.ndarray, agents: np.ndarray, dark: bool, density: float = 1.0,
     reckless: float = 0.0,
 ) -> np.ndarray:  # fmt: skip
-    """One drive's agents [AGENTS] a step on. ego: EGO [1]; dark: headlights on; density: of traffic, 0: nobody comes; reckless: share
-    of the drivers who take no notice of signals."""
+    """One drive's agents [AGENTS] after a step. ego: EGO [1]; dark: headlights on; density: of traffic, 0: no arrivals; reckless: share
+    of drivers who ignore signals."""
     out = agents.copy()
     vehicles_step(place, np.uint64(seed), int(clock), ego[0], out, dark, float(density), float(reckless))
     return out
 
 
 def populate(place: Tables, seed: np.uint64, ego: np.ndarray, agents: np.ndarray, density: float) -> np.ndarray:
-    """Agents [AGENTS] with vehicles round our car added, as a drive begins. ego: EGO [1]."""
-    seen = everybody(ego, agents)
+    """Agents [AGENTS] with vehicles added round our car, for a drive's beginning. ego: EGO [1]."""
+    everyone = everybody(ego, agents)
     x, y = float(ego[0]["x"]), float(ego[0]["y"])
-    fill(place, np.uint64(seed), x, y, seen, AGENTS, wanted(place, x, y, float(density)))
-    return seen[:AGENTS].copy()
+    fill(place, np.uint64(seed), x, y, everyone, AGENTS, target_count(place, x, y, float(density)))
+    return everyone[:AGENTS].copy()
 
 
 def everybody(ego: np.ndarray, agents: np.ndarray) -> np.ndarray:
-    """AGENT [AGENTS + 1]: the agents [AGENTS], and our car as the last. ego: EGO [1]."""
-    made: np.ndarray = with_us(ego[0], agents)
-    return made
+    """AGENT [AGENTS + 1]: the agents [AGENTS] and our car as the last. ego: EGO [1]."""
+    everyone: np.ndarray = with_us(ego[0], agents)
+    return everyone
 
 
 @njit(cache=True)
 def with_us(car, agents):
-    """The agents, and our car, an EGO record, as one more, the last."""
-    seen = np.empty(len(agents) + 1, AGENT)
+    """The agents and our car (an EGO record) as the last."""
+    everyone = np.empty(len(agents) + 1, AGENT)
     for k in range(len(agents)):
-        seen[k] = agents[k]
-    own, ahead = seen[len(agents)], REAR_AXLE_TO_FRONT - 0.5 * EGO_LENGTH
+        everyone[k] = agents[k]
+    own, ahead = everyone[len(agents)], REAR_AXLE_TO_FRONT - 0.5 * EGO_LENGTH
     own.kind, own.id = _CAR, -2
     own.x = car.x + ahead * math.cos(car.heading)
     own.y = car.y + ahead * math.sin(car.heading)
@@ -75,12 +75,12 @@ def with_us(car, agents):
     own.look, own.lights, own.phase, own.role, own.mode, own.timer = 0, 0, 0.0, 0, 0, 0.0
     for k in range(4):
         own.memory[k] = car.memory[WAITED] if k == WAIT else 0.0
-    return seen
+    return everyone
 
 
 @njit(cache=True)
 def leaders(lanes, agents, i, path, count, passes, strongest, law):
-    """The acceleration (m/s2) that everybody on the path ahead allows, by a law: FOLLOW or SAFE."""
+    """The acceleration (m/s2) that all agents on the path ahead allow, by a law: FOLLOW or SAFE."""
     me = agents[i]
     half = 0.5 * me.length
     first = math.ceil(half / SPACING)
@@ -92,7 +92,7 @@ def leaders(lanes, agents, i, path, count, passes, strongest, law):
         if k == i or a.kind == 0:
             continue
         if turning_off and a.kind == _BICYCLE and a.lane == me.lane and a.left < -0.6 and me.kind != _BICYCLE:
-            beside = a.s - me.s + 0.5 * a.length + half  # before a junction nobody draws level with a bicycle
+            beside = a.s - me.s + 0.5 * a.length + half  # before a junction vehicles stay behind a bicycle
             if law == FOLLOW and beside > 0.0 and a.s - me.s < 25.0:
                 gap = a.s - me.s - 0.5 * a.length - half
                 hardest = min(hardest, max(-3.0, follow(me.speed, gap, 0.8 * a.speed, strongest)))
@@ -113,7 +113,7 @@ def leaders(lanes, agents, i, path, count, passes, strongest, law):
                 continue
             if me.kind != _BICYCLE and not passes and gap > 1.0 and stays(a):
                 gap = max(1.0, gap - STAND_OFF)
-            if speed < -1.0:  # it comes towards us
+            if speed < -1.0:  # oncoming
                 gap += 2.0 * speed
             hardest = min(hardest, follow(me.speed, gap, max(0.0, speed), strongest))
     return hardest
@@ -121,11 +121,11 @@ def leaders(lanes, agents, i, path, count, passes, strongest, law):
 
 @njit(cache=True)
 def bends(path, count, speed):
-    """(speed to wish for, braking that bends ahead ask for)."""
+    """(desired speed, braking) for the bends ahead."""
     wish, brake = 99.0, 9.0
     for n in range(count - 3):
-        turned = abs(wrap(path[n + 3, 2] - path[n, 2]))
-        most = bend_speed(turned / (3.0 * SPACING))
+        turn = abs(wrap(path[n + 3, 2] - path[n, 2]))
+        most = bend_speed(turn / (3.0 * SPACING))
         ahead = max(0.1, SPACING * n)
         wish = min(wish, math.sqrt(most * most + 2.0 * BEND_BRAKE * ahead))
         if speed > most:
@@ -137,7 +137,7 @@ def bends(path, count, speed):
 
 @njit(cache=True)
 def _rules(t, agents, i, seconds, strongest, heeds):
-    """(acceleration that signals, priority and people allow, whom it waits for)."""
+    """(acceleration allowed by signals, priority and people, whom it waits for)."""
     stops = np.empty(STOPS)
     waits, merging, its_speed = limits(t, agents, i, seconds, stops, heeds)
     speed, allowed = agents[i].speed, 9.0
@@ -155,58 +155,63 @@ def _stop(speed, gap):
 
 @njit(cache=True)
 def lane_aim(lanes, me, goal):
-    """m left of its lane's centre line where a vehicle is that has changed to `goal`, a lane beside it."""
+    """The offset (m left of its lane's centre line) of a vehicle that has changed to `goal`, a lane beside it."""
     side = 1.0 if lanes[me.lane].left == goal else -1.0
     return side * 0.5 * (lanes[me.lane].width + lanes[goal].width) + edge(lanes, goal, me.kind)
 
 
 @njit(cache=True)
 def reach_of(me):
-    """m of path that a vehicle looks along."""
+    """m of path that a vehicle observes."""
     return min(POINTS * SPACING, 14.0 + 0.5 * me.length + 2.0 * me.speed + 0.22 * me.speed * me.speed)
 
 
 @njit(cache=True)
 def moved_by_role(agent):
-    """Whether a role moves it, not these rules."""
+    """Whether a role moves an agent instead of these rules."""
     return agent.role != 0 and agent.mode >= ROLE_MODES
 
 
 @njit(cache=True)
-def ruled(t, seen, changing, i, seconds, path, heeds=True):
-    """(acceleration, m left of its lane to aim for, lane to change to, whom it waits for) of vehicle i by the rules."""
-    lanes, agent = t.lanes, seen[i]
+def ruled(t, everyone, changing, i, seconds, path, heeds=True):
+    """(acceleration, target offset in m left of its lane, lane to change to, whom it waits for) of vehicle i by the rules."""
+    lanes, agent = t.lanes, everyone[i]
     strongest = 1.3 if agent.kind == _LORRY or agent.kind == _BUS or agent.kind == _BICYCLE else 1.9
     wish = agent.wish * lanes[agent.lane].limit
     goal = agent.goal
     may = lanes[agent.lane].junction < 0 and agent.kind != _BICYCLE and agent.memory[REST] <= 0.0
     if may and goal < 0 and agent.speed > 0.5 and wish > 0.5:
-        goal = choose(lanes, seen, changing, i, wish, strongest)
+        goal = choose(lanes, everyone, changing, i, wish, strongest)
         changing[i] = goal
-    aim = aside(t, seen, i) if goal < 0 else lane_aim(lanes, agent, goal)
+    aim = aside(t, everyone, i) if goal < 0 else lane_aim(lanes, agent, goal)
     traced = trace(t, agent, aim, reach_of(agent), path)
     bend, brake = bends(path, traced, agent.speed)
     accel = min(brake, free_road(agent.speed, min(wish, bend), strongest)) if wish > 0.1 else -2.0
-    leading = leaders(lanes, seen, i, path, traced, abs(aim) > 0.8, strongest, FOLLOW)
-    allowed, waits = _rules(t, seen, i, seconds, strongest, heeds)
+    leading = leaders(lanes, everyone, i, path, traced, abs(aim) > 0.8, strongest, FOLLOW)
+    allowed, waits = _rules(t, everyone, i, seconds, strongest, heeds)
     accel = min(accel, min(leading, allowed))
     return max(-HARDEST, min(accel, max(agent.accel, -0.5) + JERK)), aim, goal, waits
 
 
 @njit(cache=True)
-def all_ruled(t, seen, seconds, accels, aims, goals):
-    """What the rules would have every vehicle do: m/s2, m left of its lane, the lane to change to; [AGENTS] each, NaN and -1 for others."""
+def all_ruled(t, everyone, seconds, accels, aims, goals):
+    """Fills the rules' decisions for all vehicles: m/s2, m left of the lane, the lane to change to; [AGENTS] each, NaN and -1 for others."""
     path = np.empty((POINTS, 3))
-    changing = np.full(len(seen), -1, np.int32)
+    changing = np.full(len(everyone), -1, np.int32)
     accels[:], aims[:], goals[:] = np.nan, np.nan, -1
     for i in range(len(accels)):
-        if is_vehicle(seen[i].kind) and seen[i].lane >= 0 and not moved_by_role(seen[i]) and seen[i].role != DRIVEN:
-            accels[i], aims[i], goals[i], _ = ruled(t, seen, changing, i, seconds, path)
+        if (
+            is_vehicle(everyone[i].kind)
+            and everyone[i].lane >= 0
+            and not moved_by_role(everyone[i])
+            and everyone[i].role != DRIVEN
+        ):
+            accels[i], aims[i], goals[i], _ = ruled(t, everyone, changing, i, seconds, path)
 
 
 @njit(cache=True)
 def wait(agent, out, waits):
-    """Counts the seconds that a vehicle has waited for others, negative while it waits for people."""
+    """Updates a vehicle's seconds of waiting for others, negative while it waits for people."""
     if waits == RED_LIGHT or agent.speed > UNDER_WAY:
         out.memory[WAIT] = 0.0
     elif agent.speed < 0.3 and (waits in (OTHERS, WALKERS) or agent.memory[WAIT] != 0.0):
@@ -216,30 +221,30 @@ def wait(agent, out, waits):
 
 @njit(cache=True)
 def vehicles_step(t, seed, clock, car, out, dark, density, reckless):
-    """The agents [AGENTS] a step on, in place. car: an EGO record."""
-    lanes, seen = t.lanes, with_us(car, out)
+    """Advances the vehicles of agents [AGENTS] by a step, in place. car: an EGO record."""
+    lanes, everyone = t.lanes, with_us(car, out)
     x, y, heading = car.x, car.y, car.heading
     seconds = clock * DT
     here = near_map(t, x, y)
     path = np.empty((POINTS, 3))
-    changing = np.full(len(seen), -1, np.int32)
+    changing = np.full(len(everyone), -1, np.int32)
     count, other = 0, other_car(out)
     for i in range(len(out)):
-        agent = seen[i]
+        agent = everyone[i]
         if not is_vehicle(agent.kind) or agent.lane < 0 or moved_by_role(agent) or i == other:
             continue
-        if here and agent.role == 0 and beyond(agent.x, agent.y, x, y, seen, other, RETIRED):
+        if here and agent.role == 0 and beyond(agent.x, agent.y, x, y, everyone, other, RETIRED):
             out[i].kind, out[i].id = 0, 0
             continue
         count += 1
         heeds = heeds_signals(seed, agent.id, reckless)
-        accel, aim, goal, waits = ruled(t, seen, changing, i, seconds, path, heeds)
+        accel, aim, goal, waits = ruled(t, everyone, changing, i, seconds, path, heeds)
         out[i].goal = goal
         wait(agent, out[i], waits)
         out[i].memory[REST] = max(0.0, agent.memory[REST] - DT)
         move(t, seed, out[i], accel, aim)
         out[i].lights = lights_of(lanes, out[i], dark)
-    arrivals(t, seed, clock, x, y, heading, seen, out, count, density, seconds)
+    arrivals(t, seed, clock, x, y, heading, everyone, out, count, density, seconds)
 
 
 @njit(cache=True)
@@ -249,33 +254,33 @@ def near_map(t, x, y):
 
 
 @njit(cache=True)
-def arrivals(t, seed, clock, x, y, heading, seen, out, count, density, seconds):
-    """New vehicles, where there are fewer (`count`) than there should be; into `seen` too, which holds our car as well.
+def arrivals(t, seed, clock, x, y, heading, everyone, out, count, density, seconds):
+    """Adds vehicles while there are fewer (`count`) than the target; also into `everyone`, which includes our car.
 
-    Where another person drives along, round each of the two cars as many as round one.
+    With a second driver, each of the two cars has the full number round it.
     """
     other = other_car(out)
     if other >= 0:
         car = out[other]
         near = around(out, car.x, car.y)
-        _arrive(t, seed, clock, car.x, car.y, car.heading, seen, out, near, density, seconds, 1)
+        _arrive(t, seed, clock, car.x, car.y, car.heading, everyone, out, near, density, seconds, 1)
         count = around(out, x, y)
-    _arrive(t, seed, clock, x, y, heading, seen, out, count, density, seconds, 0)
+    _arrive(t, seed, clock, x, y, heading, everyone, out, count, density, seconds, 0)
 
 
 @njit(cache=True)
-def _arrive(t, seed, clock, x, y, heading, seen, out, count, density, seconds, which):
-    """Round one car; `which`: 0 our own, 1 the other person's."""
+def _arrive(t, seed, clock, x, y, heading, everyone, out, count, density, seconds, which):
+    """Adds vehicles round one car; `which`: 0 our own, 1 the second driver's."""
     if not near_map(t, x, y) or density <= 0.0:
         return
     missing = int(density * 24.0 + 0.5) - count
     if missing > 0:
-        missing = wanted(t, x, y, density) - count
+        missing = target_count(t, x, y, density) - count
     if missing <= 0:
         return
     slots = len(out)
     for k in range(slots):
-        seen[k] = out[k]
-    spawn(t, seed, clock, x, y, heading, seen, slots + 1, slots, missing, seconds, which)
+        everyone[k] = out[k]
+    spawn(t, seed, clock, x, y, heading, everyone, slots + 1, slots, missing, seconds, which)
     for k in range(slots):
-        out[k] = seen[k]
+        out[k] = everyone[k]

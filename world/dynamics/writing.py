@@ -1,7 +1,7 @@
-"""Sequences while a prefix language model writes them: a token of each at a time, in loops that leave other threads alone.
+"""Incremental decoding of a prefix language model: a token of each sequence at a time, in loops that release the interpreter's lock.
 
-Small batches of small layers spend most of torch's time between its operators. Here every sum is taken in one order, a sequence by itself, so
-that what one of them says does not depend on which others are written beside it.
+With small batches of small layers torch's overhead between operators dominates. Here every sum has a fixed order per sequence, so that a
+sequence does not depend on the others in its batch.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from torch import Tensor
 
 from world.dynamics.prefix_lm import PrefixLM
 
-ROOM = 48  # tokens that there is room for at first, and more of each time
+ROOM = 48  # tokens of initial capacity, and of each enlargement
 EPS = float(np.finfo(np.float32).eps)  # of RMS norms, as torch's
 
 
 class Weights(NamedTuple):
-    """A network's numbers, float32; matrices are [in, out], layers come first."""
+    """A network's weights, float32; matrices are [in, out], layers come first."""
 
     tokens: np.ndarray  # [V, D]
     places: np.ndarray  # [length, D]
@@ -40,11 +40,11 @@ class Weights(NamedTuple):
 
 
 def weights_of(model: PrefixLM) -> Weights:
-    """The numbers of a network that learns no more; kept beside it."""
-    kept: Weights | None = model.__dict__.get("_numbers")
-    if kept is None:
-        kept = model.__dict__["_numbers"] = _read(model)
-    return kept
+    """The weights of a network that is no longer trained; cached on it."""
+    weights: Weights | None = model.__dict__.get("_numbers")
+    if weights is None:
+        weights = model.__dict__["_numbers"] = _read(model)
+    return weights
 
 
 def _read(model: PrefixLM) -> Weights:
@@ -63,35 +63,35 @@ def _read(model: PrefixLM) -> Weights:
 
 
 def _numbers(values: Tensor) -> np.ndarray:
-    found: np.ndarray = values.detach().cpu().numpy()
-    return np.array(found, np.float32, order="C")
+    array: np.ndarray = values.detach().cpu().numpy()
+    return np.array(array, np.float32, order="C")
 
 
 class Writing:
-    """B sequences. count: tokens of each so far; setting it lower goes back."""
+    """B sequences. count: tokens of each so far; a lower value rewinds."""
 
     def __init__(self, model: PrefixLM, rows: np.ndarray, there: np.ndarray, conditions: np.ndarray) -> None:
         """rows float32 [B, R, features], there bool [B, R], conditions int [B, C]."""
         self.count, self._weights = 0, weights_of(model)
         with torch.inference_mode():
-            past, known = model.begin(*(torch.from_numpy(one) for one in (rows, there, conditions)))
+            past, valid = model.begin(*(torch.from_numpy(one) for one in (rows, there, conditions)))
         batch, heads, self._prefix, width = past[0][0].shape
         size = (len(past), batch, heads, width, self._prefix + ROOM)
-        self._known = known.numpy()
+        self._valid = valid.numpy()
         self._keys, self._values = np.empty(size, np.float32), np.empty((*size[:3], size[4], width), np.float32)
         for layer, (keys, values) in enumerate(past):
             self._keys[layer, ..., : self._prefix] = keys.transpose(2, 3).numpy()
             self._values[layer, ..., : self._prefix, :] = values.numpy()
 
     def next(
-        self, tokens: np.ndarray, written: np.ndarray | None = None, among: Sequence[np.ndarray] | None = None
+        self, tokens: np.ndarray, active: np.ndarray | None = None, among: Sequence[np.ndarray] | None = None
     ) -> np.ndarray:
         """Logits float32 [B, V] after one more token int64 [B] of each.
 
-        written: bool [B], which of them still want one (default: all); among: int [N] for each, ascending, of which tokens the logits are
-        wanted (default: all): none where there is one alone, which is what is next; many others are 0.
+        active: bool [B], unfinished sequences (default: all); among: int [N] for each, ascending, the tokens whose logits are needed
+        (default: all; a single one needs no logits). Most other logits are 0.
         """
-        written = np.ones(len(tokens), bool) if written is None else written
+        active = np.ones(len(tokens), bool) if active is None else active
         spans, end = np.zeros((len(tokens), 2), np.int64), len(self._weights.bias) - 1
         spans[:, 1] = end
         if among is not None:
@@ -101,14 +101,14 @@ class Writing:
             self._keys = np.pad(self._keys, [*more, (0, 0), (0, ROOM)])
             self._values = np.pad(self._values, [*more, (0, ROOM), (0, 0)])
         logits: np.ndarray = _next(
-            self._weights, self._keys, self._values, self._known, self._prefix, self.count, tokens, written, spans
+            self._weights, self._keys, self._values, self._valid, self._prefix, self.count, tokens, active, spans
         )
         self.count += 1
         return logits
 
 
 def drawn(logits: np.ndarray, among: np.ndarray, heat: float, share: float) -> int:
-    """One of the tokens `among` int [N], by the softmax of their logits [V] at a temperature. share: a number in [0, 1) that decides."""
+    """Samples one of the tokens `among` int [N] by the softmax of their logits [V] at temperature `heat`. share: a random number in [0, 1)."""
     return int(among[_drawn(logits, among, heat, share)])
 
 
@@ -125,11 +125,11 @@ def _drawn(logits, among, heat, share):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _next(weights, keys, values, known, prefix, count, tokens, written, spans):  # noqa: C901 (a compiled loop)
+def _next(weights, keys, values, valid, prefix, count, tokens, active, spans):  # noqa: C901 (a compiled loop)
     layers, batch, heads, width, _ = keys.shape
     full, hidden, end = heads * width, weights.down.shape[1], len(weights.bias) - 1
     logits = np.zeros((batch, len(weights.bias)), np.float32)
-    which, wanted = np.flatnonzero(written), np.flatnonzero(written & (spans[:, 1] > spans[:, 0]))
+    which, ending = np.flatnonzero(active), np.flatnonzero(active & (spans[:, 1] > spans[:, 0]))
     x, y, some = np.empty(full, np.float32), np.empty(full, np.float32), np.empty(prefix + count + 1, np.float32)
     xs, ys = np.empty((batch, full), np.float32), np.empty((batch, full), np.float32)
     more = np.empty((batch, full), np.float32)
@@ -149,7 +149,7 @@ def _next(weights, keys, values, known, prefix, count, tokens, written, spans): 
                 keys[layer, b, h, :, prefix + count] = y[:width]
                 values[layer, b, h, prefix + count] = qkv[b, 2 * full + first : 2 * full + first + width]
         if layer == layers - 1:
-            which = wanted  # the others' next token is known; their keys and values are all that is needed
+            which = ending  # the others' next token is certain; they need only keys and values
         for b in which:
             for h in range(heads):
                 first = h * width
@@ -158,7 +158,7 @@ def _next(weights, keys, values, known, prefix, count, tokens, written, spans): 
                     x[:width],
                     keys[layer, b, h],
                     values[layer, b, h],
-                    known[b],
+                    valid[b],
                     prefix,
                     some,
                     powers,
@@ -190,8 +190,8 @@ def _next(weights, keys, values, known, prefix, count, tokens, written, spans): 
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _attended(query, keys, values, known, prefix, scores, powers, out):
-    """What a query [width] sees of keys [width, N] and values [N, width]: the first len(scores) of them, those of the prefix that are known."""
+def _attended(query, keys, values, valid, prefix, scores, powers, out):
+    """Attention of a query [width] over keys [width, N] and values [N, width]: the first len(scores), of the prefix only valid ones."""
     width, count = len(query), len(scores)
     scale = np.float32(1.0 / math.sqrt(width))
     for n in range(count):
@@ -203,7 +203,7 @@ def _attended(query, keys, values, known, prefix, scores, powers, out):
             scores[n] += one * row[n]
     most = np.float32(-np.inf)
     for n in range(count):
-        if n >= prefix or known[n]:
+        if n >= prefix or valid[n]:
             most = max(most, scores[n])
     for n in range(count):
         scores[n] -= most
@@ -212,7 +212,7 @@ def _attended(query, keys, values, known, prefix, scores, powers, out):
     for d in range(width):
         out[d] = 0.0
     for n in range(count):
-        if n < prefix and not known[n]:
+        if n < prefix and not valid[n]:
             continue
         share = scores[n]
         whole += share

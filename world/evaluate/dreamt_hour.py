@@ -21,7 +21,7 @@ import numpy as np
 from world.controls import FPS, Command, Control
 from world.dynamics.dreamt import GrowingPlace
 from world.dynamics.grown import grown_place
-from world.dynamics.growth import Asked, Growth
+from world.dynamics.growth import Extension, Growth
 from world.dynamics.horizon import LATE
 from world.dynamics.stock import Stock
 from world.render.painter import Painter
@@ -77,7 +77,7 @@ def dreamt_hour(
         others = time.process_time() - time.thread_time() - others
         memory = rss() if has_picture else memory
         place, metres = dream.state_now.places[0], float(dream.state_now.ego["driven"][0])
-        requests = len(getattr(place, "asked", ()))
+        requests = len(getattr(place, "extensions", ()))
         picture_seconds = seconds_of_step if has_picture and not warm_up else 0.0
         rows.append((0.0 if has_picture else seconds_of_step, picture_seconds, others, memory, requests))
         if tell is not None and frame % (60 * FPS) == 0:
@@ -116,7 +116,7 @@ def _size(place: GrowingPlace) -> dict[str, float]:
         "streets": streets,
         "streets_on_the_map": len(place.map.streets),
         "kib_a_street": stored / 1024 / streets,
-        "asked": len(place.asked),
+        "asked": len(place.extensions),
         "repeated": repeated(growth, stock),
     }
 
@@ -180,7 +180,7 @@ def _back(state: SceneState, first: SceneState) -> SceneState:
     """
     place, ego = state.places[0], first.ego[0]
     if isinstance(place, GrowingPlace):
-        requests = (*place.asked, Asked(float(ego["x"]), float(ego["y"])))
+        requests = (*place.extensions, Extension(float(ego["x"]), float(ego["y"])))
         place = grown_place(place.name, requests, *place.weights)
     cycle = FPS * float(place.map.signals["cycle"].max()) if len(place.map.signals) else 1.0
     rounds = math.ceil((int(state.clock[0]) - int(first.clock[0])) / cycle)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from world.evaluate.pictures import psnr
-from world.render.painter import CHANNELS, GROUPS, PAINTERS, Painter, quick, repaint
+from world.render.features import CHANNELS, GROUPS
+from world.render.painter import PAINTERS, Painter, quick, repaint
 from world.render.renderer import developed
 from world.town.teacher import read
 from world.train.distributed import DistributedContext

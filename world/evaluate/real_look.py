@@ -116,7 +116,7 @@ def _write_nuscenes(folder: Path, frames: Iterator[tuple[SceneState, Rig, np.nda
             writer.cameras = CameraSet("captures", {CAMERA: rig}, KEYS)
             view = replace(see(rig, state, plainly), picture=picture)
             writer.begin(DriveInfo(f"{number:06d}", state.places[0], "a moment"))
-            writer.add(replace(record(0, state, None, plainly), seen={CAMERA: view}))
+            writer.add(replace(record(0, state, None, plainly), views={CAMERA: view}))
             writer.end()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from world.dynamics.dreamt import DREAMT, dreamt_place
 from world.dynamics.extend import extended
-from world.dynamics.growth import SECTORS, Asked, Growth, JunctionSpec
+from world.dynamics.growth import SECTORS, Extension, Growth, JunctionSpec
 from world.dynamics.prefix_lm import PrefixLM
 from world.dynamics.roadside import FOLDER as ROADSIDE_FOLDER
 from world.dynamics.streets import FOLDER, begun, expand, grow, load_streets
@@ -85,7 +85,7 @@ def milliseconds_of_growth(street_weights: Path, roadside_weights: Path, seed: i
     while count < junctions and place.growth.open:
         here = place.growth.graph.junctions[place.growth.open[0]]
         before, began = len(place.growth.grown), time.thread_time()
-        place = extended(place, Asked(here.x, here.y))
+        place = extended(place, Extension(here.x, here.y))
         if first:  # the first one reads the networks
             seconds, count = seconds + time.thread_time() - began, count + len(place.growth.grown) - before
         first += 1

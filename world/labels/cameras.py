@@ -1,4 +1,4 @@
-"""Sets of cameras on a car: presets, and sets of one's own from a YAML file.
+"""Sets of cameras on a car: presets, and custom sets from a YAML file.
 
     rate: 10
     cameras:
@@ -81,7 +81,7 @@ PRESETS = {
 
 
 def camera_set(name: str) -> CameraSet:
-    """A preset, or a set from a YAML file. DataError where it is neither, or says what no camera has."""
+    """A preset by name, or a set from a YAML file. DataError where it is neither, or a camera is invalid."""
     if name in PRESETS:
         return PRESETS[name]
     path = Path(name)
@@ -112,10 +112,10 @@ def _camera(path: Path, name: str, raw: Any) -> Camera:
     model = raw.pop("model", "pinhole")
     if model not in MODELS:
         raise DataError(f"{path}, camera {name}: there is no model {model!r}; there are {', '.join(MODELS)}.")
-    known = {one.name for one in fields(MODELS[model])}
-    if unknown := sorted(set(map(str, raw)) - known):
+    names = {one.name for one in fields(MODELS[model])}
+    if unknown := sorted(set(map(str, raw)) - names):
         raise DataError(
-            f"{path}, camera {name}: there is no {', '.join(unknown)}; a camera has {', '.join(sorted(known))}."
+            f"{path}, camera {name}: there is no {', '.join(unknown)}; a camera has {', '.join(sorted(names))}."
         )
     numbers: dict[str, Any] = {}
     for key, value in raw.items():
@@ -135,14 +135,14 @@ def intrinsics(camera: Camera) -> np.ndarray:
 
 
 def distortion(camera: Camera) -> tuple[str, tuple[float, ...]]:
-    """Its model as Foxglove and ROS name it, and the coefficients."""
+    """The name of its distortion model in Foxglove and ROS, and the coefficients."""
     if isinstance(camera, Fisheye):
         return "kannala_brandt", (camera.k1, camera.k2, camera.k3, camera.k4)
     return "plumb_bob", (0.0,) * 5
 
 
 def extrinsics(camera: Camera) -> np.ndarray:
-    """From the camera's axes to the car's (x ahead, y left, z up, from the rear axle on the ground), float64 [4, 4]."""
+    """The transform from the camera's axes to the car's (x ahead, y left, z up, from the rear axle on the ground), float64 [4, 4]."""
     out = np.eye(4)
     out[:3, :3] = (axes_of(camera) if isinstance(camera, Fisheye) else view(camera, 0.0, 0.0, 0.0).axes).T
     out[:3, 3] = camera.ahead, camera.left, camera.up

@@ -1,4 +1,4 @@
-"""What a pixel shows, as Cityscapes numbers it (Cordts et al. 2016, its label ids), from a G-buffer's surfaces and instances."""
+"""Semantic classes of pixels by Cityscapes' label ids (Cordts et al. 2016), from a G-buffer's surfaces and instances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROP_BASE, AGENT_BASE = 1, -1  # a G-buffer's instance is PROP_BASE + number, or
 
 
 class SemanticClass(IntEnum):
-    """Cityscapes' label ids of what is drawn here."""
+    """Cityscapes' label ids that occur here."""
 
     UNLABELED = 0
     STATIC = 4
@@ -107,7 +107,7 @@ def semantic(
     """Label of every pixel, uint8 [H, W].
 
     surface uint8 and instance int32 [H, W] are a G-buffer's, height float [H, W] is m above the ground; agents AGENT [A] and
-    the place are the scene's. The head of a signal and the face of a sign are told from their posts by where they are.
+    the place are the scene's. A signal's head and a sign's face differ from their posts by height.
     """
     assert agents.dtype == AGENT
     table = np.full(256, int(SemanticClass.STATIC), np.uint8)
@@ -126,7 +126,7 @@ def semantic(
 
 
 def _kinds(instance: np.ndarray, agents: np.ndarray, place: Place) -> np.ndarray:
-    """Kind of every pixel's instance, uint8 [H, W]; 0 for none."""
+    """The kind of every pixel's instance, uint8 [H, W]; 0 for none."""
     numbers, there = place.numbers, agents[agents["kind"] != int(Kind.NONE)]
     mine = AGENT_BASE - there["id"]
     lowest = min(0, int(instance.min()), int(mine.min(initial=0)))
@@ -138,7 +138,7 @@ def _kinds(instance: np.ndarray, agents: np.ndarray, place: Place) -> np.ndarray
 
 
 def coloured(semantic: np.ndarray) -> np.ndarray:
-    """Cityscapes' colours of label ids [H, W], uint8 [H, W, 3]; black for one that has none."""
+    """Cityscapes' colours of label ids [H, W], uint8 [H, W, 3]; black for an id without a colour."""
     table = np.zeros((256, 3), np.uint8)
     for label, colour in PALETTE.items():
         table[int(label)] = colour

@@ -1,4 +1,4 @@
-"""Labels held against each other: what the tests ask of a few pictures, and `lucidrive bench clips --only labels` of many clips. Pinhole cameras alone."""
+"""Consistency checks between labels, for the tests and for `lucidrive bench clips --only labels`. For pinhole cameras."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from world.scene.objects import Kind
 
 STANDS_OUT = 0.35  # m by which mirrors, elbows and a swinging leg stand out of a box
 BESIDE = 0.4  # m by which a pixel's point may lie beside its box
-CLOSE, FAR = 30.0, 40.0  # m of road pixels, and of pixels whose flow is told
-EVERY = 37  # of the road's pixels one is looked up on the map
+CLOSE, FAR = 30.0, 40.0  # m up to which road pixels, and pixels' flow, are checked
+EVERY = 37  # one of so many road pixels is looked up on the map
 FLAT = 0.3  # m by which the road lies above or below 0
 APART = 0.5  # pixels by which flow may miss where a point was
 STEPS, PUSHED = (
@@ -32,7 +32,7 @@ STEPS, PUSHED = (
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """So many of `cases` are wrong."""
+    """Number of wrong `cases`."""
 
     wrong: int = 0
     cases: int = 0
@@ -42,18 +42,18 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """Of cases that are wrong; 0 where there are none."""
+        """Share of wrong cases; 0 without cases."""
         return self.wrong / max(1, self.cases)
 
     @classmethod
     def of(cls, right: np.ndarray) -> Tally:
-        """right: bool, of any shape."""
+        """Counts right: bool, of any shape."""
         return cls(int(right.size - np.count_nonzero(right)), int(right.size))
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Squared error of a picture before against the picture now, over `values` levels: as it stood, and read where flow says."""
+    """Squared error of the previous picture against the current one, over `values` levels: unchanged, and warped by flow."""
 
     stood: float = 0.0
     warped: float = 0.0
@@ -64,14 +64,15 @@ class Carried:
 
     @property
     def levels(self) -> tuple[float, float]:
-        """The root of both means, in levels of 255."""
+        """Both root mean square errors, in levels of 255."""
         return math.sqrt(self.stood / max(1, self.values)), math.sqrt(self.warped / max(1, self.values))
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """boxes: hold their pixels; depth: puts pixels into their boxes; ground: road pixels lie on the drivable area; surfaces: the road is flat, the
-    sky far, a car's pixels are a car's; flow: finds each point where it was; tracks: who is there stays who it is; carried: by flow."""
+    """boxes: contain their pixels; depth: puts pixels into their boxes; ground: road pixels are on the drivable area; surfaces: the road is
+    flat, the sky far, a car's pixels are of class car; flow: leads to each point's former position; tracks: keep their identity; carried: warped
+    by flow."""
 
     boxes: Tally = Tally()
     depth: Tally = Tally()
@@ -85,36 +86,36 @@ class Checked:
         return Checked(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
 
-def checked(found: Sequence[Record], cameras: CameraSet) -> Checked:
+def checked(records: Sequence[Record], cameras: CameraSet) -> Checked:
     """All checks of the moments of a drive, each with the one before it."""
     out = Checked()
-    for record in found:
-        for name, seen in record.seen.items():
+    for record in records:
+        for name, own in record.views.items():
             sight = sight_of(record, cameras, name)
-            out += picture(seen.truth, sight, record.drivable)
-    for before, now in pairwise(found):
+            out += picture(own.truth, sight, record.drivable)
+    for before, now in pairwise(records):
         out += Checked(tracks=persist(before, now))
-        for name, seen in now.seen.items():
+        for name, own in now.views.items():
             sight, earlier = (sight_of(one, cameras, name) for one in (now, before))
-            out += Checked(flow=flow(seen.truth, sight, earlier), carried=carried(before.seen[name], seen))
+            out += Checked(flow=flow(own.truth, sight, earlier), carried=carried(before.views[name], own))
     return out
 
 
 def picture(truth: Truth, sight: View, drivable: Sequence[np.ndarray] = ()) -> Checked:
-    """What one picture's labels say of each other; of the drivable area where one is given."""
+    """The checks within one picture, with the drivable area if there is one."""
     of_road = ground(truth, sight, drivable) if drivable else Tally()
     return Checked(boxes(truth, sight), depth(truth, sight), of_road, surfaces(truth, sight))
 
 
 def sight_of(record: Record, cameras: CameraSet, name: str) -> View:
-    """Where a pinhole camera of the set was."""
+    """The view of a pinhole camera of the set."""
     rig = cameras.cameras[name]
     assert isinstance(rig, Rig)
     return view(rig, record.ego.x, record.ego.y, record.ego.heading)
 
 
 def boxes(truth: Truth, sight: View) -> Tally:
-    """Boxes that are not exactly round their pixels, or whose pixels stand out of the box in the world."""
+    """Boxes that are not tight round their pixels, or whose pixels stick out of the box in the world."""
     right = []
     for box in truth.boxes:
         left, top, low_right, bottom = box.seen
@@ -138,7 +139,7 @@ def depth(truth: Truth, sight: View) -> Tally:
 
 
 def _within(track: Track, points: np.ndarray) -> np.ndarray:
-    """Of points [N, 3] about its centre, in the world's axes: whether they lie in its box, bool [N]."""
+    """Whether points [N, 3], relative to a track's centre in the world's axes, lie in its box, bool [N]."""
     cos, sin = math.cos(track.heading), math.sin(track.heading)
     along, aside = points[:, 0] * cos + points[:, 1] * sin, points[:, 1] * cos - points[:, 0] * sin
     half = np.array(track.size) / 2 + BESIDE
@@ -152,7 +153,7 @@ def ground(truth: Truth, sight: View, drivable: Sequence[np.ndarray]) -> Tally:
 
 
 def surfaces(truth: Truth, sight: View) -> Tally:
-    """Pixels of the sky that are near, of the road that are not at its height, and of cars that are something else."""
+    """Sky pixels that are near, road pixels off the road's height, and pixels of cars with another class."""
     road = truth.semantic == SemanticClass.ROAD
     heights = points_of(sight, truth.depth)[road][:, 2]
     cars = np.isin(truth.instance, [box.track.number + 1 for box in truth.boxes if box.track.kind is Kind.CAR])
@@ -165,20 +166,20 @@ def surfaces(truth: Truth, sight: View) -> Tally:
 
 
 def flow(truth: Truth, sight: View, earlier: View) -> Tally:
-    """Pixels whose flow does not lead to where their point, moved back by scene flow, lay in the picture before."""
+    """Pixels whose flow does not lead to the position, in the previous picture, of their point moved back by scene flow."""
     sure = np.isfinite(truth.depth) & (truth.depth < FAR)
     was = points_of(sight, truth.depth)[sure] - truth.scene_flow[sure]
-    seen = (was - earlier.eye) @ earlier.axes.T
-    ahead = seen[:, 2] > 0.5
+    ahead_of_eye = (was - earlier.eye) @ earlier.axes.T
+    ahead = ahead_of_eye[:, 2] > 0.5
     rows, columns = np.nonzero(sure)
-    x, y = (earlier.focal * seen[ahead, k] / seen[ahead, 2] for k in (0, 1))
+    x, y = (earlier.focal * ahead_of_eye[ahead, k] / ahead_of_eye[ahead, 2] for k in (0, 1))
     off_x = x + earlier.width / 2 - (columns[ahead] + 0.5) - truth.flow[sure][ahead, 0]
     off_y = y + earlier.height / 2 - (rows[ahead] + 0.5) - truth.flow[sure][ahead, 1]
     return Tally.of(np.hypot(off_x, off_y) < APART)
 
 
 def persist(before: Record, now: Record) -> Tally:
-    """Whoever was in sight and is gone, is another kind or size, or has moved farther than it could; and boxes of nobody who is in the record."""
+    """Visible tracks that vanish, change kind or size, or move too far; and boxes without a track in the record."""
     seconds = now.seconds - before.seconds
     there, was = ({track.number: track for track in one.tracks} for one in (now, before))
     right = [_goes_on(was[number], track, seconds) for number, track in there.items() if number in was]
@@ -187,17 +188,17 @@ def persist(before: Record, now: Record) -> Tally:
 
 
 def _shown(record: Record) -> set[int]:
-    return {box.track.number for seen in record.seen.values() for box in seen.truth.boxes}
+    return {box.track.number for one in record.views.values() for box in one.truth.boxes}
 
 
 def _goes_on(was: Track, now: Track, seconds: float) -> bool:
     speed = max(math.hypot(*was.velocity), math.hypot(*now.velocity))
-    moved = math.dist(was.centre[:2], now.centre[:2])
-    return was.kind is now.kind and was.size == now.size and moved <= (STEPS * speed + PUSHED) * seconds
+    distance = math.dist(was.centre[:2], now.centre[:2])
+    return was.kind is now.kind and was.size == now.size and distance <= (STEPS * speed + PUSHED) * seconds
 
 
 def carried(before: CameraRecord, now: CameraRecord) -> Carried:
-    """Where both pictures show the same class, sky aside."""
+    """Over pixels where both pictures have the same class, sky aside."""
     height, width = now.truth.depth.shape
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     u, v = (np.rint(axis + now.truth.flow[..., k]).astype(int) for k, axis in ((0, x), (1, y)))

@@ -1,8 +1,8 @@
 """A fisheye camera after Kannala and Brandt (2006), in the form of OpenCV's `fisheye` module.
 
 A point at the angle t from the axis lies f * (t + k1 t^3 + k2 t^5 + k3 t^7 + k4 t^9) pixels from the picture's middle. It is drawn as up to five
-pinhole pictures, the sides of a cube round the axis, that are nowhere coarser than the fisheye. Colours are read between their pixels, labels from
-the nearest, so a label's ray is off by at most 0.71 pixels of a side. Against sides four times as fine the picture is within 32 to 35 dB.
+pinhole pictures, the sides of a cube round the axis, nowhere coarser than the fisheye. Colours are interpolated, labels are the nearest pixel's,
+so a label's ray is off by at most 0.71 pixels of a side. Against sides four times as fine the picture is within 32 to 35 dB.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Fisheye:
         return self.focal * self._bent(angle)
 
     def angle(self, radius: np.ndarray) -> np.ndarray:
-        """The inverse of `radius` (to 1e-6 rad); beyond the limit it is more than the limit."""
+        """The inverse of `radius` (to 1e-6 rad); greater than the limit beyond it."""
         table = np.linspace(0, math.radians(LIMIT) + 1e-3, _STEPS)
         return np.interp(radius, self.radius(table), table, right=math.pi)
 
@@ -71,9 +71,9 @@ class Fisheye:
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """How a fisheye is read from pinhole pictures. size: of them, pixels square; axes float64 [N, 3, 3]: of each, in the camera's, rows right, down,
-    forward; which int [H, W]: the picture that a pixel is read from, -1 beyond the limit; x, y float64 [H, W]: where in it, pixels; rays float64 [H, W, 3]:
-    of length 1, in the camera's axes."""
+    """The mapping from pinhole pictures to a fisheye. size: of the pictures, pixels square; axes float64 [N, 3, 3]: of each, in the camera's, rows
+    right, down, forward; which int [H, W]: a pixel's picture, -1 beyond the limit; x, y float64 [H, W]: position in it, pixels; rays float64
+    [H, W, 3]: of length 1, in the camera's axes."""
 
     size: int
     axes: np.ndarray
@@ -85,11 +85,11 @@ class Sides:
 
 @lru_cache(maxsize=16)
 def sides(camera: Fisheye) -> Sides:
-    """The sides of the cube that the camera needs, as fine as it is where it is finest, at most 4,096 pixels; and where each pixel lies on them."""
+    """The sides of the cube that the camera needs, at its finest resolution but at most 4,096 pixels, and each pixel's position on them."""
     angles = np.linspace(1e-4, math.radians(LIMIT), 512)
     radii = camera.radius(angles)
-    seen = angles <= camera.angle(np.array(math.hypot(camera.width, camera.height) / 2))
-    dense = max((np.gradient(radii, angles))[seen].max(), (radii / np.sin(angles))[seen].max())
+    in_picture = angles <= camera.angle(np.array(math.hypot(camera.width, camera.height) / 2))
+    dense = max((np.gradient(radii, angles))[in_picture].max(), (radii / np.sin(angles))[in_picture].max())
     size = min(4096, 16 * math.ceil(2 * dense / 16))
     u = np.arange(camera.width) + 0.5 - camera.width / 2
     v = np.arange(camera.height) + 0.5 - camera.height / 2
@@ -100,12 +100,12 @@ def sides(camera: Fisheye) -> Sides:
     axes = np.stack([np.stack([_axis(number) for number in side]) for side in SIDES])
     forward = rays @ axes[:, 2].T
     which = np.where(angle <= math.radians(LIMIT), forward.argmax(-1), -1)
-    used = [number for number in range(len(SIDES)) if (which == number).any()]
+    needed = [number for number in range(len(SIDES)) if (which == number).any()]
     mine = np.einsum("hwc,hwrc->hwr", rays, axes[np.maximum(which, 0)])
     depth = np.maximum(mine[..., 2], 1e-9)
     x, y = size / 2 * (1 + mine[..., 0] / depth), size / 2 * (1 + mine[..., 1] / depth)
-    lookup = np.array([used.index(number) if number in used else -1 for number in range(len(SIDES))] + [-1])
-    return Sides(size, axes[used], lookup[which], x, y, rays)
+    lookup = np.array([needed.index(number) if number in needed else -1 for number in range(len(SIDES))] + [-1])
+    return Sides(size, axes[needed], lookup[which], x, y, rays)
 
 
 def _axis(number: int) -> np.ndarray:
@@ -121,15 +121,15 @@ def axes_of(camera: Fisheye) -> np.ndarray:
 
 
 def rig_of(camera: Fisheye, axes: np.ndarray, size: int) -> Rig:
-    """The pinhole camera in the fisheye's place that looks along `axes` [3, 3], rows right, down, forward in the car's."""
+    """The pinhole camera at the fisheye's position with axes [3, 3], rows right, down, forward in the car's."""
     right, _, forward = axes
     pitch = math.asin(max(-1.0, min(1.0, float(forward[2]))))
     yaw = math.atan2(forward[1], forward[0]) if abs(forward[2]) < 1 - 1e-9 else math.atan2(right[0], -right[1])
     level = np.array([math.sin(yaw), -math.cos(yaw), 0.0])
     roll = math.atan2(float(right @ np.cross(forward, level)), float(right @ level))
     place = {name: getattr(camera, name) for name in ("ahead", "left", "up")}
-    turned = {"yaw": math.degrees(yaw), "pitch": math.degrees(pitch), "roll": math.degrees(roll)}
-    return Rig(size, size, 90.0, **place, **turned)
+    angles = {"yaw": math.degrees(yaw), "pitch": math.degrees(pitch), "roll": math.degrees(roll)}
+    return Rig(size, size, 90.0, **place, **angles)
 
 
 def project(camera: Fisheye, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

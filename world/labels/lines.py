@@ -1,4 +1,4 @@
-"""Lines in the plane: simpler ones, ones beside them, outlines of bands."""
+"""Lines in the plane: simplification, parallels, outlines of bands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def simpler(line: np.ndarray, within: float = 0.03) -> np.ndarray:
-    """A line [N, 2] of some of its points, from which no point left out is farther than that, m (Douglas and Peucker 1973)."""
+    """A line [N, 2] with fewer points, within `within` m of the original (Douglas and Peucker 1973)."""
     keep = np.zeros(len(line), bool)
     keep[[0, -1]] = True
     open_parts = [(0, len(line) - 1)]
@@ -14,10 +14,10 @@ def simpler(line: np.ndarray, within: float = 0.03) -> np.ndarray:
         first, last = open_parts.pop()
         if last - first < 2:
             continue
-        way = line[last] - line[first]
+        chord = line[last] - line[first]
         off = line[first + 1 : last] - line[first]
-        length = float(np.hypot(*way))
-        away = np.abs(way[0] * off[:, 1] - way[1] * off[:, 0]) / length if length > 1e-9 else np.hypot(*off.T)
+        length = float(np.hypot(*chord))
+        away = np.abs(chord[0] * off[:, 1] - chord[1] * off[:, 0]) / length if length > 1e-9 else np.hypot(*off.T)
         most = int(away.argmax())
         if away[most] > within:
             keep[first + 1 + most] = True
@@ -26,12 +26,12 @@ def simpler(line: np.ndarray, within: float = 0.03) -> np.ndarray:
 
 
 def headings(line: np.ndarray) -> np.ndarray:
-    """At every point [N] of a line [N, 2], rad, unwrapped."""
+    """The headings [N] at the points of a line [N, 2], rad, unwrapped."""
     return np.unwrap(np.arctan2(np.gradient(line[:, 1]), np.gradient(line[:, 0])))
 
 
 def beside(line: np.ndarray, left: float, turn: np.ndarray | None = None) -> np.ndarray:
-    """The line [N, 2] so many m to the left of it; turn: its headings [N], where they are known better than by its points."""
+    """The parallel [N, 2] `left` m to the left of a line; turn: its headings [N], where better than those of its points."""
     turn = headings(line) if turn is None else turn
     return np.asarray(line + left * np.stack([-np.sin(turn), np.cos(turn)], 1))
 

@@ -1,4 +1,4 @@
-"""What the map and its signals say near the car: lanes with what they lead to, drivable area, colours of lights."""
+"""The map near the car: lanes with their connections, drivable area, colours of signals."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TURNS = {NO_TURN: "none", STRAIGHT: "straight", LEFT: "left", RIGHT: "right", AR
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A traffic light as it stands. number: its index on the map; x, y: m, of its post; heading: rad, of the traffic that it faces;
-    people: whether it is one for those on foot; lanes: numbers of the connections that it lets pass."""
+    """A traffic light at a moment. number: its index on the map; x, y: m, of its post; heading: rad, of the traffic that it faces;
+    people: whether it is for pedestrians; lanes: numbers of the connections that it controls."""
 
     number: int
     x: float
@@ -32,7 +32,7 @@ class Signal:
 
 @dataclass(frozen=True, eq=False)
 class NearLane:
-    """A lane of a street or (junction >= 0) a way through a junction. number: its index on the map; line float64 [N, 2] and headings [N]: of its middle, m and rad;
+    """A lane of a street or (junction >= 0) a connection through a junction. number: its index on the map; line float64 [N, 2] and headings [N]: of its middle, m and rad;
     width m, limit m/s; turn: one of TURNS; before, after, left, right, opposite: numbers of other lanes, () and -1 for none."""
 
     number: int
@@ -68,11 +68,11 @@ def signals_near(state: SceneState, row: int = 0, reach: float = REACH) -> tuple
 
 
 def lane_of(place: HDMap, number: int) -> NearLane:
-    """The map's lane of that number, with those that it comes from, leads to and lies beside."""
+    """The map's lane of a number, with the numbers of its predecessors, successors and neighbours."""
     row = place.lanes[number]
     first, count = int(row["first"]), int(row["count"])
     points = place.points[first : first + count]
-    line, turned = np.stack([points["x"], points["y"]], 1), np.unwrap(points["heading"])
+    line, headings = np.stack([points["x"], points["y"]], 1), np.unwrap(points["heading"])
     before: tuple[int, ...]
     after: tuple[int, ...]
     if row["junction"] >= 0:
@@ -85,32 +85,32 @@ def lane_of(place: HDMap, number: int) -> NearLane:
     numbers = {name: int(row[name]) for name in ("left", "right", "opposite", "signal")}
     width, limit = float(row["width"]), float(row["limit"])
     return NearLane(
-        number, int(row["junction"]), line, turned, width, limit, TURNS[int(row["turn"])], before, after, **numbers
+        number, int(row["junction"]), line, headings, width, limit, TURNS[int(row["turn"])], before, after, **numbers
     )
 
 
 def lanes_near(state: SceneState, row: int = 0, reach: float = REACH) -> tuple[NearLane, ...]:
-    """Whole lanes of which a point lies within `reach` m, by number."""
+    """Whole lanes with a point within `reach` m, by number."""
     place, ego = state.places[row].map, state.ego[row]
     close = np.hypot(place.points["x"] - ego["x"], place.points["y"] - ego["y"]) <= reach
     return tuple(lane_of(place, int(number)) for number in np.unique(place.point_lane[close]))
 
 
 def drivable(place: HDMap) -> tuple[np.ndarray, ...]:
-    """Polygons float64 [N, 2] between the kerbs, one a street and one a junction. They touch and do not overlap by more than rounding."""
+    """Polygons float64 [N, 2] between the kerbs, one per street and junction. They touch, and overlap only by rounding."""
     streets = [np.concatenate([shape.left, shape.right[::-1]]) for shape in place.streets]
     return (*streets, *(shape.outline for shape in place.junctions if len(shape.outline) >= 3))
 
 
 def drivable_near(state: SceneState, row: int = 0, reach: float = REACH) -> tuple[np.ndarray, ...]:
-    """Those whole polygons of the drivable area that come within `reach` m."""
+    """Whole polygons of the drivable area that come within `reach` m."""
     ego = state.ego[row]
     here = float(ego["x"]), float(ego["y"])
     return tuple(area for area in drivable(state.places[row].map) if _away(area, here) <= reach)
 
 
 def _away(area: np.ndarray, here: tuple[float, float]) -> float:
-    """m from a point to the outline of a polygon, or 0 within the box round it."""
+    """m from a point to the outline of a polygon, 0 inside its bounding box."""
     low, high = area.min(0), area.max(0)
     beyond = np.maximum(np.maximum(low - here, here - high), 0.0)
     return math.hypot(*beyond)

@@ -1,4 +1,4 @@
-"""All that is true of a moment of a drive, in one record: our car, everybody else, signals, lanes, and what each camera sees."""
+"""The record of a moment of a drive: our car, all other road users, signals, lanes, and each camera's view."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from world.render.renderer import Renderer
 from world.scene.facts import Facts, facts
 from world.scene.state import SceneState
 
-REACH = 240.0  # m round the car within which everybody is in the record: farther than anybody is drawn
+REACH = 240.0  # m round the car within which road users are in the record: beyond the distance of drawing
 
 
 @dataclass(frozen=True, slots=True)
 class Ego:
-    """Our car: rear axle (x, y) in m, heading in rad, speed m/s, yaw rate rad/s; steer and accel in [-1, 1] and the Command it was driven with; `Lights`."""
+    """Our car: rear axle (x, y) in m, heading in rad, speed m/s, yaw rate rad/s; its controls steer and accel in [-1, 1] and Command; `Lights`."""
 
     x: float
     y: float
@@ -38,7 +38,7 @@ class Ego:
 
 @dataclass(frozen=True, eq=False)
 class CameraRecord:
-    """picture uint8 [H, W, 3] of a camera and the truth of it."""
+    """A camera's picture uint8 [H, W, 3] and its ground truth."""
 
     picture: np.ndarray
     truth: Truth
@@ -57,7 +57,7 @@ class Record:
     signals: tuple[Signal, ...]
     lanes: tuple[NearLane, ...]
     drivable: tuple[np.ndarray, ...]
-    seen: Mapping[str, CameraRecord]
+    views: Mapping[str, CameraRecord]
 
 
 def records(
@@ -66,13 +66,12 @@ def records(
     renderer: Renderer,
     row: int = 0,
     draw: bool = True,
-    chosen: range | None = None,
+    only: range | None = None,
 ) -> Iterator[Record]:
-    """Of the drive whose steps these are, at the cameras' rate; flow is since the record before. draw: whether cameras see anything; chosen:
-    numbers of the records that are wanted (default: all).
-    """
+    """The records of a drive's states, at the cameras' rate; flow is since the previous record. draw: whether to draw pictures; only: numbers
+    of the records to make (default: all)."""
     at = states[:: FPS // cameras.rate]
-    for index in range(len(at)) if chosen is None else range(len(at))[chosen.start : chosen.stop]:
+    for index in range(len(at)) if only is None else range(len(at))[only.start : only.stop]:
         before = at[index - 1] if index else None
         yield record(index, at[index], cameras if draw else None, renderer, row, before, states[0])
 
@@ -86,9 +85,9 @@ def record(
     before: SceneState | None = None,
     first: SceneState | None = None,
 ) -> Record:
-    """One moment; `first`: the drive's, from which its seconds count. Without cameras nothing is seen."""
+    """The record of a moment. first: the drive's first state, at which its seconds are 0. Without cameras it has no views."""
     named = cameras.cameras if cameras is not None else {}
-    seen = {name: see(camera, state, renderer, row, before) for name, camera in named.items()}
+    views = {name: see(camera, state, renderer, row, before) for name, camera in named.items()}
     since = int(state.clock[row]) - (int(first.clock[row]) if first is not None else 0)
     return Record(
         index,
@@ -99,7 +98,7 @@ def record(
         signals_near(state, row),
         lanes_near(state, row),
         drivable_near(state, row),
-        seen,
+        views,
     )
 
 
@@ -113,7 +112,7 @@ def ego_of(state: SceneState, row: int = 0) -> Ego:
 def see(
     camera: Camera, state: SceneState, renderer: Renderer, row: int = 0, before: SceneState | None = None
 ) -> CameraRecord:
-    """A camera's picture with the truth of it; flow is since `before`."""
+    """A camera's picture and ground truth; flow is since `before`."""
     if isinstance(camera, Fisheye):
         return CameraRecord(*wide(camera, state, renderer, row, before))
     shot = renderer.shot(state, camera, row, before=before)

@@ -1,4 +1,4 @@
-"""Who is there, seen or not: every road user and parked vehicle as a box in the world with a number of its own."""
+"""Tracks: every road user and parked vehicle, visible or not, as a box in the world with a unique number."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from world.render.mesh import Mesh
 from world.scene.objects import SIZES, VEHICLES, Kind
 from world.scene.state import SceneState
 
-SIGHT = 330.0  # m round our car, farther than anything is drawn that has a number
-PARKED = 1 << 28  # a parked vehicle's number is that and its own among what stands
+SIGHT = 330.0  # m round our car, beyond the drawing distance of all tracks
+PARKED = 1 << 28  # a parked vehicle's number is this plus its prop's
 EDGES = tuple((i, j) for i in range(8) for j in range(i + 1, 8) if (i ^ j).bit_count() == 1)  # of a box, by its corners
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A box in the world. number: the same while the drive lasts, in sight or not; centre (x, y, z), size (length, width, height): m;
-    heading: rad; velocity (x, y): m/s; accel: m/s2; lights: `Lights`. agent, prop: its row among the state's agents or what stands, -1 for none.
+    """A box in the world. number: constant during the drive; centre (x, y, z), size (length, width, height): m; heading: rad; velocity (x, y):
+    m/s; accel: m/s2; lights: `Lights`. agent, prop: its row among the state's agents or the place's props, -1 for none.
     """
 
     number: int
@@ -35,7 +35,7 @@ class Track:
     prop: int = -1
 
     def corners(self) -> np.ndarray:
-        """float64 [8, 3], in the world; two corners whose indices differ in one bit share an edge."""
+        """Corners float64 [8, 3] in the world; two corners whose indices differ in one bit share an edge."""
         ahead, aside, up = np.meshgrid([-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5], indexing="ij")
         ahead, aside = ahead.ravel() * self.size[0], aside.ravel() * self.size[1]
         cos, sin = math.cos(self.heading), math.sin(self.heading)
@@ -46,7 +46,7 @@ class Track:
 
 
 def tracks_of(state: SceneState, row: int = 0, reach: float = math.inf) -> tuple[Track, ...]:
-    """Whoever is on the road, and parked vehicles, within `reach` m of our car; nearest first."""
+    """Road users and parked vehicles within `reach` m of our car, nearest first."""
     agents, props, ego = state.agents[row], state.places[row].props, state.ego[row]
     numbers = state.places[row].numbers
     out = []
@@ -82,7 +82,7 @@ def tracks_of(state: SceneState, row: int = 0, reach: float = math.inf) -> tuple
 
 
 def mesh_of(track: Track, state: SceneState, row: int = 0) -> Mesh:
-    """As it is drawn."""
+    """The mesh with which a track is drawn."""
     if track.prop >= 0:
         return parked_mesh(state.places[row].props[track.prop])
     ego = state.ego[row]

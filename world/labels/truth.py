@@ -15,15 +15,15 @@ from world.render.renderer import Renderer, Shot
 from world.scene.objects import Kind
 from world.scene.state import SceneState
 
-NEAR = 0.1  # m before the camera from which on a box is drawn
+NEAR = 0.1  # m in front of the camera at which boxes are cut
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A road user or a parked vehicle that can be seen.
+    """A visible road user or parked vehicle.
 
     seen: left, top, right, bottom of its visible pixels; whole: likewise of its box in the world, cut at the picture's edges (pixels, right and
-    bottom beyond the last). visible: share of its own pixels in the picture that nothing hides.
+    bottom beyond the last). visible: share of its pixels in the picture that nothing hides.
     """
 
     track: Track
@@ -50,24 +50,24 @@ class Truth:
 def truth_of(
     shot: Shot, state: SceneState, renderer: Renderer, row: int = 0, before: SceneState | None = None
 ) -> Truth:
-    """Of a shot of the state; its flow is since `before`, which is what the shot was given."""
+    """The ground truth of a shot of the state; its flow is since `before`, the argument of the shot."""
     there = tracks_of(state, row, SIGHT)
-    depth, classes, instance, moved = layers(shot, state, there, row, before)
-    shown = seen_of(there, instance)
-    wholes = renderer.alone([mesh_of(track, state, row) for track in shown], shot.view)
+    depth, classes, instance, scene_flow = layers(shot, state, there, row, before)
+    visible = seen_of(there, instance)
+    wholes = renderer.alone([mesh_of(track, state, row) for track in visible], shot.view)
     boxes = []
-    for track, pixels in zip(shown, wholes, strict=True):
+    for track, pixels in zip(visible, wholes, strict=True):
         outline = projected(track.corners(), shot.view)
         if outline is not None:
-            seen, count = bounds(instance == track.number + 1)
-            boxes.append(Box(track, seen, outline, min(1.0, count / max(1.0, pixels))))
+            pixels_box, count = bounds(instance == track.number + 1)
+            boxes.append(Box(track, pixels_box, outline, min(1.0, count / max(1.0, pixels))))
     eye = shot.view.eye[:2]
     boxes.sort(key=lambda box: math.dist(box.track.centre[:2], eye))
-    return Truth(depth, classes, instance, shot.gbuffer.motion, moved, tuple(boxes))
+    return Truth(depth, classes, instance, shot.gbuffer.motion, scene_flow, tuple(boxes))
 
 
 def seen_of(tracks: Sequence[Track], instance: np.ndarray) -> list[Track]:
-    """Those of which there is a pixel in a picture of instances [H, W]."""
+    """Tracks with a pixel in a picture of instances [H, W]."""
     there = set(np.unique(instance).tolist())
     return [track for track in tracks if track.number + 1 in there]
 
@@ -84,26 +84,26 @@ def layers(
     instance[moving] = AGENT_BASE - g.instance[moving] + 1
     instance[standing] = g.instance[standing] - PROP_BASE + PARKED + 1
     points = points_of(shot.view, depth)
-    moved = _scene_flow(points, instance, agents, before.agents[row] if before is not None else None)
-    return depth, semantic(g.surface, g.instance, points[..., 2], agents, place), instance, moved
+    scene_flow = _scene_flow(points, instance, agents, before.agents[row] if before is not None else None)
+    return depth, semantic(g.surface, g.instance, points[..., 2], agents, place), instance, scene_flow
 
 
 def bounds(mask: np.ndarray) -> tuple[tuple[int, int, int, int], int]:
-    """left, top, right, bottom of a mask [H, W] that is not empty, and how many pixels it has."""
+    """left, top, right, bottom of a mask [H, W] that is not empty, and its number of pixels."""
     rows, columns = np.nonzero(mask)
     return (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1), len(rows)
 
 
 def projected(points: np.ndarray, view: View) -> tuple[float, float, float, float] | None:
     """left, top, right, bottom of a box's corners [8, 3], cut at the picture's edges; None where it lies outside or behind."""
-    seen = (points - view.eye) @ view.axes.T
-    # Edges that run past the camera are cut where they come before it.
-    kept = [seen[seen[:, 2] >= NEAR]]
+    in_camera = (points - view.eye) @ view.axes.T
+    # Edges that cross the camera's near plane are cut there.
+    parts = [in_camera[in_camera[:, 2] >= NEAR]]
     for i, j in EDGES:
-        a, b = seen[i], seen[j]
+        a, b = in_camera[i], in_camera[j]
         if (a[2] < NEAR) != (b[2] < NEAR):
-            kept.append((a + (b - a) * (NEAR - a[2]) / (b[2] - a[2]))[None])
-    inside = np.concatenate(kept)
+            parts.append((a + (b - a) * (NEAR - a[2]) / (b[2] - a[2]))[None])
+    inside = np.concatenate(parts)
     if not len(inside):
         return None
     x = view.focal * inside[:, 0] / inside[:, 2] + view.width / 2
@@ -112,14 +112,14 @@ def projected(points: np.ndarray, view: View) -> tuple[float, float, float, floa
 
 
 def cut(x: np.ndarray, y: np.ndarray, width: int, height: int) -> tuple[float, float, float, float] | None:
-    """The box round pixels, cut at the picture's edges; None where nothing of it is inside."""
+    """The rectangle round pixels, cut at the picture's edges; None where it is outside."""
     left, right = np.clip([x.min(), x.max()], 0, width)
     top, bottom = np.clip([y.min(), y.max()], 0, height)
     return None if right <= left or bottom <= top else (float(left), float(top), float(right), float(bottom))
 
 
 def points_of(view: View, depth: np.ndarray) -> np.ndarray:
-    """Where every pixel's point lies in the world, float64 [H, W, 3]; infinite for the sky."""
+    """Every pixel's point in the world, float64 [H, W, 3]; infinite for the sky."""
     height, width = depth.shape
     u = (np.arange(width) + 0.5 - width / 2) / view.focal
     v = (np.arange(height) + 0.5 - height / 2) / view.focal

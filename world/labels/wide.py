@@ -1,4 +1,4 @@
-"""What a fisheye sees and what is true of it, read from pinhole pictures (`world.labels.fisheye`)."""
+"""A fisheye's picture and ground truth, resampled from pinhole pictures (`world.labels.fisheye`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FisheyePose:
 
 
 def pose(camera: Fisheye, x: float, y: float, heading: float) -> FisheyePose:
-    """Where it is when the rear axle is at (x, y)."""
+    """The camera's pose when the rear axle is at (x, y)."""
     cos, sin = math.cos(heading), math.sin(heading)
     turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
     eye = turn @ [camera.ahead, camera.left, camera.up] + [x, y, 0.0]
@@ -36,23 +36,25 @@ def pose(camera: Fisheye, x: float, y: float, heading: float) -> FisheyePose:
 def wide(
     camera: Fisheye, state: SceneState, renderer: Renderer, row: int = 0, before: SceneState | None = None
 ) -> tuple[np.ndarray, Truth]:
-    """Its picture uint8 [H, W, 3] and the truth of it; flow is since `before`."""
-    found, own = sides(camera), axes_of(camera)
-    shots = [renderer.shot(state, rig_of(camera, axes @ own, found.size), row, before=before) for axes in found.axes]
+    """A fisheye's picture uint8 [H, W, 3] and ground truth; flow is since `before`."""
+    mapping, own = sides(camera), axes_of(camera)
+    shots = [
+        renderer.shot(state, rig_of(camera, axes @ own, mapping.size), row, before=before) for axes in mapping.axes
+    ]
     there = tracks_of(state, row, SIGHT)
-    made = [layers(shot, state, there, row, before) for shot in shots]
-    depth, classes, instance, moved = (_nearest(found, [one[k] for one in made]) for k in range(4))
-    # Along the ray instead of along each side's axis.
-    forward = np.stack([found.rays @ axes[2] for axes in found.axes], -1)
-    share = np.take_along_axis(forward, np.maximum(found.which, 0)[..., None], -1)[..., 0]
-    depth = np.where(found.which >= 0, depth / np.maximum(share, 1e-6), np.inf).astype(np.float32)
+    parts = [layers(shot, state, there, row, before) for shot in shots]
+    depth, classes, instance, scene_flow = (_nearest(mapping, [one[k] for one in parts]) for k in range(4))
+    # Depth along the ray instead of along each side's axis.
+    forward = np.stack([mapping.rays @ axes[2] for axes in mapping.axes], -1)
+    share = np.take_along_axis(forward, np.maximum(mapping.which, 0)[..., None], -1)[..., 0]
+    depth = np.where(mapping.which >= 0, depth / np.maximum(share, 1e-6), np.inf).astype(np.float32)
     here = pose(camera, *_place(state, row))
     flow = np.zeros((*depth.shape, 2), np.float32)
     if before is not None:
-        flow = _flow(camera, here, pose(camera, *_place(before, row)), found, depth, moved)
-    shown = seen_of(there, instance)
-    boxes = _boxes(camera, here, shown, instance, _visible(shown, shots, made, state, renderer, row))
-    return _picture(found, shots), Truth(depth, classes, instance, flow, moved, boxes)
+        flow = _flow(camera, here, pose(camera, *_place(before, row)), mapping, depth, scene_flow)
+    visible = seen_of(there, instance)
+    boxes = _boxes(camera, here, visible, instance, _visible(visible, shots, parts, state, renderer, row))
+    return _picture(mapping, shots), Truth(depth, classes, instance, flow, scene_flow, boxes)
 
 
 def _place(state: SceneState, row: int) -> tuple[float, float, float]:
@@ -61,69 +63,69 @@ def _place(state: SceneState, row: int) -> tuple[float, float, float]:
 
 
 def points_of(camera: Fisheye, here: FisheyePose, depth: np.ndarray) -> np.ndarray:
-    """Where every pixel's point lies in the world, float64 [H, W, 3]; infinite for the sky."""
+    """Every pixel's point in the world, float64 [H, W, 3]; infinite for the sky."""
     with np.errstate(invalid="ignore"):
         return np.asarray(here.eye + (sides(camera).rays @ here.axes) * depth[..., None].astype(np.float64))
 
 
-def _nearest(found: Sides, pictures: list[np.ndarray]) -> np.ndarray:
-    """Of every pixel the nearest one's label; zero beyond the limit."""
+def _nearest(mapping: Sides, pictures: list[np.ndarray]) -> np.ndarray:
+    """Labels of the nearest pixels; zero beyond the limit."""
     stack = np.stack(pictures)
-    last = found.size - 1
-    x, y = (np.clip(np.floor(where), 0, last).astype(int) for where in (found.x, found.y))
-    out = stack[np.maximum(found.which, 0), y, x]
-    out[found.which < 0] = 0
+    last = mapping.size - 1
+    x, y = (np.clip(np.floor(where), 0, last).astype(int) for where in (mapping.x, mapping.y))
+    out = stack[np.maximum(mapping.which, 0), y, x]
+    out[mapping.which < 0] = 0
     return out
 
 
-def _picture(found: Sides, shots: list[Shot]) -> np.ndarray:
-    """Read between pixels; black beyond the limit."""
+def _picture(mapping: Sides, shots: list[Shot]) -> np.ndarray:
+    """The picture by bilinear interpolation; black beyond the limit."""
     stack = np.stack([shot.picture for shot in shots]).astype(np.float32)
-    last, which = found.size - 1, np.maximum(found.which, 0)
-    x, y = (np.clip(where - 0.5, 0, last) for where in (found.x, found.y))
+    last, which = mapping.size - 1, np.maximum(mapping.which, 0)
+    x, y = (np.clip(where - 0.5, 0, last) for where in (mapping.x, mapping.y))
     left, top = np.minimum(x.astype(int), last - 1), np.minimum(y.astype(int), last - 1)
     fx, fy = (x - left)[..., None], (y - top)[..., None]
     upper = stack[which, top, left] * (1 - fx) + stack[which, top, left + 1] * fx
     lower = stack[which, top + 1, left] * (1 - fx) + stack[which, top + 1, left + 1] * fx
     out = np.round(upper * (1 - fy) + lower * fy).astype(np.uint8)
-    out[found.which < 0] = 0
+    out[mapping.which < 0] = 0
     return out
 
 
 def _flow(
-    camera: Fisheye, here: FisheyePose, then: FisheyePose, found: Sides, depth: np.ndarray, moved: np.ndarray
+    camera: Fisheye, here: FisheyePose, then: FisheyePose, mapping: Sides, depth: np.ndarray, scene_flow: np.ndarray
 ) -> np.ndarray:
-    """float32 [H, W, 2] to where every point was; of the sky by the turn alone."""
+    """Flow float32 [H, W, 2] to every point's previous position; the sky's by rotation alone."""
     far = ~np.isfinite(depth)
-    was = points_of(camera, here, np.where(far, np.float32(1e6), depth)) - moved
+    was = points_of(camera, here, np.where(far, np.float32(1e6), depth)) - scene_flow
     pixels, inside = project(camera, ((was - then.eye) @ then.axes.T).reshape(-1, 3))
     height, width = depth.shape
     middle = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
     flow = (pixels.reshape(height, width, 2) - middle).astype(np.float32)
-    flow[(found.which < 0) | ~inside.reshape(height, width)] = 0
+    flow[(mapping.which < 0) | ~inside.reshape(height, width)] = 0
     return flow
 
 
 def _visible(
-    shown: list[Track],
+    tracks: list[Track],
     shots: list[Shot],
-    made: Sequence[tuple[np.ndarray, ...]],
+    parts: Sequence[tuple[np.ndarray, ...]],
     state: SceneState,
     renderer: Renderer,
     row: int,
 ) -> list[float]:
-    """Share of each that nothing hides, in the sides' pixels."""
-    meshes = [mesh_of(track, state, row) for track in shown]
-    whole = np.sum([renderer.alone(meshes, shot.view) for shot in shots], axis=0) if shown else []
-    mine = [sum((one[2] == track.number + 1).sum() for one in made) for track in shown]
+    """The visible share of each track, in the sides' pixels."""
+    meshes = [mesh_of(track, state, row) for track in tracks]
+    whole = np.sum([renderer.alone(meshes, shot.view) for shot in shots], axis=0) if tracks else []
+    mine = [sum((one[2] == track.number + 1).sum() for one in parts) for track in tracks]
     return [min(1.0, float(count / max(1.0, pixels))) for count, pixels in zip(mine, whole, strict=True)]
 
 
 def _boxes(
-    camera: Fisheye, here: FisheyePose, shown: list[Track], instance: np.ndarray, visible: list[float]
+    camera: Fisheye, here: FisheyePose, tracks: list[Track], instance: np.ndarray, visible: list[float]
 ) -> tuple[Box, ...]:
     out = []
-    for track, share in zip(shown, visible, strict=True):
+    for track, share in zip(tracks, visible, strict=True):
         corners = track.corners()
         edges = np.concatenate([corners[i] + (corners[j] - corners[i]) * ALONG for i, j in EDGES])
         pixels, inside = project(camera, (edges - here.eye) @ here.axes.T)

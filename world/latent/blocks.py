@@ -17,6 +17,7 @@ class RMSNorm(nn.RMSNorm):
     """RMS normalisation that stays in the dtype of its input (autocast would otherwise mix dtypes)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """x [..., D], normalised over D."""
         assert self.weight is not None
         return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
 
@@ -49,6 +50,7 @@ class Attention(nn.Module):
         self.k_norm = RMSNorm(width // heads)
 
     def forward(self, x_BND: Tensor) -> Tensor:
+        """x [B, N, D] -> [B, N, D]"""
         batch, tokens, width = x_BND.shape
         q, k, v = self.qkv(x_BND).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         x = attend(self.q_norm(q), self.k_norm(k), v)
@@ -65,6 +67,7 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(hidden, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x [..., D] -> [..., D]"""
         gate, value = self.up(x).chunk(2, dim=-1)
         return self.down(F.silu(gate) * value)
 
@@ -88,6 +91,7 @@ class TransformerBlock(nn.Module):
             nn.init.zeros_(self.film.bias)
 
     def forward(self, x_BND: Tensor, condition_BD: Tensor | None = None) -> Tensor:
+        """x [B, N, D] -> [B, N, D]; condition [B, condition width] where the block is modulated."""
         if self.film is None:
             x_BND = x_BND + self.attention(self.norm_attention(x_BND))
             return x_BND + self.mlp(self.norm_mlp(x_BND))
@@ -137,7 +141,7 @@ class TimeAttention(nn.Module):
         return x_BND + self.out(x)
 
     def stream(self, x_BND: Tensor, past: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Dreaming: one frame against `past` keys and values [B * N, H, K, d]. Also gives its own, for the cache."""
+        """Dreaming: one frame attends to `past` keys and values [B * N, H, K, d]. Also returns its own, for the cache."""
         batch, tokens, width = x_BND.shape
         q, k, v = self.project(x_BND)
         keys, values = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)

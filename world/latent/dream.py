@@ -6,7 +6,7 @@ import copy
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from world import kinematics
-from world.controls import NULL, Control
+from world.controls import Control
 from world.data.video import fit
 from world.driver import Action
 from world.errors import DataError, WeightsError
 from world.files import seeded
 from world.frame import UNREAD, Frame, Readout
-from world.inputs import Inputs
 from world.kinematics import Motion
-from world.latent.dynamics import FIELDS, Cache, Condition, sample
+from world.latent.dynamics import Cache, Condition, sample
 from world.latent.rollout import Past, advance
 from world.latent.tokenizer import to_float, to_uint8
+from world.latent.values import check, checked, fields_of, input_values, read
 from world.model import WorldModel
 from world.readout import FRAMES
 from world.records import from_plain
@@ -37,8 +37,8 @@ FIRST_STEPS = 8  # shortcut steps for a frame that has no past
 
 @dataclass(frozen=True, slots=True)
 class LatentState:
-    """A dream at one moment, but for its random state. latents [FRAMES, 1, N, C], oldest first; cache: keys of the dynamics' past frames;
-    hidden [1, D]: of the readout, in worlds with a car. Nothing in it is written to, so forks share it."""
+    """A dream at one moment, without its random state. latents [FRAMES, 1, N, C], oldest first; cache: keys of the dynamics' past frames;
+    hidden [1, D]: of the readout, in worlds with a car. It is never modified, so forks share it."""
 
     frame: Frame
     latents: Tensor
@@ -51,7 +51,7 @@ TENSORS = tuple(field.name for field in fields(LatentState) if field.name != "fr
 
 @dataclass(frozen=True, slots=True)
 class SavedLatent:
-    """What a saved dream says beside its tensors, by the names that it has in the file."""
+    """The plain values of a saved dream, by their names in the file."""
 
     index: int
     control: Control
@@ -63,9 +63,9 @@ class SavedLatent:
 
 
 class LatentDream:
-    """One dream. `quality` is K, the shortcut steps a frame (1 to 8): more is sharper and slower.
+    """One dream. `quality` is K, the shortcut steps per frame (1, 2, 4 or 8): more is sharper and slower. DataError for another K.
 
-    The same weights, seed, controls and machine give the same frames. Memory stays constant however long it runs.
+    The same weights, seed, controls and machine give the same frames. Memory is constant.
     """
 
     def __init__(self, model: WorldModel, seed: int = 0, quality: int = 2) -> None:
@@ -77,15 +77,17 @@ class LatentDream:
 
     @property
     def frame(self) -> Frame | None:
+        """The newest frame; None before the start."""
         return self._state.frame if self._state else None
 
     @property
     def index(self) -> int:
+        """The newest frame's index; -1 before the start."""
         return self.frame.index if self.frame else -1
 
     @property
     def state_now(self) -> LatentState:
-        """The dream as it stands. DataError before the start."""
+        """The current state. DataError before the start."""
         if self._state is None:
             raise DataError("Start the dream before stepping it.")
         return self._state
@@ -101,7 +103,8 @@ class LatentDream:
     ) -> Frame:
         """The first frame: from a named scene, from real frames uint8 [T, H, W, 3] of any size, or from conditions alone.
 
-        `control` says under which conditions (default: the scene's own, or a clear day); speed in m/s.
+        control: the conditions (default: the scene's own, or a clear day); speed in m/s. DataError for a scene and frames, an unknown scene,
+        frames of another shape, or numbers that are not finite.
         """
         if scene is not None and frames is not None:
             raise DataError("Start a dream from a scene or from frames, not from both.")
@@ -126,26 +129,26 @@ class LatentDream:
         return self._publish(control, motion, latents, cache, images[-1])
 
     def step(self, control: Control) -> Frame:
-        """One frame on: the kinematic car moves under `control`, and the world is dreamt around it."""
+        """The next frame: the kinematic car moves under `control`, and the world is dreamt around it. DataError as in `step_latent`."""
         return step_latent([self], [control])[0]
 
     def drive(self, command: int, target_speed: float) -> Action:
-        """What the driver would do now, given a command and a target speed in m/s."""
+        """The driver's action for a command and a target speed in m/s. DataError before the start."""
         return drive_all([self], [command], [target_speed])[0]
 
     def fork(self) -> LatentDream:
-        """A second dream with the same past and the same random state; neither feels what the other does."""
+        """An independent dream with the same past and random state."""
         other = copy.copy(self)
         other._generator = self._generator.clone_state()
         return other
 
     def reseed(self, seed: int) -> None:
-        """From here on another of the futures that this past may have."""
+        """Restarts the random state, for another future of the same past."""
         self.seed = seed
         self._generator = seeded(seed, self.model.device)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that the next frames depend on: tensors, and plain values for JSON. `from_state` goes on from there."""
+        """The whole state: tensors, and plain values for JSON; the inverse is `from_state`. DataError before the start."""
         if self._state is None:
             raise DataError("There is no dream to save yet; start it first.")
         state, frame = self._state, self._state.frame
@@ -158,7 +161,7 @@ class LatentDream:
 
     @classmethod
     def from_state(cls, model: WorldModel, tensors: dict[str, Tensor], values: dict[str, Any]) -> LatentDream:
-        """A dream that goes on exactly where the other was, on the device of `model`."""
+        """A dream that continues exactly from a `state`, on the device of `model`."""
         saved = from_plain(SavedLatent, values)
         dream = cls(model, saved.seed, saved.quality)
         dream._generator.set_state(tensors["generator"].cpu())
@@ -169,7 +172,7 @@ class LatentDream:
         return dream
 
     def fits(self, other: Any) -> None:
-        """ValueError where the other's tensors are not those of such a dream, or hold numbers that are none."""
+        """ValueError where the other's tensors have other shapes or types, or are not finite."""
         mine, theirs = self.state()[0], other.state()[0]
         for name, value in mine.items():
             there = theirs[name]
@@ -182,13 +185,13 @@ class LatentDream:
 
     @property
     def most_bytes(self) -> int:
-        """More than the file of such a dream takes, whose cache is full."""
+        """An upper bound of the file size of a dream with a full cache."""
         keys, rest = self.state_now.cache, self.state()[0].values()
         cache = keys[..., :1, :].numel() * self.model.dynamics.config.context * keys.element_size()
         return 2 * (cache + sum(value.numel() * value.element_size() for value in rest)) + 2**20
 
     def save(self, path: Path) -> None:
-        """Writes the whole state as safetensors (aside, then renamed)."""
+        """Writes the whole state as safetensors, atomically. DataError where that fails, or before the start."""
         tensors, plain = self.state()
         aside = path.with_name(path.name + ".tmp")
         try:
@@ -202,7 +205,7 @@ class LatentDream:
 
     @classmethod
     def load(cls, model: WorldModel, path: Path) -> LatentDream:
-        """A saved dream, going on exactly where it was; WeightsError when it was dreamt by other weights."""
+        """A saved dream, to be continued. DataError where the file is damaged, WeightsError where it is of other weights."""
         try:
             with safe_open(str(path), "pt", device=model.device) as file:
                 plain = json.loads(file.metadata()["lucidrive"])
@@ -217,10 +220,10 @@ class LatentDream:
 
     def _dream_first(self, control: Control, motion: Motion, cache: Cache) -> Frame:
         model, nothing = self.model, torch.zeros_like(self._noise())
-        motions = torch.tensor([told(model.inputs, control, motion)], device=model.device)
+        motions = torch.tensor([input_values(model.inputs, control, motion)], device=model.device)
         no_past = torch.zeros(1, device=model.device)
-        given = Condition(nothing, nothing, no_past, motions, fields_of([control], model.device))
-        latents = checked(sample(model.dynamics, self._noise(), given, FIRST_STEPS, cache))
+        condition = Condition(nothing, nothing, no_past, motions, fields_of([control], model.device))
+        latents = checked(sample(model.dynamics, self._noise(), condition, FIRST_STEPS, cache))
         cache.commit()
         picture = checked(model.tokenizer.decode(latents), "tokenizer")
         return self._publish(control, motion, [latents] * FRAMES, cache, picture)
@@ -242,10 +245,11 @@ class LatentDream:
 
 @torch.inference_mode()
 def step_latent(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[Frame]:
-    """`LatentDream.step` for many dreams at once: those of one model, K and cache length are one batch.
+    """`LatentDream.step` for many dreams at once: those of one model, K and cache length form a batch.
 
-    Each dream keeps its own noise and cache and gets the frame that it would get alone, but for rounding: latents agree
-    to 1e-4 after a frame. All or none: after an error every dream is as it was, its random state too.
+    Each dream keeps its own noise and cache and gets the same frame as alone, up to rounding: latents agree to 1e-4 after a
+    frame. All or none: after an error every dream is unchanged, its random state included. DataError before the start, for an action of
+    another width, or where a dream becomes not finite; ValueError where a dream is given twice.
     """
     if len({id(dream) for dream in dreams}) < len(dreams):
         raise ValueError("a dream cannot take two steps in one batch")
@@ -253,23 +257,23 @@ def step_latent(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> l
     for place, dream in enumerate(dreams):
         groups.setdefault((id(dream.model), dream.quality, dream.state_now.cache.shape[-2]), []).append(place)
     before = [dream._generator.get_state() for dream in dreams]
-    drawn: dict[int, LatentState] = {}
+    states: dict[int, LatentState] = {}
     try:
         for places in groups.values():
-            found = _draw([dreams[place] for place in places], [controls[place] for place in places])
-            drawn.update(zip(places, found, strict=True))
+            next_states = _draw([dreams[place] for place in places], [controls[place] for place in places])
+            states.update(zip(places, next_states, strict=True))
     except Exception:
         for dream, random in zip(dreams, before, strict=True):
             dream._generator.set_state(random)
         raise
     for place, dream in enumerate(dreams):
-        dream._state = drawn[place]
-    return [drawn[place].frame for place in range(len(dreams))]
+        dream._state = states[place]
+    return [states[place].frame for place in range(len(dreams))]
 
 
 @torch.inference_mode()
 def drive_all(dreams: Sequence[LatentDream], commands: Sequence[int], target_speeds: Sequence[float]) -> list[Action]:
-    """`LatentDream.drive` for many dreams of one model at once; target speeds in m/s."""
+    """`LatentDream.drive` for many dreams of one model at once; target speeds in m/s. DataError before the start."""
     if not dreams:
         return []
     states = [dream._state for dream in dreams if dream._state is not None]
@@ -285,7 +289,7 @@ def drive_all(dreams: Sequence[LatentDream], commands: Sequence[int], target_spe
 
 
 def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[LatentState]:
-    """What dreams of one model, K and cache length become. Changes nothing of theirs but the random states."""
+    """The next states of dreams of one model, K and cache length. Only their random states change."""
     model, size = dreams[0].model, len(dreams)
     states = [dream.state_now for dream in dreams]
     frames = [state.frame for state in states]
@@ -295,7 +299,7 @@ def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[La
             kinematics.step(frame.motion, *(0.0 if math.isnan(value) else value for value in (to.steer, to.accel)))
             for frame, to in zip(frames, controls, strict=True)
         ]
-    leads = [told(model.inputs, control, motion) for control, motion in zip(controls, motions, strict=True)]
+    leads = [input_values(model.inputs, control, motion) for control, motion in zip(controls, motions, strict=True)]
     motions_BM, fields_B6 = torch.tensor(leads, device=model.device), fields_of(controls, model.device)
     before, last = (torch.cat([state.latents[age] for state in states]) for age in (-2, -1))
     cache = Cache(model.dynamics.config, size, model.device)
@@ -308,11 +312,11 @@ def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[La
     hidden: list[Tensor | None] = [None] * size
     readouts = [UNREAD] * size
     if model.driving:
-        seen = [torch.cat([state.latents[age] for state in states]) for age in range(1 - FRAMES, 0)]
-        hidden_BD = model.readout.trunk(torch.stack([*seen, latents], dim=1))
+        earlier = [torch.cat([state.latents[age] for state in states]) for age in range(1 - FRAMES, 0)]
+        hidden_BD = model.readout.trunk(torch.stack([*earlier, latents], dim=1))
         hidden, readouts = [one.clone() for one in hidden_BD.split(1)], read(model, hidden_BD)
     images, keys = to_uint8(pictures).cpu().numpy(), cache.keys.chunk(size, dim=2)
-    return [  # copies: a part of a batch would keep the whole of it in memory
+    return [  # copies: a view would keep the whole batch in memory
         LatentState(
             Frame(images[row].copy(), frames[row].index + 1, controls[row], motions[row], readouts[row]),
             torch.cat([states[row].latents[1:], latents[None, row : row + 1]]),
@@ -321,50 +325,3 @@ def _draw(dreams: Sequence[LatentDream], controls: Sequence[Control]) -> list[La
         )
         for row in range(size)
     ]
-
-
-def checked(value: Tensor, part: str = "dynamics") -> Tensor:
-    """What a part of the world gave; DataError where that is not finite."""
-    if not torch.isfinite(value).all():
-        raise fallen_apart(part)
-    return value
-
-
-def read(model: WorldModel, hidden_BD: Tensor) -> list[Readout]:
-    """What the readout says, checked likewise."""
-    readouts = model.readout.read(hidden_BD)
-    if not all(math.isfinite(value) for readout in readouts for value in astuple(readout)):
-        raise fallen_apart("readout")
-    return readouts
-
-
-def fallen_apart(part: str) -> DataError:
-    """The error for a `part` of the world that gave numbers that are not finite."""
-    return DataError(
-        f"The dream fell apart in its {part} (numbers that are not finite); go back to the last good frame or reset it."
-    )
-
-
-def fields_of(controls: Sequence[Control], device: torch.device | str) -> Tensor:
-    """int64 [B, 6], as `Condition` has them."""
-    rows = [[getattr(control, name) for name in FIELDS] for control in controls]
-    return torch.tensor(rows, device=device).clamp_min(NULL)
-
-
-def told(inputs: Inputs, control: Control, motion: Motion) -> tuple[float, ...]:
-    """What a model with these inputs is told; DataError for an action of another width."""
-    if inputs.driving:
-        return control.steer, control.accel, motion.speed, motion.yaw_rate
-    action = control.action or inputs.rest
-    if len(action) != len(inputs):
-        raise DataError(
-            f"An action here has {len(inputs)} values ({', '.join(inputs.names)}), not {len(action)}; give them all."
-        )
-    return action
-
-
-def check(frames: np.ndarray) -> np.ndarray:
-    """The last FRAMES pictures, or all where they are fewer. DataError where they are not uint8 [T, H, W, 3], T at least 1."""
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
-        raise DataError(f"Start frames must be uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}.")
-    return frames[-FRAMES:]

@@ -2,7 +2,7 @@
 
 Family of Dreamer 4 (arXiv 2509.24527, section 3). z_tau = (1 - tau) z_0 + tau z_1 with z_0 noise and z_1 the next
 frame's latents; the model predicts z_1 as the last frame's latents plus a residual that starts at zero. The step size d
-tells it how far the sampler will jump.
+states how far the sampler will jump.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ FIELDS: dict[str, int] = {
 FIELD_EVENT = list(FIELDS).index("event")
 MOTION_BANDS = 5
 SMALLEST = 1 / 8  # step size d at which the target is the clean frame itself
-LIMIT = 6.0  # 99.9% of true frames' latents lie within; a dream that leaves the road would burn out beyond
+LIMIT = 6.0  # 99.9% of true frames' latents lie within; dreams off the road would diverge without it
 
 
 @dataclass(frozen=True, slots=True)
 class DynamicsConfig:
-    """Shapes of a `Dynamics`. tokens, channels: the tokenizer's, of a frame."""
+    """Shapes of a `Dynamics`. tokens, channels: of a frame, as in the tokenizer."""
 
     tokens: int = 48
     channels: int = 32
@@ -43,18 +43,18 @@ class DynamicsConfig:
     depth: int = 6
     time_every: int = 3  # every third block is followed by attention over time
     context: int = 12  # frames in the rolling cache (1.2 s)
-    shortcut: bool = False  # whether the model was bootstrapped, so that it may be told how far the sampler will jump
+    shortcut: bool = False  # whether the model was bootstrapped for shortcut steps
     velocity: bool = False  # whether the net predicts z_1 - z_0, not z_1
     inputs: Inputs = DRIVING  # the floats that lead to a frame
 
 
 @dataclass(slots=True)
 class Condition:
-    """What one frame is conditioned on, batched over B frames.
+    """The condition of one frame, batched over B frames.
 
     last_BNC, before_BNC: the latents of the previous frame and of the one before it (zeros where has_past_B is 0);
-    motions_B4: the config's inputs (four where a car is driven), NaN where not given; fields_B6: int64 in the order of
-    FIELDS, -1 where not given.
+    motions_B4: the config's inputs (four where a car is driven), NaN where unknown; fields_B6: int64 in the order of
+    FIELDS, -1 where unknown.
     """
 
     last_BNC: Tensor
@@ -72,7 +72,7 @@ class Condition:
 
 
 class Dynamics(nn.Module):
-    """A transformer over the tokens of a frame, with causal attention over time in between; control and noise level come in as FiLM."""
+    """A transformer over the tokens of a frame, with causal attention over time in between; control and noise level enter by FiLM."""
 
     motion_scale: Tensor
     motion_middle: Tensor
@@ -108,7 +108,7 @@ class Dynamics(nn.Module):
         noised_BNC: Tensor,
         tau_B: Tensor,
         step_B: Tensor,
-        given: Condition,
+        condition: Condition,
         *,
         frames: int = 0,
         cache: Cache | None = None,
@@ -119,9 +119,9 @@ class Dynamics(nn.Module):
         clips of T frames, attended over causally; with a `cache` it continues a stream and leaves its own keys in
         `cache.fresh`; with neither, every frame stands alone (the first phase of training).
         """
-        x = self.noised_in(noised_BNC) + self.past_in(torch.cat([given.last_BNC, given.before_BNC], dim=-1))
-        x = x + self.position.to(x.dtype) + (self.no_past * (1 - given.has_past_B)[:, None])[:, None].to(x.dtype)
-        condition_BD = self.embed(tau_B, step_B, given).to(x.dtype)
+        x = self.noised_in(noised_BNC) + self.past_in(torch.cat([condition.last_BNC, condition.before_BNC], dim=-1))
+        x = x + self.position.to(x.dtype) + (self.no_past * (1 - condition.has_past_B)[:, None])[:, None].to(x.dtype)
+        condition_BD = self.embed(tau_B, step_B, condition).to(x.dtype)
         every = self.config.time_every
         fresh: list[tuple[Tensor, Tensor]] = []
         for number, block in enumerate(self.blocks):
@@ -138,30 +138,30 @@ class Dynamics(nn.Module):
         if cache is not None:
             cache.fresh = fresh
         out = self.residual(x).float()
-        return noised_BNC + (1 - tau_B)[:, None, None] * out if self.config.velocity else given.last_BNC + out
+        return noised_BNC + (1 - tau_B)[:, None, None] * out if self.config.velocity else condition.last_BNC + out
 
-    def embed(self, tau_B: Tensor, step_B: Tensor, given: Condition) -> Tensor:
-        """The FiLM condition [B, D] out of signal level, step size and control."""
+    def embed(self, tau_B: Tensor, step_B: Tensor, condition: Condition) -> Tensor:
+        """The FiLM condition [B, D] of signal level, step size and control."""
         signal = torch.cat([fourier(tau_B, 6, 16.0), fourier(step_B, 6, 16.0)], dim=-1)
-        known_B4 = ~given.motions_B4.isnan()
-        scaled = torch.where(known_B4, given.motions_B4 - self.motion_middle, 0.0) * self.motion_scale
+        known_B4 = ~condition.motions_B4.isnan()
+        scaled = torch.where(known_B4, condition.motions_B4 - self.motion_middle, 0.0) * self.motion_scale
         waves = fourier(scaled, MOTION_BANDS, 4.0) * known_B4[..., None]
         motion = torch.cat([scaled[..., None], known_B4[..., None].float(), waves], dim=-1).flatten(1)
         total = self.signal_in(signal) + self.motion_in(motion)
         for column, name in enumerate(FIELDS):
-            total = total + self.field_in[name](given.fields_B6[:, column] + 1)
+            total = total + self.field_in[name](condition.fields_B6[:, column] + 1)
         return self.condition(total)
 
 
 def _with_later_events(module: nn.Module, weights: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Weights from before an event was added take it for one that was not said."""
+    """Gives events that older weights lack the embedding of no event."""
     key, table = f"{prefix}field_in.event.weight", module.get_parameter("field_in.event.weight")
     if key in weights and (missing := len(table) - len(weights[key])) > 0:
         weights[key] = torch.cat([weights[key], weights[key][:1].expand(missing, -1)])
 
 
 class Cache:
-    """Rolling keys and values of the last `context` committed frames: constant memory however long a dream runs."""
+    """Rolling keys and values of the last `context` committed frames, in constant memory."""
 
     def __init__(self, config: DynamicsConfig, batch: int = 1, device: torch.device | str = "cpu") -> None:
         layers, d = config.depth // config.time_every, config.dim // config.heads
@@ -171,10 +171,11 @@ class Cache:
         self.fresh: list[tuple[Tensor, Tensor]] = []
 
     def past(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of a layer, each [B * N, H, K, d]."""
         return self.keys[layer, 0], self.keys[layer, 1]
 
     def commit(self) -> None:
-        """Takes in what the last forward pass left in `fresh`, and forgets the oldest frame when full."""
+        """Adds `fresh` of the last forward pass, and drops the oldest frame when full."""
         fresh = torch.stack([torch.stack(pair) for pair in self.fresh]).detach().to(self.keys.dtype)
         self.keys = torch.cat([self.keys[..., -(self.context - 1) :, :], fresh], dim=-2)
         self.fresh = []
@@ -183,23 +184,22 @@ class Cache:
 def sample(
     model: Dynamics,
     noise_BNC: Tensor,
-    given: Condition,
+    condition: Condition,
     steps: int,
     cache: Cache | None = None,
     *,
     learning: bool = False,
 ) -> Tensor:
-    """Draws the next latents from noise in `steps` Euler steps; shortcut steps (d = 1 / steps) where trained for them.
+    """Samples the next latents from noise in `steps` Euler steps; shortcut steps (d = 1 / steps) where trained for them.
 
-    `cache.commit()` then takes in the keys of the last step. They are those of a frame that is half noise yet, which the
-    model knows from its training (every past frame has a tau of its own): it saves a pass over the finished frame.
-    `learning`: gradients flow back through the last step.
+    `cache.commit()` then adds the keys of the last step, of a frame that is still half noise. The model is trained for that (every
+    past frame has a tau of its own), and it saves a pass over the finished frame. learning: gradients flow through the last step.
     """
     z, size = noise_BNC, 1.0 / steps
     jump = z.new_full((len(z),), size if model.config.shortcut else SMALLEST)
     for number in range(steps):
         tau = number * size
         with torch.set_grad_enabled(learning and number == steps - 1):
-            predicted = model(z, z.new_full((len(z),), tau), jump, given, cache=cache)
+            predicted = model(z, z.new_full((len(z),), tau), jump, condition, cache=cache)
             z = z + (predicted - z) * (size / (1 - tau))
     return z.clamp(-LIMIT, LIMIT)

@@ -1,4 +1,4 @@
-"""How a latent world goes on from frame to frame: one recipe, for dreaming and for training on dreams."""
+"""The transition of a latent world from frame to frame, for dreaming and for training on dreams."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from world.latent.dynamics import Cache, Condition, Dynamics, sample
 
 CONTEXT_NOISE = 0.05  # on the past, in training and dreaming alike
-Noise = tuple[Tensor, Tensor, Tensor]  # unit noise [B, N, C]: to draw from, on the last frame, on the one before it
+Noise = tuple[Tensor, Tensor, Tensor]  # unit noise [B, N, C]: to sample from, on the last frame, on the one before it
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Past:
     last: Tensor
 
     def then(self, latents_BNC: Tensor) -> Past:
-        """One frame on."""
+        """The past one frame later."""
         return Past(self.last, latents_BNC)
 
 
@@ -37,16 +37,16 @@ def advance(
     context_noise: float = CONTEXT_NOISE,
     learning: bool = False,
 ) -> Tensor:
-    """The next frame's latents [B, N, C], which the cache has taken in; the past enters a little noised."""
+    """The next frame's latents [B, N, C], also committed to the cache; the past is slightly noised."""
     start, on_last, on_before = noise
     one = torch.ones(len(start), device=start.device)
     last, before = past.last + context_noise * on_last, past.before + context_noise * on_before
-    drawn = sample(
+    latents = sample(
         dynamics, start, Condition(last, before, one, motions_BM, fields_B6), steps, cache, learning=learning
     )
     if cache is not None:
         cache.commit()
-    return drawn
+    return latents
 
 
 @torch.no_grad()
@@ -61,9 +61,9 @@ def rollout(
     time: bool = True,
     context_noise: float = CONTEXT_NOISE,
 ) -> Tensor:
-    """Dreams T frames on from `past`, under the controls that were really driven: latents [B, T, N, C].
+    """Dreams T frames from `past` under recorded controls: latents [B, T, N, C].
 
-    time: whether more than the last two frames is remembered.
+    time: whether to remember more than the last two frames.
     """
     batch, frames = motions_BTM.shape[:2]
     device = motions_BTM.device
@@ -75,7 +75,7 @@ def rollout(
     latents = []
     for frame in range(frames):
         motions, fields, three = motions_BTM[:, frame], fields_BT6[:, frame], (noise(), noise(), noise())
-        drawn = advance(dynamics, past, motions, fields, three, steps, cache, context_noise=context_noise)
-        past = past.then(drawn)
-        latents.append(drawn)
+        next_latents = advance(dynamics, past, motions, fields, three, steps, cache, context_noise=context_noise)
+        past = past.then(next_latents)
+        latents.append(next_latents)
     return torch.stack(latents, dim=1)

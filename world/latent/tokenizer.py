@@ -1,4 +1,4 @@
-"""Frame <-> latents. One token a macro-patch; a PCA path that needs no training, transformers that refine it.
+"""Frame <-> latents. One token per macro-patch; a PCA path without training, refined by transformers.
 
 encode: pixels -> patches -> whitened principal components + a transformer's residual -> latents [N, C]
 decode: latents -> principal components + a transformer's residual -> patches -> half-resolution convolutions
@@ -18,7 +18,7 @@ from world.latent.blocks import TransformerBlock
 
 @dataclass(frozen=True, slots=True)
 class TokenizerConfig:
-    """Shapes of a `Tokenizer`. ValueError where a picture is no whole number of patches."""
+    """Shapes of a `Tokenizer`. ValueError where a picture is not a whole number of patches."""
 
     height: int = 72  # pixels
     width: int = 128
@@ -39,18 +39,22 @@ class TokenizerConfig:
 
     @property
     def rows(self) -> int:
+        """Patches from top to bottom."""
         return self.height // self.patch_height
 
     @property
     def columns(self) -> int:
+        """Patches from left to right."""
         return self.width // self.patch_width
 
     @property
     def tokens(self) -> int:
+        """Patches of a picture."""
         return self.rows * self.columns
 
     @property
     def patch_size(self) -> int:
+        """Values of a patch."""
         return 3 * self.patch_height * self.patch_width
 
 
@@ -92,6 +96,7 @@ class Tokenizer(nn.Module):
         self.register_buffer("latent_std", torch.ones(c.channels))
 
     def encode(self, image: Tensor) -> Tensor:
+        """Images [B, 3, height, width] -> latents [B, N, C]"""
         patches = self.patchify(image)
         x = self.encoder_in(patches)
         x = x + self.encoder_position.to(x.dtype)
@@ -101,6 +106,7 @@ class Tokenizer(nn.Module):
         return (latents.float() - self.latent_mean) / self.latent_std
 
     def decode(self, latents_BNC: Tensor) -> Tensor:
+        """Latents [B, N, C] -> images [B, 3, height, width], not clamped"""
         latents = latents_BNC * self.latent_std + self.latent_mean
         x = self.decoder_in(latents)
         x = x + self.decoder_position.to(x.dtype)
@@ -111,7 +117,7 @@ class Tokenizer(nn.Module):
         return (image + F.pixel_shuffle(self.smooth(half), 2)).float()
 
     def keep_encoder(self) -> None:
-        """Only what decodes is trained from now on."""
+        """Freezes the encoder."""
         for part in (self.to_latents, self.encoder_in, self.encoder, self.encoder_out):
             part.requires_grad_(False)
         self.encoder_position.requires_grad_(False)
@@ -123,6 +129,7 @@ class Tokenizer(nn.Module):
         return x.permute(0, 2, 4, 1, 3, 5).reshape(-1, c.tokens, c.patch_size)
 
     def unpatchify(self, patches_BNP: Tensor) -> Tensor:
+        """[B, N, patch size] -> [B, 3, height, width]"""
         c = self.config
         x = patches_BNP.reshape(-1, c.rows, c.columns, 3, c.patch_height, c.patch_width)
         return x.permute(0, 3, 1, 4, 2, 5).reshape(-1, 3, c.height, c.width)
@@ -142,7 +149,7 @@ class Tokenizer(nn.Module):
 
     @torch.no_grad()
     def set_latent_scale(self, latents_BNC: Tensor) -> None:
-        """Re-whitens the latents (training moves their scale): unit variance a channel, as the flow wants them."""
+        """Re-whitens the latents, whose scale training moves: unit variance per channel, as the flow needs."""
         flat = latents_BNC.reshape(-1, self.config.channels) * self.latent_std + self.latent_mean
         self.latent_mean.copy_(flat.mean(0))
         self.latent_std.copy_(flat.std(0))

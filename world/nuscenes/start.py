@@ -48,10 +48,7 @@ def start_state(place: Place, moment: KeyFrame, control: Control, mirrored: bool
     lookup = tables(place.map)
     for slot, (box, kind) in enumerate(boxes):
         _fill_agent(lookup, place, agents[slot], slot, box, kind, mirrored, seed)
-    out = replace(state, ego=ego, agents=agents[None].copy(), density=np.ones(1))
-    for name in ("ego", "agents", "density"):
-        getattr(out, name).flags.writeable = False
-    return out
+    return replace(state, ego=ego, agents=agents[None].copy(), density=np.ones(1))
 
 
 def _fill_agent(

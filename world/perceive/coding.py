@@ -1,4 +1,4 @@
-"""Sights as tensors that the network learns, and its output as a sight again."""
+"""Encoding of sights as training targets, and decoding of the network's output."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ NOWHERE, AHEAD, INSIDE = range(3)  # classes of `junction`
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """A batch of sights. classes int64 [B, CLASSES], -1 where there is no answer; values float32 [B, VALUES], NaN likewise;
-    heat float32 [B, KINDS, *CELLS], one at a road user's middle; place float32 [B, PLACE, *CELLS], NaN where nobody is.
+    """A batch of sights. classes int64 [B, CLASSES], -1 for no target; values float32 [B, VALUES], NaN likewise;
+    heat float32 [B, KINDS, *CELLS], one at a road user's middle; place float32 [B, PLACE, *CELLS], NaN in empty cells.
     """
 
     classes: Tensor
@@ -43,11 +43,12 @@ class Coded:
     place: Tensor
 
     def to(self, device: str) -> Coded:
+        """A copy on a device."""
         return Coded(*(part.to(device) for part in (self.classes, self.values, self.heat, self.place)))
 
 
 def coded(sights: Sequence[Sight]) -> Coded:
-    """What the network is to say of pictures."""
+    """The network's targets for pictures with these sights."""
     classes = np.array([_classes(sight) for sight in sights], np.int64)
     values = np.array([_values(sight) for sight in sights], np.float32)
     heat = np.zeros((len(sights), len(KINDS), *CELLS), np.float32)
@@ -67,7 +68,7 @@ def _classes(sight: Sight) -> tuple[int, ...]:
 
 def _values(sight: Sight) -> tuple[float, ...]:
     there = bool(sight.lanes)
-    found = {
+    numbers = {
         "left": sight.left if there else math.nan,
         "heading": sight.heading if there else math.nan,
         "junction_log": math.log1p(sight.junction) if there and sight.junction < NO_JUNCTION else math.nan,
@@ -75,11 +76,11 @@ def _values(sight: Sight) -> tuple[float, ...]:
         "focal_log": math.log(sight.focal),
         "up": sight.up,
     }
-    return tuple((found[name] - SCALES[name][0]) / SCALES[name][1] for name in VALUES)
+    return tuple((numbers[name] - SCALES[name][0]) / SCALES[name][1] for name in VALUES)
 
 
 def _enter(heat: np.ndarray, place: np.ndarray, user: SeenUser) -> None:
-    """A road user into one picture's grid: a bump of its size, and its place in the cell of its middle."""
+    """Adds a road user to one picture's grid: a peak of its size, and its place in the cell of its middle."""
     rows, columns = CELLS
     x, y = user.x * columns, user.y * rows
     column, row = min(columns - 1, int(x)), min(rows - 1, int(y))
@@ -99,14 +100,14 @@ def _enter(heat: np.ndarray, place: np.ndarray, user: SeenUser) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What the network makes of one moment: the likeliest sight, and the probabilities float64 [n] behind its classes, by name."""
+    """The network's estimate of one moment: the likeliest sight, and the probabilities float64 [n] of its classes, by name."""
 
     sight: Sight
     odds: dict[str, np.ndarray]
 
 
 def reading(output: Output, least: float = LEAST_SCORE) -> Estimate:
-    """Of the pictures of one moment, the last of them the newest: the road by all, road users of at least that score by the last."""
+    """Decodes the pictures of one moment, newest last: the road from all of them, road users with a score of `least` from the last."""
     logits, values = split(output.road)
     odds = {
         name: _normal(functional.log_softmax(part.double(), 1).mean(0).exp().cpu().numpy())
@@ -141,12 +142,12 @@ def _normal(odds: np.ndarray) -> np.ndarray:
 
 
 def _lane(odds: dict[str, np.ndarray], lanes: int) -> int:
-    """The likeliest that there is among so many."""
+    """The likeliest lane among `lanes`."""
     return int(np.argmax(odds["lane"][:lanes])) if lanes else 0
 
 
 def users_of(grid: Tensor, focal: float, least: float = LEAST_SCORE) -> tuple[SeenUser, ...]:
-    """The road users in one picture's grid [KINDS + PLACE, *CELLS] with at least that score, the nearest first."""
+    """The road users in one picture's grid [KINDS + PLACE, *CELLS] with a score of at least `least`, nearest first."""
     heat, kinds = grid[: len(KINDS)].sigmoid().max(0)
     peak = functional.max_pool2d(heat[None], 3, stride=1, padding=1)[0] == heat
     rows, columns = torch.where(peak & (heat > least))
@@ -174,9 +175,9 @@ def loss_of(output: Output, want: Coded) -> dict[str, Tensor]:
     }
     assert list(classes) == list(CLASSES)
     numbers = torch.stack([values[name] for name in VALUES], 1)
-    known = want.values.isfinite()
-    errors = functional.smooth_l1_loss(numbers, want.values.nan_to_num(), reduction="none", beta=0.3) * known
-    road = errors.sum(0) / known.sum(0).clamp_min(1)
+    valid = want.values.isfinite()
+    errors = functional.smooth_l1_loss(numbers, want.values.nan_to_num(), reduction="none", beta=0.3) * valid
+    road = errors.sum(0) / valid.sum(0).clamp_min(1)
     heat, place = output.grid[:, : len(KINDS)], output.grid[:, len(KINDS) :]
     there = want.place.isfinite()
     users = there[:, 0].sum().clamp_min(1)

@@ -1,4 +1,4 @@
-"""Where in some places a street is like the one in a picture."""
+"""Finds the street in some places that is most like the one in a picture."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from world.scene.places import load_place
 from world.scene.random import uniform
 from world.scene.state import Place
 
-APART = 2.0  # m between the spots of a lane that are looked at
+APART = 2.0  # m between the spots of a lane
 MARGIN = 2.0  # m of a lane at its beginning and before its junction where no drive begins
-DISTANCE = 0.3  # of the logarithm of m to a junction: what a reading is off by
-LEAST_ODDS = 0.02  # of anything: a reading may always be wrong
-BRAKES, SHORT = 3.0, 0.5  # m/s2; nats of every m that a spot is nearer to a junction than the car could stop in
+DISTANCE = 0.3  # typical error of the logarithm of m to a junction
+LEAST_ODDS = 0.02  # of any class: a reading may always be wrong
+BRAKES, SHORT = 3.0, 0.5  # m/s2; nats per m by which a spot is within the stopping distance to a junction
 EQUAL = 0.7  # nats within which spots are as good as each other
 CHOICE = 401  # purpose of random numbers
 
@@ -40,7 +40,7 @@ class Spots:
 
 
 def spots(place: Place) -> Spots:
-    """Every spot where a drive may begin; none where no street leads on."""
+    """All spots where a drive may begin."""
     lanes = place.map.lanes
     streets = np.flatnonzero((lanes["street"] >= 0) & (lanes["outs"] > 0))
     ends = lanes["length"][streets] - MARGIN - REAR_AXLE_TO_FRONT
@@ -55,31 +55,36 @@ def spots(place: Place) -> Spots:
     return Spots(place, lane, s, wide[forward, street], wide[1 - forward, street], lanes["number"][lane], away)
 
 
-def unlikeness(found: Spots, reading: Estimate, speed: float = 0.0) -> np.ndarray:
-    """How little each spot is like what was read, in nats; a junction that cannot be taken at that speed (m/s) is unlike anything."""
+def unlikeness(candidates: Spots, reading: Estimate, speed: float = 0.0) -> np.ndarray:
+    """The cost of each spot against a reading, in nats, with a penalty for a junction too near for the speed (m/s)."""
     odds = {name: -np.log(np.maximum(part, LEAST_ODDS)) for name, part in reading.odds.items()}
-    cost = odds["lanes"][np.minimum(found.ours, MOST_LANES) - 1]
-    cost = cost + odds["opposite"][np.minimum(found.other, MOST_LANES)]
-    cost = cost + odds["lane"][np.minimum(found.number, MOST_LANES - 1)]
-    near = found.junction < NO_JUNCTION
+    cost = odds["lanes"][np.minimum(candidates.ours, MOST_LANES) - 1]
+    cost = cost + odds["opposite"][np.minimum(candidates.other, MOST_LANES)]
+    cost = cost + odds["lane"][np.minimum(candidates.number, MOST_LANES - 1)]
+    near = candidates.junction < NO_JUNCTION
     cost = cost + np.where(
         near, np.minimum(odds["junction"][AHEAD], odds["junction"][INSIDE]), odds["junction"][NOWHERE]
     )
-    off = np.log1p(found.junction) - math.log1p(reading.sight.junction)
-    missing = np.maximum(0.0, speed**2 / (2 * BRAKES) - found.junction)
+    off = np.log1p(candidates.junction) - math.log1p(reading.sight.junction)
+    missing = np.maximum(0.0, speed**2 / (2 * BRAKES) - candidates.junction)
     return cost + np.where(near, np.abs(off) / DISTANCE, 0.0) + SHORT * missing
 
 
 def match(reading: Estimate, names: Sequence[str], seed: int, speed: float = 0.0) -> tuple[Place, int, float]:
-    """The place, lane and s (m, of the rear axle) most like what was read, for a car at that speed (m/s); among equals the seed decides. DataError: there is no street."""
+    """The place, lane and s (m, of the rear axle) most like a reading, for a car at a speed (m/s); the seed decides among equals.
+
+    Raises DataError where no street of the places leads on.
+    """
     best: list[tuple[float, Spots, int]] = []
     for name in names:
-        found = spots(load_place(name))
-        cost = unlikeness(found, reading, speed)
-        best += [(float(cost[k]), found, int(k)) for k in np.flatnonzero(cost <= cost.min(initial=math.inf) + EQUAL)]
+        candidates = spots(load_place(name))
+        cost = unlikeness(candidates, reading, speed)
+        best += [
+            (float(cost[k]), candidates, int(k)) for k in np.flatnonzero(cost <= cost.min(initial=math.inf) + EQUAL)
+        ]
     if not best:
         raise DataError("No street of these places leads on; take a larger map.")
     least = min(cost for cost, _, _ in best)
-    equal = [(found, k) for cost, found, k in best if cost <= least + EQUAL]
-    found, k = equal[int(uniform(np.uint64(seed), 0, 0, CHOICE) * len(equal))]
-    return found.place, int(found.lane[k]), float(found.s[k])
+    equal = [(candidates, k) for cost, candidates, k in best if cost <= least + EQUAL]
+    candidates, k = equal[int(uniform(np.uint64(seed), 0, 0, CHOICE) * len(equal))]
+    return candidates.place, int(candidates.lane[k]), float(candidates.s[k])

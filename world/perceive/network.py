@@ -21,7 +21,7 @@ from world.perceive.sight import KINDS, MOST_LANES
 
 FOLDER = Path(__file__).parent.parent / "weights" / "perceive"
 NAME, FORMAT = "perceive", 1
-SIZE = (144, 256)  # height and width of what it sees
+SIZE = (144, 256)  # height and width of its input
 STRIDE = 8  # pixels of a cell of the grid
 CELLS = (SIZE[0] // STRIDE, SIZE[1] // STRIDE)
 CLASSES = {  # of the road head: a softmax each
@@ -32,14 +32,7 @@ CLASSES = {  # of the road head: a softmax each
     "weather": len(Weather),
     "time": len(TimeOfDay),
 }
-VALUES = (
-    "left",
-    "heading",
-    "junction_log",
-    "pitch",
-    "focal_log",
-    "up",
-)  # and a number each, in units of `coding.SCALES`
+VALUES = ("left", "heading", "junction_log", "pitch", "focal_log", "up")  # numbers, in units of `coding.SCALES`
 PLACE = ("x", "y", "ahead_log", "width_log", "height_log", "cos", "sin")  # of a road user, in its cell
 
 
@@ -70,6 +63,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x [B, width, H, W], the same shape out."""
         return x + self.second(functional.silu(self.first(functional.silu(self.norm(x)))))
 
 
@@ -104,20 +98,21 @@ class Perceiver(nn.Module):
         nn.init.constant_(grid.bias[: len(KINDS)], -4.6)  # nobody, to begin with
 
     def forward(self, pictures: Tensor) -> Output:
+        """The Output of pictures [B, 3, *SIZE] in [0, 1]."""
         x = self.enter(2 * pictures - 1)
-        kept = x
+        finer = x
         for k, stage in enumerate(self.stages):
             if k:
-                kept = x
+                finer = x
                 x = self.down[k - 1](x)
             x = stage(x)
         road = self.road(self.narrow(self.lower(x)).flatten(1))
-        raised = functional.interpolate(self.rise(x), size=kept.shape[-2:], mode="nearest")
-        return Output(road.float(), self.grid(self.merge(kept + raised)).float())
+        raised = functional.interpolate(self.rise(x), size=finer.shape[-2:], mode="nearest")
+        return Output(road.float(), self.grid(self.merge(finer + raised)).float())
 
 
 def _active(width: int, layer: nn.Module) -> nn.Sequential:
-    """A layer on normalised activations of so many channels: without the norm little of a picture would reach the heads."""
+    """A layer on normalised activations of `width` channels; without the norm little of a picture reaches the heads."""
     return nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), layer)
 
 
@@ -129,7 +124,7 @@ def split(road: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 
 def save(folder: Path, perceiver: Perceiver, trained: dict[str, object]) -> None:
-    """float16 weights and a config with their checksum; `trained` says how they came about."""
+    """Writes float16 weights and a config with their checksum; trained: record of the training."""
     save_alone(folder, NAME, perceiver, perceiver.config, trained, FORMAT)
 
 

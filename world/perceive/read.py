@@ -1,4 +1,4 @@
-"""Reading pictures: what a person gives becomes what the network was trained on."""
+"""Reading pictures: adapts a person's pictures to the network's input."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def check(frames: np.ndarray) -> np.ndarray:
 
 
 def read(perceiver: Perceiver, frames: np.ndarray) -> Estimate:
-    """What a picture or the end of a film shows; cropped to 16:9. DataError as in `check`."""
+    """The network's estimate of a picture or the end of a film, cropped to 16:9. DataError as in `check`."""
     film = check(frames)[-LAST:]
-    seen = np.stack([fit(frame, SIZE) for frame in film])
+    fitted = np.stack([fit(frame, SIZE) for frame in film])
     device = next(perceiver.parameters()).device
     with torch.inference_mode():
-        pictures = torch.from_numpy(seen).to(device).permute(0, 3, 1, 2).float() / 255
+        pictures = torch.from_numpy(fitted).to(device).permute(0, 3, 1, 2).float() / 255
         return reading(perceiver(pictures.contiguous(memory_format=torch.channels_last)))

@@ -1,11 +1,10 @@
-"""A scene that looks like a picture: a street that fits, our car where the camera was, the road users that were seen."""
+"""A scene like a picture: a matching street, our car in the place of the camera, and the picture's road users."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -26,15 +25,15 @@ from world.scene.objects import SIZES, Kind
 from world.scene.query import locate, overlap, place_on, pose, project, wrap
 from world.scene.state import SceneState
 
-SPEED = 7.0  # m/s where nobody says it
+SPEED = 7.0  # m/s, default
 MOST_ASKEW = 0.2  # rad that a drive begins off its lane's direction
 ROOM = 0.4  # of a lane's width that a drive begins off its middle
-IN_SIGHT, VIEW = 65.0, math.radians(48)  # m and rad from the axis within which there is nobody but who was seen
-ASTRAY = 9.0  # m: further from where they were seen nobody is put
-SEEN_IDS = FIRST_ID - 1000  # ids of people who were seen, from here on
+IN_SIGHT, VIEW = 65.0, math.radians(48)  # m and rad from the axis within which only the picture's road users remain
+ASTRAY = 9.0  # m: greatest shift of a road user
+SEEN_IDS = FIRST_ID - 1000  # first id of the picture's people
 STEPS = (0.0, 2.0, -2.0, 4.0, -4.0, 6.0, 8.0)  # m along the lane that a vehicle may be moved to find room
 APART = 1.0  # m between boxes
-LOOK, WISH = 402, 0.95  # purpose of random numbers; what a driver takes of the limit
+LOOK, WISH = 402, 0.95  # purpose of random numbers; share of the speed limit
 
 
 def scene_from(
@@ -48,8 +47,8 @@ def scene_from(
 ) -> SceneState:
     """The scene of a picture uint8 [H, W, 3] or of a film's last frames [T, H, W, 3], in one of the places named.
 
-    speed: m/s; control: its conditions hold instead of those that are seen; perceiver: default: the one that came along.
-    Raises DataError for what is no picture, WeightsError where there is no network to read it.
+    speed: m/s; control: its conditions override the picture's; perceiver: by default the shipped one.
+    Raises DataError where the picture is invalid or no street leads on, WeightsError where the network is missing.
     """
     film = check(frames)  # before anything is loaded
     return scene_of(read(perceiver or load(), film), names, seed, speed, control, rig)
@@ -63,23 +62,23 @@ def scene_of(
     control: Control | None = None,
     rig: Rig | None = None,
 ) -> SceneState:
-    """The scene of a reading; otherwise as `scene_from`."""
+    """The scene of a reading; arguments and errors as in `scene_from`."""
     place, lane, s = match(reading, names, seed, speed or 0.0)
     sight, rig = reading.sight, rig or Rig()
     control = control or Control(weather=sight.weather, time=sight.time)
     state = start(place, seed, control, SPEED if speed is None else speed, lane=lane, s=s)
     state = _where_the_camera_was(state, reading, rig)
-    return _with_those_seen(state, reading, rig)
+    return _with_users(state, reading, rig)
 
 
 def seen_conditions(state: SceneState) -> dict[str, int]:
-    """The weather and time of a scene, as a Control takes them."""
+    """The weather and time of a scene, as fields of a Control."""
     weather, time = conditions(state.amounts[0])
     return {"weather": weather, "time": time}
 
 
 def _where_the_camera_was(state: SceneState, reading: Estimate, rig: Rig) -> SceneState:
-    """The same with our car off its lane's middle and askew as it was seen."""
+    """The state with our car's offset and heading in its lane as in the picture."""
     ego, place = state.ego.copy(), state.places[0].map
     lane, s = int(ego["lane"][0]), float(ego["s"][0])
     askew = min(MOST_ASKEW, max(-MOST_ASKEW, reading.sight.heading - math.radians(rig.yaw)))
@@ -88,19 +87,19 @@ def _where_the_camera_was(state: SceneState, reading: Estimate, rig: Rig) -> Sce
     x, y, along = place_on(place, lane, s, min(room, max(-room, left)))
     ego["x"], ego["y"], ego["heading"] = x, y, wrap(along + askew)
     ego["s"], ego["left"], _ = project(place.lanes, place.points, lane, x, y)
-    return _frozen(state, ego=ego)
+    return replace(state, ego=ego)
 
 
-def _with_those_seen(state: SceneState, reading: Estimate, rig: Rig) -> SceneState:
-    """Nobody is in sight but who was seen, each in the nearest place where the rules have such a one."""
+def _with_users(state: SceneState, reading: Estimate, rig: Rig) -> SceneState:
+    """Replaces the visible road users by those of the picture, each at the nearest suitable place."""
     ego, agents, place = state.ego[0], state.agents[0].copy(), state.places[0].map
     x, y, heading = (float(ego[name]) for name in ("x", "y", "heading"))
     eye_x, eye_y = x + rig.ahead * math.cos(heading), y + rig.ahead * math.sin(heading)
     axis = heading + math.radians(rig.yaw)
     away = np.hypot(agents["x"] - eye_x, agents["y"] - eye_y)
     aside = np.abs(np.mod(np.arctan2(agents["y"] - eye_y, agents["x"] - eye_x) - axis + np.pi, 2 * np.pi) - np.pi)
-    seen = (agents["kind"] != 0) & (away < IN_SIGHT) & (aside < VIEW)
-    agents["kind"][seen], agents["id"][seen] = 0, 0
+    in_sight = (agents["kind"] != 0) & (away < IN_SIGHT) & (aside < VIEW)
+    agents["kind"][in_sight], agents["id"][in_sight] = 0, 0
     there, users = tables(place), reading.sight.users
     for number, user in enumerate(sorted(users, key=lambda one: -one.score)):
         free = np.flatnonzero(agents["kind"] == 0)
@@ -114,11 +113,11 @@ def _with_those_seen(state: SceneState, reading: Estimate, rig: Rig) -> SceneSta
             _put_person(there, agents, slot, where, number)
         else:
             _put_vehicle(state, there, agents, int(free[0]), user, where)
-    return _frozen(state, agents=agents[None])
+    return replace(state, agents=agents[None])
 
 
 def _blank(agents: np.ndarray, slot: int, kind: Kind, seed: int) -> None:
-    """An agent of a kind in a slot, nowhere yet."""
+    """Resets a slot to an agent of a kind without a place."""
     a = agents[slot]
     for name in ("speed", "accel", "yaw_rate", "phase", "timer", "lights", "role", "mode"):
         a[name] = 0
@@ -136,7 +135,7 @@ def _put_vehicle(
     user: SeenUser,
     where: tuple[float, float, float],
 ) -> None:
-    """A vehicle onto the lane nearest to where it was seen; nothing where that is too far off, or taken."""
+    """Puts a vehicle onto the nearest lane, unless that is too far or occupied."""
     place, kind, ego = state.places[0].map, KINDS[user.kind], state.ego[0]
     length, width, _ = SIZES[kind]
     lane, s, _ = locate(place, *where)
@@ -176,7 +175,7 @@ def _put_vehicle(
 
 
 def _on_a_street(lanes: np.ndarray, lane: int, s: float) -> tuple[int, float]:
-    """A place on a street lane: instead of one in a junction the nearer end of the way through it."""
+    """A place on a street lane; one in a junction moves to the nearer end of its connection."""
     if lanes[lane]["street"] >= 0:
         return lane, s
     if s < 0.5 * float(lanes[lane]["length"]):
@@ -191,32 +190,28 @@ def _box(agent: np.void) -> tuple[float, float, float, float, float]:
 
 
 def _put_person(there: Tables, agents: np.ndarray, slot: int, where: tuple[float, float, float], number: int) -> None:
-    """Somebody onto the nearest way for people, unless that is too far off or taken."""
+    """Puts a person onto the nearest walk, unless that is too far or occupied."""
     if not len(there.walks):
         return
-    found = [project(there.walks, there.walk_points, walk, where[0], where[1]) for walk in range(len(there.walks))]
+    projections = [
+        project(there.walks, there.walk_points, walk, where[0], where[1]) for walk in range(len(there.walks))
+    ]
     lengths = there.walks["length"]
-    over = [max(0.0, -s, s - float(lengths[k])) + abs(left) for k, (s, left, _) in enumerate(found)]
+    over = [max(0.0, -s, s - float(lengths[k])) + abs(left) for k, (s, left, _) in enumerate(projections)]
     walk = int(np.argmin(over))
     if over[walk] > ASTRAY:
         return
-    s = min(float(lengths[walk]), max(0.0, found[walk][0]))
+    s = min(float(lengths[walk]), max(0.0, projections[walk][0]))
     half = max(0.0, 0.5 * float(there.walks[walk]["width"]) - 0.35)
-    left = min(half, max(-half, found[walk][1]))
+    left = min(half, max(-half, projections[walk][1]))
     x, y, along = pose(there.walks, there.walk_points, walk, s, left)
     others = agents[agents["kind"] != 0]
     if len(others) and np.hypot(others["x"] - x, others["y"] - y).min() < 0.8:
         return
-    way = 1.0 if abs(wrap(along - where[2])) < 0.5 * math.pi else -1.0
+    direction = 1.0 if abs(wrap(along - where[2])) < 0.5 * math.pi else -1.0
     _blank(agents, slot, Kind.PERSON, number)
     a = agents[slot]
     a["id"], a["lane"], a["s"], a["left"], a["x"], a["y"] = SEEN_IDS + number, walk, s, left, x, y
-    a["heading"] = wrap(along if way > 0 else along + math.pi)
+    a["heading"] = wrap(along if direction > 0 else along + math.pi)
     a["wish"] = a["speed"] = 1.3
-    a["memory"][0], a["memory"][1] = way, -way * left / half if half else 0.0
-
-
-def _frozen(state: SceneState, **changes: Any) -> SceneState:
-    for array in changes.values():
-        array.flags.writeable = False
-    return replace(state, **changes)
+    a["memory"][0], a["memory"][1] = direction, -direction * left / half if half else 0.0

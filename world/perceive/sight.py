@@ -1,6 +1,6 @@
-"""What a picture tells of a scene: our street, our place on it, the junction ahead, conditions, road users.
+"""The content of a picture of a scene: our street, our place on it, the junction ahead, conditions, road users.
 
-The same record holds what is true of a scene (`targets`) and what the network reads from a picture.
+The same record holds ground truth (`targets`) and the network's estimate.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from world.scene.objects import Kind
 from world.scene.query import place_on, project, visible_share, wrap
 from world.scene.state import SceneState
 
-KINDS = (Kind.CAR, Kind.VAN, Kind.LORRY, Kind.BUS, Kind.BICYCLE, Kind.PERSON)  # told apart; others count as the likest
+KINDS = (Kind.CAR, Kind.VAN, Kind.LORRY, Kind.BUS, Kind.BICYCLE, Kind.PERSON)  # classes; other kinds map to the likest
 ALIKE = {
     Kind.POLICE: Kind.CAR,
     Kind.AMBULANCE: Kind.VAN,
     Kind.FIRE_ENGINE: Kind.LORRY,
     Kind.CHILD: Kind.PERSON,
 }
-MOST_LANES = 3  # a side, that are told apart
+MOST_LANES = 3  # a side; more count as so many
 REACH = 60.0  # m within which road users count
-SMALLEST = 3 / 144  # of the picture's height: lower ones do not count
-HIDDEN = 0.5  # share of a road user's width that may be out of sight
-PIXELS = 6  # of a road user that must be seen, where the G-buffer is there to count them
+SMALLEST = 3 / 144  # of the picture's height: lower road users do not count
+VISIBLE = 0.5  # least visible share of a road user's width
+PIXELS = 6  # least visible pixels of a road user, with a G-buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SeenUser:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is so in a picture.
+    """The content of a picture.
 
     lanes, opposite: lanes of our direction (0: in a junction) and of the other; lane: ours, 0 the rightmost; left: m that the
     camera is left of the lane's centre; heading: rad of its axis from the lane's, left positive; junction: m from the bumper
@@ -84,15 +84,15 @@ def numbers(sight: Sight) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sight_of(road: np.ndarray, users: np.ndarray) -> Sight:
-    """The sight whose `numbers` these are."""
+    """The inverse of `numbers`."""
     whole = ("lanes", "opposite", "lane", "weather", "time")
     values = {name: int(value) if name in whole else float(value) for name, value in zip(ROAD, road, strict=True)}
-    seen = tuple(SeenUser(int(row[0]), *map(float, row[1:])) for row in users)
-    return Sight(**values, users=seen)  # type: ignore[arg-type]
+    user_records = tuple(SeenUser(int(row[0]), *map(float, row[1:])) for row in users)
+    return Sight(**values, users=user_records)  # type: ignore[arg-type]
 
 
 def targets(state: SceneState, rig: Rig, instance: np.ndarray | None = None, row: int = 0) -> Sight:
-    """What is true of one drive's picture. instance: the G-buffer's, which knows whom houses hide."""
+    """The true sight of one drive's picture. instance: of the G-buffer, so that road users behind houses are left out."""
     ego, place = state.ego[row], state.places[row].map
     x, y, heading = (float(ego[name]) for name in ("x", "y", "heading"))
     eye = view(rig, x, y, heading)
@@ -131,34 +131,34 @@ def _street(place: HDMap, lane: int, eye: View) -> tuple[int, int, int, float, f
 
 
 def beside(place: HDMap, lane: int) -> tuple[int, int]:
-    """How many lanes a street has in a lane's direction, and in the other."""
+    """Number of a street's lanes in a lane's direction, and in the other."""
     same = place.lanes["street"] == place.lanes[lane]["street"]
     ours = same & (place.lanes["forward"] == place.lanes[lane]["forward"])
     return int(ours.sum()), int((same & ~ours).sum())
 
 
 def _users(agents: np.ndarray, eye: View, axis: float, instance: np.ndarray | None) -> tuple[SeenUser, ...]:
-    """Road users that the picture shows, the nearest first."""
+    """Road users visible in the picture, nearest first."""
     out = []
     for which in np.flatnonzero(agents["kind"] != 0).tolist():
         agent = agents[which]
         kind = ALIKE.get(Kind(int(agent["kind"])), Kind(int(agent["kind"])))
         if kind not in KINDS:
             continue
-        found = _seen(agent, KINDS.index(kind), eye, axis)
-        if found is None or found.height < SMALLEST:
+        user = _user(agent, KINDS.index(kind), eye, axis)
+        if user is None or user.height < SMALLEST:
             continue
         if instance is not None:
-            shown = int((instance == -int(agent["id"]) - 1).sum()) >= PIXELS
+            visible = int((instance == -int(agent["id"]) - 1).sum()) >= PIXELS
         else:
-            shown = visible_share(float(eye.eye[0]), float(eye.eye[1]), agents, which) >= HIDDEN
-        if shown:
-            out.append(found)
-    return tuple(sorted(out, key=lambda user: user.ahead))
+            visible = visible_share(float(eye.eye[0]), float(eye.eye[1]), agents, which) >= VISIBLE
+        if visible:
+            out.append(user)
+    return tuple(sorted(out, key=lambda one: one.ahead))
 
 
-def _seen(agent: np.void, kind: int, eye: View, axis: float) -> SeenUser | None:
-    """None where its middle is out of the picture or too far away."""
+def _user(agent: np.void, kind: int, eye: View, axis: float) -> SeenUser | None:
+    """An agent as a road user in the picture; None where its middle is outside or too far away."""
     cos, sin = math.cos(float(agent["heading"])), math.sin(float(agent["heading"]))
     along, across, up = (np.array(side) for side in zip(*_CORNERS, strict=True))
     x = float(agent["x"]) + along * float(agent["length"]) * cos - across * float(agent["width"]) * sin
@@ -173,8 +173,8 @@ def _seen(agent: np.void, kind: int, eye: View, axis: float) -> SeenUser | None:
     if not (0 <= u[0] < 1 and 0 <= v[0] < 1):
         return None
     (u0, v0), (u1, v1) = (np.clip([edge(u[1:]), edge(v[1:])], 0, 1) for edge in (np.min, np.max))
-    turned = wrap(float(agent["heading"]) - axis)
-    return SeenUser(kind, ahead, left, turned, float(u[0]), float(v[0]), float(u1 - u0), float(v1 - v0))
+    heading = wrap(float(agent["heading"]) - axis)
+    return SeenUser(kind, ahead, left, heading, float(u[0]), float(v[0]), float(u1 - u0), float(v1 - v0))
 
 
 # The middle of a box, then its corners: shares of length and width from the middle, of height from the ground.
@@ -184,7 +184,7 @@ _CORNERS = [(0.0, 0.0, 0.5)] + [(a, b, c) for a in (-0.5, 0.5) for b in (-0.5, 0
 def reframed(sight: Sight, zoom: float, right: float, down: float, aspect: float = 9 / 16) -> Sight:
     """The sight of a part of its picture: enlarged by `zoom` about a point `right` and `down` of the middle, in shares of the picture.
 
-    The part is what a longer lens sees that is turned towards that point; aspect: height over width.
+    The part equals the view of a longer lens turned towards that point; aspect: height over width.
     """
     turn = -math.atan2(right, sight.focal)  # to the left
     cos, sin = math.cos(turn), math.sin(turn)

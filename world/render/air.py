@@ -58,7 +58,7 @@ def through_air(
     rain, snow = float(amounts[0]), float(amounts[1])
     above = sky(light)
     exposed = np.empty_like(radiance)
-    # City light hangs in the air at night.
+    # The air scatters city light at night.
     glow = np.array([0.012, 0.0098, 0.0092]) * light.night * (1.0 + 0.7 * light.overcast)
     grey = F(max(snow, rain, 1e-9))
     drop = (np.array([0.9, 0.93, 1.0]) * snow + np.array([0.50, 0.52, 0.55]) * rain) / grey * (1 - 0.55 * light.night)
@@ -89,7 +89,7 @@ def through_air(
 
 
 def bloom(exposed: np.ndarray) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """The factor by which the first is reduced (the others four times as much), and three blurred pictures of what is exposed [H, W, 3]."""
+    """The factor by which the first blurred picture is reduced (the others: four times that), and three blurred pictures of exposed [H, W, 3]."""
     width = exposed.shape[1]
     scale = max(1, round(width / 256))
     small = _reduced(exposed, scale)
@@ -103,8 +103,8 @@ def bloom(exposed: np.ndarray) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]
 def _curve() -> np.ndarray:
     """The tone curve (ACES, fitted by Narkowicz 2016, at 0.6 stops' gain) with gamma 2.2, float32 over the square root."""
     x = (np.arange(CURVE_STEPS) / (CURVE_STEPS - 1)) ** 2 * CURVE_END * 0.6
-    shown = np.clip((x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14), 0, 1)
-    return (shown ** (1 / 2.2) * 255).astype(np.float32)
+    display = np.clip((x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14), 0, 1)
+    return (display ** (1 / 2.2) * 255).astype(np.float32)
 
 
 def _gauss(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -148,7 +148,7 @@ def _blur_columns(image, out, kernel):
 
 
 def _reduced(image: np.ndarray, factor: int) -> np.ndarray:
-    """Means over factor x factor pixels; the last row and column over what is left."""
+    """Means over factor x factor pixels; fewer in the last row and column."""
     height, width = image.shape[:2]
     out = np.empty((-(-height // factor), -(-width // factor), 3), np.float32)
     _reduce(image, out, factor)
@@ -205,8 +205,8 @@ def _expose(out, radiance, inverse_depth, coverage, drops, axes, blurred, number
             ar, ag, ab = look_up(blurred, dx / length, dy / length, max(F(0.012), F(0.3) * slope))
             hide = min(F(0.85), drops[row, col])
             for channel in range(3):
-                air = (ar if channel == 0 else (ag if channel == 1 else ab)) + glow[channel]
-                value = (radiance[row, col, channel] * clear + air * (one - clear)) * exposure
+                scattered = (ar if channel == 0 else (ag if channel == 1 else ab)) + glow[channel]
+                value = (radiance[row, col, channel] * clear + scattered * (one - clear)) * exposure
                 lit = F(0.7) * min(value, F(1.5)) + F(0.5) * drop[channel]
                 out[row, col, channel] = value + hide * veil * (lit - value)
 
@@ -240,5 +240,5 @@ def _print(out, exposed, fine, middle, wide, scale, share, curve):
                 value = max(F(0.0), (exposed[row, col, channel] * (F(1.0) - share) + spread * share) * lens)
                 place = np.sqrt(min(value, F(CURVE_END)) * F(1.0 / CURVE_END)) * F(CURVE_STEPS - 1)
                 index = min(int(place), CURVE_STEPS - 2)
-                shown = curve[index] + (curve[index + 1] - curve[index]) * (place - F(index))
-                out[row, col, channel] = np.uint8(shown + F(0.5))
+                display = curve[index] + (curve[index + 1] - curve[index]) * (place - F(index))
+                out[row, col, channel] = np.uint8(display + F(0.5))

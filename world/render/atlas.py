@@ -27,7 +27,7 @@ def _encoded(linear: np.ndarray) -> np.ndarray:
 
 
 def _halved(pixels: np.ndarray) -> np.ndarray:
-    """Means over 2 x 2 texels of linear RGB and alpha [H, W, 4]; colour counts by its alpha."""
+    """Means over 2 x 2 texels of linear RGB and alpha [H, W, 4]; colour is weighted by alpha."""
     for axis in (0, 1):
         if pixels.shape[axis] > 1:
             first, second = (

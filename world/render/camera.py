@@ -1,4 +1,4 @@
-"""The camera: intrinsics, where it is mounted on the car, and where one stands that is not."""
+"""Cameras: intrinsics, mounting on the car, and free poses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LOWEST, HIGHEST, FARTHEST = 0.5, 120.0, 600.0  # m above the ground and from the
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """A camera that is not on the car: x, y and z (above the ground) in m, yaw to the left of east and pitch upwards in rad. DataError for one that cannot be."""
+    """A camera that is not on the car: x, y and z (above the ground) in m, yaw to the left of east and pitch upwards in rad. DataError where a value is out of bounds."""
 
     x: float
     y: float
@@ -53,7 +53,7 @@ class Pose:
             raise DataError("A camera turns within a full circle and tilts as far as straight up or down, in radians.")
 
     def mounted(self, rig: Rig) -> Rig:
-        """A rig's picture seen from this height and tilt: the rig of a car whose rear axle stands at (x, y) and which heads where this looks."""
+        """The rig with this height and tilt, mounted on a car whose rear axle is at (x, y) and which heads where this looks."""
         return replace(rig, ahead=0.0, left=0.0, up=self.z, yaw=0.0, pitch=math.degrees(self.pitch), roll=0.0)
 
 
@@ -78,7 +78,7 @@ class View:
 
 
 def view(rig: Rig, x: float, y: float, heading: float) -> View:
-    """Where the camera is when the rear axle is at (x, y)."""
+    """The camera's view when the rear axle is at (x, y)."""
     yaw, pitch, roll = heading + math.radians(rig.yaw), math.radians(rig.pitch), math.radians(rig.roll)
     forward = np.array([math.cos(pitch) * math.cos(yaw), math.cos(pitch) * math.sin(yaw), math.sin(pitch)])
     right = np.array([math.sin(yaw), -math.cos(yaw), 0.0])

@@ -24,8 +24,8 @@ _NOTHING = np.zeros(0, np.int32)
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A mesh with whose it is: instance int32 [T], or [1] for the whole mesh. `moves`: drawn anew on the kept shadow map; `hidden`: throws
-    shadows alone."""
+    """A mesh with its owner: instance int32 [T], or [1] for the whole mesh. `moves`: redrawn on the shadow map every frame; `hidden`: only
+    throws shadows."""
 
     mesh: Mesh
     instance: np.ndarray
@@ -39,10 +39,10 @@ def _table(columns: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """What else the picture depends on.
+    """Further inputs of a picture.
 
     lamps float [L, 6]: x, y, z, RGB of street lamps that are on; beams float [B, 6]: x, y, z, cos, sin of the heading, intensity;
-    boxes float [N, 6]: x, y, cos, sin, length, width of vehicles; moved int32 [K], ascending: instances with a previous
+    boxes float [N, 6]: x, y, cos, sin, length, width of vehicles; movers int32 [K], ascending: instances with a previous
     pose, moves float [K, 6]: their x, y, heading now and before; before: the previous view; wet: 0 draws no mirror; lit: how many of the lamps, the nearest,
     shine on the street.
     """
@@ -50,7 +50,7 @@ class Surroundings:
     lamps: np.ndarray = field(default_factory=lambda: _table(6))
     beams: np.ndarray = field(default_factory=lambda: _table(6))
     boxes: np.ndarray = field(default_factory=lambda: _table(6))
-    moved: np.ndarray = field(default_factory=lambda: _NOTHING)
+    movers: np.ndarray = field(default_factory=lambda: _NOTHING)
     moves: np.ndarray = field(default_factory=lambda: _table(6))
     before: View | None = None
     wet: float = 0.0
@@ -58,7 +58,7 @@ class Surroundings:
 
 
 class Rasterizer:
-    """Keeps room for records and samples, and the shadow map, from frame to frame. One per drive; not for several threads at once."""
+    """Reuses buffers and the shadow map from frame to frame. One per drive; not thread-safe."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -70,7 +70,7 @@ class Rasterizer:
         self._small_depth, self._small_ids = np.empty((0, 0), F), np.empty((0, 0), np.int32)
 
     def draw(self, parts: Sequence[Part], view: View, light: Light, around: Surroundings | None = None) -> GBuffer:
-        """The G-buffer of what the view sees."""
+        """The G-buffer of a view."""
         around, library = around or Surroundings(), self.library
         height, width = view.height, view.width
         if self._depth.shape != (2 * height, 2 * width):
@@ -128,7 +128,7 @@ class Rasterizer:
     def _project(self, records: Records, parts: Sequence[Part], projection: Projection, around: Surroundings) -> None:
         parts = [part for part in parts if not part.hidden]
         records.begin(sum(len(part.mesh) for part in parts), len(parts))
-        moving = np.asarray(around.moved, np.int32)
+        moving = np.asarray(around.movers, np.int32)
         for part in parts:
             records.add(part.mesh, part.instance, moving, projection, self.library)
 
@@ -154,7 +154,7 @@ class Rasterizer:
 
 
 def _camera(view: View, before: View | None) -> np.ndarray:
-    """What the resolve wants to know of both views, float32 [9, 3]."""
+    """Both views as `resolve` reads them, float32 [9, 3]."""
     then = before or view
     rows = [view.axes, view.eye[None], then.axes, (view.eye - then.eye)[None], [[view.focal, then.focal, 0.0]]]
     return np.concatenate(rows).astype(F)
@@ -163,5 +163,5 @@ def _camera(view: View, before: View | None) -> np.ndarray:
 def draw(
     parts: Sequence[Part], view: View, library: Library, light: Light, around: Surroundings | None = None
 ) -> GBuffer:
-    """One picture's G-buffer, with nothing kept for the next."""
+    """One picture's G-buffer, with fresh buffers."""
     return Rasterizer(library).draw(parts, view, light, around)

@@ -1,4 +1,4 @@
-"""The G-buffer: what is seen in every pixel, before light. Averages over the pixel's 2 x 2 samples where they can be averaged."""
+"""The G-buffer: surface attributes of every pixel, before light. Means over the pixel's 2 x 2 samples where means make sense."""
 
 from __future__ import annotations
 

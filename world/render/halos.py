@@ -1,8 +1,8 @@
-"""What lamps light up in the air: light of point lights scattered once towards the eye, which makes halos in fog and glows in clear air.
+"""Light of point lights scattered once towards the eye: halos in fog, glows in clear air.
 
-The integral along a ray of a light of intensity I in air of extinction b, to the depth D: b I / (4 pi h) times the angle under which the light
-sees that stretch, h being its distance from the ray. (Sun et al., A practical analytic single scattering model, 2005, begin there too; here
-all of the light is dimmed as if it came straight from the lamp.)
+The integral along a ray of a light of intensity I in air of extinction b, to the depth D: b I / (4 pi h) times the angle that the stretch
+subtends at the light, with h the light's distance from the ray. (Sun et al., A practical analytic single scattering model, 2005, start
+likewise; here all light is attenuated along the direct path from the lamp.)
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ FAR = 400.0  # m to where a ray into the sky ends
 def halos(
     exposed: np.ndarray, inverse_depth: np.ndarray, view: View, extinction: float, lights: np.ndarray, exposure: float
 ) -> None:
-    """Adds to exposed radiance float32 [H, W, 3] what lights float32 [N, 7] scatter: x, y, z, intensity as R, G, B, and 1 for those that shine
-    downwards alone. inverse_depth [H, W]: 1/m along the optical axis; extinction in 1/m."""
+    """Adds scattered light to exposed radiance float32 [H, W, 3]. lights float32 [N, 7]: x, y, z, intensity as R, G, B, and 1 for lights that
+    shine only downwards. inverse_depth [H, W]: 1/m along the optical axis; extinction in 1/m."""
     away = lights[:, :3] - view.eye
     distance = np.linalg.norm(away, axis=1)
     scattered = (extinction + DUST) / (4 * math.pi) * exposure * np.exp(-extinction * distance)
     colour = lights[:, 3:6] * scattered[:, None]
     reach = colour.max(1, initial=0.0) * math.pi / LEAST
-    # Who is far behind the eye has none of its halo before it.
-    seen = (reach > SIZE) & (away @ view.axes[2] > -reach)
-    order = np.flatnonzero(seen)[np.argsort(-reach[seen] / np.maximum(1.0, distance[seen]), kind="stable")][:MOST]
+    # The halo of a light far behind the eye is not in the picture.
+    ahead = (reach > SIZE) & (away @ view.axes[2] > -reach)
+    order = np.flatnonzero(ahead)[np.argsort(-reach[ahead] / np.maximum(1.0, distance[ahead]), kind="stable")][:MOST]
     if len(order):
         rows = np.concatenate([away, colour, reach[:, None] ** 2, lights[:, 6:]], 1)[order].astype(F)
         _scatter(exposed, inverse_depth, view.axes.astype(F), F(view.focal), rows)

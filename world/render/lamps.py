@@ -1,4 +1,4 @@
-"""Light of street lamps and headlights on a point and in a wet road, and the darkness under vehicles: small tables that are read per point."""
+"""Light of street lamps and headlights on a point and in a wet road, and the shade under vehicles, from small tables."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def _low_beam(across, up):
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def glints(lamps, beams, x, y, z, dx, dy, dz, alpha):
-    """What a level film of water at (x, y, z) mirrors of street lamps (RGB) and of others' low beams (one value), seen along the unit ray
-    (dx, dy, dz): radiance for lights as in `lamplight` and `beamlight`. The first beam is our own, and none of it comes back.
+    """Reflections of street lamps (RGB) and of others' low beams (one value) in a level film of water at (x, y, z), along the unit ray
+    (dx, dy, dz): radiance for lights as in `lamplight` and `beamlight`. The first beam is our own and is left out.
 
     The microfacets of Walter et al. (2007) with GGX's distribution of width `alpha`, Smith's shadowing and Schlick's Fresnel term for water.
     """
@@ -106,16 +106,16 @@ def _facets(dx, dy, dz, lx, ly, lz, alpha):
     up, half = hz * norm, (lx * hx + ly * hy + lz * hz) * norm
     square = alpha * alpha
     lobe = up * up * (square - one) + one
-    seen, shone = max(F(0.02), -dz), max(F(0.02), lz)
-    open_ = F(2.0) / (one + np.sqrt(one + square * (one / (seen * seen) - one)))
-    open_ *= F(2.0) / (one + np.sqrt(one + square * (one / (shone * shone) - one)))
+    view_cos, light_cos = max(F(0.02), -dz), max(F(0.02), lz)
+    open_ = F(2.0) / (one + np.sqrt(one + square * (one / (view_cos * view_cos) - one)))
+    open_ *= F(2.0) / (one + np.sqrt(one + square * (one / (light_cos * light_cos) - one)))
     away = one - max(F(0.0), half)
     fresnel = F(0.048) + F(0.952) * away * away * away * away * away
-    return square / (PI * lobe * lobe) * open_ * fresnel / (F(4.0) * seen)
+    return square / (PI * lobe * lobe) * open_ * fresnel / (F(4.0) * view_cos)
 
 
 def shaded_cells(boxes: np.ndarray, eye: np.ndarray) -> np.ndarray:
-    """Which vehicles' shade may lie in which CELL round the eye: a bit each of the 64 nearest, uint64 [CELLS, CELLS].
+    """The vehicles whose shade may reach each CELL round the eye: a bit each of the 64 nearest, uint64 [CELLS, CELLS].
 
     boxes float32 [B, 6] as for `under`, of which only those 64 count; row and column 0 hold what is farthest south and west.
     """
@@ -133,7 +133,7 @@ def shaded_cells(boxes: np.ndarray, eye: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def under(boxes, cells, west, south, x, y, z):
-    """How open the ground is near vehicles; boxes float32 [B, 6]: x, y, cos and sin of the heading, length, width.
+    """Openness of the ground near vehicles; boxes float32 [B, 6]: x, y, cos and sin of the heading, length, width.
 
     cells: `shaded_cells` of them, whose first row and column begin at `south` and `west` (m).
     """

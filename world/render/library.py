@@ -1,4 +1,4 @@
-"""The library of materials: what every mesh of the scene names, by index."""
+"""The library of materials, which meshes refer to by index."""
 
 from __future__ import annotations
 

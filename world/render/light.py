@@ -1,8 +1,8 @@
 """The light of a moment: sun, sky, exposure, and how strongly every lamp shines, from the amounts of weather and time.
 
-Radiance has a scale of its own in which a clear sky at noon is about 3 and a street at night about 0.02; `exposure` brings
-either to about 0.3 before the tone curve. What belongs to one condition stands in one row of a table; between
-conditions quantities that span decades are blended by their logarithm.
+On its scale of radiance a clear sky at noon is about 3 and a street at night about 0.02; `exposure` brings either to
+about 0.3 before the tone curve. Each condition is one row of a table; quantities that span decades are blended by their
+logarithm.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ OZONE = (0.018, 0.030, 0.004)
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """Everything that shading and air must know of a moment. Colours are linear RGB; angles in radians.
+    """The light of a moment, for shading and air. Colours are linear RGB; angles in radians.
 
     sun_direction points to the sun; sun: irradiance on a plane that faces it. Sky: elevation of the sun for its colours,
     mie (vertical optical depth of haze), clouds (cover, 0 to 1), overcast (share of a closed cloud deck) with its
@@ -84,7 +84,7 @@ class Light:
 
 def light(amounts: np.ndarray, azimuth: float = 0.9, elevation: float = 0.62) -> Light:
     """The light for amounts float64 [6] (rain, snow, fog, night, dawn, dusk), where the sun of the day stands at `azimuth` and
-    `elevation`. Amounts are rounded to 1/64, so the same object comes back until they have moved on.
+    `elevation`. Amounts are rounded to 1/64, so small changes return the same object.
     """
     steps = np.rint(np.clip(np.asarray(amounts, np.float64), 0.0, 1.0) * STEPS)
     return _light(tuple(int(step) for step in steps), round(float(azimuth), 3), round(float(elevation), 3))
@@ -152,7 +152,7 @@ def _light(steps: tuple[int, ...], azimuth: float, elevation: float) -> Light:
     ground = 0.12 + 0.45 * snow
     return Light(
         sun_direction=toward,
-        # As a camera balanced for daylight sees it.
+        # For a camera balanced for daylight.
         sun=(strength * through[0] * 0.90, strength * through[1], strength * through[2] * 1.17),
         elevation=height,
         azimuth=turn,

@@ -1,4 +1,4 @@
-"""A scene as a camera sees it that is not on our car: our car is then one of those that are seen."""
+"""A scene for a camera that is not on our car: our car is then one of the visible road users."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRAINED, PLAIN = (
 
 
 def outside(state: SceneState, pose: Pose, row: int = 0) -> SceneState:
-    """One drive to be drawn from a pose: what is drawn round our car is drawn round the camera, and our car is among the others, the last, unless the camera is in it."""
+    """One drive for a camera at a pose: the ego is moved to the camera, and our car is the last agent, unless the camera is inside it."""
     one = state.row(row)
     ego, agents = one.ego.copy(), one.agents
     if not within(one, pose):
@@ -32,7 +32,7 @@ def outside(state: SceneState, pose: Pose, row: int = 0) -> SceneState:
 
 
 def within(state: SceneState, pose: Pose, row: int = 0) -> bool:
-    """Whether a camera is in our car, or so near that it would look into its body."""
+    """Whether a camera is inside our car or within NEAR of its body."""
     car = our_car(state, row)[0]
     x, y, heading = pose.x - car["x"], pose.y - car["y"], float(car["heading"])
     ahead, left = x * math.cos(heading) + y * math.sin(heading), y * math.cos(heading) - x * math.sin(heading)
@@ -41,13 +41,13 @@ def within(state: SceneState, pose: Pose, row: int = 0) -> bool:
 
 
 def middle(pose: Pose) -> tuple[float, float]:
-    """The place on the ground, x and y in m, round which most of what a camera sees lies."""
+    """The middle of the ground that a camera sees, (x, y) in m."""
     ahead = pose.z * math.cos(pose.pitch) / max(0.35, -math.sin(pose.pitch))
     return pose.x + ahead * math.cos(pose.yaw), pose.y + ahead * math.sin(pose.yaw)
 
 
 def our_car(state: SceneState, row: int = 0) -> np.ndarray:
-    """As others see it, AGENT [1]."""
+    """Our car as an agent, AGENT [1]."""
     ego, car = state.ego[row], np.zeros(1, AGENT)
     cos, sin = math.cos(ego["heading"]), math.sin(ego["heading"])
     car["kind"], car["look"], car["id"] = Kind.CAR, OUR_LOOK, np.iinfo(np.int32).max - 1

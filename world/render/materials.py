@@ -1,4 +1,4 @@
-"""Materials: what a surface does with light. A mesh's triangles name them by index."""
+"""Materials: how a surface treats light. A mesh's triangles refer to them by index."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Surface(IntEnum):
-    """Classes of surfaces that light treats differently."""
+    """Classes of surfaces with different shading."""
 
     SKY = 0
     ASPHALT = 1

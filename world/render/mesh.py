@@ -1,4 +1,4 @@
-"""Triangles with what the G-buffer wants to know of them. The z-buffer draws them, and a path tracer can."""
+"""Triangles with the attributes of the G-buffer, for the z-buffer and for a path tracer."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Mesh:
 
     @cached_property
     def sphere(self) -> tuple[float, float, float, float]:
-        """One round it, which has triangles: x, y, z, radius."""
+        """A bounding sphere of a mesh that is not empty: x, y, z, radius."""
         low, high = self.position.min((0, 1)), self.position.max((0, 1))
         x, y, z = ((low + high) / 2).tolist()
         return x, y, z, float(np.linalg.norm(high - low)) / 2
 
 
 def join(meshes: Sequence[Mesh]) -> Mesh:
-    """Several as one."""
+    """Concatenates meshes."""
     return Mesh(*(np.concatenate([getattr(mesh, field.name) for mesh in meshes]) for field in fields(Mesh)))
 
 
 def empty() -> Mesh:
-    """No triangle at all."""
+    """A mesh without triangles."""
     f = np.float32
     return Mesh(
         np.zeros((0, 3, 3), f),

@@ -13,7 +13,7 @@ F = np.float32
 
 
 def mirrored(view: View) -> Projection:
-    """The camera below the road that sees what the view sees in it; half size, one sample a pixel."""
+    """The view mirrored at the road; half size, one sample a pixel."""
     flip = np.array([1.0, 1.0, -1.0])
     return Projection(
         view.axes * flip, view.eye * flip, view.focal / 2, view.width // 2, view.height // 2, mirrored=True

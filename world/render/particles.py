@@ -1,7 +1,7 @@
-"""Rain and snow as particles with places in the world: they fall on where the world, not the picture, says.
+"""Rain and snow as particles with positions in the world, not in the picture.
 
-Space is a lattice of cubes CELL wide; the same drops fill each, so a place and a moment tell where they are. Each is drawn as a soft
-segment of its motion during the exposure, hidden by what stands nearer.
+Space is a lattice of boxes of size CELL with the same drops in each, so position and time determine them. Each drop is drawn as a
+soft segment of its motion during the exposure, hidden by nearer surfaces.
 """
 
 from __future__ import annotations

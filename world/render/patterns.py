@@ -1,4 +1,4 @@
-"""What textures are made of: periodic noise, cracks, and how linear light becomes bytes."""
+"""Building blocks of textures: periodic noise, cracks, and the encoding of linear light as bytes."""
 
 from __future__ import annotations
 

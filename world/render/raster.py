@@ -47,7 +47,7 @@ class Projection:
     parallel: bool = False
 
     def numbers(self) -> np.ndarray:
-        """What `_set_up` reads, float64 [8]."""
+        """The projection as `set_up` reads it, float64 [8]."""
         return np.array(
             [self.focal, self.width / 2, self.height / 2, self.width, self.height, NEAR, self.mirrored, self.parallel],
             np.float64,
@@ -55,7 +55,7 @@ class Projection:
 
 
 class Records:
-    """Room for the records of visible triangles, kept from frame to frame."""
+    """Buffers for the records of visible triangles, reused from frame to frame."""
 
     def __init__(self) -> None:
         self.floats, self.ints = np.empty((0, FLOATS), F), np.empty((0, INTS), np.int32)
@@ -63,7 +63,7 @@ class Records:
         self.chunks = 0
 
     def begin(self, triangles: int, parts: int) -> None:
-        """Empties it, with room for so many triangles in so many parts."""
+        """Clears the records and makes room for `triangles` in `parts`."""
         chunks = triangles // CHUNK + parts
         if chunks > len(self.counts):
             chunks = chunks * 5 // 4 + 8
@@ -282,12 +282,12 @@ def _cache_folder() -> Path:
 
 
 def compiled() -> bool:
-    """Whether kernels were compiled here before; if not, the first picture takes about a minute."""
+    """Whether the kernels' cache exists; if not, the first picture takes about a minute."""
     return next(_cache_folder().rglob("*draw_bands*.nbi"), None) is not None
 
 
 def check_cache() -> None:
-    """Raises DataError when compiled kernels cannot be kept."""
+    """Raises DataError where compiled kernels cannot be cached."""
     folder = _cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The same z-buffer in torch, on a CPU or a GPU: depth, normal, albedo and surface, equal to the kernels' but for rounding.
+"""The z-buffer in torch, on a CPU or a GPU: depth, normal, albedo and surface, equal to the kernels' up to rounding.
 
 Plain and dense: every triangle of a block meets every sample. For checks and for machines where only a GPU is fast.
 """
@@ -65,7 +65,7 @@ class _Textures:
         return total / looks[:, None]
 
     def filtered(self, texture: Tensor, uv: Tensor, per_x: Tensor, per_y: Tensor) -> Tensor:
-        """As world.render.surfaces.albedo: bytes are averaged, and decoded at the end."""
+        """As world.render.surfaces.albedo: averages bytes and decodes the mean."""
         size = self.table[texture, 1:3].float()
         across, along = (per_x * size).norm(dim=1), (per_y * size).norm(dim=1)
         longer = torch.where((along < across)[:, None], per_x, per_y)
@@ -83,7 +83,7 @@ class _Textures:
 
 
 def draw(mesh: Mesh, view: View, library: Library, device: torch.device | str = "cpu") -> TorchGBuffer:
-    """What the view sees of a mesh."""
+    """The G-buffer of a mesh in a view."""
     device = torch.device(device)
     textures = _Textures(library, device)
     height, width = 2 * view.height, 2 * view.width
@@ -97,39 +97,39 @@ def draw(mesh: Mesh, view: View, library: Library, device: torch.device | str = 
     ]
     flags, back = kinds[:, 3], det > 0
     good = (det.abs() > 1e-9) & (~back | ((flags & TWO_SIDED) > 0)) & (homogeneous[..., 2].amax(1) > NEAR)
-    kept = good.nonzero()[:, 0]
-    planes = torch.linalg.inv(homogeneous[kept]).mT  # rows: E_i over (x, y, 1)
-    uv = torch.as_tensor(mesh.uv, device=device).double()[kept]
+    visible = good.nonzero()[:, 0]
+    planes = torch.linalg.inv(homogeneous[visible]).mT  # rows: E_i over (x, y, 1)
+    uv = torch.as_tensor(mesh.uv, device=device).double()[visible]
     y, x = torch.meshgrid(*(torch.arange(n, device=device) + 0.5 for n in (height, width)), indexing="ij")
     sample = torch.stack([x, y, torch.ones_like(x)], -1).reshape(-1, 3).double()
     threshold = (50 + 50 * ((y.long() & 1) * 2 + ((x.long() + y.long()) & 1))).reshape(-1)
     deepest = torch.zeros(len(sample), device=device, dtype=torch.float64)
     owner = torch.full((len(sample),), -1, device=device)
-    for first in range(0, len(kept), BLOCK):
-        part = slice(first, min(len(kept), first + BLOCK))
+    for first in range(0, len(visible), BLOCK):
+        part = slice(first, min(len(visible), first + BLOCK))
         e = torch.einsum("tic,sc->tis", planes[part], sample)
         w = e.sum(1)
         inside = (e >= -1e-9).all(1) & (w <= 1 / NEAR) & (w > 0)
-        cut = ((flags[kept[part]] & CUTOUT) > 0) & (kinds[kept[part], 0] >= 0)
+        cut = ((flags[visible[part]] & CUTOUT) > 0) & (kinds[visible[part], 0] >= 0)
         for t in cut.nonzero()[:, 0].tolist():
             where = inside[t].nonzero()[:, 0]
-            texture = kinds[kept[first + t], 0].expand(len(where))
+            texture = kinds[visible[first + t], 0].expand(len(where))
             at = (e[t][:, where].T @ uv[first + t]) / w[t, where, None]
             level = _cut_level(
-                homogeneous[kept[first + t]], det[kept[first + t]], uv[first + t], textures.table[texture[:1]]
+                homogeneous[visible[first + t]], det[visible[first + t]], uv[first + t], textures.table[texture[:1]]
             )
             offset, wide, high = textures.level(texture, torch.full_like(texture, level))
             i, j = (at[:, 0] * wide).floor().long() & (wide - 1), (at[:, 1] * high).floor().long() & (high - 1)
             inside[t, where] = textures.texels[offset + j * wide + i, 3] > threshold[where]
-        bias = torch.where((flags[kept[part]] & DECAL) > 0, 1.001, 1.0).double()
+        bias = torch.where((flags[visible[part]] & DECAL) > 0, 1.001, 1.0).double()
         near, which = torch.where(inside, w * bias[:, None], 0.0).max(0)
         nearer = near > deepest
         deepest, owner = torch.where(nearer, near, deepest), torch.where(nearer, which + first, owner)
-    return _resolved(mesh, view, textures, kinds, back, kept, planes, uv, owner.reshape(height, width))
+    return _resolved(mesh, view, textures, kinds, back, visible, planes, uv, owner.reshape(height, width))
 
 
 def _cut_level(p: Tensor, det: Tensor, uv: Tensor, row: Tensor) -> int:
-    """The mip level by which a triangle is cut out."""
+    """The mip level of a triangle's cutout."""
     if float(p[:, 2].min()) <= NEAR:
         return 0
     a, b = uv[1] - uv[0], uv[2] - uv[0]
@@ -139,7 +139,7 @@ def _cut_level(p: Tensor, det: Tensor, uv: Tensor, row: Tensor) -> int:
 
 
 def _resolved(
-    mesh: Mesh, view: View, textures: _Textures, kinds: Tensor, back: Tensor, kept: Tensor, planes: Tensor, uv: Tensor, owner: Tensor
+    mesh: Mesh, view: View, textures: _Textures, kinds: Tensor, back: Tensor, visible: Tensor, planes: Tensor, uv: Tensor, owner: Tensor
 ) -> TorchGBuffer:  # fmt: skip
     device, h, w = owner.device, view.height, view.width
     four = owner.reshape(h, 2, w, 2).permute(0, 2, 1, 3).reshape(-1, 4)
@@ -163,7 +163,7 @@ def _resolved(
         e = (planes[n] * xy1.double()[:, None]).sum(-1)
         deep = e.sum(1, keepdim=True)
         bary = (e / deep).float()
-        triangle = kept[n]
+        triangle = visible[n]
         facing = torch.as_tensor(mesh.normal, device=device)[triangle]
         facing = (facing * bary[..., None]).sum(1) * torch.where(back[triangle], -1.0, 1.0)[:, None]
         facing = torch.nn.functional.normalize(facing, dim=1)
@@ -172,10 +172,10 @@ def _resolved(
         slope = 2 * (slope - at_uv[:, None] * planes[n][..., :2].sum(1)[..., None]) / deep[..., None]
         texture = kinds[triangle, 0]
         colour = torch.ones(len(here), 3, device=device)
-        drawn = (texture >= 0).nonzero()[:, 0]
-        if len(drawn):
-            colour[drawn] = textures.filtered(
-                texture[drawn], at_uv[drawn].float(), slope[drawn, 0].float(), slope[drawn, 1].float()
+        textured = (texture >= 0).nonzero()[:, 0]
+        if len(textured):
+            colour[textured] = textures.filtered(
+                texture[textured], at_uv[textured].float(), slope[textured, 0].float(), slope[textured, 1].float()
             )
         colour *= torch.as_tensor(mesh.tint, device=device)[triangle]
         share = (weight / hits[here]).float()
@@ -184,9 +184,9 @@ def _resolved(
         z = deep[:, 0].float()
         depth[here] += z * share
         better = (weight > best[here]) | ((weight == best[here]) & (z > best_depth[here]))
-        chosen = here[better]
-        best[chosen], best_depth[chosen] = weight[better].float(), z[better]
-        surface[chosen] = kinds[triangle[better], 1].to(torch.uint8)
+        pixels = here[better]
+        best[pixels], best_depth[pixels] = weight[better].float(), z[better]
+        surface[pixels] = kinds[triangle[better], 1].to(torch.uint8)
     normal = torch.nn.functional.normalize(normal, dim=1)
     return TorchGBuffer(
         albedo.reshape(h, w, 3),

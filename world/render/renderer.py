@@ -33,25 +33,22 @@ from world.scene.query import signal_colour
 from world.scene.state import Place, SceneState
 
 REACH = 110.0  # m within which signals are drawn
-STEEP = 20.0  # degrees of pitch from which on a camera may see what stands behind it
+STEEP = 20.0  # degrees of pitch beyond which a camera may see objects behind it
 _VEHICLES = [int(kind) for kind in VEHICLES]
-PLACES = 6  # whose tiles are kept: the towns that seeds choose among, and one more
+PLACES = 6  # places whose tiles are kept: the towns that seeds choose among, and one more
 HEADLIGHT, DAZZLE = 0.65, 0.07  # m above the ground; share of a low beam's strength that is seen from above its edge
 BEAMS = 5  # vehicles whose headlights light the street, our own among them
-MOST_LAMPS, MOST_BEAMS = (
-    64,
-    12,
-)  # of street lamps and vehicles, likewise, for a camera that is not on our car and may see them from above
+MOST_LAMPS, MOST_BEAMS = 64, 12  # street lamps and vehicles, likewise, for a camera that may see them from above
 BEFORE, ASIDE = (
     0.12,
     0.36,
-)  # m by which a headlight shines before the body, which would else hide it; of the width to each side
+)  # of a headlight: m in front of the body, which would hide it; share of the width to each side
 
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """Everything that a picture is made of. around: what its G-buffer was drawn with; plain, radiance float32 [H, W, 3]: linear, before air, of plain shading and as painted (the
-    same without a painter); picture uint8 [H, W, 3]; gains: what the painter said, none without one."""
+    """A picture with its intermediate results. around: input of the G-buffer; plain, radiance float32 [H, W, 3]: linear, before air, plainly
+    shaded and painted (the same without a painter); picture uint8 [H, W, 3]; gains: the painter's output, None without one."""
 
     view: View
     light: Light
@@ -65,7 +62,7 @@ class Shot:
 
 @dataclass(frozen=True, eq=False)
 class Scenery:
-    """What stands before a camera, under which light: all that a G-buffer is drawn from."""
+    """The input of a G-buffer: parts, camera, light and surroundings."""
 
     parts: list[Part]
     view: View
@@ -80,16 +77,16 @@ def library() -> Library:
 
 
 class Renderer:
-    """Draws drives, one at a time, painted or (painter None) plainly shaded. Keeps what stands in a few places, and room for samples."""
+    """Draws drives, one at a time, painted or (painter None) plainly shaded. Keeps the tiles of a few places, and buffers."""
 
     def __init__(self, painter: Painter | None = None) -> None:
         self.painter = painter
         self._rasterizer = Rasterizer(library())
-        self._tiles = lru_cache(maxsize=PLACES)(self._made)
+        self._tiles = lru_cache(maxsize=PLACES)(self._tiles_of)
         self._newest: Tiles | None = None
 
-    def _made(self, place: Place) -> Tiles:
-        """A place's tiles; of one that has grown with what is known of it."""
+    def _tiles_of(self, place: Place) -> Tiles:
+        """A place's tiles, which reuse those from before it grew."""
         before = self._newest if self._newest is not None and self._newest.place.name == place.name else None
         self._newest = Tiles(place, before)
         return self._newest
@@ -104,46 +101,46 @@ class Renderer:
         rig: Rig,
         row: int = 0,
         before: SceneState | None = None,
-        known: np.ndarray | None = None,
+        earlier_gains: np.ndarray | None = None,
     ) -> Shot:
-        """The picture of one drive with its G-buffer and radiance; motion in it is since `before`, the same drive earlier.
+        """The picture of one drive with its G-buffer and radiance; its motion is since `before`, the same drive earlier.
 
-        known: the gains of that one's picture, of the same size. They move along with what stands there, and the painter is not asked again: good enough for a
-        twentieth of a second.
+        earlier_gains: the gains of that picture, of the same size. They follow the motion in place of a new call of the painter, which
+        is good enough for a twentieth of a second.
         """
-        return self._shot(self.assemble(state, rig, row, before), state, row, known)
+        return self._shot(self.assemble(state, rig, row, before), state, row, earlier_gains)
 
     def look(self, state: SceneState, rig: Rig, pose: Pose, row: int = 0) -> Shot:
-        """One drive from a camera that is not on our car, where that stands among the others."""
-        seen, aboard = outside(state, pose, row), within(state, pose, row)
-        scenery = self.assemble(seen, pose.mounted(rig))
-        around, ego, agents = scenery.around, seen.ego[0].copy(), seen.agents[0]
+        """One drive from a camera that is not on our car; our car is among the other road users."""
+        state_there, aboard = outside(state, pose, row), within(state, pose, row)
+        scenery = self.assemble(state_there, pose.mounted(rig))
+        around, ego, agents = scenery.around, state_there.ego[0].copy(), state_there.agents[0]
         if aboard:
             around.beams[:1] = _beams(state.ego[row], agents, 1)  # the camera turns, our headlights do not
         else:
             ego["x"], ego["y"] = x, y = middle(pose)
-            lamps = _lamps(seen.places[0], x, y) if scenery.light.lamps_on else around.lamps
+            lamps = _lamps(state_there.places[0], x, y) if scenery.light.lamps_on else around.lamps
             beams = _beams(ego, agents, MOST_BEAMS) if scenery.light.headlights_on else around.beams
             beams[:1, 5] = 0.0  # our car's are among the others'
             scenery = replace(scenery, around=replace(around, lamps=lamps, beams=beams, lit=MOST_LAMPS))
-        return self._shot(scenery, seen)
+        return self._shot(scenery, state_there)
 
     def ready(self, state: SceneState, pose: Pose, row: int = 0) -> bool:
-        """Whether all that stands before a pose is there to be drawn; if not, a little more of it is made."""
+        """Whether all tiles for a pose are built; if not, builds one more."""
         tiles = self._tiles(state.places[row])
         steep = math.degrees(abs(pose.pitch)) > STEEP
         return tiles.ready(pose.x, pose.y, pose.yaw) and (not steep or tiles.ready(pose.x, pose.y, pose.yaw + math.pi))
 
-    def _shot(self, scenery: Scenery, state: SceneState, row: int = 0, known: np.ndarray | None = None) -> Shot:
+    def _shot(self, scenery: Scenery, state: SceneState, row: int = 0, own_gains: np.ndarray | None = None) -> Shot:
         eye, now, around, amounts = scenery.view, scenery.light, scenery.around, state.amounts[row]
         gbuffer = self._rasterizer.draw(scenery.parts, eye, now, around)
         plain = radiance = shade(gbuffer, eye, now, amounts, around.lamps, around.beams)
         if self.painter is not None:
-            moved = known is not None
-            if known is None:
-                known = gains(self.painter, gbuffer, eye, now, amounts, plain)
-            radiance = relit(self.painter, gbuffer, now, plain, known, moved)
-        shot = Shot(eye, now, around, gbuffer, plain, radiance, _UNDEVELOPED, known)
+            moved = own_gains is not None
+            if own_gains is None:
+                own_gains = gains(self.painter, gbuffer, eye, now, amounts, plain)
+            radiance = relit(self.painter, gbuffer, now, plain, own_gains, moved)
+        shot = Shot(eye, now, around, gbuffer, plain, radiance, _UNDEVELOPED, own_gains)
         return replace(shot, picture=developed(radiance, shot, state, row))
 
     def alone(self, meshes: Sequence[Mesh], eye: View) -> list[float]:
@@ -158,7 +155,7 @@ class Renderer:
         before: SceneState | None = None,
         everywhere: bool = False,
     ) -> Scenery:
-        """What one drive's picture is drawn from. everywhere: also what stands behind, whose light comes round."""
+        """The scenery of one drive. everywhere: with tiles behind the camera, for their light."""
         place, ego, agents, amounts = state.places[row], state.ego[row], state.agents[row], state.amounts[row]
         x, y, heading = float(ego["x"]), float(ego["y"]), float(ego["heading"])
         seconds = 0.1 * float(state.clock[row])
@@ -169,9 +166,9 @@ class Renderer:
         if everywhere or abs(rig.pitch) > STEEP:
             back = self._tiles(place).near(x, y, look + math.pi)
             pieces = list({id(piece.mesh): piece for piece in pieces + back}.values())
-        seen = eye.sees(np.array([piece.mesh.sphere for piece in pieces]))
+        visible = eye.sees(np.array([piece.mesh.sphere for piece in pieces]))
         parts = [
-            Part(one.mesh, one.whose, one.moves, hidden=not there) for one, there in zip(pieces, seen, strict=True)
+            Part(one.mesh, one.whose, one.moves, hidden=not there) for one, there in zip(pieces, visible, strict=True)
         ]
         mesh, whose = agents_mesh(agents, x, y, seconds, look)
         parts.append(Part(mesh, whose, moves=True))
@@ -186,9 +183,9 @@ class Renderer:
         )
         if before is not None:
             then = before.ego[row]
-            moved, moves = _moves(agents, before.agents[row])
+            movers, moves = _moves(agents, before.agents[row])
             was = view(rig, float(then["x"]), float(then["y"]), float(then["heading"]))
-            around = replace(around, moved=moved, moves=moves, before=was)
+            around = replace(around, movers=movers, moves=moves, before=was)
         return Scenery(parts, eye, now, around)
 
 
@@ -198,7 +195,7 @@ _UNDEVELOPED = np.zeros((0, 0, 3), np.uint8)
 def developed(
     radiance: np.ndarray, shot: Shot, state: SceneState, row: int = 0, *, particles: bool = True
 ) -> np.ndarray:
-    """The picture uint8 [H, W, 3] that radiance [H, W, 3] makes in a shot's place. particles: rain and flakes in the air."""
+    """The picture uint8 [H, W, 3] of radiance [H, W, 3] in place of a shot's. particles: with rain and flakes in the air."""
     ego, amounts = state.ego[row], state.amounts[row].copy()
     if not particles:
         amounts[:2] = 0.0
@@ -209,25 +206,25 @@ def developed(
 
 
 def under_our_sky(traced: np.ndarray, shot: Shot) -> np.ndarray:
-    """Traced radiance float32 [H, W, 3] with the sky of plain shading where nothing stands."""
+    """Traced radiance float32 [H, W, 3] with plain shading's sky where the G-buffer is empty."""
     return np.where(shot.gbuffer.coverage[..., None] > 0, traced, shot.plain).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
 def plain_renderer() -> Renderer:
-    """A process's own, for whoever draws in passing: what it builds of a place serves all of them."""
+    """The process's shared renderer without a painter."""
     return Renderer()
 
 
 def renderer(painter: Painter | None) -> Renderer:
-    """One that paints so; all of a process share their tiles."""
+    """A renderer with a painter; all renderers of a process share their tiles."""
     one = copy.copy(plain_renderer())
     one.painter = painter
     return one
 
 
 def _moves(now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`moved` and `moves` of the Surroundings for road users that were there before as well."""
+    """`movers` and `moves` of the Surroundings for road users in both records."""
     now, before = (rows[rows["kind"] != int(Kind.NONE)] for rows in (now, before))
     _, here, there = np.intersect1d(now["id"], before["id"], return_indices=True)
     here, there = here[::-1], there[::-1]  # instances are -id - 1
@@ -241,7 +238,7 @@ def _signal(colour: int, x: float, y: float, z: float, heading: float) -> Mesh:
 
 
 def _signals(place: Place, x: float, y: float, heading: float, seconds: float) -> list[tuple[int, Mesh]]:
-    """Posts near the car and before it, each with the colour that it shows; their numbers among what stands."""
+    """(number among the props, mesh in its current colour) of signal posts near the car and ahead of it."""
     props = place.props
     ahead = (props["x"] - x) * math.cos(heading) + (props["y"] - y) * math.sin(heading)
     near = (np.hypot(props["x"] - x, props["y"] - y) < REACH) & (ahead > -15.0)
@@ -265,7 +262,7 @@ def _lamps(place: Place, x: float, y: float) -> np.ndarray:
 
 
 def _shining(around: Surroundings, now: Light, ego: np.void) -> np.ndarray:
-    """What has a halo (world.render.halos): street lamps, and others' headlights as far as they shine our way, float32 [N, 7]."""
+    """Lights with a halo (world.render.halos), float32 [N, 7]: street lamps, and others' headlights as far as they face the car."""
     lamps = around.lamps
     x, y, _, ahead_x, ahead_y, share = around.beams[1:].T  # the first are our own
     to_x, to_y = ego["x"] - x, ego["y"] - y

@@ -22,11 +22,11 @@ def resolve(  # noqa: C901 (a compiled loop)
     sharp, ids, floats, ints, camera, moves, table, roughness, textures, texels, linear, emission, shadow, shadow_matrix, lamps, beams, boxes,
     cells, rains, moved,
 ):  # fmt: skip
-    """Fills the arrays of a G-buffer, in its order and with its shapes; lamplit, beamlit and motion only where there is something to say.
+    """Fills the arrays of a G-buffer, in its order and with its shapes; lamplit, beamlit and motion only where they are not zero.
 
     camera float32 [9, 3]: axes, eye, axes of the previous view, the eye's way since then, (focal, previous focal, -).
     moves float32 [K, 6]: x, y, heading of moving things now and before. emission float32 [G]: value of each group. cells: of `under`.
-    rains: whether wet is asked for; moved: whether motion is.
+    rains: whether wet is filled; moved: whether motion is.
     """
     height, width = surface.shape
     one, zero = F(1.0), F(0.0)
@@ -43,29 +43,29 @@ def resolve(  # noqa: C901 (a compiled loop)
                 and first == ids[2 * row + 1, 2 * col]
                 and first == ids[2 * row + 1, 2 * col + 1]
             ):
-                found, hits = 1 if first >= 0 else 0, F(4.0)
+                count, hits = 1 if first >= 0 else 0, F(4.0)
                 mine[0], weight[0] = first, hits
                 sx[0], sy[0] = F(8 * col + 2), F(8 * row + 2)
             else:
-                found, hits = 0, zero
+                count, hits = 0, zero
                 for k in range(4):
                     n = ids[2 * row + (k >> 1), 2 * col + (k & 1)]
                     if n < 0:
                         continue
                     hits += one
                     x, y = F(2 * col + (k & 1)), F(2 * row + (k >> 1))
-                    known = False
-                    for m in range(found):
+                    repeated = False
+                    for m in range(count):
                         if mine[m] == n:
                             weight[m] += one
                             sx[m] += x
                             sy[m] += y
-                            known = True
-                    if not known:
-                        mine[found], weight[found], sx[found], sy[found] = n, one, x, y
-                        found += 1
+                            repeated = True
+                    if not repeated:
+                        mine[count], weight[count], sx[count], sy[count] = n, one, x, y
+                        count += 1
             seen_kind, seen_whose = 0, 0
-            if found == 0:
+            if count == 0:
                 for k in range(3):
                     albedos[row, col, k], normals[row, col, k], emitted[row, col, k] = zero, zero, zero
                 depths[row, col], coverage[row, col], rough[row, col], wet[row, col] = zero, zero, zero, zero
@@ -78,7 +78,7 @@ def resolve(  # noqa: C901 (a compiled loop)
             t_sun, t_open, t_coarse, t_fine = zero, zero, zero, zero
             t_lr, t_lg, t_lb, t_beam = zero, zero, zero, zero
             best, best_depth = zero, zero
-            for m in range(found):
+            for m in range(count):
                 n = mine[m]
                 f, i = floats[n], ints[n]
                 share = weight[m] / hits

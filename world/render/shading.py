@@ -77,7 +77,7 @@ def shade(
 
 
 def smeared(mirror: np.ndarray) -> np.ndarray:
-    """A mirror [H, W, 4] drawn out along columns, as rough water draws out lights."""
+    """A mirror [H, W, 4] blurred along columns, as rough water stretches lights."""
     out = np.empty_like(mirror)
     _smear(mirror, out, max(2, mirror.shape[0] // 14))
     return out
@@ -104,7 +104,7 @@ def _smear(mirror, out, reach):
 
 @njit(cache=True, fastmath=True)
 def _snow_cover(lies, amount, grain, up):
-    """Share of a point that is white: first where the ground's noise lets snow lie; where wheels run it is thin and grey longest."""
+    """Share of a point covered by snow: by the ground's noise first; wheel tracks stay thin and grey longest."""
     level = lies * (F(0.55) + F(0.45) * smooth(F(-0.1), F(0.5), up)) * (F(0.45) + F(1.08) * amount)
     level += (grain - F(0.5)) * F(0.55) - F(0.62)
     cover = smooth(F(-0.04), F(0.30), level) * (F(0.82) + F(0.18) * min(F(1.0), amount * F(1.5)))
@@ -114,7 +114,7 @@ def _snow_cover(lies, amount, grain, up):
 
 @njit(cache=True, fastmath=True)
 def _skyline(x, y, z):
-    """Share of what a mirror shows towards (x, y, z) that houses hide, as they stand before the sky near the horizon."""
+    """Share of a reflection towards (x, y, z) that is hidden by houses, which cover the sky near the horizon."""
     azimuth = np.arctan2(y, x)
     top = F(0.10) + F(0.07) * np.sin(azimuth * F(7.0)) * np.sin(azimuth * F(3.0) + F(1.0))
     return F(1.0) - smooth(top, top + F(0.10), z)
@@ -325,10 +325,10 @@ def _shade(  # noqa: C901 (a compiled loop)
                         r += share * (gr * colours[2, 0] + gbeam * colours[3, 0])
                         g += share * (gg * colours[2, 1] + gbeam * colours[3, 1])
                         b += share * (gb * colours[2, 2] + gbeam * colours[3, 2])
-            shown = one - F(0.6) * white
-            r += emission[row, col, 0] * shown
-            g += emission[row, col, 1] * shown
-            b += emission[row, col, 2] * shown
+            uncovered = one - F(0.6) * white
+            r += emission[row, col, 0] * uncovered
+            g += emission[row, col, 1] * uncovered
+            b += emission[row, col, 2] * uncovered
             out[row, col, 0] = r * cover + sr * (one - cover)
             out[row, col, 1] = g * cover + sg * (one - cover)
             out[row, col, 2] = b * cover + sb * (one - cover)

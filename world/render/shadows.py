@@ -1,4 +1,4 @@
-"""The sun's shadow map: depth towards the sun over a square round the car, what stands kept, what moves drawn on it every frame."""
+"""The sun's shadow map: depth towards the sun over a square round the car. Static meshes are kept, moving ones drawn every frame."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Shadows:
         standing = _within(projection, standing)
         key = (*place.tolist(), *sun, frozenset(id(mesh) for mesh in standing))
         if key != self._key:
-            self._key, self._standing = key, standing  # held, so that no other mesh gets their ids
+            self._key, self._standing = key, standing  # referenced, so that no other mesh gets their ids
             self._draw(standing, self.standing, library, EMPTY, projection)
             scale = np.array([projection.focal, projection.focal, -1.0])[:, None]
             rows = projection.axes * scale
@@ -65,7 +65,7 @@ class Shadows:
 
 
 def _within(projection: Projection, meshes: Sequence[Mesh]) -> list[Mesh]:
-    """Those that may throw a shadow on the map."""
+    """The meshes that may throw a shadow on the map."""
     there = [mesh for mesh in meshes if len(mesh)]
     spheres = np.array([mesh.sphere for mesh in there]).reshape(-1, 4)
     aside = np.abs((spheres[:, :3] - projection.eye) @ projection.axes[:2].T).max(1, initial=0.0)

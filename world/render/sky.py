@@ -25,7 +25,7 @@ NIGHT_GLOW = (0.034, 0.024, 0.0185)  # of the city, at the horizon
 
 @dataclass(frozen=True, eq=False)
 class Sky:
-    """What is seen above. float32; row 0 is the horizon and the last the zenith, column 0 looks east, counter-clockwise.
+    """The sky dome. float32; row 0 is the horizon and the last the zenith, column 0 looks east, counter-clockwise.
 
     radiance [ROWS, COLUMNS, 3]; blurred [16, 64, 3]: the same for rough mirrors and for the colour of air; harmonics [9, 3]: irradiance by
     normal in real spherical harmonics, the ground's bounce included; ground [3]: radiance of the ground below.
@@ -66,7 +66,7 @@ _GROUND = _BAND * _NORM**2 * np.array([2 * math.pi, 0, 0, -math.pi, 0, 0, 0, 0, 
 
 @lru_cache(maxsize=1)
 def _projections() -> tuple[np.ndarray, np.ndarray]:
-    """Of a map on harmonics of its irradiance float32 [9, ROWS * COLUMNS], and on that of a horizontal plane [ROWS * COLUMNS]."""
+    """Projections of a map: to harmonics of irradiance float32 [9, ROWS * COLUMNS], and to a horizontal plane's [ROWS * COLUMNS]."""
     root = np.arange(ROWS) / (ROWS - 1)
     z = root**2
     ends = np.ones(ROWS)
@@ -234,7 +234,7 @@ def sun_disc(mu):
 
 @njit(cache=True, fastmath=True)
 def starlight(x, y, z, night):
-    """Radiance of the few stars that a town leaves; at most one in a cell of a third of a degree."""
+    """Radiance of the few stars that are visible from a town; at most one in a cell of a third of a degree."""
     if z < F(0.12):
         return F(0.0)
     across, up = np.arctan2(y, x) * F(170.0), z * F(170.0)

@@ -1,4 +1,4 @@
-"""What a point of a surface is like, for kernels: texture look-ups, noise that is anchored in the world, where wheels run and snow lies."""
+"""Surface properties at a point, for kernels: texture look-ups, world-anchored noise, wheel tracks, snow."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def smooth(low, high, value):
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def ruts(side):
-    """Of a lane, by the place across it (u of its texture): how much wheels run there, and how much gutter it is."""
+    """Amounts of wheel track and of gutter at a position across a lane (u of its texture)."""
     side -= np.floor(side)
     off = (abs(side - F(0.5)) - F(0.235)) / F(0.09)
     edge = F(0.5) - abs(side - F(0.5))
@@ -116,7 +116,7 @@ def ruts(side):
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def snow_lies(kind, up, lane, track):
-    """How readily snow lies on a surface whose normal points `up` so far; lane: whether it is one, with `track` of wheels."""
+    """How readily snow lies on a surface (0 to 1); up: the normal's z; lane: whether it is a lane, with `track` of wheels."""
     if kind == FOLIAGE:
         return F(0.3) + F(0.4) * smooth(F(-0.2), F(0.7), up)
     lies = F(0.9) * smooth(F(0.2), F(0.85), up)

@@ -1,4 +1,4 @@
-"""The library of textures: uint8 [H, W, 4], sRGB and alpha, powers of two, tileable, made by code.
+"""The library of textures: uint8 [H, W, 4], sRGB and alpha, powers of two, tileable, generated.
 
 Row 0 is v = 0. Walls, windows and cards are stored with their top in row 0, so v grows downwards on them.
 """

@@ -1,4 +1,4 @@
-"""Textures of what lies on the ground: asphalt, paint, paving, kerbs, grass. Albedo as it is; tints are near one."""
+"""Textures of the ground: asphalt, paint, paving, kerbs, grass. They hold the true albedo; tints are near one."""
 
 from __future__ import annotations
 

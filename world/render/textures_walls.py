@@ -6,7 +6,7 @@ import numpy as np
 
 from world.render.patterns import colour, encode, grid, noise, smooth
 
-_WALL = 0.86  # mean of what a tint multiplies
+_WALL = 0.86  # mean albedo, which a tint multiplies
 
 
 def plaster() -> np.ndarray:
@@ -85,8 +85,8 @@ def window(kind: str) -> np.ndarray:
     room = np.array([0.035, 0.04, 0.046]) * (1.6 - v[..., None]) + 0 * u[..., None]
     folds = 0.85 + 0.15 * np.sin(u * 95)
     if kind == "curtain":
-        drawn = (np.abs(u - 0.5) > 0.2 + 0.1 * v) | (v < 0.1)
-        room = np.where(drawn[..., None], (0.5 * folds)[..., None] * np.array([1.0, 0.96, 0.88]), room)
+        curtain = (np.abs(u - 0.5) > 0.2 + 0.1 * v) | (v < 0.1)
+        room = np.where(curtain[..., None], (0.5 * folds)[..., None] * np.array([1.0, 0.96, 0.88]), room)
     elif kind == "blind":
         slats = 0.42 + 0.14 * (np.sin(v * 150) > 0)
         room = np.where((v < 0.62)[..., None], (slats + 0 * u)[..., None] * np.array([1.0, 0.98, 0.93]), room)
@@ -182,7 +182,7 @@ def shop_linear() -> np.ndarray:
 
 
 def skyline() -> np.ndarray:
-    """Eight bays by eight floors seen through much air."""
+    """Eight bays by eight floors in the distance."""
     image = np.full((128, 128, 3), 0.8, np.float32)
     random = np.random.default_rng(71)
     for row in range(8):

@@ -1,4 +1,4 @@
-"""What stands in a place as triangles, by tile and level of detail; made when it comes near, forgotten when room is needed."""
+"""A place's meshes by tile and level of detail, built when the car comes near and evicted when room is needed."""
 
 from __future__ import annotations
 
@@ -21,22 +21,17 @@ from world.scene.state import Place
 SIZE = 48.0  # m of a tile's side
 REACHES = (48.0, 105.0, 260.0)  # m from the car up to which a tile is drawn with detail 2, 1, 0
 PAVED = 8.0  # m that pavements reach beyond the kerbs, at most
-KEPT = 160  # tiles and levels
-SOON = 20.0  # m before it is wanted a tile may be made, one a picture, so that no picture has to wait for many
+CAPACITY = 160  # tiles and levels that are kept
+SOON = 20.0  # m ahead of need at which a tile is built, one a picture, so that no picture waits for many
 BEHIND = 40.0  # m behind the car from which nothing is drawn: it may still throw shadows
-GRID, TURN = (
-    12.0,
-    math.radians(15.0),
-)  # m and rad to which a pose is rounded before tiles are chosen: the same ones for a while
-SEEN, STEP = (
-    420.0,
-    240.0,
-)  # m round a car that streets of a place without an edge reach; by which the ground under it moves on
+GRID, TURN = 12.0, math.radians(15.0)  # m and rad to which a pose is rounded before tiles are chosen
+CHOICES = 16  # rounded poses whose tiles are remembered
+SEEN, STEP = 420.0, 240.0  # m round the car that endless streets reach; by which the ground under it moves on
 _NOBODY = np.zeros(1, np.int32)
 
 
 class Piece(NamedTuple):
-    """A mesh, and of each triangle whose it is (int32 [T]: 1 + prop index, 0 for none)."""
+    """A mesh, and the owner of each triangle (int32 [T]: 1 + prop index, 0 for none)."""
 
     mesh: Mesh
     whose: np.ndarray
@@ -44,105 +39,104 @@ class Piece(NamedTuple):
 
 
 class _Item(NamedTuple):
-    """A street, a junction or paint in a tile. order: in which a tile's items are drawn."""
+    """A street, a junction or a marking in a tile. order: sort key by which a tile's items are drawn."""
 
     order: tuple[int, ...]
     shape: StreetShape | JunctionShape | Marking
 
 
-_Parted = dict[
-    StreetPiece | JunctionPiece, dict[tuple[int, int], list[_Item]]
-]  # what each piece of a map puts into which tiles
+# What each piece of a map puts into which tiles.
+_ItemsOf = dict[StreetPiece | JunctionPiece, dict[tuple[int, int], list[_Item]]]
+# Tiles of streets; tiles of objects, each with its level of detail.
+_Choice = tuple[list[tuple[int, int]], list[tuple[int, int, int]]]
 
 
 class Tiles:
-    """The tiles of one place. before: those of the place that it grew out of, whose tiles it keeps where nothing has changed."""
+    """The tiles of one place. before: tiles of the place that it grew out of, kept where nothing has changed."""
 
     def __init__(self, place: Place, before: Tiles | None = None) -> None:
         self.place = place
-        self._kept: OrderedDict[tuple[int, int, int], Piece | None] = OrderedDict()
-        self._paved: OrderedDict[tuple[int, int], Piece] = OrderedDict()
+        self._objects: OrderedDict[tuple[int, int, int], Piece | None] = OrderedDict()
+        self._streets: OrderedDict[tuple[int, int], Piece] = OrderedDict()
+        self._choices: dict[tuple[float, float, float], _Choice] = {}
         self._backdrop: tuple[tuple[float, float], list[Piece]] = ((math.inf, math.inf), [])
         if not place.endless:
             self._backdrop = (
                 (0.0, 0.0),
                 [Piece(mesh, _NOBODY) for mesh in (ground_mesh(place.map.bounds), skyline_mesh(place.map.bounds))],
             )
-        parted: _Parted = {} if before is None else before._parted
-        self._parted: _Parted = {piece: parted.get(piece) or _items(piece) for piece in _pieces(place.map)}
+        items_of: _ItemsOf = {} if before is None else before._items_of
+        self._items_of: _ItemsOf = {piece: items_of.get(piece) or _items(piece) for piece in _pieces(place.map)}
         self._roads: dict[tuple[int, int], tuple[list[_Item], ...]] = {}
-        for cells in self._parted.values():
+        for cells in self._items_of.values():
             for cell, items in cells.items():
                 self._roads[cell] = (*self._roads.get(cell, ()), items)
         self._props = _by_cell(place.props)
         self._cells = sorted(self._props.keys())
         self._middles = (np.array(self._cells, np.float64).reshape(-1, 2) + 0.5) * SIZE
-        self._ways = sorted(self._roads.keys())
+        self._road_cells = sorted(self._roads.keys())
         self._spheres: dict[tuple[int, int], tuple[float, float, float]] = {
             cell: before._spheres[cell] if before is not None and self._is_same(cell, before) else self._extent(cell)
-            for cell in self._ways
+            for cell in self._road_cells
         }
-        self._extents = np.array([self._spheres[cell] for cell in self._ways], np.float64).reshape(-1, 3)
+        self._extents = np.array([self._spheres[cell] for cell in self._road_cells], np.float64).reshape(-1, 3)
         if before is not None:
             self._keep(before)
 
     def near(self, x: float, y: float, heading: float) -> list[Piece]:
-        """All that may be seen, or throws shadows on what is seen, from a pose."""
-        out = self._round(x, y) + [self._road(cell) for cell in self._roads_near(x, y, heading)]
-        out += [piece for key in self._keys_near(x, y, heading) if (piece := self._piece(key)) is not None]
-        self._make_soon(x, y, heading)
+        """Everything that is visible from a pose (m, m, rad) or throws shadows there. Also builds one tile that is needed a little farther on."""
+        roads, keys = self._chosen(x, y, heading)
+        out = self._backdrop_of(x, y) + [self._road(cell) for cell in roads]
+        out += [piece for key in keys if (piece := self._piece(key)) is not None]
+        self.ready(x + SOON * math.cos(heading), y + SOON * math.sin(heading), heading)
         return out
 
-    def _make_soon(self, x: float, y: float, heading: float) -> None:
-        """Makes one of those that will be wanted a little farther on."""
-        x, y = x + SOON * math.cos(heading), y + SOON * math.sin(heading)
-        if (
-            road := next((cell for cell in self._roads_near(x, y, heading) if cell not in self._paved), None)
-        ) is not None:
-            self._road(road)
-        elif (key := next((key for key in self._keys_near(x, y, heading) if key not in self._kept), None)) is not None:
-            self._piece(key)
-
     def ready(self, x: float, y: float, heading: float) -> bool:
-        """Whether all that `near` gives is there already; if not, one tile more is made, so that whoever leaps to a place need not wait for all of it at once."""
-        for cell in self._roads_near(x, y, heading):
-            if cell not in self._paved:
-                self._road(cell)
-                return False
-        for key in self._keys_near(x, y, heading):
-            if key not in self._kept:
-                self._piece(key)
-                return False
-        return True
+        """Whether every tile that `near` needs at a pose is built. If not, builds one, so that no call has to build all of them."""
+        roads, keys = self._chosen(x, y, heading)
+        if (road := next((cell for cell in roads if cell not in self._streets), None)) is not None:
+            self._road(road)
+        elif (key := next((key for key in keys if key not in self._objects), None)) is not None:
+            self._piece(key)
+        else:
+            return True
+        return False
+
+    def _chosen(self, x: float, y: float, heading: float) -> _Choice:
+        """Tiles of streets and of objects for a pose. A place never changes, so the choice for a rounded pose holds."""
+        pose = _rounded(x, y, heading)
+        if pose not in self._choices:
+            if len(self._choices) >= CHOICES:
+                self._choices.clear()
+            self._choices[pose] = self._roads_near(*pose), self._keys_near(*pose)
+        return self._choices[pose]
 
     def _keys_near(self, x: float, y: float, heading: float) -> list[tuple[int, int, int]]:
-        """Tiles whose objects may be seen from a pose, and how finely, the nearest first."""
-        x, y, heading = _rounded(x, y, heading)
-        ways = self._middles - (x, y)
-        away = np.hypot(*ways.T)
-        wanted = (away <= REACHES[2]) & (ways @ (math.cos(heading), math.sin(heading)) >= -BEHIND - SIZE / 2)
+        """Tiles whose objects may be seen from a rounded pose, and how finely, the nearest first."""
+        to_tiles = self._middles - (x, y)
+        away = np.hypot(*to_tiles.T)
+        visible = (away <= REACHES[2]) & (to_tiles @ (math.cos(heading), math.sin(heading)) >= -BEHIND - SIZE / 2)
         order = np.argsort(away, kind="stable")
-        return [(*self._cells[k], _detail(away[k])) for k in order[wanted[order]]]
+        return [(*self._cells[k], _detail(away[k])) for k in order[visible[order]]]
 
     def _roads_near(self, x: float, y: float, heading: float) -> list[tuple[int, int]]:
-        """Tiles whose streets may be seen from a pose; a street is in the tile of its middle, from which it may reach far."""
-        x, y, heading = _rounded(x, y, heading)
-        ways, reach = self._extents[:, :2] - (x, y), self._extents[:, 2]
-        ahead = ways @ (math.cos(heading), math.sin(heading))
-        near = (np.hypot(*ways.T) <= REACHES[2] + reach) & (ahead >= -BEHIND - reach)
-        return [self._ways[k] for k in np.flatnonzero(near)]
+        """Tiles whose streets may be seen from a rounded pose. A street belongs to the tile of its middle, beyond which it may reach far."""
+        to_tiles, reach = self._extents[:, :2] - (x, y), self._extents[:, 2]
+        ahead = to_tiles @ (math.cos(heading), math.sin(heading))
+        near = (np.hypot(*to_tiles.T) <= REACHES[2] + reach) & (ahead >= -BEHIND - reach)
+        return [self._road_cells[k] for k in np.flatnonzero(near)]
 
-    def _round(self, x: float, y: float) -> list[Piece]:
-        """The ground, and what is seen where nothing stands: round the place, or, where it has no edge, round the car."""
+    def _backdrop_of(self, x: float, y: float) -> list[Piece]:
+        """Ground and skyline: round the place, or round the car where the place has no edge."""
         if self.place.endless and self._backdrop[0] != (x, y):
             self._backdrop = ((x, y), [_ground(round(x / STEP), round(y / STEP)), _skyline(x, y)])
         return list(self._backdrop[1])
 
     def _keep(self, before: Tiles) -> None:
-        cells = {key[:2] for key in before._kept}
+        cells = {key[:2] for key in before._objects}
         same = {cell for cell in cells if self._holds(cell) == before._holds(cell)}
-        self._kept.update((key, piece) for key, piece in before._kept.items() if key[:2] in same)
-        self._paved.update((cell, road) for cell, road in before._paved.items() if self._is_same(cell, before))
+        self._objects.update((key, piece) for key, piece in before._objects.items() if key[:2] in same)
+        self._streets.update((cell, road) for cell, road in before._streets.items() if self._is_same(cell, before))
 
     def _is_same(self, cell: tuple[int, int], before: Tiles) -> bool:
         """Whether the same streets, junctions and paint lie in a tile."""
@@ -150,14 +144,14 @@ class Tiles:
         return len(own) == len(other) and all(a is b for a, b in zip(own, other, strict=True))
 
     def _holds(self, cell: tuple[int, int]) -> tuple[bytes, bytes]:
-        """What stands in a tile: numbers and kinds."""
+        """Numbers and kinds of the objects in a tile."""
         rows = self._props.get(cell, _NOBODY[:0])
         return self.place.numbers[rows].tobytes(), self.place.props["kind"][rows].tobytes()
 
     def _piece(self, key: tuple[int, int, int]) -> Piece | None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        if key in self._objects:
+            self._objects.move_to_end(key)
+            return self._objects[key]
         cell, detail = key[:2], key[2]
         meshes, whose = list[Mesh](), list[np.ndarray]()
         rows = self._props.get(cell, _NOBODY[:0])
@@ -167,9 +161,9 @@ class Tiles:
                 meshes.append(mesh)
                 whose.append(np.full(len(mesh), number + 1, np.int32))
         piece = Piece(join(meshes), np.concatenate(whose)) if meshes else None
-        self._kept[key] = piece
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        self._objects[key] = piece
+        while len(self._objects) > CAPACITY:
+            self._objects.popitem(last=False)
         return piece
 
     def _extent(self, cell: tuple[int, int]) -> tuple[float, float, float]:
@@ -181,9 +175,9 @@ class Tiles:
 
     def _road(self, cell: tuple[int, int]) -> Piece:
         """Streets, junctions and paint of a tile: the same at every detail."""
-        if cell in self._paved:
-            self._paved.move_to_end(cell)
-            return self._paved[cell]
+        if cell in self._streets:
+            self._streets.move_to_end(cell)
+            return self._streets[cell]
         meshes = list[Mesh]()
         paint = []
         for item in sorted((item for items in self._roads[cell] for item in items), key=lambda item: item.order):
@@ -196,9 +190,9 @@ class Tiles:
         if paint:
             meshes.append(markings_mesh(paint))
         mesh = join(meshes)
-        road = self._paved[cell] = Piece(mesh, np.zeros(len(mesh), np.int32))
-        while len(self._paved) > KEPT:
-            self._paved.popitem(last=False)
+        road = self._streets[cell] = Piece(mesh, np.zeros(len(mesh), np.int32))
+        while len(self._streets) > CAPACITY:
+            self._streets.popitem(last=False)
         return road
 
 
@@ -207,7 +201,7 @@ def _pieces(place: HDMap) -> list[StreetPiece | JunctionPiece]:
 
 
 def _items(piece: StreetPiece | JunctionPiece) -> dict[tuple[int, int], list[_Item]]:
-    """What a piece of the map puts into which tiles: streets first, then junctions, their paint after that as the map has it."""
+    """A map piece's items by tile. Draw order: streets, junctions, then their paint in the map's order."""
     out: dict[tuple[int, int], list[_Item]] = {}
 
     def put(points: np.ndarray, *item: Any) -> None:
@@ -231,7 +225,7 @@ def _items(piece: StreetPiece | JunctionPiece) -> dict[tuple[int, int], list[_It
 
 
 def _by_cell(props: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
-    """Rows of what stands in each tile, ascending."""
+    """Rows of the props in each tile, ascending."""
     if not len(props):
         return {}
     cells = np.floor(np.stack([props["x"], props["y"]], 1) / SIZE).astype(np.int64)
@@ -243,7 +237,7 @@ def _by_cell(props: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
 
 @lru_cache(maxsize=2)
 def _ground(column: int, row: int) -> Piece:
-    """Of land without an edge."""
+    """A part of the ground of an endless place."""
     return Piece(ground_mesh(_box((STEP * column, STEP * row), SEEN + STEP)), _NOBODY)
 
 
@@ -255,8 +249,8 @@ def _far_off() -> Mesh:
 
 def _skyline(x: float, y: float) -> Piece:
     mesh = _far_off()
-    moved = replace(mesh, position=mesh.position + np.array([x, y, 0.0], np.float32))
-    return Piece(moved, _NOBODY, moves=True)
+    shifted = replace(mesh, position=mesh.position + np.array([x, y, 0.0], np.float32))
+    return Piece(shifted, _NOBODY, moves=True)
 
 
 def _box(middle: tuple[float, float], half: float) -> tuple[float, float, float, float]:
@@ -265,7 +259,7 @@ def _box(middle: tuple[float, float], half: float) -> tuple[float, float, float,
 
 
 def _points(shape: StreetShape | JunctionShape | Marking) -> np.ndarray:
-    """Of a street's kerbs, a junction's outline or a marking, float64 [N, 2]."""
+    """Points of a street's kerbs, a junction's outline or a marking, float64 [N, 2]."""
     if isinstance(shape, StreetShape):
         return np.concatenate([shape.left, shape.right])
     return shape.outline if isinstance(shape, JunctionShape) else shape.points

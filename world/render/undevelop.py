@@ -1,4 +1,4 @@
-"""From a picture back to light: `develop` of world/render/air.py the other way round, as far as that can be done."""
+"""From a picture back to light: an approximate inverse of `develop` in world/render/air.py."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from world.render.gbuffer import GBuffer
 from world.render.light import Light
 
 F = np.float32
-CLEAR = 0.3  # of the light that fog and haze must let through for what is behind them to be known
-ROUNDS = 4  # of taking the bloom away; each leaves at most a fifth of the error before
-UNKNOWN = -1.0  # in place of light that the picture does not tell
+CLEAR = 0.3  # least transmission of fog and haze for light behind them to be recovered
+ROUNDS = 4  # of subtracting the bloom; each leaves at most a fifth of the error before
+UNKNOWN = -1.0  # in place of light that cannot be recovered
 
 
 def undevelop(picture: np.ndarray, gbuffer: GBuffer, view: View, light: Light, amounts: np.ndarray) -> np.ndarray:
-    """Exposed linear radiance before air float32 [H, W, 3] of a picture uint8 [H, W, 3]; UNKNOWN where too much fog is before it.
+    """Exposed linear radiance before air float32 [H, W, 3] of a picture uint8 [H, W, 3]; UNKNOWN behind too much fog.
 
-    Tone curve, lens, bloom and fog are undone; rain and flakes in the air stay in as noise, for nobody knows where a real one fell.
-    What is white comes back as the least light that is.
+    Inverts tone curve, lens, bloom and fog. Rain and flakes in the air remain as noise. White becomes the least light that is white.
     """
     roots = np.arange(CURVE_STEPS, dtype=F) / F(CURVE_STEPS - 1)
     table = _curve()
@@ -32,14 +31,14 @@ def undevelop(picture: np.ndarray, gbuffer: GBuffer, view: View, light: Light, a
         exposed = np.maximum(0, (value - share * _spread_of(exposed)) / (1 - share))
     none = np.zeros(picture.shape[:2], F)
     black, white = np.zeros_like(exposed), np.full_like(exposed, 1 / light.exposure)
-    air = through_air(black, gbuffer, view, light, amounts, none)
-    clear = (through_air(white, gbuffer, view, light, amounts, none) - air).mean(2, keepdims=True)
-    before = np.maximum(0, exposed - air) / np.maximum(clear, F(1e-3))
+    haze = through_air(black, gbuffer, view, light, amounts, none)
+    clear = (through_air(white, gbuffer, view, light, amounts, none) - haze).mean(2, keepdims=True)
+    before = np.maximum(0, exposed - haze) / np.maximum(clear, F(1e-3))
     return np.where(clear >= CLEAR, before, F(UNKNOWN))
 
 
 def lens(height: int, width: int) -> np.ndarray:
-    """What a lens lets through towards the corners, float32 [H, W, 1]."""
+    """Transmission of the lens, falling towards the corners, float32 [H, W, 1]."""
     y, x = (((np.arange(size) + 0.5) / size * 2 - 1) ** 2 for size in (height, width))
     return (1 - 0.08 * (y[:, None] + x))[..., None].astype(F)
 
@@ -53,7 +52,7 @@ def _spread_of(exposed: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, parallel=True, fastmath=True)
 def _spread(out, fine, middle, wide, scale):
-    """What bloom adds in every pixel, in whole."""
+    """The sum of bloom in every pixel."""
     step, step4 = F(1.0) / F(scale), F(1.0) / F(4 * scale)
     for row in prange(out.shape[0]):
         y1, y4 = (F(row) + F(0.5)) * step - F(0.5), (F(row) + F(0.5)) * step4 - F(0.5)

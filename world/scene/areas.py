@@ -1,4 +1,4 @@
-"""Where cars drive: the areas of streets and junctions, and which of them a point lies in."""
+"""Driving areas of streets and junctions, and the points in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from world.scene.hd_map import HDMap, StreetShape
 
 
 def driving_areas(place: HDMap, points: np.ndarray) -> np.ndarray:
-    """int [N]: in how many streets' and junctions' driving areas each point [N, 2] lies."""
+    """Number of streets' and junctions' driving areas that contain each point [N, 2]; int [N]."""
     areas = [np.concatenate([shape.left, shape.right[::-1]]) for shape in place.streets]
     return covers([*areas, *(shape.outline for shape in place.junctions if len(shape.outline) > 2)], points)
 
@@ -23,7 +23,7 @@ def paved_area(street: StreetShape) -> np.ndarray:
 
 
 def covers(areas: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray:
-    """int [N]: in how many of some polygons each point [N, 2] lies."""
+    """Number of polygons that contain each point [N, 2]; int [N]."""
     covered = np.zeros(len(points), int)
     for area in areas:
         near = np.flatnonzero(((points >= area.min(0)) & (points <= area.max(0))).all(1))
@@ -32,7 +32,7 @@ def covers(areas: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray:
 
 
 def _inside(points: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    """int [N]: 1 for the points that a polygon holds (even-odd rule)."""
+    """1 for points inside a polygon (even-odd rule); int [N]."""
     a, b = ring, np.roll(ring, -1, axis=0)
     x, y = points[:, :1], points[:, 1:]
     crosses = (a[:, 1] > y) != (b[:, 1] > y)

@@ -1,4 +1,4 @@
-"""Junctions before they have lanes: which streets leave them in which order, how far their mouths lie out, and the corners between."""
+"""Junctions before they have lanes: their arms in order, the distances of the mouths, and the corners between."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def arms_at(graph: RoadGraph, lines: Lines, ends: Sequence[tuple[int, bool]]) ->
         width = street.lane_width
         at = lengths(line)
         reach = min(8.0, 0.3 * at[-1])
-        way = line if at_start else line[::-1]
-        out = np.array([np.interp(reach, lengths(way), way[:, k]) for k in range(2)]) - way[0]
+        outward = line if at_start else line[::-1]
+        out = np.array([np.interp(reach, lengths(outward), outward[:, k]) for k in range(2)]) - outward[0]
         forward, backward = street.forward * width, street.backward * width
         arms.append(
             Arm(
@@ -80,7 +80,7 @@ def arms_at(graph: RoadGraph, lines: Lines, ends: Sequence[tuple[int, bool]]) ->
 
 
 def mouths(arms: list[Arm]) -> list[float]:
-    """m from the junction's middle to every arm's mouth, before streets are found too short."""
+    """m from the junction's middle to every arm's mouth, before short streets reduce it."""
     if len(arms) == 1:
         return [DEAD_END]
     out = [LEAST] * len(arms)
@@ -90,11 +90,11 @@ def mouths(arms: list[Arm]) -> list[float]:
         angle = _angle(arm, after)
         if angle >= math.pi - 0.15:
             continue
-        met = meeting(arm.left * arm.normal, arm.direction, -after.right * after.normal, after.direction)
-        if met is None:
+        meets = meeting(arm.left * arm.normal, arm.direction, -after.right * after.normal, after.direction)
+        if meets is None:
             continue
         cut = min(9.0, CORNER / math.tan(max(angle, 0.35) / 2))
-        out[k], out[n] = max(out[k], met[0] + cut), max(out[n], met[1] + cut)
+        out[k], out[n] = max(out[k], meets[0] + cut), max(out[n], meets[1] + cut)
     if len(arms) == 2:  # lanes begin or end here: room to come over
         one, other = arms
         shift = max(abs(one.left - other.right), abs(one.right - other.left))
@@ -105,7 +105,7 @@ def mouths(arms: list[Arm]) -> list[float]:
 
 
 def fitted(far: tuple[float, float], line: np.ndarray) -> tuple[float, float]:
-    """m from either end of a street to its mouths, as `mouths` has them; a short street keeps a piece in its middle."""
+    """m from either end of a street to its mouths. far: as `mouths` gives them, reduced on a short street."""
     whole = float(lengths(line)[-1])
     first, last = (max(min(one, SHARE * whole), 0.02 * whole) for one in far)
     return first, last
@@ -113,10 +113,10 @@ def fitted(far: tuple[float, float], line: np.ndarray) -> tuple[float, float]:
 
 def mouth_point(line: np.ndarray, arm: Arm, left: float) -> np.ndarray:
     """A point at an arm's mouth, `left` m to the left of its street's centre line, looking out. `line`: trimmed."""
-    way = line if arm.at_start else line[::-1]
-    step = way[1] - way[0]
+    outward = line if arm.at_start else line[::-1]
+    step = outward[1] - outward[0]
     step = step / max(float(np.hypot(*step)), 1e-9)
-    return way[0] + left * np.array([-step[1], step[0]])
+    return outward[0] + left * np.array([-step[1], step[0]])
 
 
 def corners(arms: list[Arm], lines: Lines) -> list[Corner]:
@@ -142,14 +142,14 @@ def _joined(arm: Arm, after: Arm, start: np.ndarray, end: np.ndarray) -> np.ndar
         wide += [end - reach * side + back, end - reach * side + 0.25 * back]
         return rounded(np.array([start, *wide, end]))
     angle = _angle(arm, after)
-    met = meeting(start, -arm.direction, end, -after.direction)
-    if met is None or min(met) < 0.05 or abs(angle - math.pi) < 0.1:
+    meets = meeting(start, -arm.direction, end, -after.direction)
+    if meets is None or min(meets) < 0.05 or abs(angle - math.pi) < 0.1:
         return np.linspace(0.0, 1.0, 7)[:, None] * (end - start) + start
     if angle < ACUTE:  # rounder, as lanes turn round it
         inward, outward = (math.atan2(y, x) for x, y in (-arm.direction, after.direction))
         round_ = curve(start, inward, end, outward)
         return along(round_, np.linspace(0.0, lengths(round_)[-1], 7))
-    return bend(start, start - met[0] * arm.direction, end)
+    return bend(start, start - meets[0] * arm.direction, end)
 
 
 def _angle(arm: Arm, after: Arm) -> float:

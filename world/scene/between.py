@@ -1,4 +1,4 @@
-"""A scene between two steps, for pictures only: poses are interpolated, nothing else goes on."""
+"""A scene between two steps, for pictures only: poses are interpolated, all else stays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from world.scene.state import SceneState
 
-MOST = 6.0  # m between two steps; who moved further has just appeared there
+MOST = 6.0  # m between two steps; a road user that moved further has just appeared
 
 
 def between(before: SceneState, after: SceneState, share: float) -> SceneState:
@@ -24,7 +24,7 @@ def between(before: SceneState, after: SceneState, share: float) -> SceneState:
 
 
 def _mix(out: np.ndarray, before: np.ndarray, where: np.ndarray, share: float, names: tuple[str, ...]) -> None:
-    """Of records in place: numbers linearly, headings the short way round."""
+    """Interpolates records in place: numbers linearly, headings along the shorter arc."""
     for name in names:
         out[name] = np.where(where, before[name] + share * (out[name] - before[name]), out[name])
     turned = (out["heading"] - before["heading"] + math.pi) % (2 * math.pi) - math.pi

@@ -16,8 +16,8 @@ CELL = 12.0  # m of the spatial index
 
 
 def build(graph: RoadGraph, before: Pieces | None = None, near: np.ndarray | None = None) -> HDMap:
-    """The map of a graph. before: pieces of a part of it, which are kept where nothing has changed; the result is the same.
-    near bool [J]: a map of these junctions alone and of the streets that lead to them, which keep their numbers.
+    """The map of a graph. before: pieces of an earlier version, reused where nothing has changed (the result is the same).
+    near bool [J]: restricts the map to these junctions and the streets at them, which keep their numbers.
 
     Raises DataError for a graph without a street to drive on.
     """
@@ -61,15 +61,15 @@ def build(graph: RoadGraph, before: Pieces | None = None, near: np.ndarray | Non
 
 
 def _check(graph: RoadGraph, before: Pieces | None) -> None:
-    """Of what was looked at before only what is new."""
+    """Checks junctions and streets that `before` does not have. DataError where one is invalid."""
     if not graph.streets:
         raise DataError("This map has no street for cars; take one that has.")
-    known = (0, 0) if before is None else (len(before.graph.junctions), len(before.graph.streets))
-    new = graph.streets[known[1] :]
-    places = [(one.x, one.y) for one in graph.junctions[known[0] :]] + [p for street in new for p in street.bends]
+    old = (0, 0) if before is None else (len(before.graph.junctions), len(before.graph.streets))
+    new = graph.streets[old[1] :]
+    places = [(one.x, one.y) for one in graph.junctions[old[0] :]] + [p for street in new for p in street.bends]
     if not np.isfinite(places).all():
         raise DataError("A junction or bend of this map lies nowhere (its x or y is no number); mend the map.")
-    for index, street in enumerate(new, known[1]):
+    for index, street in enumerate(new, old[1]):
         if not (0 <= street.start < len(graph.junctions) and 0 <= street.end < len(graph.junctions)):
             raise DataError(f"Street {index} of this map begins or ends at no junction; mend the map.")
         a, b = graph.junctions[street.start], graph.junctions[street.end]
@@ -82,27 +82,31 @@ def _check(graph: RoadGraph, before: Pieces | None) -> None:
 
 
 class _Own:
-    """From junctions' own lanes to the map's. Called with an index array of each junction, it gives int32 of all, one after another."""
+    """Maps lane indices of junctions to those of the map. Takes an index array of each junction, gives int32 of all, concatenated."""
 
     def __init__(self, pieces: Pieces, street_first: np.ndarray, connection_first: np.ndarray) -> None:
         junctions = list(pieces.junctions.values())
         numbers = np.array(list(pieces.streets), np.int64)
-        known = np.array([len(one.lane_of) for one in junctions], np.int64)
+        street_lanes = np.array([len(one.lane_of) for one in junctions], np.int64)
         new = np.array([len(one.connections) for one in junctions], np.int64)
-        self.base = np.cumsum(known + new) - known - new
-        self.lane = np.zeros(int((known + new).sum()), np.int32)
+        self.base = np.cumsum(street_lanes + new) - street_lanes - new
+        self.lane = np.zeros(int((street_lanes + new).sum()), np.int32)
         street, number = np.concatenate([one.lane_of for one in junctions]).T
-        self.lane[np.repeat(self.base, known) + within(known)] = street_first[np.searchsorted(numbers, street)] + number
-        self.lane[np.repeat(self.base + known, new) + within(new)] = np.repeat(connection_first, new) + within(new)
+        self.lane[np.repeat(self.base, street_lanes) + within(street_lanes)] = (
+            street_first[np.searchsorted(numbers, street)] + number
+        )
+        self.lane[np.repeat(self.base + street_lanes, new) + within(new)] = np.repeat(connection_first, new) + within(
+            new
+        )
 
     def __call__(self, indices: Sequence[np.ndarray]) -> np.ndarray:
         counts = np.array([len(one) for one in indices])
-        found: np.ndarray = self.lane[np.repeat(self.base, counts) + np.concatenate(indices).astype(np.int64)]
-        return found
+        lanes: np.ndarray = self.lane[np.repeat(self.base, counts) + np.concatenate(indices).astype(np.int64)]
+        return lanes
 
 
 def _lanes(pieces: Pieces) -> tuple[np.ndarray, list[np.ndarray], _Own]:
-    """LANE of all but `first`; the lanes that lead into each junction; from junctions' own lanes to these."""
+    """LANE (`first` left 0); the lanes that lead into each junction; the mapping from junctions' lane indices."""
     streets, junctions = list(pieces.streets.values()), list(pieces.junctions.values())
     street_first, many = _first([one.lanes for one in streets])
     connection_first, new = _first([one.connections for one in junctions], int(many.sum()))
@@ -143,14 +147,14 @@ def _walks(pieces: Pieces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     crossings["signal"] = np.where(crossings["signal"] >= 0, crossings["signal"] + np.repeat(signal_first, own), -1)
     crossed_first, _ = _first([one.crossed for one in junctions])
     crossings["first_lane"] += np.repeat(crossed_first, own).astype(np.int32)
-    made, walks["links_end"], walks["links_begin"] = links(np.concatenate([one.ends for one in every]))
+    walk_links, walks["links_end"], walks["links_begin"] = links(np.concatenate([one.ends for one in every]))
     both = walks["links_end"] + walks["links_begin"]
     walks["first_link"] = np.cumsum(both) - both
-    return walks, made, crossings
+    return walks, walk_links, crossings
 
 
 def _markings(pieces: Pieces, leading: list[np.ndarray]) -> tuple[Marking, ...]:
-    """Of all streets, of all lanes in their order, of all crossings."""
+    """Markings of all streets, of all lanes in their order, of all crossings."""
     out = [marking for one in pieces.streets.values() for marking in one.markings]
     at = {
         lane: marked
@@ -162,13 +166,13 @@ def _markings(pieces: Pieces, leading: list[np.ndarray]) -> tuple[Marking, ...]:
 
 
 def _first(parts: Sequence[np.ndarray], begin: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Where the rows of each part begin among those of all, and how many it has."""
+    """First row of each part in the concatenation, and its number of rows."""
     counts = np.array([len(one) for one in parts], np.int64)
     return begin + np.cumsum(counts) - counts, counts
 
 
 def _joined(parts: Sequence[np.ndarray], kind: np.dtype) -> np.ndarray:
-    """All rows, as a copy; np.concatenate would look at the fields of every part."""
+    """All rows, copied. np.concatenate is slower: it compares the fields of every part."""
     out, at = np.empty(sum(len(part) for part in parts), kind), 0
     for part in parts:
         out[at : at + len(part)] = part
@@ -177,7 +181,7 @@ def _joined(parts: Sequence[np.ndarray], kind: np.dtype) -> np.ndarray:
 
 
 def _index(points: np.ndarray) -> tuple[tuple[float, float, float], np.ndarray, np.ndarray, np.ndarray]:
-    """Which points lie in which cell of a grid."""
+    """A grid over points: (lowest x, lowest y, cell size), first and count [rows, columns], point indices by cell."""
     low_x, low_y = float(points["x"].min()), float(points["y"].min())
     column = ((points["x"] - low_x) // CELL).astype(np.int64)
     row = ((points["y"] - low_y) // CELL).astype(np.int64)

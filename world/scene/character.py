@@ -1,4 +1,4 @@
-"""What streets are like: the condition under which they are dreamt, and under which networks to learn from are made."""
+"""The character of streets: the condition of the street model, in dreams and in training."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ CONDITIONS = (len(PLANS) + 1, len(LOOKS) + 1, MOST_LANES + 1)  # how many values
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """plan: one of PLANS; look: one of LOOKS; lanes: as many each way as streets have at most, 1 to 4. None: anything."""
+    """plan: one of PLANS; look: one of LOOKS; lanes: the most each way, 1 to 4. None: any. DataError for other values."""
 
     plan: str | None = None
     look: str | None = None
     lanes: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value, known in (("plan", self.plan, PLANS), ("look", self.look, LOOKS)):
-            if value is not None and value not in known:
-                raise DataError(f"Streets have no {name} '{value}'; there are: {', '.join(known)}.")
+        for name, value, allowed in (("plan", self.plan, PLANS), ("look", self.look, LOOKS)):
+            if value is not None and value not in allowed:
+                raise DataError(f"Streets have no {name} '{value}'; there are: {', '.join(allowed)}.")
         if self.lanes is not None and not 1 <= self.lanes <= MOST_LANES:
             raise DataError(f"Streets have 1 to {MOST_LANES} lanes each way, not {self.lanes}.")
 
@@ -39,26 +39,25 @@ class Character:
 
     @property
     def words(self) -> list[str]:
-        """As `character_of` takes them."""
+        """The arguments that `character_of` reads back."""
         return [str(word) for word in (self.look, self.plan, self.lanes) if word]
 
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """Characters that follow one another from the middle of a town outwards. later: (m from there, what streets are like from there on),
-    nearest first."""
+    """Characters from the middle of a town outwards. later: (m from the middle, character from there on), nearest first."""
 
     first: Character = Character()
     later: tuple[tuple[int, Character], ...] = ()
 
     def at(self, x: float, y: float) -> Character:
-        """What streets around a point are like."""
+        """The character of the streets around a point (m from the middle)."""
         away = math.hypot(x, y)
         return next((own for far, own in reversed(self.later) if away >= far), self.first)
 
 
 def regions_of(text: str) -> Regions:
-    """Of words like "dense:grid+600:suburban:1": dense streets in a grid, and from 600 m on suburban ones of one lane. DataError."""
+    """Parses "dense:grid+600:suburban:1": dense streets in a grid, from 600 m suburban ones of one lane. DataError where it cannot."""
     parts = [[word for word in part.split(":") if word] for part in text.split("+")]
     later: list[tuple[int, Character]] = []
     for number, *words in (part or [""] for part in parts[1:]):
@@ -72,14 +71,14 @@ def regions_of(text: str) -> Regions:
 
 
 def character_of(words: list[str]) -> Character:
-    """Of words like "dense", "grid" and "2", in any order. DataError for a word that says nothing, or one too many."""
-    found: dict[str, str | int] = {}
+    """Parses words like "dense", "grid" and "2", in any order. DataError for an unknown or repeated word."""
+    values: dict[str, str | int] = {}
     for word in words:
         name = "plan" if word in PLANS else "look" if word in LOOKS else "lanes" if word.isdigit() else ""
-        if not name or name in found:
-            known = ", ".join((*LOOKS, *PLANS))
+        if not name or name in values:
+            words_known = ", ".join((*LOOKS, *PLANS))
             raise DataError(
-                f"'{word}' says nothing more of dreamt streets; say {known}, or 1 to {MOST_LANES} lanes, once."
+                f"'{word}' says nothing more of dreamt streets; say {words_known}, or 1 to {MOST_LANES} lanes, once."
             )
-        found[name] = int(word) if name == "lanes" else word
-    return Character(**found)  # type: ignore[arg-type]
+        values[name] = int(word) if name == "lanes" else word
+    return Character(**values)  # type: ignore[arg-type]

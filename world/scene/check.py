@@ -1,4 +1,4 @@
-"""Whether a state that came from a file is one that compiled loops may be given: they index tables without looking."""
+"""Validates a state from a file before compiled loops use it: they index tables without bounds checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST = 1e9  # of any other number
 
 
 def check(state: SceneState) -> None:
-    """ValueError, naming the field, where a number is not finite, out of all bounds, or an index into nothing."""
+    """Raises ValueError naming the field where a number is not finite, out of bounds, or an invalid index."""
     for name in ("ego", "agents", "event"):
         array = getattr(state, name)
         for field in array.dtype.names or ():

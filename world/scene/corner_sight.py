@@ -1,4 +1,4 @@
-"""Corners that one can see around: lines of sight from where a car stops to the streets beside it, and what blocks them."""
+"""Visibility at corners: lines of sight from a stop line into the streets beside it, and what blocks them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOW = 1.0  # m: what is no higher blocks nothing
 
 
 def lines(place: HDMap, only: Collection[int] | None = None) -> np.ndarray:
-    """float64 [N, 4]: (x, y) of an eye at a mouth, and of the place to be seen beyond the mouth of each other arm. only: at the
+    """Lines of sight float64 [N, 4]: (x, y) of an eye at a mouth, (x, y) of a point beyond the mouth of another arm. only: at the
     junctions of these streets."""
     graph = place.graph
     at = None if only is None else {end for k in only for end in (graph.streets[k].start, graph.streets[k].end)}
@@ -27,29 +27,31 @@ def lines(place: HDMap, only: Collection[int] | None = None) -> np.ndarray:
         for junction, line in ((street.start, shape.centre), (street.end, shape.centre[::-1])):
             if junction not in number or (at is not None and junction not in at):
                 continue
-            way = line[1] - line[0]
-            ends[number[junction]].append((line[0], line[0] + BEYOND * way / max(float(np.hypot(*way)), 1e-9)))
-    found = [
-        (*eye, *seen)
+            direction = line[1] - line[0]
+            ends[number[junction]].append(
+                (line[0], line[0] + BEYOND * direction / max(float(np.hypot(*direction)), 1e-9))
+            )
+    sights = [
+        (*eye, *target)
         for arms in ends
         if len(arms) > 2
         for a, (eye, _) in enumerate(arms)
-        for b, (_, seen) in enumerate(arms)
+        for b, (_, target) in enumerate(arms)
         if a != b
     ]
-    return np.array(found, np.float64).reshape(-1, 4)
+    return np.array(sights, np.float64).reshape(-1, 4)
 
 
 def blocked(sights: np.ndarray, box: Box) -> np.ndarray:
     """bool [N]: which lines [N, 4] pass through a box (slab method, Kay and Kajiya 1986)."""
-    found: np.ndarray = _blocked(sights, *box)
-    return found
+    hits: np.ndarray = _blocked(sights, *box)
+    return hits
 
 
 @njit(cache=True)
 def _blocked(sights, x, y, heading, length, width):
     c, s = math.cos(heading), math.sin(heading)
-    found = np.zeros(len(sights), np.bool_)
+    hits = np.zeros(len(sights), np.bool_)
     for k in range(len(sights)):
         x0, y0 = sights[k, 0] - x, sights[k, 1] - y
         dx, dy = sights[k, 2] - sights[k, 0], sights[k, 3] - sights[k, 1]
@@ -60,5 +62,5 @@ def _blocked(sights, x, y, heading, length, width):
                 step = 1e-9
             near, far = (-half - at) / step, (half - at) / step
             low, high = max(low, min(near, far)), min(high, max(near, far))
-        found[k] = low <= high
-    return found
+        hits[k] = low <= high
+    return hits

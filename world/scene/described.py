@@ -1,7 +1,7 @@
-"""What a sentence says of streets: "dense old town, narrow streets, in a grid", 「郊區，雙線道」.
+"""Parses descriptions of streets: "dense old town, narrow streets, in a grid", 「郊區，雙線道」.
 
-Rules, not a language model: a table of the words that streets have (described.tsv, closed, in English and Chinese), the longest first. What is
-not in it comes back as it was said, for whoever reads weather and time of day.
+Rules, not a language model: a closed table of words in English and Chinese (described.tsv), the longest match first. Phrases that are not in
+it are returned unchanged, for the parser of weather and time of day.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from world.scene.character import Character, Regions
 from world.scene.tokens import MOST_LANES
 
 TABLE = Path(__file__).with_suffix(".tsv")
-OUTSIDE = 600  # m from the middle of a town on, where nobody says how far out
+OUTSIDE = 600  # m from the middle of a town, where the text gives no distance
 SAYABLE = (
     "a place is dense, mixed or suburban; in a grid, winding or radial; narrow or wide, or of 1 to "
     f"{MOST_LANES} lanes each way; one way inside and another outside; and in any weather, at dawn, by day, at dusk or at night"
 )
 BREAK = re.compile(r"[^\w\s'-]+")
 WORD = re.compile(r"[a-z0-9_']+|\w")  # of other scripts a character at a time
-Words = dict[str, tuple[int | str, str]]  # kind -> value, and as it was said
+Words = dict[str, tuple[int | str, str]]  # kind -> value, and the original words
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """regions: what streets are like; rest: what was said besides, a phrase each, in order."""
+    """regions: the streets' characters; rest: the other phrases, in order."""
 
     regions: Regions
     rest: tuple[str, ...]
@@ -50,31 +50,32 @@ class _Token:
 
 @dataclass
 class _Parts:
-    """What was said of everywhere (None), of the inside (0), and of what lies so many metres out."""
+    """The words for everywhere (None), for the inside (0), and for the part that many metres out."""
 
-    said: dict[int | None, Words] = field(default_factory=dict)
+    words: dict[int | None, Words] = field(default_factory=dict)
 
     def put(self, part: int | None, kind: str, value: int | str, word: str) -> None:
-        """DataError for what contradicts what was said before."""
-        before, as_said = self.said.setdefault(part, {}).setdefault(kind, (value, word))
+        """Adds a word for a part. DataError where it contradicts an earlier one."""
+        before, earlier = self.words.setdefault(part, {}).setdefault(kind, (value, word))
         if before != value:
-            raise _contradiction(as_said, word)
+            raise _contradiction(earlier, word)
 
     def regions(self) -> Regions:
-        everywhere, inside = self.said.get(None, {}), self.said.get(0, {})
-        out = sorted(part for part in self.said if part)
+        """The characters of all parts, from the middle outwards. DataError where two words contradict each other."""
+        everywhere, inside = self.words.get(None, {}), self.words.get(0, {})
+        out = sorted(part for part in self.words if part)
         if inside and everywhere and not out:
             out = [OUTSIDE]
         characters = [(0, _character(everywhere | inside))]
         for far in out:
-            own = _character(everywhere | self.said.get(far, {}))
+            own = _character(everywhere | self.words.get(far, {}))
             if own != characters[-1][1]:
                 characters.append((far, own))
         return Regions(characters[0][1], tuple(characters[1:]))
 
 
 def describe(text: str) -> Described:
-    """DataError for what contradicts itself, or asks for streets that there cannot be."""
+    """The streets that a text describes. DataError where it contradicts itself or asks for impossible streets."""
     text = unicodedata.normalize("NFKC", text).lower()
     parts, led = _Parts(), False
     rest: list[str] = []
@@ -93,19 +94,19 @@ def describe(text: str) -> Described:
 
 
 def not_understood(phrases: list[str]) -> DataError:
-    """The error for phrases that say neither streets nor weather nor time: it names them, and what can be said."""
-    said = ", ".join(f"'{phrase[:40]}'" for phrase in phrases)
-    return DataError(f"Not understood: {said}; {SAYABLE}; or name one, such as town:7.")
+    """The error for phrases that describe neither streets nor weather nor time. It names them and the accepted words."""
+    phrase_list = ", ".join(f"'{phrase[:40]}'" for phrase in phrases)
+    return DataError(f"Not understood: {phrase_list}; {SAYABLE}; or name one, such as town:7.")
 
 
 def _character(words: Words) -> Character:
-    found: dict[str, int | str] = {kind: value for kind, (value, _) in words.items() if kind != "width"}
+    fields: dict[str, int | str] = {kind: value for kind, (value, _) in words.items() if kind != "width"}
     if "width" in words:
-        width, said = words["width"]
+        width, phrase = words["width"]
         allowed = [int(lanes) for lanes in str(width).split()]
-        if found.setdefault("lanes", allowed[0]) not in allowed:
-            raise _contradiction(said, words["lanes"][1])
-    return Character(**found)  # type: ignore[arg-type]
+        if fields.setdefault("lanes", allowed[0]) not in allowed:
+            raise _contradiction(phrase, words["lanes"][1])
+    return Character(**fields)  # type: ignore[arg-type]
 
 
 def _contradiction(one: str, other: str) -> DataError:
@@ -117,23 +118,23 @@ def _contradiction(one: str, other: str) -> DataError:
 def _tokens(text: str) -> Iterator[_Token]:
     at = 0
     while at < len(text):
-        if found := BREAK.match(text, at):
-            yield _Token("break", "", at, found.end())
-            at = found.end()
-        elif found := _pattern().match(text, at):
-            word = " ".join(re.split(r"[\s-]+", found[0]))
-            yield _Token(*_table()[word], at, found.end())
-            at = found.end()
-        elif found := WORD.match(text, at):
-            kind = "number" if found[0].isdecimal() else "unknown"
-            yield _Token(kind, found[0], at, found.end())
-            at = found.end()
+        if match := BREAK.match(text, at):
+            yield _Token("break", "", at, match.end())
+            at = match.end()
+        elif match := _pattern().match(text, at):
+            word = " ".join(re.split(r"[\s-]+", match[0]))
+            yield _Token(*_table()[word], at, match.end())
+            at = match.end()
+        elif match := WORD.match(text, at):
+            kind = "number" if match[0].isdecimal() else "unknown"
+            yield _Token(kind, match[0], at, match.end())
+            at = match.end()
         else:  # a space or a hyphen
             at += 1
 
 
 def _counted(clause: list[_Token]) -> list[_Token]:
-    """With a number and the lanes or metres that it counts as one; a number of something else is unknown, a unit alone says nothing."""
+    """Joins a number and its unit (lanes or metres) into one token. Other numbers become unknown, a unit alone becomes filler."""
     out: list[_Token] = []
     for token in clause:
         back = next((k for k in range(len(out) - 1, -1, -1) if out[k].kind != "filler"), -1)
@@ -146,7 +147,7 @@ def _counted(clause: list[_Token]) -> list[_Token]:
 
 
 def _part(clause: list[_Token], outside: bool) -> int | None:
-    """Of what a clause speaks, as `_Parts` calls it. outside: whether what stands before it says so."""
+    """The part that a clause describes, as a key of `_Parts`. outside: whether the separator before it means outside."""
     away = next((int(token.value) for token in clause if token.kind == "metres"), 0)
     if outside or away or any(token.kind == "part" and token.value == "outside" for token in clause):
         return away or OUTSIDE
@@ -154,7 +155,7 @@ def _part(clause: list[_Token], outside: bool) -> int | None:
 
 
 def _phrases(text: str, clause: list[_Token]) -> Iterator[str]:
-    """What is unknown, with what stands between, as it was said."""
+    """Runs of unknown words with the fillers between them, as in the text."""
     for loose, run in groupby(clause, lambda token: token.kind in ("filler", "unknown")):
         unknown = [token for token in run if token.kind == "unknown"]
         if loose and unknown:
@@ -170,7 +171,7 @@ def _table() -> dict[str, tuple[str, str]]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """Any words of the table, the longest first; those in letters stand by themselves."""
+    """Matches any words of the table, the longest first; latin words only as whole words."""
     longest = sorted(_table(), key=len, reverse=True)
     latin = "|".join(r"[\s-]+".join(words.split()) for words in longest if words.isascii())
     other = "|".join(words for words in longest if not words.isascii())

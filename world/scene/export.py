@@ -1,4 +1,4 @@
-"""Make the shipped towns from the generated networks: `python -m world.scene.export [FOLDER]` (needs the extra sim)."""
+"""Writes the shipped towns from the generated networks: `python -m world.scene.export [FOLDER]` (needs the extra sim)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from world.town.network import TOWNS, ensure
 
 
 def export(folder: Path = FOLDER) -> list[Path]:
-    """Write every town of world/town/network.py. SimulatorError where SUMO is missing."""
+    """Writes every town of world/town/network.py. SimulatorError where SUMO is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
+    paths = []
     for town, character in enumerate(TOWNS):
-        made.append(folder / f"town-{town}{ENDING}")
-        save(graph_of(ensure(town), character.look), made[-1])
-    return made
+        paths.append(folder / f"town-{town}{ENDING}")
+        save(graph_of(ensure(town), character.look), paths[-1])
+    return paths
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is true of a scene: collision, off the road, place in the lane, junction ahead, the event in sight. No estimate from pixels."""
+"""Exact facts of a scene, not estimated from pixels: collision, off-road, lane offset, junction ahead, event in sight."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from world.scene.hd_map import HDMap
 from world.scene.query import overlap
 from world.scene.state import SceneState
 
-NO_JUNCTION = 60.0  # m: further away than this none is told of
+NO_JUNCTION = 60.0  # m, at most, to a junction that is reported
 CENTRE = REAR_AXLE_TO_FRONT - EGO_LENGTH / 2  # m from the rear axle to the middle of our car
 NEAR = 12.0  # m: no lane is wider
 SHOULDER = 0.35  # m beyond a lane's border that still are road
@@ -42,6 +42,7 @@ class Facts:
 
     @property
     def collision(self) -> bool:
+        """Whether the car touches a road user."""
         return self.contact >= 0
 
 
@@ -57,7 +58,7 @@ def touching(agents, x: float, y: float, heading: float, length: float, width: f
 
 @njit(cache=True)
 def _beside_road(lanes, points, grid, cell_first, cell_count, cell_items, point_lane, x: float, y: float) -> float:
-    """How far (m) a point lies beyond the border of the lane nearest to it; negative on the road."""
+    """m from the border of the nearest lane to a point; negative on the road."""
     low_x, low_y, size = grid
     rows, columns = cell_first.shape
     first_row, last_row = math.floor((y - NEAR - low_y) / size), math.floor((y + NEAR - low_y) / size)
@@ -78,7 +79,7 @@ def _beside_road(lanes, points, grid, cell_first, cell_count, cell_items, point_
 
 
 def off_road(place: HDMap, x: float, y: float) -> bool:
-    """Whether a point of our car's middle is on no lane and in no junction."""
+    """Whether a point (the middle of our car) is on no lane and in no junction."""
     index = (place.grid, place.cell_first, place.cell_count, place.cell_items, place.point_lane)
     if _beside_road(place.lanes, place.points, *index, x, y) <= SHOULDER:
         return False
@@ -91,7 +92,7 @@ _BOUNDS: WeakKeyDictionary[HDMap, tuple[np.ndarray, np.ndarray]] = WeakKeyDictio
 
 
 def _bounds(place: HDMap) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest x and y of every junction, [N, 2] each; nothing lies within one that has no outline. Once for a map."""
+    """Bounding boxes of a map's junctions, cached: low and high corners, [N, 2] each. A junction without outline has an empty box."""
     if place not in _BOUNDS:
         _BOUNDS[place] = _bounds_of(place)
     return _BOUNDS[place]
@@ -130,7 +131,7 @@ def conditions(amounts: np.ndarray) -> tuple[int, int]:
 
 @lru_cache(maxsize=1024)
 def _conditions(rain: float, snow: float, fog: float, night: float, dawn: float, dusk: float) -> tuple[int, int]:
-    """In the order of world.weather.AMOUNTS."""
+    """`conditions` with arguments in the order of world.weather.AMOUNTS."""
     most = max((rain, int(Weather.RAIN_1)), (snow, int(Weather.SNOW_1)), (fog, int(Weather.FOG_1)))
     weather = int(Weather.CLEAR) if most[0] < 1 / 6 else most[1] + min(2, round(3 * most[0]) - 1)
     light = max((night, int(TimeOfDay.NIGHT)), (dawn, int(TimeOfDay.DAWN)), (dusk, int(TimeOfDay.DUSK)))
@@ -138,7 +139,7 @@ def _conditions(rain: float, snow: float, fog: float, night: float, dawn: float,
 
 
 def facts(state: SceneState, row: int = 0) -> Facts:
-    """Everything that is true of one drive."""
+    """The facts of one drive."""
     from world.dynamics.roles import visible
 
     ego = state.ego[row]

@@ -1,4 +1,4 @@
-"""Where something may stand beside the streets: the lines that plots face, the ground that is taken, and a die for each street."""
+"""Where objects may stand beside streets: the lines that plots face, the occupied ground, and a die for each street."""
 
 from __future__ import annotations
 
@@ -25,27 +25,28 @@ _TOUCH = 0.06  # m that neighbours may share: walls of a row of houses touch
 
 @dataclass(frozen=True, slots=True)
 class StreetSide:
-    """A street's side. `kerb` float64 [N, 2]; `out`: +1 where the plots lie left of it, -1 where they lie right; `points`: m along the
-    kerb, x and y of each of its points, for look-ups one by one."""
+    """A street's side. `kerb` float64 [N, 2]; `out`: +1 where the plots lie left of it, -1 where they lie right; `points`: `distance`,
+    x and y of the kerb as lists, for single look-ups."""
 
     street: int
-    key: int  # of its die: follows from where it lies, not from its number
+    key: int  # of its die: from its location, not from its number
     kerb: np.ndarray
-    gone: np.ndarray  # m along the kerb, [N]
+    distance: np.ndarray  # m along the kerb, [N]
     out: int
     pavement: float
     points: tuple[list[float], list[float], list[float]]
 
     @property
     def length(self) -> float:
-        return float(self.gone[-1])
+        """m along the kerb."""
+        return float(self.distance[-1])
 
     def at(self, s: float, behind: float) -> tuple[float, float, float]:
-        """(x, y, heading of the kerb) at s, `behind` m away from the road; before and after its ends it goes on straight."""
-        gone, x, y = self.points
-        k = min(max(bisect_right(gone, s) - 1, 0), len(gone) - 2)
+        """(x, y, heading of the kerb) at s, `behind` m away from the road. The kerb continues straight past its ends."""
+        along, x, y = self.points
+        k = min(max(bisect_right(along, s) - 1, 0), len(along) - 2)
         x0, y0, x1, y1 = x[k], y[k], x[k + 1], y[k + 1]
-        share = (s - gone[k]) / max(gone[k + 1] - gone[k], 1e-9)
+        share = (s - along[k]) / max(along[k + 1] - along[k], 1e-9)
         heading = math.atan2(y1 - y0, x1 - x0)
         away = self.out * behind
         return (
@@ -55,23 +56,23 @@ class StreetSide:
         )
 
     def die(self, who: float, purpose: int) -> float:
-        """A number in [0, 1) for something at `who` m along the side."""
+        """A number in [0, 1) for an object at `who` m along the side."""
         return float(uniform(np.uint64(self.key), round(10 * who) + 100_000, self.out + 1, purpose))
 
 
 def sides(place: HDMap, only: Collection[int] | None = None) -> list[StreetSide]:
     """Both sides of every street that is long enough to be lined. only: of these streets."""
-    found = []
+    kerb_sides = []
     for shape in place.streets if only is None else [place.pieces.streets[k].shape for k in sorted(only)]:
         for kerb, out in ((shape.left, 1), (shape.right, -1)):
             side = _side(shape.street, _key(shape.centre), kerb, out, shape.pavement)
-            found += [side] if side is not None and side.length > 4.0 else []
-    return found
+            kerb_sides += [side] if side is not None and side.length > 4.0 else []
+    return kerb_sides
 
 
 def corners(place: HDMap, only: Collection[int] | None = None) -> list[StreetSide]:
     """The kerbs of junctions between their arms, as sides that belong to one of the arms' streets. only: to one of these streets."""
-    found = []
+    kerb_sides = []
     for shape in place.junctions:
         arms = [number for number, _ in place.pieces.ends[shape.junction]]
         if not arms or (only is not None and arms[0] not in only):
@@ -79,17 +80,19 @@ def corners(place: HDMap, only: Collection[int] | None = None) -> list[StreetSid
         wide = max(place.graph.streets[number].pavement for number in arms)
         for kerb in shape.kerbs:
             side = _side(arms[0], _key(kerb), kerb, -1, wide)
-            found += [side] if side is not None and side.length > 6.0 else []
-    return found
+            kerb_sides += [side] if side is not None and side.length > 6.0 else []
+    return kerb_sides
 
 
 def _side(street: int, key: int, kerb: np.ndarray, out: int, pavement: float) -> StreetSide | None:
-    gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(kerb, axis=0), axis=1))])
-    keep = np.concatenate([[True], np.diff(gone) > 1e-6])
+    distance = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(kerb, axis=0), axis=1))])
+    keep = np.concatenate([[True], np.diff(distance) > 1e-6])
     if keep.sum() < 2:
         return None
-    kerb, gone = kerb[keep], gone[keep]
-    return StreetSide(street, key, kerb, gone, out, pavement, (gone.tolist(), kerb[:, 0].tolist(), kerb[:, 1].tolist()))
+    kerb, distance = kerb[keep], distance[keep]
+    return StreetSide(
+        street, key, kerb, distance, out, pavement, (distance.tolist(), kerb[:, 0].tolist(), kerb[:, 1].tolist())
+    )
 
 
 def _key(line: np.ndarray) -> int:
@@ -100,7 +103,7 @@ def _key(line: np.ndarray) -> int:
 
 @dataclass
 class Ground:
-    """What is taken: roads and pavements as a raster, what stands on the plots as boxes."""
+    """Occupied ground: roads and pavements as a raster, objects on the plots as boxes."""
 
     west: float
     south: float
@@ -110,7 +113,7 @@ class Ground:
 
     @classmethod
     def of(cls, place: HDMap, only: Collection[int] | None = None) -> Ground:
-        """only: of the land round these streets."""
+        """The roads and pavements of a map. only: of the land round these streets."""
         west, south, east, north = place.bounds
         if only:
             lines = np.concatenate([place.pieces.streets[k].shape.centre for k in only])
@@ -145,8 +148,8 @@ class Ground:
     def on_road(self, box: Box, margin: float = 0.5) -> bool:
         """Whether a box comes within `margin` m of a road or pavement, give or take a cell."""
         x, y, heading, length, width = box
-        length, width, way = length + 2 * margin, width + 2 * margin, (math.cos(heading), math.sin(heading))
-        return bool(_covered(self.roads, self.west, self.south, self.cell, x, y, *way, length, width))
+        length, width, direction = length + 2 * margin, width + 2 * margin, (math.cos(heading), math.sin(heading))
+        return bool(_covered(self.roads, self.west, self.south, self.cell, x, y, *direction, length, width))
 
     def is_road(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Which points lie on a road or pavement, give or take a cell; bool of their shape."""
@@ -162,8 +165,8 @@ class Ground:
         high = [math.floor((box[k] + reach) / _BUCKET) for k in range(2)]
         return [(i, k) for i in range(low[0], high[0] + 1) for k in range(low[1], high[1] + 1)]
 
-    def taken(self, box: Box) -> bool:
-        """Whether a box overlaps one that stands."""
+    def occupied(self, box: Box) -> bool:
+        """Whether a box overlaps one that was put."""
         x, y, heading, length, width = box
         length, width = max(0.05, length - _TOUCH), max(0.05, width - _TOUCH)
         return any(
@@ -173,10 +176,11 @@ class Ground:
         )
 
     def free(self, box: Box, margin: float = 0.5) -> bool:
-        """Whether something may stand there."""
-        return not self.on_road(box, margin) and not self.taken(box)
+        """Whether an object may stand there."""
+        return not self.on_road(box, margin) and not self.occupied(box)
 
     def put(self, box: Box) -> None:
+        """Occupies a box."""
         for bucket in self._buckets(box):
             self._boxes[bucket].append(box)
 
@@ -199,6 +203,6 @@ def _covered(roads, west, south, cell, x, y, c, s, length, width):
 
 def aside(line: np.ndarray, left: float) -> np.ndarray:
     """A polyline [N, 2] moved to its left by so many m."""
-    ways = np.gradient(line, axis=0)
-    ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
-    return line + left * np.stack([-ways[:, 1], ways[:, 0]], axis=1)
+    tangents = np.gradient(line, axis=0)
+    tangents /= np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-9)
+    return line + left * np.stack([-tangents[:, 1], tangents[:, 0]], axis=1)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-BULB = 5.9  # m: radius of a turning place's way round
+BULB = 5.9  # m: radius of the turn in a turning place
 
 
 def lengths(line: np.ndarray) -> np.ndarray:
@@ -34,7 +34,7 @@ def trimmed(line: np.ndarray, begin: float, end: float) -> np.ndarray:
 
 
 def rounded(line: np.ndarray) -> np.ndarray:
-    """With its corners cut (Chaikin 1974, twice); ends stay."""
+    """The line with its corners cut (Chaikin 1974, twice); ends stay."""
     for _ in range(2 if len(line) > 2 else 0):
         a, b = line[:-1], line[1:]
         cut = np.stack([0.75 * a + 0.25 * b, 0.25 * a + 0.75 * b], axis=1).reshape(-1, 2)
@@ -59,7 +59,7 @@ def offset(line: np.ndarray, left: float) -> np.ndarray:
 
 
 def curve(start: np.ndarray, heading: float, end: np.ndarray, arrival: float, spacing: float = 1.5) -> np.ndarray:
-    """A cubic from a pose to a pose that comes near an arc (or an S); points about every `spacing` m."""
+    """A cubic from pose to pose, close to an arc (or an S); points about every `spacing` m."""
     turn = (arrival - heading + math.pi) % (2 * math.pi) - math.pi
     distance = float(np.hypot(*(end - start)))
     half = abs(turn) / 2
@@ -74,7 +74,7 @@ def curve(start: np.ndarray, heading: float, end: np.ndarray, arrival: float, sp
 
 
 def _round_a_bulb(start: np.ndarray, heading: float, end: np.ndarray, spacing: float) -> np.ndarray:
-    """Back to the left in a turning place: out to the right, round, and in again; no bend is tighter than BULB m."""
+    """A U-turn to the left in a turning place: out to the right, round, and in again, with radii of at least BULB m."""
     ahead = np.array([math.cos(heading), math.sin(heading)])
     left = np.array([-ahead[1], ahead[0]])
     wide = float((end - start) @ left)

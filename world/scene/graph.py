@@ -1,4 +1,4 @@
-"""The road graph: junctions, and the streets between them. All that a map is made from; small enough to ship and to dream.
+"""The road graph: junctions and the streets between them, the whole input of a map.
 
 Metres; x east, y north; traffic keeps right. A street runs from `start` to `end`: its forward lanes lie right of its centre line.
 """
@@ -44,8 +44,8 @@ class Street:
 
 @dataclass(frozen=True, slots=True)
 class RoadGraph:
-    """A planar graph. `look`: how streets are lined, one of LOOKS; `parked`: with cars that stand beside them. Junction and street are known by
-    their index, for ever."""
+    """A planar graph. `look`: the style of its roadsides, one of LOOKS; `parked`: with parked cars. The index of a junction or street never
+    changes."""
 
     junctions: tuple[Junction, ...]
     streets: tuple[Street, ...]
@@ -57,7 +57,7 @@ LOOKS = ("dense", "mixed", "suburban")
 
 
 def leads_on(graph: RoadGraph) -> list[bool]:
-    """For every street, whether one may drive on from each of its ends that its lanes lead to; back along it counts."""
+    """For every street, whether traffic can continue from each end that its lanes lead to; a U-turn counts."""
     out = {street.start for street in graph.streets if street.forward}
     out |= {street.end for street in graph.streets if street.backward}
     return [
@@ -67,19 +67,19 @@ def leads_on(graph: RoadGraph) -> list[bool]:
 
 
 def without_traps(graph: RoadGraph) -> RoadGraph:
-    """Without the one-way streets that lead nowhere, as at the edge of a map, and those that lead to these alone.
+    """Removes one-way streets that lead nowhere, as at the edge of a map, and those that lead only to such streets.
 
-    DataError where nothing is left.
+    DataError where no street is left.
     """
     streets = graph.streets
     while not all(leading := leads_on(replace(graph, streets=streets))):
         streets = tuple(street for street, on in zip(streets, leading, strict=True) if on)
     if not streets:
         raise DataError("This map has one-way streets alone that lead nowhere; take a larger part of it.")
-    used = sorted({end for street in streets for end in (street.start, street.end)})
-    number = {junction: k for k, junction in enumerate(used)}
+    remaining = sorted({end for street in streets for end in (street.start, street.end)})
+    number = {junction: k for k, junction in enumerate(remaining)}
     return RoadGraph(
-        tuple(graph.junctions[junction] for junction in used),
+        tuple(graph.junctions[junction] for junction in remaining),
         tuple(replace(street, start=number[street.start], end=number[street.end]) for street in streets),
         graph.look,
         graph.parked,

@@ -89,7 +89,7 @@ CROSSING = np.dtype(
 )
 CROSSED = np.dtype([("lane", "<i4"), ("s", "<f8")])  # where the crossing's centre line meets the lane
 
-# A way for people, walked in either direction.
+# A path for people, walked in either direction.
 WALK = np.dtype(
     [
         ("kind", "<i4"),
@@ -136,7 +136,7 @@ class StreetShape:
 
 @dataclass(frozen=True, slots=True)
 class JunctionShape:
-    """`outline`: the driving area, counter-clockwise, float64 [N, 2]. `kerbs`: open polylines from one arm's kerb to the next arm's, driving area on the left of each... with rounded corners. `pavements`: polygons of the corners' pavements."""
+    """`outline`: the driving area, counter-clockwise, float64 [N, 2]. `kerbs`: rounded polylines from one arm's kerb to the next arm's, the driving area on their left. `pavements`: polygons of the corners' pavements."""
 
     junction: int
     outline: np.ndarray
@@ -162,12 +162,10 @@ class HDMap:
     grid: tuple[float, float, float]  # spatial index: lowest x, lowest y, cell size in m
     cell_first: np.ndarray  # int32 [rows, columns]: rows of `cell_items`
     cell_count: np.ndarray  # int32 [rows, columns]
-    cell_items: (
-        np.ndarray
-    )  # int32: indices into `points` near the cell (of lanes), sorted; the lane of a point is `point_lane`
+    cell_items: np.ndarray  # int32: indices into `points` in each cell, sorted; the lane of a point is `point_lane`
     point_lane: np.ndarray  # int32 [points]
-    streets: tuple[StreetShape, ...]  # by number; of a part of a graph those alone that it has
+    streets: tuple[StreetShape, ...]  # by number; of a part of a graph only its own
     junctions: tuple[JunctionShape, ...]
     markings: tuple[Marking, ...]
     bounds: tuple[float, float, float, float]  # west, south, east, north
-    pieces: Any  # world.scene.pieces.Pieces: what it was put together from, for the next map that is the same in part
+    pieces: Any  # world.scene.pieces.Pieces that it was assembled from; a later map reuses unchanged ones

@@ -22,7 +22,7 @@ PHASE = GREEN + AMBER + ALL_RED
 
 @dataclass
 class LaneBuilder:
-    """What is gathered while a street or a junction is built; indices count from its own first rows."""
+    """Tables of a street or a junction while it is built; indices count from its own first rows."""
 
     lanes: list[dict[str, float]] = field(default_factory=list)
     shapes: list[np.ndarray] = field(default_factory=list)
@@ -56,7 +56,7 @@ def street_lanes(index: int, street: Street, centre: np.ndarray, tables: LaneBui
 
 
 def junction_signals(graph: RoadGraph, junction: int, arms: list[Arm], lines: Lines, tables: LaneBuilder) -> None:
-    """One signal an arm that leads in; two arms at most share a phase, and only where their ways straight on do not meet."""
+    """One signal per incoming arm. At most two arms share a phase, and only where their straight connections do not meet."""
     if not graph.junctions[junction].signals or len(arms) < 3:
         return
     of = phases(_mouths(arms, tables))
@@ -82,8 +82,8 @@ def _mouths(arms: list[Arm], tables: LaneBuilder) -> list[Mouth]:
 
 
 def connections(graph: RoadGraph, junction: int, arms: list[Arm], tables: LaneBuilder) -> None:
-    """From every lane that leads into a junction to the lanes that it leads to."""
-    made: list[tuple[int, Arm, Arm]] = []
+    """Adds the connections from every lane into a junction to the lanes out of it, and their conflicts."""
+    joins: list[tuple[int, Arm, Arm]] = []
     for arm, after, turn, lane, target in _pairs(arms, graph.junctions[junction].signals, tables):
         row = len(tables.lanes)
         start, end = tables.shapes[lane], tables.shapes[target]
@@ -95,39 +95,41 @@ def connections(graph: RoadGraph, junction: int, arms: list[Arm], tables: LaneBu
             | {"limit": min(source["limit"], goal["limit"]), "signal": signal, "end_junction": -1}
         )
         tables.shapes.append(line)
-        made.append((row, arm, after))
+        joins.append((row, arm, after))
     for arm in arms:
         for lane in tables.of[arm.street, not arm.at_start]:
-            outs = [row for row, _, _ in made if tables.lanes[row]["source"] == lane]
+            outs = [row for row, _, _ in joins if tables.lanes[row]["source"] == lane]
             tables.lanes[lane]["first_out"], tables.lanes[lane]["outs"] = len(tables.successors), len(outs)
             tables.successors.extend(outs)
-    _conflicts(made, arms, graph, tables)
+    _conflicts(joins, arms, graph, tables)
 
 
 def _pairs(arms: list[Arm], signals: bool, tables: LaneBuilder) -> list[tuple[Arm, Arm, int, int, int]]:
-    """(arm, arm led to, turn, lane, target lane) by arm and lane; every lane gets at least one where there is anywhere to go."""
+    """(arm, target arm, turn, lane, target lane) by arm and lane; at least one for every lane unless no lane leaves the junction."""
     into = [tables.of[arm.street, not arm.at_start] for arm in arms]
     away = [tables.of[arm.street, arm.at_start] for arm in arms]
     mouths = _mouths(arms, tables)
-    found = []
+    u_turns = []
     for at, arm in enumerate(arms):
         if not any(mouth.lanes_out for k, mouth in enumerate(mouths) if k != at):
             back = away[at]
-            found += [(arm, arm, AROUND, lane, back[min(k, len(back) - 1)]) for k, lane in enumerate(into[at]) if back]
+            u_turns += [
+                (arm, arm, AROUND, lane, back[min(k, len(back) - 1)]) for k, lane in enumerate(into[at]) if back
+            ]
     rows = [
         (at, lane, RANK[turn], arms[at], arms[goal], turn, into[at][lane], away[goal][target])
         for at, lane, goal, target in leads(mouths, signals and len(arms) > 2)
         if (turn := turn_of(mouths, at, goal))
     ]
     rows.sort(key=lambda row: (row[0], row[1], row[2], row[7]))
-    return found + [row[3:] for row in rows]
+    return u_turns + [row[3:] for row in rows]
 
 
-def _conflicts(made: list[tuple[int, Arm, Arm]], arms: list[Arm], graph: RoadGraph, tables: LaneBuilder) -> None:
+def _conflicts(joins: list[tuple[int, Arm, Arm]], arms: list[Arm], graph: RoadGraph, tables: LaneBuilder) -> None:
     most = max((tables_lanes(graph, arm) for arm in arms), default=0)
-    rows: dict[int, list[tuple[int, float, float, float, float, int]]] = {row: [] for row, _, _ in made}
-    for i, (a, arm_a, _) in enumerate(made):
-        for b, arm_b, _ in made[i + 1 :]:
+    rows: dict[int, list[tuple[int, float, float, float, float, int]]] = {row: [] for row, _, _ in joins}
+    for i, (a, arm_a, _) in enumerate(joins):
+        for b, arm_b, _ in joins[i + 1 :]:
             if tables.lanes[a]["source"] == tables.lanes[b]["source"]:
                 continue
             p, q = tables.shapes[a], tables.shapes[b]

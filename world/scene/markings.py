@@ -51,7 +51,7 @@ def zebra(a: np.ndarray, b: np.ndarray, width: float) -> list[Marking]:
 
 
 def arrow(lane: np.ndarray, turns: set[int]) -> list[Marking]:
-    """What a lane [N, 2] may do, before its end; nothing on lanes too short for it."""
+    """The turn arrows before the end of a lane [N, 2]; none on a short lane."""
     whole = lengths(lane)[-1]
     if whole < 2 * ARROW_AT:
         return []

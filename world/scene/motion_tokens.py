@@ -1,8 +1,8 @@
-"""Lane-relative motion tokens: how a road user goes on for half a second, as two small numbers, and back.
+"""Lane-relative motion tokens: a road user's next half second as two small numbers, and back.
 
-A vehicle's motion is (acceleration, place across its lane), a person's (pace, way on its walk). A token says what is meant;
-`world.dynamics` carries it out with the same kinematics for rules and models. Round trip: what is within the tables' range
-comes back within half a bin (`LOSS`); what lies beyond comes back as the outermost bin.
+A vehicle's motion is (acceleration, offset in its lane), a person's (pace, manoeuvre on its walk). A token states an intention;
+`world.dynamics` carries it out with the same kinematics for rules and models. A value in range comes back within half a bin
+(`LOSS`), a value out of range as the outermost bin.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 from numba import njit
 
-HORIZON = 0.5  # s that a token speaks of
-EVERY = 2  # steps of 0.1 s after which it is decided anew
+HORIZON = 0.5  # s that a token covers
+EVERY = 2  # steps of 0.1 s between decisions
 
 # m/s2; the token after them is STOP: the vehicle stands when the half second is over.
 ACCELERATIONS = np.array(
@@ -23,21 +23,21 @@ ACCELERATIONS = np.array(
 STOP = len(ACCELERATIONS)
 STANDS = 0.05  # m/s below which a vehicle stands
 
-# Across the lane: where such a vehicle keeps, a change to a neighbouring lane, or m left of the centre line.
+# Across the lane: the usual offset of such a vehicle, a change to a neighbouring lane, or m left of the centre line.
 KEEP, LANE_LEFT, LANE_RIGHT = range(3)
 OFFSETS = np.array([-6.8, -3.4, -2.2, -1.4, -0.8, 0.0, 0.8, 1.4, 2.2, 3.4, 6.8])
 ACROSS = 3 + len(OFFSETS)
 
-# m/s of a person, and the way: on, aside, back where it came from, or across the road where no crossing is.
+# m/s of a person, and its manoeuvre: on, aside, back, or across the road where no crossing is.
 PACES = np.array([0.0, 0.4, 0.8, 1.05, 1.25, 1.45, 1.65, 1.9, 2.3, 2.8, 3.6, 5.0, 6.5])
 ON, TO_LEFT, TO_RIGHT, BACK, STEP_OUT = range(5)
-WAYS = 5
+MANOEUVRES = 5
 
 VOCABULARY: Mapping[str, int] = {
     "acceleration": STOP + 1,
     "across": ACROSS,
     "pace": len(PACES),
-    "way": WAYS,
+    "way": MANOEUVRES,
 }
 
 
@@ -80,23 +80,23 @@ def acceleration_of(token, speed):
 
 
 @njit(cache=True)
-def across_token(change, left, kept):
-    """The token of a vehicle that changes lane (1: to the left, -1: to the right) or is to be `left` m of the centre line.
+def across_token(change, left, usual):
+    """The token of a vehicle that changes lane (1: to the left, -1: to the right) or goes to `left` m of the centre line.
 
-    kept: where a vehicle of its kind keeps.
+    usual: m left of the centre line at which such a vehicle drives.
     """
     if change != 0:
         return LANE_LEFT if change > 0 else LANE_RIGHT
     nearest_offset = nearest(OFFSETS, left)
-    if abs(left - kept) <= abs(left - OFFSETS[nearest_offset]):
+    if abs(left - usual) <= abs(left - OFFSETS[nearest_offset]):
         return KEEP
     return 3 + nearest_offset
 
 
 @njit(cache=True)
-def offset_of(token, kept):
+def offset_of(token, usual):
     """m left of the centre line that a token other than a lane change means."""
-    return OFFSETS[token - 3] if token > LANE_RIGHT else kept
+    return OFFSETS[token - 3] if token > LANE_RIGHT else usual
 
 
 @njit(cache=True)

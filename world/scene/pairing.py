@@ -35,22 +35,22 @@ class Edge:
 def joined(
     edges: Sequence[Edge], nodes: Mapping[str, Junction], crossed: Collection[tuple[str, str]], look: str = "mixed"
 ) -> RoadGraph:
-    """The largest part that hangs together; without streets where there is none.
+    """The largest connected part; without streets where there is none.
 
     nodes: junctions by name; crossed: (node, edge) wherever a crossing for people lies over an edge. KeyError where an edge names no junction.
     """
-    kept = _largest(_pair(list(edges)))
+    pairs = _largest(_pair(list(edges)))
     number: dict[str, int] = {}
-    for one, _ in kept:
+    for one, _ in pairs:
         for node in (one.start, one.end):
             number.setdefault(node, len(number))
-    streets = tuple(_street(one, other, number, crossed) for one, other in kept)
+    streets = tuple(_street(one, other, number, crossed) for one, other in pairs)
     return RoadGraph(tuple(nodes[name] for name in number), streets, look)
 
 
 def meeting(lines: Sequence[tuple[str, str, np.ndarray]]) -> dict[str, tuple[float, float]]:
-    """Where each junction lies of whose streets only the parts between their mouths are known: where these point, by least squares; that
-    at a dead end as far beyond its mouth as our maps put it.
+    """Positions of junctions from the parts of streets between their mouths: the least-squares intersection of the streets' directions.
+    A dead end lies DEAD_END m beyond its mouth.
 
     lines: (name of the junction before it, of that after it, float64 [N, 2] with N of 2 or more).
     """
@@ -63,13 +63,13 @@ def meeting(lines: Sequence[tuple[str, str, np.ndarray]]) -> dict[str, tuple[flo
     for start, end, points in lines:
         for node, line in ((start, points), (end, points[::-1])):
             inner = line[int(np.argmax(np.hypot(*(line - line[0]).T) > REACH)) or -1]
-            way = (line[0] - inner) / max(1e-9, float(np.hypot(*(line[0] - inner))))
-            out = line[0] + (DEAD_END if len(beyond[node]) == 1 else 0.0) * way
-            across = np.array([-way[1], way[0]])
+            ahead = (line[0] - inner) / max(1e-9, float(np.hypot(*(line[0] - inner))))
+            out = line[0] + (DEAD_END if len(beyond[node]) == 1 else 0.0) * ahead
+            across = np.array([-ahead[1], ahead[0]])
             weight = np.outer(across, across) + PULL * np.eye(2)
             normal[node], right[node] = normal[node] + weight, right[node] + weight @ out
-    found = {node: np.linalg.solve(normal[node], right[node]) for node in normal}
-    return {node: (float(x), float(y)) for node, (x, y) in found.items()}
+    places = {node: np.linalg.solve(normal[node], right[node]) for node in normal}
+    return {node: (float(x), float(y)) for node, (x, y) in places.items()}
 
 
 def reaching(line: np.ndarray, start: Sequence[float], end: Sequence[float]) -> np.ndarray:
@@ -78,9 +78,9 @@ def reaching(line: np.ndarray, start: Sequence[float], end: Sequence[float]) -> 
 
 
 def _shares(line: np.ndarray) -> np.ndarray:
-    """How far along the whole each point of a polyline is, 0 to 1."""
-    gone = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    return gone / max(float(gone[-1]), 1e-9)
+    """The share of a polyline's length at each point, 0 to 1."""
+    s = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    return s / max(float(s[-1]), 1e-9)
 
 
 def _at(line: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -89,17 +89,17 @@ def _at(line: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _distance(one: Edge, other: Edge) -> float:
-    """The most that two opposite directions are apart, in m."""
+    """The greatest distance between two opposite directions, in m."""
     shares = np.linspace(0, 1, 21)
     return float(np.linalg.norm(_at(one.line, shares) - _at(other.line[::-1], shares), axis=1).max())
 
 
 def _pair(edges: list[Edge]) -> list[tuple[Edge, Edge | None]]:
-    """Each edge once, with the opposite direction of the same street where there is one: the nearest first."""
+    """Each edge once, with the opposite direction of the same street where there is one. The nearest pairs match first."""
     by_ends = defaultdict(list)
     for k, edge in enumerate(edges):
         by_ends[edge.start, edge.end].append(k)
-    found = sorted(
+    candidates = sorted(
         (_distance(edges[i], edges[k]), i, k)
         for (start, end), here in by_ends.items()
         if start < end
@@ -107,7 +107,7 @@ def _pair(edges: list[Edge]) -> list[tuple[Edge, Edge | None]]:
         for k in by_ends.get((end, start), ())
     )
     partner: dict[int, int] = {}
-    for apart, i, k in found:
+    for apart, i, k in candidates:
         if apart <= APART and i not in partner and k not in partner:
             partner[i], partner[k] = k, i
     return [
@@ -138,9 +138,9 @@ def _simple(line: np.ndarray) -> np.ndarray:
     """Without the points that are within TOLERANCE of the line without them (Douglas and Peucker 1973)."""
     if len(line) < 3:
         return line
-    way = line[-1] - line[0]
-    length = max(float(np.linalg.norm(way)), 1e-9)
-    off = np.abs((line[1:-1] - line[0]) @ np.array([-way[1], way[0]])) / length
+    chord = line[-1] - line[0]
+    length = max(float(np.linalg.norm(chord)), 1e-9)
+    off = np.abs((line[1:-1] - line[0]) @ np.array([-chord[1], chord[0]])) / length
     k = int(off.argmax()) + 1
     if off[k - 1] <= TOLERANCE:
         return line[[0, -1]]

@@ -93,29 +93,31 @@ def pieces_of(graph: RoadGraph, before: Pieces | None = None, near: np.ndarray |
             arms[k] = arms_at(graph, whole, own)
             far[k] = mouths(arms[k])
     mouth = {(arm.street, arm.at_start): out for k, own in arms.items() for arm, out in zip(own, far[k], strict=True)}
-    cut, lines, made = dict[int, tuple[float, float]](), dict[int, np.ndarray](), dict[int, StreetPiece]()
+    cut, lines, street_pieces = dict[int, tuple[float, float]](), dict[int, np.ndarray](), dict[int, StreetPiece]()
     for k in streets:
         both = cut[k] = fitted((mouth[k, True], mouth[k, False]), whole[k])
         if before and k in same and before.fitted.get(k) == both:
-            lines[k], made[k] = before.lines[k], before.streets[k]
+            lines[k], street_pieces[k] = before.lines[k], before.streets[k]
         else:
             lines[k] = trimmed(whole[k], *both)
-            made[k] = _street(graph, k, lines)
+            street_pieces[k] = _street(graph, k, lines)
     junctions = dict[int, JunctionPiece]()
     for k in there:
-        kept = (
+        unchanged = (
             before
             and k in before.junctions
             and before.graph.junctions[k] == graph.junctions[k]
             and before.arms[k] is arms[k]
-            and all(before.streets.get(street) is made[street] for street, _ in ends[k])
+            and all(before.streets.get(street) is street_pieces[street] for street, _ in ends[k])
         )
-        junctions[k] = before.junctions[k] if before and kept else _junction(graph, k, arms[k], lines, made)
-    return Pieces(graph, whole, ends, arms, far, cut, lines, made, junctions)
+        junctions[k] = (
+            before.junctions[k] if before and unchanged else _junction(graph, k, arms[k], lines, street_pieces)
+        )
+    return Pieces(graph, whole, ends, arms, far, cut, lines, street_pieces, junctions)
 
 
 def _parts(graph: RoadGraph, near: np.ndarray | None) -> tuple[list[int], list[int], list[int], list[int]]:
-    """Numbers of the junctions that are wanted, of those at the other ends of their streets too; of their streets, of all of those' streets."""
+    """Numbers of the junctions in `near`; of these and their neighbours; of the streets at the former; of the streets at the latter."""
     if near is None:
         every, streets = list(range(len(graph.junctions))), list(range(len(graph.streets)))
         return every, every, streets, streets
@@ -177,8 +179,8 @@ def _junction(
         tables.lanes += [dict(row) for row in own.lanes]
         tables.shapes += own.shapes
         lane_of += [(street, k) for k in range(len(own.lanes))]
-        for way in (True, False):
-            tables.of[street, way] = [base + lane for lane in own.of[street, way]]
+        for forward in (True, False):
+            tables.of[street, forward] = [base + lane for lane in own.of[street, forward]]
     count = len(lane_of)
     junction_signals(graph, junction, arms, lines, tables)
     cars = len(tables.signals)

@@ -1,4 +1,4 @@
-"""Places to drive in: the shipped towns, maps of one's own, and the small file that a road graph is kept in."""
+"""Places to drive in: the shipped towns, imported maps, and the file format of a road graph."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ def towns() -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=32)
 def load_place(name_or_path: str) -> Place:
-    """A shipped town by name, or the place of a SUMO network (.net.xml), of an OpenDRIVE one (.xodr), of what an import made (.json.gz) or of an
-    OpenStreetMap file: .osm, plain or packed by gzip or bzip2, or .osm.pbf; `map.osm.pbf@WEST,SOUTH,EAST,NORTH` is a box of it.
+    """A shipped town by name, or the place of a file: SUMO (.net.xml), OpenDRIVE (.xodr), an import (.json.gz) or OpenStreetMap (.osm, plain or
+    packed by gzip or bzip2, or .osm.pbf). `map.osm.pbf@WEST,SOUTH,EAST,NORTH` is a box of a map.
 
-    Raises DataError: there is no such place, or the file holds no streets.
+    Raises DataError where there is no such place or the file holds no streets.
     """
     graph = _graph(name_or_path)
     place = build(graph)
@@ -97,8 +97,8 @@ def load_place(name_or_path: str) -> Place:
 
 
 def _graph(name: str) -> RoadGraph:
-    known = [town for names in towns().values() for town in names]
-    if name in known:
+    shipped = [town for names in towns().values() for town in names]
+    if name in shipped:
         return load(FOLDER / f"{name}{ENDING}")
     if name.endswith(".net.xml"):
         return without_traps(graph_of(Path(name)))
@@ -109,9 +109,9 @@ def _graph(name: str) -> RoadGraph:
     file, _, box = name.rpartition("@") if "@" in name and not Path(name).exists() else (name, "", "")
     if file.lower().endswith(ENDINGS):
         return _from_osm(Path(file), box)
-    known.sort(key=lambda town: int(town.rpartition("-")[2]))
+    shipped.sort(key=lambda town: int(town.rpartition("-")[2]))
     raise DataError(
-        f"There is no place '{name}'; there are {', '.join(known)}, and files .net.xml, .xodr, .osm, .osm.gz, .osm.bz2, .osm.pbf and .json.gz."
+        f"There is no place '{name}'; there are {', '.join(shipped)}, and files .net.xml, .xodr, .osm, .osm.gz, .osm.bz2, .osm.pbf and .json.gz."
     )
 
 

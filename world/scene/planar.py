@@ -1,4 +1,4 @@
-"""Room for one more street in a planar road graph: it crosses none, crowds none, and its junctions keep room for their corners."""
+"""Room for one more street in a planar road graph: it crosses no other, keeps its distance, and leaves room for corners."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ BESIDE = (
 APART = 34.0  # m at least from a junction to another, and to a street that does not lead to it
 SHARED = 42.0  # m from a junction that two streets share, within which they may be near each other
 LEAST_ANGLE = math.radians(48)  # between two arms
-AROUND_OPEN = 55.0  # m from an open junction within which what stands there makes way for it
-SAMPLES = 6.0  # m between the points of a street that are looked at
-NEAR = 420.0  # m beyond which nothing is looked at
+AROUND_OPEN = 55.0  # m from an open junction within which objects are removed for it
+SAMPLES = 6.0  # m between the points of a street that are tested
+NEAR = 420.0  # m within which streets are tested
 
 
 @dataclass(frozen=True, eq=False)
 class PlanarGraph:
-    """A graph as it lies in the plane. xy [J, 2]; lines: centre lines, [N, 2] each; middles [S, 2]; ends int [S, 2]; halves [S]: m
+    """A graph's geometry in the plane. xy [J, 2]; lines: centre lines, [N, 2] each; middles [S, 2]; ends int [S, 2]; halves [S]: m
     from the centre to the further kerb."""
 
     xy: np.ndarray
@@ -36,7 +36,7 @@ class PlanarGraph:
 
 
 def plan_of(graph: RoadGraph, lines: Sequence[np.ndarray]) -> PlanarGraph:
-    """lines: the streets' centre lines."""
+    """The geometry of a graph. lines: the streets' centre lines."""
     return PlanarGraph(
         np.array([(j.x, j.y) for j in graph.junctions]).reshape(-1, 2),
         tuple(lines),
@@ -47,7 +47,7 @@ def plan_of(graph: RoadGraph, lines: Sequence[np.ndarray]) -> PlanarGraph:
 
 
 def has_room(plan: PlanarGraph, line: np.ndarray, half: float, ends: tuple[int, int | None]) -> bool:
-    """Whether a street may lie there. half: m from its centre to the further kerb; ends: its junctions, None for a new one at its end."""
+    """Whether there is room for a street. half: m from its centre to the further kerb; ends: its junctions, None for a new one at its end."""
     points = resampled(line, SAMPLES)
     others = np.ones(len(plan.xy), bool)
     others[[end for end in ends if end is not None]] = False
@@ -72,8 +72,8 @@ def has_room(plan: PlanarGraph, line: np.ndarray, half: float, ends: tuple[int, 
 
 
 def is_free(standing: np.ndarray, line: np.ndarray, half: float, open: Sequence[Point]) -> bool:
-    """Whether nothing of `standing` [N, 3] (x, y, radius) is in the way of a street that is `half` m wide to either side; what stands
-    within AROUND_OPEN of the open junctions that it leaves or meets makes way."""
+    """Whether no object of `standing` [N, 3] (x, y, radius) blocks a street that is `half` m wide to either side. Objects within
+    AROUND_OPEN of the open junctions at its ends are removed, so they do not block."""
     if not len(standing):
         return True
     low, high = line.min(0) - half - 30, line.max(0) + half + 30

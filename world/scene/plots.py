@@ -1,4 +1,4 @@
-"""Plots behind the pavements: houses in two rows, what closes the gaps between them, garden trees, cars in driveways."""
+"""Plots behind the pavements: houses in two rows, hedges, fences and walls between them, garden trees, cars in driveways."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PlotStyle:
     gardens: float  # share of front gardens closed towards the street
     driveways: float  # share of gaps with a parked car
     behind: float  # share of the second row that is built
-    again: tuple[int, ...]  # bays fewer for houses that fill what was left
+    again: tuple[int, ...]  # bays fewer, for houses that fill the gaps
 
 
 LOOKS = {
@@ -46,7 +46,7 @@ _SETBACK, _FRONT, _DEPTH, _FLOORS, _GAP, _JOINED, _COLOUR, _FIRST, _KIND, _GARDE
 
 @dataclass(frozen=True, slots=True)
 class Prop:
-    """A row of PROP to be."""
+    """A row of PROP before it is packed."""
 
     kind: Kind
     box: Box
@@ -102,19 +102,19 @@ def _house(side: StreetSide, s: float, bays: int, setback: float, look: PlotStyl
 
 
 def _candidates(side: StreetSide, ground: Ground, look: PlotStyle, fewer: int, again: bool) -> list[_House]:
-    """A side's front row, dodging roads and what stands already. `fewer`: bays that its fronts lack."""
+    """A side's front row, clear of roads and other houses. `fewer`: bays by which its fronts are narrower."""
     setback = between(*look.setback, side.die(0, _SETBACK))
-    s, found = -CORNER, []
+    s, row = -CORNER, []
     while s < side.length + CORNER - 4:
         bays = max(2, whole(look.bays, side.die(s, _FRONT)) - fewer)
         house = _house(side, s, bays, setback, look, 0)
-        if not ground.free(house.prop.box) or (again and ground.taken(_wider(house.prop.box, look))):
+        if not ground.free(house.prop.box) or (again and ground.occupied(_wider(house.prop.box, look))):
             s += 1.0
             continue
-        found.append(house)
+        row.append(house)
         joined = side.die(s, _JOINED) < look.joined
         s += BAY * bays + (0.0 if joined else between(*look.gap, side.die(s, _GAP)))
-    return found
+    return row
 
 
 def _wider(box: Box, look: PlotStyle) -> Box:
@@ -123,26 +123,26 @@ def _wider(box: Box, look: PlotStyle) -> Box:
 
 
 def _settle(houses: list[_House], ground: Ground) -> list[_House]:
-    """Who meets whom at a corner is decided by a die, so that nothing depends on what is further away."""
-    kept = []
+    """Where houses overlap at a corner a die decides, so that the result depends on the neighbourhood alone."""
+    row = []
     for house in sorted(houses, key=lambda h: (h.side.die(h.s0, _FIRST), h.prop.box)):
-        if not ground.taken(house.prop.box):
+        if not ground.occupied(house.prop.box):
             ground.put(house.prop.box)
-            kept.append(house)
-    return kept
+            row.append(house)
+    return row
 
 
 def houses(every: list[StreetSide], ground: Ground, look: PlotStyle) -> list[_House]:
-    """The front rows: once as they come, then narrower ones in what was left."""
-    found: list[_House] = []
+    """The front rows: first of full width, then narrower houses in the gaps."""
+    rows: list[_House] = []
     for turn, fewer in enumerate((0, *look.again)):
-        found += _settle([h for side in every for h in _candidates(side, ground, look, fewer, turn > 0)], ground)
-    return found
+        rows += _settle([h for side in every for h in _candidates(side, ground, look, fewer, turn > 0)], ground)
+    return rows
 
 
 def second_row(every: list[StreetSide], ground: Ground, look: PlotStyle) -> list[Prop]:
-    """Houses and trees behind the first row: nothing that anybody comes near, but it moves when one drives past."""
-    found: list[tuple[float, Prop]] = []
+    """Houses and trees behind the first row: never close to the car, but they give parallax."""
+    candidates: list[tuple[float, Prop]] = []
     for side in every:
         setback = (
             between(*look.setback, side.die(0, _SETBACK))
@@ -160,14 +160,14 @@ def second_row(every: list[StreetSide], ground: Ground, look: PlotStyle) -> list
                     side, s, setback + between(-2, 4, side.die(s, _TREE)), between(4.5, 7.5, side.die(s, _KIND))
                 )
                 step = 8.0
-            found.append((side.die(s, _FIRST + 50), prop))
+            candidates.append((side.die(s, _FIRST + 50), prop))
             s += step
-    kept = []
-    for _, prop in sorted(found, key=lambda pair: (pair[0], pair[1].box)):
+    props = []
+    for _, prop in sorted(candidates, key=lambda pair: (pair[0], pair[1].box)):
         if ground.free(prop.box, 1.0):
             ground.put(prop.box)
-            kept.append(prop)
-    return kept
+            props.append(prop)
+    return props
 
 
 def tree(side: StreetSide, s: float, behind_pavement: float, crown: float) -> Prop:
@@ -193,26 +193,26 @@ _HEIGHTS = {Kind.HEDGE: (0.9, 1.3), Kind.FENCE: (0.12, 1.1), Kind.WALL: (0.3, 1.
 
 
 def around(side: StreetSide, ground: Ground, look: PlotStyle) -> list[Prop]:
-    """What closes the corners of a junction: hedges, fences or walls, and a tree behind, where there is room."""
-    found = []
+    """Hedges, fences or walls round the corners of a junction, and a tree behind, where there is room."""
+    props = []
     kind = _kind(side.die(0, _KIND), look)
     hedges = pieces(side, 0.0, side.length, kind, _BEHIND)
     trees = [tree(side, s, between(3.5, 6, side.die(s, _TREE)), 4.0) for s in (side.length / 3, side.length / 1.5)]
     for prop, margin in (*((piece, 0.5) for piece in hedges), *((one, 0.4) for one in trees)):
         if prop.box[3] > 1.5 and ground.free(prop.box, margin):
             ground.put(prop.box)
-            found.append(prop)
-    return found
+            props.append(prop)
+    return props
 
 
 def closing(side: StreetSide, row: list[_House], ground: Ground, look: PlotStyle) -> list[Prop]:
     """Hedges, fences and walls in pieces of about 4 m, garden trees and cars in driveways between a side's houses."""
-    found: list[Prop] = []
+    props: list[Prop] = []
 
     def put(prop: Prop, margin: float) -> None:
         if ground.free(prop.box, margin):
             ground.put(prop.box)
-            found.append(prop)
+            props.append(prop)
 
     for start, end in gaps(side, row):
         kind = _kind(side.die(start, _KIND), look)
@@ -235,7 +235,7 @@ def closing(side: StreetSide, row: list[_House], ground: Ground, look: PlotStyle
                     put(piece, 0.5)
             if side.die(house.s0, _TREE + 40) < 0.5:
                 put(tree(side, house.s0 + 1.6, 2.3, 2.2), 0.2)
-    return found
+    return props
 
 
 def _kind(share: float, look: PlotStyle) -> Kind:
@@ -250,14 +250,14 @@ def pieces(side: StreetSide, start: float, end: float, kind: Kind, behind: float
         return []
     thick, high = _HEIGHTS[kind]
     colour = int(1000 * side.die(start, _COLOUR))
-    found = []
+    props = []
     for k in range(number):
         x0, y0, _ = side.at(start + (end - start) * k / number, side.pavement + behind)
         x1, y1, _ = side.at(start + (end - start) * (k + 1) / number, side.pavement + behind)
         heading = math.atan2(y1 - y0, x1 - x0)
         box = ((x0 + x1) / 2, (y0 + y1) / 2, heading, math.hypot(x1 - x0, y1 - y0), thick)
-        found.append(Prop(kind, box, high, colour, side.street))
-    return found
+        props.append(Prop(kind, box, high, colour, side.street))
+    return props
 
 
 def _parked(side: StreetSide, s: float) -> Prop:

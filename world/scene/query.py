@@ -1,4 +1,4 @@
-"""Questions to the map and to what stands on it: which lane, where on it, what is ahead, which light, who touches whom, who is seen.
+"""Queries of the map and of objects on it: lane, position on it, lane ahead, signal, overlap, visibility.
 
 Compiled functions take the tables of HDMap; lengths in m, angles in rad, times in s.
 """
@@ -28,7 +28,7 @@ def wrap(angle: float) -> float:
 
 @njit(cache=True)
 def pose(lanes, points, lane, s, left):
-    """(x, y, heading) at s, `left` of a lane's centre line; before its beginning and after its end it goes on straight."""
+    """(x, y, heading) at s, `left` of a lane's centre line, which continues straight past its ends."""
     low = lanes[lane].first
     high = low + lanes[lane].count - 2
     while low < high:
@@ -47,7 +47,7 @@ def pose(lanes, points, lane, s, left):
 
 @njit(cache=True)
 def project(lanes, points, lane, x, y):
-    """(s, left, distance) of the place on a lane's centre line nearest to (x, y); beyond its ends s goes on straight."""
+    """(s, left, distance) of the point on a lane's centre line nearest to (x, y); the line continues straight past its ends."""
     first, count = lanes[lane].first, lanes[lane].count
     best, best_s, best_left = 1e18, 0.0, 0.0
     for k in range(first, first + count - 1):
@@ -70,12 +70,12 @@ def project(lanes, points, lane, x, y):
 
 @njit(cache=True)
 def nearest_lane(lanes, points, grid, cell_first, cell_count, cell_items, point_lane, x, y, heading):
-    """(lane, s, left) of the lane that runs most nearly through a pose; lane -1 where none does within SEARCH."""
+    """(lane, s, left) of the lane that fits a pose best; lane -1 where there is none within SEARCH."""
     low_x, low_y, size = grid
     rows, columns = cell_first.shape
     around = math.ceil(SEARCH / size)
     column, row = math.floor((x - low_x) / size), math.floor((y - low_y) / size)
-    best, found = 1e18, -1
+    best, nearest = 1e18, -1
     for r in range(max(0, row - around), min(rows, row + around + 1)):
         for c in range(max(0, column - around), min(columns, column + around + 1)):
             for k in range(cell_first[r, c], cell_first[r, c] + cell_count[r, c]):
@@ -90,11 +90,11 @@ def nearest_lane(lanes, points, grid, cell_first, cell_count, cell_items, point_
                     d2 + (_PER_RADIAN * turned) ** 2 + (1.0 if lanes[point_lane[cell_items[k]]].junction >= 0 else 0.0)
                 )
                 if cost < best:
-                    best, found = cost, point_lane[cell_items[k]]
-    if found < 0:
+                    best, nearest = cost, point_lane[cell_items[k]]
+    if nearest < 0:
         return -1, 0.0, 0.0
-    s, left, _ = project(lanes, points, found, x, y)
-    return found, s, left
+    s, left, _ = project(lanes, points, nearest, x, y)
+    return nearest, s, left
 
 
 @njit(cache=True)
@@ -132,7 +132,7 @@ def signal_colour(signals, signal, seconds):
 
 @njit(cache=True)
 def on_lane(agent):
-    """The lane that an agent is on, -1: none. Of those who walk `lane` is a walk."""
+    """The lane that an agent is on, -1: none. The `lane` of those who walk is a walk, so they give -1."""
     return -1 if agent.kind == 0 or _PERSON <= agent.kind <= _DEER else agent.lane
 
 
@@ -163,24 +163,24 @@ def _crosses(x0, y0, x1, y1, x, y, heading, length, width):
         ux, uy = (c, s) if axis == 0 else (-s, c)
         half = 0.5 * (length if axis == 0 else width)
         start = (x0 - x) * ux + (y0 - y) * uy
-        way = (x1 - x0) * ux + (y1 - y0) * uy
-        if abs(way) < 1e-9:
+        step = (x1 - x0) * ux + (y1 - y0) * uy
+        if abs(step) < 1e-9:
             if abs(start) > half:
                 return False
             continue
-        a, b = (-half - start) / way, (half - start) / way
+        a, b = (-half - start) / step, (half - start) / step
         low, high = max(low, min(a, b)), min(high, max(a, b))
     return low < high
 
 
 @njit(cache=True)
 def visible_share(x, y, agents, which):
-    """The share [0, 1] of a box that an eye at (x, y) sees past the other boxes: of _RAYS lines of sight across its width."""
+    """The share [0, 1] of a box that is visible from (x, y) past the other boxes, by _RAYS lines of sight across its width."""
     target = agents[which]
     away = math.atan2(target.y - y, target.x - x)
     turn = away - target.heading
     half = 0.5 * (target.length * abs(math.sin(turn)) + target.width * abs(math.cos(turn)))
-    seen = 0
+    clear = 0
     for ray in range(_RAYS):
         aside = half * (2.0 * (ray + 0.5) / _RAYS - 1.0)
         x1, y1 = target.x - aside * math.sin(away), target.y + aside * math.cos(away)
@@ -191,8 +191,8 @@ def visible_share(x, y, agents, which):
             if hides and _crosses(x, y, x1, y1, a.x, a.y, a.heading, a.length, a.width):
                 free = False
                 break
-        seen += free
-    return seen / _RAYS
+        clear += free
+    return clear / _RAYS
 
 
 def locate(place: HDMap, x: float, y: float, heading: float) -> tuple[int, float, float]:

@@ -1,4 +1,4 @@
-"""Random numbers without a state: a hash of (seed, clock, who, what for). Equal alone, in a batch, on every machine."""
+"""Stateless random numbers: a hash of (seed, clock, who, purpose). Equal alone, in a batch, on every machine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What lines the streets, by rules: houses, gardens, trees, lamps, signals, signs. The map alone decides it.
+"""Objects along streets by rules: houses, gardens, trees, lamps, signals, signs. They depend on the map alone.
 
-What stands in a street follows from the street and its neighbourhood; a far part of the map changes nothing.
+A street's objects depend on the street and its neighbourhood; a far part of the map changes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CLEAR = {Kind.TREE: 0.4, Kind.SHELTER: 3.8}  # m that posts on the pavement sta
 
 
 def line(place: HDMap, looks: Mapping[int, str] | None = None, only: Collection[int] | None = None) -> np.ndarray:
-    """PROP [N] along every street of a map, sorted by street. looks: of streets that are not lined as the map is; only: along these."""
+    """PROP [N] along every street of a map, sorted by street. looks: of streets that differ from the map's; only: along these streets."""
     ground, every = Ground.of(place, only), sides(place, only)
     names = dict.fromkeys(range(len(place.graph.streets)), place.graph.look) | dict(looks or {})
     alike = {name: [side for side in every if names[side.street] == name] for name in sorted(set(names.values()))}
@@ -27,26 +27,26 @@ def line(place: HDMap, looks: Mapping[int, str] | None = None, only: Collection[
     rows = defaultdict(list)
     for house in standing:
         rows[house.side.street, house.side.out].append(house)
-    found = [house.prop for house in standing]
+    props = [house.prop for house in standing]
     signals = furniture.signals(place, only)
     on_pavement = [
         prop
         for side in every
         for prop in (*furniture.signs(side, place), *furniture.line(side, place.graph, names[side.street]))
     ]
-    found += apart([*signals, *on_pavement])
+    props += apart([*signals, *on_pavement])
     for side in every:
-        found += plots.closing(side, rows[side.street, side.out], ground, plots.LOOKS[names[side.street]])
+        props += plots.closing(side, rows[side.street, side.out], ground, plots.LOOKS[names[side.street]])
     for corner in corners(place, only):
-        found += plots.around(corner, ground, plots.LOOKS[names[corner.street]])
+        props += plots.around(corner, ground, plots.LOOKS[names[corner.street]])
     for name, own in alike.items():
-        found += plots.second_row(own, ground, plots.LOOKS[name])
-    return table([prop for prop in found if place.graph.parked or prop.kind not in VEHICLES])
+        props += plots.second_row(own, ground, plots.LOOKS[name])
+    return table([prop for prop in props if place.graph.parked or prop.kind not in VEHICLES])
 
 
 def apart(props: list[plots.Prop]) -> list[plots.Prop]:
-    """Posts that leave room for one another; who comes first stays."""
-    kept: list[plots.Prop] = []
+    """Posts that leave room for one another; an earlier post wins."""
+    posts: list[plots.Prop] = []
     cells: dict[tuple[int, int], list[plots.Prop]] = defaultdict(list)
     for prop in props:
         x, y = prop.box[:2]
@@ -56,13 +56,13 @@ def apart(props: list[plots.Prop]) -> list[plots.Prop]:
         if prop.kind == Kind.SIGNAL or all(
             (x - o.box[0]) ** 2 + (y - o.box[1]) ** 2 > (0.6 + max(room, _CLEAR.get(o.kind, 0.2))) ** 2 for o in near
         ):
-            kept.append(prop)
+            posts.append(prop)
             cells[at].append(prop)
-    return kept
+    return posts
 
 
 def table(props: list[plots.Prop]) -> np.ndarray:
-    """PROP [N], by street, kind and box, so that it does not depend on the order given."""
+    """PROP [N], sorted by street, kind and box, so that the order of `props` does not matter."""
     rows = [
         (p.kind, p.box[0], p.box[1], p.z, p.box[2], *p.box[3:], p.height, p.look, p.floors, p.street, p.signal)
         for p in sorted(props, key=lambda p: (p.street, p.kind, p.box))

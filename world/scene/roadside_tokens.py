@@ -119,29 +119,32 @@ class Reach:
         return self.rows[row_of(kind, behind)]
 
     def take(self, one: Standing) -> None:
-        """One thing more."""
+        """Adds an object."""
         row = row_of(one.kind, one.behind)
         self.rows[row] = max(self.rows[row], one.end)
 
     def from_next(self, step: float) -> Reach:
-        """As the next stretch of the side sees it, which begins `step` m later; a row ends BEFORE it at the furthest."""
+        """The reach in the coordinates of the side's next stretch, `step` m later; a row ends at least at -BEFORE."""
         return Reach([max(at - step, -BEFORE) for at in self.rows])
 
 
-def told_order(one: Standing) -> tuple[float, ...]:
-    """By which things are sorted before they are told."""
+def token_order(one: Standing) -> tuple[float, ...]:
+    """Sort key of objects before they are encoded."""
     return row_of(one.kind, behind_of(_behind(one))), one.begin, one.behind, one.kind
 
 
 def encode_stretch(objects: Sequence[Standing], reach: Reach | None = None) -> list[int]:
-    """A stretch as tokens without BEGIN: what stands along it, row by row, END; what is over MOST_OBJECTS or ROADSIDE_TOKENS is left out. reach: from before (default: of a side's beginning), and moved on. DataError for a kind that has no tokens."""
+    """A stretch as tokens without BEGIN: its objects row by row, then END. Objects beyond MOST_OBJECTS or ROADSIDE_TOKENS are left out.
+
+    reach: after the stretch before (default: at a side's beginning); it is moved on. DataError for a kind that has no tokens.
+    """
     reach, tokens = reach or Reach.at(-OVER), list[int]()
-    for one in sorted(objects, key=told_order)[:MOST_OBJECTS]:
-        made = _encoded(one, reach)
-        if len(tokens) + len(made) > ROADSIDE_TOKENS - 2:
+    for one in sorted(objects, key=token_order)[:MOST_OBJECTS]:
+        object_tokens = _encoded(one, reach)
+        if len(tokens) + len(object_tokens) > ROADSIDE_TOKENS - 2:
             break
-        tokens += made
-        reach.take(decode_standing(made, reach))
+        tokens += object_tokens
+        reach.take(decode_standing(object_tokens, reach))
     return [*tokens, ROADSIDE.end]
 
 
@@ -154,7 +157,7 @@ def _encoded(one: Standing, reach: Reach) -> list[int]:
     if "width" in SHAPE_FIELDS.get(one.kind, ()) and abs(gap) < TOUCHING:
         gap = 0.0
     tokens = [ROADSIDE.token("kind", KINDS.index(one.kind)), behind, ROADSIDE.token("gap", gap)]
-    tokens.append(told_s(tokens[2], before))
+    tokens.append(s_token(tokens[2], before))
     return tokens + [ROADSIDE.token(name, float(getattr(one, name))) for name in SHAPE_FIELDS.get(one.kind, ())]
 
 
@@ -162,55 +165,55 @@ def _behind(one: Standing) -> int:
     return ROADSIDE.token("near" if one.behind < ROADSIDE.field("far").low - 0.05 else "far", one.behind)
 
 
-def told_s(gap: int, before: float) -> int:
-    """The token of s that a gap's token says. before: what the gap is measured from."""
+def s_token(gap: int, before: float) -> int:
+    """The token of s that follows from a gap's token. before: m from which the gap is measured."""
     return ROADSIDE.token("s", before + ROADSIDE.value("gap", gap))
 
 
 def decode_stretch(tokens: Sequence[int], reach: Reach | None = None) -> list[Standing]:
-    """What `encode_stretch` was given. DataError where the tokens are no stretch."""
+    """The inverse of `encode_stretch`. DataError where the tokens are no stretch."""
     if not tokens or tokens[-1] != ROADSIDE.end:
         raise DataError("These tokens are no stretch of a street; take tokens of this version's tokenizer.")
-    reach, found, at = reach or Reach.at(-OVER), list[Standing](), 0
+    reach, objects, at = reach or Reach.at(-OVER), list[Standing](), 0
     while at < len(tokens) - 1:
         count = tokens_of(kind_of(tokens[at]))
-        found.append(decode_standing(tokens[at : at + count], reach))
-        reach.take(found[-1])
+        objects.append(decode_standing(tokens[at : at + count], reach))
+        reach.take(objects[-1])
         at += count
-    return found
+    return objects
 
 
 def tokens_of(kind: Kind) -> int:
-    """How many tokens an object of a kind has."""
+    """Number of tokens of an object."""
     return ANYWAY + len(SHAPE_FIELDS.get(kind, ()))
 
 
 def decode_standing(tokens: Sequence[int], reach: Reach) -> Standing:
-    """One object of its tokens; `reach` as it was before. DataError where they are none."""
+    """The object of some tokens, with `reach` before it. DataError where they are no object."""
     kind = kind_of(tokens[0])
     if len(tokens) != tokens_of(kind):
         raise DataError(f"{len(tokens)} tokens are no {kind.name.lower()}; take tokens of this version's tokenizer.")
     behind = behind_of(tokens[1])
     begin = reach.before(kind, behind) + ROADSIDE.value("gap", tokens[2])
-    if tokens[3] != told_s(tokens[2], reach.before(kind, behind)):
+    if tokens[3] != s_token(tokens[2], reach.before(kind, behind)):
         raise DataError(
             "A thing beside a street is told to be elsewhere than it is; take tokens of this version's tokenizer."
         )
-    found = {
+    values = {
         name: ROADSIDE.value(name, token) for name, token in zip(SHAPE_FIELDS.get(kind, ()), tokens[4:], strict=True)
     }
-    width, depth, crown, height = (found.get(name, 0.0) for name in ("width", "depth", "crown", "height"))
-    floors, look, nose = (round(found.get(name, 0.0)) for name in ("floors", "look", "nose"))
+    width, depth, crown, height = (values.get(name, 0.0) for name in ("width", "depth", "crown", "height"))
+    floors, look, nose = (round(values.get(name, 0.0)) for name in ("floors", "look", "nose"))
     return Standing(kind, begin + 0.5 * width, behind, width, depth, floors, look, crown, height, nose)
 
 
 def behind_of(token: int) -> float:
-    """m behind the kerb that a token of near or far says."""
+    """m behind the kerb of a token of near or far."""
     return ROADSIDE.value("near" if token < ROADSIDE.first("far") else "far", token)
 
 
 def kind_of(token: int) -> Kind:
-    """The kind that an object's first token says."""
+    """The kind of an object's first token."""
     return KINDS[round(ROADSIDE.value("kind", token))]
 
 

@@ -26,12 +26,12 @@ EGO = np.dtype(
         ("heading", "<f8"),
         ("speed", "<f8"),  # m/s
         ("yaw_rate", "<f8"),  # rad/s, left positive
-        ("steer", "<f8"),  # what was commanded, [-1, 1]
+        ("steer", "<f8"),  # the command, [-1, 1]
         ("accel", "<f8"),
         ("lane", "<i4"),  # the lane or connection that it is on; -1: off the map
         ("s", "<f8"),  # m along it, of the rear axle
         ("left", "<f8"),  # m left of its centre line
-        ("next", "<i4"),  # the connection that it means to take; -1: not chosen
+        ("next", "<i4"),  # the connection that it will take; -1: not chosen
         ("goal", "<i4"),  # the lane that it changes to; -1: none
         ("command", "<i4"),  # the Command in force
         ("lights", "<i4"),
@@ -41,7 +41,7 @@ EGO = np.dtype(
     ]
 )
 
-# The event in force: asked for (1), begun (2), over (3).
+# The event in force. stage: requested (1), begun (2), over (3).
 EVENT = np.dtype(
     [
         ("event", "<i4"),
@@ -49,7 +49,7 @@ EVENT = np.dtype(
         ("level", "<i4"),
         ("stage", "<i4"),
         ("actor", "<i4"),  # id of the agent that plays it; -1: none yet
-        ("age", "<f8"),  # s since it was asked for
+        ("age", "<f8"),  # s since it was requested
         ("memory", "<f8", (6,)),
     ]
 )
@@ -57,7 +57,7 @@ EVENT = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """What stands still: a map and what lines its streets. Shared by every state that is there."""
+    """A map and the static objects along its streets, shared by all states in it."""
 
     name: str
     map: HDMap
@@ -67,13 +67,13 @@ class Place:
 
     @property
     def numbers(self) -> np.ndarray:
-        """int64 [N], ascending: of what stands, by which labels and pictures know it."""
+        """int64 [N], ascending: the props' numbers in labels and pictures."""
         return np.arange(len(self.props))
 
 
 @dataclass(frozen=True, eq=False)
 class SceneState:
-    """B drives at one moment. Arrays are never written to once they are part of a state."""
+    """B drives at one moment. Its arrays are read-only from then on, which compiled loops count on: one type, compiled once."""
 
     places: tuple[Place, ...]  # [B]
     seed: np.ndarray  # uint64 [B]
@@ -85,6 +85,10 @@ class SceneState:
     density: np.ndarray  # float64 [B], of traffic: 1 as usual, 0 nobody
     reckless: np.ndarray  # float64 [B], share of the other drivers who take no notice of signals
 
+    def __post_init__(self) -> None:
+        for name in ARRAYS:
+            getattr(self, name).flags.writeable = False
+
     def __len__(self) -> int:
         return len(self.places)
 
@@ -94,10 +98,8 @@ class SceneState:
         return replace(self, places=self.places[cut], **{name: getattr(self, name)[cut] for name in ARRAYS})
 
     def alone(self, index: int) -> SceneState:
-        """The same, holding on to nothing of the others."""
+        """As `row`, but copied, so that it does not keep the others in memory."""
         own: dict[str, np.ndarray] = {name: copied(getattr(self, name)[index : index + 1]) for name in ARRAYS}
-        for array in own.values():
-            array.flags.writeable = False
         return SceneState(self.places[index : index + 1], **own)
 
     def hash(self, index: int = 0) -> str:
@@ -127,9 +129,9 @@ def to_bytes(state: SceneState, row: int = 0) -> dict[str, bytes]:
 
 
 def from_bytes(place: Place, parts: dict[str, bytes]) -> SceneState:
-    """The state whose `to_bytes` these are, a batch of one. KeyError, ValueError where they are not.
+    """The inverse of `to_bytes`, a batch of one. KeyError or ValueError where the parts are invalid.
 
-    Drives that were saved before any driver was reckless do not say so.
+    Older saved drives have no `reckless`.
     """
     parts = {"reckless": bytes(8)} | parts
     return SceneState(
@@ -139,13 +141,13 @@ def from_bytes(place: Place, parts: dict[str, bytes]) -> SceneState:
 
 
 def stack(states: Sequence[SceneState]) -> SceneState:
-    """Many batches as one."""
+    """Concatenates batches."""
     arrays: dict[str, Any] = {name: _joined([getattr(one, name) for one in states]) for name in ARRAYS}
     return SceneState(tuple(place for one in states for place in one.places), **arrays)
 
 
 def copied(array: np.ndarray) -> np.ndarray:
-    """A copy that may be written to. Records go as bytes: numpy copies them field by field, which takes ten times as long."""
+    """A writable copy. Records are copied as bytes: numpy would copy field by field, ten times slower."""
     return array.copy() if array.dtype.names is None else _as_bytes(array).copy().view(array.dtype)
 
 

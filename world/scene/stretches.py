@@ -29,7 +29,7 @@ _LOOK = 900  # purpose of a die
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Part of a side, from `first` to `last` m along its kerb. wave: how many stretches of the side lie before it; corner: of a junction."""
+    """Part of a side, from `first` to `last` m along its kerb. wave: number of stretches of the side before it; corner: of a junction."""
 
     side: StreetSide
     first: float
@@ -39,25 +39,26 @@ class Stretch:
 
     @property
     def length(self) -> float:
+        """m along the kerb."""
         return self.last - self.first
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """From where to where things stand, in the stretch's s: beyond the ends of a side too."""
+        """Lowest and highest s (m, in the stretch) of its objects: beyond the ends of a side too."""
         low = -OVER if self.wave == 0 and not self.corner else 0.0
         high = OVER if self.last > self.side.length - 1e-6 and not self.corner else 0.0
         return low, self.length + high
 
 
 def stretches(place: HDMap, only: Collection[int] | None = None) -> list[Stretch]:
-    """Every side's, then every corner's. only: of these streets."""
-    found = []
+    """The stretches of all sides, then of all corners. only: of these streets."""
+    out = []
     for corner, group in ((False, sides(place, only)), (True, corners(place, only))):
         for side in group:
             count = math.ceil(side.length / STRETCH)
             step = side.length / count
-            found += [Stretch(side, k * step, (k + 1) * step, k, corner) for k in range(count)]
-    return found
+            out += [Stretch(side, k * step, (k + 1) * step, k, corner) for k in range(count)]
+    return out
 
 
 def along(side: StreetSide, x: float, y: float) -> tuple[float, float]:
@@ -72,7 +73,7 @@ def along(side: StreetSide, x: float, y: float) -> tuple[float, float]:
     off = step - clipped[:, None] * d
     k = int(np.argmin(np.hypot(off[:, 0], off[:, 1])))
     behind = side.out * float(d[k, 0] * step[k, 1] - d[k, 1] * step[k, 0]) / long[k]
-    return float(side.gone[k] + clipped[k] * long[k]), float(behind)
+    return float(side.distance[k] + clipped[k] * long[k]), float(behind)
 
 
 def standings(every: Sequence[Stretch], props: np.ndarray) -> list[list[Standing]]:
@@ -81,7 +82,7 @@ def standings(every: Sequence[Stretch], props: np.ndarray) -> list[list[Standing
     for number, stretch in enumerate(every):
         if stretch.wave == 0:
             of[stretch.side.street].append(number)
-    found: list[list[Standing]] = [[] for _ in every]
+    rows: list[list[Standing]] = [[] for _ in every]
     for prop in props[np.isin(props["kind"], [int(kind) for kind in KINDS])]:
         x, y = float(prop["x"]), float(prop["y"])
         best = (math.inf, -1, 0.0, 0.0)
@@ -99,8 +100,8 @@ def standings(every: Sequence[Stretch], props: np.ndarray) -> list[list[Standing
             number += 1
         one = _standing(prop, side, s - every[number].first, behind)
         if behind <= ROADSIDE.field("far").high:
-            found[number].append(one)
-    return [_joined(one) for one in found]
+            rows[number].append(one)
+    return [_joined(one) for one in rows]
 
 
 def _askew(prop: np.void, heading: float) -> float:
@@ -128,9 +129,9 @@ def _standing(prop: np.void, side: StreetSide, s: float, behind: float) -> Stand
 
 
 def _joined(objects: list[Standing]) -> list[Standing]:
-    """With the pieces of a hedge, fence or wall as one, as long as tokens tell."""
+    """Joins the pieces of a hedge, fence or wall up to the length that tokens can hold."""
     most = ROADSIDE.field("width").high
-    kept = [one for one in objects if one.kind not in BARRIERS]
+    others = [one for one in objects if one.kind not in BARRIERS]
     runs: list[Standing] = []
     for one in sorted((one for one in objects if one.kind in BARRIERS), key=lambda one: (one.kind, one.s)):
         for k in range(len(runs) - 1, -1, -1):
@@ -142,7 +143,7 @@ def _joined(objects: list[Standing]) -> list[Standing]:
                 break
         else:
             runs.append(one)
-    return kept + runs
+    return others + runs
 
 
 def props_of(stretch: Stretch, one: Standing) -> list[Prop]:

@@ -16,7 +16,7 @@ MOST_LANES = 4
 
 
 def graph_of(path: Path, look: str = "mixed") -> RoadGraph:
-    """The streets for cars of a network file, the largest part that hangs together.
+    """The streets for cars of a network file, the largest connected part.
 
     Raises DataError where the file cannot be read, is no SUMO network, or holds no street for cars.
     """
@@ -35,7 +35,7 @@ def graph_of(path: Path, look: str = "mixed") -> RoadGraph:
 
 
 def graph_in(root: ET.Element, path: Path, look: str = "mixed") -> RoadGraph:
-    """The same of a file that has been read. ValueError, KeyError or IndexError where it is not whole.
+    """The graph of a parsed file. DataError where it has no street for cars; ValueError, KeyError or IndexError where it is incomplete.
 
     Our traffic keeps right: a network whose traffic keeps left is mirrored.
     """
@@ -48,7 +48,7 @@ def graph_in(root: ET.Element, path: Path, look: str = "mixed") -> RoadGraph:
         for j in root.iter("junction")
         if j.get("type") != "internal"
     }
-    edges = [found for edge in root.iter("edge") if (found := _edge(edge, nodes)) is not None]
+    edges = [street for edge in root.iter("edge") if (street := _edge(edge, nodes)) is not None]
     graph = joined(edges, nodes, _crossed(root), look)
     if not graph.streets:
         raise DataError(f"{path} has no street for cars; take a larger part of the map.")
@@ -56,7 +56,7 @@ def graph_in(root: ET.Element, path: Path, look: str = "mixed") -> RoadGraph:
 
 
 def _mirror(root: ET.Element) -> None:
-    """East and west changed over: what was on the left of the road is on its right then."""
+    """Swaps east and west, so that traffic on the left moves to the right."""
     for element in root.iter():
         if (x := element.get("x")) is not None:
             element.set("x", repr(-float(x)))
@@ -76,7 +76,7 @@ def _allows(lane: ET.Element, who: str) -> bool:
 
 
 def _edge(edge: ET.Element, nodes: dict[str, Junction]) -> Edge | None:
-    """None: not a street, or not for cars."""
+    """The edge of a street for cars, else None."""
     if edge.get("function", "normal") not in ("normal", "") or edge.get("from") == edge.get("to"):
         return None
     lanes = edge.findall("lane")
@@ -102,10 +102,10 @@ def _edge(edge: ET.Element, nodes: dict[str, Junction]) -> Edge | None:
 
 
 def _aside(line: np.ndarray, left: float) -> np.ndarray:
-    """A polyline [N, 2] moved to its left by so many m."""
-    ways = np.gradient(line, axis=0)
-    ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
-    return line + left * np.stack([-ways[:, 1], ways[:, 0]], axis=1)
+    """A polyline [N, 2] moved `left` m to its left."""
+    tangents = np.gradient(line, axis=0)
+    tangents /= np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-9)
+    return line + left * np.stack([-tangents[:, 1], tangents[:, 0]], axis=1)
 
 
 def _crossed(root: ET.Element) -> set[tuple[str, str]]:

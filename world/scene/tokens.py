@@ -1,7 +1,7 @@
 """The tokenizer of streets: numbers in bins, and the arms of a junction as tokens and back.
 
-`STREETS` is the table of all fields, their bins and their tokens. A value comes back from its token within half a bin; what lies outside
-a field's bounds comes back at the bound. What stands along a street has `roadside_tokens`, moving road users have `motion_tokens`.
+`STREETS` is the table of all fields, their bins and their tokens. A value comes back within half a bin, a value out of bounds as the
+bound. `roadside_tokens` encodes objects along a street, `motion_tokens` moving road users.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ LANES = (MOST_LANES + 1) ** 2 - 1  # ways to share lanes out between out and int
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A number in [low, high] as one of `count` bins, whose middles are the values that come back; the outermost ones are the bounds.
+    """A number in [low, high] as one of `count` bins. Decoding gives the middle of a bin; the outermost middles are the bounds.
 
-    ROUND: rad in [-pi, pi), `low` and `high` are not looked at.
+    ROUND: rad in [-pi, pi); `low` and `high` are ignored.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Field:
     spacing: int = EVEN
 
     def bin(self, value: float) -> int:
-        """The bin nearest to a value. DataError for what is no number."""
+        """The bin nearest to a value. DataError where the value is not finite."""
         if not math.isfinite(value):
             raise DataError(f"The {self.name} of a street's element is no number; mend the map that it comes from.")
         if self.spacing == ROUND:
@@ -56,7 +56,7 @@ class Field:
         return self.low + share * (self.high - self.low)
 
     def error(self, value: float) -> float:
-        """The most that a value within the bounds may be off when it comes back."""
+        """The greatest round-trip error of a value within the bounds."""
         if self.spacing == ROUND:
             return math.pi / self.count
         if self.spacing == LOGARITHMIC:
@@ -81,9 +81,11 @@ class Vocabulary:
         return self._spans[name][1]
 
     def field(self, name: str) -> Field:
+        """The field of a name."""
         return self._spans[name][0]
 
     def token(self, name: str, value: float) -> int:
+        """The token of a field's value. DataError where the value is not finite."""
         field, first = self._spans[name]
         return first + field.bin(value)
 
@@ -101,14 +103,17 @@ class Vocabulary:
 
     @cached_property
     def begin(self) -> int:
+        """The BEGIN token."""
         return sum(field.count for field in self.fields)
 
     @property
     def end(self) -> int:
+        """The END token."""
         return self.begin + 1
 
     @property
     def size(self) -> int:
+        """Number of tokens, BEGIN and END included."""
         return self.begin + 2
 
 
@@ -141,7 +146,7 @@ class NewArm:
 
 
 def encode_arms(signals: bool, arms: Sequence[NewArm]) -> list[int]:
-    """A junction as tokens without BEGIN: its signals, its arms counter-clockwise from behind, END. DataError: more than MOST_ARMS."""
+    """A junction as tokens without BEGIN: its signals, its arms counter-clockwise from behind, END. DataError for more than MOST_ARMS."""
     if len(arms) > MOST_ARMS:
         raise DataError(f"A junction of {len(arms)} new arms has no tokens; there may be {MOST_ARMS}.")
     tokens = [STREETS.token("signals", signals)]
@@ -153,7 +158,7 @@ def encode_arms(signals: bool, arms: Sequence[NewArm]) -> list[int]:
 
 
 def decode_arms(tokens: Sequence[int]) -> tuple[bool, list[NewArm]]:
-    """The junction of tokens that `encode_arms` made. DataError where they are none."""
+    """The inverse of `encode_arms`: signals, arms. DataError where the tokens are no junction."""
     if not tokens or tokens[-1] != STREETS.end or len(tokens) % len(ARM_FIELDS) != 2:
         raise DataError("These tokens are no junction; take tokens of this version's tokenizer.")
     return bool(STREETS.value("signals", tokens[0])), [
@@ -162,7 +167,7 @@ def decode_arms(tokens: Sequence[int]) -> tuple[bool, list[NewArm]]:
 
 
 def decode_arm(tokens: Sequence[int]) -> NewArm:
-    """One arm of its four tokens."""
+    """The arm of four tokens. DataError where a token is of another field."""
     direction, length, bend, lanes = (
         STREETS.value(name, token) for name, token in zip(ARM_FIELDS, tokens, strict=True)
     )
@@ -170,7 +175,7 @@ def decode_arm(tokens: Sequence[int]) -> NewArm:
 
 
 def lanes_bin(out: int, into: int) -> int:
-    """The bin of an arm's lanes; of an arm without any, the one of a lane each way."""
+    """The bin of an arm's lanes. An arm without lanes counts as one lane each way."""
     return out * (MOST_LANES + 1) + into - 1 if out or into else lanes_bin(1, 1)
 
 
@@ -180,7 +185,7 @@ def lanes_of(bin: int) -> tuple[int, int]:
 
 
 def bends(start: Point, end: Point, bend: float) -> tuple[Point, ...]:
-    """The points between two ends of a street whose middle lies `bend` times its chord left of that; none for a straight one."""
+    """The points between two ends of a street whose middle lies `bend` chords left of the chord; none for a straight street."""
     if abs(bend) < 1e-6:
         return ()
     (x0, y0), (x1, y1) = start, end

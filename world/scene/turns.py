@@ -1,6 +1,6 @@
-"""Which lanes of a junction lead to which: as SUMO's netconvert decides where nobody says it, but that no lane leads nowhere.
+"""Which lanes of a junction lead to which: by the defaults of SUMO's netconvert, except that every lane leads somewhere.
 
-Arms are in counter-clockwise order; lanes are counted from the right. Streets are taken as equally important.
+Arms are in counter-clockwise order; lanes are counted from the right. All streets count as equally important.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from world.scene.hd_map import LEFT, RIGHT, STRAIGHT
 STRAIGHT_ON = math.radians(44)  # at most, for lanes to go on side by side
 AHEAD = math.radians(50)  # at most, to be called straight on
 FACING = math.radians(110)  # at least, between arms whose signals are green together
-Lead = tuple[int, int, int, int]  # arm and lane that lead in, arm and lane led to
+Lead = tuple[int, int, int, int]  # arm and lane in, arm and lane out
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,18 @@ class Mouth:
 
 
 def leads(mouths: Sequence[Mouth], signals: bool) -> list[Lead]:
-    """All connections of a junction, but for those that turn back the way they came."""
-    wishes = [_wishes(mouths, arm, signals) for arm in range(len(mouths))]
-    found: list[list[Lead]] = [[] for _ in mouths]
+    """All connections of a junction except U-turns."""
+    shares = [_wishes(mouths, arm, signals) for arm in range(len(mouths))]
+    by_arm: list[list[Lead]] = [[] for _ in mouths]
     for goal, mouth in enumerate(mouths):
         if mouth.lanes_out:
-            for arm, lane, target in _arrivals(mouths, goal, wishes):
-                found[arm].append((arm, lane, goal, target))
-    return [lead for arm, own in enumerate(found) for lead in _spread_out(mouths, arm, own)]
+            for arm, lane, target in _arrivals(mouths, goal, shares):
+                by_arm[arm].append((arm, lane, goal, target))
+    return [lead for arm, own in enumerate(by_arm) for lead in _spread_out(mouths, arm, own)]
 
 
 def turn_of(mouths: Sequence[Mouth], arm: int, goal: int) -> int:
-    """STRAIGHT, LEFT or RIGHT: what the way from an arm to another is called. Of two arms, one goes on to the other."""
+    """STRAIGHT, LEFT or RIGHT: the turn from an arm to another. With two arms it is STRAIGHT."""
     goals, turned = _goals(mouths, arm), angle(mouths, arm, goal)
     if goals[_ahead(mouths, arm, goals)] == goal and (abs(turned) <= AHEAD or len(mouths) == 2):
         return STRAIGHT
@@ -47,7 +47,7 @@ def turn_of(mouths: Sequence[Mouth], arm: int, goal: int) -> int:
 
 
 def phases(mouths: Sequence[Mouth]) -> list[int]:
-    """The phase of every arm's signal, from 0 on: arms that face each other share one, where their ways straight on do not meet."""
+    """The phase of every arm's signal, from 0. Facing arms share one where their straight connections do not meet."""
     ahead: list[int | None] = []
     for arm in range(len(mouths)):
         goals = _goals(mouths, arm)
@@ -66,7 +66,7 @@ def phases(mouths: Sequence[Mouth]) -> list[int]:
 
 
 def _meet(a: int, a_goal: int | None, b: int, b_goal: int | None) -> bool:
-    """Whether the ways from two arms to their goals cross or merge; arms are numbered in their order round the junction."""
+    """Whether the connections from two arms to their goals cross or merge. Arms are numbered in their order round the junction."""
     if a_goal is None or b_goal is None:
         return False
     low, high = sorted((a, a_goal))
@@ -76,13 +76,13 @@ def _meet(a: int, a_goal: int | None, b: int, b_goal: int | None) -> bool:
 
 
 def _goals(mouths: Sequence[Mouth], arm: int) -> list[int]:
-    """The arms led to from an arm, from right to left."""
+    """The arms that an arm leads to, from right to left."""
     around = [(arm + step) % len(mouths) for step in range(1, len(mouths))]
     return [goal for goal in around if mouths[goal].lanes_out]
 
 
 def angle(mouths: Sequence[Mouth], arm: int, goal: int) -> float:
-    """rad that the way from an arm to another turns left."""
+    """rad by which the connection from an arm to another turns left."""
     return (mouths[goal].bearing - mouths[arm].bearing) % (2 * math.pi) - math.pi
 
 
@@ -96,7 +96,7 @@ def _goes_on(mouths: Sequence[Mouth], arm: int, goal: int) -> bool:
 
 
 def _wishes(mouths: Sequence[Mouth], arm: int, signals: bool) -> dict[int, list[int]]:
-    """By arm led to: the lanes that lead there, shared out by weight; more lanes go on than turn, fewest turn right."""
+    """By target arm: the lanes that lead there, allotted by weight. Most lanes go straight, fewest turn right."""
     goals, lanes = _goals(mouths, arm), mouths[arm].lanes_in
     if not goals or not lanes:
         return {}
@@ -109,14 +109,14 @@ def _wishes(mouths: Sequence[Mouth], arm: int, signals: bool) -> dict[int, list[
     else:
         weights[ahead] = 2 * weights[ahead] + signals
     shares = [goal for goal, weight in zip(goals, weights, strict=True) for _ in range(-(-weight // min(weights)))]
-    wishes: dict[int, list[int]] = {goal: [] for goal in goals}
+    lanes_to: dict[int, list[int]] = {goal: [] for goal in goals}
     for lane, share in even(lanes, len(shares)):
-        own = wishes[shares[share]]
+        own = lanes_to[shares[share]]
         if lane not in own and len(own) < mouths[shares[share]].lanes_out:
             own.append(lane)
     if _goes_on(mouths, arm, goals[ahead]):
-        _more_go_on(wishes, goals, ahead, lanes, mouths[goals[ahead]].lanes_out)
-    return wishes
+        _more_go_on(lanes_to, goals, ahead, lanes, mouths[goals[ahead]].lanes_out)
+    return lanes_to
 
 
 def even(many: int, others: int) -> list[tuple[int, int]]:
@@ -130,9 +130,9 @@ def even(many: int, others: int) -> list[tuple[int, int]]:
     return pairs
 
 
-def _more_go_on(wishes: dict[int, list[int]], goals: list[int], ahead: int, lanes: int, targets: int) -> None:
-    """As many lanes as there is room for go on, where none of them would cross a lane that turns."""
-    on, right, left = wishes[goals[ahead]], wishes[goals[ahead - 1]], wishes[goals[(ahead + 1) % len(goals)]]
+def _more_go_on(lanes_to: dict[int, list[int]], goals: list[int], ahead: int, lanes: int, targets: int) -> None:
+    """Lets as many lanes go straight as there is room for, without crossing a lane that turns."""
+    on, right, left = lanes_to[goals[ahead]], lanes_to[goals[ahead - 1]], lanes_to[goals[(ahead + 1) % len(goals)]]
     for lane in range(lanes):
         crossing = (lane + 1 < lanes and any(one > lane for one in right)) or (lane and any(one < lane for one in left))
         if len(on) < min(targets, lanes) and lane not in on and not crossing:
@@ -140,33 +140,33 @@ def _more_go_on(wishes: dict[int, list[int]], goals: list[int], ahead: int, lane
     on.sort()
 
 
-def _arrivals(mouths: Sequence[Mouth], goal: int, wishes: list[dict[int, list[int]]]) -> list[tuple[int, int, int]]:
-    """(arm, its lane, lane of the goal): whoever goes on has all lanes there, those who turn share them from right to left."""
-    there, found = mouths[goal].lanes_out, list[tuple[int, int, int]]()
-    coming = [arm for step in range(1, len(mouths)) if wishes[arm := (goal - step) % len(mouths)].get(goal)]
-    taken: dict[int, set[int]] = {arm: set() for arm in coming}
+def _arrivals(mouths: Sequence[Mouth], goal: int, shares: list[dict[int, list[int]]]) -> list[tuple[int, int, int]]:
+    """(arm, its lane, lane of the goal): straight traffic may use all lanes there; turning traffic shares them from right to left."""
+    there, arrivals = mouths[goal].lanes_out, list[tuple[int, int, int]]()
+    coming = [arm for step in range(1, len(mouths)) if shares[arm := (goal - step) % len(mouths)].get(goal)]
+    targets: dict[int, set[int]] = {arm: set() for arm in coming}
     for at, target in even(len(coming), there) if coming else ():
         arm = coming[at]
-        own = wishes[arm][goal]
+        own = shares[arm][goal]
         if _goes_on(mouths, arm, goal):
             pairs = [(lane, k) for k, lane in enumerate(own)] + [(own[-1], k) for k in range(len(own), there)]
         else:
             pairs = [(lane, k) for lane, k in zip(own, _around(target, len(own), there), strict=False)]
         for lane, k in pairs:
-            if k not in taken[arm]:
-                taken[arm].add(k)
-                found.append((arm, lane, k))
-    return found
+            if k not in targets[arm]:
+                targets[arm].add(k)
+                arrivals.append((arm, lane, k))
+    return arrivals
 
 
 def _around(target: int, count: int, there: int) -> range:
-    """`count` lanes next to each other of those there, about a target, the left one first."""
+    """`count` adjacent lanes of the `there` lanes, round a target, the left one first."""
     first = min(max(0, target - (count - 1) // 2), max(0, there - count))
     return range(first, first + min(count, there))
 
 
 def _spread_out(mouths: Sequence[Mouth], arm: int, own: list[Lead]) -> list[Lead]:
-    """A lane that leads nowhere takes a way over from the nearest that has two; else it joins its neighbour's."""
+    """Gives a lane without a connection one of the nearest lane that has two, or else its neighbour's."""
     goals, lanes = _goals(mouths, arm), mouths[arm].lanes_in
     of: list[list[Lead]] = [[] for _ in range(lanes)]
     for lead in sorted(own, key=lambda lead: (goals.index(lead[2]), lead[3])):

@@ -1,4 +1,4 @@
-"""Ways for people: pavements, corners and crossings, and where they meet."""
+"""Paths for people: pavements, corners and crossings, and how they connect."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class Walks:
             (arm.street, junction, right, left, signal, len(self.rows), first, len(self.crossed) - first)
         )
         ends = [mouth_point(line, arm, far) for far in (-arm.right - arm.pavement / 2, arm.left + arm.pavement / 2)]
-        way = np.stack([ends[0], right, left, ends[1]])
-        self._add(CROSSING_WALK, arm.street, index, WIDTH, way, _node(arm, False), _node(arm, True))
+        path = np.stack([ends[0], right, left, ends[1]])
+        self._add(CROSSING_WALK, arm.street, index, WIDTH, path, _node(arm, False), _node(arm, True))
 
     def _signal(self, junction: int, arm: Arm, at: np.ndarray) -> int:
         """People walk while the traffic of the next phase drives."""
@@ -104,25 +104,25 @@ def links(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count = len(ends)
     nodes = ends.ravel()
     order = np.argsort(nodes, kind="stable")
-    asked = ends[:, ::-1].ravel()  # of each walk its end, then its beginning
-    low, high = (np.searchsorted(nodes[order], asked, side=side) for side in ("left", "right"))
+    queries = ends[:, ::-1].ravel()  # of each walk its end, then its beginning
+    low, high = (np.searchsorted(nodes[order], queries, side=side) for side in ("left", "right"))
     many = high - low
-    found = order[np.repeat(low, many) + within(many)]
+    matches = order[np.repeat(low, many) + within(many)]
     whose = np.repeat(np.arange(2 * count), many)
-    other = found // 2 != whose // 2
-    made = np.zeros(int(other.sum()), WALK_LINK)
-    made["walk"], made["reverse"] = found[other] // 2, found[other] % 2
+    other = matches // 2 != whose // 2
+    rows = np.zeros(int(other.sum()), WALK_LINK)
+    rows["walk"], rows["reverse"] = matches[other] // 2, matches[other] % 2
     there = np.bincount(whose[other], minlength=2 * count).reshape(-1, 2)
-    return made, there[:, 0], there[:, 1]
+    return rows, there[:, 0], there[:, 1]
 
 
 def within(counts: np.ndarray) -> np.ndarray:
-    """0, 1, ... for each of many groups of so many."""
+    """0, 1, ... within each of consecutive groups of `counts` [N] members."""
     return np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def resampled_to(line: np.ndarray, count: int) -> np.ndarray:
-    """The same line with so many points, evenly."""
+    """The same line with `count` points, evenly spaced."""
     return along(line, np.linspace(0.0, lengths(line)[-1], count))
 
 

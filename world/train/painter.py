@@ -22,17 +22,8 @@ from torch.nn import functional
 
 from world.errors import DataError, WeightsError
 from world.processes import each
-from world.render.painter import (
-    CHANNELS,
-    Painter,
-    PainterConfig,
-    channels_last,
-    conditions,
-    features,
-    grown,
-    plain_of,
-    repaint,
-)
+from world.render.features import CHANNELS, conditions, features, plain_of
+from world.render.painter import Painter, PainterConfig, channels_last, grown, repaint
 from world.render.renderer import Shot, developed, plain_renderer
 from world.town.teacher import Lesson, files_in, of_these_assets, read, town_by_town
 from world.train.distributed import DistributedContext

@@ -138,7 +138,7 @@ def _write(
                 for writer in writers:
                     writer.add(record)
                 done += 1
-                boxes += sum(len(seen.truth.boxes) for seen in record.seen.values())
+                boxes += sum(len(view.truth.boxes) for view in record.views.values())
                 tell(done / total, f"clip {number + 1} of {len(spec.clips)}")
             for writer in writers:
                 writer.end()

@@ -85,7 +85,7 @@ class Labeller:
     def chunk(self, number: int, first: int) -> list[Record]:
         """At most CHUNK records of a clip, from the `first` on. WeightsError: see `replay`."""
         states, numbers = self.replay(self.spec.clips[number]).states, range(first, first + CHUNK)
-        return list(records(states, self.spec.cameras, self.world.renderer, draw=self.spec.draw, chosen=numbers))
+        return list(records(states, self.spec.cameras, self.world.renderer, draw=self.spec.draw, only=numbers))
 
 
 def labelled_clips(

@@ -144,38 +144,37 @@ def test_what_cannot_be_is_one_sentence(clips: Any, tmp_path: Path, arguments: l
     assert "Traceback" not in result.stderr
 
 
+CLIPS = 12
+
+
 def command(out: Path) -> list[str]:
     """The real one, with two processes."""
     where = ["--scene", "town-21", "--workers", "2", "--out", str(out)]
-    return [sys.executable, "-m", "ui.cli", "clips", "follow", "-n", "20", "--seconds", "1.5", *where]
+    return [sys.executable, "-m", "ui.cli", "clips", "follow", "-n", str(CLIPS), "--seconds", "1.5", *where]
 
 
-@pytest.fixture(scope="module")
-def left_alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    out = tmp_path_factory.mktemp("runs") / "out"
-    subprocess.run(command(out), check=True, capture_output=True, timeout=240)
-    return sums(out)
+def clips_in(out: Path) -> int:
+    """Clips with film and labels."""
+    return sum(film.with_suffix(".json").exists() for film in out.glob("*/*.mp4"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_the_same_command_again_goes_on_after_a_kill(
-    tmp_path: Path, left_alone: dict[str, str], how: signal.Signals
-) -> None:
-    """Killed once some of its clips are there."""
-    out = tmp_path / "out"
+def test_the_same_command_again_goes_on_after_ctrl_c_and_after_a_kill(tmp_path: Path) -> None:
+    """Stopped twice, each time once it has made some more of its clips."""
+    out, alone = tmp_path / "out", tmp_path / "alone"
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in a shell's background is born deaf to Ctrl-C
-    first = subprocess.Popen(command(out), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heed)
-    while not any(film.with_suffix(".json").exists() for film in out.glob("*/*.mp4")):  # one that is whole
-        assert first.poll() is None, first.communicate()
-        time.sleep(0.02)
-    first.send_signal(how)
-    _, told = first.communicate(timeout=60)
-    made = len(list(out.glob("*/*.mp4")))
-    if how == signal.SIGINT:
-        assert first.returncode == 130
-        assert "the same command goes on from where it was" in told
-    assert 0 < made < 20
-    subprocess.run(command(out), check=True, capture_output=True, timeout=240)
-    assert len(list(out.glob("*/*.mp4"))) == 20
-    assert sums(out) == left_alone
+    for how in (signal.SIGINT, signal.SIGKILL):
+        before = clips_in(out)
+        run = subprocess.Popen(command(out), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heed)
+        while clips_in(out) <= before:
+            assert run.poll() is None, run.communicate()
+            time.sleep(0.02)
+        run.send_signal(how)
+        _, errors = run.communicate()
+        if how == signal.SIGINT:
+            assert run.returncode == 130
+            assert "the same command goes on from where it was" in errors
+        assert before < clips_in(out) < CLIPS
+    for folder in (out, alone):
+        subprocess.run(command(folder), check=True, capture_output=True)
+        assert clips_in(folder) == CLIPS
+    assert sums(out) == sums(alone)

@@ -120,7 +120,7 @@ def test_it_opens_labelled_drives(tmp_path: Path) -> None:
     assert told["frames"] == sum(len(result) for _, result in made("front"))
     assert told["cameras"] == [f"observation.images.{name}" for name in FRONT.cameras]
     assert told["agents"][0] == last.tracks[0].number
-    for name, seen in last.seen.items():
+    for name, seen in last.views.items():
         assert told["shades"][f"observation.images.{name}"] == pytest.approx(seen.picture.mean() / 255, abs=0.02)
 
 

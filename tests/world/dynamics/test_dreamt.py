@@ -13,7 +13,7 @@ from world.dynamics import dreamt, extend
 from world.dynamics import grown as grown_module
 from world.dynamics.dreamt import GrowingPlace, dreamt_of, dreamt_place, is_dreamt
 from world.dynamics.extend import extended, is_due
-from world.dynamics.growth import Asked
+from world.dynamics.growth import Extension
 from world.dynamics.horizon import Horizon
 from world.dynamics.renumber import moved
 from world.dynamics.start import start
@@ -39,7 +39,7 @@ def place(weights: Path) -> GrowingPlace:
 def larger(place: GrowingPlace) -> GrowingPlace:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("world.dynamics.extend.MOST", 3)
-        return extended(place, Asked(0.0, 0.0))
+        return extended(place, Extension(0.0, 0.0))
 
 
 def test_a_name_says_how_it_is_dreamt(place: GrowingPlace, weights: Path) -> None:
@@ -65,7 +65,7 @@ def test_places_have_names(tmp_path: Path) -> None:
 def test_what_stands_stays_when_a_place_grows(place: GrowingPlace, larger: GrowingPlace) -> None:
     whole(larger.map)
     before, after = place.map.graph, larger.map.graph
-    assert is_due(place, 0.0, 0.0) and larger.asked == (Asked(0.0, 0.0),)
+    assert is_due(place, 0.0, 0.0) and larger.extensions == (Extension(0.0, 0.0),)
     assert after.streets[: len(before.streets)] == before.streets and len(after.streets) > len(before.streets)
     rows = larger.props[: len(place.props)]
     stays = rows["kind"] != int(Kind.NONE)
@@ -128,7 +128,7 @@ def test_a_place_grows_at_the_same_step_whoever_drives(place: GrowingPlace, monk
     other, beside = forked
     for _ in range(3):
         other = step(beside.step(other), [Control(accel=0.2)])
-    assert state.places[0].asked == other.places[0].asked != place.asked
+    assert state.places[0].extensions == other.places[0].extensions != place.extensions
     assert state.places[0] is other.places[0] and state.hash() == other.hash()
 
 
@@ -138,10 +138,10 @@ def test_a_question_grows_the_place_as_it_stands_however_many_drives_there_are(
     monkeypatch.setattr("world.dynamics.extend.MOST", 2)
     monkeypatch.setattr("world.dynamics.horizon.PERIOD", 4)
     monkeypatch.setattr("world.dynamics.horizon.LATE", 3)
-    grown = list[Asked]()
+    grown = list[Extension]()
     real = extend.extended
 
-    def watched(standing: GrowingPlace, asked: Asked) -> GrowingPlace:
+    def watched(standing: GrowingPlace, asked: Extension) -> GrowingPlace:
         grown.append(asked)
         return real(standing, asked)
 
@@ -152,8 +152,10 @@ def test_a_question_grows_the_place_as_it_stands_however_many_drives_there_are(
         for name in ("_places", "_growths"):  # as where other drives fill them
             monkeypatch.setattr(grown_module, name, grown_module._Newest(1))
     (there,) = state.places
-    assert isinstance(there, GrowingPlace) and len(there.asked) == 2
-    assert [one for one in grown if one in there.asked] == list(there.asked)  # whatever drives of other tests wait for
+    assert isinstance(there, GrowingPlace) and len(there.extensions) == 2
+    assert [one for one in grown if one in there.extensions] == list(
+        there.extensions
+    )  # whatever drives of other tests wait for
 
 
 @pytest.mark.parametrize(
@@ -184,9 +186,9 @@ def test_streets_and_what_lines_them_change_on_the_way(weights: Path, monkeypatc
     monkeypatch.setattr(dreamt, "JUNCTIONS", 5)
     monkeypatch.setattr("world.dynamics.extend.MOST", 2)
     name = "dreamt:3:dense:2+90:suburban:1"
-    place = extended(dreamt_place(name, weights, weights / "none"), Asked(0.0, 0.0))
-    alike = extended(dreamt_place("dreamt:3:dense:2", weights, weights / "none"), Asked(0.0, 0.0))
-    graph, told = place.growth.graph, place.told
+    place = extended(dreamt_place(name, weights, weights / "none"), Extension(0.0, 0.0))
+    alike = extended(dreamt_place("dreamt:3:dense:2", weights, weights / "none"), Extension(0.0, 0.0))
+    graph, told = place.growth.graph, place.spec
     outside = [s for s in graph.streets if np.hypot(graph.junctions[s.start].x, graph.junctions[s.start].y) >= 90]
     assert outside and all(max(s.forward, s.backward) == 1 for s in outside)
     assert any(max(s.forward, s.backward) == 2 for s in alike.growth.graph.streets)

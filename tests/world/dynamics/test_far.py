@@ -13,7 +13,7 @@ from world.dynamics import dreamt, extend, grown
 from world.dynamics.dreamt import GrowingPlace, dreamt_place
 from world.dynamics.extend import extended, is_due
 from world.dynamics.grown import grown_place, whole
-from world.dynamics.growth import Asked
+from world.dynamics.growth import Extension
 from world.dynamics.renumber import moved
 from world.dynamics.start import start
 from world.dynamics.stock import CELL, Stock
@@ -39,24 +39,24 @@ def few() -> Iterator[None]:
         yield
 
 
-def outwards(place: GrowingPlace) -> list[Asked]:
+def outwards(place: GrowingPlace) -> list[Extension]:
     """The open junction that lies furthest to the east, again and again."""
-    asked = list[Asked]()
+    asked = list[Extension]()
     while place.growth.xy[:, 0].max() < FAR and len(asked) < 40:
         open = place.growth.open
         x, y = place.growth.xy[open[int(place.growth.xy[open, 0].argmax())]]
-        asked.append(Asked(float(x), float(y)))
+        asked.append(Extension(float(x), float(y)))
         place = extended(place, asked[-1])
     return asked
 
 
 @pytest.fixture(scope="module")
-def asked(weights: Path, few: None) -> list[Asked]:
+def asked(weights: Path, few: None) -> list[Extension]:
     return outwards(dreamt_place(NAME, weights, weights / "none"))
 
 
 @pytest.fixture(scope="module")
-def far(weights: Path, asked: list[Asked]) -> GrowingPlace:
+def far(weights: Path, asked: list[Extension]) -> GrowingPlace:
     return grown_place(NAME, tuple(asked), weights, weights / "none")
 
 
@@ -66,7 +66,7 @@ def same_map(one: HDMap, other: HDMap) -> bool:
 
 
 def test_it_grows_as_if_all_of_it_were_on_the_map(
-    weights: Path, asked: list[Asked], far: GrowingPlace, monkeypatch: pytest.MonkeyPatch
+    weights: Path, asked: list[Extension], far: GrowingPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extend, "KEPT", np.inf)
     place = dreamt_place(NAME, weights, weights / "none")
@@ -82,12 +82,12 @@ def test_it_grows_as_if_all_of_it_were_on_the_map(
         assert (shape.left == place.map.streets[shape.street].left).all()
 
 
-def test_what_one_comes_back_to_is_what_it_was(weights: Path, asked: list[Asked], far: GrowingPlace) -> None:
+def test_what_one_comes_back_to_is_what_it_was(weights: Path, asked: list[Extension], far: GrowingPlace) -> None:
     first = grown_place(NAME, tuple(asked[:1]), weights, weights / "none")
     x, y = asked[0][:2]
     assert is_due(far, x, y)  # nothing of it is on the map
-    back = extended(far, Asked(x, y))
-    assert back.asked == (*far.asked, Asked(x, y)) and not back.near.all()
+    back = extended(far, Extension(x, y))
+    assert back.extensions == (*far.extensions, Extension(x, y)) and not back.near.all()
     there = np.hypot(first.props["x"] - x, first.props["y"] - y) < 100
     rows = np.searchsorted(back.rows, first.rows[there])
     assert there.sum() > 10 and (back.rows[rows] == first.rows[there]).all()
@@ -101,7 +101,7 @@ def test_what_one_comes_back_to_is_what_it_was(weights: Path, asked: list[Asked]
 
 def test_a_place_is_named_by_where_it_was_extended(weights: Path, far: GrowingPlace) -> None:
     """Also where no more than its growth, or nothing of it, is kept."""
-    kept = (NAME, far.asked, weights, weights / "none")
+    kept = (NAME, far.extensions, weights, weights / "none")
     assert grown_place(*kept) is far
     for forgotten in ((grown._places,), (grown._places, grown._growths)):
         for store in forgotten:
@@ -115,7 +115,7 @@ def test_a_place_is_named_by_where_it_was_extended(weights: Path, far: GrowingPl
 def test_a_drive_on_a_map_of_all_goes_on_on_one_of_what_is_near(far: GrowingPlace) -> None:
     """Drives were saved with lanes' numbers on such a map."""
     there = whole(far)
-    x, y = far.asked[-1][:2]
+    x, y = far.extensions[-1][:2]
     lanes, points = there.map.lanes, there.map.points[there.map.lanes["first"]]
     near = (np.hypot(points["x"] - x, points["y"] - y) < 300) & (lanes["street"] >= 0) & (lanes["outs"] > 0)
     state = start(there, 1, lane=int(np.flatnonzero(near)[-1]), density=0.0)
@@ -128,7 +128,7 @@ def test_a_drive_on_a_map_of_all_goes_on_on_one_of_what_is_near(far: GrowingPlac
 
 
 def test_tiles_name_what_stands_by_its_own_number(far: GrowingPlace) -> None:
-    x, y = far.asked[-1][:2]
+    x, y = far.extensions[-1][:2]
     whose = np.concatenate([piece.whose for piece in Tiles(far).near(x, y, 0.0)])
     shown = np.unique(whose[whose > 0]) - 1
     assert len(shown) and far.rows[0] > 0 and np.isin(shown, far.rows).all()

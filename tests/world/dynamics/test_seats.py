@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.world.dynamics.test_way_ahead import along_the_high_street
+from tests.world.dynamics.test_route_ahead import along_the_high_street
 from tests.world.grid import town
 from world.controls import Control
 from world.dynamics.driver import drive

@@ -27,7 +27,8 @@ from world.evaluate.scene_driver import DREAMT
 from world.evaluate.sheets import TITLE, sheets
 from world.judge import Judge, JudgeConfig
 from world.render.camera import Rig
-from world.render.painter import OFFSET, PAINTERS, Painter, plain_of
+from world.render.features import plain_of
+from world.render.painter import OFFSET, PAINTERS, Painter
 from world.scene.state import SceneState
 from world.town import teacher
 

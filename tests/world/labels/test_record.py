@@ -33,7 +33,7 @@ def found() -> list[Record]:
 def test_a_record_every_other_step_where_cameras_have_half_the_rate(found: list[Record]) -> None:
     assert [one.index for one in found] == list(range(5))
     assert [one.seconds for one in found] == pytest.approx([k / CAMERAS.rate for k in range(5)])
-    assert all(set(one.seen) == {"front", "back"} for one in found)
+    assert all(set(one.views) == {"front", "back"} for one in found)
 
 
 def test_numbers_persist_in_sight_or_not(found: list[Record]) -> None:
@@ -42,23 +42,23 @@ def test_numbers_persist_in_sight_or_not(found: list[Record]) -> None:
         tally = persist(before, now)
         assert tally.cases > 10 and not tally.wrong
     hidden = {track.number for one in found for track in one.tracks} - {
-        box.track.number for one in found for seen in one.seen.values() for box in seen.truth.boxes
+        box.track.number for one in found for seen in one.views.values() for box in seen.truth.boxes
     }
     assert hidden  # some were never seen, and are there all the same
-    shown = next(iter(found[0].seen["front"].truth.boxes)).track.number
+    shown = next(iter(found[0].views["front"].truth.boxes)).track.number
     gone = replace(found[1], tracks=tuple(track for track in found[1].tracks if track.number != shown))
     assert persist(found[0], gone).wrong
 
 
 def test_the_camera_behind_sees_the_street_behind(found: list[Record]) -> None:
     for one in found:
-        shown = one.seen["back"].truth
+        shown = one.views["back"].truth
         assert (shown.semantic == SemanticClass.ROAD).mean() > 0.1 and (shown.semantic == SemanticClass.BUILDING).any()
 
 
 def test_road_in_the_picture_lies_in_the_drivable_area(found: list[Record]) -> None:
     for one in found:
-        tally = ground(one.seen["front"].truth, sight_of(one, CAMERAS, "front"), one.drivable)
+        tally = ground(one.views["front"].truth, sight_of(one, CAMERAS, "front"), one.drivable)
         assert tally.cases > 50 and tally.share < 0.01
         assert any(inside(area, one.ego.x, one.ego.y) for area in one.drivable)
 
@@ -93,12 +93,12 @@ def test_signals_are_as_they_stand() -> None:
 
 def test_flow_carries_a_picture_onto_the_next(found: list[Record]) -> None:
     """The picture before, read where flow says, is more like the picture now than it was as it stood: a third of the squared error, or less."""
-    total = sum((carried(before.seen["front"], now.seen["front"]) for before, now in pairwise(found)), Carried())
+    total = sum((carried(before.views["front"], now.views["front"]) for before, now in pairwise(found)), Carried())
     assert 0 < total.warped < total.stood / 3
 
 
 def test_all_checks_of_a_drive_are_one_sum(found: list[Record]) -> None:
     total = checked(found, CAMERAS)
-    assert total.carried.stood > sum(carried(a.seen["front"], b.seen["front"]).stood for a, b in pairwise(found))
+    assert total.carried.stood > sum(carried(a.views["front"], b.views["front"]).stood for a, b in pairwise(found))
     assert not total.boxes.wrong and not total.tracks.wrong and total.boxes.cases > 10
     assert max(one.share for one in (total.depth, total.ground, total.surfaces, total.flow)) < 1e-3

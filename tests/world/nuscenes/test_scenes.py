@@ -122,10 +122,10 @@ def test_captures_show_what_was_seen(tmp_path: Path) -> None:
     for capture, (record, camera) in zip(result, [(r, c) for r in seen for c in rigs], strict=True):
         for field, value in asdict(rigs[camera]).items():
             assert getattr(capture.rig, field) == pytest.approx(value, abs=1e-3), field
-        assert np.abs(capture.image().astype(int) - record.seen[camera].picture).mean() < 3  # JPEG
+        assert np.abs(capture.image().astype(int) - record.views[camera].picture).mean() < 3  # JPEG
         ego, agents = capture.state.ego[0], capture.state.agents[0]
         assert (ego["x"] + base[0], ego["y"] + base[1]) == pytest.approx((record.ego.x, record.ego.y), abs=1e-3)
-        shown = {b.track.number for one in record.seen.values() for b in one.truth.boxes if b.track.kind in CATEGORIES}
+        shown = {b.track.number for one in record.views.values() for b in one.truth.boxes if b.track.kind in CATEGORIES}
         assert (agents["kind"] != 0).sum() <= len(shown)
         where = {
             (round(float(a["x"] + base[0]), 2), round(float(a["y"] + base[1]), 2)) for a in agents[agents["kind"] != 0]

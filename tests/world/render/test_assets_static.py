@@ -12,7 +12,7 @@ from world.render.assets.props import prop_mesh, tree
 from world.render.assets.streets import KERB, _triangles, junction_mesh, markings_mesh, street_mesh
 from world.render.library import MATERIALS, material
 from world.render.mesh import Mesh
-from world.render.tiles import KEPT, REACHES, Tiles
+from world.render.tiles import CAPACITY, REACHES, Tiles
 from world.scene.build import build
 from world.scene.graph import Junction, RoadGraph, Street
 from world.scene.hd_map import HDMap, Marking
@@ -203,7 +203,7 @@ def test_tiles_name_their_props_and_stay_bounded(place: Place) -> None:
             assert len(whose) == len(mesh)
             assert whose.min() >= 0 and whose.max() <= len(place.props)
     assert triangles <= 50_000
-    assert len(tiles._kept) <= KEPT
+    assert len(tiles._objects) <= CAPACITY
 
 
 def test_tiles_do_not_depend_on_what_was_seen_before(place: Place) -> None:

@@ -81,11 +81,11 @@ def test_a_place_is_made_bit_by_bit_before_it_is_drawn(drive: SceneState, monkey
     piece, road = Tiles._piece, Tiles._road
 
     def counted(tiles: Tiles, key: tuple[int, int, int]) -> object:
-        made.extend([key] if key not in tiles._kept else [])
+        made.extend([key] if key not in tiles._objects else [])
         return piece(tiles, key)
 
     def paved(tiles: Tiles, cell: tuple[int, int]) -> object:
-        made.extend([cell] if cell not in tiles._paved else [])
+        made.extend([cell] if cell not in tiles._streets else [])
         return road(tiles, cell)
 
     monkeypatch.setattr(Tiles, "_piece", counted)

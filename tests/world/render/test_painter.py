@@ -12,20 +12,8 @@ from world.controls import Control, TimeOfDay, Weather
 from world.dynamics.start import start
 from world.errors import WeightsError
 from world.render.camera import Rig
-from world.render.painter import (
-    CHANNELS,
-    CONDITIONS,
-    GROUPS,
-    PAINTERS,
-    Painter,
-    PainterConfig,
-    conditions,
-    features,
-    grown,
-    lit,
-    paint,
-    plain_of,
-)
+from world.render.features import CHANNELS, CONDITIONS, GROUPS, conditions, features, plain_of
+from world.render.painter import PAINTERS, Painter, PainterConfig, grown, lit, paint
 from world.render.renderer import Renderer, Shot
 from world.scene.places import load_place
 from world.scene.state import SceneState

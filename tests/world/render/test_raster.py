@@ -93,7 +93,7 @@ def test_motion_is_what_the_previous_view_saw() -> None:
 
 def test_motion_of_a_thing_is_its_own() -> None:
     seen = view(RIG, 0, 0, 0)
-    moves = Surroundings(before=seen, moved=np.array([-7]), moves=np.array([[20.0, 0, 0, 22.0, 0.5, 0]]))
+    moves = Surroundings(before=seen, movers=np.array([-7]), moves=np.array([[20.0, 0, 0, 22.0, 0.5, 0]]))
     g = drawn([ROAD, wall(20, 100, 50)], seen, moves)
     col = np.arange(64) + 0.5 - 32
     assert np.allclose(g.motion[4, :, 0], (col * 20 - 0.5 * seen.focal) / 22 - col, atol=1e-2)

@@ -61,7 +61,7 @@ def test_what_the_painter_said_moves_along(drive: list[SceneState]) -> None:
     rig, painted = Rig(256, 144), renderer(load_painter(PAINTER))
     halfway = between(drive[-2], drive[-1], 0.5)
     known, whole = painted.shot(drive[-2], rig).gains, painted.shot(halfway, rig)
-    moved = painted.shot(halfway, rig, before=drive[-2], known=known)
+    moved = painted.shot(halfway, rig, before=drive[-2], earlier_gains=known)
     assert moved.gains is known
     assert known is not None and painted.painter is not None
     left = relit(painted.painter, moved.gbuffer, moved.light, moved.plain, known)  # where it was in the picture before

@@ -14,11 +14,11 @@ from world.scene.motion_tokens import (
     LANE_LEFT,
     LANE_RIGHT,
     LOSS,
+    MANOEUVRES,
     OFFSETS,
     PACES,
     STOP,
     VOCABULARY,
-    WAYS,
     acceleration_of,
     acceleration_token,
     across_token,
@@ -66,7 +66,7 @@ def test_lane_changes_are_told_whatever_the_place() -> None:
 def test_tables_are_sorted_and_packed_tokens_stay_below_the_modes_of_roles() -> None:
     for values in (ACCELERATIONS, OFFSETS, PACES):
         assert (np.diff(values) > 0).all()
-    seen = {pack(pace, way) for pace in range(len(PACES)) for way in range(WAYS)}
-    assert len(seen) == len(PACES) * WAYS and min(seen) >= 1 and max(seen) < BEGINS
-    assert all(unpack(pack(pace, way)) == (pace, way) for pace in range(len(PACES)) for way in range(WAYS))
+    seen = {pack(pace, way) for pace in range(len(PACES)) for way in range(MANOEUVRES)}
+    assert len(seen) == len(PACES) * MANOEUVRES and min(seen) >= 1 and max(seen) < BEGINS
+    assert all(unpack(pack(pace, way)) == (pace, way) for pace in range(len(PACES)) for way in range(MANOEUVRES))
     assert pack(STOP, 0) < BEGINS

@@ -63,7 +63,7 @@ def walking(place) -> list[np.ndarray]:
     """Pavements without their outer 5 cm."""
     found = [polygon for j in place.map.junctions for polygon in j.pavements]
     for side in sides(place.map):
-        for s0, s1 in zip(side.gone, side.gone[1:], strict=False):
+        for s0, s1 in zip(side.distance, side.distance[1:], strict=False):
             corners = [side.at(s, away)[:2] for s, away in ((s0 + 1e-6, 0), (s1 - 1e-6, 0))]
             corners += [side.at(s, side.pavement - 0.05)[:2] for s in (s1 - 1e-6, s0 + 1e-6)]
             found.append(np.array(corners))

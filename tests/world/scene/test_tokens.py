@@ -23,8 +23,8 @@ from world.scene.roadside_tokens import (
     Standing,
     decode_stretch,
     encode_stretch,
-    told_order,
-    told_s,
+    s_token,
+    token_order,
 )
 from world.scene.tokens import (
     MOST_ARMS,
@@ -87,7 +87,7 @@ def test_what_stands_along_a_stretch_comes_back(given_objects: list[Standing]) -
     assert len(tokens) < ROADSIDE_TOKENS and all(0 <= token < ROADSIDE.size for token in tokens)
     found = decode_stretch(tokens)
     assert len(found) == len(given_objects) or len(found) >= 30
-    for one, back in zip(sorted(given_objects, key=told_order), found, strict=False):
+    for one, back in zip(sorted(given_objects, key=token_order), found, strict=False):
         assert back.kind == one.kind and abs(back.begin - one.begin) <= TOUCHING + 1e-9
 
 
@@ -131,7 +131,7 @@ def test_what_has_no_tokens_is_a_sentence() -> None:
     with pytest.raises(DataError, match="A deer"):
         encode_stretch([Standing(Kind.DEER, 1.0, 1.0)])
     house = encode_stretch([Standing(Kind.HOUSE, 1.0, 8.0, 9.0, 8.0, 2, 3)])
-    elsewhere = told_s(house[2], 5.0)
+    elsewhere = s_token(house[2], 5.0)
     for tokens in (
         [],
         house[:-1],

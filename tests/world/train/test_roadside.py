@@ -14,7 +14,7 @@ from world.dynamics.roadside import USES, load_roadside
 from world.errors import DataError
 from world.scene import roadside
 from world.scene.objects import Kind
-from world.scene.roadside_tokens import decode_stretch, encode_stretch, told_order
+from world.scene.roadside_tokens import decode_stretch, encode_stretch, token_order
 from world.scene.stretches import standings, stretches
 from world.train import roadside_lessons
 from world.train.distributed import DistributedContext
@@ -76,7 +76,7 @@ def test_streets_are_lined_otherwise() -> None:
         lined = [line_street(use, stretch, own, random) for stretch, own in zip(every, result, strict=True)]
         for own in lined:
             back = decode_stretch(encode_stretch(own))
-            ordered = sorted(own, key=told_order)
+            ordered = sorted(own, key=token_order)
             assert all(abs(a.s - b.s) < 0.5 and a.kind == b.kind for a, b in zip(ordered, back, strict=False)) and len(
                 back
             ) >= min(len(own), 30)

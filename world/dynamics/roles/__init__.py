@@ -1,4 +1,4 @@
-"""Events as roles in the scene: somebody or something is given a part, begins within seconds, reacts to our car, and leaves sensibly."""
+"""Events as roles in the scene: an actor gets a role, begins within seconds, reacts to our car, and leaves plausibly."""
 
 from world.dynamics.roles.sight import visible
 from world.dynamics.roles.stage import roles

@@ -1,24 +1,24 @@
-"""Who plays an event, and where it begins. The longer it was asked for, the less is asked of the place."""
+"""Casting: the actor of an event and its initial place. Requirements on the place relax with the time since the request."""
 
 from __future__ import annotations
 
 import math
 
 from world.controls import Event
-from world.dynamics.roles.ground import WAY, beside, edge, leader, opposite, place
+from world.dynamics.roles.ground import PATH, beside, edge, leader, opposite, place
 from world.dynamics.roles.moves import ACTS, BEGINS, FASTER, NUMBER, PACE
 from world.dynamics.roles.scene import PATIENT, CastingInput
 from world.dynamics.roles.sight import sees
 from world.kinematics import REAR_AXLE_TO_FRONT
 from world.scene.objects import SIZES, Kind
 
-HURRIED = 3.0  # s asked, from which on any place in sight will do
-LOW = 13.0  # m from the rear axle at the least
+HURRIED = 3.0  # s since the request from which on any visible place will do
+LOW = 13.0  # m from the rear axle, at least
 IN_SIGHT = 19.5  # m from the rear axle: where a vehicle may appear in the picture
 
 
 def cast(scene: CastingInput) -> int:
-    """The slot of the actor that now plays the asked event, others of its with it; -1: not yet."""
+    """Casts the requested event; the slot of its actor, -1: not yet."""
     return CASTS[Event(scene.event)](scene)
 
 
@@ -27,7 +27,7 @@ def _lane(scene: CastingInput) -> int:
 
 
 def _crossing(scene: CastingInput) -> int:
-    """Somebody from the kerb; a person, child or animal."""
+    """A person, child or animal that crosses from the kerb."""
     animal = scene.event == Event.ANIMAL
     if animal:
         kind = Kind.DOG if scene.draw(1) < 0.5 else Kind.DEER
@@ -50,11 +50,11 @@ def _crossing(scene: CastingInput) -> int:
             a = scene.agents[slot : slot + 1]
             egos = scene.ego[0]
             far = math.hypot(float(a["x"][0] - egos["x"]), float(a["y"][0] - egos["y"]))
-            gone = abs(float(a["left"][0]))
+            aside = abs(float(a["left"][0]))
             time = max(1.0, (far - REAR_AXLE_TO_FRONT) / max(scene.speed, 3.0))
             low, high = (2.6, 6.5) if animal else (1.2, 3.6)
-            a["memory"][0, PACE] = a["speed"] = max(low, min(high, gone / (0.75 * time)))
-            a["memory"][0, NUMBER] = gone + edge(scene.t, _lane(scene), -scene.sign) + 1.4
+            a["memory"][0, PACE] = a["speed"] = max(low, min(high, aside / (0.75 * time)))
+            a["memory"][0, NUMBER] = aside + edge(scene.t, _lane(scene), -scene.sign) + 1.4
             a["lane"] = -1
             return slot
     scene.drop(slot)
@@ -81,12 +81,12 @@ def _cyclist(scene: CastingInput) -> int:
 
 
 def _from_behind(scene: CastingInput, slot: int, left: float, speed: float) -> bool:
-    """Puts a vehicle beside our car, just outside the picture, to come past."""
+    """Puts a vehicle beside our car, just outside the picture, to overtake. Returns whether there is room."""
     scene.agents["speed"][slot] = speed
     scene.agents["memory"][slot, NUMBER], scene.agents["memory"][slot, PACE] = left, speed
     for back in (0.0, -2.0, -5.0, -8.0):
         start = back - 0.5 * float(scene.agents["length"][slot]) + min(3.0, abs(left) - 0.8)
-        if place(scene.t, scene.ego, scene.agents, slot, WAY, start, left, 0.0, 0.0, 1.2, False):
+        if place(scene.t, scene.ego, scene.agents, slot, PATH, start, left, 0.0, 0.0, 1.2, False):
             return True
     return False
 
@@ -119,13 +119,13 @@ def _cut_in(scene: CastingInput) -> int:
 
 
 def _leader(scene: CastingInput, reach: float) -> int:
-    """The slot of a vehicle that drives ahead of us and is seen; -1: none."""
-    found = int(leader(scene.t, scene.ego, scene.agents, reach))
-    return found if found >= 0 and sees(scene.ego, scene.agents, found) else -1
+    """The slot of a visible vehicle ahead of us; -1: none."""
+    slot = int(leader(scene.t, scene.ego, scene.agents, reach))
+    return slot if slot >= 0 and sees(scene.ego, scene.agents, slot) else -1
 
 
 def _take(scene: CastingInput, slot: int) -> None:
-    """Gives a vehicle of the traffic a part."""
+    """Gives a vehicle of the traffic the role."""
     a = scene.agents[slot : slot + 1]
     a["role"], a["mode"], a["timer"], a["goal"] = scene.event, BEGINS, 0.0, -1
     a["memory"] = 0.0
@@ -133,13 +133,13 @@ def _take(scene: CastingInput, slot: int) -> None:
 
 
 def _hard_brake(scene: CastingInput) -> int:
-    found = _leader(scene, 40.0)
-    if found >= 0 and (float(scene.agents["speed"][found]) > 2.5 or scene.age > HURRIED):
-        _take(scene, found)
-        if float(scene.agents["speed"][found]) <= 2.5:  # it sets off first
-            scene.agents["memory"][found, NUMBER], scene.agents["memory"][found, PACE] = 1.5, 5.0
-        return found
-    if found >= 0 or scene.age < 0.8:
+    ahead = _leader(scene, 40.0)
+    if ahead >= 0 and (float(scene.agents["speed"][ahead]) > 2.5 or scene.age > HURRIED):
+        _take(scene, ahead)
+        if float(scene.agents["speed"][ahead]) <= 2.5:  # it sets off first
+            scene.agents["memory"][ahead, NUMBER], scene.agents["memory"][ahead, PACE] = 1.5, 5.0
+        return ahead
+    if ahead >= 0 or scene.age < 0.8:
         return -1
     slot = scene.new(Kind.CAR, max(5.0, scene.speed))
     if slot < 0:
@@ -164,10 +164,10 @@ def _stalled(scene: CastingInput) -> int:
             if scene.find(slot, frame, max(first, IN_SIGHT), IN_SIGHT - 1.0, 52.0, lefts):
                 return slot
         scene.drop(slot)
-    found = _leader(scene, 45.0) if scene.age > PATIENT else -1
-    if found >= 0:
-        _take(scene, found)
-    return found
+    ahead = _leader(scene, 45.0) if scene.age > PATIENT else -1
+    if ahead >= 0:
+        _take(scene, ahead)
+    return ahead
 
 
 def _debris(scene: CastingInput) -> int:
@@ -175,7 +175,7 @@ def _debris(scene: CastingInput) -> int:
 
 
 def _lies(scene: CastingInput, kind: Kind, left: float, turn: float) -> int:
-    """A thing in our lane, `left` m of its middle and turned by `turn` rad; where there is no room, beside it."""
+    """An object in our lane, `left` m of its middle and turned by `turn` rad; beside it where there is no room."""
     slot = scene.new(kind)
     if slot < 0:
         return -1
@@ -254,7 +254,7 @@ def _road_work(scene: CastingInput) -> int:
 
 
 def _cones(scene: CastingInput, board: int, frame: int) -> None:
-    """A taper before a board, from the right edge to the left, then along its left; where there is room for each."""
+    """Cones in a taper before a board, from the right edge to the left, then along its left, where there is room."""
     ego, a = scene.ego[0], scene.agents[board]
     away = math.hypot(float(a["x"] - ego["x"]), float(a["y"] - ego["y"]))
     left = float(a["left"])
@@ -269,7 +269,7 @@ def _cones(scene: CastingInput, board: int, frame: int) -> None:
         ):
             scene.drop(slot)
             continue
-        if not sees(scene.ego, scene.agents, board):  # no cone may hide what the event is known by
+        if not sees(scene.ego, scene.agents, board):  # no cone may hide the board
             scene.drop(slot)
             continue
         scene.agents["memory"][slot, NUMBER] = left + aside

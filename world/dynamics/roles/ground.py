@@ -1,4 +1,4 @@
-"""Where a role may stand: along our way or straight ahead of the car, free of others, in sight, on the asked side."""
+"""Places for roles: along our reference path or straight ahead, free of others, visible, on the requested side."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from world.dynamics.roles.sight import ahead_left, in_view, seen
 from world.kinematics import EGO_LENGTH, EGO_WIDTH, REAR_AXLE_TO_FRONT
 from world.scene.query import overlap, pose, wrap
 
-WAY, CAR = range(2)  # frames that places are given in
-NEAREST = 6.0  # m in front of our bumper where nobody appears
+PATH, CAR = range(2)  # frames of places: along the reference path, or along the car's heading
+NEAREST = 6.0  # m in front of our bumper without appearances
 CENTRE = REAR_AXLE_TO_FRONT - 0.5 * EGO_LENGTH
 
 
@@ -28,7 +28,7 @@ def onward(t, lane, after):
 
 @njit(cache=True)
 def along(t, lane, s, after, distance):
-    """(lane, s) `distance` further on our way; beyond the last lane's end s goes on."""
+    """(lane, s) `distance` further on our route; s continues past the end of the last lane."""
     s += distance
     for _ in range(8):
         if s <= t.lanes[lane].length:
@@ -42,9 +42,9 @@ def along(t, lane, s, after, distance):
 
 
 @njit(cache=True)
-def on_way(t, ego, frame, distance, left):
-    """(x, y, heading, lane, s) on our way (or straight ahead), `distance` m from the rear axle; lane -1: straight ahead."""
-    if frame == WAY and ego.lane >= 0:
+def on_path(t, ego, frame, distance, left):
+    """(x, y, heading, lane, s) on our reference path (or straight ahead), `distance` m from the rear axle; lane -1: straight ahead."""
+    if frame == PATH and ego.lane >= 0:
         lane, s = along(t, ego.lane, ego.s, ego.next, distance)
         x, y, heading = pose(t.lanes, t.points, lane, s, left)
         return x, y, heading, lane, s
@@ -100,7 +100,7 @@ def opposite(t, lane):
 
 @njit(cache=True)
 def free(agents, ego, which, room):
-    """Whether nobody's box, nor ours, touches an agent's, grown by `room` m."""
+    """Whether no other box, ours included, touches an agent's, enlarged by `room` m."""
     a = agents[which]
     length, width = a.length + 2.0 * room, a.width + 0.6 * min(room, 0.7)
     for k in range(len(agents)):
@@ -117,12 +117,12 @@ def free(agents, ego, which, room):
 
 @njit(cache=True)
 def place(t, egos, agents, slot, frame, distance, left, turn, sign, room, wants_sight):
-    """Puts an agent, whose kind and size are set, `distance` m on; False where it would be in nobody's interest.
+    """Puts an agent, whose kind and size are set, `distance` m ahead; False where the place is unsuitable.
 
-    sign: +-1, the side on which it must be seen; 0: any. turn: rad to the way's heading. wants_sight: it must be in the picture.
+    sign: +-1, the side on which it must be visible; 0: any. turn: rad to the path's heading. wants_sight: it must be in the picture.
     """
     ego, a = egos[0], agents[slot]
-    a.x, a.y, heading, a.lane, a.s = on_way(t, ego, frame, distance, left)
+    a.x, a.y, heading, a.lane, a.s = on_path(t, ego, frame, distance, left)
     a.left, a.heading = left, wrap(heading + turn)
     a.next, a.goal = (ego.next if a.lane == ego.lane else -1), -1
     a.memory[0] = heading
@@ -139,7 +139,7 @@ def place(t, egos, agents, slot, frame, distance, left, turn, sign, room, wants_
 
 @njit(cache=True)
 def look_for(t, egos, agents, slot, frame, first, low, high, lefts, turn, sign, room):
-    """`place` at the distance nearest to `first` within [low, high] where one of the `lefts` will do. Whether one did."""
+    """`place` at the distance nearest to `first` within [low, high] with one of the `lefts`. Returns whether there was one."""
     for k in range(33):
         distance = first + (k + 1) // 2 * (1.5 if k % 2 else -1.5)
         if distance < low or distance > high:
@@ -152,7 +152,7 @@ def look_for(t, egos, agents, slot, frame, first, low, high, lefts, turn, sign, 
 
 @njit(cache=True)
 def gap_ahead(agents, ego, which, heading, speed):
-    """(m, m/s) to the nearest box on the strip before an agent, our car's too, and how fast that goes our way."""
+    """(m to the nearest box ahead of an agent, our car's included; its m/s along the heading)."""
     a = agents[which]
     c, s = math.cos(heading), math.sin(heading)
     best, pace = 60.0, 0.0
@@ -177,9 +177,9 @@ def gap_ahead(agents, ego, which, heading, speed):
 
 @njit(cache=True)
 def leader(t, egos, agents, reach):
-    """The index of the nearest vehicle of the traffic on our way within `reach` m; -1: none."""
+    """The index of the nearest vehicle of the traffic on our reference path within `reach` m; -1: none."""
     ego = egos[0]
-    best, found = reach, -1
+    best, slot = reach, -1
     for k in range(len(agents)):
         b = agents[k]
         if b.lane < 0 or b.role != 0 or not (1 <= b.kind <= 4):
@@ -187,7 +187,7 @@ def leader(t, egos, agents, reach):
         away = math.hypot(b.x - ego.x, b.y - ego.y)
         if away > best or away < 5.0:
             continue
-        x, y, heading, _, _ = on_way(t, ego, WAY, away, 0.0)
+        x, y, heading, _, _ = on_path(t, ego, PATH, away, 0.0)
         if math.hypot(b.x - x, b.y - y) < 1.6 and abs(wrap(b.heading - heading)) < 0.6:
-            best, found = away, k
-    return found
+            best, slot = away, k
+    return slot

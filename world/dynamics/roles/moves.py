@@ -1,4 +1,4 @@
-"""How those with a role move: along our way or straight on, sideways within it, never into the box before them; and how they leave."""
+"""Motion of roles: along the reference path or straight on, with lateral motion, never into the box ahead; and their leaving."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from world.scene.query import nearest_lane, overlap, pose, wrap
 BEGINS, ACTS, LEAVES = 100, 101, 200  # AGENT.mode
 HEADING, SLIDE, NUMBER, PACE = range(
     4
-)  # AGENT.memory: of the way (rad), m/s sideways, its own, m/s (negative: against the way)
+)  # AGENT.memory: of the path (rad), m/s sideways, its own, m/s (negative: against it)
 CUT_GAP = (0.0, 6.0, 3.5, 2.0)  # by level: m between its tail and our bumper when it cuts in
 CUT_RATE = (0.0, 1.8, 2.6, 3.4)  # m/s sideways
 SWING_RATE = (0.0, 1.3, 1.9, 2.6)
 BRAKING = (0.0, 3.5, 5.0, 7.0)  # m/s2
 BACK_SECONDS, BACK_METRES = (0.0, 1.75, 1.5, 1.3), (0.0, 5.0, 4.0, 3.0)  # an oncoming driver swings back before us
 FASTER = (0.0, 4.0, 5.5, 7.0)  # m/s
-CLEARED_AFTER, CLEARED_WITHIN, CLEARING = 7.0, 26.0, 1.2  # s that we stand before things, m, m/s
-SOON, ROOM, HARDEST = (0.1, 0.25, 0.4), 0.4, 8.0  # s, m, m/s2: nobody who plays a part scrapes along our car
-PATIENCE = 6.0  # s that we may stand behind a broken-down vehicle
+CLEARED_AFTER, CLEARED_WITHIN, CLEARING = 7.0, 26.0, 1.2  # s of our standing before objects, m, m/s
+SOON, ROOM, HARDEST = (0.1, 0.25, 0.4), 0.4, 8.0  # s, m, m/s2: no actor scrapes along our car
+PATIENCE = 6.0  # s of our standing behind a broken-down vehicle
 
 _BICYCLE, _CONE = int(Kind.BICYCLE), int(Kind.CONE)
 _BRAKE, _LEFT, _RIGHT, _HEAD, _BEACON = (int(light) for light in Lights if light)
@@ -36,16 +36,16 @@ _ONCOMING, _EMERGENCY = int(Event.ONCOMING), int(Event.EMERGENCY)
 
 
 @njit(cache=True)
-def drive(t, ego, agents, i, want, aim, rate, pull, wanted):
-    """A vehicle a step on: towards a speed (within `pull` m/s2) and `aim` m left of its way (within `rate` m/s).
+def drive(t, ego, agents, i, want, aim, rate, pull, orders):
+    """Advances a vehicle by a step: towards a speed (within `pull` m/s2) and `aim` m left of its path (within `rate` m/s).
 
-    wanted float64 [agents, 2]: m/s2 and m to the left that it is told instead, where they are numbers.
+    orders float64 [agents, 2]: m/s2 and m to the left that override these; NaN: none.
     """
     a = agents[i]
-    if not math.isnan(wanted[i, 0]):
-        want, aim = max(0.0, a.speed + wanted[i, 0] * DT), wanted[i, 1]
-        pull = max(pull, -wanted[i, 0])
-    way = 1.0 if a.memory[PACE] >= 0.0 else -1.0
+    if not math.isnan(orders[i, 0]):
+        want, aim = max(0.0, a.speed + orders[i, 0] * DT), orders[i, 1]
+        pull = max(pull, -orders[i, 0])
+    direction = 1.0 if a.memory[PACE] >= 0.0 else -1.0
     gap, its = gap_ahead(agents, ego, i, a.heading, a.speed)
     hardest = pull
     if gap < 59.0:
@@ -59,55 +59,55 @@ def drive(t, ego, agents, i, want, aim, rate, pull, wanted):
     slide = max(-rate, min(rate, 2.5 * (aim - a.left)))
     slide = max(-0.6 * a.speed, min(0.6 * a.speed, slide))
     base = a.memory[HEADING]
-    if _scrapes(ego, a, base, way, slide):  # not begun where it would have to be broken off
+    if _scrapes(ego, a, base, direction, slide):  # not begun if it would have to be aborted
         slide = 0.0
     a.memory[SLIDE] += max(-4.0 * rate * DT, min(4.0 * rate * DT, slide - a.memory[SLIDE]))
-    if a.speed < 0.3 or _scrapes(ego, a, base, way, a.memory[SLIDE]):
+    if a.speed < 0.3 or _scrapes(ego, a, base, direction, a.memory[SLIDE]):
         a.memory[SLIDE] = 0.0
-    if _scrapes(ego, a, base, way, 0.0):
+    if _scrapes(ego, a, base, direction, 0.0):
         a.speed = max(0.0, min(a.speed, before - HARDEST * DT))
         a.accel = (a.speed - before) / DT
     a.left += a.memory[SLIDE] * DT
     a.phase += a.speed * DT
     if a.lane >= 0:
-        a.s += way * a.speed * DT
-        _next_lane(t, ego, a, way)
+        a.s += direction * a.speed * DT
+        _next_lane(t, ego, a, direction)
         a.x, a.y, base = pose(t.lanes, t.points, a.lane, a.s, a.left)
         a.memory[HEADING] = base
     else:
-        along, across = way * a.speed * DT, a.memory[SLIDE] * DT
+        along, across = direction * a.speed * DT, a.memory[SLIDE] * DT
         a.x += along * math.cos(base) - across * math.sin(base)
         a.y += along * math.sin(base) + across * math.cos(base)
-    heading = base + math.atan2(way * a.memory[SLIDE], max(a.speed, 1.5)) + (0.0 if way > 0 else math.pi)
+    heading = base + math.atan2(direction * a.memory[SLIDE], max(a.speed, 1.5)) + (0.0 if direction > 0 else math.pi)
     a.yaw_rate = wrap(heading - a.heading) / DT
     a.heading = wrap(heading)
     a.lights = (a.lights & _BEACON) | (_BRAKE if a.accel < -0.4 or a.speed < 0.05 else 0) | (ego.lights & _HEAD)
 
 
 @njit(cache=True)
-def _scrapes(ego, a, base, way, slide):
-    """Whether a vehicle that moves by its way's heading, and m/s to its left, would soon touch our car, which goes straight on, from beside."""
-    heading, width = base + math.atan2(way * slide, max(a.speed, 1.5)), a.width + (ROOM if slide != 0.0 else 0.0)
+def _scrapes(ego, a, base, direction, slide):
+    """Whether a vehicle that moves along a heading, and m/s to its left, would soon touch our car's side; our car goes straight on."""
+    heading, width = base + math.atan2(direction * slide, max(a.speed, 1.5)), a.width + (ROOM if slide != 0.0 else 0.0)
     for moment in SOON:
-        along, across, ahead = way * a.speed * moment, slide * moment, CENTRE + ego.speed * moment
+        along, across, ahead = direction * a.speed * moment, slide * moment, CENTRE + ego.speed * moment
         x = a.x + along * math.cos(base) - across * math.sin(base)
         y = a.y + along * math.sin(base) + across * math.cos(base)
         ex, ey = ego.x + ahead * math.cos(ego.heading), ego.y + ahead * math.sin(ego.heading)
-        for turned in (heading, base):  # straightened out there, too
-            if overlap(x, y, turned, a.length, width, ex, ey, ego.heading, EGO_LENGTH, EGO_WIDTH):
+        for facing in (heading, base):  # also when straightened out there
+            if overlap(x, y, facing, a.length, width, ex, ey, ego.heading, EGO_LENGTH, EGO_WIDTH):
                 return True
     return False
 
 
 @njit(cache=True)
-def _next_lane(t, ego, a, way):
-    """Over a lane's end, or back over its beginning."""
-    if way > 0 and a.s > t.lanes[a.lane].length:
+def _next_lane(t, ego, a, direction):
+    """Moves a vehicle over its lane's end, or back over its beginning."""
+    if direction > 0 and a.s > t.lanes[a.lane].length:
         following = onward(t, a.lane, a.next)
         if following >= 0:
             a.s -= t.lanes[a.lane].length
             a.lane, a.next = following, -1
-    elif way < 0 and a.s < 0.0:
+    elif direction < 0 and a.s < 0.0:
         before = -1
         if t.lanes[a.lane].junction >= 0:
             before = t.lanes[a.lane].source
@@ -122,7 +122,7 @@ def _next_lane(t, ego, a, way):
 
 @njit(cache=True)
 def release(t, seed, a):
-    """Makes a vehicle one like any other, where there is a lane under it. Whether it did."""
+    """Returns a vehicle to the traffic if it is on a lane. Returns whether it did."""
     lane, s, left = nearest_lane(
         t.lanes, t.points, t.grid, t.cell_first, t.cell_count, t.cell_items, t.point_lane, a.x, a.y, a.heading
     )
@@ -138,14 +138,14 @@ def release(t, seed, a):
 
 
 @njit(cache=True)
-def cross(ego, agents, a, i, level, wanted):
-    """Somebody who crosses, a step on; our car makes the careful stop or hurry. NUMBER: m that are left to the other pavement."""
-    told = not math.isnan(wanted[i, 0])
-    want = wanted[i, 0] if told else a.memory[PACE]
+def cross(ego, agents, a, i, level, orders):
+    """Advances a crossing person or animal by a step; careful ones stop or hurry for our car. NUMBER: m left to the other pavement."""
+    ordered = not math.isnan(orders[i, 0])
+    want = orders[i, 0] if ordered else a.memory[PACE]
     ahead, left = ahead_left(ego.x, ego.y, ego.heading, a.x, a.y)
     to_bumper = ahead - (REAR_AXLE_TO_FRONT - 1.6)
-    inward = -math.sin(a.heading - ego.heading) * (1.0 if left > 0.0 else -1.0)  # 1: towards our lane's middle
-    if not told and a.role == _PED and level < 3 and 0.0 < to_bumper < max(3.0, 1.9 * ego.speed):
+    inward = -math.sin(a.heading - ego.heading) * (1.0 if left > 0.0 else -1.0)  # 1: towards the middle of our lane
+    if not ordered and a.role == _PED and level < 3 and 0.0 < to_bumper < max(3.0, 1.9 * ego.speed):
         if abs(left) < 1.6 or inward < 0.0:
             want = min(3.2, want + 1.4)
         elif abs(left) < 3.0 and ego.speed > 1.5:
@@ -173,32 +173,32 @@ def cross(ego, agents, a, i, level, wanted):
     a.phase += a.speed * DT
     a.memory[NUMBER] -= a.speed * DT
     a.timer = a.timer + DT if want == 0.0 else 0.0
-    if a.timer > 4.0 and ego.speed < 0.5 and abs(left) > 1.4:  # the way is barred: back again
+    if a.timer > 4.0 and ego.speed < 0.5 and abs(left) > 1.4:  # blocked: back again
         a.heading = wrap(a.heading + math.pi)
         a.memory[NUMBER], a.timer = abs(left) + 2.0, 0.0
 
 
 @njit(cache=True)
-def act(t, seed, egos, agents, level, sign, wanted):
-    """Everybody with a role a step on, in place; `wanted` [agents, 2]: how, NaN: by rule."""
+def act(t, seed, egos, agents, level, sign, orders):
+    """Advances all actors by a step, in place. orders [agents, 2]: as in `drive`, NaN: by rule."""
     ego = egos[0]
     for i in range(len(agents)):
         a = agents[i]
         if a.kind == 0 or a.mode < BEGINS:
             continue
         if a.role == _PED or a.role == _ANIMAL:
-            cross(ego, agents, a, i, level, wanted)
+            cross(ego, agents, a, i, level, orders)
             if a.role == _PED and a.memory[NUMBER] <= 0.0:
                 a.role, a.mode, a.timer, a.lane, a.next = 0, 0, 0.0, -1, -1
                 a.wish = 1.4
                 for k in range(4):
                     a.memory[k] = 0.0
                 continue
-        elif a.kind >= _CONE or a.role == _DEBRIS:  # whoever plays debris stands still (world/dynamics/injected.py)
+        elif a.kind >= _CONE or a.role == _DEBRIS:  # hazards have the role of debris (world/dynamics/injected.py)
             _thing(t, ego, a)
         else:
             a.timer += DT
-            _vehicle(t, seed, ego, agents, i, level, sign, wanted)
+            _vehicle(t, seed, ego, agents, i, level, sign, orders)
         if a.mode >= LEAVES and a.role != 0:
             away = math.hypot(a.x - ego.x, a.y - ego.y)
             if away > 12.0 and not touches_view(ego.x, ego.y, ego.heading, a):
@@ -207,7 +207,7 @@ def act(t, seed, egos, agents, level, sign, wanted):
 
 @njit(cache=True)
 def _thing(t, ego, a):
-    """What lies in our way is cleared to the right when we have stood before it for long. PACE: m that it has gone."""
+    """Clears an object to the right after we have stood before it for long. PACE: m that it has moved."""
     ahead, _ = ahead_left(ego.x, ego.y, ego.heading, a.x, a.y)
     if ego.speed < 0.5 and 0.0 < ahead < CLEARED_WITHIN:
         a.timer += DT
@@ -219,7 +219,7 @@ def _thing(t, ego, a):
 
 
 @njit(cache=True)
-def _vehicle(t, seed, ego, agents, i, level, sign, wanted):  # noqa: C901 (a compiled loop)
+def _vehicle(t, seed, ego, agents, i, level, sign, orders):  # noqa: C901 (a compiled loop)
     a = agents[i]
     ahead, _ = ahead_left(ego.x, ego.y, ego.heading, a.x, a.y)
     to_us = ahead - (REAR_AXLE_TO_FRONT - 1.6) - 0.5 * a.length  # m between our bumper and the nearer end
@@ -230,38 +230,38 @@ def _vehicle(t, seed, ego, agents, i, level, sign, wanted):  # noqa: C901 (a com
         aim = a.memory[NUMBER] if towards or beside else 0.0
         if (abs(a.left - aim) < 0.5 or a.role == _STALLED) and release(t, seed, a):
             return
-        drive(t, ego, agents, i, max(pace, 4.0), aim, 1.5, 3.0, wanted)
+        drive(t, ego, agents, i, max(pace, 4.0), aim, 1.5, 3.0, orders)
     elif a.role == _CYCLIST:
         stay = 0.3 + 3.0 / SWING_RATE[level] + 5.0
         out = -0.5 * t.lanes[a.lane].width + 0.65 if a.lane >= 0 else -1.0
         aim = a.left if a.timer < 0.3 else (0.0 if a.timer < stay else out)
-        drive(t, ego, agents, i, pace, aim, SWING_RATE[level], 3.0, wanted)
+        drive(t, ego, agents, i, pace, aim, SWING_RATE[level], 3.0, orders)
         if a.timer > stay and abs(a.left - out) < 0.3 and not release(t, seed, a):
             a.mode = LEAVES
     elif a.role == _CUT:
         if a.mode == BEGINS and to_us > CUT_GAP[level]:
             a.mode, a.timer = ACTS, 0.0
         if a.mode == BEGINS:
-            drive(t, ego, agents, i, max(ego.speed, 2.0) + 5.0, a.memory[NUMBER], 2.0, 3.0, wanted)
+            drive(t, ego, agents, i, max(ego.speed, 2.0) + 5.0, a.memory[NUMBER], 2.0, 3.0, orders)
         else:
             slower = max(2.5, min(pace, ego.speed))
-            drive(t, ego, agents, i, slower, 0.0, CUT_RATE[level], 3.0, wanted)
+            drive(t, ego, agents, i, slower, 0.0, CUT_RATE[level], 3.0, orders)
             if abs(a.left) > 0.4:
                 a.lights |= _RIGHT if sign > 0 else _LEFT
             if a.timer > 2.5 and abs(a.left) < 0.3 and not release(t, seed, a):
                 a.mode = LEAVES
     elif a.role == _HARD:
         if a.mode == BEGINS:
-            drive(t, ego, agents, i, pace, a.left * 0.9, 1.0, 3.0, wanted)
+            drive(t, ego, agents, i, pace, a.left * 0.9, 1.0, 3.0, orders)
             if a.timer > a.memory[NUMBER]:
                 a.mode, a.timer = ACTS, 0.0
         else:
-            drive(t, ego, agents, i, 0.0, a.left, 1.0, BRAKING[level], wanted)
+            drive(t, ego, agents, i, 0.0, a.left, 1.0, BRAKING[level], orders)
             a.lights |= _BRAKE
             if a.timer > 2.0 + 8.0 / BRAKING[level] and not release(t, seed, a):
                 a.mode = LEAVES
     elif a.role == _STALLED:
-        drive(t, ego, agents, i, 0.0, a.left, 1.0, 3.0, wanted)
+        drive(t, ego, agents, i, 0.0, a.left, 1.0, 3.0, orders)
         a.lights = _LEFT | _RIGHT | (ego.lights & _HEAD)
         a.memory[NUMBER] += DT if ego.speed < 0.5 and to_us < 15.0 else 0.0
         if a.memory[NUMBER] > PATIENCE:
@@ -270,11 +270,11 @@ def _vehicle(t, seed, ego, agents, i, level, sign, wanted):  # noqa: C901 (a com
         if a.mode == BEGINS and to_us < BACK_METRES[level] + BACK_SECONDS[level] * (ego.speed + a.speed):
             a.mode = ACTS
         back = a.mode == ACTS
-        drive(t, ego, agents, i, 0.8 * pace if back else pace, a.memory[NUMBER] if back else 0.0, 3.4, 3.0, wanted)
+        drive(t, ego, agents, i, 0.8 * pace if back else pace, a.memory[NUMBER] if back else 0.0, 3.4, 3.0, orders)
     elif a.role == _EMERGENCY:
         if a.memory[PACE] < 0.0:
-            drive(t, ego, agents, i, pace, a.memory[NUMBER], 2.0, 3.0, wanted)
+            drive(t, ego, agents, i, pace, a.memory[NUMBER], 2.0, 3.0, orders)
         else:
             aim = 0.0 if to_us > 4.0 + 0.4 * ego.speed else a.memory[NUMBER]
-            drive(t, ego, agents, i, max(ego.speed, 4.0) + FASTER[level], aim, 2.2, 3.0, wanted)
+            drive(t, ego, agents, i, max(ego.speed, 4.0) + FASTER[level], aim, 2.2, 3.0, orders)
         a.lights |= _BEACON

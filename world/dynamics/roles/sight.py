@@ -1,4 +1,4 @@
-"""What our car's camera can see of the agents: inside 70 degrees ahead, near enough, not hidden."""
+"""Visibility of agents for our car's camera: inside 70 degrees ahead, near enough, not hidden."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from world.scene.query import visible_share
 
 EYE = 1.6  # m that the camera is ahead of the rear axle
 HALF_VIEW = math.radians(35.0)
-SEEN = 60.0  # m
-CROWD = 0.5  # of the actor that must not be hidden
+SIGHT = 60.0  # m
+CROWD = 0.5  # least visible share of the actor
 
 
 @njit(cache=True)
 def ahead_left(x, y, heading, px, py):
-    """(m ahead, m to the left) of a point, seen from the camera of a car whose rear axle is at (x, y)."""
+    """(m ahead, m to the left) of a point from the camera of a car whose rear axle is at (x, y)."""
     c, s = math.cos(heading), math.sin(heading)
     dx, dy = px - x, py - y
     return dx * c + dy * s - EYE, dy * c - dx * s
@@ -27,7 +27,7 @@ def ahead_left(x, y, heading, px, py):
 def in_view(x, y, heading, px, py, margin):
     """Whether a point is in the picture, `margin` rad inside its edge, and not too far away."""
     ahead, left = ahead_left(x, y, heading, px, py)
-    return ahead > 0.3 and math.hypot(ahead, left) < SEEN and abs(math.atan2(left, ahead)) < HALF_VIEW - margin
+    return ahead > 0.3 and math.hypot(ahead, left) < SIGHT and abs(math.atan2(left, ahead)) < HALF_VIEW - margin
 
 
 @njit(cache=True)
@@ -62,7 +62,7 @@ def visible(ego: np.void, agents: np.ndarray, event: np.void) -> bool:
     actor = int(event["actor"])
     if actor < 0:
         return False
-    found = np.flatnonzero((agents["id"] == actor) & (agents["kind"] != 0))
-    if not len(found):
+    slots = np.flatnonzero((agents["id"] == actor) & (agents["kind"] != 0))
+    if not len(slots):
         return False
-    return bool(seen(float(ego["x"]), float(ego["y"]), float(ego["heading"]), agents, int(found[0])))
+    return bool(seen(float(ego["x"]), float(ego["y"]), float(ego["heading"]), agents, int(slots[0])))

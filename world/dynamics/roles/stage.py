@@ -1,4 +1,4 @@
-"""What becomes of an event: asked for, begun, over. One pure step for one drive."""
+"""The stages of an event: requested, begun, over. One pure step for one drive."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from world.dynamics.tables import Tables
 from world.scene.state import AGENTS
 
 ASKED, BEGUN, OVER = 1, 2, 3  # EVENT.stage
-LATE = 3.5  # s after which an actor that was not seen leaves, and one in the picture is looked for
+LATE = 3.5  # s after which an actor that is not visible leaves, and a visible one is sought
 BY_RULE = np.full((AGENTS, 2), np.nan)
-_CAST_AT, _UNSEEN = 0, 1  # EVENT.memory: age when the actor came, whether an earlier one was not seen
+_CAST_AT, _UNSEEN = 0, 1  # EVENT.memory: age at casting, whether an earlier actor was never visible
 
 
 def roles(
@@ -25,32 +25,32 @@ def roles(
     seed: np.uint64,
     clock: int,
     event: np.ndarray,
-    asked: tuple[int, int, int],
+    request: tuple[int, int, int],
     ego: np.ndarray,
     agents: np.ndarray,
-    told: np.ndarray = BY_RULE,
+    orders: np.ndarray = BY_RULE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One drive's EVENT [1] and AGENT [AGENTS] a step on. `asked`: event, side, level. ego: EGO [1]. Nothing is written to.
+    """One drive's EVENT [1] and AGENT [AGENTS] after a step. request: event, side, level. ego: EGO [1]. The arguments are not modified.
 
-    told float64 [AGENTS, 2]: how the players are to move (`moves.drive`); NaN: by rule.
+    orders float64 [AGENTS, 2]: to the actors (`moves.drive`); NaN: by rule.
     """
-    wanted, side, level = asked
+    kind, side, level = request
     now = event[0]
-    same = (int(now["event"]), int(now["side"]), int(now["level"])) == (wanted, side, level)
+    same = (int(now["event"]), int(now["side"]), int(now["level"])) == (kind, side, level)
     played = bool((agents["mode"] >= BEGINS).any())
-    if wanted == Event.NONE and same and not played:
+    if kind == Event.NONE and same and not played:
         return event, agents
     event, agents = event.copy(), agents.copy()
     if not same:
         agents["mode"][(agents["mode"] >= BEGINS) & (agents["role"] != 0)] = LEAVES
         event[:] = np.zeros((), event.dtype)
-        event["event"], event["side"], event["level"], event["actor"] = wanted, side, level, -1
-        event["stage"] = ASKED if wanted != Event.NONE else 0
+        event["event"], event["side"], event["level"], event["actor"] = kind, side, level, -1
+        event["stage"] = ASKED if kind != Event.NONE else 0
     sign = 1.0 if side == Side.LEFT else -1.0
     level = min(3, max(1, level))
-    if wanted != Event.NONE and int(event["stage"][0]) == ASKED and int(event["actor"][0]) < 0:
+    if kind != Event.NONE and int(event["stage"][0]) == ASKED and int(event["actor"][0]) < 0:
         age, unseen = float(event["age"][0]), bool(event["memory"][0, _UNSEEN])
-        slot = cast(CastingInput(place, np.uint64(seed), clock, ego, agents, wanted, sign, level, age, unseen))
+        slot = cast(CastingInput(place, np.uint64(seed), clock, ego, agents, kind, sign, level, age, unseen))
         if slot >= 0:
             event["actor"] = agents["id"][slot]
             event["memory"][0, _CAST_AT] = age
@@ -58,26 +58,26 @@ def roles(
                 event["stage"] = BEGUN
             played = True
     if played or not same:
-        act(place, np.uint64(seed), ego, agents, level, sign, told)
-    if wanted != Event.NONE:
+        act(place, np.uint64(seed), ego, agents, level, sign, orders)
+    if kind != Event.NONE:
         _judge(event, ego, agents)
         event["age"] += DT
     return event, agents
 
 
 def _judge(event: np.ndarray, ego: np.ndarray, agents: np.ndarray) -> None:
-    """The stage that the event has come to."""
+    """Updates the stage of the event."""
     actor, stage = int(event["actor"][0]), int(event["stage"][0])
     if actor < 0 or stage == OVER:
         return
-    found = np.flatnonzero((agents["id"] == actor) & (agents["role"] == event["event"][0]))
-    if not len(found):
+    slots = np.flatnonzero((agents["id"] == actor) & (agents["role"] == event["event"][0]))
+    if not len(slots):
         if stage == BEGUN:
             event["stage"] = OVER
         else:
             event["actor"] = -1
         return
-    slot = int(found[0])
+    slot = int(slots[0])
     if stage == ASKED:
         if sees(ego, agents, slot):
             event["stage"] = BEGUN

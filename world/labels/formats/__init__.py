@@ -1,1 +1,1 @@
-"""Labelled drives as other programs read them, a format a file. All are written in one pass, a record at a time, so that memory stays flat."""
+"""Writers of labelled drives for other programs, one format per file. They work in one pass, record by record, so that memory stays flat."""

@@ -1,4 +1,4 @@
-"""What a labelled dataset says of itself."""
+"""The card of a labelled dataset."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ HOW = {
 }
 
 
-def card(found: Mapping[str, Any], cameras: CameraSet | None, hashes: Mapping[str, str]) -> str:
-    """Markdown; cameras: None where nothing was drawn."""
+def card(counts: Mapping[str, Any], cameras: CameraSet | None, hashes: Mapping[str, str]) -> str:
+    """The card as Markdown. counts: clips, moments, pictures, boxes, formats; cameras: None without pictures; hashes: of the world, by name."""
     lines = [
         "# A labelled dataset, synthetic",
         "",
-        f"Drives: {found['clips']}; moments: {found['moments']}; pictures: {found['pictures']}; boxes: {found['boxes']}. Driven and drawn by lucidrive in its",
+        f"Drives: {counts['clips']}; moments: {counts['moments']}; pictures: {counts['pictures']}; boxes: {counts['boxes']}. Driven and drawn by lucidrive in its",
         "scene worlds: nothing here was filmed, and nothing of it happened. Labels are read off the scene that the pictures are drawn from.",
         "",
         "| folder | what it is |",
         "|---|---|",
-        *(f"| `{name}/` | {HOW[name]} |" for name in found["formats"]),
+        *(f"| `{name}/` | {HOW[name]} |" for name in counts["formats"]),
     ]
     if cameras is not None:
         lines += [

@@ -19,29 +19,31 @@ CATEGORIES = [kind for kind in Kind if kind is not Kind.NONE and kind < Kind.HOU
 
 
 class Coco(Writer):
-    """The format `coco`. Images and boxes grow in files of their own, which `close` joins to instances.json."""
+    """The format `coco`. Images and boxes grow in separate files, which `close` joins to instances.json."""
 
     bytes_a_pixel = 4.0
     package, wants = "pycocotools", "COCO's masks"
 
     def begin(self, drive: DriveInfo) -> None:
+        """Opens the two lists with the first drive."""
         if not hasattr(self, "_images"):
             self._images = Rows(self.folder / "annotations" / "images.part")
             self._boxes = Rows(self.folder / "annotations" / "boxes.part")
         self._drive = drive
 
     def add(self, record: Record) -> None:
-        for name, seen in record.seen.items():
+        """Writes pictures and PNGs, and appends their rows."""
+        for name, view in record.views.items():
             file = f"{self._drive.name}/{name}/{record.index:06d}"
             files = {
-                f"images/{file}.jpg": jpeg(seen.picture),
-                f"depth/{file}.png": png(depth_levels(seen.truth.depth)),
-                f"semantic/{file}.png": png(seen.truth.semantic),
+                f"images/{file}.jpg": jpeg(view.picture),
+                f"depth/{file}.png": png(depth_levels(view.truth.depth)),
+                f"semantic/{file}.png": png(view.truth.semantic),
             }
             for path, data in files.items():
                 (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / path).write_bytes(data)
-            height, width = seen.truth.depth.shape
+            height, width = view.truth.depth.shape
             image = {
                 "id": self._images.count + 1,
                 "file_name": f"{file}.jpg",
@@ -53,8 +55,8 @@ class Coco(Writer):
                 "seconds": record.seconds,
             }
             self._images.add(image)
-            for box in seen.truth.boxes:
-                self._boxes.add(self._annotation(image["id"], box, seen.truth.instance == box.track.number + 1))
+            for box in view.truth.boxes:
+                self._boxes.add(self._annotation(image["id"], box, view.truth.instance == box.track.number + 1))
 
     def _annotation(self, image: Any, box: Any, mask: np.ndarray) -> dict[str, Any]:
         from pycocotools import mask as coding
@@ -74,6 +76,7 @@ class Coco(Writer):
         }
 
     def close(self) -> None:
+        """Writes instances.json."""
         self._images.close()
         self._boxes.close()
         head = {

@@ -1,4 +1,4 @@
-"""A control set for photoreal video elsewhere, in the layout of RDS-HQ that NVIDIA's Cosmos-Drive-Dreams toolkit and Cosmos-Transfer2.5 read.
+"""A control set for photoreal video, in the layout of RDS-HQ that NVIDIA's Cosmos-Drive-Dreams toolkit and Cosmos-Transfer2.5 read.
 
 pose, vehicle_pose                 CLIP.tar: 000000.pose.CAMERA.npy, 000000.vehicle_pose.npy, float64 [4, 4] to the world, RATE frames a second; cameras'
                                    axes are OpenCV's, the car's ahead, left, up from its rear axle on the ground
@@ -8,8 +8,8 @@ all_object_info                    CLIP.tar: 000000.all_object_info.json, at the
 3d_LAYER, 3d_traffic_lights_status CLIP.tar: LAYER.json (cosmos_map.py), aggregated_states.json, a colour a frame
 captions                           CLIP.txt
 pinhole_CAMERA, ftheta_CAMERA      CLIP.mp4: our picture, at the cameras' rate and size
-hdmap, depth, seg                  pinhole_CAMERA/CLIP_0.mp4, likewise: pictures that lead a model (cosmos_control.py)
-dataset_lucidrive.json             what the toolkit is told of such a set (its config/)
+hdmap, depth, seg                  pinhole_CAMERA/CLIP_0.mp4, likewise: control pictures (cosmos_control.py)
+dataset_lucidrive.json             the toolkit's settings for the set (its config/)
 """
 
 from __future__ import annotations
@@ -34,23 +34,24 @@ from world.labels.formats.writer import DriveInfo, Writer, check_even, dumps
 from world.labels.record import Ego, Record
 
 RATE = 30  # poses a second
-MOVES = 0.2  # m/s: whoever is faster once, is none of those whose boxes the toolkit takes the mean of
-CHUNK = 121  # frames of a video that the toolkit makes; of a shorter clip it makes none
+MOVES = 0.2  # m/s: an object that is ever faster counts as moving; the toolkit averages the boxes of the others
+CHUNK = 121  # frames of the toolkit's videos; it skips shorter clips
 COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 LIGHTS = {TimeOfDay.DAY: "by day", TimeOfDay.NIGHT: "at night", TimeOfDay.DAWN: "at dawn", TimeOfDay.DUSK: "at dusk"}
 
 
 class Cosmos(Writer):
-    """The format `cosmos`. Videos grow with the drive; all else is written as it ends."""
+    """The format `cosmos`. Videos grow with the drive; all else is written when it ends."""
 
     bytes_a_pixel = 6.0
 
     @classmethod
     def check(cls, cameras: CameraSet) -> None:
-        """DataError where a picture's sides are not even, as its video wants them."""
+        """DataError where a picture's sides are not even."""
         check_even(cameras, "control videos")
 
     def begin(self, drive: DriveInfo) -> None:
+        """Opens the drive's videos."""
         self._drive, self._records = drive, list[Record]()
         self._videos = {
             (kind, name): self._video(kind, name, camera)
@@ -59,20 +60,22 @@ class Cosmos(Writer):
         }
 
     def add(self, record: Record) -> None:
-        self._records.append(replace(record, seen={}))
-        for name, seen in record.seen.items():
-            self._videos["", name].write(seen.picture)
-            self._videos["depth", name].write(near_is_bright(seen.truth.depth))
-            self._videos["seg", name].write(coloured(seen.truth.semantic))
+        """Writes a frame of each video, and keeps the rest of the record."""
+        self._records.append(replace(record, views={}))
+        for name, view in record.views.items():
+            self._videos["", name].write(view.picture)
+            self._videos["depth", name].write(near_is_bright(view.truth.depth))
+            self._videos["seg", name].write(coloured(view.truth.semantic))
 
     def end(self) -> None:
+        """Closes the videos; writes map layers, poses, objects, caption and the map videos."""
         for video in self._videos.values():
             video.close()
         path = np.array([(one.ego.x, one.ego.y) for one in self._records])
-        found = layers(self._drive.end or self._drive.place, path)
+        map_layers = layers(self._drive.end or self._drive.place, path)
         for layer in LAYERS:
-            self._tar(f"3d_{layer}", {f"{layer}.json": labels(layer, found[layer])})
-        states = {"traffic_light_states": self._lights(found["traffic_lights"])}
+            self._tar(f"3d_{layer}", {f"{layer}.json": labels(layer, map_layers[layer])})
+        states = {"traffic_light_states": self._lights(map_layers["traffic_lights"])}
         self._tar("3d_traffic_lights_status", {"aggregated_states.json": states})
         self._poses()
         self._objects()
@@ -82,9 +85,10 @@ class Cosmos(Writer):
         for name, camera in self.cameras.cameras.items():
             with self._video("hdmap", name, camera) as video:
                 for record in self._records:
-                    video.write(hdmap(camera, _car(record.ego) @ extrinsics(camera), found, record.tracks))
+                    video.write(hdmap(camera, _car(record.ego) @ extrinsics(camera), map_layers, record.tracks))
 
     def close(self) -> None:
+        """Writes the toolkit's settings."""
         size = [1280, 704]
         part = {
             "RESIZE_RESOLUTION": [1280, 720],
@@ -111,7 +115,7 @@ class Cosmos(Writer):
         return VideoWriter(path, self.cameras.rate)
 
     def _tar(self, folder: str, files: dict[str, Any]) -> None:
-        """A WebDataset of one sample, the clip: arrays as .npy, all else as JSON."""
+        """Writes a WebDataset of one sample, the clip: arrays as .npy, all else as JSON."""
         path = self.folder / folder / f"{self._drive.name}.tar"
         path.parent.mkdir(exist_ok=True)
         with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
@@ -152,7 +156,7 @@ class Cosmos(Writer):
         self._tar("all_object_info", files)
 
     def _lights(self, shapes: list[Shape]) -> dict[str, Any]:
-        """Of every light its colour in each frame, the newest record's; unknown while it is farther than the records tell."""
+        """Each light's colour per frame, from the newest record; unknown while the light is out of the records' range."""
         signals = [{_spot(one.x, one.y): COLOURS[one.colour] for one in record.signals} for record in self._records]
         place, ends = self._drive.end or self._drive.place, [frame_of(record) for record in self._records[1:]]
         counts = np.diff([0, *ends, frame_of(self._records[-1]) + 1])
@@ -162,13 +166,13 @@ class Cosmos(Writer):
             signal = place.map.signals[int(prop["signal"])]
             spot = _spot(float(signal["x"]), float(signal["y"]))
             states = [near.get(spot, "unknown") for near in signals]
-            told = [state for state, count in zip(states, counts, strict=True) for _ in range(count)]
-            out[str(shape.number)] = {"feature_id": str(shape.number), "state": told}
+            by_frame = [state for state, count in zip(states, counts, strict=True) for _ in range(count)]
+            out[str(shape.number)] = {"feature_id": str(shape.number), "state": by_frame}
         return out
 
 
 def frame_of(record: Record) -> int:
-    """Which of RATE frames a second it is."""
+    """The record's frame at RATE frames a second."""
     return round(record.seconds * FPS) * RATE // FPS
 
 
@@ -194,7 +198,7 @@ def ftheta(camera: Camera) -> np.ndarray:
 
 
 def caption_of(drive: DriveInfo, first: Record) -> str:
-    """What a clip shows, for a model that reads: the drive's task, and weather and time as it begins."""
+    """A caption for a video model: the drive's task, and weather and time at its beginning."""
     word, _, level = Weather(first.facts.weather).name.lower().partition("_")
     amount = {"1": "light ", "2": "", "3": "heavy "}.get(level, "")
     weather = "in clear weather" if word == "clear" else f"in {amount}{word}"
@@ -203,7 +207,7 @@ def caption_of(drive: DriveInfo, first: Record) -> str:
 
 
 def _between(records: list[Record]) -> list[Ego]:
-    """Our car in every frame, on straight ways between records."""
+    """Our car in every frame, interpolated linearly between records."""
     frames = [frame_of(record) for record in records]
     every = np.arange(frames[-1] + 1)
     x, y = (np.interp(every, frames, [getattr(one.ego, name) for one in records]) for name in ("x", "y"))

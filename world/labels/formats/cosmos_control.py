@@ -1,4 +1,4 @@
-"""Pictures that video models are led by: the map and everybody's boxes as lines, depth, classes. Black is nothing."""
+"""Control pictures for video models: the map and all boxes as lines, depth, classes. Black is empty."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from world.labels.tracks import EDGES, Track
 from world.scene.objects import Kind
 
 FARTHEST = 122.5  # m from the camera to the farthest line, which is black; the toolkit's, as are colours and widths
-SHARPEST = 3.0  # m from which on nearer is no brighter in the picture of depth
+SHARPEST = 3.0  # m up to which the picture of depth has full brightness
 NEAR, STEP = 0.2, 0.8  # m: before the camera's plane; between points of a line, which a fisheye bends
 THICK, THIN, OF = 8, 5, 720  # pixels of the map's lines and of boxes' in a picture so high
 COLOURS = {
@@ -52,25 +52,25 @@ CLASS_OF = {
 
 
 def class_of(track: Track) -> str:
-    """One of CLASSES."""
+    """The track's name in CLASSES."""
     return CLASS_OF.get(track.kind, "Others")
 
 
 def pixels(camera: Camera, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels float64 [N, 2] of points [N, 3] in the camera's axes (right, down, forward), and whether it can see there, bool [N]."""
+    """Pixels float64 [N, 2] of points [N, 3] in the camera's axes (right, down, forward), and whether they are in its reach, bool [N]."""
     if isinstance(camera, Fisheye):
         return project(camera, points)
     ahead = points[:, 2] > NEAR
-    seen = points @ intrinsics(camera).T
-    return seen[:, :2] / np.where(ahead, seen[:, 2], 1.0)[:, None], ahead
+    image = points @ intrinsics(camera).T
+    return image[:, :2] / np.where(ahead, image[:, 2], 1.0)[:, None], ahead
 
 
 def hdmap(
-    camera: Camera, pose: np.ndarray, found: Mapping[str, Sequence[Shape]], tracks: Sequence[Track]
+    camera: Camera, pose: np.ndarray, map_layers: Mapping[str, Sequence[Shape]], tracks: Sequence[Track]
 ) -> np.ndarray:
     """The picture uint8 [H, W, 3] of map layers and boxes. pose float64 [4, 4]: from the camera's axes to the world."""
     out = np.zeros((camera.height, camera.width, 3), np.uint8)
-    for layer, shapes in found.items():
+    for layer, shapes in map_layers.items():
         sheet = _Sheet(camera, pose, COLOURS[layer], THICK)
         for shape in shapes:
             for line in shape.lines:
@@ -97,7 +97,7 @@ def near_is_bright(depth: np.ndarray) -> np.ndarray:
 
 
 class _Sheet:
-    """What is drawn in one colour, which fades with distance."""
+    """A layer of one colour, which fades with distance."""
 
     def __init__(self, camera: Camera, pose: np.ndarray, colour: tuple[int, int, int], thick: int) -> None:
         self._camera, self._pose, self._colour = camera, pose, np.array(colour)
@@ -106,20 +106,20 @@ class _Sheet:
         self._draw = ImageDraw.Draw(self._image)
 
     def line(self, line: np.ndarray) -> None:
-        """A polyline [N, 3] in the world, N >= 2."""
-        points = self._seen(_finer(line))
+        """Draws a polyline [N, 3] in the world, N >= 2."""
+        points = self._in_camera(_finer(line))
         where, sure = pixels(self._camera, points)
         far = np.linalg.norm(points, axis=1)
-        shown = sure[1:] & sure[:-1] & (np.minimum(far[1:], far[:-1]) < FARTHEST)
-        shown &= self._inside(where[1:], where[:-1])
-        for k in np.flatnonzero(shown):
+        visible = sure[1:] & sure[:-1] & (np.minimum(far[1:], far[:-1]) < FARTHEST)
+        visible &= self._inside(where[1:], where[:-1])
+        for k in np.flatnonzero(visible):
             shade = self._shade((far[k] + far[k + 1]) / 2)
             self._draw.line([tuple(where[k]), tuple(where[k + 1])], shade, self._width)
 
     def fill(self, outline: np.ndarray, hull: bool) -> None:
-        """A polygon [N, 3] in the world, or the convex hull of a box's corners."""
+        """Draws a polygon [N, 3] in the world, or the convex hull of a box's corners."""
         ring = outline if hull else _finer(np.concatenate([outline, outline[:1]]))
-        points = self._seen(ring)
+        points = self._in_camera(ring)
         where, sure = pixels(self._camera, points)
         far = float(np.linalg.norm(points, axis=1).mean())
         if (
@@ -128,14 +128,15 @@ class _Sheet:
             or not self._inside(where[sure].min(0)[None], where[sure].max(0)[None]).any()
         ):
             return
-        shown = _hull(where[sure]) if hull else where[sure]
-        self._draw.polygon([tuple(one) for one in shown], self._shade(far))
+        corners = _hull(where[sure]) if hull else where[sure]
+        self._draw.polygon([tuple(one) for one in corners], self._shade(far))
 
     def picture(self) -> np.ndarray:
+        """The layer, uint8 [H, W, 3]."""
         return np.asarray(self._image)
 
-    def _seen(self, points: np.ndarray) -> np.ndarray:
-        """In the camera's axes."""
+    def _in_camera(self, points: np.ndarray) -> np.ndarray:
+        """Points [N, 3] in the camera's axes."""
         return np.asarray((points - self._pose[:3, 3]) @ self._pose[:3, :3])
 
     def _inside(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -149,7 +150,7 @@ class _Sheet:
 
 
 def _finer(line: np.ndarray) -> np.ndarray:
-    """The same with a point every STEP m."""
+    """The same line with a point every STEP m."""
     parts = [line[:1]]
     for a, b in pairwise(line):
         count = max(1, int(np.ceil(np.linalg.norm(b - a) / STEP)))
@@ -162,12 +163,12 @@ def _hull(points: np.ndarray) -> np.ndarray:
     ordered = sorted(map(tuple, points.tolist()))
     half: list[list[tuple[float, ...]]] = []
     for row in (ordered, ordered[::-1]):
-        kept: list[tuple[float, ...]] = []
+        chain: list[tuple[float, ...]] = []
         for p in row:
-            while len(kept) > 1 and _turn(kept[-2], kept[-1], p) <= 0:
-                kept.pop()
-            kept.append(p)
-        half.append(kept[:-1])
+            while len(chain) > 1 and _turn(chain[-2], chain[-1], p) <= 0:
+                chain.pop()
+            chain.append(p)
+        half.append(chain[:-1])
     return np.array(half[0] + half[1])
 
 

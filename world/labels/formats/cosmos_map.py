@@ -1,4 +1,4 @@
-"""A place as the map layers of RDS-HQ, the layout that NVIDIA's Cosmos-Drive-Dreams toolkit reads: what lies round a path, in world coordinates, m."""
+"""A place as map layers of RDS-HQ, the layout of NVIDIA's Cosmos-Drive-Dreams toolkit: shapes round a path, in world coordinates, m."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PAINT = {  # of a Marking's kind: colour and style
 }
 POSTS = {Kind.LAMP: "STREET_LIGHT", Kind.SIGNAL: "TRAFFIC_LIGHT", Kind.SIGN: "TRAFFIC_SIGN", Kind.TREE: "TREE"}
 TRUNK = 0.4  # of a tree's height
-# What lies so many m before the post's axis and above the ground is a signal's head or a sign's face.
+# m in front of the post's axis and above the ground from which a signal's head and a sign's face begin.
 HEAD, FACE = (0.07, 1.5), (0.04, 1.5)
 # A cuboid's corners in the order that the toolkit takes its length (0 to 3), width (0 to 1) and height (0 to 4) from.
 CORNERS = np.array([(1, 1, 1), (1, 0, 1), (0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0), (0, 0, 0), (0, 1, 0)], bool)
@@ -43,8 +43,8 @@ CORNERS = np.array([(1, 1, 1), (1, 0, 1), (0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """lines: its vertices, float64 [N, 3]; several of a lane, its borders left and right, and 8 corners of a cuboid; about: attributes by name; number: of
-    what stands, -1 for paint and lanes."""
+    """A shape of a layer. lines: vertices, float64 [N, 3]: one line, a lane's left and right borders, or the 8 corners of a cuboid; about:
+    attributes by name; number: the prop's, -1 for paint and lanes."""
 
     lines: tuple[np.ndarray, ...]
     about: dict[str, Any] = field(default_factory=dict)
@@ -52,17 +52,17 @@ class Shape:
 
 
 def layers(place: Place, path: np.ndarray) -> dict[str, list[Shape]]:
-    """Every layer of LAYERS, of what comes within REACH of the box round a path float64 [N, 2]."""
+    """The shapes of all LAYERS within REACH of the box round a path float64 [N, 2]."""
     low, high = path.min(0) - REACH, path.max(0) + REACH
 
     def near(line: np.ndarray) -> bool:
         return bool((line[:, :2].max(0) >= low).all() and (line[:, :2].min(0) <= high).all())
 
-    found = {name: list[Shape]() for name in LAYERS}
+    out = {name: list[Shape]() for name in LAYERS}
     for layer, shape in (*_paint(place), *_roads(place), *_posts(place, low, high)):
         if any(near(line) for line in shape.lines):
-            found[layer].append(shape)
-    return found
+            out[layer].append(shape)
+    return out
 
 
 def _flat(line: np.ndarray) -> np.ndarray:
@@ -97,8 +97,8 @@ def _roads(place: Place) -> Iterator[tuple[str, Shape]]:
 
 def _posts(place: Place, low: np.ndarray, high: np.ndarray) -> Iterator[tuple[str, Shape]]:
     xy = np.stack([place.props["x"], place.props["y"]], 1)
-    wanted = np.isin(place.props["kind"], [int(kind) for kind in POSTS])
-    for index in np.flatnonzero(((xy >= low) & (xy <= high)).all(1) & wanted):
+    is_post = np.isin(place.props["kind"], [int(kind) for kind in POSTS])
+    for index in np.flatnonzero(((xy >= low) & (xy <= high)).all(1) & is_post):
         prop, number = place.props[index], int(place.numbers[index])
         kind, foot = Kind(int(prop["kind"])), np.array([prop["x"], prop["y"], prop["z"]], np.float64)
         height = float(prop["height"]) * (TRUNK if kind is Kind.TREE else 1.0)
@@ -112,7 +112,7 @@ def _posts(place: Place, low: np.ndarray, high: np.ndarray) -> Iterator[tuple[st
 
 
 def _before(position: np.ndarray, ahead: float, above: float, foot: np.ndarray, heading: float) -> np.ndarray:
-    """The 8 corners of the box round what of a mesh [T, 3, 3] stands before its post, which faces -x, in the world."""
+    """The 8 corners, in the world, of the box round the part of a mesh [T, 3, 3] in front of its post; the mesh faces -x."""
     points = position.reshape(-1, 3)
     points = points[(points[:, 0] < -ahead) & (points[:, 2] > above)]
     own = np.where(CORNERS, points.max(0), points.min(0)).astype(np.float64)
@@ -121,7 +121,7 @@ def _before(position: np.ndarray, ahead: float, above: float, foot: np.ndarray, 
 
 
 def labels(layer: str, shapes: list[Shape]) -> dict[str, Any]:
-    """A layer as its JSON has it."""
+    """The JSON document of a layer."""
     form, out = LAYERS[layer], []
     for shape in shapes:
         lines = [{"vertices": line} for line in shape.lines]

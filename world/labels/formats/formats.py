@@ -1,4 +1,4 @@
-"""Every format by the name that one asks for."""
+"""All formats by name."""
 
 from __future__ import annotations
 

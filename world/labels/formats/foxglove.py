@@ -1,4 +1,4 @@
-"""JSON schemas of Foxglove's well-known messages, as far as they are used. A value's type is never a list of types, which Foxglove cannot read."""
+"""JSON schemas of Foxglove's well-known messages, as far as they are used. A value has a single type: Foxglove cannot read lists of types."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def several(items: dict[str, Any]) -> dict[str, Any]:
 
 
 def numbers(names: Iterable[str]) -> dict[str, Any]:
-    """Of a record of numbers; one that is not known is left out of its message."""
+    """The schema of a record of numbers, all optional."""
     return record(**dict.fromkeys(names, NUMBER))
 
 
@@ -84,7 +84,7 @@ LINE_STRIP, LINE_LOOP = 0, 2  # of a LINE; of an OUTLINE
 
 
 def stamp(nanoseconds: int) -> dict[str, int]:
-    """Nanoseconds as TIME has them."""
+    """Nanoseconds as a TIME."""
     return {"sec": nanoseconds // NANOSECONDS, "nsec": nanoseconds % NANOSECONDS}
 
 
@@ -95,20 +95,20 @@ def image(nanoseconds: int, frame: str, data: bytes, kind: str) -> dict[str, Any
 
 
 def vector(values: Sequence[float]) -> dict[str, float]:
-    """Three numbers as VECTOR has them."""
+    """Three numbers as a VECTOR."""
     return dict(zip("xyz", map(float, values), strict=True))
 
 
 def quaternion(wxyz: Sequence[float]) -> dict[str, float]:
-    """A rotation (w, x, y, z) as QUATERNION has it."""
+    """A rotation (w, x, y, z) as a QUATERNION."""
     return dict(zip("wxyz", map(float, wxyz), strict=True))
 
 
 def colour(red: float, green: float, blue: float, alpha: float = 1.0) -> dict[str, float]:
-    """Shares from 0 to 1 as COLOUR has them."""
+    """Shares from 0 to 1 as a COLOUR."""
     return {"r": red, "g": green, "b": blue, "a": alpha}
 
 
 def nanoseconds_of(seconds: float) -> int:
-    """To a step of the scene."""
+    """Nanoseconds, rounded to a step of the scene."""
     return round(seconds / DT) * round(DT * NANOSECONDS)

@@ -36,12 +36,13 @@ OCCLUDED = (0.8, 0.4)  # shares visible from which on it is 0 and 1; 2 below
 
 
 class Kitti(Writer):
-    """The format `kitti`. Frames of all drives are numbered through."""
+    """The format `kitti`. Frame numbers run through all drives."""
 
     bytes_a_pixel = 8.0
 
     @classmethod
     def check(cls, cameras: CameraSet) -> None:
+        """DataError unless there are one or two level pinholes, which differ only in `left`."""
         pair = list(cameras.cameras.values())
         pinholes = [camera for camera in pair if isinstance(camera, Rig)]
         level = all(camera.pitch == 0 and camera.roll == 0 for camera in pinholes)
@@ -53,6 +54,7 @@ class Kitti(Writer):
             raise DataError("KITTI has one camera, or two that differ in `left:` alone: take --cameras stereo.")
 
     def begin(self, drive: DriveInfo) -> None:
+        """Creates the folders with the first drive."""
         self._drive = drive
         if not hasattr(self, "_count"):
             self._count = 0
@@ -62,10 +64,11 @@ class Kitti(Writer):
             self._calib = calibration_text(self.cameras)
 
     def add(self, record: Record) -> None:
+        """Writes a frame: pictures, depth, labels and calibration."""
         folder, number = self.folder / "training", f"{self._count:06d}"
-        first = record.seen[self._names[0]]
+        first = record.views[self._names[0]]
         for k, name in enumerate(self._names):
-            (folder / f"image_{k + 2}" / f"{number}.png").write_bytes(png(record.seen[name].picture))
+            (folder / f"image_{k + 2}" / f"{number}.png").write_bytes(png(record.views[name].picture))
         (folder / "depth_2" / f"{number}.png").write_bytes(png(depth_levels(first.truth.depth)))
         lines = [self._line(box, record) for box in first.truth.boxes if box.track.kind in TYPES]
         (folder / "label_2" / f"{number}.txt").write_text("".join(f"{line}\n" for line in lines))
@@ -79,11 +82,11 @@ class Kitti(Writer):
         """type truncated occluded alpha left top right bottom height width length x y z rotation_y"""
         camera: Any = self.cameras.cameras[self._names[0]]
         track, ego = box.track, record.ego
-        to_car = _turned(ego.heading).T @ (np.array(track.centre) - [ego.x, ego.y, 0.0])
+        to_car = _car_to_world(ego.heading).T @ (np.array(track.centre) - [ego.x, ego.y, 0.0])
         to_camera = np.linalg.inv(extrinsics(camera))
         x, y, z = (to_camera @ [*to_car, 1.0])[:3]
-        turned = -_wrap(track.heading - ego.heading - math.radians(camera.yaw) + math.pi / 2)
-        rotation = _wrap(turned)
+        yaw = -_wrap(track.heading - ego.heading - math.radians(camera.yaw) + math.pi / 2)
+        rotation = _wrap(yaw)
         alpha = _wrap(rotation - math.atan2(x, z))
         occluded = sum(box.visible < share for share in OCCLUDED)
         length, width, height = track.size
@@ -98,20 +101,20 @@ class Kitti(Writer):
 
 
 def truncated(box: Box, record: Record, camera: Rig) -> float:
-    """The share of the box round its corners that lies outside the picture; 1 where corners are behind the camera."""
+    """The share of the rectangle round a box's corners that is outside the picture; 1 where a corner is behind the camera."""
     ego = record.ego
-    corners = (box.track.corners() - [ego.x, ego.y, 0.0]) @ _turned(ego.heading)
-    seen = np.c_[corners, np.ones(8)] @ np.linalg.inv(extrinsics(camera)).T
-    if (seen[:, 2] < NEAR).any():
+    corners = (box.track.corners() - [ego.x, ego.y, 0.0]) @ _car_to_world(ego.heading)
+    in_camera = np.c_[corners, np.ones(8)] @ np.linalg.inv(extrinsics(camera)).T
+    if (in_camera[:, 2] < NEAR).any():
         return 1.0
-    pixels = seen[:, :3] @ intrinsics(camera).T
+    pixels = in_camera[:, :3] @ intrinsics(camera).T
     low, high = (pixels[:, :2] / pixels[:, 2:]).min(0), (pixels[:, :2] / pixels[:, 2:]).max(0)
     left, top, right, bottom = box.whole
     return float(np.clip(1 - (right - left) * (bottom - top) / max(1e-6, float(np.prod(high - low))), 0, 1))
 
 
 def calibration_text(cameras: CameraSet) -> str:
-    """P0 to P3, R0_rect, Tr_velo_to_cam, Tr_imu_to_velo: the first camera's axes are the rectified ones."""
+    """The text of P0 to P3, R0_rect, Tr_velo_to_cam and Tr_imu_to_velo; the rectified axes are the first camera's."""
     pair = list(cameras.cameras.values())
     first = pair[0]
     left = np.hstack([intrinsics(first), np.zeros((3, 1))])
@@ -124,8 +127,8 @@ def calibration_text(cameras: CameraSet) -> str:
     )
 
 
-def _turned(heading: float) -> np.ndarray:
-    """From the car's axes to the world's, float64 [3, 3]."""
+def _car_to_world(heading: float) -> np.ndarray:
+    """The rotation from the car's axes to the world's, float64 [3, 3]."""
     cos, sin = math.cos(heading), math.sin(heading)
     return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 

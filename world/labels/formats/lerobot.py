@@ -1,13 +1,13 @@
-"""LeRobotDataset v3: an episode a drive, a video a camera, labels as features and, what is no row of numbers, in files beside.
+"""LeRobotDataset v3: an episode per drive, a video per camera, labels as features; labels that are no rows of numbers are in separate files.
 
 observation.images.CAMERA       video
-action, observation.state, pose, control.*    as world/data/schema.py has them; an action is the one that leads to the next row, the last repeated
-label.agents [AGENTS * 10]      nearest first, in the car's axes from its rear axle (m, rad, m/s), whether in sight or not; -1 where nobody is
-label.boxes.CAMERA [AGENTS * 7] of whoever has a pixel in the picture, nearest first; -1 likewise
+action, observation.state, pose, control.*    as in world/data/schema.py; an action leads to the next row, the last is repeated
+label.agents [AGENTS * 10]      nearest first, in the car's axes from its rear axle (m, rad, m/s), visible or not; -1 in empty slots
+label.boxes.CAMERA [AGENTS * 7] of road users with a pixel in the picture, nearest first; -1 likewise
 labels/DRIVE/CAMERA/000000.npz  depth, flow, scene_flow (float16), semantic (uint8), instance (int32)
 labels/DRIVE/records.jsonl      all of each moment (`described`); labels/cameras.json: calibration
 
-Labels are no `observation`, for LeRobot's policies are given all of those.
+Labels are no `observation`, because LeRobot's policies receive all of those.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from world.labels.cameras import CameraSet
 from world.labels.formats.writer import DriveInfo, Writer, calibration, check_even, described, dumps
 from world.labels.record import CameraRecord, Record
 
-AGENTS = 16  # that a row has room for
+AGENTS = 16  # slots of a row
 AGENT = ("track", "class", "ahead", "left", "up", "length", "width", "height", "heading", "speed")
 BOX = ("track", "class", "left", "top", "right", "bottom", "visible")
 NOBODY = -1.0
@@ -41,16 +41,17 @@ def _several(names: tuple[str, ...]) -> Column:
 
 
 class LeRobot(Writer):
-    """The format `lerobot`. An episode is written as its drive ends; statistics and metadata as all are there."""
+    """The format `lerobot`. An episode is written when its drive ends, statistics and metadata in `close`."""
 
     bytes_a_pixel = 20.0
 
     @classmethod
     def check(cls, cameras: CameraSet) -> None:
-        """DataError where a picture's sides are not even, as its video wants them."""
+        """DataError where a picture's sides are not even."""
         check_even(cameras, "a LeRobotDataset's videos")
 
     def begin(self, drive: DriveInfo) -> None:
+        """Opens the episode's videos and records."""
         if not hasattr(self, "_episodes"):
             self._episodes: list[dict[str, Any]] = []
             self._tasks: dict[str, int] = {}
@@ -69,16 +70,18 @@ class LeRobot(Writer):
         self._moments: TextIO = (self.folder / "labels" / drive.name / "records.jsonl").open("w", encoding="utf-8")
 
     def add(self, record: Record) -> None:
+        """Writes a frame of each video and its labels, and keeps the row."""
         self._rows.append(_row(record))
         self._moments.write(dumps(described(record)) + "\n")
-        for name, seen in record.seen.items():
-            self._videos[name].write(seen.picture)
-            self._counts[name] += shades([seen.picture])
+        for name, view in record.views.items():
+            self._videos[name].write(view.picture)
+            self._counts[name] += shades([view.picture])
             path = self.folder / "labels" / self._drive.name / name / f"{record.index:06d}.npz"
-            arrays: dict[str, Any] = _arrays(seen)
+            arrays: dict[str, Any] = _arrays(view)
             np.savez_compressed(path, **arrays)
 
     def end(self) -> None:
+        """Writes the episode's table."""
         self._moments.close()
         for video in self._videos.values():
             video.close()
@@ -128,6 +131,7 @@ class LeRobot(Writer):
         self._episodes.append(entry)
 
     def close(self) -> None:
+        """Writes statistics and metadata."""
         total = sum(episode["length"] for episode in self._episodes)
         stats = {name: summary(np.concatenate(arrays)) for name, arrays in self._values.items()}
         stats |= {_images(name): picture_summary(counts, total) for name, counts in self._shades.items()}
@@ -144,7 +148,7 @@ class LeRobot(Writer):
         )
 
     def _place(self) -> dict[str, int]:
-        """Where the episode at hand lies: in files of its own."""
+        """Chunk and file of the current episode, which has its own files."""
         chunk, file = divmod(len(self._episodes), CHUNK_SIZE)
         return {"chunk_index": chunk, "file_index": file}
 
@@ -154,7 +158,7 @@ def _images(camera: str) -> str:
 
 
 def _row(record: Record) -> dict[str, list[float]]:
-    """Of a moment, with the controls that led to it."""
+    """The row of a moment, with the controls that led to it."""
     ego = record.ego
     row: dict[str, list[float]] = {
         "action": [ego.steer, ego.accel],
@@ -165,14 +169,14 @@ def _row(record: Record) -> dict[str, list[float]]:
         "control.time": [record.facts.time],
         "label.agents": _filled((_agent(record, track) for track in record.tracks[:AGENTS]), len(AGENT)),
     }
-    for name, seen in record.seen.items():
-        boxes = ((b.track.number, int(b.track.kind), *b.seen, b.visible) for b in seen.truth.boxes[:AGENTS])
+    for name, view in record.views.items():
+        boxes = ((b.track.number, int(b.track.kind), *b.seen, b.visible) for b in view.truth.boxes[:AGENTS])
         row[f"label.boxes.{name}"] = _filled(boxes, len(BOX))
     return row
 
 
 def _agent(record: Record, track: Any) -> tuple[float, ...]:
-    """What AGENT names."""
+    """The values of AGENT."""
     x, y, up = (float(value) for value in track.centre)
     cos, sin = math.cos(record.ego.heading), math.sin(record.ego.heading)
     x, y = x - record.ego.x, y - record.ego.y
@@ -193,7 +197,7 @@ def _column(array: np.ndarray) -> pa.Array:
     return flat if array.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
 
 
-def _arrays(seen: CameraRecord) -> dict[str, np.ndarray]:
-    truth = seen.truth
+def _arrays(view: CameraRecord) -> dict[str, np.ndarray]:
+    truth = view.truth
     short = {name: getattr(truth, name).astype(np.float16) for name in ("depth", "flow", "scene_flow")}
     return short | {"semantic": truth.semantic, "instance": truth.instance}

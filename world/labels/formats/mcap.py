@@ -1,6 +1,6 @@
-"""MCAP for Foxglove, a file a drive: pictures, calibrations, transforms, boxes in the world and in the pictures, lanes, depth and classes.
+"""MCAP for Foxglove, a file per drive: pictures, calibrations, transforms, boxes in the world and in the pictures, lanes, depth and classes.
 
-Topics: /tf; /scene (everybody, lanes); /ego, /facts, /signals; and of each camera /CAMERA/image, /calibration, /annotations, /depth (16 bits, mm), /semantic.
+Topics: /tf; /scene (road users, lanes); /ego, /facts, /signals; and of each camera /CAMERA/image, /calibration, /annotations, /depth (16 bits, mm), /semantic.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {  # by the end of a topic
 
 
 class Mcap(Writer):
-    """The format `mcap`. Every drive is a file that is whole when the drive ends."""
+    """The format `mcap`. A drive's file is complete when the drive ends."""
 
     bytes_a_pixel = 7.0
     package, wants = "mcap", "MCAP files"
 
     def begin(self, drive: DriveInfo) -> None:
+        """Opens the drive's file."""
         from mcap.writer import CompressionType
         from mcap.writer import Writer as File
 
@@ -57,6 +58,7 @@ class Mcap(Writer):
         self._file.add_metadata("lucidrive", about)
 
     def add(self, record: Record) -> None:
+        """Writes a moment's messages."""
         now = fox.nanoseconds_of(record.seconds)
         stamp, ego = fox.stamp(now), record.ego
         pose = {"translation": fox.vector((ego.x, ego.y, 0.0)), "rotation": fox.quaternion(of_heading(ego.heading))}
@@ -66,21 +68,22 @@ class Mcap(Writer):
         self._say(now, "/facts", {name: float(getattr(record.facts, name)) for name in FACTS})
         lights = [{name: getattr(one, name) for name in SIGNAL["properties"]} for one in record.signals]
         self._say(now, "/signals", {"signals": lights})
-        for name, seen in record.seen.items():
-            self._camera(now, name, seen)
+        for name, view in record.views.items():
+            self._camera(now, name, view)
 
     def end(self) -> None:
+        """Finishes the file."""
         self._file.finish()
         self._out.close()
 
-    def _camera(self, now: int, name: str, seen: CameraRecord) -> None:
+    def _camera(self, now: int, name: str, view: CameraRecord) -> None:
         stamp, frame = fox.stamp(now), f"camera_{name}"
         camera = self.cameras.cameras[name]
         pose, matrix = extrinsics(camera), intrinsics(camera)
         where = {"translation": fox.vector(pose[:3, 3].tolist()), "rotation": fox.quaternion(of_matrix(pose[:3, :3]))}
         self._say(now, "/tf", {"timestamp": stamp, "parent_frame_id": "car", "child_frame_id": frame, **where})
         model, bends = distortion(camera)
-        told = {
+        calibration = {
             "timestamp": stamp,
             "frame_id": frame,
             "width": camera.width,
@@ -91,10 +94,10 @@ class Mcap(Writer):
             "R": np.eye(3).ravel().tolist(),
             "P": np.hstack([matrix, np.zeros((3, 1))]).ravel().tolist(),
         }
-        self._say(now, f"/{name}/calibration", told)
-        truth = seen.truth
+        self._say(now, f"/{name}/calibration", calibration)
+        truth = view.truth
         depth = np.where(np.isfinite(truth.depth), np.minimum(truth.depth, 65.0) * 1000, 0).astype(np.uint16)
-        self._say(now, f"/{name}/image", fox.image(now, frame, jpeg(seen.picture), "jpeg"))
+        self._say(now, f"/{name}/image", fox.image(now, frame, jpeg(view.picture), "jpeg"))
         self._say(now, f"/{name}/depth", fox.image(now, frame, png(depth), "png"))
         self._say(now, f"/{name}/semantic", fox.image(now, frame, png(truth.semantic), "png"))
         outlines, texts = [], []
@@ -104,8 +107,9 @@ class Mcap(Writer):
             outline = {"timestamp": stamp, "type": fox.LINE_LOOP, "thickness": 1.0, "outline_color": OUTLINED}
             outlines.append(outline | {"points": [{"x": x, "y": y} for x, y in corners]})
             text = f"{box.track.kind.name.lower()} {box.track.number}"
-            told = {"timestamp": stamp, "position": {"x": left, "y": top}, "text": text, "font_size": 8.0}
-            texts.append(told | {"text_color": OUTLINED})
+            place = {"x": left, "y": top}
+            style = {"font_size": 8.0, "text_color": OUTLINED}
+            texts.append({"timestamp": stamp, "position": place, "text": text, **style})
         self._say(now, f"/{name}/annotations", {"points": outlines, "texts": texts})
 
     def _scene(self, record: Record, stamp: dict[str, int]) -> dict[str, Any]:
@@ -114,7 +118,7 @@ class Mcap(Writer):
         for track in record.tracks:
             pose = {"position": fox.vector(track.centre), "orientation": fox.quaternion(of_heading(track.heading))}
             shade = PERSON if track.kind in PEOPLE else VEHICLE
-            told = {"class": track.kind.name.lower(), "speed": f"{math.hypot(*track.velocity):.2f}"}
+            about = {"class": track.kind.name.lower(), "speed": f"{math.hypot(*track.velocity):.2f}"}
             entities.append(
                 {
                     "timestamp": stamp,
@@ -122,13 +126,13 @@ class Mcap(Writer):
                     "id": str(track.number),
                     "lifetime": soon,
                     "frame_locked": False,
-                    "metadata": [{"key": key, "value": value} for key, value in told.items()],
+                    "metadata": [{"key": key, "value": value} for key, value in about.items()],
                     "cubes": [{"pose": pose, "size": fox.vector(track.size), "color": shade}],
                     "lines": [],
                 }
             )
         lanes = tuple(lane.number for lane in record.lanes)
-        if lanes != self._lanes:  # an entity of the same name takes the place of the one before
+        if lanes != self._lanes:  # an entity replaces the one before of the same name
             self._lanes = lanes
             entities.append(self._lane_lines(record, stamp))
         return {"deletions": [], "entities": entities}

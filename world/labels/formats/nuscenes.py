@@ -1,7 +1,7 @@
 """nuScenes v1.0 (Caesar et al. 2020): its thirteen tables, pictures, mask and expansion of the maps, and the CAN bus. `nuscenes-devkit` opens it.
 
-There is no lidar: `num_lidar_pts` is how many pixels of somebody the cameras see, so that evaluation, which leaves out boxes without points, leaves
-out who is out of sight. World coordinates are moved so that all are positive (`nuscenes_map.origin`). Scenes count from 2001, beyond the real ones.
+There is no lidar: `num_lidar_pts` is the number of an object's pixels in the cameras, so that evaluation, which skips boxes without points, skips
+hidden objects. World coordinates are shifted to be positive (`nuscenes_map.origin`). Scenes count from 2001, beyond the real ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from world.labels.tracks import Track
 from world.scene.objects import PEOPLE, THINGS, VEHICLES, Kind, Lights
 
 VERSION, FIRST, KEYS = "v1.0-lucidrive", 2001, 2  # key frames a second
-REACH = 80.0  # m from our car within which somebody is annotated
+REACH = 80.0  # m from our car within which objects are annotated
 TABLES = (
     *("category", "attribute", "visibility", "instance", "sensor", "calibrated_sensor", "ego_pose", "log", "scene"),
     *("sample", "sample_data", "sample_annotation", "map"),
@@ -56,10 +56,11 @@ VISIBILITY = {"1": (0.0, "v0-40"), "2": (0.4, "v40-60"), "3": (0.6, "v60-80"), "
 
 
 class NuScenes(Writer):
-    """The format `nuscenes`. Tables grow on the disk; a drive's annotations are written as it ends, since they name the ones before and after."""
+    """The format `nuscenes`. Tables grow on the disk; annotations are written when the drive ends, since they refer to the next ones."""
 
     @classmethod
     def check(cls, cameras: CameraSet) -> None:
+        """DataError for a fisheye, or a rate that KEYS does not divide."""
         if any(isinstance(camera, Fisheye) for camera in cameras.cameras.values()):
             raise DataError("nuScenes has pinhole cameras alone: take --cameras surround, or leave the fisheyes out.")
         if cameras.rate % KEYS:
@@ -68,6 +69,7 @@ class NuScenes(Writer):
             )
 
     def begin(self, drive: DriveInfo) -> None:
+        """Adds the cameras' calibration and, for a new place, its map and log."""
         if not hasattr(self, "_tables"):
             self._start()
         self._drive, self._number = drive, FIRST + len(self._scenes)
@@ -94,19 +96,21 @@ class NuScenes(Writer):
         self._records: list[tuple[Record, dict[int, tuple[float, int]]]] = []
 
     def add(self, record: Record) -> None:
+        """Writes the pictures, and keeps the rest of the record."""
         key = len(self._records) % (self.cameras.rate // KEYS) == 0
-        shown: dict[int, tuple[float, int]] = {}
-        for name, seen in record.seen.items():
+        pixels_of: dict[int, tuple[float, int]] = {}
+        for name, view in record.views.items():
             path = self.folder / self._file(name, record.index, key)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(jpeg(seen.picture))
-            for box in seen.truth.boxes:
-                share, pixels = shown.get(box.track.number, (0.0, 0))
-                mine = int((seen.truth.instance == box.track.number + 1).sum())
-                shown[box.track.number] = max(share, box.visible), pixels + mine
-        self._records.append((replace(record, seen={}), shown))
+            path.write_bytes(jpeg(view.picture))
+            for box in view.truth.boxes:
+                share, pixels = pixels_of.get(box.track.number, (0.0, 0))
+                mine = int((view.truth.instance == box.track.number + 1).sum())
+                pixels_of[box.track.number] = max(share, box.visible), pixels + mine
+        self._records.append((replace(record, views={}), pixels_of))
 
     def end(self) -> None:
+        """Writes the drive's scene, samples, annotations and CAN bus."""
         every, name = self.cameras.rate // KEYS, f"scene-{self._number}"
         keys = self._records[::every]
         samples = [token("sample", name, k) for k in range(len(keys))]
@@ -131,6 +135,7 @@ class NuScenes(Writer):
         self._bus(name)
 
     def close(self) -> None:
+        """Closes the tables."""
         for table in self._tables.values():
             table.close()
 
@@ -155,7 +160,7 @@ class NuScenes(Writer):
             self._add("sensor", ("sensor", name), channel=name, modality="camera")
 
     def _calibrate(self) -> None:
-        """The cameras as they are mounted now, unless they were so before: a drive may have others of the same names."""
+        """Adds the cameras' calibrations that are new: drives may have different cameras of the same names."""
         for name, camera in self.cameras.cameras.items():
             if (mount := ("calibrated", name, camera)) in self._mounts:
                 continue
@@ -176,14 +181,14 @@ class NuScenes(Writer):
         return name
 
     def _description(self) -> str:
-        """What it shows, and under which conditions it begins, unless on a clear day."""
+        """The task, and the conditions at the beginning where they differ from a clear day."""
         facts = self._records[0][0].facts
         names = (Weather(facts.weather).name, TimeOfDay(facts.time).name)
-        told = [name.lower() for name in names if name not in (Weather.CLEAR.name, TimeOfDay.DAY.name)]
-        return ", ".join([self._drive.task, *told])
+        conditions = [name.lower() for name in names if name not in (Weather.CLEAR.name, TimeOfDay.DAY.name)]
+        return ", ".join([self._drive.task, *conditions])
 
     def _time(self, record: Record) -> int:
-        """Microseconds; every scene of its own, one after the other."""
+        """Microseconds; scenes follow one another, an hour each."""
         return ORIGIN + (self._number - FIRST) * 3_600_000_000 + microseconds(record)
 
     def _file(self, camera: str, index: int, key: bool) -> str:
@@ -215,13 +220,13 @@ class NuScenes(Writer):
             )
 
     def _annotate(self, name: str, keys: list[tuple[Record, dict[int, tuple[float, int]]]], samples: list[str]) -> None:
-        found: dict[int, list[tuple[int, Track]]] = {}
+        tracks: dict[int, list[tuple[int, Track]]] = {}
         for k, (record, _) in enumerate(keys):
             for track in record.tracks:
                 away = math.hypot(track.centre[0] - record.ego.x, track.centre[1] - record.ego.y)
                 if away <= REACH and track.kind in CATEGORIES:
-                    found.setdefault(track.number, []).append((k, track))
-        for number, several in found.items():
+                    tracks.setdefault(track.number, []).append((k, track))
+        for number, several in tracks.items():
             who = token("instance", name, number)
             marks = [token("annotation", name, number, k) for k, _ in several]
             self._tables["instance"].add(
@@ -264,8 +269,8 @@ class NuScenes(Writer):
             x, y = (np.array([ego.x, ego.y]) - self._base).tolist()
             turn, rates = list(of_heading(ego.heading)), [0.0, 0.0, ego.yaw_rate]
             pull = [float(gain), ego.speed * ego.yaw_rate, 9.81]
-            moved = {"vel": [ego.speed, 0.0, 0.0], "pos": [x, y, 0.0], "orientation": turn, "rotation_rate": rates}
-            rows["pose"].append({"utime": time, "accel": pull, **moved})
+            motion = {"vel": [ego.speed, 0.0, 0.0], "pos": [x, y, 0.0], "orientation": turn, "rotation_rate": rates}
+            rows["pose"].append({"utime": time, "accel": pull, **motion})
             rows["ms_imu"].append({"utime": time, "linear_accel": pull, "q": turn, "rotation_rate": rates})
             rows["steeranglefeedback"].append({"utime": time, "value": ego.steer * MAX_WHEEL_ANGLE})
             rows["vehicle_monitor"].append(

@@ -1,6 +1,6 @@
-"""A place as a map of nuScenes' expansion, version 1.3: nodes, polygons and lines, and what is made of them, with the graph of lanes.
+"""A place as a map of nuScenes' expansion, version 1.3: nodes, polygons and lines, the layers made of them, and the graph of lanes.
 
-Its own four maps are the only names that `NuScenesMap` knows: `nuscenes.map_expansion.map_api.locations.append(NAME)` lets it open ours.
+`NuScenesMap` accepts only the names of its own four maps; `nuscenes.map_expansion.map_api.locations.append(NAME)` adds ours.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ LINES = ("road_divider", "lane_divider", "traffic_light")
 
 
 def token(*parts: Any) -> str:
-    """The same for the same parts."""
+    """A deterministic token of some parts."""
     return md5("/".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
 
 
 def origin(place: Place) -> np.ndarray:
-    """What of the world nuScenes' (0, 0) is, float64 [2]: beyond the place's south-western corner, for its coordinates are positive."""
+    """The point of the world at nuScenes' (0, 0), float64 [2]: beyond the place's south-western corner, as its coordinates are positive."""
     west, south, _, _ = place.map.bounds
     return np.array([west - EDGE, south - EDGE])
 
@@ -50,7 +50,7 @@ def extent(place: Place) -> tuple[float, float]:
 
 
 def mask(place: Place) -> Image.Image:
-    """White where one can drive or walk, a pixel every 10 cm; north is up."""
+    """A picture that is white where one can drive or walk, a pixel every 10 cm; north is up."""
     width, height = (math.ceil(FINE * side) for side in extent(place))
     picture, base = Image.new("L", (width, height)), origin(place)
     draw = ImageDraw.Draw(picture)
@@ -78,11 +78,11 @@ class MapTables:
         return token(self._place.name, *parts)
 
     def _nodes(self, points: np.ndarray, *parts: Any) -> list[str]:
-        made = []
+        tokens = []
         for k, (x, y) in enumerate((points - self._base).tolist()):
-            made.append(self._token("node", *parts, k))
-            self.tables["node"].append({"token": made[-1], "x": round(x, 4), "y": round(y, 4)})
-        return made
+            tokens.append(self._token("node", *parts, k))
+            self.tables["node"].append({"token": tokens[-1], "x": round(x, 4), "y": round(y, 4)})
+        return tokens
 
     def _polygon(self, points: np.ndarray, *parts: Any) -> str:
         row = {
@@ -219,13 +219,13 @@ class MapTables:
             lane = lane_of(place, number)
             lights = sorted({int(place.lanes["signal"][after]) for after in lane.after} - {-1})
             if lights:
-                way = (lane.line[-1] - lane.line[-2]) / max(1e-9, math.dist(lane.line[-1], lane.line[-2]))
+                direction = (lane.line[-1] - lane.line[-2]) / max(1e-9, math.dist(lane.line[-1], lane.line[-2]))
                 row = place.lanes[number]
                 self._add(
                     "stop_line",
                     number,
                     polygon_token=self._polygon(
-                        band(np.stack([lane.line[-1] - STOP * way, lane.line[-1]]), lane.width), "stop", number
+                        band(np.stack([lane.line[-1] - STOP * direction, lane.line[-1]]), lane.width), "stop", number
                     ),
                     stop_line_type="TRAFFIC_LIGHT",
                     ped_crossing_tokens=[],

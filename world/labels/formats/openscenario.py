@@ -1,7 +1,7 @@
-"""A drive as an OpenSCENARIO XML 1.2 scenario, by `scenariogeneration`: everybody follows what they did, on the road network beside it.
+"""A drive as an OpenSCENARIO XML 1.2 scenario, by `scenariogeneration`: all road users follow their recorded trajectories on the road network beside it.
 
-Our car is `ego`; others are `track-NUMBER`, each a polyline of places and times. Who comes later stands at its first place until then, who is gone stays at
-its last. Weather and time of day are those of the first moment. Traffic lights are in the road network; their phases are not in the scenario.
+Our car is `ego`; others are `track-NUMBER`, each a polyline of positions and times. A road user waits at its first position until it appears and stays
+at its last. Weather and time of day are those of the first moment. Traffic lights are in the road network; their phases are not in the scenario.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from world.labels.record import Record
 from world.labels.tracks import Track
 from world.scene.objects import PEOPLE, VEHICLES, Kind
 
-REACH = 120.0  # m from our car within which somebody must come to be in the scenario
+REACH = 120.0  # m: road users that never come this near to our car are left out
 AXLE = 0.3  # of a vehicle's length from its middle back to its rear axle, where OpenSCENARIO has its origin
 HEIGHT = 1.5  # m of our car
 HOURS = {TimeOfDay.DAWN: 6, TimeOfDay.DAY: 12, TimeOfDay.DUSK: 19, TimeOfDay.NIGHT: 23}
@@ -37,25 +37,28 @@ Path = list[tuple[float, tuple[float, float, float]]]  # seconds; x, y, heading 
 
 
 class OpenScenario(OpenDrive):
-    """The format `openscenario`. A drive's scenario is written as it ends; its road network is there from its beginning."""
+    """The format `openscenario`. A drive's scenario is written when it ends, its road network when it begins."""
 
     def begin(self, drive: DriveInfo) -> None:
+        """Writes the place's network if it is new."""
         super().begin(drive)
         self._drive = drive
         self._records: list[Record] = []
 
     def add(self, record: Record) -> None:
+        """Keeps the record."""
         self._records.append(record)
 
     def end(self) -> None:
+        """Writes the scenario."""
         from scenariogeneration import xosc
 
-        told = scenario(xosc, self._drive, self._records)
-        told.write_xml(str(self.folder / f"{self._drive.name}.xosc"))
+        document = scenario(xosc, self._drive, self._records)
+        document.write_xml(str(self.folder / f"{self._drive.name}.xosc"))
 
 
 def scenario(xosc: Any, drive: DriveInfo, records: Sequence[Record]) -> Any:
-    """The whole of it."""
+    """The scenario document of a drive's records. xosc: the module of `scenariogeneration`."""
     paths: dict[str, Path] = {"ego": [(one.seconds, (one.ego.x, one.ego.y, one.ego.heading)) for one in records]}
     who: dict[str, Track] = {}
     near = {

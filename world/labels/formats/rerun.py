@@ -1,4 +1,4 @@
-"""Rerun's recordings (.rrd), a file a drive, on the timeline `time`: pictures with depth, classes and boxes on their cameras, everybody and the lanes in the world."""
+"""Rerun's recordings (.rrd), a file per drive, on the timeline `time`: pictures, depth, classes and boxes by camera; road users and lanes in the world."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from world.labels.record import Record
 
 
 class Rerun(Writer):
-    """The format `rerun`. Every drive is a recording; a fisheye's pictures come without a camera, since Rerun has no such lens."""
+    """The format `rerun`. A drive is a recording; a fisheye's pictures have no camera model, since Rerun has no such lens."""
 
     bytes_a_pixel = 8.0
     package, wants = "rerun", "Rerun's recordings"
 
     def begin(self, drive: DriveInfo) -> None:
+        """Opens the recording and logs its static part."""
         import rerun as rr
 
         self._to = rr.RecordingStream("lucidrive", recording_id=drive.name)
@@ -31,7 +32,7 @@ class Rerun(Writer):
         for name, camera in self.cameras.cameras.items():
             pose, at = extrinsics(camera), f"world/car/{name}"
             self._to.log(at, rr.Transform3D(translation=pose[:3, 3], mat3x3=pose[:3, :3]), static=True)
-            if not isinstance(camera, Fisheye):  # Rerun has no lens but the pinhole
+            if not isinstance(camera, Fisheye):  # Rerun has only pinholes
                 lens = rr.Pinhole(
                     image_from_camera=intrinsics(camera),
                     resolution=[camera.width, camera.height],
@@ -41,6 +42,7 @@ class Rerun(Writer):
         self._lanes: tuple[int, ...] | None = None
 
     def add(self, record: Record) -> None:
+        """Logs a moment."""
         import rerun as rr
 
         to, ego = self._to, record.ego
@@ -51,11 +53,11 @@ class Rerun(Writer):
         )
         for name in ("speed", "yaw_rate", "steer", "accel"):
             to.log(f"ego/{name}", rr.Scalars(getattr(ego, name)))
-        turned = [of_heading(track.heading) for track in record.tracks]
+        rotations = [of_heading(track.heading) for track in record.tracks]
         boxes = rr.Boxes3D(
             centers=[track.centre for track in record.tracks],
             sizes=[track.size for track in record.tracks],
-            quaternions=[rr.Quaternion(xyzw=[x, y, z, w]) for w, x, y, z in turned],
+            quaternions=[rr.Quaternion(xyzw=[x, y, z, w]) for w, x, y, z in rotations],
             labels=[f"{track.kind.name.lower()} {track.number}" for track in record.tracks],
             show_labels=False,
         )
@@ -65,9 +67,9 @@ class Rerun(Writer):
             self._lanes = lanes
             lines = [np.c_[lane.line, np.full(len(lane.line), 0.05)] for lane in record.lanes]
             to.log("world/lanes", rr.LineStrips3D(lines))
-        for name, seen in record.seen.items():
-            at, truth = f"world/car/{name}", seen.truth
-            to.log(f"{at}/picture", rr.EncodedImage(contents=jpeg(seen.picture), media_type="image/jpeg"))
+        for name, view in record.views.items():
+            at, truth = f"world/car/{name}", view.truth
+            to.log(f"{at}/picture", rr.EncodedImage(contents=jpeg(view.picture), media_type="image/jpeg"))
             depth = np.where(np.isfinite(truth.depth), truth.depth, 0).astype(np.float32)
             to.log(f"{at}/depth", rr.DepthImage(depth, meter=1.0))
             to.log(f"{at}/semantic", rr.SegmentationImage(truth.semantic))
@@ -76,5 +78,6 @@ class Rerun(Writer):
             to.log(f"{at}/boxes", rr.Boxes2D(array=corners, array_format=rr.Box2DFormat.XYXY, labels=labels))
 
     def end(self) -> None:
+        """Closes the recording."""
         self._to.flush()
         self._to.disconnect()

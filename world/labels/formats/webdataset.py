@@ -1,4 +1,4 @@
-"""WebDataset: tar files in which the files of one picture of one camera follow each other. `datasets` and `webdataset` read them as they are.
+"""WebDataset: tar files in which the files of a picture are adjacent. `datasets` and `webdataset` read them directly.
 
 KEY.jpg, KEY.depth.npy (float16 [H, W], m), KEY.flow.npy (float16 [H, W, 2]), KEY.scene_flow.npy (float16 [H, W, 3]), KEY.semantic.png, KEY.instance.npy
 (int32 [H, W]), KEY.json (the record: `described`, the camera's name, its calibration). The same drives give the same bytes.
@@ -23,7 +23,7 @@ EACH = 512  # pictures a shard
 
 
 class Shard:
-    """A tar file of pictures of one drive after another. names: which of `ENDINGS` each picture has, besides its KEY.json. Use it in a `with`."""
+    """A tar file of pictures, drive after drive. names: keys of `ENDINGS` that each picture has, besides its KEY.json. Use it in a `with`."""
 
     def __init__(self, file: IO[bytes], drive: DriveInfo, cameras: CameraSet, names: Sequence[str] = ()) -> None:
         self.drive, self.count = drive, 0
@@ -38,17 +38,17 @@ class Shard:
         self.close()
 
     def add(self, record: Record) -> None:
-        """Every camera's picture of a moment."""
+        """Writes every camera's picture of a moment."""
         about = described(record)
-        for name, seen in record.seen.items():
-            self.put(about, name, seen)
+        for name, view in record.views.items():
+            self.put(about, name, view)
 
-    def put(self, about: dict[str, Any], name: str, seen: CameraRecord) -> None:
-        """One camera's; about: its moment, `described`."""
+    def put(self, about: dict[str, Any], name: str, view: CameraRecord) -> None:
+        """Writes one camera's picture. about: its moment, from `described`."""
         drive = {"drive": self.drive.name, "task": self.drive.task, "seed": self.drive.seed, "synthetic": True}
         camera = {"boxes": about["boxes"][name], "camera": name, "calibration": self._calibration[name]}
         key = f"{self.drive.name}-{name}-{about['index']:06d}"
-        files = {ending: ENDINGS[ending](seen) for ending in self._names}
+        files = {ending: ENDINGS[ending](view) for ending in self._names}
         for ending, data in {**files, "json": dumps(about | drive | camera).encode()}.items():
             entry = tarfile.TarInfo(f"{key}.{ending}")
             entry.size = len(data)
@@ -56,11 +56,12 @@ class Shard:
         self.count += 1
 
     def close(self) -> None:
+        """Ends the tar file."""
         self._tar.close()
 
 
 class WebDataset(Writer):
-    """The format `webdataset`. A tar file for every EACH pictures, whatever drives and cameras they are of."""
+    """The format `webdataset`. A tar file for every EACH pictures of any drives and cameras."""
 
     bytes_a_pixel = 20.0
 
@@ -70,18 +71,21 @@ class WebDataset(Writer):
         self._stack, self._shards = ExitStack(), 0
 
     def begin(self, drive: DriveInfo) -> None:
+        """The next pictures are of this drive."""
         self._drive = drive
         if self._shard is not None:
             self._shard.drive = drive
 
     def add(self, record: Record) -> None:
+        """Writes the pictures of a moment, into new files as needed."""
         about = described(record)
-        for name, seen in record.seen.items():
+        for name, view in record.views.items():
             if self._shard is None or self._shard.count == EACH:
                 self._shard = self._next()
-            self._shard.put(about, name, seen)
+            self._shard.put(about, name, view)
 
     def close(self) -> None:
+        """Ends the last tar file."""
         self._stack.close()
 
     def _next(self) -> Shard:
@@ -92,17 +96,17 @@ class WebDataset(Writer):
 
 
 def npy(array: np.ndarray, kind: type) -> bytes:
-    """The bytes of a .npy file of that type."""
+    """The bytes of a .npy file of an array, converted to `kind`."""
     buffer = io.BytesIO()
     np.save(buffer, array.astype(kind), allow_pickle=False)
     return buffer.getvalue()
 
 
-ENDINGS: dict[str, Callable[[CameraRecord], bytes]] = {  # what a picture's files hold
-    "jpg": lambda seen: jpeg(seen.picture),
-    "depth.npy": lambda seen: npy(seen.truth.depth, np.float16),
-    "flow.npy": lambda seen: npy(seen.truth.flow, np.float16),
-    "scene_flow.npy": lambda seen: npy(seen.truth.scene_flow, np.float16),
-    "semantic.png": lambda seen: png(seen.truth.semantic),
-    "instance.npy": lambda seen: npy(seen.truth.instance, np.int32),
+ENDINGS: dict[str, Callable[[CameraRecord], bytes]] = {  # contents of a picture's files
+    "jpg": lambda view: jpeg(view.picture),
+    "depth.npy": lambda view: npy(view.truth.depth, np.float16),
+    "flow.npy": lambda view: npy(view.truth.flow, np.float16),
+    "scene_flow.npy": lambda view: npy(view.truth.scene_flow, np.float16),
+    "semantic.png": lambda view: png(view.truth.semantic),
+    "instance.npy": lambda view: npy(view.truth.instance, np.int32),
 }

@@ -1,4 +1,4 @@
-"""What writes labelled drives in a format, and what several of them share."""
+"""The interface of writers of labelled drives, and their common functions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from world.scene.state import Place
 
 QUALITY = 95  # of JPEGs
 FINE = 256.0  # of a depth PNG a metre, as KITTI has it; 0: no depth, or 256 m and more
-ORIGIN = 1_600_000_000_000_000  # microseconds: when every drive begins, for formats that want a date
+ORIGIN = 1_600_000_000_000_000  # microseconds: the start of every drive, for formats that need a date
 
 
 @dataclass(frozen=True, eq=False)
 class DriveInfo:
-    """Which drive the next records are of. name: unlike any other's, of letters, digits, - and _; task: what it shows, in a sentence; place: as the drive
-    begins; end: the same as it ends, where it has grown meanwhile."""
+    """The drive of the next records. name: unique, of letters, digits, - and _; task: a sentence that describes it; place: at the drive's
+    beginning; end: at its end, where it has grown."""
 
     name: str
     place: Place
@@ -39,32 +39,37 @@ class DriveInfo:
 
 
 class Writer(ABC):
-    """Writes drives into a folder of its own: begin, add each record, end; close when all are there. Use it in a `with`."""
+    """Writes drives into a folder of its own: per drive `begin`, `add` for each record, `end`; `close` after the last. Use it in a `with`.
 
-    package = ""  # that it needs
-    wants = ""  # what it is, where a package is missing
-    draws = True  # whether it wants pictures
-    bytes_a_pixel = 2.0  # of the disk, at most, with all labels
+    Methods raise OSError where the disk is full or not writable.
+    """
+
+    package = ""  # the package that it needs
+    wants = ""  # what the package is for, for the message where it is missing
+    draws = True  # whether it needs pictures
+    bytes_a_pixel = 2.0  # on the disk, at most, with all labels
 
     @classmethod  # noqa: B027 (what a format does not need, does nothing)
     def check(cls, cameras: CameraSet) -> None:
-        """Before any work: DataError where the format has no place for such cameras."""
+        """Call it before any work. DataError where the format cannot hold these cameras."""
 
     def __init__(self, folder: Path, cameras: CameraSet) -> None:
         self.folder, self.cameras = folder, cameras
         folder.mkdir(parents=True, exist_ok=True)
 
     @abstractmethod
-    def begin(self, drive: DriveInfo) -> None: ...
+    def begin(self, drive: DriveInfo) -> None:
+        """Starts a drive, whose records follow."""
 
     @abstractmethod
-    def add(self, record: Record) -> None: ...
+    def add(self, record: Record) -> None:
+        """Writes the next moment of the drive, with a view for each camera if `draws`."""
 
     def end(self) -> None:  # noqa: B027
-        """The drive is over."""
+        """Completes the drive."""
 
     def close(self) -> None:  # noqa: B027
-        """All drives are there: what is written last."""
+        """Completes the dataset after the last drive."""
 
     def __enter__(self) -> Writer:
         return self
@@ -77,14 +82,14 @@ class Writer(ABC):
 
 
 def check_even(cameras: CameraSet, what: str) -> None:
-    """DataError where a picture's sides are not even, as the videos of `what` want them."""
+    """DataError where a picture's sides are not even, which the videos of `what` need."""
     for name, camera in cameras.cameras.items():
         if camera.width % 2 or camera.height % 2:
             raise DataError(f"The camera {name} is {camera.width} x {camera.height}; for {what} take even sides.")
 
 
 class Rows:
-    """A JSON list on the disk that grows by a row and is never held."""
+    """A JSON list on the disk that grows row by row and is never in memory."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,17 +98,19 @@ class Rows:
         self._file.write("[")
 
     def add(self, row: Any) -> None:
+        """Appends a row, as `dumps` writes it."""
         self._file.write(("\n" if not self.count else ",\n") + dumps(row))
         self.count += 1
 
     def close(self) -> None:
+        """Ends the list; a second call does nothing."""
         if not self._file.closed:
             self._file.write("\n]\n")
             self._file.close()
 
 
 def dumps(value: Any) -> str:
-    """JSON of one line, with NumPy's values as plain ones and numbers of arrays to four decimals. ValueError for one that is not finite."""
+    """One line of JSON; NumPy values become plain ones, arrays are rounded to four decimals. ValueError where a number is not finite."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
 
 
@@ -123,7 +130,7 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 
 def png(picture: np.ndarray) -> bytes:
-    """Of uint8 [H, W] or [H, W, 3], or uint16 [H, W]."""
+    """PNG of uint8 [H, W] or [H, W, 3], or uint16 [H, W]."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()
@@ -136,7 +143,7 @@ def depth_levels(depth: np.ndarray) -> np.ndarray:
 
 
 def calibration(cameras: CameraSet) -> dict[str, Any]:
-    """Of each camera: size, matrix, model and coefficients of its distortion, pose on the car; for JSON."""
+    """Size, matrix, distortion model and coefficients, and pose on the car of each camera; for JSON."""
     return {
         name: {
             "width": camera.width,
@@ -179,13 +186,13 @@ def described(record: Record) -> dict[str, Any]:
                     "whole": box.whole,
                     "visible": box.visible,
                 }
-                for box in seen.truth.boxes
+                for box in view.truth.boxes
             ]
-            for name, seen in record.seen.items()
+            for name, view in record.views.items()
         },
     }
 
 
 def microseconds(record: Record) -> int:
-    """Since the drive began."""
+    """Microseconds since the drive's beginning."""
     return round(record.seconds / DT) * round(DT * 1e6)

@@ -1,1 +1,1 @@
-"""What stands and moves in a scene, as triangles."""
+"""Meshes of static and moving objects."""

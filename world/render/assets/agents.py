@@ -1,4 +1,4 @@
-"""Road users as triangles in the world: a kept template for each kind, build, detail and gait, coloured, lit and placed for one moment."""
+"""Meshes of road users: a cached template for each kind, build, detail and gait, coloured, lit and placed for one moment."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _place(
 
 
 def gait(agent: np.void) -> int:
-    """The bucket of its gait: from the metres gone; who stands still stands on both feet."""
+    """The bucket of an agent's gait by the metres it has moved; STANDING when it stands still."""
     kind = Kind(int(agent["kind"]))
     if kind is Kind.BICYCLE:
         return int(agent["phase"] / people.PEDAL * people.GAITS) % people.GAITS
@@ -74,7 +74,7 @@ def gait(agent: np.void) -> int:
 
 
 def template(agent: np.void, detail: int) -> tuple[Template, Size] | None:
-    """What an AGENT looks like before colours, with the size that it was made for; None for an empty slot."""
+    """The template of an AGENT before colours, and its size; None for an empty slot."""
     kind, look = Kind(int(agent["kind"])), abs(int(agent["look"]))
     if kind is Kind.BICYCLE:
         return people.cyclist(gait(agent), detail), SIZES[kind]
@@ -91,7 +91,7 @@ def template(agent: np.void, detail: int) -> tuple[Template, Size] | None:
 
 
 def _room(count: int, uv: np.ndarray | None = None) -> Mesh:
-    """A mesh of `count` triangles to be filled."""
+    """An uninitialised mesh of `count` triangles."""
     f = np.float32
     return Mesh(
         np.empty((count, 3, 3), f),
@@ -106,16 +106,16 @@ Tables = tuple[np.ndarray, np.ndarray]
 Size = tuple[float, float, float]
 
 
-def _put(out: Mesh, first: int, thing: np.void, made: Template, size: Size, tables: Tables, z: float) -> None:
+def _put(out: Mesh, first: int, thing: np.void, model: Template, size: Size, tables: Tables, z: float) -> None:
     """Colours and places the template of an AGENT or a PROP in `out` from row `first` on (all but uv)."""
     heading = float(thing["heading"])
     scale = thing["length"] / size[0], thing["width"] / size[1], thing["height"] / size[2]
     pose = np.array([math.cos(heading), math.sin(heading), thing["x"], thing["y"], z, *scale], np.float32)
-    mesh = made.mesh
+    mesh = model.mesh
     _place(
         mesh.position,
         mesh.normal,
-        made.role,
+        model.role,
         mesh.material,
         mesh.tint,
         *tables,
@@ -133,18 +133,18 @@ def _tables(agent: np.void, seconds: float) -> Tables:
 
 
 def agent_mesh(agent: np.void, detail: int, seconds: float = 0.0, z: float = 0.0) -> Mesh:
-    """One AGENT in world coordinates. detail: 0 (far) to 2; seconds: what lights blink by; z: height of the ground. Nothing for an empty slot."""
-    found = template(agent, detail)
-    if found is None:
+    """One AGENT in world coordinates, empty for an empty slot. detail: 0 (far) to 2; seconds: time, for blinking lights; z: height of the ground."""
+    model_and_size = template(agent, detail)
+    if model_and_size is None:
         return empty()
-    made, size = found
-    out = _room(len(made.role), made.mesh.uv)
-    _put(out, 0, agent, made, size, _tables(agent, seconds), z)
+    model, size = model_and_size
+    out = _room(len(model.role), model.mesh.uv)
+    _put(out, 0, agent, model, size, _tables(agent, seconds), z)
     return out
 
 
 def detail_at(kind: int, distance: float) -> int:
-    """How finely a road user is drawn at a distance (m)."""
+    """The level of detail of a road user at a distance (m)."""
     scale = 1.0 if Kind(kind) in VEHICLES and kind != Kind.BICYCLE else _SMALL
     return 2 if distance < _NEAR * scale else 1 if distance < _MIDDLE * scale else 0
 
@@ -152,28 +152,28 @@ def detail_at(kind: int, distance: float) -> int:
 def agents_mesh(
     agents: np.ndarray, eye_x: float, eye_y: float, seconds: float, heading: float | None = None
 ) -> tuple[Mesh, np.ndarray]:
-    """All of AGENT [A] within REACH as one mesh, and of each triangle the instance, int32 [T]: -id - 1.
+    """All of AGENT [A] within REACH as one mesh, and the instance of each triangle, int32 [T]: -id - 1.
 
-    heading: where the camera looks (rad); with it those far behind are left out.
+    heading: of the camera (rad); leaves out agents far behind it.
     """
     away_x, away_y = agents["x"] - eye_x, agents["y"] - eye_y
     distance = np.hypot(away_x, away_y)
-    wanted = (agents["kind"] != Kind.NONE) & (distance < REACH)
+    near = (agents["kind"] != Kind.NONE) & (distance < REACH)
     if heading is not None:
-        wanted &= away_x * math.cos(heading) + away_y * math.sin(heading) > -BEHIND
+        near &= away_x * math.cos(heading) + away_y * math.sin(heading) > -BEHIND
     rows = []
-    for index in np.flatnonzero(wanted):
+    for index in np.flatnonzero(near):
         agent = agents[index]
-        found = template(agent, detail_at(int(agent["kind"]), float(distance[index])))
-        if found is not None:
-            rows.append((agent, *found))
-    counts = [len(made.role) for _, made, _ in rows]
+        model_and_size = template(agent, detail_at(int(agent["kind"]), float(distance[index])))
+        if model_and_size is not None:
+            rows.append((agent, *model_and_size))
+    counts = [len(model.role) for _, model, _ in rows]
     if not counts:
         return empty(), np.zeros(0, np.int32)
-    out = _room(sum(counts), np.concatenate([made.mesh.uv for _, made, _ in rows]))
+    out = _room(sum(counts), np.concatenate([model.mesh.uv for _, model, _ in rows]))
     first = 0
-    for (agent, made, size), count in zip(rows, counts, strict=True):
-        _put(out, first, agent, made, size, _tables(agent, seconds), 0.0)
+    for (agent, model, size), count in zip(rows, counts, strict=True):
+        _put(out, first, agent, model, size, _tables(agent, seconds), 0.0)
         first += count
     instance = np.repeat(np.array([-int(agent["id"]) - 1 for agent, _, _ in rows], np.int32), counts)
     return out, instance
@@ -182,7 +182,7 @@ def agents_mesh(
 def parked_mesh(prop: np.void, detail: int = 1) -> Mesh:
     """A parked car or van (a PROP of a vehicle's kind) in world coordinates, without lights."""
     kind, look = Kind(int(prop["kind"])), abs(int(prop["look"]))
-    made = vehicles.vehicle(kind, look // 16 % 3 if kind is Kind.CAR else 0, detail)
-    out = _room(len(made.role), made.mesh.uv)
-    _put(out, 0, prop, made, SIZES[kind], role_tables(int(kind), int(prop["look"]), 0, 0, 0.0), float(prop["z"]))
+    model = vehicles.vehicle(kind, look // 16 % 3 if kind is Kind.CAR else 0, detail)
+    out = _room(len(model.role), model.mesh.uv)
+    _put(out, 0, prop, model, SIZES[kind], role_tables(int(kind), int(prop["look"]), 0, 0, 0.0), float(prop["z"]))
     return out

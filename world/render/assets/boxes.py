@@ -1,4 +1,4 @@
-"""The sides of a box, for whatever collects faces."""
+"""The sides of a box, for collectors of faces."""
 
 from __future__ import annotations
 

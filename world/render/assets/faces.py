@@ -1,4 +1,4 @@
-"""Collects flat faces with texture coordinates in metres, for what stands still: houses, plants, furniture, streets."""
+"""Collects flat faces with texture coordinates in metres, for static objects: houses, plants, furniture, streets."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class Faces:
         self._part.append(part)
 
     def parts(self) -> Parts:
-        """What was added; faces without area are left out."""
+        """The collected faces, without those of no area."""
         counts = [len(piece) for piece in self._position]
         position = np.concatenate([np.zeros((0, 3, 3), np.float32), *self._position])
         edges = np.cross(position[:, 1] - position[:, 0], position[:, 2] - position[:, 0])
@@ -174,5 +174,5 @@ class Faces:
         return Parts(mesh, np.repeat(np.array(self._part, np.int8), counts)[keep])
 
     def mesh(self) -> Mesh:
-        """What was added, as one mesh."""
+        """The collected faces as one mesh."""
         return self.parts().mesh

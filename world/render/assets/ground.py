@@ -1,4 +1,4 @@
-"""What lies round a place: the ground, and a ring of far blocks and trees."""
+"""The surroundings of a place: the ground, and a ring of far blocks and trees."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ground_mesh(bounds: Bounds) -> Mesh:
 
 
 def skyline_mesh(bounds: Bounds) -> Mesh:
-    """Blocks and trees on a ring round the land within some bounds, the same for the same ones."""
+    """Blocks and trees on a ring round the bounds; deterministic."""
     west, south, east, north = bounds
     middle, half = ((west + east) / 2, (south + north) / 2), ((east - west) / 2, (north - south) / 2)
     random, faces = np.random.default_rng(round(1000 * (abs(west) + abs(north)))), Faces()

@@ -1,4 +1,4 @@
-"""Houses by style: walls, roofs, chimneys; kept once made. The front faces +x; the origin is the middle of the foot."""
+"""Houses by style: walls, roofs, chimneys; cached. The front faces +x; the origin is the middle of the foot."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def tints(look: int) -> dict[int, Colour]:
 
 
 def style(look: int, floors: int) -> str:
-    """How a house is built: "hip" and "gable" roofs for low houses, "block" and "shops" with flat roofs, "tenement" with a steep roof."""
+    """The style of a house: "hip" and "gable" roofs for low houses, "block" and "shops" with flat roofs, "tenement" with a steep roof."""
     if floors <= 2:
         return ("hip", "gable", "gable")[look // 2 % 3]
     return ("shops", "block", "shops", "tenement", "block")[look // 2 % 5]
@@ -106,8 +106,8 @@ def _painted(
         quad = side.rectangles(0.0, side.length, 0.0, STOREY, 0.0)
         uv = np.array([[0, 1], [bays / 3, 1], [bays / 3, 0], [0, 0]])[None]
         faces.quads(quad, "facade_shops", uv=uv)
-        shown = side.rectangles(side.length * 0.08, side.length * 0.92, 0.6, 2.5, 0.03)
-        faces.quads(shown, "shop_lit", (1.0, 0.9, 0.72), uv=uv)
+        window_rows = side.rectangles(side.length * 0.08, side.length * 0.92, 0.6, 2.5, 0.03)
+        faces.quads(window_rows, "shop_lit", (1.0, 0.9, 0.72), uv=uv)
     for _ in range(max(1, bays * floors // 5)):
         left = (int(random.integers(bays)) + 0.3) * side.length / bays
         z = int(random.integers(first, floors)) * STOREY + 0.8

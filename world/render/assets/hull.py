@@ -15,7 +15,7 @@ Curve = Sequence[tuple[float, float]]  # (m behind the front bumper, value): str
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a body looks like. Lengths in m; curves run from the front (0) to the back (`length`).
+    """The shape of a body. Lengths in m; curves run from the front (0) to the back (`length`).
 
     half: half its width; bottom: height of the sill; top, belt: heights of the outline and of the windows' lower edge; taper: factor
     on the width; lean: how far the sides lean in from belt to roof, m per m.
@@ -35,8 +35,8 @@ class Hull:
 
     def __init__(self, form: Form, detail: int) -> None:
         curves = (form.top, form.belt, form.taper)
-        wanted = sorted({u for curve in (form.top, form.taper) for u, _ in curve}, reverse=True)
-        behind = np.array(wanted if detail == 2 else _fewest(form.top, 11 if detail else 8)[::-1])
+        places = sorted({u for curve in (form.top, form.taper) for u, _ in curve}, reverse=True)
+        behind = np.array(places if detail == 2 else _fewest(form.top, 11 if detail else 8)[::-1])
         top, belt, taper = (np.interp(behind, *np.array(curve, float).T) for curve in curves)
         belt = np.minimum(belt, top - 0.03)
         half = form.half * taper
@@ -157,15 +157,15 @@ class Hull:
 
 
 def _fewest(curve: Curve, count: int) -> list[float]:
-    """The `count` places at which a curve is sampled best: each next one where it is wrong most."""
+    """The `count` best sample positions of a curve: each next one where the error is greatest."""
     x, y = np.array(curve, float).T
-    kept = {0, len(x) - 1}
-    while len(kept) < min(count, len(x)):
-        chosen = sorted(kept)
-        wrong = np.abs(np.interp(x, x[chosen], y[chosen]) - y)
-        wrong[chosen] = -1.0
-        kept.add(int(wrong.argmax()))
-    return [float(x[index]) for index in sorted(kept)]
+    rows = {0, len(x) - 1}
+    while len(rows) < min(count, len(x)):
+        order = sorted(rows)
+        wrong = np.abs(np.interp(x, x[order], y[order]) - y)
+        wrong[order] = -1.0
+        rows.add(int(wrong.argmax()))
+    return [float(x[index]) for index in sorted(rows)]
 
 
 def rectangle(a: float, b: float, low: float, high: float) -> list[tuple[float, float]]:

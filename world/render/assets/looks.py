@@ -122,7 +122,7 @@ def _pick(colours: tuple[Colour, ...], look: int, prime: int) -> Colour:
 
 
 def lit(lights: int, identity: int, seconds: float) -> tuple[str, ...]:
-    """The material of every lamp's Role from TAIL on, "" for those that are dark now."""
+    """The material of every lamp's Role from TAIL on, "" for dark lamps."""
     blink = (seconds / BLINK + 0.37 * identity) % 1.0 < 0.5
     flash = (seconds / FLASH + 0.29 * identity) % 1.0 < 0.5
     tail = "brakelamp" if lights & Lights.BRAKE else "taillamp" if lights & Lights.HEAD else ""

@@ -1,4 +1,4 @@
-"""What vehicles have in common: wheels, arches, lamps, number plates, mirrors, beacons, livery."""
+"""Parts common to vehicles: wheels, arches, lamps, number plates, mirrors, beacons, livery."""
 
 from __future__ import annotations
 

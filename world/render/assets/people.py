@@ -10,7 +10,7 @@ import numpy as np
 from world.render.assets.solids import Colour, Role, Solid, Template, grid_quads, split
 
 GAITS = 16  # buckets of one cycle of two steps
-STANDING = GAITS  # the bucket of one who does not move
+STANDING = GAITS  # the bucket of a person who stands still
 STRIDE = 1.45  # m that a grown person goes in one cycle
 PEDAL = 4.5  # m that a bicycle goes in one turn of the pedals
 _BLACK: Colour = (0.02, 0.02, 0.022)
@@ -199,7 +199,7 @@ def _cycle(solid: Solid, detail: int, crank: float) -> None:
 
 
 def _knee(hip: np.ndarray, foot: np.ndarray, thigh: float, shin: float) -> np.ndarray:
-    """Where the knee is, ahead of the line from hip to foot (two sides and the base of a triangle)."""
+    """The knee's position, ahead of the line from hip to foot (two sides and the base of a triangle)."""
     line = foot - hip
     base = min(float(np.linalg.norm(line)), (thigh + shin) * 0.999)
     along = (base**2 + thigh**2 - shin**2) / (2 * base)
@@ -211,7 +211,7 @@ def _knee(hip: np.ndarray, foot: np.ndarray, thigh: float, shin: float) -> np.nd
 
 @cache
 def cyclist(gait: int, detail: int) -> Template:
-    """A bicycle and who rides it; gait: the bucket of the pedals' turn."""
+    """A bicycle with its rider; gait: the bucket of the pedals' turn."""
     solid = Solid()
     crank = 2 * np.pi * (gait % GAITS) / GAITS
     _cycle(solid, detail, crank)

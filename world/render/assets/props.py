@@ -1,4 +1,4 @@
-"""What stands beside the streets, by kind: placed and sized as its PROP record says."""
+"""Meshes of roadside objects by kind, placed and sized by their PROP records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _METAL: Colour = (0.16, 0.17, 0.17)
 
 
 def prop_mesh(prop: np.void, detail: int) -> Mesh:
-    """The triangles of one PROP in world coordinates; signal posts, which change, are not among them. detail: 2 near, 1, 0 far."""
+    """The mesh of one PROP in world coordinates; empty for signal posts, which change. detail: 2 near, 1, 0 far."""
     kind = Kind(int(prop["kind"]))
     x, y, z, heading = (float(prop[name]) for name in ("x", "y", "z", "heading"))
     length, width, height = (float(prop[name]) for name in ("length", "width", "height"))
@@ -38,8 +38,8 @@ def prop_mesh(prop: np.void, detail: int) -> Mesh:
     if kind is Kind.SIGN:
         return placed(sign_mesh(look, detail), x, y, z, heading)
     if kind is Kind.TREE:
-        wide, grown = width / CROWN, height / 9.0
-        return placed(tree(look % 12, detail), x, y, z, heading, (wide, wide, grown))
+        wide, high = width / CROWN, height / 9.0
+        return placed(tree(look % 12, detail), x, y, z, heading, (wide, wide, high))
     if kind in (Kind.HEDGE, Kind.FENCE, Kind.WALL):
         if detail == 0 and kind is not Kind.HEDGE:
             detail = 1

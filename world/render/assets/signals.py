@@ -24,7 +24,7 @@ _LAMPS: tuple[tuple[str, Colour], ...] = (
 def _head(
     solid: Solid, x: float, y: float, low: float, colours: tuple[int, ...], lit: int, detail: int, scale: float = 1.0
 ) -> None:
-    """A head that faces -x. colours from above; lit: the one that shines."""
+    """A head that faces -x. colours: from above; lit: the colour that shines."""
     step, width = 0.32 * scale, 0.17 * scale
     high = low + step * len(colours) + 0.06
     solid.box((x, y - width, low), (x + 0.2 * scale, y + width, high), "plastic", _BLACK)

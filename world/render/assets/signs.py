@@ -33,7 +33,7 @@ _STROKES: dict[str, list[list[tuple[float, float]]]] = {
 
 
 def _write(solid: Solid, text: str, x: float, z: float, high: float, width: float, tint: Colour) -> None:
-    """Letters on a face at x, centred on height z; they read from left to right for who looks along +x."""
+    """Letters on a face at x, centred on height z, readable along +x."""
     cell = high / 2
     wide = cell * 0.85
     left = -(len(text) * wide + (len(text) - 1) * cell * 0.5) / 2

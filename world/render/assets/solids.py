@@ -17,7 +17,7 @@ from world.render.mesh import Mesh
 
 
 class Role(IntEnum):
-    """What decides a triangle's tint (and for lamps its material) when the template is placed. FIXED keeps what it has."""
+    """Decides a triangle's tint (and a lamp's material) when the template is placed. FIXED keeps its own."""
 
     FIXED = 0
     PAINT = 1
@@ -237,7 +237,7 @@ class Solid:
         self.triangles(fan, name, tint, role, uv=uv)
 
     def template(self) -> Template:
-        """What was added, as one mesh of float32."""
+        """The collected pieces as one mesh of float32."""
         counts = [len(piece[0]) for piece in self._pieces]
         f = np.float32
         mesh = Mesh(

@@ -46,13 +46,13 @@ def street_mesh(shape: StreetShape) -> Mesh:
 
 
 def _needed(line: np.ndarray) -> np.ndarray:
-    """Rows of a line [N, 2] that keep it within BEND of itself with pieces of about PIECE m at most; first and last among them."""
+    """Rows of a line [N, 2] that approximate it within BEND in pieces of about PIECE m at most; with first and last."""
     s, rows = lengths(line), [0]
     for row in range(2, len(line)):
         first = rows[-1]
-        way = line[row] - line[first]
+        chord = line[row] - line[first]
         between = line[first + 1 : row] - line[first]
-        off = np.abs(between[:, 0] * way[1] - between[:, 1] * way[0]) / max(float(np.hypot(*way)), 1e-9)
+        off = np.abs(between[:, 0] * chord[1] - between[:, 1] * chord[0]) / max(float(np.hypot(*chord)), 1e-9)
         if s[row] - s[first] > PIECE or (len(off) and off.max() > BEND):
             rows.append(row - 1)
     return np.array([*rows, len(line) - 1])
@@ -196,6 +196,6 @@ def _side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 
 def _turned(outline: np.ndarray) -> np.ndarray:
-    """A polygon [N, 2] counter-clockwise."""
+    """The polygon [N, 2] in counter-clockwise order."""
     x, y = outline.T
     return outline if float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) >= 0 else outline[::-1]

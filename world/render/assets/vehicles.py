@@ -1,4 +1,4 @@
-"""Every motor vehicle as a template, kept once made."""
+"""Templates of all motor vehicles, cached."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _SHOP_LIGHT = ((1.0, 0.86, 0.64), (1.0, 0.95, 0.82), (0.84, 0.94, 1.0))
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """Where a wall stands. origin: its lower left corner seen from outside; along: unit vector to the right; length in m."""
+    """The position of a wall. origin: its lower left corner seen from outside; along: unit vector to the right; length in m."""
 
     origin: tuple[float, float]
     along: tuple[float, float]
@@ -58,8 +58,8 @@ def windows(
     quads = wall.rectangles(u, u + width, z, z + height, depth)
     for kind, glass in enumerate(_GLASS):
         for tone in range(4 if kind == 3 else 1):
-            chosen = (kinds == kind) & (shine == tone) if kind == 3 else kinds == kind
-            faces.pictures(quads[chosen], glass, _LIT[tone] if kind == 3 else (1.0, 1.0, 1.0))
+            same = (kinds == kind) & (shine == tone) if kind == 3 else kinds == kind
+            faces.pictures(quads[same], glass, _LIT[tone] if kind == 3 else (1.0, 1.0, 1.0))
     if detail < 2:
         return
     flat = np.zeros_like(u)
@@ -101,7 +101,7 @@ def wall(
     detail: int,
     random: np.random.Generator,
 ) -> None:
-    """One wall with a window in every bay. ground: what the lowest floor has, "windows", "door" or "shop". height: of the whole wall, m."""
+    """One wall with a window in every bay. ground: the lowest floor, "windows", "door" or "shop"; height: of the whole wall, m."""
     bay = side.length / bays
     width, tall, sill = min(1.3, bay * 0.56), 1.62, 0.86
     lefts = (np.arange(bays) + 0.5) * bay - width / 2

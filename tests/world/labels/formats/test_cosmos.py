@@ -88,7 +88,7 @@ def test_cuboids_project_onto_their_masks(folder: Path) -> None:
         objects = sample(folder / "all_object_info" / f"{clip}.tar")
         assert sorted(objects) == [f"{3 * k:06d}.all_object_info.json" for k in range(len(found))]
         for record in found:
-            frame, truth = round(record.seconds * RATE), record.seen["front"].truth
+            frame, truth = round(record.seconds * RATE), record.views["front"].truth
             assert truth.depth.shape == (height, width)
             to_camera = np.linalg.inv(poses[f"{frame:06d}.pose.front.npy"])
             told = objects[f"{frame:06d}.all_object_info.json"]
@@ -219,7 +219,7 @@ def test_control_videos_go_with_the_picture(folder: Path) -> None:
             picture = np.stack(list(read_video(folder / lens / f"{clip}.mp4"))).astype(int)
             assert {film.shape for film in films.values()} == {picture.shape} and len(picture) == len(found)
             for number, record in enumerate(found):
-                seen = record.seen[name]
+                seen = record.views[name]
                 assert np.abs(films["depth"][number] - near_is_bright(seen.truth.depth)).mean() < 4
                 road = films["seg"][number][seen.truth.semantic == SemanticClass.ROAD]
                 assert np.median(road, 0) == pytest.approx(PALETTE[SemanticClass.ROAD], abs=12)

@@ -43,7 +43,7 @@ def test_every_camera_is_a_video_and_labels_are_features(folder: Path) -> None:
         for name in FRONT.cameras:
             video = folder / info["video_path"].format(video_key=f"observation.images.{name}", **where)
             for picture, record in zip(read_video(video), found, strict=True):
-                assert np.abs(picture.astype(int) - record.seen[name].picture).mean() < 8
+                assert np.abs(picture.astype(int) - record.views[name].picture).mean() < 8
         for row, record in zip(rows, found, strict=True):
             assert row["observation.state"] == pytest.approx([record.ego.speed, record.ego.yaw_rate], abs=1e-5)
             agents = np.reshape(row["label.agents"], (AGENTS, len(AGENT)))
@@ -51,7 +51,7 @@ def test_every_camera_is_a_video_and_labels_are_features(folder: Path) -> None:
                 apart = math.dist(track.centre[:2], (record.ego.x, record.ego.y))
                 assert agent[0] == track.number and math.hypot(agent[2], agent[3]) == pytest.approx(apart, abs=1e-2)
             assert (agents[len(record.tracks) :] == NOBODY).all()
-            for name, seen in record.seen.items():
+            for name, seen in record.views.items():
                 boxes = np.reshape(row[f"label.boxes.{name}"], (AGENTS, len(BOX)))
                 assert [tuple(box[2:6]) for box in boxes if box[0] >= 0] == [
                     one.seen for one in seen.truth.boxes[:AGENTS]

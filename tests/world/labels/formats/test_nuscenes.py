@@ -52,7 +52,7 @@ def test_its_kit_finds_drives_pictures_and_boxes(folder: Path) -> None:
                 path, inside, matrix = kit.get_sample_data(sample["data"][name], box_vis_level=BoxVisibility.ALL)
                 with Image.open(path) as picture:
                     assert picture.size == (128, 72)
-                shown = {tuple(np.round(box.track.centre[:2], 3)): box for box in record.seen[name].truth.boxes}
+                shown = {tuple(np.round(box.track.centre[:2], 3)): box for box in record.views[name].truth.boxes}
                 for box in inside:
                     world = kit.get("sample_annotation", box.token)["translation"]
                     ours = shown.get(tuple(np.round(np.array(world[:2]) + base, 3)))

@@ -29,7 +29,7 @@ from world.render.camera import Rig
 
 def pictures() -> int:
     """Of all drives and cameras."""
-    return sum(len(record.seen) for _, found in made("front") for record in found)
+    return sum(len(record.views) for _, found in made("front") for record in found)
 
 
 def test_coco(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_coco(tmp_path: Path) -> None:
     records = {(drive.name, one.index): one for drive, several in made("front") for one in several}
     boxes = 0
     for image in found.imgs.values():
-        seen = records[image["drive"], image["frame_index"]].seen[image["camera"]]
+        seen = records[image["drive"], image["frame_index"]].views[image["camera"]]
         marks = found.loadAnns(found.getAnnIds(imgIds=image["id"]))
         assert [mark["track_id"] for mark in marks] == [box.track.number for box in seen.truth.boxes]
         for mark in marks:
@@ -66,7 +66,7 @@ def test_kitti(tmp_path: Path) -> None:
     assert len(rows) == len(records)
     boxes = 0
     for row in rows:
-        seen = records[row["drive"], row["frame_index"]].seen["left"]
+        seen = records[row["drive"], row["frame_index"]].views["left"]
         folder = tmp_path / "training"
         matrices = _calibration(folder / "calib" / f"{row['number']}.txt")
         told = [box for box in seen.truth.boxes if box.track.kind in TYPES]
@@ -135,7 +135,7 @@ def test_mcap(tmp_path: Path) -> None:
             assert kinds == {"kannala_brandt" if name == "fish" else "plumb_bob"}
             assert len(messages[f"/{name}/image"]) == len(messages[f"/{name}/depth"]) == len(found)
             outlines = [len(one["points"]) for _, one in messages[f"/{name}/annotations"]]
-            assert outlines == [len(record.seen[name].truth.boxes) for record in found]
+            assert outlines == [len(record.views[name].truth.boxes) for record in found]
             assert messages[f"/{name}/calibration"][0][1]["width"] == camera.width
 
 
@@ -170,7 +170,7 @@ def test_webdataset(tmp_path: Path) -> None:
     count = 0
     for sample in reader.WebDataset(tars, shardshuffle=False):
         fields = json.loads(sample["json"])
-        seen = records[fields["drive"], fields["index"]].seen[fields["camera"]]
+        seen = records[fields["drive"], fields["index"]].views[fields["camera"]]
         depth = np.load(io.BytesIO(sample["depth.npy"]))
         assert depth.dtype == np.float16 and np.isinf(depth[seen.truth.semantic == SemanticClass.SKY]).all()
         assert (np.load(io.BytesIO(sample["instance.npy"])) == seen.truth.instance).all()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.world.labels.drives import states
 from world.labels.cameras import PRESETS
-from world.labels.formats.opendrive import WAYS, OpenDrive, file_of, write
+from world.labels.formats.opendrive import CONNECTING, OpenDrive, file_of, write
 from world.labels.formats.openscenario import OpenScenario
 from world.labels.formats.writer import DriveInfo
 from world.labels.record import Record, records
@@ -35,7 +35,7 @@ def driven(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Record]
     folder = tmp_path_factory.mktemp("openscenario")
     steps = states("town-1", 1, COUNT)
     found = list(records(steps, PRESETS["front"], plain_renderer(), draw=False))
-    assert not any(record.seen for record in found)
+    assert not any(record.views for record in found)
     with OpenScenario(folder, PRESETS["front"]) as writer:
         writer.begin(DriveInfo("drive-1", steps[0].places[0], "go on", 1))
         for record in found:
@@ -87,7 +87,7 @@ def test_lanes_lie_where_the_scenes_do(network: Path) -> None:
         number = number * max(1, len(map_.lanes) // 150)
         line = map_.points[int(row["first"]) : int(row["first"]) + int(row["count"])]
         if row["junction"] >= 0:
-            points, away = _points(roads[WAYS + number]), -float(row["width"]) / 2
+            points, away = _points(roads[CONNECTING + number]), -float(row["width"]) / 2
         else:
             street = map_.graph.streets[int(row["street"])]
             places = street.forward - int(row["number"]) if row["forward"] else street.backward - int(row["number"])

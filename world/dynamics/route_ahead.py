@@ -1,4 +1,4 @@
-"""Our car's way: how many junctions it passes until one has the turn that a plan asks for, where it ends, and the line it follows."""
+"""Our car's route: the junctions before a plan's turn, its end, and the reference path as a line."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ from world.scene.hd_map import AROUND, LEFT, RIGHT, STRAIGHT
 from world.scene.state import SceneState
 
 TURNS = {int(Command.LEFT): LEFT, int(Command.RIGHT): RIGHT, int(Command.STRAIGHT): STRAIGHT}
-ARMS = {
-    int(Command.LEFT): "left",
-    int(Command.RIGHT): "right",
-    int(Command.STRAIGHT): "straight",
-}  # as `JunctionSpec` calls them
-MOST = 24  # junctions that are looked at
-DRAWN = 200.0  # m of way at least, where streets go on
+ARMS = {int(Command.LEFT): "left", int(Command.RIGHT): "right", int(Command.STRAIGHT): "straight"}  # of `JunctionSpec`
+MOST = 24  # junctions of a route
+LEAST = 200.0  # m of reference path, where streets continue
 
 
 @dataclass(frozen=True, slots=True)
-class WayAhead:
-    """passed: junctions without the turn before the first that has it, all of them where none has. found: whether one has it.
-    end: that junction, or where the way ends; street: the one that leads to it; metres: to it."""
+class RouteAhead:
+    """passed: junctions before the first with the turn, all of them where none has it; found: whether one has it; end: that junction, or
+    the last of the route; street: the one that leads to it; metres: to it."""
 
     passed: int
     found: bool
@@ -34,8 +30,8 @@ class WayAhead:
     metres: float
 
 
-def way_ahead(state: SceneState, command: int, row: int = 0) -> WayAhead | None:
-    """The way that a command takes our car, up to the turn; None for a command that is no turn, or off the lanes."""
+def route_ahead(state: SceneState, command: int, row: int = 0) -> RouteAhead | None:
+    """The route for a command, up to the turn; None for a command without a turn, or off the lanes."""
     ego, there = state.ego[row], tables(state.places[row].map)
     lanes, lane, s, onward = there.lanes, int(ego["lane"]), float(ego["s"]), int(ego["next"])
     if command not in TURNS or lane < 0:
@@ -48,22 +44,21 @@ def way_ahead(state: SceneState, command: int, row: int = 0) -> WayAhead | None:
         metres += rest
         end, street = int(lanes["end_junction"][lane]), int(lanes["street"][lane])
         if _may(there, lane, TURNS[command], aside=rest > ROOM_TO_CHANGE):
-            return WayAhead(passed, True, end, street, metres)
+            return RouteAhead(passed, True, end, street, metres)
         if onward < 0 or rest > COMMITTED or lanes["source"][onward] != lane:
             onward = int(choose_out(there.lanes, there.successors, lane, command, state.seed[row]))
         if onward < 0 or lanes["turn"][onward] == AROUND:
-            return WayAhead(passed, False, end, street, metres)
+            return RouteAhead(passed, False, end, street, metres)
         metres += float(lanes["length"][onward])
         lane, s, onward = int(lanes["target"][onward]), 0.0, -1
-    return WayAhead(MOST, False, end, street, metres)
+    return RouteAhead(MOST, False, end, street, metres)
 
 
 def line_ahead(state: SceneState, row: int = 0) -> np.ndarray:
-    """The line that our car is to follow, float64 [N, 2] in m: from where it is along the middle of whole lanes, for DRAWN m or
-    more; N = 0 off the lanes. The command in force holds until its turn is made; after that the way is straight on.
-    """
+    """Our car's reference path, float64 [N, 2] in m: from its position along the middle of whole lanes, for at least LEAST m where streets
+    continue; N = 0 off the lanes. The command in force holds until its turn; after that the route goes straight on."""
     ego, there = state.ego[row], tables(state.places[row].map)
-    lanes, command, metres = there.lanes, int(ego["command"]), DRAWN
+    lanes, command, metres = there.lanes, int(ego["command"]), LEAST
     lane, s, onward = int(ego["lane"]), float(ego["s"]), int(ego["next"])
     if ego["goal"] >= 0:
         lane, onward = int(ego["goal"]), -1

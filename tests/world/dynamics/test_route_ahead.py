@@ -15,11 +15,11 @@ from world.dynamics import dreamt
 from world.dynamics.dreamt import GrowingPlace, dreamt_place, remark
 from world.dynamics.driver import By, drive
 from world.dynamics.extend import extended
-from world.dynamics.growth import Asked, JunctionSpec, asked_from
+from world.dynamics.growth import Extension, JunctionSpec, extension_from
 from world.dynamics.horizon import Horizon
+from world.dynamics.route_ahead import route_ahead
 from world.dynamics.start import start
 from world.dynamics.step import step
-from world.dynamics.way_ahead import way_ahead
 from world.evaluate.streets import fulfils
 from world.scene.build import build
 from world.scene.facts import facts
@@ -45,18 +45,18 @@ def along_the_high_street() -> SceneState:
 
 def test_the_way_goes_to_the_first_junction_that_has_the_turn() -> None:
     state = along_the_high_street()
-    right, left = way_ahead(state, RIGHT), way_ahead(state, LEFT)
+    right, left = route_ahead(state, RIGHT), route_ahead(state, LEFT)
     assert right is not None and left is not None
     assert (right.found, right.passed, right.end, right.street) == (True, 0, 1, 0)
     assert (left.found, left.passed, left.end, left.street) == (True, 1, 2, 1)
     assert 0 < right.metres < 110 and 120 < left.metres < 230  # to the junctions' edges, from 10 m on
-    assert way_ahead(state, int(Command.FOLLOW)) is None
+    assert route_ahead(state, int(Command.FOLLOW)) is None
 
 
 def test_the_car_does_turn_there() -> None:
     """What the way ahead says is what the step does: the connection chosen at the second junction turns left."""
     state = along_the_high_street()
-    way = way_ahead(state, LEFT)
+    way = route_ahead(state, LEFT)
     assert way is not None
     for _ in range(400):
         state = step(state, [Control(accel=0.4 if state.ego["speed"][0] < 8 else 0.0, command=LEFT)])
@@ -70,7 +70,7 @@ def test_where_the_street_ends_without_it_the_end_is_told() -> None:
     state = along_the_high_street()
     place = state.places[0]
     lane = int(np.flatnonzero((place.map.lanes["street"] == 2) & (place.map.lanes["forward"] == 1))[0])
-    way = way_ahead(start(place, 1, density=0.0, lane=lane, s=10.0), LEFT)
+    way = route_ahead(start(place, 1, density=0.0, lane=lane, s=10.0), LEFT)
     assert way is not None and not way.found and way.end == 3 and way.street == 2
 
 
@@ -98,10 +98,10 @@ def test_a_turn_that_is_asked_for_is_grown(place: GrowingPlace, command: int, mo
     asked = horizon.pending
     assert asked is not None and asked.junction == place.growth.open[0] and asked.arm in ("left", "right")
     larger = extended(place, asked)
-    way = way_ahead(start(larger, 1, density=0.0, lane=int(state.ego["lane"][0]), s=2.0), command)
+    way = route_ahead(start(larger, 1, density=0.0, lane=int(state.ego["lane"][0]), s=2.0), command)
     assert way is not None and way.found and way.end not in place.growth.grown
     assert fulfils(larger.map, way.end, way.street, JunctionSpec(asked.arm))
-    assert asked_from([*asked]) == asked
+    assert extension_from([*asked]) == asked
 
 
 def test_without_a_command_nothing_is_wished_for(place: GrowingPlace) -> None:
@@ -113,13 +113,13 @@ def test_without_a_command_nothing_is_wished_for(place: GrowingPlace) -> None:
 @pytest.mark.parametrize("wrong", [[1.0], [0.0, 0.0, "up", 1, 1, 0.0], [0.0, float("nan")], [0.0, 0.0, "left"]])
 def test_what_was_never_asked_is_refused(wrong: list[object]) -> None:
     with pytest.raises((ValueError, TypeError)):
-        asked_from(wrong)
+        extension_from(wrong)
 
 
 def test_a_place_that_could_not_grow_stays_drivable(place: GrowingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Junctions that got no new street are grown all the same."""
     monkeypatch.setattr("world.dynamics.streets.has_room", lambda *rest: False)
-    larger = extended(place, Asked(0.0, 0.0))
+    larger = extended(place, Extension(0.0, 0.0))
     assert larger.growth.open == [] and larger.growth.graph.streets == place.growth.graph.streets
     assert len(larger.props) >= len(place.props)
 
